@@ -1,0 +1,77 @@
+/** What `allow_ips` may list: addresses, CIDRs, and names for the addresses that Svix sends from. */
+
+interface AddressRule {
+  readonly family: 'ipv4' | 'ipv6'
+  readonly address: string
+  /** How many leading bits count. */
+  readonly prefix: number
+}
+
+export type AddressEntry =
+  | { readonly ok: true; readonly rules: readonly AddressRule[] }
+  | { readonly ok: false; readonly message: string }
+
+// https://docs.svix.com/webhook-ips.json, November 2026
+const svixRegions: Readonly<Record<string, readonly string[]>> = {
+  us: ['44.228.126.217', '50.112.21.217', '52.24.126.164', '54.148.139.208', '2600:1f24:64:8000::/56'],
+  'us-east': ['54.164.207.221', '54.90.7.123', '2600:1f28:37:4000::/56'],
+  eu: ['52.215.16.239', '54.216.8.72', '63.33.109.123', '2a05:d028:17:8000::/56'],
+  au: ['13.239.204.236', '54.66.246.217', '54.252.65.96', '2406:da2c:13:4000::/56'],
+  ca: ['52.60.44.49', '3.98.68.230', '3.96.105.27', '2600:1f21:1c:4000::/56'],
+}
+
+const presets: ReadonlyMap<string, readonly string[]> = new Map([
+  ['svix', Object.values(svixRegions).flat()],
+  ...Object.entries(svixRegions).map(([region, addresses]) => [`svix:${region}`, addresses] as const),
+])
+
+/** Says what is wrong with an entry of `allow_ips`, and how to mend it; null if nothing is. */
+export function checkAddressEntry(entry: string): string | null {
+  const parsed = parseAddressEntry(entry)
+  return parsed.ok ? null : parsed.message
+}
+
+export function parseAddressEntry(entry: string): AddressEntry {
+  const preset = presets.get(entry)
+  if (preset !== undefined) return { ok: true, rules: preset.flatMap(toRules) }
+  if (/^svix\b/.test(entry))
+    return refuse(`unknown preset "${entry}"; known are ${[...presets.keys()].join(', ')}`)
+  const rule = toRule(entry)
+  return typeof rule === 'string' ? refuse(rule) : { ok: true, rules: [rule] }
+}
+
+function toRules(text: string): AddressRule[] {
+  const rule = toRule(text)
+  return typeof rule === 'string' ? [] : [rule]
+}
+
+/** A rule, or the words of what is wrong. */
+function toRule(entry: string): AddressRule | string {
+  const [text = '', prefixText, ...others] = entry.split('/')
+  // An IPv4 address in IPv6's clothes is the IPv4 address.
+  const mapped = /^::ffff:(?=\d+\.)/i.exec(text)?.[0] ?? ''
+  const address = text.slice(mapped.length)
+  const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : null
+  if (family === null || others.length > 0) {
+    return `"${entry}" is not an address, a CIDR (10.0.0.0/8, 2001:db8::/32) or one of ${[...presets.keys()].join(', ')}`
+  }
+  const bits = family === 'ipv4' ? 32 : 128
+  if (prefixText === undefined) return { family, address, prefix: bits }
+  const skipped = mapped === '' ? 0 : 96
+  const prefix = /^\d{1,3}$/.test(prefixText) ? Number(prefixText) - skipped : -1
+  if (prefix < 0 || prefix > bits)
+    return `"${entry}": the number after / must be ${skipped} to ${bits + skipped}`
+  return { family, address, prefix }
+}
+
+function isIPv4(text: string): boolean {
+  return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(text)
+}
+
+function isIPv6(text: string): boolean {
+  return /^[\da-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]/`)
+}
+
+function refuse(message: string): AddressEntry {
+  return { ok: false, message }
+}

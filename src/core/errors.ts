@@ -1,0 +1,27 @@
+/**
+ * Every error the service answers a request with, and what it means. The HTTP status of each stands in
+ * http/server.ts; docs/errors.md lists them, and a test holds the three together.
+ */
+export const errors = {
+  bad_request: 'the request is not valid HTTP',
+  invalid_utf8: 'the request verified, but its body is not valid UTF-8; it is kept in quarantine',
+  invalid_json: 'the request verified, but its body is not a JSON object; it is kept in quarantine',
+  no_event_type:
+    "the request verified, but no event type is where the source's event_type says; it is kept in quarantine",
+  missing_signature: 'no complete set of svix-* or webhook-* headers (id, timestamp, signature)',
+  malformed_signature: 'a signature header is malformed',
+  timestamp_out_of_range: "the request's timestamp is more than five minutes off; check both clocks",
+  wrong_signature: "no signature matches any of the source's secrets",
+  address_not_allowed: "the source's allow_ips does not list the sender's address",
+  unknown_source: 'no source of this name is configured',
+  not_found: 'nothing is at this path',
+  body_too_large: 'the body is larger than server.body_limit',
+  unsupported_media_type: 'the body must be application/json',
+  request_timeout: 'the request did not arrive in time',
+  overloaded: 'too many requests at once; try again after the time in Retry-After',
+  store_unavailable: 'the event cannot be stored now; try again after the time in Retry-After',
+  stopping: 'the service is stopping; try again after the time in Retry-After',
+  internal: 'an unexpected error; the log has the details',
+} as const
+
+export type ErrorCode = keyof typeof errors

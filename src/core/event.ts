@@ -1,0 +1,100 @@
+import { isObject, type Json, type JsonObject, ownProperty } from './json.ts'
+
+/** One verified webhook, stored. Times are milliseconds since the epoch. */
+export interface Event {
+  /** Ours: `evt_` and a ULID, so that ids sort by the time of receipt. */
+  readonly id: string
+  /** The sender's id (svix-id, webhook-id): the same on every retry of one message. */
+  readonly messageId: string
+  readonly source: string
+  readonly type: string
+  readonly receivedAt: number
+  /** The timestamp that was signed: when this attempt was sent, not when the event happened. */
+  readonly sentAt: number
+  /** Which of the source's secrets verified the request, counted from 0. */
+  readonly secretIndex: number
+  readonly payload: JsonObject
+}
+
+/** What matches and templates see of an event; `route` and `receiver` join it at rendering. */
+export interface View {
+  readonly event: {
+    readonly id: string
+    readonly type: string
+    readonly source: string
+    readonly received_at: string
+    readonly sent_at: string
+  }
+  readonly data: Json
+  readonly payload: JsonObject
+  readonly enriched: JsonObject
+}
+
+/** Why a verified request cannot become an event. */
+export type UnreadableCode = 'invalid_utf8' | 'invalid_json' | 'no_event_type'
+
+export type ReadBody =
+  | { readonly ok: true; readonly type: string; readonly payload: JsonObject }
+  | { readonly ok: false; readonly code: UnreadableCode; readonly message: string }
+
+const DEFAULT_POINTERS = ['/type', '/event']
+const MAX_TYPE_LENGTH = 256
+
+/**
+ * Turns the body of a verified request into an event's type and payload.
+ * `eventType` is a JSON pointer (RFC 6901); without one /type and then /event are tried.
+ */
+export function readBody(body: Uint8Array, eventType?: string): ReadBody {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+  } catch {
+    return unreadable('invalid_utf8', 'the body is not valid UTF-8')
+  }
+  let payload: unknown
+  try {
+    payload = JSON.parse(text)
+  } catch {
+    return unreadable('invalid_json', 'the body is not valid JSON')
+  }
+  if (!isObject(payload)) return unreadable('invalid_json', 'the body is JSON, but not an object')
+  const pointers = eventType === undefined ? DEFAULT_POINTERS : [eventType]
+  for (const pointer of pointers) {
+    const type = resolvePointer(payload, pointer)
+    if (typeof type === 'string' && type !== '' && type.length <= MAX_TYPE_LENGTH) {
+      return { ok: true, type, payload }
+    }
+  }
+  return unreadable('no_event_type', `no event type (a string) at ${pointers.join(' or ')}`)
+}
+
+function unreadable(code: UnreadableCode, message: string): ReadBody {
+  return { ok: false, code, message }
+}
+
+/** Resolves a JSON pointer (RFC 6901) in a value; undefined where nothing is there. */
+export function resolvePointer(value: unknown, pointer: string): unknown {
+  if (pointer === '') return value
+  let found = value
+  for (const token of pointer.slice(1).split('/')) {
+    const key = token.replaceAll('~1', '/').replaceAll('~0', '~')
+    found = Array.isArray(found) && /^(0|[1-9]\d*)$/.test(key) ? found[Number(key)] : ownProperty(found, key)
+    if (found === undefined) return undefined
+  }
+  return found
+}
+
+export function viewOf(event: Event): View {
+  return {
+    event: {
+      id: event.id,
+      type: event.type,
+      source: event.source,
+      received_at: new Date(event.receivedAt).toISOString(),
+      sent_at: new Date(event.sentAt).toISOString(),
+    },
+    data: event.payload.data ?? null,
+    payload: event.payload,
+    enriched: {},
+  }
+}

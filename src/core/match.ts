@@ -1,0 +1,182 @@
+/** A match is a condition on an event, compiled once from what the configuration says. */
+import { compileValue, fail, type Problem, type ProblemPath, type Test } from './condition.ts'
+import type { View } from './event.ts'
+import { isObject, ownProperty } from './json.ts'
+
+export type Match = FieldMatch | GroupMatch | NotMatch
+
+interface FieldMatch {
+  readonly kind: 'field'
+  /** The field as written: `type`, `data.id`. */
+  readonly path: string
+  readonly keys: readonly Key[]
+  /** What it must be, as written. */
+  readonly wanted: unknown
+  readonly test: Test
+}
+
+interface GroupMatch {
+  readonly kind: 'all' | 'any'
+  readonly parts: readonly Match[]
+}
+
+interface NotMatch {
+  readonly kind: 'not'
+  readonly part: Match
+}
+
+interface Key {
+  readonly name: string
+  /** The name as a list index; -1 where it is none. */
+  readonly index: number
+}
+
+export type CompiledMatch =
+  | { readonly ok: true; readonly match: Match }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** One condition and whether it held: what `explain` draws. */
+export type Condition =
+  | {
+      readonly kind: 'field'
+      readonly path: string
+      readonly wanted: unknown
+      /** Undefined where the field is missing. */
+      readonly actual: unknown
+      readonly held: boolean
+    }
+  | {
+      readonly kind: 'all' | 'any' | 'not'
+      readonly conditions: readonly Condition[]
+      readonly held: boolean
+    }
+
+export interface Evaluation {
+  readonly matched: boolean
+  readonly conditions: readonly Condition[]
+}
+
+// Where the first part of a key is found in the view. `data` is read within the payload, where a missing one is missing.
+const roots: Readonly<Record<string, readonly string[]>> = {
+  type: ['event', 'type'],
+  source: ['event', 'source'],
+  event: ['event'],
+  data: ['payload', 'data'],
+  payload: ['payload'],
+  enriched: ['enriched'],
+}
+const scalarRoots = ['type', 'source']
+const combinators = ['any', 'all', 'not']
+
+// Nobody nests this deep on purpose, but a YAML alias can make a mapping contain itself.
+const DEEPEST = 32
+
+/** Compiles the value of a route's `match`. Every mistake is told, with its path within that value. */
+export function compileMatch(raw: unknown): CompiledMatch {
+  if (isDeeper(raw, DEEPEST)) {
+    return { ok: false, problems: [{ path: [], message: `nested more than ${DEEPEST} levels deep` }] }
+  }
+  const problems: Problem[] = []
+  const match = compileMapping(raw, [], problems)
+  return problems.length === 0 ? { ok: true, match } : { ok: false, problems }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1))
+}
+
+function compileMapping(raw: unknown, path: ProblemPath, problems: Problem[]): Match {
+  const entries = isObject(raw) ? Object.entries(raw) : []
+  if (!isObject(raw)) {
+    fail(problems, path, 'a match is a mapping, such as {type: "analysis.*"}')
+  } else if (entries.length === 0) {
+    fail(problems, path, 'an empty match; leave it out to match everything')
+  }
+  const parts = entries.map(([key, value]) => {
+    const place = [...path, key]
+    if (key === 'any' || key === 'all') return compileGroup(key, value, place, problems)
+    if (key === 'not') return { kind: 'not', part: compileMapping(value, place, problems) } as const
+    return compileField(key, value, place, problems)
+  })
+  const [only] = parts
+  return only !== undefined && parts.length === 1 ? only : { kind: 'all', parts }
+}
+
+function compileGroup(kind: 'any' | 'all', raw: unknown, path: ProblemPath, problems: Problem[]): Match {
+  const items: readonly unknown[] = Array.isArray(raw) ? raw : []
+  if (items.length === 0) fail(problems, path, `"${kind}" takes a list of at least one match`)
+  return { kind, parts: items.map((item, index) => compileMapping(item, [...path, index], problems)) }
+}
+
+function compileField(path: string, wanted: unknown, place: ProblemPath, problems: Problem[]): Match {
+  const [root = '', ...names] = path.split('.')
+  const start = Object.hasOwn(roots, root) ? roots[root] : undefined
+  if (start === undefined) {
+    const known = [...Object.keys(roots), ...combinators].join(', ')
+    const payload = root === '' ? '' : `; a field of the payload is "data.${path}" or "payload.${path}"`
+    fail(
+      problems,
+      place,
+      `unknown field ${JSON.stringify(path)}; a key starts with one of ${known}${payload}`,
+    )
+  } else if (scalarRoots.includes(root) && names.length > 0) {
+    fail(problems, place, `"${root}" is text and has no fields of its own`)
+  } else if (names.includes('')) {
+    fail(problems, place, `an empty name in ${JSON.stringify(path)}; write one dot between two names`)
+  }
+  const keys = [...(start ?? []), ...names].map((name) => ({ name, index: toIndex(name) }))
+  return { kind: 'field', path, keys, wanted, test: compileValue(wanted, place, problems) }
+}
+
+function toIndex(name: string): number {
+  return /^(0|[1-9]\d{0,8})$/.test(name) ? Number(name) : -1
+}
+
+/** Whether an event matches. Allocates nothing: every event passes here. */
+export function matches(match: Match, view: View): boolean {
+  return decide(match, view, null)
+}
+
+/** Like `matches`, and says of every condition what was wanted, what was there, and whether it held. */
+export function evaluate(match: Match, view: View): Evaluation {
+  const conditions: Condition[] = []
+  const matched = decide(match, view, conditions)
+  const [only] = conditions
+  // The mapping itself is an `all` that nobody wrote.
+  return { matched, conditions: only?.kind === 'all' ? only.conditions : conditions }
+}
+
+/** Decides, and records every condition if asked to; without a record it stops as soon as the answer is clear. */
+function decide(match: Match, view: View, record: Condition[] | null): boolean {
+  if (match.kind === 'field') {
+    const actual = lookUp(view, match.keys)
+    const held = match.test(actual)
+    record?.push({ kind: 'field', path: match.path, wanted: match.wanted, actual, held })
+    return held
+  }
+  const conditions: Condition[] | null = record === null ? null : []
+  let held: boolean
+  if (match.kind === 'not') {
+    held = !decide(match.part, view, conditions)
+  } else {
+    const decisive = match.kind === 'any'
+    held = !decisive
+    for (const part of match.parts) {
+      if (decide(part, view, conditions) !== decisive) continue
+      held = decisive
+      if (conditions === null) break
+    }
+  }
+  if (conditions !== null) record?.push({ kind: match.kind, conditions, held })
+  return held
+}
+
+function lookUp(view: View, keys: readonly Key[]): unknown {
+  let found: unknown = view
+  for (const key of keys) {
+    found = Array.isArray(found) ? found[key.index] : ownProperty(found, key.name)
+    if (found === undefined) return undefined
+  }
+  return found
+}

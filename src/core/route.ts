@@ -1,0 +1,150 @@
+/**
+ * Routing: which routes take an event. Routes are tried in order and the first that matches stops its siblings,
+ * unless it says `continue`; its own routes are tried first, and it takes the event itself if none of them does.
+ */
+import type { View } from './event.ts'
+import { type Condition, evaluate, type Match, matches } from './match.ts'
+
+/** A route as configured. What a child leaves out of `receivers` and `template` it has from its parent. */
+export interface RouteInput {
+  readonly name?: string | undefined
+  /** Without one the route matches everything. */
+  readonly match?: Match | undefined
+  readonly receivers?: readonly string[] | undefined
+  readonly template?: string | undefined
+  readonly continue?: boolean | undefined
+  readonly routes?: readonly RouteInput[] | undefined
+}
+
+export interface Router {
+  route(view: View): Routing
+}
+
+export interface Routing {
+  /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
+  readonly matches: readonly RouteMatch[]
+  /** Every route that was tried, parents before their children. Made when it is first read. */
+  readonly visits: readonly Visit[]
+  /** No configured route takes the event. */
+  readonly unrouted: boolean
+}
+
+export interface RouteMatch {
+  /** The route's name, or its path where it has none. */
+  readonly route: string
+  /** `routes[0].routes[1]` */
+  readonly path: string
+  readonly receivers: readonly string[]
+  readonly template: string | null
+}
+
+/** What became of the event at one route. */
+export interface Visit extends RouteMatch {
+  /** 0 for a route at the top. */
+  readonly depth: number
+  readonly result: 'no_match' | 'took' | 'child_took'
+  /** It matched, and `continue` let its later siblings be tried. */
+  readonly continued: boolean
+  readonly conditions: readonly Condition[]
+}
+
+interface Node {
+  readonly taken: RouteMatch
+  readonly depth: number
+  readonly match: Match | null
+  readonly continues: boolean
+  readonly routes: readonly Node[]
+}
+
+/** What is inherited: at the top, nothing. */
+type Inherited = Pick<RouteMatch, 'receivers' | 'template'>
+
+const noConditions = { matched: true, conditions: [] } as const
+
+/** Compiles the routes; `unrouted` is who gets the events that no route takes. */
+export function compileRoutes(
+  routes: readonly RouteInput[],
+  unrouted?: { readonly receivers: readonly string[] },
+): Router {
+  const nodes = compileLevel(routes, 'routes', 0, { receivers: [], template: null })
+  const fallback: readonly RouteMatch[] =
+    unrouted === undefined || unrouted.receivers.length === 0
+      ? []
+      : [{ route: 'unrouted', path: 'unrouted', receivers: unrouted.receivers, template: null }]
+
+  return {
+    route(view) {
+      const taken: RouteMatch[] = []
+      tryEach(nodes, view, taken, null)
+      let visits: Visit[] | undefined
+      return {
+        matches: taken.length > 0 ? taken : fallback,
+        unrouted: taken.length === 0,
+        get visits() {
+          visits ??= explore(nodes, view)
+          return visits
+        },
+      }
+    },
+  }
+}
+
+function compileLevel(
+  routes: readonly RouteInput[],
+  at: string,
+  depth: number,
+  inherited: Inherited,
+): Node[] {
+  return routes.map((input, index) => {
+    const path = `${at}[${index}]`
+    const receivers = input.receivers ?? inherited.receivers
+    const template = input.template ?? inherited.template
+    return {
+      taken: { route: input.name ?? path, path, receivers, template },
+      depth,
+      match: input.match ?? null,
+      continues: input.continue ?? false,
+      routes: compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, { receivers, template }),
+    }
+  })
+}
+
+function explore(nodes: readonly Node[], view: View): Visit[] {
+  const visits: Visit[] = []
+  tryEach(nodes, view, [], visits)
+  return visits
+}
+
+function tryEach(nodes: readonly Node[], view: View, taken: RouteMatch[], visits: Visit[] | null): void {
+  for (const node of nodes) {
+    if (tryOne(node, view, taken, visits) && !node.continues) return
+  }
+}
+
+/** Whether the route, or one below it, took the event. Conditions are told only where visits are asked for. */
+function tryOne(node: Node, view: View, taken: RouteMatch[], visits: Visit[] | null): boolean {
+  if (visits === null) {
+    if (node.match !== null && !matches(node.match, view)) return false
+    takeWithin(node, view, taken, null)
+    return true
+  }
+  const { matched, conditions } = node.match === null ? noConditions : evaluate(node.match, view)
+  const below: Visit[] = []
+  const result = matched ? takeWithin(node, view, taken, below) : 'no_match'
+  const continued = matched && node.continues
+  visits.push({ ...node.taken, depth: node.depth, result, continued, conditions }, ...below)
+  return matched
+}
+
+function takeWithin(
+  node: Node,
+  view: View,
+  taken: RouteMatch[],
+  visits: Visit[] | null,
+): 'took' | 'child_took' {
+  const before = taken.length
+  tryEach(node.routes, view, taken, visits)
+  if (taken.length > before) return 'child_took'
+  taken.push(node.taken)
+  return 'took'
+}

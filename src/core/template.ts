@@ -1,0 +1,153 @@
+import { Liquid, LiquidError, type LiquidOptions, type Template as LiquidTemplate } from 'liquidjs'
+import type { View } from './event.ts'
+
+/** What a template sees: the event's view, and where this message comes from. */
+export interface RenderView extends View {
+  readonly route: { readonly name: string }
+  readonly receiver: { readonly name: string }
+  /** The page of the event's object, made from the configuration's `links`; null, which is false, without one. */
+  readonly link: string | null
+}
+
+export interface Rendered {
+  readonly text: string
+  /** Variables the template names and the view lacks; they rendered as nothing. */
+  readonly missing: readonly string[]
+}
+
+export interface Template {
+  /** Throws a TemplateError where the template fails as a whole. */
+  render(view: object): Rendered
+}
+
+export interface Engine {
+  /** Throws a TemplateError that says where the template is wrong. */
+  compile(text: string): Template
+}
+
+/** Line and column are counted from 1 within the text that was compiled. */
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError'
+  readonly line: number
+  readonly column: number
+
+  constructor(message: string, line: number, column: number) {
+    super(message)
+    this.line = line
+    this.column = column
+  }
+}
+
+export interface Filter {
+  /** The filter's result is already safe for its place, and is not escaped again. */
+  readonly safe: boolean
+  apply(value: unknown, ...args: unknown[]): string
+}
+
+// A template is written by an operator, but what it loops over comes from outside: the limits bound one rendering.
+const PARSE_LIMIT = 200_000
+const RENDER_LIMIT_MS = 1_000
+const MEMORY_LIMIT = 5_000_000
+
+/**
+ * Makes a template engine for one kind of place. `escapeText` is applied to every value that a template writes,
+ * unless its last filter is `raw` or a safe one. Templates cannot run code, read files or reach prototypes.
+ */
+export function createEngine(
+  escapeText: (text: string) => string,
+  filters: Readonly<Record<string, Filter>> = {},
+): Engine {
+  const options: LiquidOptions = {
+    outputEscape: (value: unknown) => escapeText(toText(value)),
+    strictFilters: true,
+    ownPropertyOnly: true,
+    lenientIf: true,
+    // An empty mapping instead of the file system: no template can include a file.
+    templates: {},
+    timezoneOffset: 0,
+    parseLimit: PARSE_LIMIT,
+    renderLimit: RENDER_LIMIT_MS,
+    memoryLimit: MEMORY_LIMIT,
+  }
+  const liquid = new Liquid(options)
+  const collecting = new Liquid({ ...options, catchAllErrors: true })
+  for (const [name, filter] of Object.entries(filters)) {
+    liquid.registerFilter(name, {
+      raw: filter.safe,
+      handler: (value: unknown, ...args: unknown[]) => filter.apply(value, ...args),
+    })
+  }
+  return { compile: (text) => compile(liquid, collecting, text) }
+}
+
+/** What a value looks like in a message: nothing for null, JSON for structures. */
+export function toText(value: unknown): string {
+  if (value === undefined || value === null) return ''
+  if (typeof value === 'string') return value
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+function compile(liquid: Liquid, collecting: Liquid, text: string): Template {
+  const parsed = attempt(() => liquid.parse(text))
+  return {
+    render(view) {
+      try {
+        return { text: renderOnce(liquid, parsed, view, true), missing: [] }
+      } catch (error) {
+        if (!isUndefinedVariable(error)) throw toTemplateError(error)
+      }
+      const missing = missingVariables(collecting, parsed, view)
+      return { text: attempt(() => renderOnce(liquid, parsed, view, false)), missing }
+    },
+  }
+}
+
+function renderOnce(
+  liquid: Liquid,
+  parsed: LiquidTemplate[],
+  view: object,
+  strictVariables: boolean,
+): string {
+  return String(liquid.renderSync(parsed, view, { strictVariables }))
+}
+
+function isUndefinedVariable(error: unknown): boolean {
+  return LiquidError.is(error) && error.name === 'UndefinedVariableError'
+}
+
+/**
+ * The variables that a rendering asks for in vain, as written. One that is only tested (`if`, `case`, `default`)
+ * may be missing, and so may all of a branch that is not taken; in a loop the first round that fails counts.
+ */
+function missingVariables(collecting: Liquid, parsed: LiquidTemplate[], view: object): string[] {
+  const missing = new Set<string>()
+  try {
+    renderOnce(collecting, parsed, view, true)
+  } catch (error) {
+    collect(error)
+  }
+  return [...missing]
+
+  function collect(error: unknown): void {
+    if (!LiquidError.is(error)) return
+    if ('errors' in error && Array.isArray(error.errors)) error.errors.forEach(collect)
+    else if (isUndefinedVariable(error)) missing.add(error.token.getText())
+  }
+}
+
+function attempt<T>(action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw toTemplateError(error)
+  }
+}
+
+function toTemplateError(error: unknown): TemplateError {
+  if (LiquidError.is(error)) {
+    const [line, column] = error.token?.getPosition() ?? [1, 1]
+    // LiquidJS appends the place to its message; ours is told by whoever knows the file.
+    return new TemplateError(error.message.replace(/, line:\d+, col:\d+$/, ''), line ?? 1, column ?? 1)
+  }
+  return new TemplateError(error instanceof Error ? error.message : String(error), 1, 1)
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import { finalStates, nextState, type Outcome, type Policy } from '../../src/core/delivery.ts'
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const now = Date.UTC(2026, 10, 23)
+const policy: Policy = { retryFor: 24 * HOUR, onAmbiguous: 'resend' }
+const first = { attempts: 1, owedSince: now }
+
+t.test('what each outcome leads to', async (t) => {
+  const sent: Outcome = { kind: 'sent', reference: { ts: '1.2' } }
+  t.strictSame(nextState(first, sent, policy, now, 0.5), { state: 'delivered', dueAt: null, reason: null })
+  t.strictSame(nextState(first, { kind: 'park', reason: 'not_in_channel' }, policy, now, 0.5), {
+    state: 'parked',
+    dueAt: null,
+    reason: 'not_in_channel',
+  })
+  t.strictSame(nextState(first, { kind: 'refuse', reason: 'msg_too_long' }, policy, now, 0.5), {
+    state: 'dead',
+    dueAt: null,
+    reason: 'msg_too_long',
+  })
+  t.strictSame(nextState(first, { kind: 'retry', reason: 'http_500' }, policy, now, 0.5), {
+    state: 'retrying',
+    dueAt: now + 500,
+    reason: 'http_500',
+  })
+  t.strictSame(nextState(first, { kind: 'ambiguous', reason: 'timeout' }, policy, now, 0.5), {
+    state: 'ambiguous',
+    dueAt: now + 500,
+    reason: 'timeout',
+  })
+  t.strictSame(
+    nextState(first, { kind: 'ambiguous', reason: 'timeout' }, { ...policy, onAmbiguous: 'park' }, now, 0.5),
+    { state: 'parked', dueAt: null, reason: 'ambiguous: timeout' },
+  )
+})
+
+t.test('the wait grows from 1 s to 15 min', async (t) => {
+  const waits = [1, 2, 3, 4, 10, 11, 50, 5_000].map((attempts) => {
+    const next = nextState(
+      { attempts, owedSince: now },
+      { kind: 'retry', reason: 'x' },
+      policy,
+      now,
+      0.999_999_9,
+    )
+    return next.dueAt === null ? null : next.dueAt - now
+  })
+  const longest = 15 * MINUTE
+  t.same(waits, [SECOND, 2 * SECOND, 4 * SECOND, 8 * SECOND, 512 * SECOND, longest, longest, longest])
+})
+
+t.test('the wait the destination asks for is the least', async (t) => {
+  const wait = (after: number, random: number) =>
+    nextState(first, { kind: 'retry', reason: 'rate_limited', after }, policy, now, random).dueAt
+  t.equal(wait(30 * SECOND, 0), now + 30 * SECOND)
+  t.equal(wait(30 * SECOND, 0.99), now + 30 * SECOND)
+  t.equal(wait(10, 0.5), now + 500, 'a shorter wait than ours does not hurry us')
+})
+
+t.test('the budget ends a delivery', async (t) => {
+  const owedSince = now - policy.retryFor
+  const failed: Outcome = { kind: 'retry', reason: 'http_503' }
+  t.strictSame(nextState({ attempts: 7, owedSince }, failed, policy, now, 0.5), {
+    state: 'dead',
+    dueAt: null,
+    reason: 'gave up after 7 attempts: http_503',
+  })
+  t.match(nextState({ attempts: 1, owedSince }, failed, policy, now, 0), { state: 'retrying', dueAt: now })
+  t.match(
+    nextState({ attempts: 1, owedSince: owedSince + 500 }, failed, policy, now, 0.5),
+    { state: 'retrying', dueAt: now + 500 },
+    'the last moment still counts',
+  )
+  t.match(nextState({ attempts: 3, owedSince }, { kind: 'ambiguous', reason: 'x' }, policy, now, 0.5), {
+    state: 'dead',
+  })
+  const long: Outcome = { kind: 'retry', reason: 'rate_limited', after: 25 * HOUR }
+  t.match(nextState(first, long, policy, now, 0.5), { state: 'dead' }, 'a wait beyond the budget is no wait')
+})
+
+t.test('whatever happens, a delivery is due within its budget, or final with a reason', async () => {
+  const reason = fc.string()
+  const outcome = fc.oneof(
+    fc.record({ kind: fc.constant('park' as const), reason }),
+    fc.record({ kind: fc.constant('refuse' as const), reason }),
+    fc.record({ kind: fc.constant('ambiguous' as const), reason }),
+    fc.record({
+      kind: fc.constant('retry' as const),
+      reason,
+      after: fc.integer({ min: 0, max: 2 * 24 * HOUR }),
+    }),
+  )
+  fc.assert(
+    fc.property(
+      outcome,
+      fc.integer({ min: 1, max: 10_000 }),
+      fc.integer({ min: 0, max: 2 * 24 * HOUR }),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      fc.constantFrom('resend' as const, 'park' as const),
+      (ended, attempts, age, random, onAmbiguous) => {
+        const owedSince = now - age
+        const next = nextState({ attempts, owedSince }, ended, { ...policy, onAmbiguous }, now, random)
+        const final = finalStates.some((state) => state === next.state)
+        assert.equal(next.dueAt === null, final)
+        assert.ok(next.reason?.endsWith(ended.reason))
+        if (next.dueAt === null) return
+        const after = ended.kind === 'retry' ? ended.after : 0
+        assert.ok(Number.isInteger(next.dueAt))
+        assert.ok(next.dueAt >= now + after)
+        assert.ok(
+          next.dueAt <= Math.max(now + after, now + Math.min(15 * MINUTE, SECOND * 2 ** (attempts - 1))),
+        )
+        assert.ok(next.dueAt <= owedSince + policy.retryFor)
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})

@@ -1,0 +1,110 @@
+import t from 'tap'
+import { readBody, resolvePointer, viewOf } from '../../src/core/event.ts'
+import { anEvent } from '../support/event.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+t.test('a Cuuro body and a Standard Webhooks body become events without being told how', async (t) => {
+  t.strictSame(readBody(bytes('{"data":{"id":"1"},"event":"analysis.created"}')), {
+    ok: true,
+    type: 'analysis.created',
+    payload: { data: { id: '1' }, event: 'analysis.created' },
+  })
+  t.match(readBody(bytes('{"type":"user.created","event":"other"}')), { ok: true, type: 'user.created' })
+  t.match(readBody(bytes('{"type":5,"event":"other"}')), { ok: true, type: 'other' }, 'a type is text')
+  t.match(
+    readBody(bytes('\ufeff {"type":"é漢😀"} ')),
+    { ok: true, type: 'é漢😀' },
+    'a byte order mark is no fault',
+  )
+})
+
+t.test('the type is where `event_type` says, and nowhere else', async (t) => {
+  const body = bytes('{"type":"wrong","meta":{"kinds":["a","b"],"a/b":{"m~n":"slashed"}},"":{"":"empty"}}')
+  t.match(readBody(body, '/meta/kinds/1'), { ok: true, type: 'b' })
+  t.match(readBody(body, '/meta/a~1b/m~0n'), { ok: true, type: 'slashed' })
+  t.match(readBody(body, '//'), { ok: true, type: 'empty' })
+  for (const pointer of [
+    '/nope',
+    '/meta',
+    '/meta/kinds/01',
+    '/meta/kinds/length',
+    '/constructor/name',
+    '/type/0',
+    '',
+  ]) {
+    t.match(
+      readBody(body, pointer),
+      { ok: false, code: 'no_event_type', message: `a string) at ${pointer}` },
+      pointer,
+    )
+  }
+})
+
+t.test('what cannot become an event says why', async (t) => {
+  const cases: [body: Uint8Array, code: string][] = [
+    [bytes(''), 'invalid_json'],
+    [bytes('{'), 'invalid_json'],
+    [bytes("{'type': 'a'}"), 'invalid_json'],
+    [bytes('null'), 'invalid_json'],
+    [bytes('"analysis.created"'), 'invalid_json'],
+    [bytes('[{"type":"a"}]'), 'invalid_json'],
+    [bytes('{}'), 'no_event_type'],
+    [bytes('{"type":""}'), 'no_event_type'],
+    [bytes('{"type":null,"event":{"name":"a"}}'), 'no_event_type'],
+    [bytes(`{"type":"${'x'.repeat(257)}"}`), 'no_event_type'],
+    [bytes('{"__proto__":{"type":"inherited"}}'), 'no_event_type'],
+    [Uint8Array.of(0x7b, 0xff, 0x7d), 'invalid_utf8'],
+    [Uint8Array.of(...bytes('{"type":"'), 0xc0, 0xaf, ...bytes('"}')), 'invalid_utf8'],
+    [Uint8Array.of(...bytes('{"type":"'), 0xed, 0xa0, 0x80, ...bytes('"}')), 'invalid_utf8'],
+  ]
+  for (const [body, code] of cases)
+    t.match(readBody(body), { ok: false, code }, Buffer.from(body).toString('latin1'))
+})
+
+t.test('a payload cannot change any prototype', async (t) => {
+  const read = readBody(bytes('{"type":"a","__proto__":{"polluted":true}}'))
+  t.ok(read.ok && Object.hasOwn(read.payload, '__proto__'))
+  t.notOk('polluted' in {})
+})
+
+t.test('JSON pointers', async (t) => {
+  // The examples of RFC 6901, section 5.
+  const document = { foo: ['bar', 'baz'], '': 0, 'a/b': 1, 'c%d': 2, 'i\\j': 5, ' ': 7, 'm~n': 8, '~1': 9 }
+  const cases: [pointer: string, value: unknown][] = [
+    ['', document],
+    ['/foo', document.foo],
+    ['/foo/0', 'bar'],
+    ['/', 0],
+    ['/a~1b', 1],
+    ['/c%d', 2],
+    ['/i\\j', 5],
+    ['/ ', 7],
+    ['/m~0n', 8],
+    ['/~01', 9],
+    ['/foo/-', undefined],
+    ['/foo/2', undefined],
+    ['/foo/00', undefined],
+    ['/foo/0/0', undefined],
+    ['/__proto__', undefined],
+    ['/foo/constructor', undefined],
+    ['/toString', undefined],
+  ]
+  for (const [pointer, value] of cases) t.equal(resolvePointer(document, pointer), value, pointer)
+})
+
+t.test('the view shows times as ISO 8601, and a payload without data as null', async (t) => {
+  t.strictSame(viewOf(anEvent({ id: 'evt_1', type: 'a', payload: { type: 'a' } })), {
+    event: {
+      id: 'evt_1',
+      type: 'a',
+      source: 'cuuro',
+      received_at: '2026-11-23T12:00:01.000Z',
+      sent_at: '2026-11-23T12:00:00.000Z',
+    },
+    data: null,
+    payload: { type: 'a' },
+    enriched: {},
+  })
+  t.strictSame(viewOf(anEvent({ payload: { data: [1] } })).data, [1])
+})

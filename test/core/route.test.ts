@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import type { View } from '../../src/core/event.ts'
+import { formatExplanation } from '../../src/core/explain.ts'
+import { compileMatch, type Match } from '../../src/core/match.ts'
+import { compileRoutes, type RouteInput, type RouteMatch } from '../../src/core/route.ts'
+import { aView } from '../support/event.ts'
+
+function match(raw: unknown): Match {
+  const result = compileMatch(raw)
+  if (!result.ok) throw new Error(JSON.stringify(result.problems))
+  return result.match
+}
+
+const yes = match({ type: 'analysis.*' })
+const no = match({ type: 'startup.*' })
+const view = aView()
+
+/** The routes that take the event, each by its path. */
+function takers(routes: readonly RouteInput[]): string[] {
+  return compileRoutes(routes)
+    .route(view)
+    .matches.map(({ path }) => path)
+}
+
+t.test('the first route that matches stops its siblings, unless it continues', async (t) => {
+  t.same(takers([{ match: no }, { match: yes }, { match: yes }]), ['routes[1]'])
+  t.same(takers([{ match: yes, continue: true }, { match: yes }, { match: yes }]), ['routes[0]', 'routes[1]'])
+  t.same(takers([{ match: no, continue: true }, {}]), ['routes[1]'], 'without a match it matches everything')
+  t.same(takers([{ continue: true }]), ['routes[0]'])
+  t.same(takers([{ match: no }]), [])
+  t.same(takers([]), [])
+})
+
+t.test("a route's own routes are tried first, and it takes what none of them takes", async (t) => {
+  t.same(takers([{ routes: [{ match: no }, { match: yes }] }]), ['routes[0].routes[1]'])
+  t.same(takers([{ routes: [{ match: no }] }]), ['routes[0]'])
+  t.same(takers([{ match: no, routes: [{}] }]), [], 'a child cannot match where its parent does not')
+  t.same(takers([{ routes: [{ continue: true }, {}] }]), ['routes[0].routes[0]', 'routes[0].routes[1]'])
+})
+
+t.test('`continue` decides about later siblings of its own route only', async (t) => {
+  t.same(
+    takers([{ routes: [{ continue: true }] }, {}]),
+    ['routes[0].routes[0]'],
+    'a child does not continue its parent',
+  )
+  t.same(takers([{ continue: true, routes: [{}, {}] }, {}]), ['routes[0].routes[0]', 'routes[1]'])
+  t.same(takers([{ continue: true, match: yes, routes: [{ match: no }] }, {}]), ['routes[0]', 'routes[1]'])
+})
+
+t.test('a child inherits the receivers and the template that it leaves out', async (t) => {
+  const { matches } = compileRoutes([
+    {
+      receivers: ['a', 'b'],
+      template: 'wide',
+      routes: [
+        { continue: true },
+        { continue: true, receivers: ['c'] },
+        { continue: true, template: 'own', routes: [{}] },
+        { continue: true, receivers: [] },
+      ],
+    },
+  ]).route(view)
+  t.same(
+    matches.map(({ receivers, template }) => ({ receivers, template })),
+    [
+      { receivers: ['a', 'b'], template: 'wide' },
+      { receivers: ['c'], template: 'wide' },
+      { receivers: ['a', 'b'], template: 'own' },
+      { receivers: [], template: 'wide' },
+    ],
+  )
+  t.same(compileRoutes([{}]).route(view).matches, [
+    { route: 'routes[0]', path: 'routes[0]', receivers: [], template: null },
+  ])
+})
+
+t.test('a name stands for the route, and the path says where it is', async (t) => {
+  const { matches } = compileRoutes([{ name: 'all', routes: [{ name: 'done', receivers: ['a'] }] }]).route(
+    view,
+  )
+  t.match(matches, [{ route: 'done', path: 'routes[0].routes[0]' }])
+})
+
+t.test('an event that no route takes is unrouted', async (t) => {
+  const routes = [{ match: no, receivers: ['a'] }]
+  t.match(compileRoutes(routes).route(view), { matches: [], unrouted: true })
+  t.match(compileRoutes(routes, { receivers: [] }).route(view), { matches: [], unrouted: true })
+  t.match(compileRoutes(routes, { receivers: ['ops'] }).route(view), {
+    matches: [{ route: 'unrouted', path: 'unrouted', receivers: ['ops'], template: null }],
+    unrouted: true,
+  })
+  t.match(compileRoutes([{ match: yes }], { receivers: ['ops'] }).route(view), {
+    matches: [{ path: 'routes[0]', receivers: [] }],
+    unrouted: false,
+  })
+})
+
+t.test('every route that was tried is visited, with what became of it', async (t) => {
+  const routing = compileRoutes([
+    { match: no, routes: [{}] },
+    { match: yes, continue: true, routes: [{ match: no }, { name: 'inner', receivers: ['a'] }, {}] },
+    { match: yes, receivers: ['b'] },
+    {},
+  ]).route(view)
+  t.match(routing.visits, [
+    {
+      path: 'routes[0]',
+      depth: 0,
+      result: 'no_match',
+      continued: false,
+      conditions: [{ path: 'type', held: false }],
+    },
+    {
+      path: 'routes[1]',
+      depth: 0,
+      result: 'child_took',
+      continued: true,
+      conditions: [{ path: 'type', held: true }],
+    },
+    { path: 'routes[1].routes[0]', depth: 1, result: 'no_match', continued: false },
+    {
+      path: 'routes[1].routes[1]',
+      route: 'inner',
+      depth: 1,
+      result: 'took',
+      continued: false,
+      conditions: [],
+    },
+    { path: 'routes[2]', depth: 0, result: 'took', continued: false },
+  ])
+  t.equal(routing.visits.length, 5, 'what was not tried is not visited')
+  t.equal(routing.visits, routing.visits, 'they are made once')
+})
+
+t.test('an explanation is a tree of what was tried', async (t) => {
+  const routes: RouteInput[] = [
+    { name: 'new companies', match: no, receivers: ['a'] },
+    {
+      match: match({ type: 'analysis.*', 'data.gone': { gt: 5 } }),
+      receivers: ['a'],
+    },
+    {
+      match: match({ any: [{ 'data.id': 'other' }, { not: { source: 'x' } }] }),
+      continue: true,
+      receivers: ['a'],
+      routes: [{ match: yes, receivers: ['b', 'c'] }],
+    },
+  ]
+  t.equal(
+    formatExplanation(compileRoutes(routes).route(aView({ id: 'one' }))),
+    [
+      '✗ new companies (routes[0]): did not match',
+      '  ✗ type must be "startup.*": it is "analysis.completed"',
+      '✗ routes[1]: did not match',
+      '  ✓ type must be "analysis.*": it is "analysis.completed"',
+      '  ✗ data.gone must be {"gt":5}: it is missing',
+      '✓ routes[2]: a route below took it, and went on (continue)',
+      '  ✓ any',
+      '    ✗ data.id must be "other": it is "one"',
+      '    ✓ not',
+      '      ✗ source must be "x": it is "cuuro"',
+      '  ✓ routes[2].routes[0]: took it, for b, c',
+      '    ✓ type must be "analysis.*": it is "analysis.completed"',
+    ].join('\n'),
+  )
+  const dropped = formatExplanation(compileRoutes([{ match: yes }]).route(view))
+  t.match(dropped, '✓ routes[0]: took it, for no receiver')
+  const none = compileRoutes([])
+  t.equal(formatExplanation(none.route(view)), '✗ no route takes this event, and unrouted has no receivers')
+  const caught = compileRoutes([], { receivers: ['ops'] })
+  t.equal(formatExplanation(caught.route(view)), '✗ no route takes this event: it goes to unrouted, for ops')
+})
+
+t.test('an explanation cannot steer a terminal, and long values are cut', async (t) => {
+  const router = compileRoutes([{ match: match({ 'data.x': 'a' }) }])
+  const nasty = formatExplanation(router.route(aView({ x: '\u001b[2J\u009b31m\u202e\u{e0001}\n' })))
+  t.match(nasty, 'it is "\\u001b[2J\\u009b31m\\u202e\\ue0001\\n"')
+  t.equal(nasty.split('\n').length, 3)
+  const long = formatExplanation(router.route(aView({ x: 'y'.repeat(10_000) })))
+  t.ok(long.includes('yyy…'))
+  t.ok(long.length < 300)
+})
+
+interface Tree {
+  readonly type: string | null
+  readonly score: number | null
+  readonly receivers: readonly string[] | undefined
+  readonly template: string | undefined
+  readonly goesOn: boolean
+  readonly below: readonly Tree[]
+}
+
+function toInput(tree: Tree): RouteInput {
+  const conditions = {
+    ...(tree.type !== null && { type: tree.type }),
+    ...(tree.score !== null && { 'data.score': { gte: tree.score } }),
+  }
+  return {
+    match: Object.keys(conditions).length === 0 ? undefined : match(conditions),
+    receivers: tree.receivers,
+    template: tree.template,
+    continue: tree.goesOn,
+    routes: tree.below.map(toInput),
+  }
+}
+
+type Taken = Omit<RouteMatch, 'route'>
+
+/** Routing told again: each route gives the list of who takes the event at or below it. */
+function naive(
+  trees: readonly Tree[],
+  path: string,
+  above: Taken,
+  type: string,
+  score: number,
+): readonly Taken[] {
+  const [tree, ...later] = trees
+  if (tree === undefined) return []
+  const index = Number(/\d+$/.exec(path)?.[0])
+  const next = path.replace(/\d+$/, String(index + 1))
+  const own: Taken = {
+    path: `${path}]`,
+    receivers: tree.receivers === undefined ? above.receivers : tree.receivers,
+    template: tree.template === undefined ? above.template : tree.template,
+  }
+  const typeFits = tree.type === null || (tree.type === 'a.*' ? type.startsWith('a.') : tree.type === type)
+  const fits = typeFits && (tree.score === null || score >= tree.score)
+  const deeper = fits ? naive(tree.below, `${path}].routes[0`, own, type, score) : []
+  const here = fits && deeper.length === 0 ? [own] : deeper
+  const after = here.length > 0 && !tree.goesOn ? [] : naive(later, next, above, type, score)
+  return [...here, ...after]
+}
+
+const treeOf = (depth: number): fc.Arbitrary<Tree> =>
+  fc.record({
+    type: fc.constantFrom(null, 'a.one', 'a.two', 'b.one', 'a.*'),
+    score: fc.constantFrom(null, null, 3, 6),
+    receivers: fc.constantFrom(undefined, [], ['r1'], ['r2', 'r3']),
+    template: fc.constantFrom(undefined, 't1', 't2'),
+    goesOn: fc.boolean(),
+    below: depth === 0 ? fc.constant([]) : fc.array(treeOf(depth - 1), { maxLength: 3 }),
+  })
+
+t.test('routing equals a second, naive implementation', async () => {
+  const top: Taken = { path: '', receivers: [], template: null }
+  fc.assert(
+    fc.property(
+      fc.array(treeOf(3), { maxLength: 4 }),
+      fc.constantFrom('a.one', 'a.two', 'b.one', 'c'),
+      fc.integer({ min: 0, max: 9 }),
+      (trees, type, score) => {
+        const event: View = aView({ score }, { type })
+        const routing = compileRoutes(trees.map(toInput)).route(event)
+        const expected = naive(trees, 'routes[0', top, type, score)
+        assert.deepEqual(
+          routing.matches.map(({ route: _route, ...taken }) => taken),
+          expected,
+        )
+        assert.equal(routing.unrouted, expected.length === 0)
+        // The visits tell the same story as the matches.
+        assert.deepEqual(
+          routing.visits.filter((visit) => visit.result === 'took').map((visit) => visit.path),
+          expected.map((taken) => taken.path),
+        )
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})
