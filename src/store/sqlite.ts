@@ -1,0 +1,168 @@
+/** A store in one SQLite file, for one machine: one process serves from it, others may look into it meanwhile. */
+import { existsSync } from 'node:fs'
+import { append } from './sqlite/append.ts'
+import { claim } from './sqlite/claim.ts'
+import { asUnavailable, Database } from './sqlite/database.ts'
+import { GroupCommit } from './sqlite/group-commit.ts'
+import { deliveries, events } from './sqlite/history.ts'
+import { takeInstanceLock } from './sqlite/instance-lock.ts'
+import { migrate, schemaVersion, versionOf } from './sqlite/migrations.ts'
+import { createPrivately } from './sqlite/private-file.ts'
+import { purge, record, resend } from './sqlite/record.ts'
+import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
+
+export interface SqliteOptions {
+  /** A file, made with its folders where it is missing; `:memory:` keeps nothing. */
+  readonly path: string
+  /**
+   * `service`: the one process that claims; makes the file and brings its schema up to date.
+   * `operator`: reads, resends and replays while a service may be running.
+   */
+  readonly role: 'service' | 'operator'
+}
+
+// How long the event loop may stand still while another process writes; each such write takes one fsync.
+const SERVICE_BUSY_TIMEOUT = 2_000
+const OPERATOR_BUSY_TIMEOUT = 10_000
+
+/** Opens a store. Throws StoreRefused, or StoreUnavailable where the file cannot be worked with. */
+export async function openSqlite({ path, role }: SqliteOptions): Promise<Store> {
+  try {
+    return role === 'service' ? openAsService(path) : openAsOperator(path)
+  } catch (error) {
+    throw asUnavailable(error, path)
+  }
+}
+
+function openAsService(path: string): Store {
+  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), () => {})
+  const release = takeInstanceLock(path)
+  if (release === undefined) throw new StoreRefused('in_use', inUse(path))
+  try {
+    createPrivately(path)
+    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), release)
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+function prepared(database: Database, release: () => void): Store {
+  try {
+    refuseNewer(database)
+    configure(database)
+    database.write(() => {
+      migrate(database)
+      takeOver(database)
+    })
+    return createSqliteStore(database, release)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function openAsOperator(path: string): Store {
+  if (!existsSync(path)) {
+    const hint = 'start the service once, which makes it, or check store.url'
+    throw new StoreRefused('missing', `there is no store at ${path}; ${hint}`)
+  }
+  const database = new Database(path, OPERATOR_BUSY_TIMEOUT)
+  try {
+    refuseNewer(database)
+    refuseOlder(database)
+    configure(database)
+    return createSqliteStore(database, () => {})
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** The store over a database that is ready for it. `release` is called when it is closed. */
+export function createSqliteStore(database: Database, release: () => void): Store {
+  const commits = new GroupCommit(database)
+
+  async function read<T>(query: () => T): Promise<T> {
+    try {
+      return database.read(query)
+    } catch (error) {
+      throw asUnavailable(error, database.path)
+    }
+  }
+
+  return {
+    append: (entry) => commits.run(() => append(database, entry)),
+    claim: (request) => commits.run(() => claim(database, request)),
+    record: (attempt, next) => commits.run(() => record(database, attempt, next)),
+    resend: (deliveryIds, now) => commits.run(() => resend(database, deliveryIds, now)),
+    purge: (before, limit) => commits.run(() => purge(database, before, limit)),
+    events: (filter) => read(() => events(database, filter)),
+    deliveries: (filter) => read(() => deliveries(database, filter)),
+    async close() {
+      commits.flush()
+      database.close()
+      release()
+    },
+  }
+}
+
+function configure(database: Database): void {
+  // A write-ahead log lets others read while the service writes; FULL is what makes a commit outlive a power cut.
+  const mode = database.pragma('journal_mode = WAL')
+  if (mode !== 'wal' && mode !== 'memory') {
+    throw new StoreUnavailable(`${database.path} cannot have a write-ahead log; put it on a local disk`)
+  }
+  database.execute('PRAGMA synchronous = FULL')
+  // A log that a slow reader made long shrinks again. It is copied into the file every 1000 pages, SQLite's default:
+  // seldomer was no faster here, and the longest wait grew.
+  database.execute('PRAGMA journal_size_limit = 67108864')
+  database.execute('PRAGMA cache_size = -16000')
+}
+
+/** Ends the leases of earlier processes, which are gone since this one has the lock, and notes who has it now. */
+function takeOver(database: Database): void {
+  // Through the index of what is due, for finished deliveries may be many.
+  database.execute(
+    `UPDATE deliveries INDEXED BY deliveries_due SET due_at = min(due_at, leased_at)
+     WHERE due_at IS NOT NULL AND state = 'sending'`,
+  )
+  database
+    .prepare('INSERT OR REPLACE INTO holder (one, pid, started_at) VALUES (1, ?, ?)')
+    .run(process.pid, Date.now())
+}
+
+function refuseNewer(database: Database): void {
+  const found = versionOf(database)
+  if (found <= schemaVersion) return
+  const message = `${database.path} has schema ${found}, but this hookbridge knows only up to ${schemaVersion}; upgrade hookbridge`
+  throw new StoreRefused('newer_schema', message)
+}
+
+function refuseOlder(database: Database): void {
+  const found = versionOf(database)
+  if (found >= schemaVersion) return
+  const message = `${database.path} has schema ${found}, but this hookbridge needs ${schemaVersion}; restart the service, which brings it up to date`
+  throw new StoreRefused('older_schema', message)
+}
+
+function inUse(path: string): string {
+  const holder = holderOf(path)
+  const who =
+    holder === undefined ? '' : ` (process ${holder.pid}, since ${new Date(holder.started_at).toISOString()})`
+  return `another hookbridge service${who} is using ${path}; stop it, or give this one another store.url`
+}
+
+function holderOf(path: string): { readonly pid: number; readonly started_at: number } | undefined {
+  try {
+    const database = new Database(path, SERVICE_BUSY_TIMEOUT)
+    try {
+      return database.prepare<{ pid: number; started_at: number }>('SELECT pid, started_at FROM holder').get()
+    } finally {
+      database.close()
+    }
+  } catch {
+    // The refusal stands without it.
+    return undefined
+  }
+}

@@ -1,0 +1,122 @@
+/** The only file that knows node:sqlite, which is a release candidate: what else the store needs of it stands here. */
+import { DatabaseSync } from 'node:sqlite'
+import { StoreUnavailable } from '../store.ts'
+
+/** What may be bound: `undefined` throws on Node 24 and is NULL on 26, so it is left out. */
+export type Value = null | number | string | Uint8Array
+/** A row as a query returns it; declare the rows of a query as a type alias of this shape. */
+export type Row = Readonly<Record<string, null | number | bigint | string | Uint8Array>>
+
+export interface Statement<R extends Row> {
+  get(...values: readonly Value[]): R | undefined
+  all(...values: readonly Value[]): R[]
+  /** `lastInsertRowid` is much cheaper than a RETURNING clause. */
+  run(...values: readonly Value[]): { readonly lastInsertRowid: number | bigint }
+}
+
+/** One connection with its prepared statements. Everything it does is synchronous. */
+export class Database {
+  readonly path: string
+  readonly #connection: DatabaseSync
+  readonly #statements = new Map<string, Statement<Row>>()
+
+  /** `busyTimeout`: milliseconds to wait (blocking) for another process that is writing. */
+  constructor(path: string, busyTimeout: number) {
+    this.path = path
+    this.#connection = new DatabaseSync(path, { timeout: busyTimeout, enableForeignKeyConstraints: true })
+  }
+
+  /** Runs SQL that returns nothing. */
+  execute(sql: string): void {
+    this.#connection.exec(sql)
+  }
+
+  /** Prepares a statement, once for each text. */
+  prepare<R extends Row = Row>(sql: string): Statement<R> {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#connection.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement as Statement<R>
+  }
+
+  /** The value of a pragma. */
+  pragma(name: string): number | string | null {
+    const row = this.#connection.prepare(`PRAGMA ${name}`).get()
+    const value = row === undefined ? null : Object.values(row)[0]
+    return typeof value === 'number' || typeof value === 'string' ? value : null
+  }
+
+  /** Runs `work` in a write transaction: all of it is on disk when this returns, or none of it and this throws. */
+  write<T>(work: () => T): T {
+    return this.#transaction('BEGIN IMMEDIATE', work)
+  }
+
+  /** Runs `work` on one unchanging view of the data. */
+  read<T>(work: () => T): T {
+    return this.#transaction('BEGIN', work)
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#statements.clear()
+    if (this.#connection.isOpen) this.#connection.close()
+  }
+
+  #transaction<T>(begin: string, work: () => T): T {
+    if (!this.#connection.isOpen) throw new StoreUnavailable(`the store ${this.path} is closed`)
+    this.#run(begin)
+    try {
+      const result = work()
+      this.#run('COMMIT')
+      return result
+    } catch (error) {
+      // SQLite has already rolled back after some errors, a full disk among them.
+      if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  #run(sql: string): void {
+    this.prepare(sql).run()
+  }
+}
+
+const SQLITE_BUSY = 5
+// What a later try may find mended. SQLite's numbers: https://sqlite.org/rescode.html
+const unavailable: ReadonlyMap<number, string> = new Map([
+  [SQLITE_BUSY, 'another process holds it too long'],
+  [6, 'another connection holds it'],
+  [7, 'out of memory'],
+  [8, 'it cannot be written; check its owner, its permissions, and that the disk is not mounted read-only'],
+  [10, 'the disk failed; look into the system log'],
+  [11, 'the file is damaged; stop the service and restore a backup'],
+  [13, 'the disk is full; make room'],
+  [14, 'it cannot be opened; check that its folder exists and may be written'],
+  [15, 'its locks do not work here; put it on a local disk'],
+  [26, 'the file is not a SQLite database; check store.url'],
+])
+
+/** Makes a StoreUnavailable of an error whose cause is the disk or another process; others stay as they are. */
+export function asUnavailable(error: unknown, path: string): unknown {
+  if (!(error instanceof Error)) return error
+  // The file system's own errors, from making the file.
+  if ('syscall' in error) {
+    return new StoreUnavailable(`the store ${path} cannot be made: ${error.message}`, { cause: error })
+  }
+  const why = unavailable.get(primaryCode(error) ?? -1)
+  if (why === undefined) return error
+  return new StoreUnavailable(`the store ${path} is unavailable: ${why} (${error.message})`, { cause: error })
+}
+
+export function isBusy(error: unknown): boolean {
+  return primaryCode(error) === SQLITE_BUSY
+}
+
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
+    return undefined
+  // An extended code holds the primary one in its lowest byte.
+  return error.errcode & 0xff
+}

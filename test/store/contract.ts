@@ -1,0 +1,16 @@
+import type { Test } from 'tap'
+import { appendContract } from './contract/append.ts'
+import { claimContract } from './contract/claim.ts'
+import { historyContract } from './contract/history.ts'
+import { modelContract } from './contract/model.ts'
+import { recordContract } from './contract/record.ts'
+import type { Harness } from './contract/sample.ts'
+
+/** What every store keeps. `create` makes an empty store for one test, and lets go of it when that test ends. */
+export function storeContract(t: Test, create: (t: Test) => Harness): void {
+  appendContract(t, create)
+  claimContract(t, create)
+  recordContract(t, create)
+  historyContract(t, create)
+  modelContract(t, create)
+}
