@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { isIPv4, isIPv6 } from 'node:net'
+import fc from 'fast-check'
+import t from 'tap'
+import { checkAddressEntry } from '../../src/core/addresses.ts'
+import { compileAllowList } from '../../src/sources/addresses.ts'
+
+function allowed(entries: readonly string[]): (ip: string) => boolean {
+  const list = compileAllowList(entries)
+  if (!list.ok) throw new Error(JSON.stringify(list.problems))
+  return list.allows
+}
+
+t.test('addresses and CIDRs of both families', async (t) => {
+  const allows = allowed(['203.0.113.7', '10.0.0.0/8', '2001:db8::1', '2001:db8:a::/48'])
+  for (const ip of [
+    '203.0.113.7',
+    '10.0.0.0',
+    '10.255.255.255',
+    '2001:db8::1',
+    '2001:DB8:0:0::1',
+    '2001:db8:a:f::9',
+  ]) {
+    t.ok(allows(ip), ip)
+  }
+  for (const ip of [
+    '203.0.113.8',
+    '11.0.0.0',
+    '9.255.255.255',
+    '2001:db8::2',
+    '2001:db8:b::1',
+    '::1',
+    '',
+    'x',
+    '10.0',
+  ]) {
+    t.notOk(allows(ip), ip)
+  }
+  t.notOk(allowed([])('127.0.0.1'), 'an empty list allows nobody')
+  t.ok(allowed(['0.0.0.0/0'])('198.51.100.1'))
+})
+
+t.test('an IPv4 address that arrives as IPv6 is the same address', async (t) => {
+  const allows = allowed(['203.0.113.7', '::ffff:198.51.100.1', '::ffff:192.0.2.0/120'])
+  for (const ip of [
+    '::ffff:203.0.113.7',
+    '::ffff:cb00:7107',
+    '198.51.100.1',
+    '::ffff:198.51.100.1',
+    '192.0.2.200',
+  ]) {
+    t.ok(allows(ip), ip)
+  }
+  for (const ip of ['::ffff:203.0.113.8', '::203.0.113.7', '192.0.3.1']) t.notOk(allows(ip), ip)
+  t.ok(allowed(['fe80::1'])('fe80::1%eth0'), 'the zone is no part of the address')
+})
+
+t.test('svix stands for all its regions, svix:<region> for one', async (t) => {
+  const everywhere = allowed(['svix'])
+  const europe = allowed(['svix:eu'])
+  for (const ip of ['52.215.16.239', '2a05:d028:17:8000::1', '2a05:d028:17:80ff::1']) {
+    t.ok(everywhere(ip), ip)
+    t.ok(europe(ip), ip)
+  }
+  for (const ip of [
+    '44.228.126.217',
+    '54.164.207.221',
+    '13.239.204.236',
+    '3.96.105.27',
+    '2600:1f24:64:8000::1',
+  ]) {
+    t.ok(everywhere(ip), ip)
+    t.notOk(europe(ip), ip)
+  }
+  for (const ip of ['44.228.126.216', '2a05:d028:17:8100::1', '127.0.0.1']) t.notOk(everywhere(ip), ip)
+  t.ok(allowed(['svix:us-east', '127.0.0.1'])('127.0.0.1'))
+})
+
+t.test('mistakes are told with their place, all at once', async (t) => {
+  t.match(compileAllowList(['svix', 'svix:mars', '10.0.0.0/33', '300.1.1.1']), {
+    ok: false,
+    problems: [
+      { index: 1, message: /unknown preset "svix:mars"; known are svix, svix:us, svix:us-east, svix:eu/ },
+      { index: 2, message: '"10.0.0.0/33": the number after / must be 0 to 32' },
+      {
+        index: 3,
+        message: /"300.1.1.1" is not an address, a CIDR \(10.0.0.0\/8, 2001:db8::\/32\) or one of svix/,
+      },
+    ],
+  })
+  for (const entry of [
+    ...[
+      '',
+      ' ',
+      '10.0.0.0/',
+      '10.0.0.0/8/8',
+      '10.0.0.0/-1',
+      '10.0.0.0/8x',
+      '2001:db8::/129',
+      'example.com',
+      '10.0.0',
+    ],
+    ...[
+      '010.0.0.1',
+      '1.2.3.4 ',
+      '0x7f.1',
+      '[::1]',
+      'fe80::1%eth0',
+      '::1::',
+      '::ffff:1.2.3.4/95',
+      'SVIX',
+      'svix-eu',
+      '*',
+    ],
+  ]) {
+    t.type(checkAddressEntry(entry), 'string', JSON.stringify(entry))
+  }
+  for (const entry of [
+    'svix',
+    'svix:au',
+    '1.2.3.4',
+    '1.2.3.4/0',
+    '::',
+    '::/0',
+    '::1.2.3.4',
+    '::ffff:1.2.3.4/96',
+  ]) {
+    t.equal(checkAddressEntry(entry), null, entry)
+  }
+})
+
+t.test('what is an address is what Node takes for one', async () => {
+  const part = fc.constantFrom(
+    '0',
+    '1',
+    '25',
+    '255',
+    '256',
+    '01',
+    'a',
+    'ffff',
+    'fffff',
+    '::',
+    ':',
+    '.',
+    '::ffff:',
+    '1.2.3.4',
+  )
+  const made = fc.array(part, { maxLength: 10 }).map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(fc.oneof(made, fc.ipV4(), fc.ipV6(), fc.string()), (text) => {
+      const refused = checkAddressEntry(text)
+      if (text.includes('/')) return
+      assert.equal(
+        refused === null,
+        isIPv4(text) || (isIPv6(text) && !text.includes('%')),
+        refused ?? 'accepted',
+      )
+      // Whatever is accepted can be compiled, and allows itself.
+      if (refused === null) assert.ok(allowed([text])(text))
+    }),
+    { numRuns: 5_000 },
+  )
+})
