@@ -1,0 +1,119 @@
+/**
+ * The contract of a channel: a way to deliver. A channel is a folder that owns its settings, its rendering and
+ * its sending; it knows nothing of routes, retries or the store, and decides nothing but how an attempt ended.
+ */
+import type { ZodType } from 'zod'
+import type { Outcome } from '../core/delivery.ts'
+import type { RenderView } from '../core/template.ts'
+
+export interface Channel<Settings = unknown, Receiver = unknown, Message = unknown> {
+  readonly name: string
+  /** The schema of `channels.<name>`. */
+  readonly settings: ZodType<Settings>
+  /** The schema of `receivers.<receiver>.<name>`. */
+  readonly receiver: ZodType<Receiver>
+  /** The files of a template folder that this channel reads, the most telling first. */
+  readonly templateFiles: readonly string[]
+  /** Files at the top of the templates folder that it reads, such as a layout. */
+  readonly sharedFiles: readonly string[]
+  /** What the receiver's settings need that the channel's settings lack, as a sentence; null if nothing. */
+  missingSettings(settings: Settings | undefined, receiver: Receiver): string | null
+  /** The messages that a receiver owes for one event: where each goes. Pure. */
+  targets(receiver: Receiver, receiverName: string): readonly Target[]
+  /** Compiles the files of one template. Pure. */
+  compile(files: TemplateFiles): Compiled<Message>
+  /** Opens what sending needs. Makes no connection before the first attempt. */
+  open(
+    settings: Settings | undefined,
+    receivers: ReadonlyMap<string, Receiver>,
+    env: ChannelEnvironment,
+  ): OpenChannel<Message>
+}
+
+export interface Target {
+  /** Where it goes, in words that are no secret. Unique within the receiver. */
+  readonly target: string
+  /** The destination whose pace and health this delivery shares. */
+  readonly lane: string
+}
+
+/** One file of a template folder. Lines and columns are counted from 1. */
+export interface TemplateFile {
+  /** How the file is named to the operator. */
+  readonly path: string
+  readonly text: string
+  /** A `.yaml` file's content, or the front matter of a `.md` file; null where there is none. */
+  readonly yaml: YamlValue | null
+  /** The text behind the front matter, and the line on which it starts. */
+  readonly body: string
+  readonly bodyLine: number
+}
+
+export interface YamlValue {
+  readonly value: unknown
+  /** Where the value at this path stands in the file; for a block scalar, its first line of text. */
+  at(path: readonly (string | number)[]): Position
+}
+
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+export interface TemplateFiles {
+  /** By file name: those of the template's folder, and the shared ones. */
+  readonly files: ReadonlyMap<string, TemplateFile>
+}
+
+export type Compiled<Message> =
+  | { readonly ok: true; readonly renderer: Renderer<Message> }
+  | { readonly ok: false; readonly problems: readonly TemplateProblem[] }
+
+export interface TemplateProblem extends Position {
+  readonly path: string
+  readonly message: string
+}
+
+export interface Renderer<Message> {
+  /** Never throws. Pure: the same view gives the same message. */
+  render(view: RenderView): RenderResult<Message>
+}
+
+export type RenderResult<Message> =
+  /** `notes` are what a reader of the history should know: unknown variables, cut text. */
+  | { readonly ok: true; readonly message: Message; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly reason: string }
+
+export interface ChannelEnvironment {
+  /** Milliseconds after which an attempt is given up. */
+  readonly timeout: number
+  /** Writes for the console channel. */
+  readonly print: (text: string) => void
+}
+
+/** How fast one lane may go. */
+export interface Pace {
+  /** Messages a second; Infinity where nothing limits them. */
+  readonly rate: number
+  /** Messages that may go at once after a rest. */
+  readonly burst: number
+  /** Attempts in flight at once. */
+  readonly concurrency: number
+}
+
+export interface OpenChannel<Message> {
+  readonly pace: Pace
+  /** Attempts in flight at once over all lanes. */
+  readonly concurrency: number
+  /** Makes one attempt. Never throws for what the destination does; never retries; ends by itself. */
+  send(message: Message, delivery: Addressed): Promise<Outcome>
+  /** Waits for attempts in flight, then closes connections. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What an attempt must know of the delivery: the same on every attempt. */
+export interface Addressed {
+  readonly id: string
+  readonly receiver: string
+  readonly target: string
+}

@@ -1,0 +1,33 @@
+/** Kinds of setting that several channels, and the configuration, share. */
+import { type ZodType, z } from 'zod'
+import { Secret } from '../core/secret.ts'
+
+/** A secret: plain text in the file and in the JSON schema; it leaves the schema as a Secret. */
+export function secret(): ZodType<Secret, string> {
+  const error = 'must be text and not empty'
+  return (
+    z
+      .string({ error })
+      .min(1, { error })
+      // Tells whoever reads the JSON schema that the value must not be shown.
+      .meta({ writeOnly: true })
+      .transform((value) => new Secret(value))
+  )
+}
+
+const SECONDS = { s: 1, m: 60, h: 3_600 } as const
+const RATE = /^(\d{1,9}(?:\.\d{1,3})?)\/([smh])$/
+
+/** A rate such as `1/s`, `30/m` or `1000/h`; it leaves the schema as a number a second. */
+export function rate(): ZodType<number, string> {
+  return z
+    .string({ error: 'must be a rate, such as 1/s, 30/m or 1000/h' })
+    .regex(RATE, { error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h' })
+    .refine((text) => Number.parseFloat(text) > 0, {
+      error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h',
+    })
+    .transform((text) => {
+      const [, count, unit] = RATE.exec(text) ?? []
+      return Number(count) / SECONDS[unit === 'm' || unit === 'h' ? unit : 's']
+    })
+}

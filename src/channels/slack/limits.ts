@@ -1,0 +1,99 @@
+/** Slack's limits on a message as a whole. What is too long is cut where a reader sees it, and never refused. */
+import { isObject, type Json, type JsonObject } from '../../core/json.ts'
+import { LONGEST_TOTAL, MOST_BLOCKS } from './shape.ts'
+import { escapeText } from './text.ts'
+
+const ELLIPSIS = '…'
+const LONGEST_ENTITY = '&amp;'.length
+const LONGEST_REMARK = 300
+
+/** Cuts rendered text to a length, with an ellipsis, and never within an entity, a link or a surrogate pair. */
+export function cut(text: string, longest: number): string {
+  if (text.length <= longest) return text
+  let end = longest - ELLIPSIS.length
+  const link = text.lastIndexOf('<', end - 1)
+  if (link !== -1 && text.indexOf('>', link) >= end) end = link
+  const entity = text.lastIndexOf('&', end - 1)
+  if (entity !== -1 && end - entity < LONGEST_ENTITY && !text.slice(entity, end).includes(';')) end = entity
+  if (isHighSurrogate(text.charCodeAt(end - 1))) end -= 1
+  return text.slice(0, Math.max(end, 0)).trimEnd() + ELLIPSIS
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff
+}
+
+export interface Limited {
+  readonly blocks: readonly JsonObject[]
+  readonly notes: readonly string[]
+}
+
+/**
+ * Holds the blocks to Slack's limits on their number and on all their text together. Where anything was cut,
+ * here or before (`alreadyCut`), a last block says so and names the event.
+ */
+export function limitBlocks(blocks: readonly JsonObject[], alreadyCut: boolean, eventId: string): Limited {
+  const notes: string[] = []
+  let limited = blocks
+  const most = alreadyCut ? MOST_BLOCKS - 1 : MOST_BLOCKS
+  if (limited.length > most) {
+    notes.push(`cut: more than ${most} blocks`)
+    limited = limited.slice(0, MOST_BLOCKS - 1)
+  }
+  const longest = longestFitting(limited)
+  if (longest !== null) {
+    notes.push(`cut: the blocks' text is longer than ${LONGEST_TOTAL} characters`)
+    limited = limited.slice(0, MOST_BLOCKS - 1).map((block) => mapTexts(block, (text) => cut(text, longest)))
+  }
+  const wasCut = alreadyCut || notes.length > 0
+  return { blocks: wasCut && limited.length > 0 ? [...limited, remark(eventId)] : limited, notes }
+}
+
+function remark(eventId: string): JsonObject {
+  const id = escapeText(eventId.slice(0, 40))
+  const text = `:scissors: Cut to fit into Slack. The whole event: \`hookbridge events show ${id}\``
+  return { type: 'context', elements: [{ type: 'mrkdwn', text: cut(text, LONGEST_REMARK), verbatim: true }] }
+}
+
+/**
+ * The length to which every text must be cut so that all fit together; null where they fit as they are. One
+ * length for all takes from the longest first and leaves headings, buttons and short fields whole.
+ */
+function longestFitting(blocks: readonly JsonObject[]): number | null {
+  const room = LONGEST_TOTAL - LONGEST_REMARK
+  // The quick way for nearly every message: its JSON is longer than its texts.
+  if (JSON.stringify(blocks).length <= room) return null
+  const lengths: number[] = []
+  for (const block of blocks) {
+    mapTexts(block, (text) => {
+      lengths.push(text.length)
+      return text
+    })
+  }
+  const total = (longest: number) => lengths.reduce((sum, length) => sum + Math.min(length, longest), 0)
+  if (total(Number.POSITIVE_INFINITY) <= room) return null
+  let fits = 1
+  let tooLong = room
+  while (tooLong - fits > 1) {
+    const middle = Math.floor((fits + tooLong) / 2)
+    if (total(middle) <= room) fits = middle
+    else tooLong = middle
+  }
+  return fits
+}
+
+const textKeys = ['text', 'alt_text', 'accessibility_label']
+
+function mapTexts(value: JsonObject, change: (text: string) => string): JsonObject {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      typeof item === 'string' && textKeys.includes(key) ? change(item) : mapNested(item, change),
+    ]),
+  )
+}
+
+function mapNested(value: Json, change: (text: string) => string): Json {
+  if (Array.isArray(value)) return value.map((item: Json) => mapNested(item, change))
+  return isObject(value) ? mapTexts(value, change) : value
+}

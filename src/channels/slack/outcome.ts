@@ -1,0 +1,189 @@
+/** What Slack's answers, and the lack of one, mean for a delivery. */
+import {
+  WebAPIHTTPError,
+  WebAPIPlatformError,
+  WebAPIRateLimitedError,
+  WebAPIRequestError,
+} from '@slack/web-api'
+import type { Outcome } from '../../core/delivery.ts'
+import { isObject, ownProperty } from '../../core/json.ts'
+import { redact, type Secret } from '../../core/secret.ts'
+import type { Answer } from './transport.ts'
+
+const LONGEST_REASON = 300
+
+/** What a person does about an error that no repetition mends. `{target}` is the delivery's. */
+const mends: Readonly<Record<string, string>> = {
+  not_in_channel: 'invite the app to {target}: /invite @app',
+  channel_not_found: 'correct the channel of the receiver, or invite the app if {target} is private',
+  is_archived: 'unarchive {target}, or name another channel',
+  channel_is_archived: 'unarchive the channel, or make a new webhook',
+  missing_scope: 'give the app the scope chat:write and reinstall it',
+  invalid_auth: 'put a valid bot token into channels.slack.token',
+  not_authed: 'put a bot token into channels.slack.token',
+  account_inactive: 'the app was removed; install it again and use its new token',
+  token_expired: 'put a fresh bot token into channels.slack.token',
+  token_revoked: 'install the app again and use its new token',
+  no_permission: "ask an administrator to allow the app's token to post",
+  restricted_action: 'ask an administrator who may post in {target}',
+  message_limit_exceeded: "the workspace is over its plan's number of messages",
+  team_access_not_granted: 'ask an administrator to grant the app this workspace',
+  ekm_access_denied: 'an administrator has suspended access to keys; ask them',
+  access_denied: 'ask an administrator to allow the app',
+  action_prohibited: 'ask an administrator to allow the webhook',
+  posting_to_general_channel_denied: 'choose a channel that everyone may post in',
+  no_service: 'the webhook was removed; put a new one into webhook_url',
+  no_service_id: 'the webhook is incomplete; copy webhook_url again',
+  no_active_hooks: 'the webhook is switched off; put a new one into webhook_url',
+  no_team: 'the workspace is gone; put a webhook of another into webhook_url',
+  team_disabled: 'the workspace is switched off',
+  invalid_token: 'the webhook is no longer valid; put a new one into webhook_url',
+  user_not_found: "the webhook's user is gone; put a new one into webhook_url",
+}
+
+const refused: ReadonlySet<string> = new Set([
+  'invalid_blocks',
+  'invalid_blocks_format',
+  'msg_blocks_too_long',
+  'msg_too_long',
+  'no_text',
+  'invalid_arguments',
+  'metadata_too_large',
+  'invalid_metadata_format',
+  'too_many_attachments',
+  'invalid_payload',
+])
+
+// Slack may have posted the message before it failed.
+const ambiguous: ReadonlySet<string> = new Set(['internal_error', 'fatal_error'])
+
+const temporary: ReadonlySet<string> = new Set([
+  'ratelimited',
+  'rate_limited',
+  'service_unavailable',
+  'team_added_to_org',
+  'org_login_required',
+  'request_timeout',
+])
+
+// Errors of a connection that was never made: nothing was sent. Certificates have too many codes to list.
+const NEVER_SENT =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EPROTO|ERR_SSL_\w+|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED|UND_ERR_DESTROYED|CERT_\w+|ERR_TLS_CERT_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+)$/
+
+export interface Circumstances {
+  readonly target: string
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly secrets: readonly Secret[]
+}
+
+type Judged = Exclude<Outcome, { kind: 'sent' }>
+
+/** What an attempt that ended with WebClient's exception means. */
+export function fromException(error: unknown, circumstances: Circumstances): Outcome {
+  return clean(judge(error, circumstances), circumstances.secrets)
+}
+
+/** What a webhook's answer means; null where it took the message. */
+export function fromWebhook(answer: Answer, circumstances: Circumstances): Outcome | null {
+  const text = answer.text.trim()
+  if (answer.status === 200 && text === 'ok') return null
+  const outcome =
+    answer.status === 429
+      ? { kind: 'retry' as const, reason: 'ratelimited', after: milliseconds(answer.retryAfter) }
+      : byStatus(answer.status, text, answer.retryAfter, circumstances)
+  return clean(outcome, circumstances.secrets)
+}
+
+function judge(error: unknown, circumstances: Circumstances): Judged {
+  if (error instanceof WebAPIRateLimitedError) {
+    return { kind: 'retry', reason: 'ratelimited', after: error.retryAfter * 1000 }
+  }
+  if (error instanceof WebAPIPlatformError) return platform(error, circumstances)
+  if (error instanceof WebAPIHTTPError) {
+    const after = error.headers['retry-after']
+    return byStatus(
+      error.statusCode,
+      ownProperty(error.body, 'error'),
+      typeof after === 'string' ? after : null,
+      circumstances,
+    )
+  }
+  return noAnswer(error instanceof WebAPIRequestError ? error.original : error, circumstances)
+}
+
+function platform({ data }: WebAPIPlatformError, circumstances: Circumstances): Judged {
+  const { messages, retryAfter } = data.response_metadata ?? {}
+  const outcome = byName(ownProperty(data, 'error'), circumstances)
+  if (outcome === null) return { kind: 'retry', reason: 'unrecognised answer' }
+  if (outcome.kind === 'retry' && retryAfter !== undefined) return { ...outcome, after: retryAfter * 1000 }
+  if (messages === undefined || messages.length === 0) return outcome
+  return { ...outcome, reason: `${outcome.reason}: ${messages.join('; ')}` }
+}
+
+/** An answer that is not 200: an error name in it says more than the status. */
+function byStatus(
+  status: number,
+  name: unknown,
+  retryAfter: string | null,
+  circumstances: Circumstances,
+): Judged {
+  const named = isKnown(name) ? byName(name, circumstances) : null
+  if (named !== null && named.kind !== 'retry') return named
+  const reason = status === 200 ? 'unrecognised answer' : `HTTP ${status}`
+  // The gateway waited in vain: what it sent on may have arrived.
+  if (status === 504) return { kind: 'ambiguous', reason }
+  const outcome: Judged = { kind: 'retry', reason: isName(name) ? `${reason}: ${name}` : reason }
+  const after = milliseconds(retryAfter)
+  return after === 0 ? outcome : { ...outcome, after }
+}
+
+function byName(name: unknown, { target }: Pick<Circumstances, 'target'>): Judged | null {
+  if (!isName(name)) return null
+  const mend = Object.hasOwn(mends, name) ? mends[name] : undefined
+  if (mend !== undefined) return { kind: 'park', reason: `${name}: ${mend.replace('{target}', target)}` }
+  if (name.startsWith('restricted_action')) return byName('restricted_action', { target })
+  if (refused.has(name)) return { kind: 'refuse', reason: name }
+  return { kind: ambiguous.has(name) ? 'ambiguous' : 'retry', reason: name }
+}
+
+function isKnown(name: unknown): boolean {
+  return (
+    isName(name) &&
+    (Object.hasOwn(mends, name) || refused.has(name) || ambiguous.has(name) || temporary.has(name))
+  )
+}
+
+// An answer that is no answer of Slack's, such as a proxy's page, stands in the same place as a name.
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && /^[a-z0-9_]{1,64}$/.test(name)
+}
+
+function noAnswer(error: unknown, { timeout }: Circumstances): Judged {
+  const code = codeOf(error)
+  const call = isObject(error) ? ownProperty(error, 'syscall') : undefined
+  if (NEVER_SENT.test(code) || call === 'connect' || call === 'getaddrinfo')
+    return { kind: 'retry', reason: `cannot connect: ${code}` }
+  if (/Timeout/.test(error instanceof Error ? error.name : '') || /TIMEOUT|ETIMEDOUT/.test(code)) {
+    return { kind: 'ambiguous', reason: `no answer within ${timeout} ms` }
+  }
+  const words = code === '' && error instanceof Error ? error.message : code
+  return { kind: 'ambiguous', reason: `the connection was lost before the answer: ${words}` }
+}
+
+function codeOf(error: unknown): string {
+  const code: unknown = isObject(error) ? ownProperty(error, 'code') : undefined
+  return typeof code === 'string' ? code : ''
+}
+
+function milliseconds(retryAfter: string | null): number {
+  return retryAfter !== null && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) * 1000 : 0
+}
+
+function clean<Kind extends Judged>(outcome: Kind, secrets: readonly Secret[]): Kind {
+  const reason = redact(outcome.reason, secrets)
+  return {
+    ...outcome,
+    reason: reason.length <= LONGEST_REASON ? reason : `${reason.slice(0, LONGEST_REASON - 1)}…`,
+  }
+}

@@ -1,0 +1,144 @@
+/** One attempt at a time: to the Web API with a token, or to an incoming webhook. */
+import { type Logger, LogLevel, WebClient } from '@slack/web-api'
+import type { Outcome } from '../../core/delivery.ts'
+import { ownProperty } from '../../core/json.ts'
+import type { Secret } from '../../core/secret.ts'
+import type { Addressed, ChannelEnvironment, OpenChannel } from '../channel.ts'
+import type { SlackMessage } from './message.ts'
+import { type Circumstances, fromException, fromWebhook } from './outcome.ts'
+import { type SlackReceiver, type SlackSettings, slackSettings } from './settings.ts'
+import { openTransport, type Transport } from './transport.ts'
+
+const WEBHOOK = 'webhook:'
+
+/** The target of a receiver. A webhook's is named after the receiver, because its URL is a secret. */
+export function targetOf(receiver: SlackReceiver, receiverName: string): string {
+  return receiver.channel ?? WEBHOOK + receiverName
+}
+
+export function openSlack(
+  given: SlackSettings | undefined,
+  receivers: ReadonlyMap<string, SlackReceiver>,
+  { timeout }: ChannelEnvironment,
+): OpenChannel<SlackMessage> {
+  const settings = given ?? slackSettings.parse({})
+  const transport = openTransport(timeout, settings.concurrency)
+  const client = openClient(settings, transport, timeout)
+  const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
+  const secrets = [settings.token, ...webhooks.values()].filter((secret) => secret !== undefined)
+  const inFlight = new Set<Promise<Outcome>>()
+  let closed: Promise<void> | undefined
+  return {
+    // Half of all attempts: however many messages one slow channel is owed, others get their turn.
+    pace: { rate: settings.rate, burst: settings.burst, concurrency: Math.ceil(settings.concurrency / 2) },
+    concurrency: settings.concurrency,
+    async send(message, delivery) {
+      const attempt = send(message, delivery)
+      inFlight.add(attempt)
+      try {
+        return await attempt
+      } finally {
+        inFlight.delete(attempt)
+      }
+    },
+    close() {
+      closed ??= Promise.allSettled(inFlight).then(() => transport.close())
+      return closed
+    },
+  }
+
+  async function send(message: SlackMessage, delivery: Addressed): Promise<Outcome> {
+    const circumstances: Circumstances = { target: delivery.target, timeout, secrets }
+    try {
+      if (delivery.target.startsWith(WEBHOOK)) {
+        return await toWebhook(transport, webhooks.get(delivery.target), message, circumstances)
+      }
+      if (client === null) return parked('channels.slack.token is missing; set it, then resend')
+      return await toChannel(client, message, delivery)
+    } catch (error) {
+      return fromException(error, circumstances)
+    }
+  }
+}
+
+/** The SDK's retries are off: ours are recorded, and survive a restart. */
+function openClient(
+  { token, api_url, concurrency }: SlackSettings,
+  transport: Transport,
+  timeout: number,
+): WebClient | null {
+  if (token === undefined) return null
+  return new WebClient(token.reveal(), {
+    slackApiUrl: api_url,
+    allowAbsoluteUrls: false,
+    retryConfig: { retries: 0 },
+    rejectRateLimitedCalls: true,
+    maxRequestConcurrency: concurrency,
+    timeout,
+    fetch: transport.fetch,
+    logger: silent,
+  })
+}
+
+async function toChannel(
+  client: WebClient,
+  message: SlackMessage,
+  { id, target }: Addressed,
+): Promise<Outcome> {
+  const answer = await client.apiCall('chat.postMessage', {
+    channel: target,
+    text: message.text,
+    // An empty list would count as blocks, and hide the text. As JSON already, because WebClient would walk
+    // through a structure three times for a log that nobody reads.
+    ...(message.blocks.length > 0 && { blocks: JSON.stringify(message.blocks) }),
+    unfurl_links: false,
+    unfurl_media: false,
+    parse: 'none',
+    link_names: false,
+    // With it the message can be found in the channel's history, should an attempt's end be unknown.
+    metadata: JSON.stringify({ event_type: 'hookbridge_delivery', event_payload: { delivery_id: id } }),
+  })
+  const channel = ownProperty(answer, 'channel')
+  const ts = ownProperty(answer, 'ts')
+  if (typeof channel !== 'string' || typeof ts !== 'string')
+    return { kind: 'sent', reference: { channel: target } }
+  return { kind: 'sent', reference: { channel, ts, permalink: permalink(channel, ts) } }
+}
+
+// Slack redirects this address to the reader's workspace. chat.getPermalink gives the workspace's own address
+// of the same message, for a second call a message.
+function permalink(channel: string, ts: string): string {
+  return `https://slack.com/archives/${encodeURIComponent(channel)}/p${ts.replace('.', '')}`
+}
+
+async function toWebhook(
+  transport: Transport,
+  url: Secret | undefined,
+  { text, blocks }: SlackMessage,
+  circumstances: Circumstances,
+): Promise<Outcome> {
+  if (url === undefined) return parked('the receiver has no webhook_url any more; put it back, then resend')
+  const body = JSON.stringify({
+    text,
+    ...(blocks.length > 0 && { blocks }),
+    unfurl_links: false,
+    unfurl_media: false,
+  })
+  const answer = await transport.post(url.reveal(), body)
+  return fromWebhook(answer, circumstances) ?? { kind: 'sent', reference: { channel: circumstances.target } }
+}
+
+function parked(reason: string): Outcome {
+  return { kind: 'park', reason }
+}
+
+// What it would log are our messages and Slack's answers: those are recorded with the attempt, redacted.
+const silent: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  setLevel() {},
+  setName() {},
+  getLevel: () => LogLevel.ERROR,
+}

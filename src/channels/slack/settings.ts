@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { rate, secret } from '../settings.ts'
+
+const CHANNEL = /^(#[^\s#@<>]{1,80}|[CDGUW][A-Z0-9]{6,})$/
+const CHANNEL_WORDS =
+  'must be "#name" (in quotes: in YAML a bare # starts a comment) or an id such as C0123456789'
+
+export const slackSettings = z
+  .strictObject({
+    token: secret()
+      .optional()
+      .describe(
+        'The bot token of the Slack app, xoxb-…; its scope is chat:write. Not needed for webhook_url.',
+      ),
+    rate: rate()
+      .prefault('1/s')
+      .describe('Messages to one Slack channel: 1/s, 30/m. Slack itself allows about one a second.'),
+    burst: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(3)
+      .describe('Messages to one Slack channel that may go at once after a rest.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(50)
+      .describe('Attempts in flight at once, over all Slack channels.'),
+    api_url: z
+      .string()
+      .refine(isSafeUrl, { error: 'must be an https URL (http only for a loopback address)' })
+      .transform((url) => (url.endsWith('/') ? url : `${url}/`))
+      .prefault('https://slack.com/api/')
+      .describe("Where Slack's Web API is; another address for a stand-in or a proxy."),
+  })
+  .describe('How Slack messages are sent.')
+
+export const slackReceiver = z
+  .strictObject({
+    channel: z
+      .string({ error: CHANNEL_WORDS })
+      .regex(CHANNEL, { error: CHANNEL_WORDS })
+      .optional()
+      .describe('The Slack channel: "#name" in quotes, or better its id, which survives renaming.'),
+    webhook_url: secret()
+      .refine((url) => isSafeUrl(url.reveal()), {
+        error: 'must be an https URL (http only for a loopback address)',
+      })
+      .optional()
+      .describe('The URL of an incoming webhook, a secret, instead of channel and token.'),
+  })
+  .refine((receiver) => (receiver.channel === undefined) !== (receiver.webhook_url === undefined), {
+    error: 'needs either channel or webhook_url, and not both',
+  })
+  .meta({ oneOf: [{ required: ['channel'] }, { required: ['webhook_url'] }] })
+  .describe('A Slack channel to post to.')
+
+export type SlackSettings = z.output<typeof slackSettings>
+export type SlackReceiver = z.output<typeof slackReceiver>
+
+// What is sent names companies and deals, and the token with it: it does not cross a network in the clear.
+function isSafeUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname } = new URL(text)
+  if (protocol === 'https:') return true
+  return (
+    protocol === 'http:' &&
+    (hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname))
+  )
+}

@@ -1,0 +1,216 @@
+/**
+ * slack.yaml: a YAML structure whose string leaves are templates. The structure is fixed when it is compiled;
+ * rendering only fills in text and leaves things out, so no value can change it.
+ */
+import { isObject, type Json, type JsonObject, ownProperty } from '../../core/json.ts'
+import type { RenderView } from '../../core/template.ts'
+import type { Compiled, RenderResult, TemplateFiles } from '../channel.ts'
+import {
+  conditionLeaf,
+  type Path,
+  problem,
+  type Render,
+  type Rendering,
+  type Source,
+  textLeaf,
+  urlLeaf,
+} from './leaf.ts'
+import { cut, limitBlocks } from './limits.ts'
+import type { SlackMessage } from './message.ts'
+import { blocks, elements, LONGEST_LITERAL, LONGEST_TEXT, type Shape, type Slot } from './shape.ts'
+import { cleanText, escapeText } from './text.ts'
+
+export const TEMPLATE_FILE = 'slack.yaml'
+
+const topKeys = ['text', 'blocks']
+
+/** Compiles `slack.yaml`; every problem has a line and a column. */
+export function compileTemplate({ files }: TemplateFiles): Compiled<SlackMessage> {
+  const file = files.get(TEMPLATE_FILE)
+  if (file === undefined || file.yaml === null || !isObject(file.yaml.value)) {
+    const message = file === undefined ? 'is missing' : 'must be a mapping with the keys text and blocks'
+    return { ok: false, problems: [{ path: file?.path ?? TEMPLATE_FILE, line: 1, column: 1, message }] }
+  }
+  const source: Source = { file, yaml: file.yaml, problems: [] }
+  const root = file.yaml.value
+  for (const key of Object.keys(root)) {
+    if (!topKeys.includes(key)) problem(source, [key], unknownKey(key, topKeys))
+  }
+  if (ownProperty(root, 'text') === undefined) {
+    problem(source, [], 'the key text is missing; it is the notification, and what a screen reader reads')
+  }
+  const text = textLeaf(source, ownProperty(root, 'text') ?? '', ['text'], 'mrkdwn', LONGEST_TEXT)
+  const list = blockList(source, ownProperty(root, 'blocks'))
+  if (source.problems.length > 0) return { ok: false, problems: source.problems }
+  return { ok: true, renderer: { render: (view) => render(text, list, view) } }
+}
+
+function render(text: Render<string>, list: Render<Json[]>, view: RenderView): RenderResult<SlackMessage> {
+  // A copy, because Liquid's increment tag writes into what it is given.
+  const ownView = { ...view }
+  const notes = new Set<string>()
+  try {
+    const inText: Rendering = { view: ownView, notes, cut: false }
+    const inBlocks: Rendering = { view: ownView, notes, cut: false }
+    const rendered = text(inText)
+    if (rendered === undefined) notes.add('the text rendered as nothing; the event stands in for it')
+    const limited = limitBlocks((list(inBlocks) ?? []).filter(isObject), inBlocks.cut, view.event.id)
+    const message = { text: rendered ?? standIn(view), blocks: limited.blocks }
+    return { ok: true, message, notes: [...notes, ...limited.notes] }
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function standIn({ event }: RenderView): string {
+  return cut(escapeText(cleanText(`${event.type} from ${event.source}`)).trim(), LONGEST_TEXT)
+}
+
+function blockList(source: Source, raw: unknown): Render<Json[]> {
+  if (raw === undefined || raw === null) return () => []
+  refuseRepeatedIds(source, raw)
+  return listOf(source, raw, ['blocks'], Number.POSITIVE_INFINITY, (item, path) =>
+    typed(source, item, path, blocks, Object.keys(blocks), 0),
+  )
+}
+
+function refuseRepeatedIds(source: Source, raw: unknown): void {
+  const seen = new Set<unknown>()
+  for (const [index, block] of (Array.isArray(raw) ? raw : []).entries()) {
+    const id = ownProperty(block, 'block_id')
+    if (id !== undefined && seen.has(id)) {
+      problem(source, ['blocks', index, 'block_id'], `the block_id ${JSON.stringify(id)} is used twice`)
+    }
+    seen.add(id)
+  }
+}
+
+function listOf(
+  source: Source,
+  raw: unknown,
+  path: Path,
+  most: number,
+  compile: (item: unknown, path: Path) => Render<Json>,
+): Render<Json[]> {
+  if (!Array.isArray(raw)) {
+    problem(source, path, 'must be a list')
+    return () => undefined
+  }
+  const items = raw.map((item: unknown, index) => conditional(source, item, [...path, index], compile))
+  const line = source.yaml.at(path).line
+  return (rendering) => {
+    const rendered = items.map((item) => item(rendering)).filter((item) => item !== undefined)
+    if (rendered.length > most) {
+      rendering.cut = true
+      rendering.notes.add(`cut to ${most} (${TEMPLATE_FILE}:${line})`)
+    }
+    return rendered.length === 0 ? undefined : rendered.slice(0, most)
+  }
+}
+
+/** An item of a list, which may say `if`. */
+function conditional(
+  source: Source,
+  raw: unknown,
+  path: Path,
+  compile: (item: unknown, path: Path) => Render<Json>,
+): Render<Json> {
+  if (!isObject(raw) || !Object.hasOwn(raw, 'if')) return compile(raw, path)
+  const { if: condition, ...item } = raw
+  const holds = conditionLeaf(source, condition, [...path, 'if'])
+  const render = compile(item, path)
+  return (rendering) => (holds(rendering) ? render(rendering) : undefined)
+}
+
+/** A mapping whose `type` says which of the shapes it has. */
+function typed(
+  source: Source,
+  raw: unknown,
+  path: Path,
+  shapes: Readonly<Record<string, Shape>>,
+  allowed: readonly string[],
+  longest: number,
+): Render<JsonObject> {
+  const type = ownProperty(raw, 'type')
+  const shape = typeof type === 'string' && allowed.includes(type) ? shapes[type] : undefined
+  if (!isObject(raw) || typeof type !== 'string' || shape === undefined) {
+    const place = isObject(raw) && type !== undefined ? [...path, 'type'] : path
+    problem(source, place, `needs a type: ${allowed.join(', ')}`)
+    return () => undefined
+  }
+  return shaped(source, raw, type, path, shape, longest)
+}
+
+function shaped(
+  source: Source,
+  raw: JsonObject,
+  type: string,
+  path: Path,
+  shape: Shape,
+  longest: number,
+): Render<JsonObject> {
+  checkKeys(source, raw, type, path, shape)
+  const parts = Object.entries(shape.slots)
+    .filter(([key]) => Object.hasOwn(raw, key))
+    .map(([key, slot]) => [key, filled(source, slot, raw[key], [...path, key], longest)] as const)
+  return (rendering) => {
+    const result: Record<string, Json> = { type }
+    for (const [key, render] of parts) {
+      const value = render(rendering)
+      if (value !== undefined) result[key] = value
+    }
+    if (type === 'mrkdwn') result.verbatim = true
+    const complete = shape.required.every((key) => Object.hasOwn(result, key))
+    const some = shape.oneOf?.some((key) => Object.hasOwn(result, key)) ?? true
+    return complete && some ? result : undefined
+  }
+}
+
+function checkKeys(source: Source, raw: JsonObject, type: string, path: Path, shape: Shape): void {
+  const known = ['type', ...Object.keys(shape.slots)]
+  for (const key of Object.keys(raw)) {
+    if (!known.includes(key)) problem(source, [...path, key], unknownKey(key, known))
+  }
+  for (const key of shape.required) {
+    if (!Object.hasOwn(raw, key)) problem(source, path, `a ${type} needs the key ${key}`)
+  }
+  if (shape.oneOf !== undefined && !shape.oneOf.some((key) => Object.hasOwn(raw, key))) {
+    problem(source, path, `a ${type} needs one of the keys ${shape.oneOf.join(', ')}`)
+  }
+}
+
+function filled(source: Source, slot: Slot, raw: unknown, path: Path, longest: number): Render<Json> {
+  switch (slot.kind) {
+    case 'literal':
+      return literal(source, raw, path, slot.values)
+    case 'flag':
+      if (typeof raw !== 'boolean') problem(source, path, 'must be true or false')
+      return () => raw === true
+    case 'url':
+      return urlLeaf(source, raw, path)
+    case 'mrkdwn':
+    case 'plain': {
+      const render = textLeaf(source, raw, path, slot.kind, path.at(-1) === 'text' ? longest : slot.longest)
+      return (rendering) => render(rendering) ?? slot.instead
+    }
+    case 'one':
+      return typed(source, raw, path, elements, slot.of, slot.longest)
+    case 'list':
+      return listOf(source, raw, path, slot.most, (item, place) =>
+        typed(source, item, place, elements, slot.of, slot.longest),
+      )
+  }
+}
+
+function literal(source: Source, raw: unknown, path: Path, values?: readonly string[]): Render<string> {
+  if (typeof raw !== 'string' || raw === '' || raw.length > LONGEST_LITERAL || /\{[{%]/.test(raw)) {
+    problem(source, path, `must be text of at most ${LONGEST_LITERAL} characters and without {{ }} or {% %}`)
+  } else if (values !== undefined && !values.includes(raw)) {
+    problem(source, path, `must be ${values.join(' or ')}`)
+  }
+  return () => String(raw)
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  return `unknown key ${JSON.stringify(key)}; known here are ${known.join(', ')}`
+}

@@ -1,0 +1,221 @@
+/** What every channel keeps. A channel passes it by describing a working and an unreachable destination. */
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import fc from 'fast-check'
+import type { Test } from 'tap'
+import { z } from 'zod'
+import type { Channel, OpenChannel, Target } from '../../src/channels/channel.ts'
+import type { Outcome } from '../../src/core/delivery.ts'
+import { isObject } from '../../src/core/json.ts'
+import type { RenderView } from '../../src/core/template.ts'
+import { readTemplate, shippedTemplates } from '../support/template-files.ts'
+
+/** Settings as a person writes them, before the channel's schemas read them. */
+interface RawSettings {
+  readonly settings: unknown
+  readonly receiver: unknown
+}
+
+interface Destination extends RawSettings {
+  /** Connections accepted until now. */
+  connections(): number
+  close(): Promise<void>
+}
+
+export interface ChannelHarness<Settings, Receiver, Message> {
+  readonly channel: Channel<Settings, Receiver, Message>
+  /** The channel's folder under src/channels. */
+  readonly folder: string
+  /** Starts a destination that takes every message. */
+  start(): Promise<Destination>
+  /** The same settings, with a destination at a port of 127.0.0.1 where nothing listens. */
+  unreachable(port: number): RawSettings
+  /** Every secret that the settings above hold. */
+  readonly secrets: readonly string[]
+}
+
+const TIMEOUT = 2_000
+
+/** A view of an event as it comes from Cuuro; `data` replaces the payload's. */
+export function exampleView(type = 'analysis.created', more: Partial<RenderView> = {}): RenderView {
+  const data = more.data ?? { id: '0191e29a-1644-7972-9466-18ada4a3636e' }
+  return {
+    event: {
+      id: 'evt_01KB0000000000000000000000',
+      type,
+      source: 'cuuro',
+      received_at: '2026-11-23T09:30:00.000Z',
+      sent_at: '2026-11-23T09:29:59.000Z',
+    },
+    data,
+    payload: { data, event: type },
+    enriched: {},
+    route: { name: 'new analyses' },
+    receiver: { name: 'deal-flow' },
+    link: null,
+    ...more,
+  }
+}
+
+/** Views with any JSON as their data. */
+export const anyView: fc.Arbitrary<RenderView> = fc
+  .tuple(fc.jsonValue({ stringUnit: 'binary' }), fc.string({ unit: 'binary' }), fc.webUrl())
+  .map(([json, text, link]) =>
+    exampleView(text, { data: fromJson(json), payload: { data: fromJson(json), event: text }, link }),
+  )
+
+// fast-check's JSON type is not ours in name only: both are what JSON.parse gives.
+function fromJson(value: unknown): RenderView['data'] {
+  return JSON.parse(JSON.stringify(value))
+}
+
+export function channelContract<Settings, Receiver, Message>(
+  t: Test,
+  harness: ChannelHarness<Settings, Receiver, Message>,
+): void {
+  const { channel } = harness
+
+  t.equal(channel.name, harness.folder, 'the name is that of the folder')
+  t.test('settings', (t) => settingsContract(t, harness))
+  t.test('targets', (t) => targetsContract(t, harness))
+  t.test('rendering', (t) => renderingContract(t, harness))
+  t.test('sending', (t) => sendingContract(t, harness))
+}
+
+async function settingsContract<S, R, M>(
+  t: Test,
+  { channel, start }: ChannelHarness<S, R, M>,
+): Promise<void> {
+  const destination = await start()
+  t.teardown(() => destination.close())
+  for (const [name, schema, raw] of [
+    ['settings', channel.settings, destination.settings],
+    ['receiver', channel.receiver, destination.receiver],
+  ] as const) {
+    t.ok(schema.safeParse(raw).success, `${name}: the example is accepted`)
+    const misspelt = schema.safeParse({ ...(isObject(raw) ? raw : {}), misspelt: 1 })
+    t.equal(misspelt.error?.issues[0]?.code, 'unrecognized_keys', `${name}: an unknown key is refused`)
+    const properties = describedProperties(z.toJSONSchema(schema, { io: 'input' }))
+    t.strictSame(
+      properties.filter((property) => !property.described).map((property) => property.name),
+      [],
+      `${name}: every key is described`,
+    )
+  }
+}
+
+function describedProperties(schema: unknown): { name: string; described: boolean }[] {
+  if (Array.isArray(schema)) return schema.flatMap(describedProperties)
+  if (!isObject(schema)) return []
+  return Object.entries(schema).flatMap(([key, value]) =>
+    key === 'properties' && isObject(value)
+      ? Object.entries(value).flatMap(([name, property]) => [
+          { name, described: isObject(property) && typeof property.description === 'string' },
+          ...describedProperties(property),
+        ])
+      : describedProperties(value),
+  )
+}
+
+async function targetsContract<S, R, M>(
+  t: Test,
+  { channel, start, secrets }: ChannelHarness<S, R, M>,
+): Promise<void> {
+  const destination = await start()
+  t.teardown(() => destination.close())
+  const receiver = channel.receiver.parse(destination.receiver)
+  const targets = channel.targets(receiver, 'deal-flow')
+  t.not(targets.length, 0, 'a receiver owes at least one message')
+  t.equal(new Set(targets.map(({ target }) => target)).size, targets.length, 'targets are unique')
+  t.strictSame(channel.targets(receiver, 'deal-flow'), targets, 'targets are the same every time')
+  noSecrets(t, targets, secrets, 'no target holds a secret')
+  t.equal(
+    channel.missingSettings(channel.settings.parse(destination.settings), receiver),
+    null,
+    'nothing is missing',
+  )
+}
+
+async function renderingContract<S, R, M>(t: Test, { channel }: ChannelHarness<S, R, M>): Promise<void> {
+  for (const name of shippedTemplates) {
+    const compiled = channel.compile(readTemplate(name, channel))
+    if (!compiled.ok) {
+      t.strictSame(compiled.problems, [], `${name}: compiles`)
+      continue
+    }
+    const { renderer } = compiled
+    const plain = renderer.render(exampleView(name))
+    t.match(plain, { ok: true, notes: [] }, `${name}: renders a thin payload without notes`)
+    fc.assert(
+      fc.property(anyView, (view) => {
+        const first = renderer.render(view)
+        if (!first.ok) throw new Error(first.reason)
+        assert.deepEqual(renderer.render(view), first)
+      }),
+      { numRuns: 50 },
+    )
+  }
+}
+
+async function sendingContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M>): Promise<void> {
+  const destination = await harness.start()
+  t.teardown(() => destination.close())
+  const working = opened(harness, destination)
+  t.ok(working.open.pace.rate > 0 && working.open.pace.burst >= 1, 'the pace lets messages through')
+  t.ok(working.open.pace.concurrency >= 1 && working.open.concurrency >= 1, 'attempts may be made')
+  t.equal(destination.connections(), 0, 'opening makes no connection')
+  const sent = await working.send()
+  t.equal(sent.kind, 'sent', 'a message to a working destination is sent')
+  t.not(sent.kind === 'sent' ? Object.keys(sent.reference).length : 0, 0, 'it is sent with a reference')
+  noSecrets(t, sent, harness.secrets, 'no secret is in the outcome')
+  await Promise.all([working.open.close(), working.open.close()])
+  await working.open.close()
+  t.pass('closing is idempotent')
+
+  const unreachable = opened(harness, harness.unreachable(await closedPort()))
+  const outcome = await unreachable.send()
+  t.equal(outcome.kind, 'retry', 'a destination that cannot be reached is tried again')
+  noSecrets(t, outcome, harness.secrets, 'no secret is in that outcome')
+  await unreachable.open.close()
+}
+
+function opened<S, R, M>(
+  { channel }: ChannelHarness<S, R, M>,
+  raw: RawSettings,
+): { open: OpenChannel<M>; send: () => Promise<Outcome> } {
+  const receiver = channel.receiver.parse(raw.receiver)
+  const open = channel.open(channel.settings.parse(raw.settings), new Map([['deal-flow', receiver]]), {
+    timeout: TIMEOUT,
+    print: () => {},
+  })
+  return { open, send }
+
+  async function send(): Promise<Outcome> {
+    const compiled = channel.compile(readTemplate('default', channel))
+    if (!compiled.ok) throw new Error(compiled.problems.map(({ message }) => message).join())
+    const rendered = compiled.renderer.render(exampleView())
+    if (!rendered.ok) throw new Error(rendered.reason)
+    const [first]: readonly (Target | undefined)[] = channel.targets(receiver, 'deal-flow')
+    if (first === undefined) throw new Error('no target')
+    return open.send(rendered.message, { id: 'evt_1-1', receiver: 'deal-flow', target: first.target })
+  }
+}
+
+function noSecrets(t: Test, value: unknown, secrets: readonly string[], message: string): void {
+  const text = JSON.stringify(value)
+  t.strictSame(
+    secrets.filter((secret) => text.includes(secret)),
+    [],
+    message,
+  )
+}
+
+/** A port of 127.0.0.1 where nothing listens. */
+export async function closedPort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('not a TCP address')
+  await new Promise((resolve) => server.close(resolve))
+  return address.port
+}

@@ -1,0 +1,337 @@
+import { createServer, type Server } from 'node:net'
+import t, { type Test } from 'tap'
+import type { OpenChannel } from '../../src/channels/channel.ts'
+import type { SlackMessage } from '../../src/channels/slack/message.ts'
+import { slack } from '../../src/channels/slack/slack.ts'
+import type { Outcome } from '../../src/core/delivery.ts'
+import { type Misbehaviour, type SlackServer, startSlackServer } from '../../src/demo/slack-server.ts'
+import type { SlackServerOptions } from '../../src/demo/slack-workspace.ts'
+import { closedPort } from './contract.ts'
+
+const TOKEN = 'xoxb-the-token-of-this-test'
+const message: SlackMessage = {
+  text: 'hello',
+  blocks: [{ type: 'section', text: { type: 'mrkdwn', text: 'hello', verbatim: true } }],
+}
+
+interface Sender {
+  readonly server: SlackServer
+  readonly open: OpenChannel<SlackMessage>
+  send(target?: string, message?: SlackMessage): Promise<Outcome>
+}
+
+async function start(
+  t: Test,
+  { timeout = 2_000, ...options }: SlackServerOptions & { timeout?: number } = {},
+): Promise<Sender> {
+  const server = await startSlackServer({ token: TOKEN, ...options })
+  const open = slack.open(
+    slack.settings.parse({ token: TOKEN, api_url: server.url }),
+    new Map([['hook', slack.receiver.parse({ webhook_url: server.webhookUrl })]]),
+    { timeout, print: () => {} },
+  )
+  t.teardown(async () => {
+    await open.close()
+    await server.close()
+  })
+  return {
+    server,
+    open,
+    send: (target = '#deal-flow', what = message) =>
+      open.send(what, { id: 'evt_1-1', receiver: target === 'webhook:hook' ? 'hook' : 'deal-flow', target }),
+  }
+}
+
+const misbehave =
+  (sender: Sender) =>
+  (wanted: Misbehaviour, target?: string): Promise<Outcome> => {
+    sender.server.behave = () => wanted
+    return sender.send(target)
+  }
+
+const failing = (error: string, more = {}): Misbehaviour => ({
+  status: 200,
+  body: JSON.stringify({ ok: false, error, ...more }),
+})
+
+t.test('a message is posted with what keeps it quiet and findable', async (t) => {
+  const { server, send } = await start(t)
+  const outcome = await send()
+  const [posted] = server.messages
+  t.match(posted, {
+    channel: '#deal-flow',
+    ...message,
+    metadata: { event_type: 'hookbridge_delivery', event_payload: { delivery_id: 'evt_1-1' } },
+    options: { unfurl_links: 'false', unfurl_media: 'false', parse: 'none', link_names: 'false' },
+  })
+  t.strictSame(outcome, {
+    kind: 'sent',
+    reference: {
+      channel: 'C0000000001',
+      ts: posted?.ts,
+      permalink: `https://slack.com/archives/C0000000001/p${posted?.ts.replace('.', '')}`,
+    },
+  })
+  await send('#deal-flow', { text: 'only text', blocks: [] })
+  t.match(server.messages[1], { text: 'only text', blocks: undefined })
+  for (let sent = 0; sent < 10; sent += 1) await send()
+  t.ok(server.connections <= 3, 'connections are used again')
+})
+
+t.test('what the operator must mend is parked, with how', async (t) => {
+  const sender = await start(t, { unknown: ['#gone'], notJoined: ['#private'], archived: ['#old'] })
+  t.strictSame(await sender.send('#private'), {
+    kind: 'park',
+    reason: 'not_in_channel: invite the app to #private: /invite @app',
+  })
+  t.match(await sender.send('#gone'), { kind: 'park', reason: /^channel_not_found: / })
+  t.match(await sender.send('#old'), { kind: 'park', reason: /^is_archived: unarchive #old/ })
+  const answer = misbehave(sender)
+  for (const error of [
+    'missing_scope',
+    'invalid_auth',
+    'not_authed',
+    'account_inactive',
+    'token_expired',
+    'token_revoked',
+    'no_permission',
+    'restricted_action',
+    'restricted_action_read_only_channel',
+    'message_limit_exceeded',
+    'team_access_not_granted',
+    'ekm_access_denied',
+    'access_denied',
+  ]) {
+    t.match(await answer(failing(error)), { kind: 'park', reason: /^[a-z_]+: \S/ }, error)
+  }
+  t.match(await answer({ status: 403, body: '{"ok":false,"error":"invalid_auth"}' }), { kind: 'park' })
+})
+
+t.test('a wrong or missing token is parked', async (t) => {
+  const server = await startSlackServer({ token: TOKEN })
+  t.teardown(() => server.close())
+  for (const [settings, reason] of [
+    [{ token: 'xoxb-wrong', api_url: server.url }, /^invalid_auth: /],
+    [{ api_url: server.url }, /token is missing/],
+  ] as const) {
+    const open = slack.open(slack.settings.parse(settings), new Map(), { timeout: 2_000, print: () => {} })
+    t.match(await open.send(message, { id: '1', receiver: 'r', target: '#x' }), { kind: 'park', reason })
+    await open.close()
+  }
+})
+
+t.test('a message that Slack will never take is refused', async (t) => {
+  const sender = await start(t)
+  const bad = { text: 'x', blocks: [{ type: 'section', text: { type: 'mrkdwn', text: '' } }] }
+  t.strictSame(await sender.send('#deal-flow', bad), {
+    kind: 'refuse',
+    reason: 'invalid_blocks: [ERROR] must be more than 0 characters [json-pointer:/blocks/0/text/text]',
+  })
+  t.strictSame(await sender.send('#deal-flow', { text: '', blocks: [] }), {
+    kind: 'refuse',
+    reason: 'no_text',
+  })
+  t.strictSame(await sender.send('#deal-flow', { text: 'a'.repeat(40_001), blocks: [] }), {
+    kind: 'refuse',
+    reason: 'msg_too_long',
+  })
+  const long = { type: 'section', text: { type: 'mrkdwn', text: 'a'.repeat(3_000) } }
+  t.strictSame(await sender.send('#deal-flow', { text: 'x', blocks: [long, long, long, long, long] }), {
+    kind: 'refuse',
+    reason: 'msg_blocks_too_long',
+  })
+  const answer = misbehave(sender)
+  for (const error of [
+    'invalid_blocks_format',
+    'invalid_arguments',
+    'metadata_too_large',
+    'too_many_attachments',
+  ]) {
+    t.strictSame(await answer(failing(error)), { kind: 'refuse', reason: error })
+  }
+})
+
+t.test('what passes by itself is tried again', async (t) => {
+  const answer = misbehave(await start(t))
+  for (const error of ['ratelimited', 'service_unavailable', 'request_timeout', 'never_heard_of']) {
+    t.strictSame(await answer(failing(error)), { kind: 'retry', reason: error })
+  }
+  t.strictSame(await answer({ status: 500, body: 'oops' }), { kind: 'retry', reason: 'HTTP 500' })
+  t.strictSame(
+    await answer({
+      status: 503,
+      headers: { 'retry-after': '7' },
+      body: '{"ok":false,"error":"service_unavailable"}',
+    }),
+    {
+      kind: 'retry',
+      reason: 'HTTP 503: service_unavailable',
+      after: 7_000,
+    },
+  )
+  t.strictSame(await answer({ status: 302, headers: { location: 'http://127.0.0.1:1/' }, body: '' }), {
+    kind: 'retry',
+    reason: 'HTTP 302',
+  })
+})
+
+t.test('a 429 says how long to wait', async (t) => {
+  const answer = misbehave(await start(t))
+  for (const [header, after] of [
+    ['30', 30_000],
+    ['0', 0],
+    ['soon', 1_000],
+    ['-5', 1_000],
+    [undefined, 1_000],
+  ] as const) {
+    const headers = header === undefined ? {} : { 'retry-after': header }
+    t.strictSame(
+      await answer({ status: 429, headers, body: '{"ok":false,"error":"ratelimited"}' }),
+      { kind: 'retry', reason: 'ratelimited', after },
+      `Retry-After: ${header}`,
+    )
+  }
+})
+
+t.test('a 429 of one channel does not hold another', async (t) => {
+  const { server, send } = await start(t, { rateLimit: { perSecond: 1, burst: 1 } })
+  t.match(await send('#busy'), { kind: 'sent' })
+  const outcomes = await Promise.all([send('#busy'), send('#busy'), send('#quiet'), send('#other')])
+  t.match(outcomes, [
+    { kind: 'retry', after: 1_000 },
+    { kind: 'retry', after: 1_000 },
+    { kind: 'sent' },
+    { kind: 'sent' },
+  ])
+  t.strictSame(server.messages.map(({ channel }) => channel).sort(), ['#busy', '#other', '#quiet'])
+})
+
+t.test('an attempt whose end nobody saw is ambiguous', async (t) => {
+  const sender = await start(t, { timeout: 300 })
+  const answer = misbehave(sender)
+  t.strictSame(await answer('hang'), { kind: 'ambiguous', reason: 'no answer within 300 ms' })
+  t.strictSame(await answer('accept-and-hang'), { kind: 'ambiguous', reason: 'no answer within 300 ms' })
+  for (const lost of ['reset', 'accept-and-reset', 'accept-and-cut'] as const) {
+    t.match(
+      await answer(lost),
+      { kind: 'ambiguous', reason: /^the connection was lost before the answer: \S/ },
+      lost,
+    )
+  }
+  for (const error of ['internal_error', 'fatal_error']) {
+    t.strictSame(await answer(failing(error)), { kind: 'ambiguous', reason: error })
+    const body = JSON.stringify({ ok: false, error })
+    t.strictSame(await answer({ status: 500, body }), { kind: 'ambiguous', reason: error })
+  }
+  t.strictSame(await answer({ status: 504, body: '' }), { kind: 'ambiguous', reason: 'HTTP 504' })
+  t.equal(sender.server.messages.length, 3, 'the three that were accepted did arrive')
+})
+
+t.test('nothing was sent where no connection was made', async (t) => {
+  const open = slack.open(
+    slack.settings.parse({ token: TOKEN, api_url: `http://127.0.0.1:${await closedPort()}/api/` }),
+    new Map(),
+    { timeout: 2_000, print: () => {} },
+  )
+  const addressed = { id: '1', receiver: 'r', target: '#x' }
+  t.strictSame(await open.send(message, addressed), { kind: 'retry', reason: 'cannot connect: ECONNREFUSED' })
+  await open.close()
+  t.strictSame(
+    await open.send(message, addressed),
+    { kind: 'retry', reason: 'cannot connect: UND_ERR_DESTROYED' },
+    'after closing',
+  )
+
+  const unresolved = slack.open(
+    slack.settings.parse({ token: TOKEN, api_url: 'https://slack.invalid/api/' }),
+    new Map(),
+    { timeout: 2_000, print: () => {} },
+  )
+  t.match(await unresolved.send(message, addressed), {
+    kind: 'retry',
+    reason: /^cannot connect: (ENOTFOUND|EAI_AGAIN)$/,
+  })
+  await unresolved.close()
+
+  const plain = await listen(createServer((socket) => socket.end('this is no TLS\n')))
+  t.teardown(() => plain.server.close())
+  const untrusted = slack.open(
+    slack.settings.parse({ token: TOKEN, api_url: `https://127.0.0.1:${plain.port}/api/` }),
+    new Map(),
+    { timeout: 2_000, print: () => {} },
+  )
+  t.match(
+    await untrusted.send(message, addressed),
+    { kind: 'retry', reason: /^cannot connect: ERR_SSL_/ },
+    'no TLS',
+  )
+  await untrusted.close()
+})
+
+async function listen(server: Server): Promise<{ server: Server; port: number }> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('not a TCP address')
+  return { server, port: address.port }
+}
+
+t.test('an answer that is not Slack’s is not believed, nor repeated', async (t) => {
+  const answer = misbehave(await start(t))
+  const page = `<html>${TOKEN}</html>`
+  t.strictSame(await answer({ status: 200, body: page }), { kind: 'retry', reason: 'unrecognised answer' })
+  t.strictSame(await answer({ status: 200, body: '' }), { kind: 'retry', reason: 'unrecognised answer' })
+  t.strictSame(await answer({ status: 200, body: '{}' }), { kind: 'retry', reason: 'unrecognised answer' })
+  for (const body of ['null', '5', '"text"', '[]']) {
+    const outcome = await answer({ status: 200, body })
+    t.match(outcome.kind, /retry|ambiguous/, body)
+  }
+  t.strictSame(await answer({ status: 502, body: page }), { kind: 'retry', reason: 'HTTP 502' })
+  const huge = await answer({ status: 200, body: 'a'.repeat(1_500_000) })
+  t.match(huge, { kind: 'ambiguous', reason: /UND_ERR_RES_EXCEEDED_MAX_SIZE/ }, 'a huge answer is not read')
+  const messages = [`[ERROR] ${TOKEN} ${'x'.repeat(500)}`]
+  const outcome = await answer(failing('invalid_blocks', { response_metadata: { messages } }))
+  const reason = outcome.kind === 'refuse' ? outcome.reason : ''
+  t.equal(reason.length, 300, 'a reason is cut')
+  t.match(reason, /^invalid_blocks: \[ERROR\] \*\*\* x+…$/, 'and the token taken out')
+})
+
+t.test('webhooks', async (t) => {
+  const sender = await start(t, { timeout: 300 })
+  const answer = misbehave(sender)
+  const send = (status: number, body: string, headers = {}) =>
+    answer({ status, body, headers }, 'webhook:hook')
+  t.strictSame(await sender.send('webhook:hook'), { kind: 'sent', reference: { channel: 'webhook:hook' } })
+  t.match(sender.server.messages, [{ channel: 'webhook', ...message, options: { unfurl_links: false } }])
+  t.strictSame(await sender.send('webhook:hook', { text: '', blocks: [] }), {
+    kind: 'refuse',
+    reason: 'no_text',
+  })
+
+  t.strictSame(await send(400, 'invalid_payload'), { kind: 'refuse', reason: 'invalid_payload' })
+  t.match(await send(403, 'action_prohibited'), { kind: 'park', reason: /^action_prohibited: / })
+  t.match(await send(404, 'no_service'), { kind: 'park', reason: /^no_service: .*webhook_url/ })
+  t.match(await send(404, 'channel_not_found'), { kind: 'park' })
+  t.match(await send(410, 'channel_is_archived'), { kind: 'park' })
+  t.strictSame(await send(500, 'rollup_error'), { kind: 'retry', reason: 'HTTP 500: rollup_error' })
+  t.strictSame(await send(429, '', { 'retry-after': '2' }), {
+    kind: 'retry',
+    reason: 'ratelimited',
+    after: 2_000,
+  })
+  t.strictSame(await send(429, ''), { kind: 'retry', reason: 'ratelimited', after: 1_000 })
+  t.strictSame(await send(200, '<html>'), { kind: 'retry', reason: 'unrecognised answer' })
+  t.strictSame(await answer('hang', 'webhook:hook'), { kind: 'ambiguous', reason: 'no answer within 300 ms' })
+  t.match(await answer('accept-and-reset', 'webhook:hook'), { kind: 'ambiguous' })
+  t.match(await sender.send('webhook:removed'), { kind: 'park', reason: /no webhook_url any more/ })
+})
+
+t.test('closing waits for the attempts in flight', async (t) => {
+  const { server, open, send } = await start(t, { delay: 100 })
+  const order: string[] = []
+  const sent = send().then((outcome) => order.push(outcome.kind))
+  await open.close()
+  order.push('closed')
+  await sent
+  t.strictSame(order, ['sent', 'closed'])
+  t.equal(server.messages.length, 1)
+})
