@@ -1,0 +1,7 @@
+/** The channels there are. A new one is a folder, and a line here. */
+import type { Channel } from './channel.ts'
+import { consoleChannel } from './console/console.ts'
+import { email } from './email/email.ts'
+import { slack } from './slack/slack.ts'
+
+export const channels: readonly Channel[] = [slack, email, consoleChannel]

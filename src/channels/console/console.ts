@@ -1,0 +1,63 @@
+/** Prints messages where the service runs: to try a route without an account anywhere. */
+import { z } from 'zod'
+import { createEngine, type RenderView, type Template, TemplateError } from '../../core/template.ts'
+import type { Channel, Compiled, RenderResult, TemplateFile } from '../channel.ts'
+
+export interface ConsoleMessage {
+  readonly text: string
+}
+
+type Nothing = Readonly<Record<never, never>>
+
+const FILE = 'console.txt'
+/** For a template folder that says nothing about the console. */
+const SUMMARY =
+  '{{ event.type }} from {{ event.source }} ({{ event.id }}){% if link != "" %} {{ link }}{% endif %}'
+
+// A value can neither start a line of its own nor drive the terminal.
+const engine = createEngine((text) => text.toWellFormed().replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
+
+export const consoleChannel: Channel<Nothing, Nothing, ConsoleMessage> = {
+  name: 'console',
+  settings: z.strictObject({}),
+  receiver: z.strictObject({}),
+  templateFiles: [FILE],
+  sharedFiles: [],
+  missingSettings: () => null,
+  targets: () => [{ target: 'console', lane: 'console' }],
+  compile: ({ files }) => compile(files.get(FILE)),
+  open: (_settings, _receivers, env) => ({
+    pace: { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency: 1 },
+    concurrency: 1,
+    async send(message, delivery) {
+      env.print(message.text)
+      return { kind: 'sent', reference: { delivery: delivery.id } }
+    },
+    async close() {},
+  }),
+}
+
+function compile(file: TemplateFile | undefined): Compiled<ConsoleMessage> {
+  const path = file?.path ?? FILE
+  try {
+    const template = engine.compile(file?.text ?? SUMMARY)
+    return { ok: true, renderer: { render: (view) => render(template, view, path) } }
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    return { ok: false, problems: [{ path, line: error.line, column: error.column, message: error.message }] }
+  }
+}
+
+function render(template: Template, view: RenderView, path: string): RenderResult<ConsoleMessage> {
+  try {
+    const { text, missing } = template.render(view)
+    return {
+      ok: true,
+      message: { text: text.trim() },
+      notes: missing.map((name) => `unknown variable ${name} (${path})`),
+    }
+  } catch (error) {
+    if (error instanceof TemplateError) return { ok: false, reason: error.message }
+    throw error
+  }
+}

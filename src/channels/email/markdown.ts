@@ -1,0 +1,46 @@
+/** Markdown, parsed; and the one rule for where a link in a mail may lead. */
+import MarkdownIt, { type Token } from 'markdown-it'
+
+const markdown = new MarkdownIt({ html: false, linkify: false })
+const normalizeLink = markdown.normalizeLink.bind(markdown)
+// The target of a link may be a placeholder: it is judged when its value is known, in linkTarget.
+markdown.normalizeLink = (url) => url
+markdown.validateLink = () => true
+
+/** The title of a link that is drawn as a button: `[Open]({{ link }} "button")`, alone in its paragraph. */
+const BUTTON_TITLE = 'button'
+
+const MOST_KEPT = 8
+const LONGEST_KEPT = 20_000
+
+/**
+ * Makes a parser that remembers what it parsed. Parsing is the dearest part of rendering, and since values are set
+ * aside, a template gives the same Markdown for every event that takes the same way through its conditions.
+ */
+export function createParser(): (text: string) => readonly Token[] {
+  const kept = new Map<string, readonly Token[]>()
+  return (text) => {
+    const known = kept.get(text)
+    if (known !== undefined) return known
+    const tokens = markdown.parse(text, {})
+    if (kept.size >= MOST_KEPT) kept.clear()
+    if (text.length <= LONGEST_KEPT) kept.set(text, tokens)
+    return tokens
+  }
+}
+
+/** The target as it may stand in a mail; null for anything but an http, https or mailto URL. */
+export function linkTarget(url: string): string | null {
+  const normalized = normalizeLink(url.trim())
+  return /^(?:https?:\/\/.|mailto:.)/i.test(normalized) ? normalized : null
+}
+
+/** Whether the paragraph that holds these tokens is nothing but a button. */
+export function isButton(children: readonly Token[]): boolean {
+  const [first, ...rest] = children
+  return (
+    first?.type === 'link_open' &&
+    first.attrGet('title') === BUTTON_TITLE &&
+    rest.findIndex((token) => token.type === 'link_close') === rest.length - 1
+  )
+}

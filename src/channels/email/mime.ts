@@ -1,0 +1,129 @@
+/**
+ * A mail as the bytes that go over the wire. Nodemailer's own composer reads every message through a chain of
+ * streams, which costs as much as sending it; our mails have one shape and lie in memory, so they are put together
+ * here, with nodemailer's functions for everything that needs encoding.
+ */
+import { hash } from 'node:crypto'
+import { encodeWord, encodeWords, foldLines } from 'nodemailer/lib/mime-funcs'
+import MimeNode from 'nodemailer/lib/mime-node'
+import { domainOf, type Mailbox } from './address.ts'
+
+/** The headers that every mail from one receiver to one recipient shares, encoded. */
+export type FixedHeaders = string
+
+export interface Letter {
+  readonly fixed: FixedHeaders
+  readonly subject: string
+  readonly messageId: string
+  readonly deliveryId: string
+  readonly date: Date
+  readonly text: string
+  readonly html: string
+}
+
+export interface HeaderSettings {
+  readonly from: Mailbox
+  readonly reply_to?: Mailbox | undefined
+  readonly unsubscribe?: string | undefined
+}
+
+const LINE = 76
+const LONGEST_PLAIN_LINE = 900
+
+export function fixedHeaders(settings: HeaderSettings, to: Mailbox, receiver: string): FixedHeaders {
+  const headers = [
+    header('From', MimeNode.encodeHeaderValue('From', { ...settings.from })),
+    header('To', MimeNode.encodeHeaderValue('To', { ...to })),
+  ]
+  if (settings.reply_to) {
+    headers.push(header('Reply-To', MimeNode.encodeHeaderValue('Reply-To', { ...settings.reply_to })))
+  }
+  headers.push(
+    'Auto-Submitted: auto-generated',
+    'X-Auto-Response-Suppress: All',
+    header('List-Id', listId(receiver, settings.from.address)),
+  )
+  if (settings.unsubscribe !== undefined) {
+    const target = settings.unsubscribe.startsWith('https:')
+      ? settings.unsubscribe
+      : `mailto:${settings.unsubscribe}`
+    headers.push(header('List-Unsubscribe', `<${target}>`))
+  }
+  return headers.join('\r\n')
+}
+
+/** The same on every attempt, so that a receiver who knows it drops a duplicate. */
+export function messageId(deliveryId: string, from: Mailbox): string {
+  return `<${hash('sha256', deliveryId, 'hex').slice(0, 40)}@${domainOf(from.address)}>`
+}
+
+/** The whole message; its lines end in CR LF, as nodemailer's connection wants them to be cheap. */
+export function compose(letter: Letter): Buffer {
+  // The sender of an event cannot know the id it will get here, so no text can hold this line.
+  const boundary = `=_${hash('sha256', `boundary ${letter.deliveryId}`, 'hex').slice(0, 40)}`
+  const message = [
+    letter.fixed,
+    header('Subject', encodeText(letter.subject)),
+    header('Message-ID', letter.messageId),
+    `Date: ${letter.date.toUTCString().replace('GMT', '+0000')}`,
+    header('X-Hookbridge-Delivery', encodeText(letter.deliveryId)),
+    'MIME-Version: 1.0',
+    `Content-Type: multipart/alternative; boundary="${boundary}"`,
+    '',
+    `--${boundary}`,
+    part('text/plain', letter.text),
+    `--${boundary}`,
+    part('text/html', letter.html),
+    `--${boundary}--`,
+    '',
+  ]
+  return Buffer.from(message.join('\r\n'), 'latin1')
+}
+
+function header(name: string, value: string): string {
+  return foldLines(`${name}: ${value}`, LINE)
+}
+
+function encodeText(text: string): string {
+  const line = text.replaceAll(/\p{Cc}+/gu, ' ')
+  // What looks like an encoded word would be decoded by whoever reads it.
+  return line.includes('=?') ? encodeWord(line, 'B', 52) : encodeWords(line, 'Q', 52, true)
+}
+
+/** RFC 2919: a name for people, and an identifier made of dots and letters within a domain of the sender. */
+function listId(receiver: string, from: string): string {
+  const label =
+    receiver
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .replaceAll(/^-|-$/g, '') || 'receiver'
+  return `<${label}.hookbridge.${domainOf(from)}>`
+}
+
+function part(type: string, content: string): string {
+  const lines = content.replaceAll(/\r\n|\r|\n/g, '\r\n')
+  const plain = isPlain(lines)
+  const body = plain ? lines : wrap(Buffer.from(lines).toString('base64'))
+  return (
+    `Content-Type: ${type}; charset=utf-8\r\n` +
+    `Content-Transfer-Encoding: ${plain ? '7bit' : 'base64'}\r\n\r\n${body}`
+  )
+}
+
+/** Whether it may travel as it is: ASCII without control characters, in lines that no server breaks. */
+function isPlain(lines: string): boolean {
+  if (/[^\t\r\n\x20-\x7e]/.test(lines)) return false
+  for (let start = 0; start < lines.length; ) {
+    const end = lines.indexOf('\n', start)
+    if ((end === -1 ? lines.length : end) - start > LONGEST_PLAIN_LINE) return false
+    if (end === -1) return true
+    start = end + 1
+  }
+  return true
+}
+
+function wrap(base64: string): string {
+  const lines: string[] = []
+  for (let start = 0; start < base64.length; start += LINE) lines.push(base64.slice(start, start + LINE))
+  return lines.join('\r\n')
+}

@@ -1,0 +1,76 @@
+/** What the failure of an attempt means for the delivery. */
+import type { Outcome } from '../../core/delivery.ts'
+import { redact, type Secret } from '../../core/secret.ts'
+import type { Failure } from './session.ts'
+
+const LONGEST_REASON = 300
+
+const MEND = {
+  login: 'the mail server does not accept the login: correct user and password in channels.email.smtp',
+  noLogin:
+    'the mail server offers no login on this connection: remove user and password from channels.email.smtp, ' +
+    'or let it encrypt (channels.email.tls: required)',
+  loginNeeded: 'the mail server wants a login: put user and password into channels.email.smtp',
+  sender: 'the mail server refuses the sender: correct channels.email.from, or allow it there',
+  relay:
+    'the mail server does not take mail for this address from us: check channels.email.smtp and its login',
+  hello: 'the mail server refuses to talk to this machine: ask who runs it',
+  encryption:
+    'no encrypted connection to the mail server: check channels.email.smtp (smtp:// or smtps://, port), ' +
+    'its certificate, or set channels.email.tls to opportunistic',
+} as const
+
+/** Replies that ask for a login or refuse one (RFC 4954), and Exchange's refusal to send as this sender. */
+const LOGIN_NEEDED = [530, 538]
+const LOGIN_REFUSED = [534, 535]
+const NOT_AS_THIS_SENDER = /^\d{3}[ -]5\.7\.60\b/
+const TLS_FAULT = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
+/** Bad sequence of commands: the session was at fault, not the mail. */
+const BAD_SEQUENCE = 503
+const TOO_LARGE = 552
+
+export function outcomeOf(failure: Failure, secrets: readonly Secret[]): Outcome {
+  const reason = cutReason(failure.response ?? failure.message, secrets)
+  const code = failure.responseCode ?? 0
+  if (code >= 500 && code < 600 && code !== BAD_SEQUENCE) return refused(failure, code, reason)
+  if (code >= 400) return { kind: 'retry', reason }
+  if (failure.begun) return { kind: 'ambiguous', reason: `no answer to the message: ${reason}` }
+  return withoutReply(failure, reason)
+}
+
+/** The remote's words as they may be kept: one line, short, without secrets. */
+export function cutReason(text: string, secrets: readonly Secret[]): string {
+  const line = redact(text.toWellFormed(), secrets)
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
+    .trim()
+  return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON - 1).toWellFormed()}…`
+}
+
+function refused(failure: Failure, code: number, reason: string): Outcome {
+  const { command = '' } = failure
+  if (LOGIN_NEEDED.includes(code)) return park(MEND.loginNeeded, reason)
+  if (failure.code === 'EAUTH' || LOGIN_REFUSED.includes(code)) return park(MEND.login, reason)
+  if (failure.code === 'ETLS') return park(MEND.encryption, reason)
+  if (command === 'EHLO' || command === 'HELO') return park(MEND.hello, reason)
+  if (NOT_AS_THIS_SENDER.test(reason)) return park(MEND.sender, reason)
+  if (command === 'MAIL FROM' && code !== TOO_LARGE) return park(MEND.sender, reason)
+  if (command === 'RCPT TO' && /relay/i.test(reason)) return park(MEND.relay, reason)
+  // A refused greeting is often a block list or an overload, which pass.
+  if (command === 'CONN') return { kind: 'retry', reason }
+  return { kind: 'refuse', reason }
+}
+
+/** Nothing of the message had left, and no server said why. */
+function withoutReply(failure: Failure, reason: string): Outcome {
+  const { code, originalCode = '' } = failure
+  if (code === 'ENOAUTH') return park(MEND.noLogin, reason)
+  if (code === 'EAUTH' || code === 'ECONFIG') return park(MEND.login, reason)
+  if (TLS_FAULT.test(originalCode)) return park(MEND.encryption, `${reason} (${originalCode})`)
+  // Larger than the server takes, or an address that SMTP cannot carry: found before anything was sent.
+  if (code === 'EMESSAGE' || code === 'EENVELOPE') return { kind: 'refuse', reason }
+  return { kind: 'retry', reason }
+}
+
+function park(mend: string, reason: string): Outcome {
+  return { kind: 'park', reason: `${mend} (${reason})` }
+}

@@ -1,0 +1,166 @@
+/** The files of a template become a mail: subject, HTML part and text part. */
+import {
+  createEngine,
+  type Engine,
+  type Rendered,
+  type RenderView,
+  type Template,
+  TemplateError,
+} from '../../core/template.ts'
+import type {
+  Compiled,
+  Renderer,
+  RenderResult,
+  TemplateFile,
+  TemplateFiles,
+  TemplateProblem,
+} from '../channel.ts'
+import { readFrontMatter } from './front-matter.ts'
+import { escapeHtml, toHtml } from './html.ts'
+import { createParser } from './markdown.ts'
+import { compileMarkdown, type MarkdownTemplate, oneLine } from './placeholders.ts'
+import { toPlainText } from './text.ts'
+
+export interface Mail {
+  readonly subject: string
+  readonly html: string
+  readonly text: string
+}
+
+export const templateFiles = ['email.md', 'email.html', 'email.txt'] as const
+export const sharedFiles = ['layout.html'] as const
+
+const LONGEST_SUBJECT = 200
+
+const headers = createEngine(oneLine)
+const html = createEngine(escapeHtml)
+const plain = createEngine((text) => text)
+
+/** What a mail is made of; each part remembers where it came from, so that a note can say so. */
+interface Parts {
+  readonly subject: Part<Template>
+  readonly preheader: Part<Template> | null
+  readonly body: Part<MarkdownTemplate>
+  readonly parse: ReturnType<typeof createParser>
+  readonly layout: Part<Template>
+  readonly html: Part<Template> | null
+  readonly text: Part<Template> | null
+}
+
+interface Part<T> {
+  readonly template: T
+  readonly file: TemplateFile
+}
+
+/** `email.md` is needed, and `layout.html`; `email.html` and `email.txt` take over a part entirely. */
+export function compile({ files }: TemplateFiles): Compiled<Mail> {
+  const problems: TemplateProblem[] = []
+  const markdown = files.get('email.md')
+  const layoutFile = files.get('layout.html')
+  if (markdown === undefined) return missing('email.md', 'it holds the subject and the words')
+  if (layoutFile === undefined) return missing('layout.html', 'it is the page around every mail')
+
+  const front = readFrontMatter(markdown, problems)
+  const at = { line: markdown.bodyLine, column: 1 }
+  const subject =
+    front?.subject && part(markdown, front.subject.at, () => headers.compile(front.subject.text))
+  const preheader =
+    front?.preheader && part(markdown, front.preheader.at, () => headers.compile(front.preheader?.text ?? ''))
+  const body = part(markdown, at, () => compileMarkdown(markdown.body))
+  const layout = whole(layoutFile, html)
+  const ownHtml = whole(files.get('email.html'), html)
+  const ownText = whole(files.get('email.txt'), plain)
+  if (!subject || !body || !layout || problems.length > 0) return { ok: false, problems }
+  return {
+    ok: true,
+    renderer: renderer({
+      subject,
+      preheader: preheader ?? null,
+      body,
+      parse: createParser(),
+      layout,
+      html: ownHtml,
+      text: ownText,
+    }),
+  }
+
+  function whole(file: TemplateFile | undefined, engine: Engine): Part<Template> | null {
+    return file === undefined ? null : part(file, { line: 1, column: 1 }, () => engine.compile(file.text))
+  }
+
+  function part<T>(
+    file: TemplateFile,
+    start: { line: number; column: number },
+    make: () => T,
+  ): Part<T> | null {
+    try {
+      return { template: make(), file }
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error
+      const line = start.line + error.line - 1
+      const column = error.line === 1 ? start.column + error.column - 1 : error.column
+      problems.push({ path: file.path, line, column, message: error.message })
+      return null
+    }
+  }
+}
+
+function missing(path: string, why: string): Compiled<Mail> {
+  return { ok: false, problems: [{ path, line: 1, column: 1, message: `${path} is missing: ${why}` }] }
+}
+
+function renderer(parts: Parts): Renderer<Mail> {
+  return {
+    render(view) {
+      try {
+        return render(parts, view)
+      } catch (error) {
+        if (error instanceof TemplateError) return { ok: false, reason: error.message }
+        throw error
+      }
+    },
+  }
+}
+
+function render(parts: Parts, view: RenderView): RenderResult<Mail> {
+  const notes: string[] = []
+  const fullSubject = oneLine(output(parts.subject)).trim()
+  const subject = cut(fullSubject, LONGEST_SUBJECT)
+  if (subject !== fullSubject) notes.push(`the subject is cut at ${LONGEST_SUBJECT} characters`)
+  const { markdown, values, missing } = parts.body.template.render(view)
+  note(parts.body.file, missing)
+  const tokens = parts.parse(markdown)
+  const text = parts.text ? output(parts.text) : `${toPlainText(tokens, values)}\n`
+  return { ok: true, message: { subject, html: htmlPart(), text }, notes }
+
+  function htmlPart(): string {
+    if (parts.html) return output(parts.html)
+    const preheader = parts.preheader ? oneLine(output(parts.preheader)).trim() : ''
+    return output(parts.layout, { ...view, subject, preheader, content: toHtml(tokens, values) })
+  }
+
+  function output({ template, file }: Part<Template>, seen: object = view): string {
+    const rendered: Rendered = template.render(seen)
+    note(file, rendered.missing)
+    return rendered.text
+  }
+
+  function note(file: TemplateFile, names: readonly string[]): void {
+    for (const name of names) notes.push(`unknown variable ${name} (${file.path}${lineOf(file, name)})`)
+  }
+}
+
+function lineOf(file: TemplateFile, variable: string): string {
+  const before = file.text.indexOf(variable)
+  return before === -1 ? '' : `:${file.text.slice(0, before).split('\n').length}`
+}
+
+function cut(text: string, longest: number): string {
+  const characters = [...text]
+  return characters.length <= longest
+    ? text
+    : `${characters
+        .slice(0, longest - 1)
+        .join('')
+        .trimEnd()}…`
+}

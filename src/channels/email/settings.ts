@@ -1,0 +1,134 @@
+/** What an operator writes about mail: `channels.email` and `receivers.<receiver>.email`. */
+import { BlockList, isIP } from 'node:net'
+import { type ZodType, z } from 'zod'
+import type { Secret } from '../../core/secret.ts'
+import { secret } from '../settings.ts'
+import { type Mailbox, parseMailbox } from './address.ts'
+
+const tlsModes = ['required', 'opportunistic', 'off'] as const
+export type TlsMode = (typeof tlsModes)[number]
+
+export interface EmailSettings {
+  readonly smtp: Secret
+  readonly from: Mailbox
+  readonly reply_to?: Mailbox | undefined
+  readonly tls?: TlsMode | undefined
+  readonly connections: number
+  readonly unsubscribe?: string | undefined
+}
+
+export interface EmailReceiver {
+  readonly to: readonly Mailbox[]
+}
+
+export interface SmtpServer {
+  readonly host: string
+  readonly port: number
+  /** TLS from the first byte, as smtps:// asks. */
+  readonly secure: boolean
+  readonly credentials: { readonly user: string; readonly pass: string } | null
+}
+
+const DEFAULT_CONNECTIONS = 20
+const ADDRESS_MISTAKE = 'must be a mail address, such as jane@example.org or "Jane Doe <jane@example.org>"'
+const SMTP_MISTAKE =
+  'must be a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org ' +
+  '(characters such as @ : / # in the password are written %40 %3A %2F %23)'
+
+function mailbox(): ZodType<Mailbox, string> {
+  return z.string({ error: ADDRESS_MISTAKE }).transform((text, context) => {
+    const parsed = parseMailbox(text)
+    if (parsed !== null) return parsed
+    context.addIssue({ code: 'custom', message: ADDRESS_MISTAKE })
+    return z.NEVER
+  })
+}
+
+export const emailSettings: ZodType<EmailSettings> = z
+  .strictObject({
+    smtp: secret()
+      .refine((url) => parseSmtpUrl(url.reveal()) !== null, { error: SMTP_MISTAKE })
+      .describe('The mail server: smtp://user:password@host:587 (the default port) or smtps://host (465).'),
+    from: mailbox().describe('Who the mails come from: "Cuuro alerts <alerts@example.org>".'),
+    reply_to: mailbox().optional().describe('Where answers go, if not to `from`.'),
+    tls: z
+      .enum(tlsModes)
+      .optional()
+      .describe(
+        'required: no mail without verified encryption. opportunistic: encrypt where the server offers it, ' +
+          'whatever its certificate. off: never. Default: required; off for a loopback address.',
+      ),
+    connections: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(DEFAULT_CONNECTIONS)
+      .describe('Connections to the mail server at once.'),
+    unsubscribe: z
+      .string()
+      .refine(isUnsubscribe, { error: 'must be a mail address or an https URL' })
+      .optional()
+      .describe('A mail address or an https URL for the header List-Unsubscribe.'),
+  })
+  .superRefine((settings, context) => {
+    if (settings.tls !== 'off' || parseSmtpUrl(settings.smtp.reveal())?.secure !== true) return
+    const message = 'an smtps:// server is always encrypted: remove this line, or write smtp://'
+    context.addIssue({ code: 'custom', path: ['tls'], message })
+  })
+
+export const emailReceiver: ZodType<EmailReceiver> = z.strictObject({
+  to: z
+    .array(mailbox())
+    .min(1, { error: 'must name at least one address' })
+    .superRefine((mailboxes, context) => {
+      const seen = new Set<string>()
+      for (const [index, { address }] of mailboxes.entries()) {
+        if (seen.has(address.toLowerCase())) {
+          const message = `${address} is listed twice: it would get every mail twice`
+          context.addIssue({ code: 'custom', path: [index], message })
+        }
+        seen.add(address.toLowerCase())
+      }
+    })
+    .describe('The addresses; each gets a mail of its own and does not see the others.'),
+})
+
+/** Null where the text is no URL of a mail server. */
+export function parseSmtpUrl(text: string): SmtpServer | null {
+  if (!URL.canParse(text)) return null
+  const url = new URL(text)
+  const rest = url.pathname.replace('/', '') + url.search + url.hash
+  if (!['smtp:', 'smtps:'].includes(url.protocol) || url.hostname === '' || rest !== '') return null
+  const user = decode(url.username)
+  const pass = decode(url.password)
+  if (user === null || pass === null || (user === '') !== (pass === '')) return null
+  const secure = url.protocol === 'smtps:'
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? (secure ? 465 : 587) : Number(url.port),
+    secure,
+    credentials: user === '' ? null : { user, pass },
+  }
+}
+
+function decode(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+export function isLoopback(host: string): boolean {
+  const family = isIP(host)
+  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+function isUnsubscribe(text: string): boolean {
+  if (parseMailbox(text)?.address === text) return true
+  return /^https:\/\/[\x21-\x7e]+$/.test(text) && !/[<>]/.test(text) && URL.canParse(text)
+}

@@ -1,0 +1,189 @@
+/** The text part: parsed Markdown, written so that a person likes to read it in a terminal. */
+import type { Token } from 'markdown-it'
+import { isEmptyHead } from './html.ts'
+import { linkTarget } from './markdown.ts'
+import { fill } from './placeholders.ts'
+
+const WIDTH = 76
+
+interface Writer {
+  readonly values: readonly string[]
+  readonly blocks: string[]
+  /** What the first line of the next block begins with, and what its other lines begin with. */
+  first: string
+  rest: string
+  /** One entry for each open list: the number of its next item, or null for a bullet. */
+  readonly lists: (number | null)[]
+  /** How far each open item or quotation is indented. */
+  readonly indents: string[]
+  tight: boolean
+}
+
+/** Writes tokens as text, wrapped at 76 columns, without a line break at the end. */
+export function toPlainText(tokens: readonly Token[], values: readonly string[]): string {
+  const writer: Writer = { values, blocks: [], first: '', rest: '', lists: [], indents: [], tight: false }
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]
+    if (token?.type === 'table_open') {
+      const end = tokens.findIndex((other, at) => at > index && other.type === 'table_close')
+      add(writer, table(tokens.slice(index, end), values))
+      index = end
+    } else if (token !== undefined) {
+      write(writer, token, tokens[index - 1])
+    }
+  }
+  return writer.blocks.join('').trimEnd()
+}
+
+function write(writer: Writer, token: Token, previous: Token | undefined): void {
+  switch (token.type) {
+    case 'inline': {
+      const text = inline(token.children ?? [], writer.values)
+      writer.tight = previous?.hidden === true
+      add(writer, previous?.type === 'heading_open' ? heading(text, previous.tag) : wrap(writer, text))
+      break
+    }
+    case 'fence':
+    case 'code_block':
+      add(writer, indentLines(fill(token.content, writer.values).trimEnd(), '    '))
+      break
+    case 'hr':
+      add(writer, '-'.repeat(WIDTH - writer.rest.length))
+      break
+    case 'bullet_list_open':
+      writer.lists.push(null)
+      break
+    case 'ordered_list_open':
+      writer.lists.push(Number(token.attrGet('start') ?? 1))
+      break
+    case 'bullet_list_close':
+    case 'ordered_list_close':
+      writer.lists.pop()
+      endOfList(writer)
+      break
+    case 'list_item_open':
+      openIndent(writer, marker(writer))
+      break
+    case 'blockquote_open':
+      openIndent(writer, '> ')
+      break
+    case 'list_item_close':
+    case 'blockquote_close':
+      writer.indents.pop()
+      setIndent(writer)
+  }
+}
+
+/** Adds a block; its lines are indented as the open lists and quotations ask. */
+function add(writer: Writer, text: string): void {
+  if (text === '') return
+  const lines = text.split('\n').map((line, index) => (index === 0 ? writer.first : writer.rest) + line)
+  writer.blocks.push(`${lines.join('\n').trimEnd()}${writer.tight ? '\n' : '\n\n'}`)
+  writer.tight = false
+  writer.first = writer.rest
+}
+
+function endOfList(writer: Writer): void {
+  const last = writer.blocks.pop()
+  if (last !== undefined) writer.blocks.push(writer.lists.length === 0 ? `${last.trimEnd()}\n\n` : last)
+}
+
+function marker(writer: Writer): string {
+  const number = writer.lists.pop() ?? null
+  writer.lists.push(number === null ? null : number + 1)
+  return number === null ? '- ' : `${number}. `
+}
+
+function openIndent(writer: Writer, mark: string): void {
+  const before = writer.first
+  writer.indents.push(mark === '> ' ? mark : ' '.repeat(mark.length))
+  setIndent(writer)
+  writer.first = before + mark
+}
+
+function setIndent(writer: Writer): void {
+  writer.rest = writer.indents.join('')
+  writer.first = writer.rest
+}
+
+function heading(text: string, tag: string): string {
+  const underline = tag === 'h1' ? '=' : '-'
+  return `${text}\n${underline.repeat(Math.min([...text].length, WIDTH))}`
+}
+
+function inline(children: readonly Token[], values: readonly string[]): string {
+  let text = ''
+  // Where the words of each open link begin, and where it leads.
+  const open: { readonly start: number; readonly target: string | null }[] = []
+  for (const token of children) {
+    switch (token.type) {
+      case 'text':
+      case 'code_inline':
+      case 'image':
+        text += fill(token.content, values)
+        break
+      case 'softbreak':
+        text += ' '
+        break
+      case 'hardbreak':
+        text += '\n'
+        break
+      case 'link_open':
+        open.push({ start: text.length, target: linkTarget(fill(String(token.attrGet('href')), values)) })
+        break
+      case 'link_close': {
+        const link = open.pop()
+        const label = text.slice(link?.start)
+        if (link?.target && link.target !== label) text += label === '' ? link.target : `: ${link.target}`
+      }
+    }
+  }
+  return text
+}
+
+/** Labels and values stand in two columns; a table with a head keeps a bar between its cells. */
+function table(tokens: readonly Token[], values: readonly string[]): string {
+  const rows: string[][] = []
+  const head = !isEmptyHead(tokens, 0)
+  for (const token of tokens) {
+    if (token.type === 'tr_open') rows.push([])
+    if (token.type === 'inline') rows.at(-1)?.push(inline(token.children ?? [], values).replaceAll('\n', ' '))
+  }
+  const filled = rows.filter((row) => row.some((cell) => cell !== ''))
+  if (head) return filled.map((row) => row.join(' | ')).join('\n')
+  const width = Math.max(0, ...filled.map(([label = '']) => label.length))
+  return filled
+    .map(([label = '', ...cells]) => `${label.padEnd(width)}  ${cells.join('  ')}`.trimEnd())
+    .join('\n')
+}
+
+function indentLines(text: string, indent: string): string {
+  return text
+    .split('\n')
+    .map((line) => indent + line)
+    .join('\n')
+}
+
+/** Breaks lines between words; a word that is longer than a line, such as a URL, stays whole. */
+function wrap(writer: Writer, text: string): string {
+  const width = WIDTH - Math.max(writer.first.length, writer.rest.length)
+  return text
+    .split('\n')
+    .map((line) => wrapLine(line, width))
+    .join('\n')
+}
+
+function wrapLine(text: string, width: number): string {
+  if (text.length <= width) return text
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else {
+      line = line === '' ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line].join('\n')
+}

@@ -1,0 +1,251 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import fc from 'fast-check'
+import t from 'tap'
+import type { TemplateFile } from '../../src/channels/channel.ts'
+import { compile, type Mail, sharedFiles, templateFiles } from '../../src/channels/email/rendering.ts'
+import type { RenderView } from '../../src/core/template.ts'
+import { readTemplate, shippedTemplates, templateFile } from '../support/template-files.ts'
+import { anyView, exampleView } from './contract.ts'
+
+const layout = templateFile('templates/layout.html', '{{ preheader }}|{{ content | raw }}')
+const head = '---\nsubject: s\n---\n'
+
+function compiled(files: Readonly<Record<string, string>>) {
+  const entries: [string, TemplateFile][] = Object.entries(files).map(([name, text]) => [
+    name,
+    templateFile(name, text),
+  ])
+  return compile({ files: new Map([['layout.html', layout], ...entries]) })
+}
+
+function render(files: string | Readonly<Record<string, string>>, view: Partial<RenderView> = {}) {
+  const result = compiled(typeof files === 'string' ? { 'email.md': head + files } : files)
+  if (!result.ok) throw new Error(JSON.stringify(result.problems))
+  const rendered = result.renderer.render(exampleView('analysis.created', view))
+  if (!rendered.ok) throw new Error(rendered.reason)
+  return { ...rendered.message, notes: rendered.notes }
+}
+
+const html = (markdown: string, data?: RenderView['data']) =>
+  render(markdown, data === undefined ? {} : { data })
+    .html.replace(/^\|/, '')
+    .trim()
+const text = (markdown: string, data?: RenderView['data']) =>
+  render(markdown, data === undefined ? {} : { data }).text
+
+t.test('shipped templates look as they did', (t) => {
+  const links = { '': null, '.link': 'https://app.example.org/analyses/0191e29a?tab=results&lang=en' }
+  for (const name of shippedTemplates) {
+    for (const [suffix, link] of Object.entries(links)) {
+      const result = compile(readTemplate(name, { templateFiles, sharedFiles }))
+      if (!result.ok) throw new Error(JSON.stringify(result.problems))
+      const type = name === 'default' ? 'invoice.paid' : name
+      const rendered = result.renderer.render(exampleView(type, { link }))
+      if (!rendered.ok) throw new Error(rendered.reason)
+      t.strictSame(rendered.notes, [])
+      golden(t, `${name}${suffix}.email.html`, rendered.message.html)
+      golden(
+        t,
+        `${name}${suffix}.email.txt`,
+        `Subject: ${rendered.message.subject}\n\n${rendered.message.text}`,
+      )
+    }
+  }
+  t.end()
+})
+
+function golden(
+  t: { equal(found: string, wanted: string, name: string): unknown },
+  file: string,
+  found: string,
+) {
+  const path = new URL(`../golden/${file}`, import.meta.url)
+  if (process.env.UPDATE_GOLDEN === '1') writeFileSync(path, found)
+  t.equal(found, readFileSync(path, 'utf8'), file)
+}
+
+t.test('every value is literal text', (t) => {
+  t.equal(
+    html('{{ data.x }}', { x: '# *a* <b>&"' }),
+    '<p style="margin:0 0 16px"># *a* &lt;b&gt;&amp;&quot;</p>',
+  )
+  t.equal(text('- {{ data.x }}', { x: 'a\n\n# b\r\n- c' }), '- a # b - c\n')
+  t.match(html('`{{ data.x }}`', { x: 'a` b `c' }), />a` b `c<\/code>/)
+  t.match(html('**{{ data.x }}**', { x: '' }), /<strong><\/strong>/)
+  t.match(html('{% capture y %}<{{ data.x }}>{% endcapture %}{{ y }}', { x: '*a*' }), /&lt;\*a\*&gt;/)
+  t.match(
+    html('{{ data.x | raw }}', { x: '*a* <b>' }),
+    /<em>a<\/em> &lt;b&gt;/,
+    'raw is Markdown, and still no HTML',
+  )
+  t.match(html('| a |\n|---|\n| {{ data.x }} |', { x: 'b | c' }), />b \| c<\/td>/)
+  t.end()
+})
+
+t.test('links', (t) => {
+  const href = (value: string) => /href="([^"]*)"/.exec(html('[a]({{ data.x }})', { x: value }))?.[1]
+  t.equal(href('https://example.org/a?b=c&d=%20e#f'), 'https://example.org/a?b=c&amp;d=%20e#f')
+  t.equal(href('https://example.org/a b)"c<d>'), 'https://example.org/a%20b)%22c%3Cd%3E')
+  t.equal(href('mailto:jane@example.org'), 'mailto:jane@example.org')
+  t.match(
+    html('[a](https://example.org/{{ data.x }}?y)', { x: 'b) c' }),
+    /href="https:\/\/example\.org\/b\)%20c\?y"/,
+  )
+  for (const value of [
+    'javascript:alert(1)',
+    'JaVaScRiPt:1',
+    'data:text/html,x',
+    '/path',
+    '//example.org',
+    '',
+    ' java\nscript:1',
+  ]) {
+    t.equal(href(value), undefined, JSON.stringify(value))
+  }
+  t.equal(html('[a]({{ data.x }})', { x: 'vbscript:1' }), '<p style="margin:0 0 16px">a</p>')
+  t.match(html('![a]({{ data.x }})', { x: 'javascript:1' }), /">a<\/p>/)
+  t.equal(text('See [the page](https://example.org).'), 'See the page: https://example.org.\n')
+  t.equal(text('[https://example.org/](https://example.org/)'), 'https://example.org/\n')
+  t.equal(text('[a]({{ data.x }})', { x: 'javascript:1' }), 'a\n')
+  t.end()
+})
+
+t.test('a link titled "button", alone in its paragraph, is a button', (t) => {
+  t.match(html('[a](https://example.org "button")'), /class="button"/)
+  t.notMatch(html('[a](https://example.org "button") b'), /class="button"/)
+  t.notMatch(html('[a](https://example.org)'), /class="button"/)
+  t.notMatch(html('[a](https://example.org "button")[b](https://example.org)'), /class="button"/)
+  t.end()
+})
+
+t.test('the text part', (t) => {
+  const long = 'word '.repeat(40).trim()
+  t.ok(
+    text(`${long}\n\n- ${long}\n\n> ${long}`)
+      .split('\n')
+      .every((line) => line.length <= 76),
+  )
+  t.equal(
+    text('# A\n\nb\nc\\\nd\n\n1. e\n2. f\n   - g\n\n> h\n>\n> i\n\n---\n\n```\nj  k\n```'),
+    `A\n=\n\nb c\nd\n\n1. e\n2. f\n   - g\n\n> h\n\n> i\n\n${'-'.repeat(76)}\n\n    j  k\n`,
+  )
+  t.equal(text('| | |\n|---|---|\n| One | 1 |\n| Three | 3 |'), 'One    1\nThree  3\n')
+  t.equal(text('| A | B |\n|---|---|\n| 1 | 2 |'), 'A | B\n1 | 2\n')
+  t.end()
+})
+
+t.test('the subject', (t) => {
+  const subject = (value: string) => {
+    const { subject, notes } = render(
+      { 'email.md': '---\nsubject: "{{ data.x }}"\n---\n' },
+      { data: { x: value } },
+    )
+    return { subject, notes }
+  }
+  t.equal(subject(' a\r\nBcc: b@example.org\u0000\u2028c ').subject, 'a Bcc: b@example.org c')
+  t.equal(subject('<b> & "c"').subject, '<b> & "c"')
+  const cut = subject('😀'.repeat(201))
+  t.equal([...cut.subject].length, 200)
+  t.ok(cut.subject.endsWith('😀…'))
+  t.strictSame(cut.notes, ['the subject is cut at 200 characters'])
+  t.equal(subject('x'.repeat(200)).subject, 'x'.repeat(200))
+  t.end()
+})
+
+t.test('email.html and email.txt take over their parts', (t) => {
+  const own = {
+    'email.md': `${head}*a*`,
+    'email.html': '<i>{{ data.x }}</i>',
+    'email.txt': '{{ data.x }}\nb',
+  }
+  t.match(render(own, { data: { x: '<&>' } }), { html: '<i>&lt;&amp;&gt;</i>', text: '<&>\nb' })
+  t.match(render({ 'email.md': own['email.md'] }).html, /<em>a<\/em>/)
+  t.equal(
+    render({ 'email.md': '---\nsubject: s\npreheader: "{{ data.x }}"\n---\n' }, { data: { x: '<' } }).html,
+    '&lt;|',
+  )
+  t.end()
+})
+
+t.test('an unknown variable renders as nothing and is noted with its place', (t) => {
+  const { subject, notes } = render({
+    'email.md': '---\nsubject: "s {{ data.nothing }}"\n---\n\n{{ data.id }}\n{{ data.foo }}',
+    'email.txt': 'a\nb {{ payload.bar }}',
+  })
+  t.equal(subject, 's')
+  t.strictSame(notes, [
+    'unknown variable data.nothing (email.md:2)',
+    'unknown variable data.foo (email.md:6)',
+    'unknown variable payload.bar (email.txt:2)',
+  ])
+  t.end()
+})
+
+t.test('a template that fails as a whole says why', (t) => {
+  const result = compiled({
+    'email.md': `${head}{{ data.x | date: "%Y" | times: 2 }}{% for i in (1..9999999) %}{% endfor %}`,
+  })
+  if (!result.ok) throw new Error('it compiles')
+  t.match(result.renderer.render(exampleView()), { ok: false, reason: /\w/ })
+  t.end()
+})
+
+t.test('problems are told with their place', (t) => {
+  const problems = (files: Readonly<Record<string, string>>) => {
+    const result = compiled(files)
+    return result.ok ? [] : result.problems.map(({ path, line, message }) => `${path}:${line}: ${message}`)
+  }
+  t.match(problems({}), [/^email\.md:1: email\.md is missing/])
+  t.match(problems({ 'email.md': 'text' }), [/^email\.md:1: a front matter is missing/])
+  t.match(problems({ 'email.md': '---\npreheader: a\n---\n' }), [/^email\.md:1: `subject:` is missing/])
+  t.match(problems({ 'email.md': '---\nsubject: 1\ncc: x\n---\n' }), [
+    /^email\.md:3: unknown key "cc" \(known: subject, preheader\)/,
+    /^email\.md:2: "subject" must be text/,
+  ])
+  t.match(
+    problems({ 'email.md': '---\nsubject: "{{ a | nofilter }}"\n---\n\n{% if %}\n', 'email.txt': '\n{{ a' }),
+    [/^email\.md:2: .*nofilter/, /^email\.md:5: /, /^email\.txt:2: /],
+  )
+  t.match(compile({ files: new Map() }), { ok: false })
+  const noLayout = compile({ files: new Map([['email.md', templateFile('email.md', head)]]) })
+  t.match(noLayout, { ok: false, problems: [{ message: /^layout\.html is missing/ }] })
+  t.end()
+})
+
+t.test('no value yields markup or a link', async (t) => {
+  const markdown =
+    '# {{ data }}\n\n- {{ data }} `{{ data }}`\n\n| {{ data }} | b |\n|---|---|\n| *{{ data }}* | [x]({{ data }}) |\n'
+  const tags = (part: string) => part.match(/<\/?[a-z]\w*/g)
+  const skeleton = (value: string) => tags(html(markdown, value))
+  const harmless = skeleton('harmless')
+  const hostile = fc.string({
+    unit: fc.constantFrom(...'<>&"\'`*_[]()#|!\\-=+~:/.\n\r\t a1é\uFDD0\uFDD1', 'javascript:'),
+  })
+  fc.assert(
+    fc.property(fc.oneof(hostile, fc.string({ unit: 'binary' })), (value) => {
+      t.strictSame(skeleton(value), harmless)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+t.test('whatever an event holds, a shipped template has one shape', async (t) => {
+  const result = compile(readTemplate('analysis.created', { templateFiles, sharedFiles }))
+  if (!result.ok) throw new Error(JSON.stringify(result.problems))
+  const { renderer } = result
+  const mail = (view: RenderView): Mail => {
+    const rendered = renderer.render(view)
+    if (!rendered.ok) throw new Error(rendered.reason)
+    return rendered.message
+  }
+  const shape = (page: string) => page.match(/<\/?[a-z]\w*/g)
+  const expected = shape(mail(exampleView('analysis.created', { link: 'https://example.org' })).html)
+  fc.assert(
+    fc.property(anyView, (view) => {
+      const { subject, html } = mail(view)
+      t.notMatch(subject, /\p{Cc}/u)
+      t.strictSame(shape(html), expected)
+    }),
+    { numRuns: 100 },
+  )
+})
