@@ -1,0 +1,58 @@
+/** Kinds of setting that the configuration's keys have in common. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { secret } from '../channels/settings.ts'
+import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts'
+
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/
+const NAME_MISTAKE =
+  'is not a name: write letters, digits, ".", "_" and "-", 64 at most, a letter or digit first'
+const SECRET_MISTAKE =
+  "must be a signing secret, whsec_ and base64: copy it whole from the endpoint's page, without spaces or line breaks"
+
+/** Leaves the schema as milliseconds. */
+export function duration() {
+  const error = 'must be a duration, such as 30s, 5m, 1h30m or 30d'
+  return z
+    .string({ error })
+    .regex(durationPattern, { error })
+    .transform((text) => parseDuration(text) ?? 0)
+}
+
+/** Leaves the schema as bytes. */
+export function size() {
+  const error = 'must be a size, such as 256kb or 1mb'
+  return z
+    .string({ error })
+    .regex(sizePattern, { error })
+    .transform((text) => parseSize(text) ?? 0)
+}
+
+function name() {
+  return z.string().regex(namePattern, { error: NAME_MISTAKE })
+}
+
+/** A mapping by name, with at least one entry. */
+export function named<T extends z.ZodType>(value: T, what: string) {
+  return z
+    .record(name(), value)
+    .refine((entries) => Object.keys(entries).length > 0, { error: `must have at least one ${what}` })
+    .meta({ minProperties: 1 })
+}
+
+/** An address, or a network such as 10.0.0.0/8. */
+export function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+}
+
+export const svixSecret = secret()
+  .refine((value) => isSvixSecret(value.reveal()), { error: SECRET_MISTAKE })
+  .describe("The endpoint's signing secret.")
+
+function isSvixSecret(text: string): boolean {
+  const [, encoded = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
+  return encoded !== '' && Buffer.from(encoded, 'base64').toString('base64') === encoded
+}

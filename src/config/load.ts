@@ -1,0 +1,171 @@
+/** From a file to a configuration that can run, or to everything that is wrong with it. */
+import { basename, dirname, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { channels } from '../channels/channels.ts'
+import type { View } from '../core/event.ts'
+import { ownProperty } from '../core/json.ts'
+import { compileLinks } from '../core/links.ts'
+import { compileMatch } from '../core/match.ts'
+import type { ReceiverTarget } from '../core/owe.ts'
+import { compileRoutes, type RouteInput, type Router } from '../core/route.ts'
+import type { Secret } from '../core/secret.ts'
+import { crossCheck } from './check.ts'
+import { readDocument } from './document.ts'
+import { type Env, type Interpolated, interpolate } from './interpolate.ts'
+import { filledSchema } from './json-schema.ts'
+import { parse } from './parse.ts'
+import { placeAt } from './place.ts'
+import { inOrder, type Path, type Problem } from './problem.ts'
+import { type Config, schema } from './schema.ts'
+import { secretsOf } from './secrets.ts'
+import { type LoadedTemplates, loadTemplates, type Templates } from './templates.ts'
+import type { YamlDocument } from './yaml.ts'
+
+/** A checked configuration, with everything compiled that routing and rendering need. */
+export interface Setup {
+  /** The configuration file, as it was named. */
+  readonly file: string
+  /** `store.url` has an absolute path. */
+  readonly config: Config
+  /** All of them, to keep them out of logs and messages. */
+  readonly secrets: readonly Secret[]
+  readonly router: Router
+  readonly templates: Templates
+  /** Where each receiver's messages go. */
+  readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
+  /** The page of what an event is about; empty if there is none. */
+  readonly links: (view: View) => string
+}
+
+export type Loaded =
+  | { readonly ok: true; readonly setup: Setup; readonly warnings: readonly Problem[] }
+  /** Errors and warnings, in the order of the file. */
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+export type LoadedStoreUrl =
+  | { readonly ok: true; readonly url: string }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+const storeOnly = z.object({ store: z.object({ url: schema.shape.store.unwrap().shape.url }) })
+
+/** Reads and checks a configuration, and its templates. Whatever the file holds, it answers and does not throw. */
+export function loadConfig(file: string, env: Env): Loaded {
+  const read = readDocument(file)
+  if (!read.ok) return read
+  const { document } = read
+  const filled = fill(file, document, env)
+  const parsed = parse(schema, filled.value, { ...filled, document, jsonSchema: filledSchema() })
+  const templates = loadNamedTemplates(file, document, filled)
+  const problems = [
+    ...filled.problems,
+    ...(parsed.ok ? [] : parsed.problems),
+    ...crossCheck({ ...filled, document, channels, templates: templates.names }),
+    ...templates.problems,
+  ]
+  const sorted = inOrder(file, problems)
+  if (!parsed.ok || templates.loaded === null || sorted.some(({ severity }) => severity === 'error')) {
+    return { ok: false, problems: sorted }
+  }
+  return { ok: true, setup: toSetup(file, parsed.data, templates.loaded.templates), warnings: sorted }
+}
+
+/** Only where the store is: for looking at the history while the rest of the configuration is broken. */
+export function loadStoreUrl(file: string, env: Env): LoadedStoreUrl {
+  const read = readDocument(file)
+  if (!read.ok) return read
+  const url = ownProperty(ownProperty(read.document.value, 'store'), 'url')
+  const document = { ...read.document, value: { store: { url } } }
+  const filled = fill(file, document, env)
+  const parsed = parse(storeOnly, filled.value, { ...filled, document, jsonSchema: filledSchema() })
+  if (parsed.ok && filled.problems.length === 0)
+    return { ok: true, url: absoluteUrl(file, parsed.data.store.url) }
+  return { ok: false, problems: inOrder(file, [...filled.problems, ...(parsed.ok ? [] : parsed.problems)]) }
+}
+
+/** What `channel.open` wants to know of the receivers: the settings of each that uses the channel. */
+export function receiversOf(config: Config, channel: string): ReadonlyMap<string, unknown> {
+  return new Map(
+    Object.entries(config.receivers).flatMap(([name, receiver]) =>
+      receiver[channel] === undefined ? [] : [[name, receiver[channel]] as const],
+    ),
+  )
+}
+
+function fill(file: string, document: YamlDocument, env: Env): Interpolated {
+  const takesText = (path: Path) => placeAt(filledSchema(), path).types.includes('string')
+  return interpolate({ document, env, folder: dirname(file), takesText })
+}
+
+interface NamedTemplates {
+  readonly loaded: LoadedTemplates | null
+  readonly names: ReadonlySet<string> | null
+  readonly problems: readonly Problem[]
+}
+
+function loadNamedTemplates(
+  file: string,
+  document: YamlDocument,
+  { value, origins }: Interpolated,
+): NamedTemplates {
+  const named = ownProperty(value, 'templates')
+  const isBroken = origins.some(({ broken, path }) => broken && path.length === 1 && path[0] === 'templates')
+  if (typeof named !== 'string' || named === '' || isBroken) {
+    const loaded = loadTemplates(channels)
+    // What was meant by a broken `templates` nobody knows.
+    const isKnown = named === undefined && loaded !== null
+    return { loaded, names: isKnown ? loaded.templates.names : null, problems: loaded?.problems ?? [] }
+  }
+  const operator = { folder: resolve(dirname(file), named), shown: join(dirname(file), named) }
+  const loaded = loadTemplates(channels, operator)
+  if (loaded !== null) return { loaded, names: loaded.templates.names, problems: loaded.problems }
+  const problem: Problem = {
+    severity: 'error',
+    code: 'unreadable_file',
+    file,
+    ...document.at(['templates']),
+    message: `templates: there is no folder ${document.written(['templates']) ?? ''} beside ${basename(file)}`,
+    mend: 'create it, or remove the key to use the templates that ship with the product',
+  }
+  return { loaded: null, names: null, problems: [problem] }
+}
+
+function toSetup(file: string, parsed: Config, templates: Templates): Setup {
+  const config = { ...parsed, store: { ...parsed.store, url: absoluteUrl(file, parsed.store.url) } }
+  const links = compileLinks(config.links ?? {})
+  if (!links.ok) throw new Error('the links were checked and still do not compile')
+  return {
+    file,
+    config,
+    secrets: secretsOf(config),
+    router: compileRoutes(config.routes.map(toRoute), config.unrouted),
+    templates,
+    targets: targetsOf(config),
+    links: links.links,
+  }
+}
+
+function toRoute({ match, routes, ...route }: Config['routes'][number]): RouteInput {
+  const compiled = match === undefined ? undefined : compileMatch(match)
+  if (compiled?.ok === false) throw new Error('a match was checked and still does not compile')
+  return { ...route, match: compiled?.match, routes: routes?.map(toRoute) }
+}
+
+function targetsOf(config: Config): ReadonlyMap<string, readonly ReceiverTarget[]> {
+  return new Map(
+    Object.entries(config.receivers).map(([name, settings]) => [
+      name,
+      channels.flatMap((channel) => {
+        const receiver = settings[channel.name]
+        if (receiver === undefined) return []
+        return channel
+          .targets(receiver, name)
+          .map(({ target, lane }) => ({ channel: channel.name, target, lane }))
+      }),
+    ]),
+  )
+}
+
+/** Relative to the file, so that it does not matter where the service is started. */
+function absoluteUrl(file: string, url: string): string {
+  return `sqlite:${resolve(dirname(file), url.replace(/^sqlite:/, ''))}`
+}

@@ -1,0 +1,104 @@
+/** A mistake in the configuration or a template, and how an operator mends it. */
+import { distance } from 'fastest-levenshtein'
+
+export const problemCodes = [
+  'unreadable_file',
+  'syntax',
+  'duplicate_key',
+  'unknown_key',
+  'missing_key',
+  'wrong_type',
+  'wrong_value',
+  'unset_variable',
+  'wrong_variable',
+  'unsupported',
+  'unknown_receiver',
+  'unused_receiver',
+  'missing_settings',
+  'no_receivers',
+  'unreachable_route',
+  'unknown_template',
+  'unknown_file',
+  'wrong_match',
+  'wrong_link',
+  'wrong_template',
+  'plain_secret',
+] as const
+export type ProblemCode = (typeof problemCodes)[number]
+
+export interface Problem {
+  readonly severity: 'error' | 'warning'
+  readonly code: ProblemCode
+  readonly file: string
+  /** Counted from 1. */
+  readonly line: number
+  readonly column: number
+  readonly message: string
+  /** How to mend it; empty where the message says so already. */
+  readonly mend: string
+}
+
+/** A step within a document: the key of a mapping or the index of a list. */
+export type Path = readonly (string | number)[]
+
+/** `config.yaml:14:5: unknown key "chanel" (did you mean "channel"?)` */
+export function formatProblem({ severity, file, line, column, message, mend }: Problem): string {
+  const label = severity === 'warning' ? 'warning: ' : ''
+  return `${file}:${line}:${column}: ${label}${message}${mend === '' ? '' : ` (${mend})`}`
+}
+
+/**
+ * The configuration's first, then the templates' by name, each in the order of its lines. A problem told twice, as through an alias, stays once, and a warning
+ * about what is wrong anyway goes.
+ */
+export function inOrder(configuration: string, problems: readonly Problem[]): Problem[] {
+  const file = (problem: Problem) => (problem.file === configuration ? '' : problem.file)
+  const unique = new Map(problems.map((problem) => [formatProblem(problem), problem]))
+  const place = ({ file, line, column }: Problem) => `${file}:${line}:${column}`
+  const wrong = new Set(problems.filter(({ severity }) => severity === 'error').map(place))
+  return [...unique.values()]
+    .filter((problem) => problem.severity === 'error' || !wrong.has(place(problem)))
+    .sort((a, b) => compare(file(a), file(b)) || a.line - b.line || a.column - b.column)
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+/** The known name that was probably meant; undefined if none is near. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  const wanted = name.toLowerCase()
+  // Two letters that changed places are two changes.
+  const limit = wanted.length < 4 ? wanted.length - 2 : Math.max(2, Math.floor(wanted.length / 3))
+  let best: string | undefined
+  let least = limit + 1
+  for (const candidate of names) {
+    const far = distance(wanted, candidate.toLowerCase())
+    if (far < least) [best, least] = [candidate, far]
+  }
+  return best
+}
+
+/** How to mend a name that is not known: the nearest, else all that are. */
+export function meant(name: string, names: readonly string[]): string {
+  const near = nearest(name, names)
+  return near !== undefined ? `did you mean "${near}"?` : known(names)
+}
+
+export function known(names: readonly string[]): string {
+  return names.length === 0 ? '' : `known: ${[...names].sort().join(', ')}`
+}
+
+/** A path as people write it: `routes[2].match`. */
+export function pathName(path: Path): string {
+  return path.reduce<string>((name, part) => {
+    if (typeof part === 'number') return `${name}[${part}]`
+    return name === '' ? part : `${name}.${part}`
+  }, '')
+}
+
+/** What a person wrote, quoted and cut to a length that fits a line. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+}

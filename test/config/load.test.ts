@@ -1,0 +1,262 @@
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+import t from 'tap'
+import { filledSchema } from '../../src/config/json-schema.ts'
+import { loadConfig, loadStoreUrl, receiversOf, type Setup } from '../../src/config/load.ts'
+import { starterConfig } from '../../src/config/starter.ts'
+import { type Event, viewOf } from '../../src/core/event.ts'
+import { isObject } from '../../src/core/json.ts'
+import { environment, fixtures, lines, linesOf, problemsOf, secret } from '../support/config-fixtures.ts'
+import { temporaryFolder } from '../support/service.ts'
+
+const example = fileURLToPath(new URL('../../config.example.yaml', import.meta.url))
+
+const exampleEnv = {
+  CUURO_WEBHOOK_SECRET: secret,
+  SLACK_BOT_TOKEN: 'xoxb-example',
+  SMTP_URL: 'smtp://127.0.0.1:2525',
+}
+
+const minimal = `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+receivers: { here: { console: {} } }
+routes: [{ receivers: [here] }]
+`
+
+function write(t: Parameters<typeof temporaryFolder>[0], text: string): string {
+  const file = join(temporaryFolder(t), 'config.yaml')
+  writeFileSync(file, text)
+  return file
+}
+
+function setupOf(file: string, env: Readonly<Record<string, string>> = environment): Setup {
+  const loaded = loadConfig(file, env)
+  if (!loaded.ok) throw new Error(lines(loaded.problems, '').join('\n'))
+  return loaded.setup
+}
+
+function event(type: string, source = 'cuuro', data: Event['payload'] = { id: '7' }): Event {
+  const times = { receivedAt: 0, sentAt: 0 }
+  return { id: 'evt_1', messageId: 'msg_1', source, type, ...times, secretIndex: 0, payload: { data } }
+}
+
+t.test('the example is complete, loads, and has no secret of its own', async (t) => {
+  t.same(linesOf(example, exampleEnv), [])
+  const unset = linesOf(example, {})
+  t.equal(unset.length, 3)
+  for (const line of unset) t.match(line, /environment variable \w+ is not set/)
+  const text = readFileSync(example, 'utf8')
+  for (const key of keysOf(filledSchema())) t.ok(new RegExp(`\\b${key}:`).test(text), `shows ${key}`)
+})
+
+/** Every key that the schema names, at any depth. */
+function keysOf(schema: unknown): string[] {
+  if (Array.isArray(schema)) return schema.flatMap(keysOf)
+  if (!isObject(schema)) return []
+  return Object.entries(schema).flatMap(([key, value]) =>
+    key === 'properties' && isObject(value)
+      ? [...Object.keys(value), ...keysOf(Object.values(value))]
+      : keysOf(value),
+  )
+}
+
+t.test('what a new user starts from needs three variables and nothing else', async (t) => {
+  const file = write(t, starterConfig())
+  mkdirSync(join(file, '../templates'))
+  const env = { CUURO_WEBHOOK_SECRET: secret, SLACK_BOT_TOKEN: 'xoxb-1', SMTP_URL: 'smtp://127.0.0.1:25' }
+  t.same(linesOf(file, env), [])
+  t.match(linesOf(file, {}), [/CUURO_WEBHOOK_SECRET/, /SLACK_BOT_TOKEN/, /SMTP_URL/])
+})
+
+t.test('the defaults', async (t) => {
+  const file = write(t, minimal)
+  const { config } = setupOf(file)
+  t.same(config.server, {
+    host: '127.0.0.1',
+    port: 8080,
+    trust_proxy: 'loopback',
+    body_limit: 262_144,
+    request_timeout: 10_000,
+    max_pending: 1_000,
+  })
+  t.same(config.store, {
+    url: `sqlite:${join(file, '../data/hookbridge.db')}`,
+    retain: 30 * 86_400_000,
+    dedupe: 3 * 86_400_000,
+  })
+  t.same(config.delivery, { retry_for: 86_400_000, on_ambiguous: 'resend', timeout: 10_000 })
+  t.same(config.routes, [{ receivers: ['here'], continue: false }])
+  t.same(config.channels, {})
+})
+
+t.test('variables fill in text, numbers and booleans', async (t) => {
+  const { config } = setupOf(join(fixtures, 'good/variables.yaml'))
+  t.match(config.server, { host: '0.0.0.0', port: 8081, trust_proxy: false })
+  t.match(config.delivery, { on_ambiguous: 'park', retry_for: 5_400_000 })
+  t.match(config.routes, [
+    { name: 'costs $5 or $5', match: { type: 'analysis.*' }, continue: true },
+    { receivers: ['here'] },
+  ])
+  t.same(config.sources.cuuro?.allow_ips, ['svix:eu', '2001:db8::/32'])
+  t.same(
+    config.sources.cuuro?.svix.secrets.map((one) => one.reveal()),
+    [secret, 'whsec_YW5vdGhlciBvbmx5IHRlc3RzIGtub3c='],
+    'a file without its last newline',
+  )
+})
+
+t.test('a setup knows its secrets, and prints none', async (t) => {
+  const setup = setupOf(example, {
+    ...exampleEnv,
+    CUURO_WEBHOOK_SECRET: secret,
+    SLACK_BOT_TOKEN: 'xoxb-secret',
+    SMTP_URL: 'smtp://me:pass%2Fword@127.0.0.1:2525',
+  })
+  const known = setup.secrets.map((one) => one.reveal())
+  t.same(
+    new Set(known),
+    new Set([secret, 'xoxb-secret', 'smtp://me:pass%2Fword@127.0.0.1:2525', 'pass%2Fword', 'pass/word']),
+  )
+  const printed = inspect(setup, { depth: null, showHidden: true }) + JSON.stringify(setup.config)
+  for (const one of known) t.notOk(printed.includes(one))
+})
+
+t.test('routes, targets and links are compiled', async (t) => {
+  const setup = setupOf(example, exampleEnv)
+  const routed = (type: string, data: Event['payload']) =>
+    setup.router
+      .route(viewOf(event(type, 'cuuro', data)))
+      .matches.map(({ route, receivers }) => [route, ...receivers])
+  t.same(routed('analysis.completed', {}), [['completed analyses', 'deal-flow', 'partners']])
+  t.same(routed('analysis.created', { score: 90 }), [['analyses with a high score', 'deal-flow', 'partners']])
+  t.same(routed('analysis.created', { score: 10 }), [['analyses', 'deal-flow']])
+  t.same(routed('something.else', {}), [['unrouted', 'everything-else']])
+  t.match(setup.targets.get('deal-flow'), [{ channel: 'slack', target: '#deal-flow', lane: String }])
+  t.match(setup.targets.get('partners'), [{ channel: 'email', target: 'partners@example.com' }])
+  t.equal(setup.links(viewOf(event('startup.created'))), 'https://app.example.com/startups/7')
+  t.same([...receiversOf(setup.config, 'slack').keys()], ['deal-flow'])
+  t.same([...receiversOf(setup.config, 'nothing').keys()], [])
+})
+
+t.test('a variable cannot change the structure', async (t) => {
+  const file = write(t, `${minimal}links: { "*": "https://a.example/\${X}" }\n`)
+  for (const value of [
+    '"\nserver: {port: 1}\n',
+    "'}]",
+    '\n  - x',
+    '${SECRET}',
+    '*a',
+    '#',
+    '{file: /etc/passwd}',
+  ]) {
+    const { config } = setupOf(file, { ...environment, X: value })
+    t.equal(config.server.port, 8080)
+    t.same(config.links, { '*': `https://a.example/${value}` }, 'neither is it filled in again')
+  }
+})
+
+t.test('a default counts also where the variable is empty, and only there', async (t) => {
+  const file = write(t, `${minimal}store: { url: "sqlite:\${A:-a.db}\${B}" }\n`)
+  t.match(loadStoreUrl(file, { A: '', B: '' }), { ok: true, url: /a\.db$/ })
+  t.match(loadStoreUrl(file, { A: 'x', B: 'y' }), { ok: true, url: /\/xy$/ })
+  t.match(loadStoreUrl(file, { A: 'x' }), {
+    ok: false,
+    problems: [{ code: 'unset_variable', line: 4, column: 33 }],
+  })
+})
+
+t.test('a key is never filled in', async (t) => {
+  const file = write(t, `${minimal}links: { "\${SECRET}": "https://a.example" }\n`)
+  t.same(setupOf(file).config.links, { '${SECRET}': 'https://a.example' })
+})
+
+t.test('{file: PATH} is looked up in $CREDENTIALS_DIRECTORY, then beside the configuration', async (t) => {
+  const file = write(t, minimal.replace('"${SECRET}"', '{ file: cuuro }, { file: "${WHERE}" }'))
+  const folder = join(file, '..')
+  const credentials = join(folder, 'credentials')
+  mkdirSync(credentials)
+  const [one, two, three] = ['b25l', 'dHdv', 'dGhyZWU='].map((text) => `whsec_${text}`)
+  writeFileSync(join(folder, 'cuuro'), `${one}\r\n`)
+  writeFileSync(join(folder, 'absolute'), `${three}`)
+  const env = { WHERE: join(folder, 'absolute'), CREDENTIALS_DIRECTORY: credentials }
+  const secrets = () => setupOf(file, env).config.sources.cuuro?.svix.secrets.map((secret) => secret.reveal())
+  t.same(secrets(), [one, three])
+  writeFileSync(join(credentials, 'cuuro'), `${two}\n`)
+  t.same(secrets(), [two, three])
+})
+
+t.test('a file that cannot stand for a text', async (t) => {
+  const file = write(t, minimal.replace('"${SECRET}"', '{ file: secret }'))
+  const secretFile = join(file, '../secret')
+  const told = () => linesOf(file)
+  mkdirSync(secretFile)
+  t.match(told(), [/unreadable_file config.yaml:1:47: the file "secret" is not a regular file/])
+  for (const [content, words] of [
+    [Buffer.from([0xff, 0xfe]), /is not valid UTF-8/],
+    [Buffer.alloc(70_000, 'a'), /is larger than 64 kB/],
+    [Buffer.from('a\n\n'), /must be a signing secret.*check the value of \{file: secret\}/],
+  ] as const) {
+    const other = write(t, minimal.replace('"${SECRET}"', '{ file: secret }'))
+    writeFileSync(join(other, '../secret'), content)
+    t.match(linesOf(other), [words])
+  }
+})
+
+t.test('a mapping with the key file is a file only where a text is wanted', async (t) => {
+  const file = write(t, `${minimal}links: { file: "https://a.example/{{ data.id }}" }\n`)
+  t.same(setupOf(file).config.links, { file: 'https://a.example/{{ data.id }}' })
+})
+
+t.test('a configuration that is not there, or cannot be read', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, 'config.yaml')
+  t.match(linesOf(file), [
+    /unreadable_file config.yaml:1:1: there is no configuration \(run `hookbridge init`/,
+  ])
+  t.match(linesOf(join(file, 'x')), [/there is no configuration/])
+  t.match(linesOf(folder), [/the configuration is a folder/])
+  writeFileSync(file, Buffer.from([0x61, 0x3a, 0xff]))
+  t.match(linesOf(file), [/not valid UTF-8/])
+  symlinkSync('/dev/zero', join(folder, 'device'))
+  t.match(linesOf(join(folder, 'device')), [/is not a file/])
+  if (process.getuid?.() !== 0) {
+    chmodSync(file, 0)
+    t.match(linesOf(file), [/cannot be read \(EACCES\)/])
+  }
+})
+
+t.test('the store is found while the rest is broken', async (t) => {
+  const file = write(
+    t,
+    'store: { url: "sqlite:${DB:-x.db}", retain: soon }\nroutes: { }\nsuorces: 1\nserver: { port: "${UNSET}" }\n',
+  )
+  t.same(loadStoreUrl(file, {}), { ok: true, url: `sqlite:${join(file, '../x.db')}` })
+  t.same(loadStoreUrl(write(t, 'a: 1'), {}).ok, true, 'by its default')
+  const wrong = loadStoreUrl(write(t, 'routes: 1\nstore: { url: mysql:x }'), {})
+  t.match(wrong, {
+    ok: false,
+    problems: [{ line: 2, column: 15, message: /store\.url must be sqlite:PATH/ }],
+  })
+  t.match(loadStoreUrl(write(t, 'store: ['), {}), { ok: false, problems: [{ code: 'syntax' }] })
+  t.match(loadStoreUrl(join(file, 'nowhere'), {}), { ok: false, problems: [{ code: 'unreadable_file' }] })
+})
+
+t.test('every problem of every stage is told at once, in order', async (t) => {
+  const problems = problemsOf(loadConfig(join(fixtures, 'bad/everything-at-once.yaml'), environment))
+  const stages = [
+    'unset_variable',
+    'unknown_key',
+    'wrong_type',
+    'unknown_receiver',
+    'wrong_match',
+    'wrong_link',
+  ]
+  const codes = problems.map(({ code }) => code)
+  for (const code of stages) t.ok(codes.includes(code as (typeof codes)[number]), code)
+  const places = problems.map(({ line, column }) => line * 1_000 + column)
+  t.same(
+    places,
+    [...places].sort((a, b) => a - b),
+  )
+})
