@@ -1,0 +1,122 @@
+import type { OpenChannel, Renderer } from '../channels/channel.ts'
+import { nextState, type Outcome, type Policy } from '../core/delivery.ts'
+import { type View, viewOf } from '../core/event.ts'
+import type { RenderView } from '../core/template.ts'
+import { type Attempt, type Leased, type Store, StoreUnavailable } from '../store/store.ts'
+import type { Observe } from './fact.ts'
+
+export interface DeliverParts {
+  readonly store: Pick<Store, 'record'>
+  readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
+  /** The renderers to try for a message, the wanted one first. */
+  readonly renderers: (
+    channel: string,
+    template: string | null,
+    eventType: string,
+  ) => readonly NamedRenderer[]
+  readonly links: (view: View) => string
+  readonly policy: Policy
+  readonly now: () => number
+  readonly random: () => number
+  readonly observe: Observe
+  /** Resolves after so many milliseconds, or at once when the service stops. */
+  readonly pause: (ms: number) => Promise<void>
+}
+
+export interface NamedRenderer {
+  readonly name: string
+  readonly renderer: Renderer<unknown>
+}
+
+/** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended. */
+export type Deliver = (leased: Leased, stopped: Promise<void>) => Promise<Outcome>
+
+const RECORD_AGAIN_AFTER = 500
+
+const interrupted: Outcome = {
+  kind: 'ambiguous',
+  reason: 'the service ended during this attempt; the message may or may not have gone out',
+}
+const cutShort: Outcome = {
+  kind: 'ambiguous',
+  reason: 'the service stopped before the destination answered; the message may or may not have gone out',
+}
+
+export function createDeliver(parts: DeliverParts): Deliver {
+  return async (leased, stopped) => {
+    const startedAt = leased.interruptedAt ?? parts.now()
+    const { outcome, notes } =
+      leased.interruptedAt === null ? await attempt(leased, stopped) : { outcome: interrupted, notes: [] }
+    const endedAt = parts.now()
+    const took = leased.interruptedAt === null ? endedAt - startedAt : 0
+    const { delivery } = leased
+    const number = delivery.attempts + 1
+    const next = nextState({ ...delivery, attempts: number }, outcome, parts.policy, endedAt, parts.random())
+    await record({ deliveryId: delivery.id, number, startedAt, took, outcome, notes }, next)
+    parts.observe({ kind: 'attempted', delivery, outcome, next, took, notes })
+    return outcome
+  }
+
+  async function attempt(
+    leased: Leased,
+    stopped: Promise<void>,
+  ): Promise<{ outcome: Outcome; notes: readonly string[] }> {
+    const { delivery } = leased
+    const channel = parts.channels.get(delivery.channel)
+    if (channel === undefined) {
+      const reason = `channels.${delivery.channel} is not configured any more; add it and resend, or let it be`
+      return { outcome: { kind: 'park', reason }, notes: [] }
+    }
+    const notes: string[] = []
+    const message = render(leased, notes)
+    if (message === undefined) {
+      return { outcome: { kind: 'park', reason: `no template renders it: ${notes.at(-1)}` }, notes }
+    }
+    try {
+      const outcome = await Promise.race([
+        channel.send(message.value, delivery),
+        stopped.then(() => cutShort),
+      ])
+      return { outcome, notes }
+    } catch (error) {
+      // A channel answers with an outcome; what it throws is a bug, and nobody knows how far it came.
+      const reason = `unexpected error in channel ${delivery.channel}: ${error instanceof Error ? error.name : 'unknown'}`
+      return { outcome: { kind: 'ambiguous', reason }, notes }
+    }
+  }
+
+  function render({ delivery, event }: Leased, notes: string[]): { readonly value: unknown } | undefined {
+    const view = viewOf(event)
+    const renderView: RenderView = {
+      ...view,
+      route: { name: delivery.route },
+      receiver: { name: delivery.receiver },
+      link: parts.links(view) || null,
+    }
+    for (const { name, renderer } of parts.renderers(delivery.channel, delivery.template, event.type)) {
+      const result = renderer.render(renderView)
+      if (result.ok) {
+        if (notes.length > 0) notes.push(`rendered with template ${name} instead`)
+        notes.push(...result.notes)
+        return { value: result.message }
+      }
+      notes.push(`template ${name} failed: ${result.reason}`)
+    }
+    if (notes.length === 0) notes.push(`no template for ${delivery.channel}`)
+    return undefined
+  }
+
+  /** An attempt that was made must be recorded, or it would be made again: this waits until the store takes it. */
+  async function record(attempt: Attempt, next: Parameters<Store['record']>[1]): Promise<void> {
+    for (;;) {
+      try {
+        await parts.store.record(attempt, next)
+        return
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error
+        parts.observe({ kind: 'store_failed', during: 'record', message: error.message })
+        await parts.pause(RECORD_AGAIN_AFTER)
+      }
+    }
+  }
+}

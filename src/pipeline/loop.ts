@@ -1,0 +1,157 @@
+import type { OpenChannel } from '../channels/channel.ts'
+import type { Outcome } from '../core/delivery.ts'
+import { type Leased, type Store, StoreUnavailable } from '../store/store.ts'
+import type { Deliver } from './deliver.ts'
+import type { Observe } from './fact.ts'
+import { Lane } from './lane.ts'
+
+export interface LoopParts {
+  readonly store: Pick<Store, 'claim'>
+  readonly channels: ReadonlyMap<string, Pick<OpenChannel<unknown>, 'pace' | 'concurrency'>>
+  readonly deliver: Deliver
+  /** Called with what a bug threw; the delivery comes back when its lease ends. */
+  readonly onBug: (error: unknown) => void
+  readonly now: () => number
+  readonly observe: Observe
+}
+
+// Longer than any attempt may take, so that a lease that ran out means that its holder is gone.
+const LEASE = 120_000
+// The command line makes deliveries due in the same file without telling us.
+const LOOK_AT_LEAST_EVERY = 1_000
+const CLAIM_AGAIN_AFTER = 500
+// While attempts end one by one, a short wait lets one claim, and one commit, serve many of them.
+const GATHER = 2
+
+/**
+ * The delivery loop: claims what is due, as much as each destination can take, and attempts it.
+ * It keeps no work of its own: everything it forgets is in the store.
+ */
+export class DeliveryLoop {
+  readonly #parts: LoopParts
+  readonly #lanes = new Map<string, Lane>()
+  readonly #inFlight = new Set<Promise<void>>()
+  readonly #stopped = Promise.withResolvers<void>()
+  #running: Promise<void> | undefined
+  #wake = Promise.withResolvers<void>()
+  #stopping = false
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Tells that deliveries may have fallen due. */
+  wake(): void {
+    this.#wake.resolve()
+  }
+
+  /**
+   * Claims nothing more, waits for attempts in flight up to `grace` ms, and gives up the rest, which are
+   * recorded as ambiguous. Idempotent.
+   */
+  async stop(grace: number): Promise<void> {
+    this.#stopping = true
+    this.wake()
+    await this.#running
+    const timer = setTimeout(() => this.#stopped.resolve(), grace)
+    await Promise.all(this.#inFlight)
+    clearTimeout(timer)
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      this.#wake = Promise.withResolvers<void>()
+      const wait = await this.#turn()
+      if (this.#stopping) return
+      await this.#sleep(wait)
+    }
+  }
+
+  /** One claim. Returns how long nothing more can happen unless somebody wakes the loop, in milliseconds. */
+  async #turn(): Promise<number> {
+    const { store, now } = this.#parts
+    const asked = now()
+    const { limits, budgets, readyAt } = this.#capacities(asked)
+    try {
+      const claimed = await store.claim({ now: asked, leaseUntil: asked + LEASE, limit: 1, limits, budgets })
+      for (const leased of claimed.leased) this.#begin(leased)
+      if (claimed.leased.length > 0) return GATHER
+      const next = Math.min(claimed.nextDueAt ?? Infinity, readyAt)
+      return Math.min(Math.max(next - now(), GATHER), LOOK_AT_LEAST_EVERY)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#parts.observe({ kind: 'store_failed', during: 'claim', message: error.message })
+      return CLAIM_AGAIN_AFTER
+    }
+  }
+
+  #capacities(now: number) {
+    const limits = new Map<string, number>()
+    const busy = new Map<string, number>()
+    let readyAt = Infinity
+    for (const [name, lane] of this.#lanes) {
+      if (lane.idle(now)) {
+        this.#lanes.delete(name)
+        continue
+      }
+      busy.set(lane.channel, (busy.get(lane.channel) ?? 0) + lane.inFlight)
+      readyAt = Math.min(readyAt, lane.readyAt(now) ?? Infinity)
+    }
+    const budgets = new Map<string, number>()
+    for (const [name, channel] of this.#parts.channels) {
+      budgets.set(name, Math.max(0, channel.concurrency - (busy.get(name) ?? 0)))
+    }
+    for (const [name, lane] of this.#lanes) {
+      // No destination may take more than half of what is free: a few slow ones leave room for the others.
+      const share = Math.ceil((budgets.get(lane.channel) ?? 1) / 2)
+      limits.set(name, Math.min(lane.capacity(now), share))
+    }
+    return { limits, budgets, readyAt }
+  }
+
+  #begin(leased: Leased): void {
+    const { deliver, now, onBug } = this.#parts
+    const lane = this.#laneOf(leased)
+    lane.begin(now())
+    let outcome: Outcome | null = null
+    const attempt = deliver(leased, this.#stopped.promise)
+      .then((ended) => {
+        // What an earlier process left behind says nothing about the destination now.
+        if (leased.interruptedAt === null) outcome = ended
+      })
+      .catch(onBug)
+      .finally(() => {
+        lane.end(outcome, now())
+        this.#inFlight.delete(attempt)
+        this.wake()
+      })
+    this.#inFlight.add(attempt)
+  }
+
+  #laneOf({ delivery }: Leased): Lane {
+    let lane = this.#lanes.get(delivery.lane)
+    if (lane === undefined) {
+      const pace = this.#parts.channels.get(delivery.channel)?.pace ?? {
+        rate: Infinity,
+        burst: 1,
+        concurrency: 1,
+      }
+      lane = new Lane(delivery.channel, pace, this.#parts.now())
+      this.#lanes.set(delivery.lane, lane)
+    }
+    return lane
+  }
+
+  /** Ends after the time, or GATHER after somebody woke the loop. */
+  async #sleep(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    await Promise.race([promise, this.#wake.promise])
+    clearTimeout(timer)
+    if (!this.#stopping) await new Promise((done) => setTimeout(done, GATHER))
+  }
+}

@@ -1,0 +1,125 @@
+import type { ErrorCode } from '../core/errors.ts'
+import { type Event, readBody, type UnreadableCode, viewOf } from '../core/event.ts'
+import { owe, type ReceiverTarget } from '../core/owe.ts'
+import type { Router } from '../core/route.ts'
+import type { Verifier } from '../sources/svix.ts'
+import { type Entry, type Store, StoreUnavailable } from '../store/store.ts'
+import type { Observe } from './fact.ts'
+
+export interface ReceiveParts {
+  readonly sources: ReadonlyMap<string, SourceParts>
+  readonly router: Router
+  readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
+  readonly store: Pick<Store, 'append'>
+  /** Milliseconds during which a message id seen before is a duplicate. */
+  readonly dedupeFor: number
+  readonly now: () => number
+  readonly newId: () => string
+  readonly observe: Observe
+}
+
+export interface SourceParts {
+  readonly verifier: Verifier
+  /** JSON pointer to the event type; undefined tries the usual places. */
+  readonly eventType: string | undefined
+}
+
+export interface WebhookRequest {
+  readonly source: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+  readonly address: string
+}
+
+export type Received =
+  | { readonly kind: 'stored' | 'duplicate'; readonly id: string }
+  | { readonly kind: 'quarantined'; readonly code: UnreadableCode }
+  | { readonly kind: 'rejected'; readonly code: ErrorCode }
+
+/** Verifies, reads, routes and stores one request: resolves after the event is on disk, or refused. */
+export type Receive = (request: WebhookRequest) => Promise<Received>
+
+const rejections = {
+  missing_headers: 'missing_signature',
+  malformed_headers: 'malformed_signature',
+  timestamp_out_of_range: 'timestamp_out_of_range',
+  no_matching_signature: 'wrong_signature',
+} as const satisfies Record<string, ErrorCode>
+
+export function createReceive(parts: ReceiveParts): Receive {
+  const { store, observe } = parts
+
+  return async (request) => {
+    const source = parts.sources.get(request.source)
+    if (source === undefined) return reject('unknown_source')
+    const verified = source.verifier.verify(request.headers, request.body)
+    if (!verified.ok) return reject(rejections[verified.reason])
+
+    const { messageId, sentAt, secretIndex } = verified
+    const origin = {
+      id: parts.newId(),
+      messageId,
+      source: request.source,
+      receivedAt: parts.now(),
+      sentAt,
+      secretIndex,
+    }
+    const read = readBody(request.body, source.eventType)
+    const entry = read.ok
+      ? eventEntry({ ...origin, type: read.type, payload: read.payload }, request.body)
+      : quarantineEntry(origin, request.body, `${read.code}: ${read.message}`)
+    try {
+      const appended = await store.append(entry)
+      const id = appended.kind === 'unknown' ? origin.id : appended.id
+      tell(entry, appended.kind === 'duplicate', id)
+      if (!read.ok) return { kind: 'quarantined', code: read.code }
+      return { kind: appended.kind === 'duplicate' ? 'duplicate' : 'stored', id }
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      observe({ kind: 'store_failed', during: 'append', message: error.message })
+      return { kind: 'rejected', code: 'store_unavailable' }
+    }
+
+    function reject(code: ErrorCode): Received {
+      observe({ kind: 'rejected', source: request.source, code, address: request.address })
+      return { kind: 'rejected', code }
+    }
+  }
+
+  function eventEntry(event: Event, body: Buffer): Extract<Entry, { kind: 'event' }> {
+    const routing = parts.router.route(viewOf(event))
+    return {
+      kind: 'event',
+      event,
+      body,
+      routing: { routes: routing.matches.map((match) => match.route), unrouted: routing.unrouted },
+      deliveries: owe(routing, parts.targets),
+      dedupeFor: parts.dedupeFor,
+    }
+  }
+
+  function quarantineEntry(origin: Omit<Event, 'type' | 'payload'>, body: Buffer, problem: string): Entry {
+    return { kind: 'quarantine', request: { ...origin, body, problem }, dedupeFor: parts.dedupeFor }
+  }
+
+  function tell(entry: Entry, duplicate: boolean, id: string): void {
+    if (entry.kind === 'replay') return
+    const { source, messageId, secretIndex } = entry.kind === 'event' ? entry.event : entry.request
+    const common = { kind: 'received', source, id, messageId, secretIndex } as const
+    if (entry.kind === 'quarantine') {
+      const { problem } = entry.request
+      const result = duplicate ? 'duplicate' : 'quarantined'
+      observe({ ...common, type: null, result, unrouted: false, deliveries: 0, problem })
+    } else {
+      const result = duplicate ? 'duplicate' : 'stored'
+      const { routing, deliveries, event } = entry
+      observe({
+        ...common,
+        type: event.type,
+        result,
+        unrouted: routing.unrouted,
+        deliveries: duplicate ? 0 : deliveries.length,
+      })
+    }
+  }
+}
