@@ -1,0 +1,33 @@
+import type { FastifyReply } from 'fastify'
+import { type ErrorCode, errors } from '../core/errors.ts'
+
+/** The HTTP status of every error; nothing else in the code knows one. 410 would end the sender's endpoint: never. */
+export const statuses = {
+  bad_request: 400,
+  invalid_utf8: 400,
+  invalid_json: 400,
+  no_event_type: 400,
+  missing_signature: 401,
+  malformed_signature: 401,
+  timestamp_out_of_range: 401,
+  wrong_signature: 401,
+  address_not_allowed: 403,
+  unknown_source: 404,
+  not_found: 404,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  request_timeout: 408,
+  overloaded: 429,
+  store_unavailable: 503,
+  stopping: 503,
+  internal: 500,
+} as const satisfies Record<ErrorCode, number>
+
+const RETRY_AFTER_SECONDS = 5
+
+/** Answers with an error in its one form. */
+export function sendError(reply: FastifyReply, code: ErrorCode): FastifyReply {
+  const status = statuses[code]
+  if (status === 429 || status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  return reply.code(status).send({ error: code, message: errors[code] })
+}

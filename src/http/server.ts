@@ -1,0 +1,94 @@
+import type { Socket } from 'node:net'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  LogController,
+} from 'fastify'
+import { type ErrorCode, errors } from '../core/errors.ts'
+import { sendError, statuses } from './errors.ts'
+import { type HealthParts, healthRoutes } from './health.ts'
+import { type WebhookParts, webhookRoutes } from './webhooks.ts'
+
+export interface ServerParts extends HealthParts, WebhookParts {
+  readonly log: FastifyBaseLogger
+  readonly limits: ServerLimits
+}
+
+export interface ServerLimits {
+  /** Bytes. */
+  readonly bodyLimit: number
+  /** Milliseconds in which a whole request must have arrived. */
+  readonly requestTimeout: number
+  /** Requests being handled at once, before others are told to come back. */
+  readonly maxPending: number
+  /** Addresses whose X-Forwarded-For is believed. */
+  readonly trustProxy: string | string[] | false
+}
+
+const KEEP_ALIVE_TIMEOUT = 5_000
+const TIMEOUTS_CHECKED_EVERY = 1_000
+
+const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad_request',
+  FST_ERR_BAD_URL: 'bad_request',
+}
+
+/** Builds the HTTP server; the caller listens. */
+export function createServer(parts: ServerParts): FastifyInstance {
+  const { log, limits } = parts
+  const server = fastify({
+    loggerInstance: log,
+    // Every request's fate is logged once, as a fact of the pipeline.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.bodyLimit,
+    trustProxy: limits.trustProxy,
+    requestTimeout: limits.requestTimeout,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    // Requests that come while the server stops are still answered; preClose makes each the last of its connection.
+    return503OnClosing: false,
+    http: { headersTimeout: limits.requestTimeout, connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY },
+    clientErrorHandler,
+    frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
+  })
+
+  let closing = false
+  server.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  server.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close')
+    done(null, payload)
+  })
+  server.setNotFoundHandler((_request, reply) => sendError(reply, 'not_found'))
+  server.setErrorHandler((error: FastifyError, request, reply) => {
+    const code = codeOf(error)
+    if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
+    return sendError(reply, code)
+  })
+  healthRoutes(server, parts)
+  server.register(async (scope) => webhookRoutes(scope, parts, limits.maxPending))
+  return server
+}
+
+function codeOf(error: FastifyError): ErrorCode {
+  return fastifyErrors[error.code] ?? (error.statusCode === 400 ? 'bad_request' : 'internal')
+}
+
+/** A request that is not HTTP, or never arrived whole, has no reply object: this writes the answer itself. */
+function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_request'
+  const status = statuses[code]
+  const body = JSON.stringify({ error: code, message: errors[code] })
+  const phrase = status === 408 ? 'Request Timeout' : 'Bad Request'
+  socket.end(
+    `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}

@@ -1,0 +1,76 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorCode } from '../core/errors.ts'
+import type { Observe } from '../pipeline/fact.ts'
+import type { Receive, Received } from '../pipeline/receive.ts'
+import { sendError } from './errors.ts'
+
+export interface WebhookParts {
+  readonly receive: Receive
+  /** By source: whether an address may send; null where every address may. */
+  readonly allowLists: ReadonlyMap<string, ((address: string) => boolean) | null>
+  readonly observe: Observe
+}
+
+interface SourceParams {
+  readonly Params: { readonly source: string }
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+/** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
+export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts, maxPending: number): void {
+  let pending = 0
+
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser(
+    /^application\/(?:[\w.-]+\+)?json\b/,
+    { parseAs: 'buffer' },
+    (_request, body, done) => done(null, body),
+  )
+  scope.addHook<SourceParams>('onRequest', (request, reply, done) => {
+    const refusal = refuse(request)
+    if (refusal !== null) {
+      parts.observe({ kind: 'rejected', source: request.params.source, code: refusal, address: request.ip })
+      // The body was not read: the connection cannot be used again.
+      reply.header('connection', 'close')
+      sendError(reply, refusal)
+      return
+    }
+    pending += 1
+    reply.raw.once('close', () => {
+      pending -= 1
+    })
+    done()
+  })
+  scope.post<SourceParams>('/webhooks/:source', async (request, reply) => {
+    const received = await parts.receive({
+      source: request.params.source,
+      headers: request.headers,
+      body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
+      address: request.ip,
+    })
+    return answer(reply, received)
+  })
+
+  function refuse(request: FastifyRequest<SourceParams>): ErrorCode | null {
+    const allows = parts.allowLists.get(request.params.source)
+    if (allows === undefined) return 'unknown_source'
+    if (allows !== null && !allows(request.ip)) return 'address_not_allowed'
+    return pending >= maxPending ? 'overloaded' : null
+  }
+}
+
+function answer(reply: FastifyReply, received: Received): FastifyReply {
+  switch (received.kind) {
+    case 'stored':
+      return reply.code(202).send({ id: received.id })
+    case 'duplicate':
+      return reply.code(200).send({ id: received.id, duplicate: true })
+    case 'quarantined':
+      // The body will not get better: ask the sender, which has proven who it is, not to repeat it.
+      reply.header('webhook-delivery', 'abort-message')
+      return sendError(reply, received.code)
+    case 'rejected':
+      return sendError(reply, received.code)
+  }
+}
