@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import PostalMime from 'postal-mime'
+import { createLog, startApp } from '../app.ts'
+import { loadConfig } from '../config/load.ts'
+import { formatProblem } from '../config/problem.ts'
+import { Secret } from '../core/secret.ts'
+import { type MailServer, startMailServer } from '../demo/mail-server.ts'
+import { type SlackServer, startSlackServer } from '../demo/slack-server.ts'
+import { drawSlackMessage, wrap } from '../demo/slack-text.ts'
+import { sign } from '../sources/svix.ts'
+import { openStore } from '../store/open.ts'
+import { listDeliveries, listEvents } from './history.ts'
+import { CommandError, colour, print, type Terminal } from './terminal.ts'
+
+const example = fileURLToPath(new URL('../../config.example.yaml', import.meta.url))
+const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
+const TYPES = ['startup.created', 'analysis.created', 'analysis.completed']
+const OBJECT = '0191e29a-1644-7972-9466-18ada4a3636e'
+const WIDTH = 74
+const PATIENCE = 20_000
+
+interface Demo {
+  readonly slack: SlackServer
+  readonly mail: MailServer
+  readonly url: string
+  readonly storeUrl: string
+  readonly env: Readonly<Record<string, string>>
+  stop(): Promise<void>
+}
+
+/** `hookbridge demo`: three signed events through the real service, with config.example.yaml, on this machine alone. */
+export async function demo(terminal: Terminal, keep: boolean): Promise<void> {
+  const running = await startDemo(terminal)
+  try {
+    print(
+      terminal,
+      `Hookbridge listens on ${running.url}, with ${short(example)}, a Slack stand-in and a mail server.\n`,
+    )
+    for (const [at, type] of TYPES.entries()) await sendEvent(terminal, running.url, type, at)
+    await show(terminal, running)
+    if (keep) await leaveRunning(terminal, running)
+    else print(terminal, 'Run it again with --keep to look around while it runs: npm run demo -- --keep')
+  } finally {
+    await running.stop()
+  }
+}
+
+async function startDemo(terminal: Terminal): Promise<Demo> {
+  const folder = mkdtempSync(join(tmpdir(), 'hookbridge-demo-'))
+  const slack = await startSlackServer()
+  const mail = await startMailServer()
+  const storeUrl = `sqlite:${join(folder, 'hookbridge.db')}`
+  const env = {
+    CUURO_WEBHOOK_SECRET: SECRET,
+    SLACK_BOT_TOKEN: 'xoxb-demo',
+    SLACK_API_URL: slack.url,
+    SMTP_URL: mail.url,
+    HOOKBRIDGE_STORE: storeUrl,
+    HOOKBRIDGE_PORT: '0',
+  }
+  const loaded = loadConfig(example, env)
+  if (!loaded.ok) throw new CommandError(loaded.problems.map(formatProblem).join('\n'))
+  const app = await startApp({
+    setup: loaded.setup,
+    log: createLog(false, 'silent'),
+    print: (text) => print(terminal, text),
+  })
+  const stop = async () => {
+    await app.stop()
+    await slack.close()
+    await mail.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return { slack, mail, url: app.url, storeUrl, env, stop }
+}
+
+async function sendEvent(terminal: Terminal, url: string, type: string, at: number): Promise<void> {
+  const body = JSON.stringify({ data: { id: OBJECT }, event: type })
+  const headers = {
+    'content-type': 'application/json',
+    ...sign(new Secret(SECRET), `msg_demo_${at}`, new Date(), body),
+  }
+  const response = await fetch(`${url}/webhooks/cuuro`, { method: 'POST', headers, body })
+  const answer = await response.text()
+  print(
+    terminal,
+    `${colour(terminal, 'green', 'POST')} /webhooks/cuuro  ${type}  ->  ${response.status} ${answer}`,
+  )
+  if (response.status !== 202)
+    throw new CommandError(`the service did not take the event: ${response.status} ${answer}`)
+}
+
+/** Waits for everything to arrive, and prints what people would see. */
+async function show(terminal: Terminal, running: Demo): Promise<void> {
+  const store = await openStore(running.storeUrl, 'operator')
+  try {
+    const deadline = Date.now() + PATIENCE
+    for (;;) {
+      const deliveries = await store.deliveries({ limit: 100 })
+      if (deliveries.length > 0 && deliveries.every(({ dueAt }) => dueAt === null)) break
+      if (Date.now() > deadline) throw new CommandError('the messages did not arrive in time')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    for (const { channel, text, blocks } of running.slack.messages) {
+      frame(terminal, `Slack ${channel}`, drawSlackMessage(blocks, text, WIDTH))
+    }
+    for (const { to, raw } of running.mail.messages) {
+      const mail = await PostalMime.parse(new Uint8Array(raw))
+      const head = [`Subject: ${mail.subject ?? ''}`, '']
+      const text = (mail.text ?? '')
+        .trim()
+        .split('\n')
+        .flatMap((line) => wrap(line, WIDTH))
+      frame(terminal, `mail to ${to.join(', ')}`, [...head, ...text])
+    }
+    print(terminal, colour(terminal, 'bold', '\nThe history: hookbridge events'))
+    await listEvents(terminal, store, { limit: 10 })
+    print(terminal, colour(terminal, 'bold', '\nand: hookbridge deliveries'))
+    await listDeliveries(terminal, store, { limit: 10 })
+    print(terminal, '')
+  } finally {
+    await store.close()
+  }
+}
+
+async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
+  const exports = Object.entries({ ...running.env, HOOKBRIDGE_CONFIG: example })
+    .filter(([name]) => name !== 'HOOKBRIDGE_PORT')
+    .map(([name, value]) => `  export ${name}='${value}'`)
+  print(
+    terminal,
+    [
+      'It goes on running; Ctrl-C ends it. In another terminal, here:',
+      ...exports,
+      '  node src/main.ts events',
+      '  node src/main.ts deliveries',
+      `  node src/main.ts send --type analysis.completed --url ${running.url}`,
+    ].join('\n'),
+  )
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+}
+
+function frame(terminal: Terminal, title: string, lines: readonly string[]): void {
+  const edge = (text: string) => colour(terminal, 'dim', text)
+  print(terminal, `\n${edge('┌─')} ${colour(terminal, 'bold', title)}`)
+  for (const line of lines) print(terminal, `${edge('│')} ${line}`)
+  print(terminal, edge('└─'))
+}
+
+function short(path: string): string {
+  return path.split('/').at(-1) ?? path
+}

@@ -1,0 +1,98 @@
+import type { Setup } from '../config/load.ts'
+import { readBody, viewOf } from '../core/event.ts'
+import { owe } from '../core/owe.ts'
+import type { DeliveryFilter, EventRecord, Store } from '../store/store.ts'
+import { CommandError, print, printJson, type Terminal } from './terminal.ts'
+
+const MOST_AT_ONCE = 100_000
+
+/** `hookbridge resend`: attempts finished deliveries again, by id or by what they have in common. */
+export async function resend(
+  terminal: Terminal,
+  store: Store,
+  ids: readonly string[],
+  filter: Omit<DeliveryFilter, 'ids' | 'limit'>,
+  json: boolean,
+): Promise<void> {
+  const filtered =
+    filter.states !== undefined || filter.receiver !== undefined || filter.channel !== undefined
+  if (ids.length === 0 && !filtered) {
+    throw new CommandError(
+      'say which: ids of deliveries, or --state, --receiver, --channel (hookbridge deliveries lists them)',
+      2,
+    )
+  }
+  const wanted = await store.deliveries({ ...filter, ...(ids.length > 0 && { ids }), limit: MOST_AT_ONCE })
+  const unknown = ids.filter((id) => !wanted.some((delivery) => delivery.id === id))
+  const changed = await store.resend(
+    wanted.map(({ id }) => id),
+    Date.now(),
+  )
+  const untouched = wanted.filter(({ id }) => !changed.includes(id))
+  if (json) printJson(terminal, { resent: changed, unknown, untouched: untouched.map(({ id }) => id) })
+  else {
+    print(
+      terminal,
+      `${count(changed.length, 'delivery', 'deliveries')} due now; a running service attempts them within a second`,
+    )
+    for (const id of unknown) print(terminal, `no delivery ${id}`)
+    for (const { id, state } of untouched) print(terminal, `${id} is ${state}: left alone`)
+  }
+  if (unknown.length > 0) throw new CommandError(`${unknown.length} of the ids are unknown`)
+}
+
+/** `hookbridge replay`: routes stored events again, as the configuration says now, and owes what comes out of it. */
+export async function replay(
+  terminal: Terminal,
+  store: Store,
+  setup: Setup,
+  ids: readonly string[],
+  json: boolean,
+): Promise<void> {
+  const results: { readonly event: string; readonly deliveries: number }[] = []
+  const failures: string[] = []
+  for (const id of ids) {
+    const [event] = await store.events({ id, limit: 1 })
+    if (event === undefined) {
+      failures.push(`no event ${id}`)
+      continue
+    }
+    const deliveries = await replayOne(store, setup, event)
+    if (typeof deliveries === 'string') failures.push(`${event.id}: ${deliveries}`)
+    else results.push({ event: event.id, deliveries })
+  }
+  if (json) printJson(terminal, { replayed: results, failed: failures })
+  else
+    for (const { event, deliveries } of results)
+      print(terminal, `${event}: ${count(deliveries, 'delivery', 'deliveries')} owed`)
+  if (failures.length > 0) throw new CommandError(failures.join('\n'))
+}
+
+async function replayOne(store: Store, setup: Setup, record: EventRecord): Promise<number | string> {
+  const source = setup.config.sources[record.source]
+  const read = readBody(record.body, source?.event_type)
+  // The type is read anew: a request quarantined for a wrong event_type stays there, its sender can send it again.
+  if (record.type === null)
+    return 'it is quarantined and never became an event; mend the source and let the sender resend it'
+  if (!read.ok) return read.message
+  const { id, messageId, receivedAt, sentAt, secretIndex, type } = record
+  const event = {
+    id,
+    messageId,
+    source: record.source,
+    type,
+    receivedAt,
+    sentAt,
+    secretIndex,
+    payload: read.payload,
+  }
+  const deliveries = owe(setup.router.route(viewOf(event)), setup.targets)
+  const appended = await store.append({ kind: 'replay', eventId: id, now: Date.now(), deliveries })
+  return appended.kind === 'unknown'
+    ? 'it is gone'
+    : deliveries.filter(({ skipped }) => skipped === undefined).length
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`
+}

@@ -1,0 +1,43 @@
+import closeWithGrace from 'close-with-grace'
+import { createLog, flushLog, startApp } from '../app.ts'
+import type { Setup } from '../config/load.ts'
+import { CommandError, type Terminal } from './terminal.ts'
+
+// A stop takes about seven seconds at the most; this is for one that hangs.
+const STOP_DEADLINE = 9_000
+
+/** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
+export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
+  const log = createLog(terminal.out.isTTY === true, terminal.env.LOG_LEVEL || 'info')
+  const print = (text: string) => {
+    terminal.out.write(`${text}\n`)
+  }
+  const app = await startApp({ setup, log, print }).catch((error: unknown) => {
+    throw startFailure(error, setup)
+  })
+  const sources = Object.keys(setup.config.sources).map((name) => `${app.url}/webhooks/${name}`)
+  log.info({ url: app.url, sources, config: setup.file }, 'listening')
+  await flushLog(log)
+  closeWithGrace({ delay: STOP_DEADLINE, logger: false }, async ({ err, signal }) => {
+    if (err) log.fatal({ err }, 'unexpected error; stopping')
+    else log.info({ signal }, 'stopping')
+    await app.stop()
+    log.info('stopped')
+    await flushLog(log)
+  })
+  // The process ends by a signal; until then the command is not over.
+  await new Promise<never>(() => {})
+}
+
+function startFailure(error: unknown, { config }: Setup): unknown {
+  if (!(error instanceof Error)) return error
+  const code = 'code' in error ? error.code : undefined
+  const where = `${config.server.host}:${config.server.port}`
+  if (code === 'EADDRINUSE') {
+    return new CommandError(`${where} is in use by another program; stop it, or change server.port`)
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+    return new CommandError(`cannot listen on ${where} (${code}); change server.host or server.port`)
+  }
+  return error
+}

@@ -1,0 +1,236 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import t from 'tap'
+import { run } from '../../src/cli/cli.ts'
+import { startTestApp } from '../support/app.ts'
+import { environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
+import { until } from '../support/until.ts'
+
+const yaml = `
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+receivers:
+  log: { console: {} }
+channels:
+  console: {}
+routes:
+  - name: analyses
+    match: { type: "analysis.*" }
+    receivers: [log]
+`
+
+async function hookbridge(
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string>; columns?: number } = {},
+) {
+  const written = { out: '', err: '' }
+  const stream = (name: 'out' | 'err') =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        written[name] += chunk
+        done()
+      },
+    })
+  const out = Object.assign(stream('out'), {
+    isTTY: options.columns !== undefined,
+    columns: options.columns ?? 80,
+  })
+  const code = await run(args, {
+    out,
+    err: stream('err'),
+    env: { ...environment, ...options.env },
+    cwd: options.cwd ?? '/nonexistent',
+  })
+  return { code, ...written }
+}
+
+t.test('bad usage exits 2 and says what was meant', async (t) => {
+  t.match(await hookbridge(['chekc']), { code: 2, err: /unknown command 'chekc'\n\(Did you mean check\?\)/ })
+  t.match(await hookbridge(['events', '--jsn']), {
+    code: 2,
+    err: /unknown option '--jsn'\n\(Did you mean --json\?\)/,
+  })
+  t.match(await hookbridge(['events', '--since', 'yesterday']), { code: 2, err: /30m, 12h or 7d/ })
+  t.match(await hookbridge(['deliveries', '--state', 'lost']), {
+    code: 2,
+    err: /pending, sending, delivered/,
+  })
+  t.match(await hookbridge(['events', '--limit', '0']), { code: 2, err: /above 0/ })
+  t.match(await hookbridge([]), { code: 2, err: /Usage: hookbridge/ })
+  t.match(await hookbridge(['--help']), { code: 0, out: /Usage: hookbridge/ })
+  t.match(await hookbridge(['--version']), { code: 0, out: /^\d+\.\d+\.\d+\n$/ })
+})
+
+t.test('help fits a terminal', async (t) => {
+  const { out } = await hookbridge(['--help'], { columns: 80 })
+  for (const line of out.split('\n')) t.ok(line.length <= 80, line)
+})
+
+t.test('a missing configuration says how to get one', async (t) => {
+  t.match(await hookbridge(['serve'], { cwd: temporaryFolder(t) }), {
+    code: 1,
+    err: /config\.yaml.*hookbridge init/,
+  })
+})
+
+t.test('init writes what check accepts, and never overwrites', async (t) => {
+  const cwd = temporaryFolder(t)
+  const env = { CUURO_WEBHOOK_SECRET: environment.WEBHOOK_SECRET, SMTP_URL: 'smtp://127.0.0.1:2525' }
+  t.match(await hookbridge(['init'], { cwd }), { code: 0, out: /hookbridge check/ })
+  t.strictSame(readdirSync(cwd).toSorted(), ['config.schema.json', 'config.yaml', 'templates'])
+  t.ok(existsSync(join(cwd, 'templates/analysis.completed/slack.yaml')))
+  t.match(await hookbridge(['check'], { cwd, env }), { code: 0, err: '', out: /fine/ })
+  const before = readFileSync(join(cwd, 'config.yaml'), 'utf8')
+  t.match(await hookbridge(['init'], { cwd }), { code: 1, err: /config\.yaml.*already there/ })
+  t.equal(readFileSync(join(cwd, 'config.yaml'), 'utf8'), before)
+  t.match(
+    await hookbridge(['check'], { cwd, env: { ...env, SMTP_URL: '' } }),
+    { code: 1 },
+    'an empty variable is told',
+  )
+})
+
+t.test('check tells all problems, with their places, and exits 1', async (t) => {
+  const cwd = temporaryFolder(t)
+  writeFileSync(
+    join(cwd, 'config.yaml'),
+    yaml.replace('[log]', '[lgo]').replace('name: analyses', 'nmae: analyses'),
+  )
+  const { code, out, err } = await hookbridge(['check'], { cwd })
+  t.equal(code, 1)
+  t.match(out, /config\.yaml:9:5: unknown key "nmae"/)
+  t.match(out, /config\.yaml:11:17: unknown receiver "lgo" \(known: log\)/)
+  t.match(err, /2 problems/)
+  const json = await hookbridge(['check', '--json'], { cwd })
+  t.equal(json.code, 1)
+  const errors = (JSON.parse(json.out) as { severity: string }[]).filter(
+    ({ severity }) => severity === 'error',
+  )
+  t.match(errors, [
+    { line: 9, column: 5, code: 'unknown_key' },
+    { line: 11, column: 17 },
+  ])
+})
+
+t.test('the history, resend and replay, beside a running service', async (t) => {
+  const app = await startTestApp(t, yaml)
+  const config = ['--config', app.config]
+  const event = newEvent()
+  const { id } = (await (await post(app.url, event)).json()) as { id: string }
+  await post(app.url, newEvent('startup.created'))
+  await until(() => app.printed.length === 1, 'the delivery')
+  await until(async () => (await history(app.folder)).deliveries[0]?.state === 'delivered', 'its record')
+
+  const events = await hookbridge([...config, 'events'], { columns: 80 })
+  t.match(events.out, /RECEIVED UTC.*ID.*SOURCE.*TYPE.*DELIVERIES/)
+  t.match(events.out, /startup\.cr.*unrouted/)
+  t.match(events.out, /1 delivered/)
+  // Colours take no room.
+  const visible = events.out.replace(/\u001b\[\d+m/g, '')
+  t.not(visible, events.out, 'coloured on a terminal')
+  for (const line of visible.split('\n')) t.ok(line.length <= 80, line)
+  const plain = await hookbridge([...config, 'events'], { columns: 80, env: { NO_COLOR: '1' } })
+  t.equal(plain.out, visible, 'NO_COLOR is honoured')
+
+  t.match(JSON.parse((await hookbridge([...config, 'events', '--kind', 'unrouted', '--json'])).out), [
+    { type: 'startup.created' },
+  ])
+  for (const name of [id, event.messageId]) {
+    const { code, out } = await hookbridge([...config, 'events', 'show', name])
+    t.equal(code, 0)
+    t.match(
+      out,
+      new RegExp(
+        `event ${id}[\\s\\S]*message ${event.messageId}, verified with secret 1[\\s\\S]*routes +analyses[\\s\\S]*attempt 1 .* sent`,
+      ),
+    )
+  }
+  t.match(JSON.parse((await hookbridge([...config, 'events', 'show', id, '--json'])).out), [
+    {
+      id,
+      message_id: event.messageId,
+      deliveries: [{ state: 'delivered', attempts: [{ number: 1, outcome: { kind: 'sent' } }] }],
+    },
+  ])
+  t.match(await hookbridge([...config, 'events', 'show', 'evt_none']), { code: 1, err: /no event evt_none/ })
+
+  const [delivery] = JSON.parse(
+    (await hookbridge([...config, 'deliveries', '--state', 'delivered', '--json'])).out,
+  ) as { id: string }[]
+  t.match(delivery, { id: `${id}-1`, channel: 'console' })
+  t.match(await hookbridge([...config, 'resend', delivery?.id ?? '']), { code: 0, out: /1 delivery due now/ })
+  await until(() => app.printed.length === 2, 'the message again')
+  t.match(await hookbridge([...config, 'resend']), { code: 2, err: /say which/ })
+  t.match(await hookbridge([...config, 'resend', 'evt_none-1']), { code: 1, out: /no delivery evt_none-1/ })
+
+  t.match(await hookbridge([...config, 'replay', id]), { code: 0, out: /1 delivery owed/ })
+  await until(() => app.printed.length === 3, 'the replayed message')
+  t.match(await hookbridge([...config, 'replay', 'evt_none']), { code: 1, err: /no event evt_none/ })
+  await until(
+    async () => (await history(app.folder)).deliveries.every(({ state }) => state === 'delivered'),
+    'the records',
+  )
+  t.match((await history(app.folder)).deliveries.map((one) => [one.id, one.attempts]).toSorted(), [
+    [`${id}-1`, 2],
+    [`${id}-2`, 1],
+  ])
+})
+
+t.test('the history is there while the rest of the configuration is broken', async (t) => {
+  const app = await startTestApp(t, yaml)
+  writeFileSync(
+    app.config,
+    readFileSync(app.config, 'utf8')
+      .replace('${WEBHOOK_SECRET}', '${UNSET_SECRET}')
+      .replace('[log]', '[lgo]'),
+  )
+  t.match(await hookbridge(['--config', app.config, 'events']), { code: 0, out: /no events/ })
+  t.match(await hookbridge(['--config', app.config, 'replay', 'x']), { code: 1, err: /UNSET_SECRET/ })
+})
+
+t.test('a store that is not there yet, or too new', async (t) => {
+  const cwd = temporaryFolder(t)
+  writeFileSync(join(cwd, 'config.yaml'), yaml)
+  t.match(await hookbridge(['events'], { cwd }), {
+    code: 1,
+    err: /no store at .*hookbridge\.db; start the service once/,
+  })
+})
+
+t.test('send signs an event and tells the answer', async (t) => {
+  const app = await startTestApp(t, yaml)
+  const send = (...args: string[]) => hookbridge(['--config', app.config, 'send', '--url', app.url, ...args])
+  t.match(await send('--type', 'analysis.completed', '--data', 'id=42', 'name=Acme'), {
+    code: 0,
+    out: /202\n\{"id":"evt_/,
+  })
+  await until(() => app.printed.length === 1, 'the message')
+  const { events } = await history(app.folder)
+  t.strictSame(JSON.parse(Buffer.from(events[0]?.body ?? []).toString()), {
+    data: { id: '42', name: 'Acme' },
+    event: 'analysis.completed',
+  })
+  t.match(JSON.parse((await send('--type', 'analysis.completed', '--id', 'msg_1', '--json')).out), {
+    status: 202,
+    message_id: 'msg_1',
+  })
+  t.match(await send('--type', 'analysis.completed', '--id', 'msg_1'), { code: 0, out: /"duplicate":true/ })
+  t.match(await send(), { code: 2, err: /--type/ })
+  t.match(await send('--type', 'x', '--data', 'novalue'), { code: 2, err: /key=value/ })
+  t.match(await send('--type', 'x', '--source', 'nobody'), { code: 2, err: /no source "nobody"/ })
+  t.match(await send('--file', '/nonexistent/body.json'), { code: 2, err: /cannot read/ })
+  t.match(await hookbridge(['--config', app.config, 'send', '--type', 'x', '--url', 'http://127.0.0.1:1']), {
+    code: 1,
+    err: /nothing answers at/,
+  })
+})
+
+t.test('schema prints the JSON schema', async (t) => {
+  const { code, out } = await hookbridge(['schema'])
+  t.equal(code, 0)
+  t.match(JSON.parse(out), {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    properties: { routes: {} },
+  })
+})

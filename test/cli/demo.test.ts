@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+t.test('the demo shows the three messages on each side, and the history', { timeout: 60_000 }, async (t) => {
+  const ran = spawnSync(process.execPath, [main, 'demo'], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  })
+  t.equal(ran.status, 0, ran.stderr)
+  t.equal(ran.stderr, '')
+  for (const type of ['startup.created', 'analysis.created', 'analysis.completed']) {
+    t.match(ran.stdout, new RegExp(`${type.replace('.', '\\.')} +-> +202 \\{"id":"evt_`))
+  }
+  t.ok(ran.stdout.split('┌─ Slack ').length > 3, 'three Slack messages')
+  t.match(ran.stdout, /┌─ mail to \S+@\S+\n│ Subject: \S/)
+  t.match(ran.stdout, /\d delivered/)
+  for (const line of ran.stdout.split('\n')) t.ok(line.length <= 160, line)
+
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const shown = /<!-- demo -->\n```\n([\s\S]*?)```\n<!-- \/demo -->/.exec(readme)?.[1] ?? ''
+  t.equal(timeless(shown), timeless(frames(ran.stdout)), "the README's picture is what the demo prints")
+})
+
+/** The last Slack message and the mail, as they stand in the README. */
+function frames(output: string): string {
+  return [...output.matchAll(/^┌─[\s\S]*?^└─\n/gm)].slice(-2).join('\n')
+}
+
+function timeless(text: string): string {
+  return text
+    .replace(/evt_\w{26}/g, 'evt')
+    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'time')
+    .replace(/ +$/gm, '')
+}
