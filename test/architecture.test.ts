@@ -1,0 +1,177 @@
+/** Reads every import of src/ and fails on any that the layers do not allow. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const src = fileURLToPath(new URL('../src', import.meta.url))
+
+/** Who may import whom; a value `types` means `import type` only. */
+const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>>> = {
+  core: { core: 'all' },
+  sources: { sources: 'all', core: 'all' },
+  store: { store: 'all', core: 'all' },
+  channels: { channels: 'all', core: 'all' },
+  config: { config: 'all', core: 'all', channels: 'all' },
+  // StoreUnavailable is part of the store's contract, and a value: see pipelineValues.
+  pipeline: { pipeline: 'all', core: 'all', store: 'types', channels: 'types', sources: 'types' },
+  http: { http: 'all', core: 'all', pipeline: 'types', store: 'types' },
+  demo: { demo: 'all', core: 'all' },
+  cli: {
+    cli: 'all',
+    app: 'all',
+    config: 'all',
+    core: 'all',
+    demo: 'all',
+    sources: 'all',
+    store: 'all',
+    channels: 'all',
+  },
+  app: {
+    core: 'all',
+    config: 'all',
+    sources: 'all',
+    store: 'all',
+    channels: 'all',
+    pipeline: 'all',
+    http: 'all',
+  },
+  main: { cli: 'all' },
+}
+const contractFiles = ['store/store.ts', 'channels/channel.ts']
+
+/** The folder that owns each npm package. zod is the language of settings, which channels own. */
+const owners: Readonly<Record<string, readonly string[]>> = {
+  '@slack/web-api': ['channels/slack'],
+  'close-with-grace': ['cli'],
+  commander: ['cli'],
+  'fastest-levenshtein': ['config'],
+  fastify: ['http'],
+  liquidjs: ['core'],
+  'markdown-it': ['channels/email'],
+  nodemailer: ['channels/email'],
+  pino: ['app'],
+  'pino-pretty': ['app'],
+  'postal-mime': ['cli', 'demo'],
+  'prom-client': ['http'],
+  re2js: ['core'],
+  'smtp-server': ['demo'],
+  svix: ['sources'],
+  ulid: ['app'],
+  undici: ['channels/slack'],
+  yaml: ['config'],
+  zod: ['config', 'channels'],
+}
+const builtinsOf: Readonly<Record<string, readonly string[]>> = { core: [], 'node:sqlite': ['store'] }
+
+interface Import {
+  readonly file: string
+  readonly layer: string
+  readonly specifier: string
+  readonly typeOnly: boolean
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    return entry.isDirectory() ? sources(path) : entry.name.endsWith('.ts') ? [path] : []
+  })
+}
+
+function importsOf(path: string): Import[] {
+  const file = relative(src, path)
+  const layer = file.includes('/') ? (file.split('/')[0] ?? '') : file.replace('.ts', '')
+  const text = readFileSync(path, 'utf8')
+  const statements = text.matchAll(
+    /^(?:import|export) (type )?(\{[^}]*\}|\* as \w+|\*|\w+(?:, \{[^}]*\})?) from '([^']+)'/gm,
+  )
+  return [...statements].map(([, type, names = '', specifier = '']) => {
+    const listed = /^\{(.*)\}$/s
+      .exec(names)?.[1]
+      ?.split(',')
+      .map((name) => name.trim())
+      .filter(Boolean)
+    const typeOnly = type !== undefined || (listed?.every((name) => name.startsWith('type ')) ?? false)
+    return { file, layer, specifier, typeOnly }
+  })
+}
+
+/** `@scope/name` or `name`, of an import that may reach into the package. */
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+const imports = sources(src).flatMap(importsOf)
+
+t.test('layers import only what the table allows', async (t) => {
+  t.ok(imports.length > 100, 'imports were found')
+  for (const { file, layer, specifier, typeOnly } of imports.filter(({ specifier }) =>
+    specifier.startsWith('.'),
+  )) {
+    const target = relative(src, resolve(dirname(join(src, file)), specifier))
+    const to = target.includes('/') ? (target.split('/')[0] ?? '') : target.replace('.ts', '')
+    const rule = allowed[layer]?.[to]
+    const fine = rule === 'all' || (rule === 'types' && (typeOnly || contractFiles.includes(target)))
+    t.ok(fine, `${file} imports ${target}`)
+    if (layer === 'channels' && to === 'channels') {
+      const [from = '', other = ''] = [file, target].map((path) => path.split('/')[1] ?? '')
+      const list = file === 'channels/channels.ts'
+      t.ok(list || from === other || other.endsWith('.ts'), `${file} stays out of other channels: ${target}`)
+    }
+  }
+})
+
+t.test('each npm package has one owner, and core is pure', async (t) => {
+  for (const { file, layer, specifier } of imports.filter(({ specifier }) => !specifier.startsWith('.'))) {
+    const owner = owners[packageOf(specifier)] ?? builtinsOf[specifier]
+    if (specifier.startsWith('node:')) {
+      t.ok(layer !== 'core' && (owner === undefined || owner.includes(layer)), `${file} imports ${specifier}`)
+    } else {
+      const mine = owner?.some((folder) => file.startsWith(`${folder}/`) || file === `${folder}.ts`) ?? false
+      t.ok(mine, `${file} imports ${specifier}, owned by ${owner?.join(', ') ?? 'nobody'}`)
+    }
+  }
+})
+
+t.test('core has no clock, no chance and no asynchrony', async (t) => {
+  for (const path of sources(join(src, 'core'))) {
+    const text = readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+    t.notMatch(
+      text,
+      /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\basync\b|\bawait\b|\bPromise\b|\bprocess\./,
+      relative(src, path),
+    )
+  }
+})
+
+t.test('no import cycle', async (t) => {
+  const graph = new Map<string, string[]>()
+  for (const { file, specifier } of imports.filter(
+    ({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly,
+  )) {
+    const target = relative(src, resolve(dirname(join(src, file)), specifier))
+    graph.set(file, [...(graph.get(file) ?? []), target])
+  }
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): string[] | null => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (done.has(file)) return null
+    for (const next of graph.get(file) ?? []) {
+      const cycle = visit(next, [...path, file])
+      if (cycle) return cycle
+    }
+    done.add(file)
+    return null
+  }
+  for (const file of graph.keys()) t.equal(visit(file, [])?.join(' -> '), undefined, file)
+})
+
+t.test('only main.ts ends the process, and errors reach one table', async (t) => {
+  for (const path of sources(src)) {
+    const file = relative(src, path)
+    if (file !== 'main.ts') t.notMatch(readFileSync(path, 'utf8'), /process\.exit\(/, file)
+  }
+})

@@ -1,0 +1,77 @@
+/** kill -9 at random moments under load: nothing acknowledged is lost, and only ambiguous attempts repeat. */
+import t from 'tap'
+import {
+  environment,
+  history,
+  newEvent,
+  post,
+  type Service,
+  startService,
+  temporaryFolder,
+  writeConfig,
+} from '../support/service.ts'
+import { arrivals, startSinks, unexplained } from '../support/sinks.ts'
+import { until } from '../support/until.ts'
+
+const EVENTS = 2_000
+const SENDERS = 20
+
+t.test('2,000 events at concurrency 20, three kills', { timeout: 180_000 }, async (t) => {
+  const folder = temporaryFolder(t)
+  const sinks = await startSinks(t, 5)
+  const config = writeConfig({ folder, slackUrl: sinks.slack.url, smtpUrl: sinks.mail.url })
+  let service: Service = await startService(config, environment)
+  t.teardown(() => service.end('SIGKILL'))
+
+  const events = Array.from({ length: EVENTS }, () => newEvent())
+  const acknowledged = new Map<string, string>()
+  let next = 0
+  const sending = Promise.all(Array.from({ length: SENDERS }, sender))
+  for (let kill = 1; kill <= 3; kill++) {
+    const moment = Math.floor(((kill - Math.random()) / 3.2) * EVENTS)
+    await until(() => acknowledged.size >= moment, `${moment} acknowledgements`, 60_000)
+    t.equal((await service.end('SIGKILL')).signal, 'SIGKILL')
+    service = await startService(config, environment)
+  }
+  await sending
+  t.equal(acknowledged.size, EVENTS, 'every event is acknowledged in the end, as the sender repeats')
+  await until(() => arrivals(sinks).size >= 2 * EVENTS, 'every delivery to arrive', 90_000)
+  await until(
+    async () => (await history(folder)).deliveries.every(({ state }) => state === 'delivered'),
+    'every delivery to be recorded',
+    30_000,
+  )
+  t.equal((await service.end('SIGTERM')).code, 0)
+
+  const { events: stored, deliveries } = await history(folder)
+  t.equal(stored.length, EVENTS, 'each message id is one event')
+  t.strictSame(
+    new Set(stored.map(({ id }) => id)),
+    new Set(acknowledged.values()),
+    'the acknowledged ids are the stored ones',
+  )
+  t.equal(deliveries.length, 2 * EVENTS)
+  t.strictSame(unexplained(sinks, deliveries), [], 'each arrived once, or was recorded as ambiguous')
+  const duplicates = [...arrivals(sinks).values()].reduce((sum, count) => sum + count - 1, 0)
+  const ambiguous = deliveries
+    .flatMap(({ history }) => history)
+    .filter(({ outcome }) => outcome.kind === 'ambiguous').length
+  t.ok(duplicates <= ambiguous)
+  t.comment(`${duplicates} duplicates, ${ambiguous} ambiguous attempts`)
+
+  /** Repeats each event until it is acknowledged, as Svix does. */
+  async function sender(): Promise<void> {
+    for (let event = events[next++]; event !== undefined; event = events[next++]) {
+      while (!acknowledged.has(event.messageId)) {
+        try {
+          const response = await post(service.url, event)
+          const answer = (await response.json()) as { id: string }
+          if (response.ok) acknowledged.set(event.messageId, answer.id)
+        } catch {
+          // The service is down: this sender comes back when it is up again.
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      }
+    }
+  }
+})

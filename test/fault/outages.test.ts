@@ -1,0 +1,78 @@
+/** Slack limits and fails at random, the mail server is away for a while: everything arrives in the end. */
+import t from 'tap'
+import { startMailServer } from '../../src/demo/mail-server.ts'
+import { startSlackServer } from '../../src/demo/slack-server.ts'
+import { history, newEvent, post, startService, temporaryFolder, writeConfig } from '../support/service.ts'
+import { arrivals, unexplained } from '../support/sinks.ts'
+import { until } from '../support/until.ts'
+
+const EVENTS = 200
+
+t.test('429 and 500 at random, and SMTP refusing', { timeout: 180_000 }, async (t) => {
+  const folder = temporaryFolder(t)
+  const slack = await startSlackServer()
+  const answers: Record<string, number> = {}
+  slack.behave = () => {
+    const chance = Math.random()
+    const status = chance < 0.04 ? 429 : chance < 0.15 ? 500 : 200
+    answers[status] = (answers[status] ?? 0) + 1
+    if (status === 429) return { status, headers: { 'retry-after': '1' }, body: 'ratelimited' }
+    return status === 500 ? { status, headers: {}, body: 'oops' } : undefined
+  }
+  // The port is known before the server is there: at first it refuses connections.
+  const reserved = await startMailServer()
+  const { port } = new URL(reserved.url)
+  await reserved.close()
+  const config = writeConfig({ folder, slackUrl: slack.url, smtpUrl: `smtp://127.0.0.1:${port}` })
+  const service = await startService(config)
+  t.teardown(() => service.end('SIGKILL'))
+
+  const statuses = await Promise.all(
+    Array.from({ length: EVENTS }, async () => (await post(service.url, newEvent())).status),
+  )
+  t.ok(
+    statuses.every((status) => status === 202),
+    'a dead destination does not show to the sender',
+  )
+  await until(
+    () => slack.messages.length >= EVENTS / 2,
+    'Slack messages to arrive while mail is down',
+    60_000,
+  )
+  const during = await history(folder)
+  const mails = during.deliveries.filter(({ channel }) => channel === 'email')
+  t.ok(
+    mails.some(({ history }) => history.length > 0),
+    'mail was attempted',
+  )
+  t.ok(
+    mails.every(({ state }) => state === 'pending' || state === 'retrying' || state === 'sending'),
+    'and is waiting',
+  )
+  const mailAttempts = mails.reduce((sum, { attempts }) => sum + attempts, 0)
+  t.ok(mailAttempts < EVENTS, `a dead server is probed, not hammered: ${mailAttempts} attempts`)
+
+  const mail = await startMailServer({ port: Number(port) })
+  t.teardown(async () => {
+    await mail.close()
+    await slack.close()
+  })
+  const sinks = { slack, mail }
+  await until(() => arrivals(sinks).size >= 2 * EVENTS, 'everything to arrive', 120_000)
+  await until(
+    async () => (await history(folder)).deliveries.every(({ state }) => state === 'delivered'),
+    'everything to be recorded',
+    30_000,
+  )
+  const { deliveries } = await history(folder)
+  t.strictSame(unexplained(sinks, deliveries), [], 'each arrived exactly once, or as often as was recorded')
+  const retries = deliveries
+    .flatMap(({ history }) => history)
+    .filter(({ outcome }) => outcome.kind === 'retry')
+  t.ok(
+    retries.some(({ outcome }) => outcome.kind === 'retry' && outcome.after === 1_000),
+    'Retry-After is honoured and recorded',
+  )
+  t.ok((answers[429] ?? 0) > 0 && (answers[500] ?? 0) > 0, 'Slack did fail')
+  t.equal((await service.end('SIGTERM')).code, 0)
+})

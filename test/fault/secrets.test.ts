@@ -1,0 +1,111 @@
+/** Everything a full run logged, stored, answered and sent, searched for every secret. */
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { startMailServer } from '../../src/demo/mail-server.ts'
+import { startSlackServer } from '../../src/demo/slack-server.ts'
+import {
+  environment,
+  newEvent,
+  post,
+  startService,
+  temporaryFolder,
+  writeConfig,
+} from '../support/service.ts'
+import { until } from '../support/until.ts'
+
+const password = 'correct-horse-battery'
+
+t.test('no secret leaves the process', { timeout: 60_000 }, async (t) => {
+  const folder = temporaryFolder(t)
+  const slack = await startSlackServer()
+  const mail = await startMailServer({ auth: { user: 'alerts', pass: password } })
+  t.teardown(async () => {
+    await slack.close()
+    await mail.close()
+  })
+  const token = environment.SLACK_BOT_TOKEN
+  const webhookPath = slack.webhookUrl.split('/').at(-1) ?? ''
+  // The destinations repeat our own secrets in their errors, as some really do.
+  let failures = 3
+  slack.behave = () =>
+    failures-- > 0 ? { status: 500, headers: {}, body: `bad token ${token} at ${webhookPath}` } : undefined
+  const config = writeConfig({
+    folder,
+    slackUrl: slack.url,
+    smtpUrl: '${SMTP_URL}',
+    extra: `
+  - match: { type: startup.created }
+    receivers: [webhook]
+unrouted: { receivers: [webhook] }
+`,
+  })
+  const text = readFileSync(config, 'utf8').replace(
+    'receivers:\n',
+    'receivers:\n  webhook: { slack: { webhook_url: "${SLACK_WEBHOOK_URL}" } }\n',
+  )
+  writeFileSync(config, text)
+  const env = {
+    ...environment,
+    SMTP_URL: mail.url,
+    SLACK_WEBHOOK_URL: slack.webhookUrl,
+    LOG_LEVEL: 'trace',
+  }
+  const service = await startService(config, env)
+  t.teardown(() => service.end('SIGKILL'))
+
+  const answers: string[] = []
+  const keep = async (response: Promise<Response>) => {
+    const { status, headers } = await response
+    answers.push(`${status} ${JSON.stringify([...headers])} ${await (await response).text()}`)
+    return status
+  }
+  for (const type of ['analysis.completed', 'startup.created', 'something.else']) {
+    t.equal(await keep(post(service.url, newEvent(type))), 202)
+  }
+  await keep(
+    fetch(`${service.url}/webhooks/cuuro`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    }),
+  )
+  await until(() => slack.messages.length >= 3 && mail.messages.length >= 1, 'all messages')
+  for (const path of ['/livez', '/readyz', '/metrics', '/']) await keep(fetch(service.url + path))
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  const commands = [
+    ['check'],
+    ['events', '--json'],
+    ['deliveries', '--json'],
+    ['schema'],
+    ['send', '--type', 'x', '--url', service.url],
+  ]
+  const printed = commands.map((command) => {
+    const ran = spawnSync(process.execPath, [main, ...command, '--config', config], {
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+    })
+    t.equal(ran.status, 0, `${command[0]}: ${ran.stderr}`)
+    return ran.stdout + ran.stderr
+  })
+  t.equal((await service.end('SIGTERM')).code, 0)
+
+  const stored = readdirSync(folder)
+    .filter((name) => name.startsWith('store.db'))
+    .map((name) => readFileSync(join(folder, name), 'latin1'))
+  const everything = {
+    logged: service.output(),
+    stored: stored.join('\n'),
+    answered: answers.join('\n'),
+    printed: printed.join('\n'),
+    sent: JSON.stringify(slack.messages) + mail.messages.map(({ raw }) => String(raw)).join('\n'),
+  }
+  const secrets = { token, password, webhookPath, signing: environment.WEBHOOK_SECRET.slice('whsec_'.length) }
+  for (const [where, content] of Object.entries(everything)) {
+    t.ok(content.length > 200, `${where}: there is something to search`)
+    for (const [name, value] of Object.entries(secrets))
+      t.notOk(content.includes(value), `${where}: no ${name}`)
+  }
+})
