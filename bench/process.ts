@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+export interface Running {
+  readonly port: number
+  /** Milliseconds from the start of the process until it listened. */
+  readonly readyMs: number
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+const pinned = spawnSync('taskset', ['--version']).status === 0
+
+/** Pins a process to one core, so that the measured and the measuring do not fight for the same one. */
+export function pin(pid: number, core: number): void {
+  if (pinned) spawnSync('taskset', ['-apc', String(core), String(pid)])
+}
+
+/** Starts a program on core 0 and resolves once a line of its output names the address it listens on. */
+export async function startProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Running> {
+  const begun = performance.now()
+  const command = pinned ? ['taskset', '-c', '0', process.execPath] : [process.execPath]
+  const child = spawn(command[0] ?? '', [...command.slice(1), ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const port = await listeningPort(child)
+  const readyMs = performance.now() - begun
+  const { pid = 0 } = child
+  const stop = async () => {
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGTERM')
+    await ended
+  }
+  return { port, readyMs, pid, stop }
+}
+
+function listeningPort(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    child.once('exit', (code) =>
+      reject(new Error(`the program ended (${code}) before it listened\n${output}`)),
+    )
+    child.stdout?.on('data', (chunk: Buffer) => {
+      if (output === 'done') return
+      output += chunk
+      const found = /listening.*?:(\d{2,5})\b|"url":"http:\/\/[^"]*:(\d{2,5})"/.exec(output)
+      if (found === null) return
+      output = 'done'
+      resolve(Number(found[1] ?? found[2]))
+    })
+  })
+}
+
+const TICKS_PER_SECOND = 100
+
+/** CPU time of a process so far, in milliseconds (Linux). */
+export function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND
+}
+
+/** Resident memory now and at its highest, in MB (Linux). */
+export function memory(pid: number): { readonly now: number; readonly peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const read = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024
+  return { now: read('VmRSS'), peak: read('VmHWM') }
+}
