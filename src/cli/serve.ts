@@ -15,9 +15,6 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
   const app = await startApp({ setup, log, print }).catch((error: unknown) => {
     throw startFailure(error, setup)
   })
-  const sources = Object.keys(setup.config.sources).map((name) => `${app.url}/webhooks/${name}`)
-  log.info({ url: app.url, sources, config: setup.file }, 'listening')
-  await flushLog(log)
   closeWithGrace({ delay: STOP_DEADLINE, logger: false }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'unexpected error; stopping')
     else log.info({ signal }, 'stopping')
@@ -25,6 +22,10 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
     log.info('stopped')
     await flushLog(log)
   })
+  // Whoever reads this may stop us at once: by now we know how.
+  const sources = Object.keys(setup.config.sources).map((name) => `${app.url}/webhooks/${name}`)
+  log.info({ url: app.url, sources, config: setup.file }, 'listening')
+  await flushLog(log)
   // The process ends by a signal; until then the command is not over.
   await new Promise<never>(() => {})
 }

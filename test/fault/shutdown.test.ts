@@ -98,12 +98,14 @@ function postWith(agent: Agent, url: string): Promise<number> {
   })
 }
 
-/** A request whose body stops half-way until `finish`. */
+/** A request that the server has begun to read, and whose body stops half-way until `finish`. */
 function slowRequest(url: string) {
   const event = newEvent()
   const headers = {
     ...signedHeaders(event.messageId, event.body),
     'content-length': String(event.body.length),
+    // The server answers that it waits for the body: then it knows of the request.
+    expect: '100-continue',
   }
   const sent = request(`${url}/webhooks/cuuro`, { method: 'POST', headers })
   const status = new Promise<number>((resolve, reject) => {
@@ -113,6 +115,9 @@ function slowRequest(url: string) {
     })
     sent.once('error', reject)
   })
-  const begun = new Promise<void>((resolve) => sent.write(event.body.slice(0, 20), () => resolve()))
+  const begun = new Promise<void>((resolve) =>
+    sent.once('continue', () => sent.write(event.body.slice(0, 20), () => resolve())),
+  )
+  sent.flushHeaders()
   return { begun, status, finish: () => sent.end(event.body.slice(20)) }
 }
