@@ -1,0 +1,136 @@
+/** What the pipeline promises of deliveries, asked of the whole service with a real Slack stand-in. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { startSlackServer } from '../../src/demo/slack-server.ts'
+import { startTestApp } from '../support/app.ts'
+import { history, newEvent, post, temporaryFolder } from '../support/service.ts'
+import { until } from '../support/until.ts'
+
+function yaml(slackUrl: string, slack: string, extra = ''): string {
+  return `
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+channels:
+  slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "${slackUrl}", ${slack} }
+receivers:
+  slow: { slack: { channel: "#slow" } }
+  quick: { slack: { channel: "#quick" } }
+routes:
+  - receivers: [slow, quick]
+${extra}`
+}
+
+t.test('a destination that hangs delays no other', async (t) => {
+  const slack = await startSlackServer()
+  t.teardown(() => slack.close())
+  const asked: unknown[] = []
+  slack.behave = ({ channel }) => {
+    if (channel !== '#slow') return undefined
+    asked.push(channel)
+    return 'hang'
+  }
+  const app = await startTestApp(
+    t,
+    yaml(slack.url, 'rate: 1000/s, burst: 100', 'delivery: { timeout: 3s }\n'),
+  )
+  const events = 60
+  for (let i = 0; i < events; i++) t.equal((await post(app.url, newEvent())).status, 202)
+  await until(() => slack.messages.length >= events, 'all that goes to the other channel', 10_000)
+  t.ok(asked.length > 0 && asked.length < events, 'the one that hangs got some attempts, never all places')
+  const { deliveries } = await history(app.folder)
+  t.ok(
+    deliveries.filter(({ target }) => target === '#slow').every(({ state }) => state !== 'delivered'),
+    'while it still hangs',
+  )
+  slack.behave = () => undefined
+})
+
+t.test('Slack is paced: a burst, then the rate', async (t) => {
+  const slack = await startSlackServer({ rateLimit: { perSecond: 4, burst: 3 } })
+  t.teardown(() => slack.close())
+  const app = await startTestApp(t, yaml(slack.url, 'rate: 2/s, burst: 2'))
+  for (let i = 0; i < 5; i++) await post(app.url, newEvent())
+  await until(() => slack.messages.length === 10, 'all messages')
+  await until(
+    async () => (await history(app.folder)).deliveries.every(({ state }) => state === 'delivered'),
+    'their records',
+  )
+  const { deliveries } = await history(app.folder)
+  t.ok(
+    deliveries.every(({ attempts }) => attempts === 1),
+    'Slack never had to say 429',
+  )
+  for (const channel of ['#slow', '#quick']) {
+    const times = deliveries
+      .filter(({ target }) => target === channel)
+      .map(({ history }) => history[0]?.startedAt ?? 0)
+      .toSorted((a, b) => a - b)
+    const [first = 0] = times
+    t.ok(
+      (times[4] ?? 0) - first >= 1_400,
+      `${channel}: three more at two a second after a burst of two: ${times.map((time) => time - first)}`,
+    )
+  }
+})
+
+t.test('a template that fails falls back to default, and that is recorded', async (t) => {
+  const slack = await startSlackServer()
+  t.teardown(() => slack.close())
+  const folder = temporaryFolder(t)
+  mkdirSync(join(folder, 'templates/analysis.completed'), { recursive: true })
+  writeFileSync(
+    join(folder, 'templates/analysis.completed/slack.yaml'),
+    'text: "{% for i in (1..100000000) %}{{ data.id }}{% endfor %}"\nblocks: []\n',
+  )
+  const app = await startTestApp(t, yaml(slack.url, 'burst: 10', 'templates: templates\n'), { folder })
+  const event = newEvent()
+  await post(app.url, event)
+  await until(() => slack.messages.length === 2, 'the messages')
+  for (const { blocks } of slack.messages)
+    t.match(JSON.stringify(blocks), event.objectId, 'in the form of default')
+  await until(
+    async () => (await history(app.folder)).deliveries.every(({ state }) => state === 'delivered'),
+    'the records',
+  )
+  const [delivery] = (await history(app.folder)).deliveries
+  t.match(delivery?.history[0]?.notes, [
+    /^template analysis\.completed failed: /,
+    /^rendered with template default instead$/,
+  ])
+})
+
+t.test('what a person must mend is parked, and a resend after mending delivers it', async (t) => {
+  const slack = await startSlackServer({ notJoined: ['#slow'] })
+  t.teardown(() => slack.close())
+  const app = await startTestApp(t, yaml(slack.url, 'burst: 10'))
+  await post(app.url, newEvent())
+  await until(
+    async () => (await history(app.folder)).deliveries.some(({ state }) => state === 'parked'),
+    'the delivery to be parked',
+  )
+  const parked = (await history(app.folder)).deliveries.find(({ state }) => state === 'parked')
+  t.match(parked, { target: '#slow', dueAt: null, reason: /not_in_channel.*invite/i })
+  t.match(
+    await (await fetch(`${app.url}/metrics`)).text(),
+    'hookbridge_deliveries_finished_total{channel="slack",receiver="slow",state="parked"} 1',
+  )
+})
+
+t.test('finished events are purged after their retention', async (t) => {
+  const slack = await startSlackServer()
+  t.teardown(() => slack.close())
+  const folder = temporaryFolder(t)
+  const settings = { folder, store: 'retain: 1s, dedupe: 1s' }
+  const first = await startTestApp(t, yaml(slack.url, 'burst: 10'), settings)
+  await post(first.url, newEvent())
+  await until(
+    async () => (await history(folder)).deliveries.every(({ state }) => state === 'delivered'),
+    'the deliveries',
+  )
+  const [event] = (await history(folder)).events
+  await first.stop()
+  await until(() => Date.now() > (event?.receivedAt ?? 0) + 1_000, 'the retention to pass')
+  await startTestApp(t, yaml(slack.url, 'burst: 10'), settings)
+  await until(async () => (await history(folder)).events.length === 0, 'the event to be purged')
+})

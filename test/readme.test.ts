@@ -1,0 +1,30 @@
+/** The README's YAML works, and the files it names are there. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { loadConfig } from '../src/config/load.ts'
+import { environment, temporaryFolder } from './support/service.ts'
+
+const root = new URL('../', import.meta.url)
+const readme = readFileSync(new URL('README.md', root), 'utf8')
+
+t.test('the YAML of the README is a configuration', async (t) => {
+  const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text)
+  t.equal(blocks.length, 2)
+  const file = join(temporaryFolder(t), 'config.yaml')
+  const rest = `
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+channels:
+  slack: { token: "\${SLACK_BOT_TOKEN}" }
+  email: { smtp: "\${SMTP_URL}", from: "Alerts <alerts@example.com>" }
+`
+  writeFileSync(file, rest + blocks.join('\n'))
+  const loaded = loadConfig(file, { ...environment, SMTP_URL: 'smtp://127.0.0.1:2525' })
+  t.same(loaded.ok ? loaded.warnings : loaded.problems, [])
+})
+
+t.test('links to files lead somewhere', async (t) => {
+  const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, path]) => path ?? '')
+  t.ok(links.length > 5)
+  for (const path of links) t.ok(existsSync(new URL(path, root)), path)
+})
