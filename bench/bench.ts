@@ -128,7 +128,7 @@ interface Burst {
 async function burst(delay: number): Promise<Burst> {
   const slack = await startSlackServer({ delay })
   const mail = await startMailServer({ delay })
-  const server = await hookbridge(burstConfig(slack.url, mail.url))
+  const server = await hookbridge(burstConfig(slack.url), mail.url)
   try {
     await new Promise((resolve) => setTimeout(resolve, 500))
     const idle = memory(server.pid).now
@@ -176,10 +176,11 @@ async function burst(delay: number): Promise<Burst> {
   }
 }
 
-async function hookbridge(config: string): Promise<Running> {
+async function hookbridge(config: string, smtpUrl = ''): Promise<Running> {
   const file = join(folder, `config-${stores++}.yaml`)
   writeFileSync(file, config)
-  return startProcess(['src/main.ts', 'serve', '--config', file])
+  const env = { BENCH_SECRET: SECRET, BENCH_TOKEN: 'xoxb-bench', BENCH_SMTP: smtpUrl }
+  return startProcess(['src/main.ts', 'serve', '--config', file], env)
 }
 
 function ackConfig(): string {
@@ -193,11 +194,11 @@ routes:
 }
 
 /** Slack's own pace of a message a second is lifted: this measures Hookbridge. */
-function burstConfig(slackUrl: string, smtpUrl: string): string {
+function burstConfig(slackUrl: string): string {
   return `${common()}
 channels:
-  slack: { token: xoxb-bench, rate: 1000/s, burst: 1000, api_url: "${slackUrl}" }
-  email: { smtp: "${smtpUrl}", from: "Alerts <alerts@example.com>" }
+  slack: { token: "\${BENCH_TOKEN}", rate: 1000/s, burst: 1000, api_url: "${slackUrl}" }
+  email: { smtp: "\${BENCH_SMTP}", from: "Alerts <alerts@example.com>" }
 receivers:
   all:
     slack: { channel: "#deal-flow" }
@@ -212,6 +213,6 @@ function common(): string {
 server: { port: 0 }
 store: { url: "sqlite:${join(folder, `store-${stores}.db`)}" }
 sources:
-  bench: { svix: { secrets: ["${SECRET}"] } }
+  bench: { svix: { secrets: ["\${BENCH_SECRET}"] } }
 `
 }

@@ -29,7 +29,7 @@ export interface SmtpServer {
   readonly credentials: { readonly user: string; readonly pass: string } | null
 }
 
-const DEFAULT_CONNECTIONS = 20
+const DEFAULT_CONNECTIONS = 50
 const ADDRESS_MISTAKE = 'must be a mail address, such as jane@example.org or "Jane Doe <jane@example.org>"'
 const SMTP_MISTAKE =
   'must be a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org ' +
