@@ -154,7 +154,10 @@ function checkUnused({ receivers, used, document, warn, value }: Checker): void 
   const routes = ownProperty(value, 'routes')
   // Without routes every receiver is unused, and that is one mistake.
   if (!Array.isArray(routes) || routes.length === 0) return
-  for (const name of receivers ?? []) {
+  const known = [...(receivers ?? [])]
+  // A name that is nobody's is likely meant for one that nobody names.
+  if ([...used].some((name) => !known.includes(name))) return
+  for (const name of known) {
     if (used.has(name)) continue
     warn(
       'unused_receiver',
