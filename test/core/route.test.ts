@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { View } from '../../src/core/event.ts'
-import { formatExplanation } from '../../src/core/explain.ts'
 import { compileMatch, type Match } from '../../src/core/match.ts'
 import { compileRoutes, type RouteInput, type RouteMatch } from '../../src/core/route.ts'
 import { aView } from '../support/event.ts'
@@ -133,55 +132,6 @@ t.test('every route that was tried is visited, with what became of it', async (t
   ])
   t.equal(routing.visits.length, 5, 'what was not tried is not visited')
   t.equal(routing.visits, routing.visits, 'they are made once')
-})
-
-t.test('an explanation is a tree of what was tried', async (t) => {
-  const routes: RouteInput[] = [
-    { name: 'new companies', match: no, receivers: ['a'] },
-    {
-      match: match({ type: 'analysis.*', 'data.gone': { gt: 5 } }),
-      receivers: ['a'],
-    },
-    {
-      match: match({ any: [{ 'data.id': 'other' }, { not: { source: 'x' } }] }),
-      continue: true,
-      receivers: ['a'],
-      routes: [{ match: yes, receivers: ['b', 'c'] }],
-    },
-  ]
-  t.equal(
-    formatExplanation(compileRoutes(routes).route(aView({ id: 'one' }))),
-    [
-      '✗ new companies (routes[0]): did not match',
-      '  ✗ type must be "startup.*": it is "analysis.completed"',
-      '✗ routes[1]: did not match',
-      '  ✓ type must be "analysis.*": it is "analysis.completed"',
-      '  ✗ data.gone must be {"gt":5}: it is missing',
-      '✓ routes[2]: a route below took it, and went on (continue)',
-      '  ✓ any',
-      '    ✗ data.id must be "other": it is "one"',
-      '    ✓ not',
-      '      ✗ source must be "x": it is "cuuro"',
-      '  ✓ routes[2].routes[0]: took it, for b, c',
-      '    ✓ type must be "analysis.*": it is "analysis.completed"',
-    ].join('\n'),
-  )
-  const dropped = formatExplanation(compileRoutes([{ match: yes }]).route(view))
-  t.match(dropped, '✓ routes[0]: took it, for no receiver')
-  const none = compileRoutes([])
-  t.equal(formatExplanation(none.route(view)), '✗ no route takes this event, and unrouted has no receivers')
-  const caught = compileRoutes([], { receivers: ['ops'] })
-  t.equal(formatExplanation(caught.route(view)), '✗ no route takes this event: it goes to unrouted, for ops')
-})
-
-t.test('an explanation cannot steer a terminal, and long values are cut', async (t) => {
-  const router = compileRoutes([{ match: match({ 'data.x': 'a' }) }])
-  const nasty = formatExplanation(router.route(aView({ x: '\u001b[2J\u009b31m\u202e\u{e0001}\n' })))
-  t.match(nasty, 'it is "\\u001b[2J\\u009b31m\\u202e\\ue0001\\n"')
-  t.equal(nasty.split('\n').length, 3)
-  const long = formatExplanation(router.route(aView({ x: 'y'.repeat(10_000) })))
-  t.ok(long.includes('yyy…'))
-  t.ok(long.length < 300)
 })
 
 interface Tree {
