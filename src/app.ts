@@ -136,7 +136,7 @@ export async function startApp({ setup, log, print }: AppOptions): Promise<App> 
 /** The log: JSON lines, or a readable form where a person watches. */
 export function createLog(terminal: boolean, level = 'info'): Logger {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
-  // A write for each line costs as much as all else an event needs. What kill -9 takes with it, the store still tells.
+  // Lines are written together, for a system call each is dear under load. What kill -9 takes with it, the store still tells.
   return terminal
     ? pino(options, pretty({ sync: true }))
     : pino(options, pino.destination({ sync: false, minLength: 4096, periodicFlush: 100 }))
