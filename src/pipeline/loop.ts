@@ -15,7 +15,7 @@ export interface LoopParts {
   readonly observe: Observe
 }
 
-// Longer than any attempt may take, so that a lease that ran out means that its holder is gone.
+// A lease that ran out means that its holder is gone, unless it is ours: see #begin.
 const LEASE = 120_000
 // The command line makes deliveries due in the same file without telling us.
 const LOOK_AT_LEAST_EVERY = 1_000
@@ -30,7 +30,8 @@ const GATHER = 2
 export class DeliveryLoop {
   readonly #parts: LoopParts
   readonly #lanes = new Map<string, Lane>()
-  readonly #inFlight = new Set<Promise<void>>()
+  /** By delivery id. */
+  readonly #inFlight = new Map<string, Promise<void>>()
   readonly #stopped = Promise.withResolvers<void>()
   #running: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
@@ -58,7 +59,7 @@ export class DeliveryLoop {
     this.wake()
     await this.#running
     const timer = setTimeout(() => this.#stopped.resolve(), grace)
-    await Promise.all(this.#inFlight)
+    await Promise.all(this.#inFlight.values())
     clearTimeout(timer)
   }
 
@@ -114,6 +115,9 @@ export class DeliveryLoop {
   }
 
   #begin(leased: Leased): void {
+    const { id } = leased.delivery
+    // An attempt of ours that outlived its lease, waiting for a slow destination or a full disk: it has a new lease now.
+    if (this.#inFlight.has(id)) return
     const { deliver, now, onBug } = this.#parts
     const lane = this.#laneOf(leased)
     lane.begin(now())
@@ -126,10 +130,10 @@ export class DeliveryLoop {
       .catch(onBug)
       .finally(() => {
         lane.end(outcome, now())
-        this.#inFlight.delete(attempt)
+        this.#inFlight.delete(id)
         this.wake()
       })
-    this.#inFlight.add(attempt)
+    this.#inFlight.set(id, attempt)
   }
 
   #laneOf({ delivery }: Leased): Lane {

@@ -1,0 +1,51 @@
+/** The delivery loop over a real store, with a clock that the test moves. */
+import { join } from 'node:path'
+import t from 'tap'
+import type { Outcome } from '../../src/core/delivery.ts'
+import { DeliveryLoop } from '../../src/pipeline/loop.ts'
+import { openStore } from '../../src/store/open.ts'
+import type { Leased } from '../../src/store/store.ts'
+import { entry, event, owed } from '../store/contract/sample.ts'
+import { temporaryFolder } from '../support/service.ts'
+import { until } from '../support/until.ts'
+
+t.test('an attempt that outlives its lease is not begun a second time', async (t) => {
+  const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
+  t.teardown(() => store.close())
+  await store.append(entry(event(1), [owed()]))
+  let now = Date.now()
+  let claims = 0
+  const begun: Leased[] = []
+  const end = Promise.withResolvers<Outcome>()
+  const pace = { rate: 1_000, burst: 100, concurrency: 10 }
+  const loop = new DeliveryLoop({
+    store: {
+      claim: (request) => {
+        claims++
+        return store.claim(request)
+      },
+    },
+    channels: new Map(['slack', 'email', 'console'].map((name) => [name, { pace, concurrency: 10 }])),
+    deliver: (leased) => {
+      begun.push(leased)
+      return end.promise
+    },
+    onBug: (error) => t.fail(String(error)),
+    now: () => now,
+    observe: () => {},
+  })
+  loop.start()
+  await until(() => begun.length > 0, 'the attempt')
+  const first = begun.length
+  now += 10 * 60_000
+  const before = claims
+  loop.wake()
+  await until(() => claims >= before + 3, 'more claims, long after the lease ran out')
+  t.equal(begun.length, first, 'its holder is alive, and it is us')
+  t.ok(
+    (await store.deliveries({ limit: 10 })).every(({ state }) => state === 'sending'),
+    'it is still leased',
+  )
+  end.resolve({ kind: 'sent', reference: {} })
+  await loop.stop(1_000)
+})
