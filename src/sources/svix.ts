@@ -1,5 +1,4 @@
 /** Verifies requests that are signed as Svix and Standard Webhooks do, and signs such requests. */
-import { isUtf8 } from 'node:buffer'
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { Webhook } from 'svix'
 import type { Secret } from '../core/secret.ts'
@@ -60,6 +59,7 @@ const headerSets = ['svix', 'webhook'].map((brand) => ({
  */
 export function createVerifier(secrets: readonly Secret[]): Verifier {
   const signers = secrets.map((secret, index) => createSigner(secret, `secrets[${index}]`))
+  for (const signer of signers) assertAgreement(signer)
 
   return {
     verify(headers, body) {
@@ -70,9 +70,7 @@ export function createVerifier(secrets: readonly Secret[]): Verifier {
         return { ok: false, reason: 'timestamp_out_of_range' }
       }
       const secretIndex = findSigner(signers, claim, body)
-      const signer = signers[secretIndex]
-      if (signer === undefined) return { ok: false, reason: 'no_matching_signature' }
-      if (!isConfirmed(signer.webhook, claim, body)) return { ok: false, reason: 'timestamp_out_of_range' }
+      if (secretIndex === -1) return { ok: false, reason: 'no_matching_signature' }
       return { ok: true, messageId, sentAt: Number(timestamp) * 1000, secretIndex }
     },
   }
@@ -120,8 +118,8 @@ function readClaim(headers: RequestHeaders): Claim | 'missing_headers' | 'malfor
 }
 
 /**
- * The index of the secret that signed exactly these bytes, or -1. Node's own HMAC decides first: it costs a fifth
- * of the package's and no exception for each secret that does not match, and it sees bytes that are not UTF-8.
+ * The index of the secret that signed exactly these bytes, or -1. Node's own HMAC costs a seventh of the svix
+ * package's, throws nothing for a secret that does not match, and sees bytes that are not UTF-8.
  */
 function findSigner(signers: readonly Signer[], claim: Claim, body: Buffer): number {
   const given = claim.signatures.split(' ').filter((signature) => HMAC_SIGNATURE.test(signature))
@@ -134,21 +132,15 @@ function findSigner(signers: readonly Signer[], claim: Claim, body: Buffer): num
   })
 }
 
-/**
- * Whether the sender's own package agrees. It decodes a body before it hashes it, so that two bodies which are not
- * UTF-8 look alike to it: about these it is not asked. For the bytes are known to be signed, all that it can
- * refuse is a timestamp that grew too old since it was read.
- */
-function isConfirmed(webhook: Webhook, claim: Claim, body: Buffer): boolean {
-  if (!isUtf8(body)) return true
-  try {
-    webhook.verify(body, {
-      'svix-id': claim.messageId,
-      'svix-timestamp': claim.timestamp,
-      'svix-signature': claim.signatures,
-    })
-    return true
-  } catch {
-    return false
+/** Holds our verification against the sender's own package: what it signs with this secret, we must accept. */
+function assertAgreement(signer: Signer): void {
+  const [messageId, body, at] = ['msg_agreement', '{"é":"漢"}', new Date()]
+  const claim = {
+    messageId,
+    timestamp: String(Math.floor(at.getTime() / 1000)),
+    signatures: signer.webhook.sign(messageId, at, body),
+  }
+  if (findSigner([signer], claim, Buffer.from(body)) !== 0) {
+    throw new Error('the svix package signs otherwise than this version of hookbridge verifies')
   }
 }
