@@ -49,6 +49,13 @@ const PARSE_LIMIT = 200_000
 const RENDER_LIMIT_MS = 1_000
 const MEMORY_LIMIT = 5_000_000
 
+// LiquidJS's filters that work on text.
+const TEXT_FILTERS =
+  'append base64_decode base64_encode capitalize cgi_escape date date_to_long_string date_to_rfc822 date_to_string ' +
+  'date_to_xmlschema downcase escape escape_once lstrip newline_to_br normalize_whitespace number_of_words prepend ' +
+  'remove remove_first remove_last replace replace_first replace_last rstrip slugify split squish strip strip_html ' +
+  'strip_newlines truncate truncatewords upcase uri_escape url_decode url_encode xml_escape'
+
 /**
  * Makes a template engine for one kind of place. `escapeText` is applied to every value that a template writes,
  * unless its last filter is `raw` or a safe one. Templates cannot run code, read files or reach prototypes.
@@ -70,14 +77,37 @@ export function createEngine(
     memoryLimit: MEMORY_LIMIT,
   }
   const liquid = new Liquid(options)
-  const collecting = new Liquid({ ...options, catchAllErrors: true })
+  for (const name of TEXT_FILTERS.split(' ')) giveText(liquid, name)
   for (const [name, filter] of Object.entries(filters)) {
     liquid.registerFilter(name, {
       raw: filter.safe,
       handler: (value: unknown, ...args: unknown[]) => filter.apply(value, ...args),
     })
   }
-  return { compile: (text) => compile(liquid, collecting, text) }
+  let collecting: Liquid | undefined
+  // Made when a variable is first missing: an engine takes milliseconds to make.
+  const collector = () => {
+    collecting ??= new Liquid({ ...options, catchAllErrors: true })
+    return collecting
+  }
+  return { compile: (text) => compile(liquid, collector, text) }
+}
+
+/** Lets a filter of LiquidJS see a structure as it looks in a message: it would see `[object Object]`, or throw. */
+function giveText(liquid: Liquid, name: string): void {
+  const builtIn = liquid.filters[name]
+  if (builtIn === undefined) throw new Error(`LiquidJS has no filter ${name}`)
+  const { handler, raw } = typeof builtIn === 'function' ? { handler: builtIn, raw: false } : builtIn
+  liquid.registerFilter(name, {
+    raw: raw ?? false,
+    handler(...values: unknown[]) {
+      return handler.apply(this, values.map(flat) as Parameters<typeof handler>)
+    },
+  })
+}
+
+function flat(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? toText(value) : value
 }
 
 /** What a value looks like in a message: nothing for null, JSON for structures. */
@@ -87,7 +117,7 @@ export function toText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function compile(liquid: Liquid, collecting: Liquid, text: string): Template {
+function compile(liquid: Liquid, collector: () => Liquid, text: string): Template {
   const parsed = attempt(() => liquid.parse(text))
   return {
     render(view) {
@@ -96,7 +126,7 @@ function compile(liquid: Liquid, collecting: Liquid, text: string): Template {
       } catch (error) {
         if (!isUndefinedVariable(error)) throw toTemplateError(error)
       }
-      const missing = missingVariables(collecting, parsed, view)
+      const missing = missingVariables(collector(), parsed, view)
       return { text: attempt(() => renderOnce(liquid, parsed, view, false)), missing }
     },
   }

@@ -46,6 +46,14 @@ t.test('values become text', async (t) => {
   t.equal(render('{% for x in data.list %}{{ forloop.index }}{% endfor %}'), '12')
 })
 
+t.test('a filter for text sees a structure as a message shows it, whatever its keys are named', async (t) => {
+  t.equal(render('{{ data.map | append: data.map }}'), '{"k":"&lt;"}{"k":"&lt;"}')
+  t.equal(render('{{ data.list | truncate: 8 }}'), '[{"a"...')
+  const hostile = { value: [{ toString: null, valueOf: null, toLiquid: null }] }
+  const template = engine.compile('{{ value | truncate: 100 | upcase }}')
+  t.equal(template.render(hostile).text, '[{"TOSTRING":NULL,"VALUEOF":NULL,"TOLIQUID":NULL}]')
+})
+
 t.test('every value is escaped unless its last filter is raw or safe', async (t) => {
   t.equal(render('{{ data.html }} < {{ data.map }}'), '&lt;i> < {"k":"&lt;"}')
   t.equal(render('{{ data.html | raw }}'), '<i>')
