@@ -39,6 +39,7 @@ export type ReadBody =
 
 const DEFAULT_POINTERS = ['/type', '/event']
 const MAX_TYPE_LENGTH = 256
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Turns the body of a verified request into an event's type and payload.
@@ -47,7 +48,7 @@ const MAX_TYPE_LENGTH = 256
 export function readBody(body: Uint8Array, eventType?: string): ReadBody {
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+    text = utf8.decode(body)
   } catch {
     return unreadable('invalid_utf8', 'the body is not valid UTF-8')
   }

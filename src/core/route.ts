@@ -18,13 +18,13 @@ export interface RouteInput {
 
 export interface Router {
   route(view: View): Routing
+  /** Every route that is tried for an event, parents before their children, and what became of the event there. */
+  visits(view: View): readonly Visit[]
 }
 
 export interface Routing {
   /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
   readonly matches: readonly RouteMatch[]
-  /** Every route that was tried, parents before their children. Made when it is first read. */
-  readonly visits: readonly Visit[]
   /** No configured route takes the event. */
   readonly unrouted: boolean
 }
@@ -76,15 +76,12 @@ export function compileRoutes(
     route(view) {
       const taken: RouteMatch[] = []
       tryEach(nodes, view, taken, null)
-      let visits: Visit[] | undefined
-      return {
-        matches: taken.length > 0 ? taken : fallback,
-        unrouted: taken.length === 0,
-        get visits() {
-          visits ??= explore(nodes, view)
-          return visits
-        },
-      }
+      return { matches: taken.length > 0 ? taken : fallback, unrouted: taken.length === 0 }
+    },
+    visits(view) {
+      const visits: Visit[] = []
+      tryEach(nodes, view, [], visits)
+      return visits
     },
   }
 }
@@ -107,12 +104,6 @@ function compileLevel(
       routes: compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, { receivers, template }),
     }
   })
-}
-
-function explore(nodes: readonly Node[], view: View): Visit[] {
-  const visits: Visit[] = []
-  tryEach(nodes, view, [], visits)
-  return visits
 }
 
 function tryEach(nodes: readonly Node[], view: View, taken: RouteMatch[], visits: Visit[] | null): void {
