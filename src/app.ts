@@ -1,7 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
 import { monotonicFactory } from 'ulid'
 import type { OpenChannel } from './channels/channel.ts'
 import { channels as channelList } from './channels/channels.ts'
@@ -134,12 +133,15 @@ export async function startApp({ setup, log, print }: AppOptions): Promise<App> 
 }
 
 /** The log: JSON lines, or a readable form where a person watches. */
-export function createLog(terminal: boolean, level = 'info'): Logger {
+export async function createLog(terminal: boolean, level = 'info'): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
   // Lines are written together, for a system call each is dear under load. What kill -9 takes with it, the store still tells.
   return terminal
-    ? pino(options, pretty({ sync: true }))
-    : pino(options, pino.destination({ sync: false, minLength: 4096, periodicFlush: 100 }))
+    ? pino(options, (await import('pino-pretty')).default({ sync: true }))
+    : pino(
+        options,
+        pino.destination({ sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 100 }),
+      )
 }
 
 /** Resolves when everything logged is written. */

@@ -65,7 +65,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   if (!loaded.ok) throw new CommandError(loaded.problems.map(formatProblem).join('\n'))
   const app = await startApp({
     setup: loaded.setup,
-    log: createLog(false, 'silent'),
+    log: await createLog(false, 'silent'),
     print: (text) => print(terminal, text),
   })
   const stop = async () => {

@@ -8,7 +8,7 @@ const STOP_DEADLINE = 9_000
 
 /** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
 export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
-  const log = createLog(terminal.out.isTTY === true, terminal.env.LOG_LEVEL || 'info')
+  const log = await createLog(terminal.out.isTTY === true, terminal.env.LOG_LEVEL || 'info')
   const print = (text: string) => {
     terminal.out.write(`${text}\n`)
   }

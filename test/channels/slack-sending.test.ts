@@ -238,7 +238,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   await open.close()
   t.strictSame(
     await open.send(message, addressed),
-    { kind: 'retry', reason: 'cannot connect: UND_ERR_DESTROYED' },
+    { kind: 'retry', reason: 'the channel is closed' },
     'after closing',
   )
 

@@ -1,8 +1,16 @@
 /** Mail over SMTP: one message for each recipient, with a text part and an HTML part. */
 import type { Channel } from '../channel.ts'
+import { openOnFirstUse, type Sender } from '../sender.ts'
 import { compile, type Mail, sharedFiles, templateFiles } from './rendering.ts'
-import { open } from './sending.ts'
-import { type EmailReceiver, type EmailSettings, emailReceiver, emailSettings } from './settings.ts'
+import {
+  type EmailReceiver,
+  type EmailSettings,
+  emailReceiver,
+  emailSettings,
+  parseSmtpUrl,
+} from './settings.ts'
+
+const NOT_CONFIGURED = 'channels.email is not configured: set its smtp and from'
 
 export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   name: 'email',
@@ -14,5 +22,20 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
     settings === undefined ? 'channels.email is missing: set its `smtp` and `from`' : null,
   targets: ({ to }) => to.map(({ address }) => ({ target: address, lane: `email:${address.toLowerCase()}` })),
   compile,
-  open,
+  open(settings, receivers, env) {
+    const server = settings && parseSmtpUrl(settings.smtp.reveal())
+    const concurrency = settings?.connections ?? 1
+    const pace = { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency }
+    return openOnFirstUse({ pace, concurrency }, async () => {
+      if (!settings || !server) return unconfigured
+      const { MailSender } = await import('./sending.ts')
+      return new MailSender(settings, server, receivers, env)
+    })
+  },
+}
+
+/** For deliveries that were owed before the channel left the configuration. */
+const unconfigured: Sender<Mail> = {
+  send: () => Promise.resolve({ kind: 'park', reason: NOT_CONFIGURED }),
+  close: () => Promise.resolve(),
 }

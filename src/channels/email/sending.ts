@@ -2,38 +2,21 @@
 import type { SMTPConnectionOptions, SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
 import type { Outcome } from '../../core/delivery.ts'
 import { Secret } from '../../core/secret.ts'
-import type { Addressed, ChannelEnvironment, OpenChannel, Pace } from '../channel.ts'
+import type { Addressed, ChannelEnvironment } from '../channel.ts'
+import type { Sender } from '../sender.ts'
 import { type Mailbox, parseMailbox } from './address.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
 import { cutReason, outcomeOf } from './outcome.ts'
 import type { Mail } from './rendering.ts'
 import { type Answer, type Failure, Session, type SessionSettings } from './session.ts'
-import {
-  type EmailReceiver,
-  type EmailSettings,
-  isLoopback,
-  parseSmtpUrl,
-  type SmtpServer,
-} from './settings.ts'
+import { type EmailReceiver, type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
 
 /** A connection that rests longer says goodbye: servers count those that are open. */
 const LONGEST_REST = 15_000
 const CLOSE_TIMEOUT = 1_000
 const SERVICE_CLOSING = 421
 
-export function open(
-  settings: EmailSettings | undefined,
-  receivers: ReadonlyMap<string, EmailReceiver>,
-  env: ChannelEnvironment,
-): OpenChannel<Mail> {
-  const server = settings && parseSmtpUrl(settings.smtp.reveal())
-  if (!settings || !server) return closedChannel('channels.email is not configured: set its smtp and from')
-  return new MailChannel(settings, server, receivers, env)
-}
-
-class MailChannel implements OpenChannel<Mail> {
-  readonly pace: Pace
-  readonly concurrency: number
+export class MailSender implements Sender<Mail> {
   readonly #settings: EmailSettings
   readonly #receivers: ReadonlyMap<string, EmailReceiver>
   readonly #session: SessionSettings
@@ -56,12 +39,6 @@ class MailChannel implements OpenChannel<Mail> {
     this.#session = { connection: connectionOptions(settings, server, env), credentials: server.credentials }
     this.#timeout = env.timeout
     this.#secrets = secretsOf(settings, server)
-    this.concurrency = settings.connections
-    this.pace = {
-      rate: Number.POSITIVE_INFINITY,
-      burst: Number.POSITIVE_INFINITY,
-      concurrency: settings.connections,
-    }
   }
 
   async send(mail: Mail, delivery: Addressed): Promise<Outcome> {
@@ -210,13 +187,4 @@ function secretsOf({ smtp }: EmailSettings, { credentials }: SmtpServer): Secret
   const { user, pass } = credentials
   const encoded = [`\0${user}\0${pass}`, pass].map((text) => Buffer.from(text).toString('base64'))
   return [smtp, ...[...encoded, pass, encodeURIComponent(pass)].map((text) => new Secret(text))]
-}
-
-function closedChannel(reason: string): OpenChannel<Mail> {
-  return {
-    pace: { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency: 1 },
-    concurrency: 1,
-    send: () => Promise.resolve({ kind: 'park', reason }),
-    close: () => Promise.resolve(),
-  }
 }

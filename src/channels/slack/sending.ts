@@ -3,25 +3,19 @@ import { type Logger, LogLevel, WebClient } from '@slack/web-api'
 import type { Outcome } from '../../core/delivery.ts'
 import { ownProperty } from '../../core/json.ts'
 import type { Secret } from '../../core/secret.ts'
-import type { Addressed, ChannelEnvironment, OpenChannel } from '../channel.ts'
+import type { Addressed, ChannelEnvironment } from '../channel.ts'
+import type { Sender } from '../sender.ts'
 import type { SlackMessage } from './message.ts'
 import { type Circumstances, fromException, fromWebhook } from './outcome.ts'
-import { type SlackReceiver, type SlackSettings, slackSettings } from './settings.ts'
+import type { SlackReceiver, SlackSettings } from './settings.ts'
+import { WEBHOOK } from './target.ts'
 import { openTransport, type Transport } from './transport.ts'
 
-const WEBHOOK = 'webhook:'
-
-/** The target of a receiver. A webhook's is named after the receiver, because its URL is a secret. */
-export function targetOf(receiver: SlackReceiver, receiverName: string): string {
-  return receiver.channel ?? WEBHOOK + receiverName
-}
-
-export function openSlack(
-  given: SlackSettings | undefined,
+export function openSender(
+  settings: SlackSettings,
   receivers: ReadonlyMap<string, SlackReceiver>,
   { timeout }: ChannelEnvironment,
-): OpenChannel<SlackMessage> {
-  const settings = given ?? slackSettings.parse({})
+): Sender<SlackMessage> {
   const transport = openTransport(timeout, settings.concurrency)
   const client = openClient(settings, transport, timeout)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
@@ -29,9 +23,6 @@ export function openSlack(
   const inFlight = new Set<Promise<Outcome>>()
   let closed: Promise<void> | undefined
   return {
-    // Half of all attempts: however many messages one slow channel is owed, others get their turn.
-    pace: { rate: settings.rate, burst: settings.burst, concurrency: Math.ceil(settings.concurrency / 2) },
-    concurrency: settings.concurrency,
     async send(message, delivery) {
       const attempt = send(message, delivery)
       inFlight.add(attempt)

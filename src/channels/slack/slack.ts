@@ -1,7 +1,8 @@
 import type { Channel } from '../channel.ts'
+import { openOnFirstUse } from '../sender.ts'
 import type { SlackMessage } from './message.ts'
-import { openSlack, targetOf } from './sending.ts'
 import { type SlackReceiver, type SlackSettings, slackReceiver, slackSettings } from './settings.ts'
+import { targetOf } from './target.ts'
 import { compileTemplate, TEMPLATE_FILE } from './template.ts'
 
 export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
@@ -19,5 +20,14 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
     return [{ target, lane: `slack:${target}` }]
   },
   compile: compileTemplate,
-  open: openSlack,
+  open(given, receivers, env) {
+    const settings = given ?? slackSettings.parse({})
+    const { rate, burst, concurrency } = settings
+    // Half of all attempts: however many messages one slow channel is owed, others get their turn.
+    const pace = { rate, burst, concurrency: Math.ceil(concurrency / 2) }
+    return openOnFirstUse({ pace, concurrency }, async () => {
+      const { openSender } = await import('./sending.ts')
+      return openSender(settings, receivers, env)
+    })
+  },
 }
