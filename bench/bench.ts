@@ -5,8 +5,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startMailServer } from '../src/demo/mail-server.ts'
-import { startSlackServer } from '../src/demo/slack-server.ts'
+import { type MailServer, startMailServer } from '../src/demo/mail-server.ts'
+import { type SlackServer, startSlackServer } from '../src/demo/slack-server.ts'
+import { alertShots, findAlertmanager, startAlertmanager } from './alertmanager.ts'
 import { fire, median, quantile, type Shot, signedShots, type Volley } from './load.ts'
 import { cpuMs, memory, pin, type Running, startProcess } from './process.ts'
 
@@ -79,39 +80,63 @@ async function volley(start: () => Promise<Running>, connections: number, count:
 }
 
 async function bursts(): Promise<void> {
-  console.log(`\nA burst of ${EVENTS} events, each one Slack message and one mail; ${ROUNDS} rounds a row`)
   console.log(
-    'sinks      acked/s  delivered/s  end to end p50 / p99 ms  CPU ms/event  peak MB  idle MB  ready ms',
+    `\nA burst of ${EVENTS} events, each one Slack message and one mail; medians of ${ROUNDS} rounds`,
   )
+  console.log(
+    'sinks    server        acked/s  delivered/s  end to end p50 / p99 ms  CPU ms  peak MB  idle MB  ready ms',
+  )
+  const alertmanager = findAlertmanager()
+  const contenders: readonly Contender[] = [
+    ...(alertmanager === undefined
+      ? []
+      : [
+          {
+            name: 'Alertmanager',
+            shots: alertShots,
+            start: (slack: SlackServer, mail: MailServer) =>
+              startAlertmanager(alertmanager, mkdtempSync(join(folder, 'am-')), slack.webhookUrl, mail.url),
+          },
+        ]),
+    {
+      name: 'Hookbridge',
+      shots: (count) => signedShots(count, SECRET, 'bench'),
+      start: (slack, mail) => hookbridge(burstConfig(slack.url), mail.url),
+    },
+  ]
   for (const delay of [0, 50]) {
-    const rounds: Burst[] = []
-    for (let round = 0; round < ROUNDS; round++) rounds.push(await burst(delay))
-    const of = (pick: (burst: Burst) => number) => median(rounds.map(pick))
-    console.log(
-      [
-        (delay === 0 ? 'at once' : `${delay} ms`).padEnd(9),
-        of((b) => b.acked)
-          .toFixed(0)
-          .padStart(7),
-        of((b) => b.delivered)
-          .toFixed(0)
-          .padStart(11),
-        `${of((b) => b.p50).toFixed(0)} / ${of((b) => b.p99).toFixed(0)}`.padStart(23),
-        of((b) => b.cpu)
-          .toFixed(2)
-          .padStart(12),
-        of((b) => b.peak)
-          .toFixed(0)
-          .padStart(7),
-        of((b) => b.idle)
-          .toFixed(0)
-          .padStart(7),
-        of((b) => b.ready)
-          .toFixed(0)
-          .padStart(8),
-      ].join('  '),
-    )
+    const rounds = new Map(contenders.map((contender) => [contender, [] as Burst[]]))
+    // Side by side, so that what the machine does meanwhile hits both.
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [contender, bursts] of rounds) bursts.push(await burst(contender, delay))
+    }
+    for (const [{ name }, bursts] of rounds) printBursts(name, delay, bursts)
   }
+  if (alertmanager === undefined)
+    console.log('Alertmanager is not installed (Debian: prometheus-alertmanager).')
+}
+
+function printBursts(name: string, delay: number, rounds: readonly Burst[]): void {
+  const of = (pick: (burst: Burst) => number, digits = 0) => median(rounds.map(pick)).toFixed(digits)
+  console.log(
+    [
+      (delay === 0 ? 'at once' : `${delay} ms`).padEnd(7),
+      name.padEnd(12),
+      of((b) => b.acked).padStart(7),
+      of((b) => b.delivered).padStart(11),
+      `${of((b) => b.p50)} / ${of((b) => b.p99)}`.padStart(23),
+      of((b) => b.cpu, 2).padStart(6),
+      of((b) => b.peak).padStart(7),
+      of((b) => b.idle).padStart(7),
+      of((b) => b.ready).padStart(8),
+    ].join('  '),
+  )
+}
+
+interface Contender {
+  readonly name: string
+  readonly shots: (count: number) => Shot[]
+  readonly start: (slack: SlackServer, mail: MailServer) => Promise<Running>
 }
 
 interface Burst {
@@ -125,14 +150,14 @@ interface Burst {
   readonly ready: number
 }
 
-async function burst(delay: number): Promise<Burst> {
+async function burst(contender: Contender, delay: number): Promise<Burst> {
   const slack = await startSlackServer({ delay })
   const mail = await startMailServer({ delay })
-  const server = await hookbridge(burstConfig(slack.url), mail.url)
+  const server = await contender.start(slack, mail)
   try {
     await new Promise((resolve) => setTimeout(resolve, 500))
     const idle = memory(server.pid).now
-    const shots = signedShots(EVENTS, SECRET, 'bench')
+    const shots = contender.shots(EVENTS)
     const sentAt = new Map<string, number>()
     const cpuBefore = cpuMs(server.pid)
     const begun = performance.now()
@@ -140,26 +165,22 @@ async function burst(delay: number): Promise<Burst> {
     const acked = await fire(server.port, shots, 50, (shot: Shot, _status, at) =>
       sentAt.set(shot.objectId, at),
     )
-    const arrivals = new Map<string, number>()
     while (slack.messages.length < EVENTS || mail.messages.length < EVENTS) {
       if (performance.now() - begun > 120_000) throw new Error('the burst was not delivered in two minutes')
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
-    const took =
-      Math.max(...slack.messages.map(({ at }) => at), ...mail.messages.map(({ at }) => at)) -
-      performance.timeOrigin -
-      begun
-    for (const message of slack.messages) note(arrivals, JSON.stringify(message.blocks), message.at)
-    for (const message of mail.messages) note(arrivals, String(message.raw), message.at)
-    const times = [...arrivals]
+    const cpu = (cpuMs(server.pid) - cpuBefore) / EVENTS
+    const arrived = arrivals(slack, mail)
+    const times = [...arrived]
       .map(([id, at]) => at - performance.timeOrigin - (sentAt.get(id) ?? Number.NaN))
       .sort((a, b) => a - b)
+    const took = Math.max(...arrived.values()) - performance.timeOrigin - begun
     return {
       acked: acked.rate,
       delivered: EVENTS / (took / 1000),
       p50: quantile(times, 0.5),
       p99: quantile(times, 0.99),
-      cpu: (cpuMs(server.pid) - cpuBefore) / EVENTS,
+      cpu,
       peak: memory(server.pid).peak,
       idle,
       ready: server.readyMs,
@@ -169,11 +190,18 @@ async function burst(delay: number): Promise<Burst> {
     await slack.close()
     await mail.close()
   }
+}
 
-  function note(arrivals: Map<string, number>, text: string, at: number): void {
+/** When the last message about each object arrived. */
+function arrivals(slack: SlackServer, mail: MailServer): Map<string, number> {
+  const last = new Map<string, number>()
+  const note = (text: string, at: number) => {
     const id = UUID.exec(text)?.[0] ?? ''
-    arrivals.set(id, Math.max(arrivals.get(id) ?? 0, at))
+    last.set(id, Math.max(last.get(id) ?? 0, at))
   }
+  for (const message of slack.messages) note(JSON.stringify(message), message.at)
+  for (const message of mail.messages) note(String(message.raw), message.at)
+  return last
 }
 
 async function hookbridge(config: string, smtpUrl = ''): Promise<Running> {
@@ -197,7 +225,7 @@ routes:
 function burstConfig(slackUrl: string): string {
   return `${common()}
 channels:
-  slack: { token: "\${BENCH_TOKEN}", rate: 1000/s, burst: 1000, api_url: "${slackUrl}" }
+  slack: { token: "\${BENCH_TOKEN}", rate: 1000/s, burst: 1000, concurrency: 100, api_url: "${slackUrl}" }
   email: { smtp: "\${BENCH_SMTP}", from: "Alerts <alerts@example.com>" }
 receivers:
   all:

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 
 export interface Running {
   readonly port: number
@@ -16,16 +17,49 @@ export function pin(pid: number, core: number): void {
   if (pinned) spawnSync('taskset', ['-apc', String(core), String(pid)])
 }
 
-/** Starts a program on core 0 and resolves once a line of its output names the address it listens on. */
+/** Starts a Node program on core 0 and resolves once a line of its output names the address it listens on. */
 export async function startProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Running> {
   const begun = performance.now()
-  const command = pinned ? ['taskset', '-c', '0', process.execPath] : [process.execPath]
-  const child = spawn(command[0] ?? '', [...command.slice(1), ...args], {
+  const child = spawnPinned(process.execPath, args, env)
+  const port = await listeningPort(child)
+  return running(child, port, performance.now() - begun)
+}
+
+/** Starts any program on core 0 and resolves once it answers 200 at a path of its port. */
+export async function startServer(
+  program: string,
+  args: readonly string[],
+  port: number,
+  path: string,
+): Promise<Running> {
+  const begun = performance.now()
+  const child = spawnPinned(program, args, {})
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`${program} ended (${child.exitCode}) before it was ready`)
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined)
+    if (answer?.ok) return running(child, port, performance.now() - begun)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** A port of 127.0.0.1 that nobody uses now, for a program that cannot choose one itself. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+function spawnPinned(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const [command = '', ...rest] = pinned ? ['taskset', '-c', '0', program] : [program]
+  return spawn(command, [...rest, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const port = await listeningPort(child)
-  const readyMs = performance.now() - begun
+}
+
+function running(child: ChildProcess, port: number, readyMs: number): Running {
   const { pid = 0 } = child
   const stop = async () => {
     const ended = new Promise((resolve) => child.once('exit', resolve))

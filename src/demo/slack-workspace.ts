@@ -151,7 +151,8 @@ function checkMessage(args: Arguments): Answer | null {
     if (areBlocksTooLong(blocks)) return failure('msg_blocks_too_long')
   }
   const text = textOf(args)
-  if (text.trim() === '' && !(Array.isArray(blocks) && blocks.length > 0)) return failure('no_text')
+  const hasContent = [blocks, args.attachments].some((list) => Array.isArray(list) && list.length > 0)
+  if (text.trim() === '' && !hasContent) return failure('no_text')
   if (text.length > LONGEST_TEXT) return failure('msg_too_long')
   if (metadata === undefined) return null
   if (!isObject(metadata) || typeof metadata.event_type !== 'string' || !isObject(metadata.event_payload)) {
