@@ -22,6 +22,8 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   targets(receiver: Receiver, receiverName: string): readonly Target[]
   /** Compiles the files of one template. Pure. */
   compile(files: TemplateFiles): Compiled<Message>
+  /** The message as its reader sees it, in plain text: for terminals and for tests of a configuration. Pure. */
+  toText(message: Message): string
   /** Opens what sending needs. Makes no connection before the first attempt. */
   open(
     settings: Settings | undefined,

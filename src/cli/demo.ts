@@ -4,22 +4,23 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import PostalMime from 'postal-mime'
 import { createLog, startApp } from '../app.ts'
+import { email } from '../channels/email/email.ts'
+import { slack } from '../channels/slack/slack.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
+import { isObject, type JsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
 import { type MailServer, startMailServer } from '../demo/mail-server.ts'
 import { type SlackServer, startSlackServer } from '../demo/slack-server.ts'
-import { drawSlackMessage, wrap } from '../demo/slack-text.ts'
 import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
 import { listDeliveries, listEvents } from './history.ts'
-import { CommandError, colour, print, type Terminal } from './terminal.ts'
+import { CommandError, colour, print, printFramed, type Terminal } from './terminal.ts'
 
 const example = fileURLToPath(new URL('../../config.example.yaml', import.meta.url))
 const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
 const TYPES = ['startup.created', 'analysis.created', 'analysis.completed']
 const OBJECT = '0191e29a-1644-7972-9466-18ada4a3636e'
-const WIDTH = 74
 const PATIENCE = 20_000
 
 interface Demo {
@@ -105,16 +106,11 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     for (const { channel, text, blocks } of running.slack.messages) {
-      frame(terminal, `Slack ${channel}`, drawSlackMessage(blocks, text, WIDTH))
+      printFramed(terminal, `Slack ${channel}`, slack.toText({ text, blocks: jsonObjects(blocks) }))
     }
     for (const { to, raw } of running.mail.messages) {
-      const mail = await PostalMime.parse(new Uint8Array(raw))
-      const head = [`Subject: ${mail.subject ?? ''}`, '']
-      const text = (mail.text ?? '')
-        .trim()
-        .split('\n')
-        .flatMap((line) => wrap(line, WIDTH))
-      frame(terminal, `mail to ${to.join(', ')}`, [...head, ...text])
+      const { subject = '', text = '' } = await PostalMime.parse(new Uint8Array(raw))
+      printFramed(terminal, `mail to ${to.join(', ')}`, email.toText({ subject, text, html: '' }))
     }
     print(terminal, colour(terminal, 'bold', '\nThe history: hookbridge events'))
     await listEvents(terminal, store, { limit: 10 })
@@ -146,11 +142,9 @@ async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
   })
 }
 
-function frame(terminal: Terminal, title: string, lines: readonly string[]): void {
-  const edge = (text: string) => colour(terminal, 'dim', text)
-  print(terminal, `\n${edge('┌─')} ${colour(terminal, 'bold', title)}`)
-  for (const line of lines) print(terminal, `${edge('│')} ${line}`)
-  print(terminal, edge('└─'))
+/** The blocks as they were posted. */
+function jsonObjects(blocks: unknown): readonly JsonObject[] {
+  return Array.isArray(blocks) ? blocks.filter(isObject) : []
 }
 
 function short(path: string): string {

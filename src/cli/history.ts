@@ -1,8 +1,47 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type State, states } from '../core/delivery.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../store/store.ts'
+import { duration, positive, type Register, sinceNow, withStore } from './context.ts'
 import { CommandError, colour, print, printable, printJson, printTable, type Terminal } from './terminal.ts'
 
-export interface EventsOptions {
+export const registerHistory: Register = (hookbridge, context) => {
+  const { terminal } = context
+  const events = hookbridge.command('events').description('list what was received, newest first')
+  events
+    .option('--type <type>', 'of this type')
+    .option('--source <name>', 'of this source')
+    .addOption(new Option('--kind <kind>', 'only these').choices(['routed', 'unrouted', 'quarantined']))
+    .option('--since <duration>', 'received in the last … (30m, 7d)', duration)
+    .option('--limit <number>', 'at most so many', positive, 50)
+    .option('--json', 'print JSON')
+    .action((options) => withStore(context, (store) => listEvents(terminal, store, sinceNow(options))))
+  events
+    .command('show <id>')
+    .description("one event with everything that happened to it; takes our id or the sender's")
+    .option('--json', 'print JSON')
+    .action((id: string, _options, self: Command) =>
+      withStore(context, (store) => showEvent(terminal, store, id, self.optsWithGlobals().json === true)),
+    )
+  hookbridge
+    .command('deliveries')
+    .description('list messages owed and sent, newest first')
+    .option('--state <state...>', `in this state: ${states.join(', ')}`, state)
+    .option('--receiver <name>', 'for this receiver')
+    .option('--channel <name>', 'by this channel')
+    .option('--since <duration>', 'created in the last … (30m, 7d)', duration)
+    .option('--limit <number>', 'at most so many', positive, 50)
+    .option('--json', 'print JSON')
+    .action((options) => withStore(context, (store) => listDeliveries(terminal, store, sinceNow(options))))
+}
+
+/** For an option that may be given several times. */
+export function state(text: string, before: readonly State[] = []): State[] {
+  const found = states.find((known) => known === text)
+  if (found === undefined) throw new InvalidArgumentError(`the states are ${states.join(', ')}`)
+  return [...before, found]
+}
+
+interface EventsOptions {
   readonly type?: string
   readonly source?: string
   readonly kind?: 'routed' | 'unrouted' | 'quarantined'
@@ -11,7 +50,7 @@ export interface EventsOptions {
   readonly json?: boolean
 }
 
-export interface DeliveriesOptions {
+interface DeliveriesOptions {
   readonly state?: readonly State[]
   readonly receiver?: string
   readonly channel?: string
@@ -36,7 +75,7 @@ export async function listEvents(terminal: Terminal, store: Store, options: Even
 }
 
 /** `hookbridge events show ID`: one event with everything that happened to it. */
-export async function showEvent(terminal: Terminal, store: Store, id: string, json: boolean): Promise<void> {
+async function showEvent(terminal: Terminal, store: Store, id: string, json: boolean): Promise<void> {
   const events = await store.events({ id, limit: 10 })
   if (events.length === 0) {
     throw new CommandError(`no event ${id}; "hookbridge events" lists the ids, and the sender's id works too`)

@@ -2,12 +2,39 @@ import type { Setup } from '../config/load.ts'
 import { readBody, viewOf } from '../core/event.ts'
 import { owe } from '../core/owe.ts'
 import type { DeliveryFilter, EventRecord, Store } from '../store/store.ts'
+import { duration, load, type Register, sinceNow, withStore } from './context.ts'
+import { state } from './history.ts'
 import { CommandError, print, printJson, type Terminal } from './terminal.ts'
 
 const MOST_AT_ONCE = 100_000
 
+export const registerRequeue: Register = (hookbridge, context) => {
+  const { terminal } = context
+  hookbridge
+    .command('resend [ids...]')
+    .description('attempt finished deliveries again')
+    .option('--state <state...>', 'all in this state', state)
+    .option('--receiver <name>', 'all for this receiver')
+    .option('--channel <name>', 'all by this channel')
+    .option('--since <duration>', 'created in the last … (30m, 7d)', duration)
+    .option('--json', 'print JSON')
+    .action((ids: string[], { json, state, ...filter }) =>
+      withStore(context, (store) =>
+        resend(terminal, store, ids, { ...sinceNow(filter), ...(state && { states: state }) }, json === true),
+      ),
+    )
+  hookbridge
+    .command('replay <ids...>')
+    .description('route stored events again, as the configuration says now')
+    .option('--json', 'print JSON')
+    .action((ids: string[], options: { json?: boolean }) => {
+      const setup = load(context)
+      return withStore(context, (store) => replay(terminal, store, setup, ids, options.json === true))
+    })
+}
+
 /** `hookbridge resend`: attempts finished deliveries again, by id or by what they have in common. */
-export async function resend(
+async function resend(
   terminal: Terminal,
   store: Store,
   ids: readonly string[],
@@ -42,7 +69,7 @@ export async function resend(
 }
 
 /** `hookbridge replay`: routes stored events again, as the configuration says now, and owes what comes out of it. */
-export async function replay(
+async function replay(
   terminal: Terminal,
   store: Store,
   setup: Setup,

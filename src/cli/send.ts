@@ -1,10 +1,54 @@
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Setup } from '../config/load.ts'
 import type { Secret } from '../core/secret.ts'
 import { sign } from '../sources/svix.ts'
+import { load, type Register } from './context.ts'
+import { eventBody } from './event-input.ts'
 import { CommandError, colour, print, printJson, type Terminal } from './terminal.ts'
 
-export interface SendOptions {
+interface SendFlags {
+  readonly type?: string
+  readonly data?: readonly string[]
+  readonly file?: string
+  readonly source?: string
+  readonly url?: string
+  readonly id?: string
+  readonly json?: boolean
+}
+
+async function sendCommand(terminal: Terminal, { config }: Setup, flags: SendFlags): Promise<void> {
+  const names = Object.keys(config.sources)
+  const source = flags.source ?? names[0] ?? ''
+  const secret = config.sources[source]?.svix.secrets[0]
+  if (secret === undefined)
+    throw new CommandError(`no source "${source}"; the configuration has ${names.join(', ')}`, 2)
+  const host =
+    config.server.host === '0.0.0.0' || config.server.host === '::' ? '127.0.0.1' : config.server.host
+  await send(terminal, {
+    url: flags.url ?? `http://${host}:${config.server.port}`,
+    source,
+    secret,
+    body: bodyOf(flags.type, flags.data ?? [], flags.file),
+    messageId: flags.id ?? `msg_${crypto.randomUUID()}`,
+    ...(flags.json && { json: true }),
+  })
+}
+
+export const registerSend: Register = (hookbridge, context) => {
+  hookbridge
+    .command('send')
+    .description('sign one event as the sender would, and post it to a running service')
+    .option('--type <type>', 'the event type, as in analysis.completed')
+    .option('--data <key=value...>', "the payload's data (default: a random id)")
+    .option('--file <file>', 'a whole body instead, - for standard input')
+    .option('--source <name>', 'the source to send as (default: the first)')
+    .option('--url <url>', 'the service (default: where the configuration says it listens)')
+    .option('--id <id>', "the message's id (default: a new one)")
+    .option('--json', 'print the answer as JSON')
+    .action((options: SendFlags) => sendCommand(context.terminal, load(context), options))
+}
+
+interface SendOptions {
   /** The service's address, without a path. */
   readonly url: string
   readonly source: string
@@ -15,7 +59,7 @@ export interface SendOptions {
 }
 
 /** `hookbridge send`: signs one event as the sender would, and posts it to a running service. */
-export async function send(terminal: Terminal, options: SendOptions): Promise<void> {
+async function send(terminal: Terminal, options: SendOptions): Promise<void> {
   const { url, source, secret, body, messageId } = options
   const target = `${url.replace(/\/$/, '')}/webhooks/${encodeURIComponent(source)}`
   const headers = { 'content-type': 'application/json', ...sign(secret, messageId, new Date(), body) }
@@ -38,12 +82,8 @@ export async function send(terminal: Terminal, options: SendOptions): Promise<vo
   if (!response.ok) throw new CommandError(`the service refused the event (${response.status})`)
 }
 
-/** The body of an event: a file's content, or one made as Cuuro makes them, from `key=value` pairs. */
-export function eventBody(
-  type: string | undefined,
-  data: readonly string[],
-  file: string | undefined,
-): string {
+/** The body of an event: a file's content, or one made as Cuuro makes them. */
+function bodyOf(type: string | undefined, data: readonly string[], file: string | undefined): string {
   if (file !== undefined) {
     try {
       return readFileSync(file === '-' ? 0 : file, 'utf8')
@@ -53,15 +93,7 @@ export function eventBody(
   }
   if (type === undefined)
     throw new CommandError('say --type (as in --type analysis.completed), or --file with a whole body', 2)
-  const pairs = data.map((pair) => {
-    const at = pair.indexOf('=')
-    if (at < 1) throw new CommandError(`--data takes key=value, not "${pair}"`, 2)
-    return [pair.slice(0, at), pair.slice(at + 1)] as const
-  })
-  return JSON.stringify({
-    data: pairs.length > 0 ? Object.fromEntries(pairs) : { id: randomUUID() },
-    event: type,
-  })
+  return eventBody(type, data)
 }
 
 function parse(text: string): unknown {

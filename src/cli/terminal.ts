@@ -93,3 +93,26 @@ export function printable(text: string): string {
     char === '\n' ? '\n' : `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
 }
+
+/** Prints a text in a frame with a title, wrapped where it is wider than `width` columns. */
+export function printFramed(terminal: Terminal, title: string, text: string, width = 74): void {
+  const edge = (part: string) => colour(terminal, 'dim', part)
+  print(terminal, `\n${edge('┌─')} ${colour(terminal, 'bold', title)}`)
+  for (const line of wrap(printable(text), width)) print(terminal, `${edge('│')} ${line}`)
+  print(terminal, edge('└─'))
+}
+
+/** Breaks at spaces where it can; a longer word stays whole, so that an address can be copied. */
+function wrap(text: string, width: number): string[] {
+  return text.split('\n').flatMap((paragraph) => {
+    const lines: string[] = []
+    let line = ''
+    for (const word of paragraph.split(' ')) {
+      if (line !== '' && line.length + 1 + word.length > width) {
+        lines.push(line)
+        line = word
+      } else line = line === '' ? word : `${line} ${word}`
+    }
+    return [...lines, line]
+  })
+}

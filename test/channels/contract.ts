@@ -146,10 +146,12 @@ async function renderingContract<S, R, M>(t: Test, { channel }: ChannelHarness<S
     const { renderer } = compiled
     const plain = renderer.render(exampleView(name))
     t.match(plain, { ok: true, notes: [] }, `${name}: renders a thin payload without notes`)
+    if (plain.ok) t.match(channel.toText(plain.message), /\p{L}/u, `${name}: can be read as text`)
     fc.assert(
       fc.property(anyView, (view) => {
         const first = renderer.render(view)
         if (!first.ok) throw new Error(first.reason)
+        channel.toText(first.message)
         assert.deepEqual(renderer.render(view), first)
       }),
       { numRuns: 50 },

@@ -26,6 +26,7 @@ export const consoleChannel: Channel<Nothing, Nothing, ConsoleMessage> = {
   missingSettings: () => null,
   targets: () => [{ target: 'console', lane: 'console' }],
   compile: ({ files }) => compile(files.get(FILE)),
+  toText: ({ text }) => text,
   open: (_settings, _receivers, env) => ({
     pace: { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency: 1 },
     concurrency: 1,

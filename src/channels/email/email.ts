@@ -22,6 +22,7 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
     settings === undefined ? 'channels.email is missing: set its `smtp` and `from`' : null,
   targets: ({ to }) => to.map(({ address }) => ({ target: address, lane: `email:${address.toLowerCase()}` })),
   compile,
+  toText: ({ subject, text }) => `Subject: ${subject}\n\n${text.trim()}`,
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
     const concurrency = settings?.connections ?? 1

@@ -1,5 +1,6 @@
 import type { Channel } from '../channel.ts'
 import { openOnFirstUse } from '../sender.ts'
+import { toText } from './drawing.ts'
 import type { SlackMessage } from './message.ts'
 import { type SlackReceiver, type SlackSettings, slackReceiver, slackSettings } from './settings.ts'
 import { targetOf } from './target.ts'
@@ -20,6 +21,7 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
     return [{ target, lane: `slack:${target}` }]
   },
   compile: compileTemplate,
+  toText,
   open(given, receivers, env) {
     const settings = given ?? slackSettings.parse({})
     const { rate, burst, concurrency } = settings

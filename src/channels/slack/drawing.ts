@@ -1,4 +1,5 @@
-/** Draws a Slack message for the terminal: what a reader of the channel would see, as plain text. */
+/** What a reader of the channel sees of a message, as plain text. */
+import type { SlackMessage } from './message.ts'
 
 interface Block {
   readonly type?: unknown
@@ -7,14 +8,9 @@ interface Block {
   readonly elements?: unknown
 }
 
-/** `blocks` as they were posted; `width` in columns. */
-export function drawSlackMessage(blocks: unknown, fallback: string, width: number): string[] {
-  const drawn = Array.isArray(blocks) ? blocks.map((block: Block) => drawBlock(block)) : []
-  const lines = drawn
-    .filter((block) => block.length > 0)
-    .flatMap((block) => ['', ...block])
-    .slice(1)
-  return (lines.length > 0 ? lines : [plain(fallback)]).flatMap((line) => wrap(line, width))
+export function toText({ text, blocks }: SlackMessage): string {
+  const drawn = blocks.map(drawBlock).filter((block) => block.length > 0)
+  return drawn.length === 0 ? plain(text) : drawn.map((block) => block.join('\n')).join('\n\n')
 }
 
 function drawBlock(block: Block): string[] {
@@ -66,19 +62,4 @@ function list(value: unknown): readonly unknown[] {
 
 function property(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
-}
-
-/** Breaks at spaces where it can; a longer word stays whole, so that an address can be copied. */
-export function wrap(text: string, width: number): string[] {
-  return text.split('\n').flatMap((paragraph) => {
-    const lines: string[] = []
-    let line = ''
-    for (const word of paragraph.split(' ')) {
-      if (line !== '' && line.length + 1 + word.length > width) {
-        lines.push(line)
-        line = word
-      } else line = line === '' ? word : `${line} ${word}`
-    }
-    return [...lines, line]
-  })
 }

@@ -1,0 +1,73 @@
+/** What every command works with: where it writes, and the configuration it was given. */
+import { resolve } from 'node:path'
+import { type Command, InvalidArgumentError } from 'commander'
+import { loadConfig, loadStoreUrl, type Setup } from '../config/load.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
+import { parseDuration } from '../config/units.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
+import { CommandError, type Terminal } from './terminal.ts'
+
+export interface Context {
+  readonly terminal: Terminal
+  /** The configuration file, as --config names it. */
+  readonly file: () => string
+}
+
+/** Adds a command, or several that belong together. */
+export type Register = (hookbridge: Command, context: Context) => void
+
+/** Loads the configuration, or fails with every problem it has. Warnings go to standard error. */
+export function load({ terminal, file }: Context): Setup {
+  const loaded = loadConfig(file(), terminal.env)
+  if (loaded.ok) {
+    for (const warning of loaded.warnings) terminal.err.write(`${formatProblem(warning)}\n`)
+    return loaded.setup
+  }
+  for (const problem of loaded.problems) terminal.err.write(`${formatProblem(problem)}\n`)
+  throw new CommandError(summary(loaded.problems))
+}
+
+export function summary(problems: readonly Problem[]): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  return `${errors} ${errors === 1 ? 'problem' : 'problems'} in the configuration; nothing was started`
+}
+
+/** The history needs only where the store is: it is there even while the rest of the configuration is broken. */
+export async function withStore<T>(
+  { terminal, file }: Context,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
+  const url = loadStoreUrl(file(), terminal.env)
+  if (!url.ok) throw new CommandError(url.problems.map(formatProblem).join('\n'))
+  const store = await openStore(url.url, 'operator')
+  try {
+    return await use(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** A path as the user wrote it, from where the user stands. */
+export function fromHere({ terminal }: Context, path: string): string {
+  return resolve(terminal.cwd, path)
+}
+
+/** Turns a duration before now into a time. */
+export function sinceNow<T extends { since?: number }>(options: T): T {
+  return options.since === undefined ? options : { ...options, since: Date.now() - options.since }
+}
+
+/** For an option that is a duration: milliseconds. */
+export function duration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === null) throw new InvalidArgumentError('a duration is written 30m, 12h or 7d')
+  return ms
+}
+
+/** For an option that is a count. */
+export function positive(text: string): number {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('a whole number above 0')
+  return number
+}

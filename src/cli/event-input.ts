@@ -1,0 +1,98 @@
+/** The event that a command is asked about: a file with a body, a stored event, or one made from --type and --data. */
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { Setup } from '../config/load.ts'
+import { type Event, readBody } from '../core/event.ts'
+import type { EventRecord } from '../store/store.ts'
+import { type Context, fromHere, withStore } from './context.ts'
+import { CommandError } from './terminal.ts'
+
+export interface EventFlags {
+  readonly type?: string
+  readonly data?: readonly string[]
+  readonly source?: string
+}
+
+/** Adds the options that `readEvent` takes. */
+export function takesEvent(command: Command): Command {
+  return command
+    .argument('[event]', "a file with an event's body (- for standard input), or a stored event's id")
+    .option('--type <type>', 'make an event of this type instead')
+    .option('--data <key=value...>', "the payload's data of the event that is made")
+    .option('--source <name>', 'the source that it comes from (default: the first)')
+}
+
+/** The event asked for; its id is that of a sample where it is not stored. */
+export async function readEvent(
+  context: Context,
+  setup: Setup,
+  named: string | undefined,
+  flags: EventFlags,
+): Promise<Event> {
+  if (named === undefined) {
+    if (flags.type === undefined) {
+      throw new CommandError('say which event: a file, the id of a stored event, or --type', 2)
+    }
+    return sampleEvent(setup, Buffer.from(eventBody(flags.type, flags.data ?? [])), flags.source)
+  }
+  if (flags.type !== undefined || flags.data !== undefined) {
+    throw new CommandError('give either an event or --type and --data, not both', 2)
+  }
+  const path = named === '-' ? 0 : fromHere(context, named)
+  if (path === 0 || (existsSync(path) && statSync(path).isFile())) {
+    return sampleEvent(setup, readFileSync(path), flags.source)
+  }
+  return withStore(context, async (store) => {
+    const [record] = await store.events({ id: named, limit: 1 })
+    if (record !== undefined) return storedEvent(record)
+    throw new CommandError(
+      `${named} is neither a file nor the id of a stored event ("hookbridge events" lists them)`,
+    )
+  })
+}
+
+/** An event as it was received; fails where the request never became one. */
+export function storedEvent(record: EventRecord): Event {
+  const { id, messageId, source, type, receivedAt, sentAt, secretIndex, body, problem } = record
+  if (type === null) throw new CommandError(`${id} is quarantined and never became an event: ${problem}`)
+  const payload: Event['payload'] = JSON.parse(new TextDecoder().decode(body))
+  return { id, messageId, source, type, receivedAt, sentAt, secretIndex, payload }
+}
+
+function sampleEvent({ config }: Setup, body: Uint8Array, named: string | undefined): Event {
+  const names = Object.keys(config.sources)
+  const source = named ?? names[0] ?? ''
+  const settings = config.sources[source]
+  if (settings === undefined) {
+    throw new CommandError(`no source "${source}"; the configuration has ${names.join(', ')}`, 2)
+  }
+  // --type makes bodies with the key `event`, as Cuuro's are, whatever the source's own is.
+  const read = readBody(body, settings.event_type)
+  const found = read.ok ? read : readBody(body)
+  if (!found.ok) throw new CommandError(`this cannot become an event: ${found.message}`)
+  const now = Date.now()
+  return {
+    id: 'evt_SAMPLE',
+    messageId: 'msg_sample',
+    source,
+    type: found.type,
+    receivedAt: now,
+    sentAt: now,
+    secretIndex: 0,
+    payload: found.payload,
+  }
+}
+
+/** A body as Cuuro sends it, with `key=value` pairs as its data: a made-up id where none is given. */
+export function eventBody(type: string, data: readonly string[]): string {
+  const pairs = data.map((pair) => {
+    const at = pair.indexOf('=')
+    if (at < 1) throw new CommandError(`--data takes key=value, not "${pair}"`, 2)
+    return [pair.slice(0, at), pair.slice(at + 1)] as const
+  })
+  return JSON.stringify({
+    data: pairs.length > 0 ? Object.fromEntries(pairs) : { id: randomUUID() },
+    event: type,
+  })
+}
