@@ -7,6 +7,7 @@ import { filledSchema } from './json-schema.ts'
 import { conceal, concerns, isAt, type Origin } from './origin.ts'
 import { placeAt } from './place.ts'
 import { meant, nearest, type Path, type Problem, type ProblemCode, pathName, quote } from './problem.ts'
+import { checkReach } from './reach.ts'
 import type { YamlDocument } from './yaml.ts'
 
 export interface CheckContext {
@@ -44,6 +45,9 @@ export function crossCheck(context: CheckContext): Problem[] {
     used: new Set(),
   }
   checkRoutes(ownProperty(context.value, 'routes'), ['routes'], false, checker)
+  for (const { code, path, message, mend } of reachProblems(checker)) {
+    checker.warn(code, context.document.at(path), conceal(message, path, context.origins), mend)
+  }
   checkNames(
     ownProperty(ownProperty(context.value, 'unrouted'), 'receivers'),
     ['unrouted', 'receivers'],
@@ -61,25 +65,15 @@ function isBroken({ origins }: Checker, path: Path): boolean {
   return origins.some((origin) => origin.broken && isAt(origin, path))
 }
 
+function reachProblems({ value, origins, document }: Checker) {
+  const isBroken = (path: Path) => origins.some((origin) => origin.broken && concerns(origin, path))
+  return checkReach(value, isBroken, (path) => document.at(path).line)
+}
+
 function checkRoutes(raw: unknown, path: Path, inherited: boolean, checker: Checker): void {
   if (!Array.isArray(raw)) return
-  let taker: number | null = null
   for (const [index, route] of raw.entries()) {
-    const place = [...path, index]
-    if (!isObject(route)) continue
-    if (taker !== null) {
-      const first = pathName([...path, taker])
-      const mend = `move it up, or let ${first} say \`continue: true\` or match less`
-      checker.warn(
-        'unreachable_route',
-        checker.document.at(place),
-        `no event comes here: ${first} takes them all`,
-        mend,
-      )
-      taker = null
-    }
-    checkRoute(route, place, inherited, checker)
-    if (!Object.hasOwn(route, 'match') && route.continue !== true && index < raw.length - 1) taker = index
+    if (isObject(route)) checkRoute(route, [...path, index], inherited, checker)
   }
 }
 

@@ -17,6 +17,7 @@ export const problemCodes = [
   'missing_settings',
   'no_receivers',
   'unreachable_route',
+  'impossible_match',
   'unknown_template',
   'unknown_file',
   'wrong_match',

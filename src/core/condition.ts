@@ -80,7 +80,7 @@ export function wildcard(pattern: string): (text: string) => boolean {
 }
 
 /** The texts between a pattern's wildcards. */
-function literals(pattern: string): string[] {
+export function literals(pattern: string): string[] {
   const found: string[] = []
   let literal = ''
   let rest = 0

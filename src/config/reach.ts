@@ -1,0 +1,130 @@
+/** Routes that no event can reach: an earlier one takes all that they would, or their conditions never hold. */
+import { both, covers, type Facts, possible, type Terms, termsOf } from '../core/cover.ts'
+import { isObject, ownProperty } from '../core/json.ts'
+import { compileMatch } from '../core/match.ts'
+import { meant, type Path, type ProblemCode, pathName } from './problem.ts'
+
+interface Unreachable {
+  readonly code: ProblemCode
+  readonly path: Path
+  readonly message: string
+  readonly mend: string
+}
+
+interface Reach {
+  readonly facts: Facts
+  readonly sources: readonly string[]
+  readonly isBroken: (path: Path) => boolean
+  readonly lineOf: (path: Path) => number
+  readonly found: Unreachable[]
+}
+
+/** A route that is tried before others, and stops them where it matches. */
+interface Taker {
+  readonly path: Path
+  readonly terms: Terms
+}
+
+/** `config` with its variables filled in; `isBroken` where one could not be. What is wrong otherwise is passed over. */
+export function checkReach(
+  config: unknown,
+  isBroken: (path: Path) => boolean,
+  lineOf: (path: Path) => number,
+): readonly Unreachable[] {
+  const named = ownProperty(config, 'sources')
+  const sources = isObject(named) ? Object.keys(named) : []
+  const facts: Facts = {
+    values: new Map(sources.length === 0 ? [] : [['source', sources]]),
+    isText: (path) => path === 'type' || path === 'source' || path.startsWith('event.'),
+    // Nothing enriches events in this version.
+    isMissing: (path) => path.startsWith('enriched'),
+  }
+  const reach: Reach = { facts, sources, isBroken, lineOf, found: [] }
+  level(ownProperty(config, 'routes'), ['routes'], [[]], reach)
+  return reach.found
+}
+
+/** `above` holds for every event that comes to these routes; null where that is not known. */
+function level(raw: unknown, path: Path, above: Terms | null, reach: Reach): void {
+  if (!Array.isArray(raw)) return
+  const takers: Taker[] = []
+  for (const [index, route] of raw.entries()) {
+    const place = [...path, index]
+    if (!isObject(route)) continue
+    const own = ownTerms(route, place, reach)
+    const all = both(above, own)
+    const able = all === null ? null : possible(all, reach.facts)
+    if (able !== null && able.length === 0) tellImpossible(route, place, own, reach)
+    else if (able === null || !isTaken(able, place, takers, reach)) {
+      level(ownProperty(route, 'routes'), [...place, 'routes'], able, reach)
+    }
+    if (own !== null && route.continue !== true) takers.push({ path: place, terms: own })
+  }
+}
+
+/** Null where the match is wrong, or nothing can be said of it. */
+function ownTerms(route: object, place: Path, { isBroken }: Reach): Terms | null {
+  if (!Object.hasOwn(route, 'match')) return termsOf(null)
+  if (isBroken([...place, 'match'])) return null
+  const compiled = compileMatch(ownProperty(route, 'match'))
+  return compiled.ok ? termsOf(compiled.match) : null
+}
+
+function tellImpossible(route: object, place: Path, own: Terms | null, reach: Reach): void {
+  const path = Object.hasOwn(route, 'match') ? [...place, 'match'] : place
+  const tell = (message: string, mend: string) =>
+    reach.found.push({ code: 'impossible_match', path, message, mend })
+  if (own !== null && possible(own, reach.facts).length === 0) {
+    tell('this match can never hold: no event has such values', mendOf(route, reach))
+  } else {
+    const parent = placed(place.slice(0, -2), reach)
+    tell(`no event that matches ${parent} can match here`, 'loosen one of the two, or move this route out')
+  }
+}
+
+/** `routes[0] (line 12)` */
+function placed(path: Path, { lineOf }: Reach): string {
+  return `${pathName(path)} (line ${lineOf(path)})`
+}
+
+function mendOf(route: object, { sources }: Reach): string {
+  const match = ownProperty(route, 'match')
+  if (isObject(match) && Object.keys(match).some((key) => /^enriched\b/.test(key))) {
+    return 'this version fetches nothing that could stand in enriched'
+  }
+  const source = ownProperty(match, 'source')
+  if (typeof source === 'string' && !source.includes('*') && !sources.includes(source)) {
+    return `no source is named so; ${meant(source, sources)}`
+  }
+  return 'type and source are text; compare a field with one kind of value, and ask for nothing that excludes another'
+}
+
+function isTaken(able: Terms, place: Path, takers: readonly Taker[], reach: Reach): boolean {
+  const one = takers.find(({ terms }) => covers(terms, able, reach.facts))
+  const takenBy = one !== undefined ? [one] : together(able, takers, reach)
+  if (takenBy.length === 0) return false
+  const names = takenBy.map(({ path }) => pathName(path)).join(' and ')
+  const places = takenBy.map(({ path }) => placed(path, reach)).join(' and ')
+  reach.found.push({
+    code: 'unreachable_route',
+    path: place,
+    message: `no event comes here: ${places} ${takenBy.length === 1 ? 'takes' : 'take'} them all`,
+    mend: `move it up, or let ${names} say \`continue: true\` or match less`,
+  })
+  return true
+}
+
+/** The fewest of the earlier routes that take everything only together; none where they do not. */
+function together(able: Terms, takers: readonly Taker[], { facts }: Reach): readonly Taker[] {
+  const all = (chosen: readonly Taker[]) =>
+    covers(
+      chosen.flatMap(({ terms }) => terms),
+      able,
+      facts,
+    )
+  if (!all(takers)) return []
+  return takers.reduce((chosen, taker) => {
+    const without = chosen.filter((other) => other !== taker)
+    return all(without) ? without : chosen
+  }, takers)
+}

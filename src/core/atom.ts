@@ -1,0 +1,160 @@
+/** The smallest conditions that a field's value is made of, and what follows from one for another. */
+import { compileValue, literals, wildcard } from './condition.ts'
+import { isObject } from './json.ts'
+
+export interface Atom {
+  readonly kind: 'equal' | 'glob' | 'range' | 'exists' | 'contains' | 'regex'
+  /** What it compares with: a scalar, a pattern with `*`, an operator with a number, a regular expression. */
+  readonly operand: unknown
+  readonly test: (value: unknown) => boolean
+}
+
+/** An atom, and whether it must hold or must not. */
+export interface Signed {
+  readonly atom: Atom
+  readonly holds: boolean
+}
+
+type Group = readonly Signed[]
+
+/** A value as any of some groups, all of each; null where it is wrong, or too much. */
+export function atomsOf(wanted: unknown): readonly Group[] | null {
+  if (Array.isArray(wanted)) return anyOf(wanted.map(atomsOf))
+  if (!isObject(wanted)) return [[{ atom: plain(wanted), holds: true }]]
+  return allOf(Object.entries(wanted).map(([operator, operand]) => ofOperator(operator, operand)))
+}
+
+function ofOperator(operator: string, operand: unknown): readonly Group[] | null {
+  if (operator === 'in') return atomsOf(operand)
+  if (operator === 'not') return opposite(atomsOf(operand))
+  if (operator === 'exists') return [[{ atom: EXISTS, holds: operand === true }]]
+  const atom = ofOperand(operator, operand)
+  return atom === null ? null : [[{ atom, holds: true }]]
+}
+
+function ofOperand(operator: string, operand: unknown): Atom | null {
+  const test = compileValue({ [operator]: operand }, [], [])
+  if (typeof operand === 'string') {
+    // The backslashes at its end stand before a star now.
+    if (operator === 'prefix')
+      return { kind: 'glob', operand: `${escaped(operand).replace(/\\+$/, '$&$&')}*`, test }
+    if (operator === 'suffix') return { kind: 'glob', operand: `*${escaped(operand)}`, test }
+  }
+  if (operator === 'contains') return { kind: 'contains', operand, test }
+  if (operator === 'regex') return { kind: 'regex', operand, test }
+  return isRange(operator) ? { kind: 'range', operand: { [operator]: operand }, test } : null
+}
+
+const EXISTS: Atom = { kind: 'exists', operand: true, test: (value) => value !== undefined }
+
+function plain(wanted: unknown): Atom {
+  if (typeof wanted !== 'string' || !wanted.includes('*')) return equalTo(wanted)
+  return { kind: 'glob', operand: wanted, test: compileValue(wanted, [], []) }
+}
+
+export function equalTo(value: unknown): Atom {
+  return { kind: 'equal', operand: value, test: (other) => other === value }
+}
+
+/** A text as a pattern that matches nothing else. */
+function escaped(text: string): string {
+  return text.replace(/(\\*)\*/g, '$1$1\\*')
+}
+
+const MOST_GROUPS = 64
+
+function anyOf(parts: readonly (readonly Group[] | null)[]): readonly Group[] | null {
+  const groups = parts.flatMap((part) => part ?? [])
+  return parts.includes(null) || groups.length > MOST_GROUPS ? null : groups
+}
+
+function allOf(parts: readonly (readonly Group[] | null)[]): readonly Group[] | null {
+  let groups: readonly Group[] = [[]]
+  for (const part of parts) {
+    if (part === null || groups.length * part.length > MOST_GROUPS) return null
+    groups = groups.flatMap((group) => part.map((more) => [...group, ...more]))
+  }
+  return groups
+}
+
+function opposite(groups: readonly Group[] | null): readonly Group[] | null {
+  if (groups === null) return null
+  return allOf(groups.map((group) => group.map(({ atom, holds }) => [{ atom, holds: !holds }])))
+}
+
+/** Whether `other` holds for every value for which `atom` does. */
+export function implies(atom: Atom, other: Atom): boolean {
+  if (other.kind === 'exists') return true
+  if (atom.kind === 'equal') return other.test(atom.operand)
+  if (atom.kind === other.kind && JSON.stringify(atom.operand) === JSON.stringify(other.operand)) return true
+  if (atom.kind === 'range' && other.kind === 'range') return impliesRange(bounds(atom), bounds(other))
+  if (atom.kind !== 'glob') return false
+  // Only a star of the other can match what a star of this one does, so a character that no pattern has stands for it.
+  const sample = literals(String(atom.operand)).join(STAR)
+  if (other.kind === 'glob') return wildcard(String(other.operand))(sample)
+  return other.kind === 'contains' && typeof other.operand === 'string' && sample.includes(other.operand)
+}
+
+const STAR = '\u{10FFFF}'
+
+/** Whether no value can satisfy all of `wanted` and none of `refused`. */
+export function isContradiction(wanted: readonly Atom[], refused: readonly Atom[], isText: boolean): boolean {
+  if (wanted.some((atom) => refused.some((other) => implies(atom, other)))) return true
+  const exact = wanted.find(({ kind }) => kind === 'equal')
+  if (exact !== undefined) {
+    return (isText && typeof exact.operand !== 'string') || !wanted.every((atom) => atom.test(exact.operand))
+  }
+  const ranges = wanted.filter(({ kind }) => kind === 'range')
+  const texts = wanted.filter(({ kind }) => kind === 'glob' || kind === 'regex')
+  if (ranges.length > 0 && (isText || texts.length > 0)) return true
+  return isEmptyRange(ranges) || doNotMeet(texts.filter(({ kind }) => kind === 'glob'))
+}
+
+interface Bounds {
+  readonly low: number
+  readonly high: number
+  readonly lowOpen: boolean
+  readonly highOpen: boolean
+}
+
+function isRange(operator: string): boolean {
+  return ['gt', 'gte', 'lt', 'lte'].includes(operator)
+}
+
+function bounds({ operand }: Atom): Bounds {
+  const { gt, gte, lt, lte } = operand as Partial<Record<'gt' | 'gte' | 'lt' | 'lte', number>>
+  return {
+    low: gt ?? gte ?? -Infinity,
+    high: lt ?? lte ?? Infinity,
+    lowOpen: gt !== undefined,
+    highOpen: lt !== undefined,
+  }
+}
+
+function impliesRange(one: Bounds, other: Bounds): boolean {
+  const low = one.low > other.low || (one.low === other.low && (one.lowOpen || !other.lowOpen))
+  const high = one.high < other.high || (one.high === other.high && (one.highOpen || !other.highOpen))
+  return low && high
+}
+
+function isEmptyRange(ranges: readonly Atom[]): boolean {
+  const all = ranges.map(bounds)
+  return all.some((one) =>
+    all.some((other) => one.low > other.high || (one.low === other.high && (one.lowOpen || other.highOpen))),
+  )
+}
+
+/** Whether two patterns begin, or end, so differently that no text satisfies both. */
+function doNotMeet(globs: readonly Atom[]): boolean {
+  const parts = globs.map(({ operand }) => literals(String(operand)))
+  return parts.some((one) =>
+    parts.some((other) => {
+      const [start = '', otherStart = ''] = [one[0], other[0]]
+      const [end = '', otherEnd = ''] = [one.at(-1), other.at(-1)]
+      return (
+        !(start.startsWith(otherStart) || otherStart.startsWith(start)) ||
+        !(end.endsWith(otherEnd) || otherEnd.endsWith(end))
+      )
+    }),
+  )
+}
