@@ -4,7 +4,9 @@
  */
 import type { ZodType } from 'zod'
 import type { Outcome } from '../core/delivery.ts'
-import type { RenderView } from '../core/template.ts'
+import type { Renderer, RenderResult } from '../core/render.ts'
+
+export type { Renderer, RenderResult }
 
 export interface Channel<Settings = unknown, Receiver = unknown, Message = unknown> {
   readonly name: string
@@ -75,16 +77,6 @@ export interface TemplateProblem extends Position {
   readonly path: string
   readonly message: string
 }
-
-export interface Renderer<Message> {
-  /** Never throws. Pure: the same view gives the same message. */
-  render(view: RenderView): RenderResult<Message>
-}
-
-export type RenderResult<Message> =
-  /** `notes` are what a reader of the history should know: unknown variables, cut text. */
-  | { readonly ok: true; readonly message: Message; readonly notes: readonly string[] }
-  | { readonly ok: false; readonly reason: string }
 
 export interface ChannelEnvironment {
   /** Milliseconds after which an attempt is given up. */

@@ -3,13 +3,9 @@ import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Channel, Renderer, TemplateFile } from '../channels/channel.ts'
+import type { NamedRenderer, RenderParts } from '../core/render.ts'
 import { meant, type Problem } from './problem.ts'
 import { type FilesByName, readTemplateFolder, type TemplateFolder } from './template-files.ts'
-
-interface NamedRenderer {
-  readonly name: string
-  readonly renderer: Renderer<unknown>
-}
 
 export interface Templates {
   /** The names of all templates, whatever channel they are for. */
@@ -18,7 +14,7 @@ export interface Templates {
    * What to render an event with, the wanted template first: the route's, the event type's own, `default`, and at
    * last the `default` that ships with the product, where the operator replaced it.
    */
-  renderers(channel: string, template: string | null, eventType: string): readonly NamedRenderer[]
+  readonly renderers: RenderParts['renderers']
 }
 
 export interface LoadedTemplates {

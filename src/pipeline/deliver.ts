@@ -1,31 +1,18 @@
-import type { OpenChannel, Renderer } from '../channels/channel.ts'
+import type { OpenChannel } from '../channels/channel.ts'
 import { nextState, type Outcome, type Policy } from '../core/delivery.ts'
-import { type View, viewOf } from '../core/event.ts'
-import type { RenderView } from '../core/template.ts'
+import { type RenderParts, render } from '../core/render.ts'
 import { type Attempt, type Leased, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 
-export interface DeliverParts {
+export interface DeliverParts extends RenderParts {
   readonly store: Pick<Store, 'record'>
   readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
-  /** The renderers to try for a message, the wanted one first. */
-  readonly renderers: (
-    channel: string,
-    template: string | null,
-    eventType: string,
-  ) => readonly NamedRenderer[]
-  readonly links: (view: View) => string
   readonly policy: Policy
   readonly now: () => number
   readonly random: () => number
   readonly observe: Observe
   /** Resolves after so many milliseconds, or at once when the service stops. */
   readonly pause: (ms: number) => Promise<void>
-}
-
-export interface NamedRenderer {
-  readonly name: string
-  readonly renderer: Renderer<unknown>
 }
 
 /** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended. */
@@ -61,20 +48,18 @@ export function createDeliver(parts: DeliverParts): Deliver {
     leased: Leased,
     stopped: Promise<void>,
   ): Promise<{ outcome: Outcome; notes: readonly string[] }> {
-    const { delivery } = leased
+    const { delivery, event } = leased
     const channel = parts.channels.get(delivery.channel)
     if (channel === undefined) {
       const reason = `channels.${delivery.channel} is not configured any more; add it and resend, or let it be`
       return { outcome: { kind: 'park', reason }, notes: [] }
     }
-    const notes: string[] = []
-    const message = render(leased, notes)
-    if (message === undefined) {
-      return { outcome: { kind: 'park', reason: `no template renders it: ${notes.at(-1)}` }, notes }
-    }
+    const rendered = render(parts, event, delivery)
+    const { notes } = rendered
+    if (!rendered.ok) return { outcome: { kind: 'park', reason: rendered.reason }, notes }
     try {
       const outcome = await Promise.race([
-        channel.send(message.value, delivery),
+        channel.send(rendered.message, delivery),
         stopped.then(() => cutShort),
       ])
       return { outcome, notes }
@@ -83,27 +68,6 @@ export function createDeliver(parts: DeliverParts): Deliver {
       const reason = `unexpected error in channel ${delivery.channel}: ${error instanceof Error ? error.name : 'unknown'}`
       return { outcome: { kind: 'ambiguous', reason }, notes }
     }
-  }
-
-  function render({ delivery, event }: Leased, notes: string[]): { readonly value: unknown } | undefined {
-    const view = viewOf(event)
-    const renderView: RenderView = {
-      ...view,
-      route: { name: delivery.route },
-      receiver: { name: delivery.receiver },
-      link: parts.links(view) || null,
-    }
-    for (const { name, renderer } of parts.renderers(delivery.channel, delivery.template, event.type)) {
-      const result = renderer.render(renderView)
-      if (result.ok) {
-        if (notes.length > 0) notes.push(`rendered with template ${name} instead`)
-        notes.push(...result.notes)
-        return { value: result.message }
-      }
-      notes.push(`template ${name} failed: ${result.reason}`)
-    }
-    if (notes.length === 0) notes.push(`no template for ${delivery.channel}`)
-    return undefined
   }
 
   /** An attempt that was made must be recorded, or it would be made again: this waits until the store takes it. */

@@ -1,0 +1,74 @@
+/** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
+import type { Delivery } from './delivery.ts'
+import { type Event, type View, viewOf } from './event.ts'
+import type { RenderView } from './template.ts'
+
+export interface Renderer<Message> {
+  /** Never throws. Pure: the same view gives the same message. */
+  render(view: RenderView): RenderResult<Message>
+}
+
+export type RenderResult<Message> =
+  /** `notes` are what a reader of the history should know: unknown variables, cut text. */
+  | { readonly ok: true; readonly message: Message; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly reason: string }
+
+export interface NamedRenderer {
+  readonly name: string
+  readonly renderer: Renderer<unknown>
+}
+
+/** What a configuration says about rendering. */
+export interface RenderParts {
+  /** The renderers to try for a message, the wanted one first. */
+  readonly renderers: (
+    channel: string,
+    template: string | null,
+    eventType: string,
+  ) => readonly NamedRenderer[]
+  /** The page of what an event is about; empty if there is none. */
+  readonly links: (view: View) => string
+}
+
+export type RenderedMessage = {
+  /** The templates that were tried in vain. */
+  readonly failed: readonly string[]
+  readonly notes: readonly string[]
+} & (
+  | {
+      readonly ok: true
+      /** As the channel that it was rendered for sends it. */
+      readonly message: unknown
+      /** The template that made it. */
+      readonly template: string
+    }
+  | { readonly ok: false; readonly reason: string }
+)
+
+/** Renders with the first template that can. `notes` tell of those that could not, and of what was cut or unknown. */
+export function render(
+  { renderers, links }: RenderParts,
+  event: Event,
+  { route, receiver, channel, template }: Pick<Delivery, 'route' | 'receiver' | 'channel' | 'template'>,
+): RenderedMessage {
+  const view = viewOf(event)
+  const renderView: RenderView = {
+    ...view,
+    route: { name: route },
+    receiver: { name: receiver },
+    link: links(view) || null,
+  }
+  const failed: string[] = []
+  const notes: string[] = []
+  for (const { name, renderer } of renderers(channel, template, event.type)) {
+    const result = renderer.render(renderView)
+    if (result.ok) {
+      if (failed.length > 0) notes.push(`rendered with template ${name} instead`)
+      return { ok: true, message: result.message, template: name, failed, notes: [...notes, ...result.notes] }
+    }
+    failed.push(name)
+    notes.push(`template ${name} failed: ${result.reason}`)
+  }
+  if (failed.length === 0) notes.push(`no template for ${channel}`)
+  return { ok: false, reason: `no template renders it: ${notes.at(-1)}`, failed, notes }
+}

@@ -1,0 +1,75 @@
+import t from 'tap'
+import { type NamedRenderer, type RenderParts, render } from '../../src/core/render.ts'
+import type { RenderView } from '../../src/core/template.ts'
+import { anEvent } from '../support/event.ts'
+
+const owed = { route: 'analyses', receiver: 'deal-flow', channel: 'slack', template: 'mine' }
+
+const works: NamedRenderer = {
+  name: 'default',
+  renderer: { render: (view) => ({ ok: true, message: view, notes: ['cut'] }) },
+}
+const fails: NamedRenderer = { name: 'mine', renderer: { render: () => ({ ok: false, reason: 'too much' }) } }
+
+function parts(renderers: readonly NamedRenderer[], link = ''): RenderParts {
+  return { renderers: () => renderers, links: () => link }
+}
+
+t.test('a message sees its event, its route, its receiver and its link', async (t) => {
+  const asked: unknown[] = []
+  const result = render(
+    {
+      renderers: (...args) => {
+        asked.push(args)
+        return [works]
+      },
+      links: () => 'https://app.example.com/1',
+    },
+    anEvent(),
+    owed,
+  )
+  t.strictSame(asked, [['slack', 'mine', 'analysis.completed']])
+  t.match(result, {
+    ok: true,
+    template: 'default',
+    failed: [],
+    notes: ['cut'],
+    message: {
+      event: { id: anEvent().id, received_at: '2026-11-23T12:00:01.000Z' },
+      data: anEvent().payload.data,
+      route: { name: 'analyses' },
+      receiver: { name: 'deal-flow' },
+      link: 'https://app.example.com/1',
+    },
+  })
+  const without = render(parts([works]), anEvent(), owed)
+  t.equal(without.ok && (without.message as RenderView).link, null, 'no link is null, which is false')
+})
+
+t.test('a template that fails gives way to the next, and that is told', async (t) => {
+  t.strictSame(render(parts([fails, { ...works, renderer: nothingToSay }]), anEvent(), owed), {
+    ok: true,
+    message: 'hello',
+    template: 'default',
+    failed: ['mine'],
+    notes: ['template mine failed: too much', 'rendered with template default instead'],
+  })
+})
+
+t.test('where none can, the reason is the last one', async (t) => {
+  t.strictSame(render(parts([fails]), anEvent(), owed), {
+    ok: false,
+    reason: 'no template renders it: template mine failed: too much',
+    failed: ['mine'],
+    notes: ['template mine failed: too much'],
+  })
+  t.match(render(parts([]), anEvent(), owed), {
+    ok: false,
+    reason: 'no template renders it: no template for slack',
+    failed: [],
+  })
+})
+
+const nothingToSay: NamedRenderer['renderer'] = {
+  render: () => ({ ok: true, message: 'hello', notes: [] }),
+}
