@@ -1,7 +1,7 @@
 /** Turns the id in a thin payload into the page of what it is about: the configuration's `links`. */
 import { wildcard } from './condition.ts'
 import type { View } from './event.ts'
-import { createEngine, type Template, TemplateError } from './template.ts'
+import { createEngine, eventFields, type Template, TemplateError } from './template.ts'
 
 interface LinkProblem {
   /** The event type or wildcard whose template is wrong. */
@@ -57,7 +57,10 @@ function compile(key: string, text: string): Template | LinkProblem {
     return { key, message, line: 1, column: 1 }
   }
   try {
-    return engine.compile(text)
+    const template = engine.compile(text, eventFields)
+    const [unknown] = template.unknown
+    if (unknown !== undefined) throw unknown
+    return template
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
     return { key, message: error.message, line: error.line, column: error.column }

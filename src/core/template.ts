@@ -1,4 +1,10 @@
-import { Liquid, LiquidError, type LiquidOptions, type Template as LiquidTemplate } from 'liquidjs'
+import {
+  analyzeSync,
+  Liquid,
+  LiquidError,
+  type LiquidOptions,
+  type Template as LiquidTemplate,
+} from 'liquidjs'
 import type { View } from './event.ts'
 
 /** What a template sees: the event's view, and where this message comes from. */
@@ -16,14 +22,30 @@ export interface Rendered {
 }
 
 export interface Template {
+  /** Variables that no view has, whatever the event: each is a mistake. */
+  readonly unknown: readonly TemplateError[]
   /** Throws a TemplateError where the template fails as a whole. */
   render(view: object): Rendered
 }
 
 export interface Engine {
-  /** Throws a TemplateError that says where the template is wrong. */
-  compile(text: string): Template
+  /** Throws a TemplateError that says where the template is wrong. `fields`: what it sees; a message's by default. */
+  compile(text: string, fields?: Fields): Template
 }
+
+/** The variables that a template sees, and the fields of each; null where they differ from event to event. */
+export type Fields = Readonly<Record<string, readonly string[] | null>>
+
+/** Of every event: what `View` says. */
+export const eventFields: Fields = {
+  event: ['id', 'type', 'source', 'received_at', 'sent_at'],
+  data: null,
+  payload: null,
+  enriched: null,
+}
+
+/** Of every message: what `RenderView` says. */
+export const messageFields: Fields = { ...eventFields, route: ['name'], receiver: ['name'], link: [] }
 
 /** Line and column are counted from 1 within the text that was compiled. */
 export class TemplateError extends Error {
@@ -90,7 +112,7 @@ export function createEngine(
     collecting ??= new Liquid({ ...options, catchAllErrors: true })
     return collecting
   }
-  return { compile: (text) => compile(liquid, collector, text) }
+  return { compile: (text, fields = messageFields) => compile(liquid, collector, text, fields) }
 }
 
 /** Lets a filter of LiquidJS see a structure as it looks in a message: it would see `[object Object]`, or throw. */
@@ -117,9 +139,10 @@ export function toText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function compile(liquid: Liquid, collector: () => Liquid, text: string): Template {
+function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: Fields): Template {
   const parsed = attempt(() => liquid.parse(text))
   return {
+    unknown: unknownVariables(parsed, fields),
     render(view) {
       try {
         return { text: renderOnce(liquid, parsed, view, true), missing: [] }
@@ -130,6 +153,24 @@ function compile(liquid: Liquid, collector: () => Liquid, text: string): Templat
       return { text: attempt(() => renderOnce(liquid, parsed, view, false)), missing }
     },
   }
+}
+
+/** What the template does not set itself, and nothing gives it. */
+function unknownVariables(parsed: LiquidTemplate[], fields: Fields): TemplateError[] {
+  const { globals } = analyzeSync(parsed, { partials: false })
+  return Object.values(globals)
+    .flat()
+    .flatMap((variable) => {
+      const [root, field] = variable.segments
+      if (typeof root !== 'string') return []
+      const known = Object.hasOwn(fields, root) ? fields[root] : undefined
+      if (known === null) return []
+      if (known !== undefined && (typeof field !== 'string' || known.includes(field))) return []
+      const names = known === undefined ? Object.keys(fields) : known.map((name) => `${root}.${name}`)
+      const { row, col } = variable.location
+      const there = names.length === 0 ? `${root} has no fields` : `there is ${names.join(', ')}`
+      return [new TemplateError(`unknown variable ${variable}; ${there}`, row, col)]
+    })
 }
 
 function renderOnce(

@@ -159,3 +159,29 @@ t.test('a file that cannot be read is told once', async (t) => {
     /^unreadable_file templates\/large\/console\.txt:1:1: the file is larger than 256 kB/,
   ])
 })
+
+t.test('a variable that no event has is told in every file, at its place', async (t) => {
+  const folder = withTemplates(t, {
+    'a/slack.yaml':
+      'text: "{{ evnt.type }}"\nblocks:\n  - type: section\n    text:\n      type: mrkdwn\n      text: |\n        fine {{ event.type }}\n        {{ event.tpye }} {% if rout %}x{% endif %}\n',
+    'a/email.md': '---\nsubject: "{{ link.href }}"\n---\n\n{{ data.whatever }}\n\n  {{ receivr.name }}\n',
+    'a/console.txt': '{% assign mine = data.x %}{% for one in mine %}{{ one }}{% endfor %}\n{{ yours }}',
+    'layout.html': '{{ content | raw }}{{ contents }}',
+  })
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    'sources: { cuuro: { svix: { secrets: ["${SECRET}"] } } }\nreceivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\ntemplates: templates\nlinks: { "a": "https://x.example/{{ route.name }}" }\n',
+  )
+  const message = 'there is event, data, payload, enriched, route, receiver, link'
+  const fields = 'there is event.id, event.type, event.source, event.received_at, event.sent_at'
+  t.strictSame(told(folder), [
+    'wrong_link config.yaml:5:15: links.a: unknown variable route.name; there is event, data, payload, enriched',
+    `wrong_template templates/a/console.txt:2:4: unknown variable yours; ${message}`,
+    'wrong_template templates/a/email.md:2:13: unknown variable link.href; link has no fields',
+    `wrong_template templates/a/email.md:7:6: unknown variable receivr.name; ${message}`,
+    `wrong_template templates/a/slack.yaml:1:7: unknown variable evnt.type; ${message}`,
+    `wrong_template templates/a/slack.yaml:8:9: unknown variable event.tpye; ${fields}`,
+    `wrong_template templates/a/slack.yaml:8:9: unknown variable rout; ${message}`,
+    `wrong_template templates/layout.html:1:23: unknown variable contents; ${message}, subject, preheader, content`,
+  ])
+})

@@ -42,10 +42,15 @@ function compile(file: TemplateFile | undefined): Compiled<ConsoleMessage> {
   const path = file?.path ?? FILE
   try {
     const template = engine.compile(file?.text ?? SUMMARY)
+    if (template.unknown.length > 0) return { ok: false, problems: template.unknown.map(problem) }
     return { ok: true, renderer: { render: (view) => render(template, view, path) } }
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
-    return { ok: false, problems: [{ path, line: error.line, column: error.column, message: error.message }] }
+    return { ok: false, problems: [problem(error)] }
+  }
+
+  function problem({ line, column, message }: TemplateError) {
+    return { path, line, column, message }
   }
 }
 

@@ -3,7 +3,7 @@
  * place; it comes back when the parsed document is written out. So no value can ever be read as Markdown, whether
  * it stands in a paragraph, a code span, a table or the target of a link.
  */
-import { createEngine } from '../../core/template.ts'
+import { createEngine, type Template } from '../../core/template.ts'
 
 export interface SetAside {
   /** Markdown, with a placeholder for each value. */
@@ -12,7 +12,7 @@ export interface SetAside {
   readonly missing: readonly string[]
 }
 
-export interface MarkdownTemplate {
+export interface MarkdownTemplate extends Pick<Template, 'unknown'> {
   /** Throws a TemplateError where the template fails as a whole. */
   render(view: object): SetAside
 }
@@ -32,6 +32,7 @@ export function compileMarkdown(text: string): MarkdownTemplate {
   })
   const template = engine.compile(text)
   return {
+    unknown: template.unknown,
     render(view) {
       values = []
       const { text: markdown, missing } = template.render(view)

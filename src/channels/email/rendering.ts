@@ -2,6 +2,8 @@
 import {
   createEngine,
   type Engine,
+  type Fields,
+  messageFields,
   type Rendered,
   type RenderView,
   type Template,
@@ -31,6 +33,9 @@ export const templateFiles = ['email.md', 'email.html', 'email.txt'] as const
 export const sharedFiles = ['layout.html'] as const
 
 const LONGEST_SUBJECT = 200
+
+/** What the layout sees: the message's fields, and the parts that it frames. */
+const layoutFields: Fields = { ...messageFields, subject: [], preheader: [], content: [] }
 
 const headers = createEngine(oneLine)
 const html = createEngine(escapeHtml)
@@ -67,7 +72,7 @@ export function compile({ files }: TemplateFiles): Compiled<Mail> {
   const preheader =
     front?.preheader && part(markdown, front.preheader.at, () => headers.compile(front.preheader?.text ?? ''))
   const body = part(markdown, at, () => compileMarkdown(markdown.body))
-  const layout = whole(layoutFile, html)
+  const layout = whole(layoutFile, html, layoutFields)
   const ownHtml = whole(files.get('email.html'), html)
   const ownText = whole(files.get('email.txt'), plain)
   if (!subject || !body || !layout || problems.length > 0) return { ok: false, problems }
@@ -84,23 +89,31 @@ export function compile({ files }: TemplateFiles): Compiled<Mail> {
     }),
   }
 
-  function whole(file: TemplateFile | undefined, engine: Engine): Part<Template> | null {
-    return file === undefined ? null : part(file, { line: 1, column: 1 }, () => engine.compile(file.text))
+  function whole(file: TemplateFile | undefined, engine: Engine, fields?: Fields): Part<Template> | null {
+    return file === undefined
+      ? null
+      : part(file, { line: 1, column: 1 }, () => engine.compile(file.text, fields))
   }
 
-  function part<T>(
+  function part<T extends Pick<Template, 'unknown'>>(
     file: TemplateFile,
     start: { line: number; column: number },
     make: () => T,
   ): Part<T> | null {
     try {
-      return { template: make(), file }
+      const template = make()
+      template.unknown.forEach(tell)
+      return { template, file }
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error
+      tell(error)
+      return null
+    }
+
+    function tell(error: TemplateError): void {
       const line = start.line + error.line - 1
       const column = error.line === 1 ? start.column + error.column - 1 : error.column
       problems.push({ path: file.path, line, column, message: error.message })
-      return null
     }
   }
 }

@@ -93,19 +93,23 @@ function leaf(source: Source, raw: unknown, path: Path, engine: Engine): (render
   }
 }
 
-const nothing: Template = { render: () => ({ text: '', missing: [] }) }
+const nothing: Template = { unknown: [], render: () => ({ text: '', missing: [] }) }
 
 function compile(source: Source, raw: unknown, path: Path, engine: Engine): Template {
   if (typeof raw !== 'string') {
     problem(source, path, 'must be text; put it in quotes')
     return nothing
   }
+  const { line, column } = source.yaml.at(path)
+  const tell = (error: TemplateError) =>
+    problemAt(source, { line: line + error.line - 1, column }, error.message)
   try {
-    return engine.compile(raw)
+    const template = engine.compile(raw)
+    template.unknown.forEach(tell)
+    return template
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
-    const { line, column } = source.yaml.at(path)
-    problemAt(source, { line: line + error.line - 1, column }, error.message)
+    tell(error)
     return nothing
   }
 }
