@@ -1,30 +1,81 @@
-import { loadConfig } from '../config/load.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
-import { type Context, type Register, summary } from './context.ts'
+import { Option } from 'commander'
+import { loadConfig, type Setup } from '../config/load.ts'
+import { formatProblem, inOrder, type Problem } from '../config/problem.ts'
+import { runTests, storedIds } from '../config/tests.ts'
+import type { Event } from '../core/event.ts'
+import { type Context, type Register, summary, withStore } from './context.ts'
+import { storedEvent } from './event-input.ts'
 import { CommandError, colour, print, printJson, type Terminal } from './terminal.ts'
+
+interface CheckFlags {
+  readonly json?: boolean
+  readonly strict?: boolean
+  readonly format: 'text' | 'json' | 'github'
+}
 
 export const registerCheck: Register = (hookbridge, context) => {
   hookbridge
     .command('check')
-    .description('check the configuration and its templates; exit 1 when something is wrong')
-    .option('--json', 'print the problems as JSON')
-    .action((options: { json?: boolean }) => check(context, options.json === true))
-}
-
-function check({ terminal, file }: Context, json: boolean): void {
-  const loaded = loadConfig(file(), terminal.env)
-  const problems = loaded.ok ? loaded.warnings : loaded.problems
-  if (json) printJson(terminal, problems)
-  else if (problems.length > 0)
-    print(terminal, problems.map((problem) => coloured(terminal, problem)).join('\n'))
-  if (!loaded.ok) throw new CommandError(json ? '' : summary(problems))
-  if (!json)
-    print(
-      terminal,
-      colour(terminal, 'green', `${file()}: fine${problems.length > 0 ? ', with warnings' : ''}`),
+    .description('check the configuration, its templates and its tests; exit 1 when something is wrong')
+    .option('--strict', 'let warnings fail as well')
+    .addOption(
+      new Option('--format <format>', 'github: annotations for GitHub Actions')
+        .choices(['text', 'json', 'github'])
+        .default('text'),
     )
+    .option('--json', 'print the problems as JSON, as --format json does')
+    .action((flags: CheckFlags) => check(context, flags))
 }
 
-function coloured(terminal: Terminal, problem: Problem): string {
-  return colour(terminal, problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))
+async function check(context: Context, { strict, json, format }: CheckFlags): Promise<void> {
+  const { terminal, file } = context
+  const loaded = loadConfig(file(), terminal.env)
+  const problems = loaded.ok
+    ? inOrder(file(), [...loaded.warnings, ...(await testProblems(context, loaded.setup))])
+    : loaded.problems
+  const wrong = problems.some(({ severity }) => strict === true || severity === 'error')
+  const style = json === true ? 'json' : format
+  if (style === 'json') printJson(terminal, problems)
+  else
+    for (const problem of problems)
+      print(terminal, style === 'github' ? annotation(problem) : readable(terminal, problem))
+  if (wrong) throw new CommandError(style === 'json' ? '' : summary(problems, strict))
+  if (style === 'text') print(terminal, colour(terminal, 'green', fine(file(), problems, loaded)))
+}
+
+/** Runs the tests, those of stored events with the store where there is one. */
+async function testProblems(context: Context, setup: Setup): Promise<readonly Problem[]> {
+  const ids = storedIds(setup)
+  const events = new Map<string, Event>()
+  if (ids.length > 0) {
+    await withStore(context, async (store) => {
+      for (const id of ids) {
+        const [record] = await store.events({ id, limit: 1 })
+        if (record !== undefined && record.type !== null) events.set(id, storedEvent(record))
+      }
+    })
+  }
+  return runTests(setup, (id) => events.get(id))
+}
+
+function fine(file: string, problems: readonly Problem[], loaded: ReturnType<typeof loadConfig>): string {
+  const tests = loaded.ok ? (loaded.setup.config.tests ?? []).length : 0
+  const passed = tests === 0 ? '' : `, ${tests} ${tests === 1 ? 'test' : 'tests'} passed`
+  return `${file}: fine${passed}${problems.length > 0 ? ', with warnings' : ''}`
+}
+
+/** The problem on its line, and what more there is indented below. */
+function readable(terminal: Terminal, problem: Problem): string {
+  const line = colour(terminal, problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))
+  const detail = (problem.detail ?? '').split('\n').filter((text) => text !== '')
+  return [line, ...detail.map((text) => `    ${text}`)].join('\n')
+}
+
+/** https://docs.github.com/actions/reference/workflow-commands-for-github-actions */
+function annotation({ severity, file, line, column, message, mend, detail }: Problem): string {
+  const encoded = (text: string) =>
+    text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+  const inProperty = (text: string) => encoded(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
+  const text = [message, mend, detail].filter((part) => part !== undefined && part !== '').join('\n')
+  return `::${severity} file=${inProperty(file)},line=${line},col=${column}::${encoded(text)}`
 }

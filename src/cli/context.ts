@@ -25,12 +25,13 @@ export function load({ terminal, file }: Context): Setup {
     return loaded.setup
   }
   for (const problem of loaded.problems) terminal.err.write(`${formatProblem(problem)}\n`)
-  throw new CommandError(summary(loaded.problems))
+  throw new CommandError(`${summary(loaded.problems)}; nothing was started`)
 }
 
-export function summary(problems: readonly Problem[]): string {
-  const errors = problems.filter(({ severity }) => severity === 'error').length
-  return `${errors} ${errors === 1 ? 'problem' : 'problems'} in the configuration; nothing was started`
+/** `strict`: warnings count as well. */
+export function summary(problems: readonly Problem[], strict = false): string {
+  const wrong = problems.filter(({ severity }) => strict || severity === 'error').length
+  return `${wrong} ${wrong === 1 ? 'problem' : 'problems'} in the configuration`
 }
 
 /** The history needs only where the store is: it is there even while the rest of the configuration is broken. */

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Setup } from '../config/load.ts'
-import { type Event, readBody } from '../core/event.ts'
+import { sampleEvent } from '../config/tests.ts'
+import type { Event } from '../core/event.ts'
 import type { EventRecord } from '../store/store.ts'
 import { type Context, fromHere, withStore } from './context.ts'
 import { CommandError } from './terminal.ts'
@@ -34,14 +35,19 @@ export async function readEvent(
     if (flags.type === undefined) {
       throw new CommandError('say which event: a file, the id of a stored event, or --type', 2)
     }
-    return sampleEvent(setup, Buffer.from(eventBody(flags.type, flags.data ?? [])), flags.source)
+    const source = setup.config.sources[flags.source ?? Object.keys(setup.config.sources)[0] ?? '']
+    return sample(
+      setup,
+      Buffer.from(eventBody(flags.type, flags.data ?? [], source?.event_type)),
+      flags.source,
+    )
   }
   if (flags.type !== undefined || flags.data !== undefined) {
     throw new CommandError('give either an event or --type and --data, not both', 2)
   }
   const path = named === '-' ? 0 : fromHere(context, named)
   if (path === 0 || (existsSync(path) && statSync(path).isFile())) {
-    return sampleEvent(setup, readFileSync(path), flags.source)
+    return sample(setup, readFileSync(path), flags.source)
   }
   return withStore(context, async (store) => {
     const [record] = await store.events({ id: named, limit: 1 })
@@ -60,39 +66,27 @@ export function storedEvent(record: EventRecord): Event {
   return { id, messageId, source, type, receivedAt, sentAt, secretIndex, payload }
 }
 
-function sampleEvent({ config }: Setup, body: Uint8Array, named: string | undefined): Event {
-  const names = Object.keys(config.sources)
-  const source = named ?? names[0] ?? ''
-  const settings = config.sources[source]
-  if (settings === undefined) {
-    throw new CommandError(`no source "${source}"; the configuration has ${names.join(', ')}`, 2)
-  }
-  // --type makes bodies with the key `event`, as Cuuro's are, whatever the source's own is.
-  const read = readBody(body, settings.event_type)
-  const found = read.ok ? read : readBody(body)
-  if (!found.ok) throw new CommandError(`this cannot become an event: ${found.message}`)
-  const now = Date.now()
-  return {
-    id: 'evt_SAMPLE',
-    messageId: 'msg_sample',
-    source,
-    type: found.type,
-    receivedAt: now,
-    sentAt: now,
-    secretIndex: 0,
-    payload: found.payload,
-  }
+function sample({ config }: Setup, body: Uint8Array, source: string | undefined): Event {
+  const event = sampleEvent(config, body, source, Date.now())
+  if (typeof event === 'string') throw new CommandError(`this cannot become an event: ${event}`)
+  return event
 }
 
-/** A body as Cuuro sends it, with `key=value` pairs as its data: a made-up id where none is given. */
-export function eventBody(type: string, data: readonly string[]): string {
+/**
+ * A body with the type where the source reads it (`/event`, as Cuuro's, where it does not say), and `key=value`
+ * pairs as its data: a made-up id where none is given.
+ */
+export function eventBody(type: string, data: readonly string[], eventType = '/event'): string {
   const pairs = data.map((pair) => {
     const at = pair.indexOf('=')
     if (at < 1) throw new CommandError(`--data takes key=value, not "${pair}"`, 2)
     return [pair.slice(0, at), pair.slice(at + 1)] as const
   })
+  const keys = eventType.slice(1).split('/')
+  const [root = '', ...rest] = keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const nested = rest.reduceRight<unknown>((value, key) => ({ [key]: value }), type)
   return JSON.stringify({
     data: pairs.length > 0 ? Object.fromEntries(pairs) : { id: randomUUID() },
-    event: type,
+    [root]: nested,
   })
 }

@@ -28,7 +28,7 @@ async function sendCommand(terminal: Terminal, { config }: Setup, flags: SendFla
     url: flags.url ?? `http://${host}:${config.server.port}`,
     source,
     secret,
-    body: bodyOf(flags.type, flags.data ?? [], flags.file),
+    body: bodyOf(flags, config.sources[source]?.event_type),
     messageId: flags.id ?? `msg_${crypto.randomUUID()}`,
     ...(flags.json && { json: true }),
   })
@@ -82,8 +82,8 @@ async function send(terminal: Terminal, options: SendOptions): Promise<void> {
   if (!response.ok) throw new CommandError(`the service refused the event (${response.status})`)
 }
 
-/** The body of an event: a file's content, or one made as Cuuro makes them. */
-function bodyOf(type: string | undefined, data: readonly string[], file: string | undefined): string {
+/** The body of an event: a file's content, or one that is made. */
+function bodyOf({ type, data = [], file }: SendFlags, eventType: string | undefined): string {
   if (file !== undefined) {
     try {
       return readFileSync(file === '-' ? 0 : file, 'utf8')
@@ -93,7 +93,7 @@ function bodyOf(type: string | undefined, data: readonly string[], file: string 
   }
   if (type === undefined)
     throw new CommandError('say --type (as in --type analysis.completed), or --file with a whole body', 2)
-  return eventBody(type, data)
+  return eventBody(type, data, eventType)
 }
 
 function parse(text: string): unknown {

@@ -16,6 +16,7 @@ import { filledSchema } from './json-schema.ts'
 import { parse } from './parse.ts'
 import { placeAt } from './place.ts'
 import { inOrder, type Path, type Problem } from './problem.ts'
+import { checkSamples } from './samples.ts'
 import { type Config, schema } from './schema.ts'
 import { secretsOf } from './secrets.ts'
 import { type LoadedTemplates, loadTemplates, type Templates } from './templates.ts'
@@ -35,6 +36,8 @@ export interface Setup {
   readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
   /** The page of what an event is about; empty if there is none. */
   readonly links: (view: View) => string
+  /** For the places of what is told later. */
+  readonly document: Pick<YamlDocument, 'at' | 'keyAt'>
 }
 
 export type Loaded =
@@ -66,7 +69,8 @@ export function loadConfig(file: string, env: Env): Loaded {
   if (!parsed.ok || templates.loaded === null || sorted.some(({ severity }) => severity === 'error')) {
     return { ok: false, problems: sorted }
   }
-  return { ok: true, setup: toSetup(file, parsed.data, templates.loaded.templates), warnings: sorted }
+  const setup = toSetup(file, document, parsed.data, templates.loaded.templates)
+  return { ok: true, setup, warnings: inOrder(file, [...sorted, ...checkSamples(setup)]) }
 }
 
 /** Only where the store is: for looking at the history while the rest of the configuration is broken. */
@@ -129,7 +133,7 @@ function loadNamedTemplates(
   return { loaded: null, names: null, problems: [problem] }
 }
 
-function toSetup(file: string, parsed: Config, templates: Templates): Setup {
+function toSetup(file: string, document: YamlDocument, parsed: Config, templates: Templates): Setup {
   const config = { ...parsed, store: { ...parsed.store, url: absoluteUrl(file, parsed.store.url) } }
   const links = compileLinks(config.links ?? {})
   if (!links.ok) throw new Error('the links were checked and still do not compile')
@@ -141,6 +145,7 @@ function toSetup(file: string, parsed: Config, templates: Templates): Setup {
     templates,
     targets: targetsOf(config),
     links: links.links,
+    document,
   }
 }
 

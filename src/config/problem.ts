@@ -24,6 +24,8 @@ export const problemCodes = [
   'wrong_link',
   'wrong_template',
   'plain_secret',
+  'failed_test',
+  'sample_note',
 ] as const
 export type ProblemCode = (typeof problemCodes)[number]
 
@@ -37,6 +39,8 @@ export interface Problem {
   readonly message: string
   /** How to mend it; empty where the message says so already. */
   readonly mend: string
+  /** More for a person to read, on lines of its own. */
+  readonly detail?: string
 }
 
 /** A step within a document: the key of a mapping or the index of a list. */

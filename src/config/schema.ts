@@ -162,6 +162,57 @@ const delivery = z
   })
   .describe('How deliveries are attempted.')
 
+const test = z
+  .strictObject({
+    name: z.string().min(1, { error: 'must not be empty' }).optional().describe('What the test shows.'),
+    event: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe("The event's body, as its sender sends it.")
+      .meta({ examples: [{ event: 'analysis.completed', data: { id: '0191e29a' } }] }),
+    file: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .optional()
+      .describe('A file with the body instead, relative to this one.'),
+    stored: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .optional()
+      .describe('The id of a stored event instead.'),
+    source: z.string().optional().describe('The source that it comes from. Default: the first.'),
+    at: z.iso
+      .datetime({ offset: true, error: 'must be a time such as 2026-11-24T09:00:00Z' })
+      .transform((text) => Date.parse(text))
+      .optional()
+      .describe('When it is received. Default: 2026-01-01T12:00:00Z.')
+      .meta({ examples: ['2026-11-24T09:00:00Z'] }),
+    expect: z
+      .strictObject({
+        routes: z
+          .array(z.string())
+          .optional()
+          .describe('The routes that take it, in order, by name or path; none: [].'),
+        receivers: z.array(z.string()).optional().describe('Who gets it, in any order; nobody: [].'),
+        rendered: z
+          .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
+          .optional()
+          .describe('By receiver: what its messages say, in these very words.')
+          .meta({ examples: [{ 'deal-flow': ['Analysis complete'] }] }),
+      })
+      .refine((expected) => Object.keys(expected).length > 0, {
+        error: 'must say routes, receivers or rendered',
+      })
+      .meta({ minProperties: 1 })
+      .describe('What must come of it.'),
+  })
+  .refine(
+    ({ event, file, stored }) => [event, file, stored].filter((given) => given !== undefined).length === 1,
+    { error: 'must have one of event, file and stored' },
+  )
+  .meta({ oneOf: [{ required: ['event'] }, { required: ['file'] }, { required: ['stored'] }] })
+  .describe('An event, and what must come of it.')
+
 /** The schema of a configuration whose channels are these. */
 function createSchema(list: readonly Channel[]) {
   const settings = Object.fromEntries(list.map((channel) => [channel.name, channel.settings.optional()]))
@@ -208,6 +259,10 @@ function createSchema(list: readonly Channel[]) {
       .optional()
       .describe('What becomes of events that no route takes. Without it they are stored and counted.'),
     delivery: delivery.prefault({}),
+    tests: z
+      .array(test)
+      .optional()
+      .describe('Events and what must come of them: `hookbridge check` tells where it is otherwise.'),
   })
 }
 

@@ -10,7 +10,12 @@ import { compileMatch } from '../../src/core/match.ts'
 import { environment, fixtureNames, fixtures, problemsOf } from '../support/config-fixtures.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, strictRequired: false })
+const ajv = new Ajv2020({
+  formats: { 'date-time': true },
+  strict: true,
+  allowUnionTypes: true,
+  strictRequired: false,
+})
 const validate = ajv.compile(jsonSchema())
 
 /** Whether the schema takes the file; undefined where it is not YAML. */

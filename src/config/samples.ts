@@ -1,0 +1,35 @@
+/** What the known senders' events would lack in the templates that are made for them. */
+import type { Setup } from './load.ts'
+import type { Problem } from './problem.ts'
+import { outcomeOf, sampleEvent } from './tests.ts'
+
+// All that Cuuro's events carry is an id.
+const CUURO = ['startup.created', 'analysis.created', 'analysis.completed']
+const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
+
+/** Warns of what the templates of Cuuro's event types ask of events in vain, and of what does not fit. */
+export function checkSamples(setup: Setup): readonly Problem[] {
+  return Object.keys(setup.config.sources).flatMap((source) =>
+    CUURO.flatMap((type) => {
+      const body = Buffer.from(JSON.stringify({ data: { id: ID }, event: type }))
+      const event = sampleEvent(setup.config, body, source, Date.UTC(2026, 0, 1, 12))
+      if (typeof event === 'string' || event.type !== type) return []
+      return outcomeOf(setup, event).messages.flatMap(({ rendered }) =>
+        rendered.ok && rendered.template === type
+          ? rendered.notes.map((note) => warning(setup, `a ${type} event as Cuuro sends it: ${note}`))
+          : [],
+      )
+    }),
+  )
+}
+
+function warning(setup: Setup, message: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'sample_note',
+    file: setup.file,
+    ...setup.document.keyAt(['templates']),
+    message,
+    mend: 'its payload holds only an id',
+  }
+}
