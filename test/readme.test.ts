@@ -1,8 +1,10 @@
 /** The README's YAML works, and the files it names are there. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { loadConfig } from '../src/config/load.ts'
+import { hookbridge } from './support/hookbridge.ts'
 import { environment, temporaryFolder } from './support/service.ts'
 
 const root = new URL('../', import.meta.url)
@@ -27,4 +29,14 @@ t.test('links to files lead somewhere', async (t) => {
   const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, path]) => path ?? '')
   t.ok(links.length > 5)
   for (const path of links) t.ok(existsSync(new URL(path, root)), path)
+})
+
+t.test('the picture of the routes is what the command draws of the example', async (t) => {
+  const { code, out, err } = await hookbridge(
+    ['routes', '--mermaid', '--config', fileURLToPath(new URL('config.example.yaml', root))],
+    { env: { CUURO_WEBHOOK_SECRET: environment.WEBHOOK_SECRET, SMTP_URL: 'smtp://127.0.0.1:2525' } },
+  )
+  t.equal(code, 0, err)
+  const shown = /<!-- routes -->\n```mermaid\n([\s\S]*?)```\n<!-- \/routes -->/.exec(readme)?.[1]
+  t.equal(shown, out)
 })

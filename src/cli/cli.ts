@@ -8,6 +8,7 @@ import { type Context, fromHere, load, type Register } from './context.ts'
 import { registerHistory } from './history.ts'
 import { init } from './init.ts'
 import { registerRequeue } from './requeue.ts'
+import { registerRoutes } from './routes.ts'
 import { registerSend } from './send.ts'
 import { CommandError, type ExitCode, printJson, type Terminal } from './terminal.ts'
 
@@ -15,6 +16,7 @@ import { CommandError, type ExitCode, printJson, type Terminal } from './termina
 const commands: readonly Register[] = [
   registerServe,
   registerCheck,
+  registerRoutes,
   registerSend,
   registerHistory,
   registerRequeue,

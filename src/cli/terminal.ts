@@ -102,12 +102,13 @@ export function printFramed(terminal: Terminal, title: string, text: string, wid
   print(terminal, edge('└─'))
 }
 
-/** Breaks at spaces where it can; a longer word stays whole, so that an address can be copied. */
-function wrap(text: string, width: number): string[] {
+/** Breaks at spaces where it can; a longer word stays whole, so that an address can be copied, unless `hard`. */
+export function wrap(text: string, width: number, hard = false): string[] {
   return text.split('\n').flatMap((paragraph) => {
     const lines: string[] = []
     let line = ''
-    for (const word of paragraph.split(' ')) {
+    const words = paragraph.split(' ')
+    for (const word of hard ? words.flatMap((long) => chunks(long, width)) : words) {
       if (line !== '' && line.length + 1 + word.length > width) {
         lines.push(line)
         line = word
@@ -115,4 +116,9 @@ function wrap(text: string, width: number): string[] {
     }
     return [...lines, line]
   })
+}
+
+function chunks(word: string, width: number): string[] {
+  if (word.length <= width) return [word]
+  return word.match(new RegExp(`.{1,${Math.max(1, width)}}`, 'gsu')) ?? []
 }

@@ -20,6 +20,10 @@ export interface Router {
   route(view: View): Routing
   /** Every route that is tried for an event, parents before their children, and what became of the event there. */
   visits(view: View): readonly Visit[]
+  /** The routes as configured, in their order. */
+  readonly routes: readonly RouteNode[]
+  /** Who takes what no route takes; null where nobody does. */
+  readonly unrouted: RouteMatch | null
 }
 
 export interface Routing {
@@ -48,12 +52,16 @@ export interface Visit extends RouteMatch {
   readonly conditions: readonly Condition[]
 }
 
-interface Node {
+/** One route, with what it has from its parents. */
+export interface RouteNode {
   readonly taken: RouteMatch
   readonly depth: number
+  /** Null where it matches everything. */
   readonly match: Match | null
   readonly continues: boolean
-  readonly routes: readonly Node[]
+  /** What the route itself leaves out, so that it has its parent's. */
+  readonly inherits: Readonly<Record<keyof Inherited, boolean>>
+  readonly routes: readonly RouteNode[]
 }
 
 /** What is inherited: at the top, nothing. */
@@ -67,12 +75,15 @@ export function compileRoutes(
   unrouted?: { readonly receivers: readonly string[] },
 ): Router {
   const nodes = compileLevel(routes, 'routes', 0, { receivers: [], template: null })
-  const fallback: readonly RouteMatch[] =
+  const last: RouteMatch | null =
     unrouted === undefined || unrouted.receivers.length === 0
-      ? []
-      : [{ route: 'unrouted', path: 'unrouted', receivers: unrouted.receivers, template: null }]
+      ? null
+      : { route: 'unrouted', path: 'unrouted', receivers: unrouted.receivers, template: null }
+  const fallback = last === null ? [] : [last]
 
   return {
+    routes: nodes,
+    unrouted: last,
     route(view) {
       const taken: RouteMatch[] = []
       tryEach(nodes, view, taken, null)
@@ -91,7 +102,7 @@ function compileLevel(
   at: string,
   depth: number,
   inherited: Inherited,
-): Node[] {
+): RouteNode[] {
   return routes.map((input, index) => {
     const path = `${at}[${index}]`
     const receivers = input.receivers ?? inherited.receivers
@@ -101,19 +112,23 @@ function compileLevel(
       depth,
       match: input.match ?? null,
       continues: input.continue ?? false,
+      inherits: {
+        receivers: input.receivers === undefined && inherited.receivers.length > 0,
+        template: input.template === undefined && inherited.template !== null,
+      },
       routes: compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, { receivers, template }),
     }
   })
 }
 
-function tryEach(nodes: readonly Node[], view: View, taken: RouteMatch[], visits: Visit[] | null): void {
+function tryEach(nodes: readonly RouteNode[], view: View, taken: RouteMatch[], visits: Visit[] | null): void {
   for (const node of nodes) {
     if (tryOne(node, view, taken, visits) && !node.continues) return
   }
 }
 
 /** Whether the route, or one below it, took the event. Conditions are told only where visits are asked for. */
-function tryOne(node: Node, view: View, taken: RouteMatch[], visits: Visit[] | null): boolean {
+function tryOne(node: RouteNode, view: View, taken: RouteMatch[], visits: Visit[] | null): boolean {
   if (visits === null) {
     if (node.match !== null && !matches(node.match, view)) return false
     takeWithin(node, view, taken, null)
@@ -128,7 +143,7 @@ function tryOne(node: Node, view: View, taken: RouteMatch[], visits: Visit[] | n
 }
 
 function takeWithin(
-  node: Node,
+  node: RouteNode,
   view: View,
   taken: RouteMatch[],
   visits: Visit[] | null,

@@ -1,9 +1,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import t from 'tap'
-import { run } from '../../src/cli/cli.ts'
 import { startTestApp } from '../support/app.ts'
+import { hookbridge } from '../support/hookbridge.ts'
 import { environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -19,31 +18,6 @@ routes:
     match: { type: "analysis.*" }
     receivers: [log]
 `
-
-async function hookbridge(
-  args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string>; columns?: number } = {},
-) {
-  const written = { out: '', err: '' }
-  const stream = (name: 'out' | 'err') =>
-    new Writable({
-      write(chunk, _encoding, done) {
-        written[name] += chunk
-        done()
-      },
-    })
-  const out = Object.assign(stream('out'), {
-    isTTY: options.columns !== undefined,
-    columns: options.columns ?? 80,
-  })
-  const code = await run(args, {
-    out,
-    err: stream('err'),
-    env: { ...environment, ...options.env },
-    cwd: options.cwd ?? '/nonexistent',
-  })
-  return { code, ...written }
-}
 
 t.test('bad usage exits 2 and says what was meant', async (t) => {
   t.match(await hookbridge(['chekc']), { code: 2, err: /unknown command 'chekc'\n\(Did you mean check\?\)/ })

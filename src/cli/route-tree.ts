@@ -1,0 +1,114 @@
+/** The routes as a tree of lines. */
+import { phrase } from '../core/phrase.ts'
+import type { RouteNode, Router } from '../core/route.ts'
+import { colour, printable, type Terminal, wrap } from './terminal.ts'
+
+/** One thing to say of a route: a word in front, and the text, which may take several lines. */
+interface Remark {
+  readonly key: string
+  readonly text: string
+  readonly inherited?: boolean
+}
+
+interface Branch {
+  readonly title: string
+  readonly remarks: readonly Remark[]
+  readonly branches: readonly Branch[]
+}
+
+const KEY_WIDTH = 6
+const WIDEST = 100
+const NARROWEST = 16
+
+export function drawRoutes(terminal: Terminal, router: Pick<Router, 'routes' | 'unrouted'>): string[] {
+  const columns = terminal.out.isTTY === true ? (terminal.out.columns ?? 80) : 80
+  const branches = [...router.routes.map(branchOf), lastBranch(router)]
+  return [
+    colour(terminal, 'dim', 'tried in order; the first that matches takes the event'),
+    ...drawAll(terminal, branches, '', Math.min(columns, WIDEST)),
+  ]
+}
+
+function branchOf({ taken, match, continues, inherits, routes }: RouteNode): Branch {
+  const { route, receivers, template } = taken
+  const below = routes.length === 0 ? '' : ', when no route below it takes the event'
+  const to = receivers.length === 0 ? 'nobody' : receivers.join(', ')
+  return {
+    title: route,
+    remarks: [
+      { key: 'if', text: match === null ? 'any event' : phrase(match) },
+      { key: 'to', text: to + inherited(inherits.receivers) + below, inherited: inherits.receivers },
+      ...(template === null
+        ? []
+        : [
+            {
+              key: 'as',
+              text: `template ${template}${inherited(inherits.template)}`,
+              inherited: inherits.template,
+            },
+          ]),
+      ...(continues ? [{ key: '↓', text: 'then goes on to the next route' }] : []),
+    ],
+    branches: routes.map(branchOf),
+  }
+}
+
+function inherited(is: boolean): string {
+  return is ? ' (inherited)' : ''
+}
+
+function lastBranch({ routes, unrouted }: Pick<Router, 'routes' | 'unrouted'>): Branch {
+  const catcher = routes.find(({ match }) => match === null)
+  const takers = unrouted === null ? 'nobody; stored, and counted as unrouted' : unrouted.receivers.join(', ')
+  const text = catcher === undefined ? takers : `nothing is left: "${catcher.taken.route}" takes any event`
+  return { title: 'what no route takes', remarks: [{ key: 'to', text }], branches: [] }
+}
+
+function drawAll(terminal: Terminal, branches: readonly Branch[], indent: string, width: number): string[] {
+  return branches.flatMap((branch, at) => {
+    const isLast = at === branches.length - 1
+    return drawOne(
+      terminal,
+      branch,
+      { indent, stem: isLast ? '└─ ' : '├─ ', trunk: isLast ? '   ' : '│  ' },
+      width,
+    )
+  })
+}
+
+interface Edges {
+  readonly indent: string
+  readonly stem: string
+  readonly trunk: string
+}
+
+function drawOne(
+  terminal: Terminal,
+  branch: Branch,
+  { indent, stem, trunk }: Edges,
+  width: number,
+): string[] {
+  const edge = (text: string) => colour(terminal, 'dim', text)
+  const inner = indent + trunk
+  const beside = branch.branches.length > 0 ? '│  ' : '   '
+  const room = (used: string, key = 0) => Math.max(NARROWEST, width - used.length - key)
+  const title = wrap(oneLine(branch.title), room(indent + stem), true)
+  const remarks = branch.remarks.flatMap(({ key, text, inherited }) =>
+    wrap(oneLine(text), room(inner + beside, KEY_WIDTH), true).map((line, at) => {
+      const front = (at === 0 ? key : '').padEnd(KEY_WIDTH)
+      return edge(inner + beside + front) + (inherited ? edge(line) : line)
+    }),
+  )
+  return [
+    ...title.map(
+      (line, at) =>
+        edge(indent + (at === 0 ? stem : inner.slice(indent.length))) + colour(terminal, 'bold', line),
+    ),
+    ...remarks,
+    ...drawAll(terminal, branch.branches, inner, width),
+  ]
+}
+
+function oneLine(text: string): string {
+  return printable(text).replaceAll('\n', ' ')
+}

@@ -1,0 +1,29 @@
+import { Writable } from 'node:stream'
+import { run } from '../../src/cli/cli.ts'
+import { environment } from './service.ts'
+
+/** Runs a command in this process; with `columns` it writes to a terminal of that width. */
+export async function hookbridge(
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string>; columns?: number } = {},
+) {
+  const written = { out: '', err: '' }
+  const stream = (name: 'out' | 'err') =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        written[name] += chunk
+        done()
+      },
+    })
+  const out = Object.assign(stream('out'), {
+    isTTY: options.columns !== undefined,
+    columns: options.columns ?? 80,
+  })
+  const code = await run(args, {
+    out,
+    err: stream('err'),
+    env: { ...environment, ...options.env },
+    cwd: options.cwd ?? '/nonexistent',
+  })
+  return { code, ...written }
+}
