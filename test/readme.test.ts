@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { loadConfig } from '../src/config/load.ts'
+import { runTests } from '../src/config/tests.ts'
 import { hookbridge } from './support/hookbridge.ts'
 import { environment, temporaryFolder } from './support/service.ts'
 
@@ -12,7 +13,7 @@ const readme = readFileSync(new URL('README.md', root), 'utf8')
 
 t.test('the YAML of the README is a configuration', async (t) => {
   const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text)
-  t.equal(blocks.length, 2)
+  t.equal(blocks.length, 3)
   const file = join(temporaryFolder(t), 'config.yaml')
   const rest = `
 sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
@@ -23,6 +24,7 @@ channels:
   writeFileSync(file, rest + blocks.join('\n'))
   const loaded = loadConfig(file, { ...environment, SMTP_URL: 'smtp://127.0.0.1:2525' })
   t.same(loaded.ok ? loaded.warnings : loaded.problems, [])
+  if (loaded.ok) t.same(runTests(loaded.setup, () => undefined), [])
 })
 
 t.test('links to files lead somewhere', async (t) => {
@@ -39,4 +41,14 @@ t.test('the picture of the routes is what the command draws of the example', asy
   t.equal(code, 0, err)
   const shown = /<!-- routes -->\n```mermaid\n([\s\S]*?)```\n<!-- \/routes -->/.exec(readme)?.[1]
   t.equal(shown, out)
+})
+
+t.test('the explanation is what the command says of the example', async (t) => {
+  const shown = /<!-- explain -->\n```\n\$ hookbridge (.*)\n([\s\S]*?)```\n<!-- \/explain -->/.exec(readme)
+  const { code, out, err } = await hookbridge(
+    [...(shown?.[1] ?? '').split(' '), '--config', fileURLToPath(new URL('config.example.yaml', root))],
+    { env: { CUURO_WEBHOOK_SECRET: environment.WEBHOOK_SECRET, SMTP_URL: 'smtp://127.0.0.1:2525' } },
+  )
+  t.equal(code, 0, err)
+  t.equal(shown?.[2], out)
 })

@@ -5,6 +5,7 @@ import { jsonSchema } from '../config/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
+import { registerExplain } from './explain.ts'
 import { registerHistory } from './history.ts'
 import { init } from './init.ts'
 import { registerRequeue } from './requeue.ts'
@@ -16,6 +17,7 @@ import { CommandError, type ExitCode, printJson, type Terminal } from './termina
 const commands: readonly Register[] = [
   registerServe,
   registerCheck,
+  registerExplain,
   registerRoutes,
   registerSend,
   registerHistory,

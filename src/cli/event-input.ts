@@ -20,7 +20,7 @@ export function takesEvent(command: Command): Command {
   return command
     .argument('[event]', "a file with an event's body (- for standard input), or a stored event's id")
     .option('--type <type>', 'make an event of this type instead')
-    .option('--data <key=value...>', "the payload's data of the event that is made")
+    .option('--data <key=value...>', "its payload's data; key:=value takes JSON, as in score:=80")
     .option('--source <name>', 'the source that it comes from (default: the first)')
 }
 
@@ -72,16 +72,24 @@ function sample({ config }: Setup, body: Uint8Array, source: string | undefined)
   return event
 }
 
+/** `key=text`, or `key:=JSON` for a number, true, a list… */
+function parsePair(pair: string): readonly [string, unknown] {
+  const [, key = '', sign, value = ''] = /^([^=]*?)(:?=)(.*)$/s.exec(pair) ?? []
+  if (key === '') throw new CommandError(`--data takes key=value, or key:=json, not "${pair}"`, 2)
+  if (sign === '=') return [key, value]
+  try {
+    return [key, JSON.parse(value)]
+  } catch {
+    throw new CommandError(`--data ${key}:= takes JSON, such as 80, true or "text", not "${value}"`, 2)
+  }
+}
+
 /**
  * A body with the type where the source reads it (`/event`, as Cuuro's, where it does not say), and `key=value`
  * pairs as its data: a made-up id where none is given.
  */
 export function eventBody(type: string, data: readonly string[], eventType = '/event'): string {
-  const pairs = data.map((pair) => {
-    const at = pair.indexOf('=')
-    if (at < 1) throw new CommandError(`--data takes key=value, not "${pair}"`, 2)
-    return [pair.slice(0, at), pair.slice(at + 1)] as const
-  })
+  const pairs = data.map(parsePair)
   const keys = eventType.slice(1).split('/')
   const [root = '', ...rest] = keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
   const nested = rest.reduceRight<unknown>((value, key) => ({ [key]: value }), type)

@@ -1,16 +1,17 @@
 /** The routes as a tree of lines. */
 import { phrase } from '../core/phrase.ts'
 import type { RouteNode, Router } from '../core/route.ts'
-import { colour, printable, type Terminal, wrap } from './terminal.ts'
+import { colour, printable, type Terminal, widthOf, wrap } from './terminal.ts'
 
 /** One thing to say of a route: a word in front, and the text, which may take several lines. */
-interface Remark {
+export interface Remark {
   readonly key: string
   readonly text: string
-  readonly inherited?: boolean
+  /** It is of less weight. */
+  readonly faint?: boolean
 }
 
-interface Branch {
+export interface Branch {
   readonly title: string
   readonly remarks: readonly Remark[]
   readonly branches: readonly Branch[]
@@ -21,12 +22,15 @@ const WIDEST = 100
 const NARROWEST = 16
 
 export function drawRoutes(terminal: Terminal, router: Pick<Router, 'routes' | 'unrouted'>): string[] {
-  const columns = terminal.out.isTTY === true ? (terminal.out.columns ?? 80) : 80
-  const branches = [...router.routes.map(branchOf), lastBranch(router)]
   return [
     colour(terminal, 'dim', 'tried in order; the first that matches takes the event'),
-    ...drawAll(terminal, branches, '', Math.min(columns, WIDEST)),
+    ...drawTree(terminal, [...router.routes.map(branchOf), lastBranch(router)]),
   ]
+}
+
+/** Draws branches one below the other, as wide as the terminal. */
+export function drawTree(terminal: Terminal, branches: readonly Branch[]): string[] {
+  return drawAll(terminal, branches, '', Math.min(widthOf(terminal), WIDEST))
 }
 
 function branchOf({ taken, match, continues, inherits, routes }: RouteNode): Branch {
@@ -37,14 +41,14 @@ function branchOf({ taken, match, continues, inherits, routes }: RouteNode): Bra
     title: route,
     remarks: [
       { key: 'if', text: match === null ? 'any event' : phrase(match) },
-      { key: 'to', text: to + inherited(inherits.receivers) + below, inherited: inherits.receivers },
+      { key: 'to', text: to + inherited(inherits.receivers) + below, faint: inherits.receivers },
       ...(template === null
         ? []
         : [
             {
               key: 'as',
               text: `template ${template}${inherited(inherits.template)}`,
-              inherited: inherits.template,
+              faint: inherits.template,
             },
           ]),
       ...(continues ? [{ key: '↓', text: 'then goes on to the next route' }] : []),
@@ -93,10 +97,10 @@ function drawOne(
   const beside = branch.branches.length > 0 ? '│  ' : '   '
   const room = (used: string, key = 0) => Math.max(NARROWEST, width - used.length - key)
   const title = wrap(oneLine(branch.title), room(indent + stem), true)
-  const remarks = branch.remarks.flatMap(({ key, text, inherited }) =>
+  const remarks = branch.remarks.flatMap(({ key, text, faint }) =>
     wrap(oneLine(text), room(inner + beside, KEY_WIDTH), true).map((line, at) => {
       const front = (at === 0 ? key : '').padEnd(KEY_WIDTH)
-      return edge(inner + beside + front) + (inherited ? edge(line) : line)
+      return edge(inner + beside + front) + (faint ? edge(line) : line)
     }),
   )
   return [

@@ -39,7 +39,7 @@ export const registerSend: Register = (hookbridge, context) => {
     .command('send')
     .description('sign one event as the sender would, and post it to a running service')
     .option('--type <type>', 'the event type, as in analysis.completed')
-    .option('--data <key=value...>', "the payload's data (default: a random id)")
+    .option('--data <key=value...>', "the payload's data (default: a random id); key:=value takes JSON")
     .option('--file <file>', 'a whole body instead, - for standard input')
     .option('--source <name>', 'the source to send as (default: the first)')
     .option('--url <url>', 'the service (default: where the configuration says it listens)')

@@ -94,6 +94,11 @@ export function printable(text: string): string {
   )
 }
 
+/** The columns of the terminal, or those of a usual one. */
+export function widthOf({ out }: Terminal): number {
+  return out.isTTY === true ? (out.columns ?? 80) : 80
+}
+
 /** Prints a text in a frame with a title, wrapped where it is wider than `width` columns. */
 export function printFramed(terminal: Terminal, title: string, text: string, width = 74): void {
   const edge = (part: string) => colour(terminal, 'dim', part)

@@ -15,7 +15,10 @@ type Test = NonNullable<Config['tests']>[number]
 export interface Outcome {
   readonly routes: readonly string[]
   readonly receivers: readonly string[]
+  readonly unrouted: boolean
   readonly messages: readonly Message[]
+  /** Owed a second time, and therefore not sent. */
+  readonly skipped: readonly OwedDelivery[]
 }
 
 interface Message {
@@ -44,13 +47,15 @@ export function storedIds({ config }: Setup): readonly string[] {
 /** What the service would make of an event. */
 export function outcomeOf(setup: Setup, event: Event): Outcome {
   const routing = setup.router.route(viewOf(event))
-  const messages = owe(routing, setup.targets)
-    .filter(({ skipped }) => skipped === undefined)
-    .map((delivery) => toMessage(setup, event, delivery))
+  const owed = owe(routing, setup.targets)
   return {
     routes: routing.unrouted ? [] : routing.matches.map(({ route }) => route),
     receivers: [...new Set(routing.matches.flatMap(({ receivers }) => receivers))],
-    messages,
+    unrouted: routing.unrouted,
+    messages: owed
+      .filter(({ skipped }) => skipped === undefined)
+      .map((delivery) => toMessage(setup, event, delivery)),
+    skipped: owed.filter(({ skipped }) => skipped !== undefined),
   }
 }
 

@@ -121,6 +121,8 @@ export interface EventFilter {
   readonly source?: string
   readonly kind?: 'routed' | 'unrouted' | 'quarantined'
   readonly since?: number
+  /** Received at this time or before it: with it, long lists are read in pages. */
+  readonly until?: number
   readonly limit: number
 }
 

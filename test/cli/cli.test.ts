@@ -208,3 +208,48 @@ t.test('schema prints the JSON schema', async (t) => {
     properties: { routes: {} },
   })
 })
+
+t.test('check fails for warnings where it is strict, and annotates for GitHub', async (t) => {
+  const cwd = temporaryFolder(t)
+  const twice = `${yaml}  - { match: { type: analysis.completed }, receivers: [log] }\n`
+  writeFileSync(join(cwd, 'config.yaml'), twice)
+  const warning = /config\.yaml:12:5: warning: no event comes here: routes\[0\] \(line 9\) takes them all/
+  t.match(await hookbridge(['check'], { cwd }), { code: 0, out: warning })
+  t.match(await hookbridge(['check', '--strict'], { cwd }), {
+    code: 1,
+    out: warning,
+    err: 'hookbridge: 1 problem in the configuration\n',
+  })
+  writeFileSync(
+    join(cwd, 'config.yaml'),
+    `${twice}tests:\n  - { name: "100%, all: told", event: { event: a }, expect: { receivers: [log] } }\n`,
+  )
+  const { code, out } = await hookbridge(['check', '--format', 'github'], { cwd })
+  t.equal(code, 1)
+  t.match(out, /^::warning file=\S+config\.yaml,line=12,col=5::no event comes here/m)
+  t.match(
+    out,
+    /^::error file=\S+,line=14,col=\d+::the test "100%25, all: told" failed: .*%0A- log \(wanted\)$/m,
+  )
+  t.match(JSON.parse((await hookbridge(['check', '--json'], { cwd })).out), [
+    { severity: 'warning', code: 'unreachable_route' },
+    { severity: 'error', code: 'failed_test', detail: '- log (wanted)' },
+  ])
+})
+
+t.test('check runs the tests, those of stored events too', async (t) => {
+  const app = await startTestApp(t, yaml)
+  const event = newEvent()
+  await post(app.url, event)
+  const stored = (await history(app.folder)).events[0]?.id ?? ''
+  const withTest = (id: string) =>
+    `${readFileSync(app.config, 'utf8').split('tests:')[0]}tests: [{ stored: ${id}, expect: { routes: [analyses], receivers: [log] } }]\n`
+  writeFileSync(app.config, withTest(stored))
+  const fine = await hookbridge(['check', '--config', app.config])
+  t.match(fine, { code: 0, out: /: fine, 1 test passed\n$/ })
+  writeFileSync(app.config, withTest('evt_gone'))
+  t.match(await hookbridge(['check', '--config', app.config]), {
+    code: 1,
+    out: /tests\[0\] has no event: evt_gone is not stored/,
+  })
+})

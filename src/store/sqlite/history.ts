@@ -24,6 +24,7 @@ export function events(database: Database, filter: EventFilter): readonly EventR
   if (filter.kind === 'quarantined') where.add('type IS NULL')
   else if (filter.kind !== undefined) where.add('unrouted = ?', filter.kind === 'unrouted' ? 1 : 0)
   if (filter.since !== undefined) where.add('received_at >= ?', filter.since)
+  if (filter.until !== undefined) where.add('received_at <= ?', filter.until)
   const rows = database
     .prepare<EventRow>(`SELECT * FROM events ${where} ORDER BY received_at DESC, seq DESC LIMIT ?`)
     .all(...where.values, filter.limit)

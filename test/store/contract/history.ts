@@ -28,6 +28,8 @@ export function historyContract(t: Test, create: (t: Test) => Harness): void {
       [{ kind: 'unrouted' }, [2]],
       [{ kind: 'quarantined' }, [3]],
       [{ since: START + 4 }, [5, 4]],
+      [{ until: START + 2 }, [2, 1]],
+      [{ since: START + 2, until: START + 4, limit: 2 }, [4, 3]],
       [{ type: 'analysis.completed', source: 'cuuro', kind: 'routed', since: START + 2 }, [5]],
       [{ type: "x' OR 1=1 --" }, []],
     ]

@@ -1,0 +1,182 @@
+import type { Setup } from '../config/load.ts'
+import { type Outcome, outcomeOf } from '../config/tests.ts'
+import { type Event, viewOf } from '../core/event.ts'
+import type { Condition } from '../core/match.ts'
+import { phrase } from '../core/phrase.ts'
+import type { Visit } from '../core/route.ts'
+import { duration, load, type Register, withStore } from './context.ts'
+import { type EventFlags, readEvent, takesEvent } from './event-input.ts'
+import { explainHistory } from './explain-history.ts'
+import { type Branch, drawTree, type Remark } from './route-tree.ts'
+import {
+  CommandError,
+  colour,
+  print,
+  printable,
+  printJson,
+  printTable,
+  type Terminal,
+  widthOf,
+  wrap,
+} from './terminal.ts'
+
+interface ExplainFlags extends EventFlags {
+  readonly verify?: string
+  readonly since?: number
+  readonly json?: boolean
+}
+
+export const registerExplain: Register = (hookbridge, context) => {
+  takesEvent(hookbridge.command('explain'))
+    .description(
+      'show how an event is routed: every route that is tried, each condition, and what is delivered',
+    )
+    .option('--verify <receivers>', 'exit 1 unless exactly these get it (a,b; "" is nobody)')
+    .option(
+      '--since <duration>',
+      'say what this configuration would change for the events stored since',
+      duration,
+    )
+    .option('--json', 'print JSON')
+    .action(async (named: string | undefined, flags: ExplainFlags) => {
+      const setup = load(context)
+      if (flags.since !== undefined) {
+        if (named !== undefined || flags.type !== undefined || flags.verify !== undefined)
+          throw new CommandError('--since looks at all stored events: give no event with it', 2)
+        const { since } = flags
+        await withStore(context, (store) =>
+          explainHistory(context.terminal, setup, store, since, flags.json === true),
+        )
+        return
+      }
+      const event = await readEvent(context, setup, named, flags)
+      const outcome = outcomeOf(setup, event)
+      if (flags.json) printJson(context.terminal, asJson(setup, event, outcome))
+      else show(context.terminal, setup, event, outcome)
+      if (flags.verify !== undefined) verify(flags.verify, outcome)
+    })
+}
+
+function verify(wanted: string, { receivers }: Outcome): void {
+  const names = wanted.split(',').filter((name) => name !== '')
+  const missing = names.filter((name) => !receivers.includes(name))
+  const more = receivers.filter((name) => !names.includes(name))
+  if (missing.length + more.length === 0) return
+  const parts = [
+    ...(missing.length > 0 ? [`${missing.join(', ')} should get it and does not`] : []),
+    ...(more.length > 0 ? [`${more.join(', ')} should not get it and does`] : []),
+  ]
+  throw new CommandError(parts.join('; '))
+}
+
+function show(terminal: Terminal, setup: Setup, event: Event, outcome: Outcome): void {
+  const { type, source, id } = event
+  print(terminal, `${colour(terminal, 'bold', printable(type))} from ${source} (${id})\n`)
+  const visits = setup.router.visits(viewOf(event))
+  print(terminal, drawTree(terminal, toBranches(visits)).join('\n'))
+  const untried = setup.router.routes.filter(({ taken }) => !visits.some(({ path }) => path === taken.path))
+  if (untried.length > 0) {
+    const names = printable(untried.map(({ taken }) => taken.route).join(', '))
+    for (const line of wrap(`not tried, for the event was taken before: ${names}`, widthOf(terminal), true)) {
+      print(terminal, colour(terminal, 'dim', line))
+    }
+  }
+  if (outcome.unrouted)
+    print(terminal, colour(terminal, 'yellow', '\nNo route takes it: it is stored and counted as unrouted.'))
+  showDeliveries(terminal, outcome)
+}
+
+/** Visits say how deep they are; what follows deeper is below. */
+function toBranches(visits: readonly Visit[], depth = 0): Branch[] {
+  return visits.flatMap((visit, index) => {
+    if (visit.depth !== depth) return []
+    const rest = visits.slice(index + 1)
+    const end = rest.findIndex((other) => other.depth <= depth)
+    const below = end === -1 ? rest : rest.slice(0, end)
+    return [
+      {
+        title: `${visit.result === 'no_match' ? '✗' : '✓'} ${visit.route}`,
+        remarks: [...conditionRemarks(visit.conditions), ...resultRemarks(visit)],
+        branches: toBranches(below, depth + 1),
+      },
+    ]
+  })
+}
+
+function conditionRemarks(conditions: readonly Condition[], level = 0): Remark[] {
+  return conditions.flatMap((condition) => {
+    const key = condition.held ? '✓' : '✗'
+    const indent = '· '.repeat(level)
+    if (condition.kind === 'field') {
+      const found = condition.actual === undefined ? 'it is missing' : `it is ${shortly(condition.actual)}`
+      return [
+        {
+          key,
+          text: `${indent}${phrase(condition)}${condition.held ? '' : `, but ${found}`}`,
+          faint: condition.held,
+        },
+      ]
+    }
+    const words = { any: 'any of', all: 'all of', not: 'not' }[condition.kind]
+    return [
+      { key, text: `${indent}${words}`, faint: condition.held },
+      ...conditionRemarks(condition.conditions, level + 1),
+    ]
+  })
+}
+
+const LONGEST_VALUE = 120
+
+function shortly(value: unknown): string {
+  const text = JSON.stringify(value)
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text
+}
+
+function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
+  if (result === 'no_match') return []
+  const went = continued ? ', and goes on to the next route' : ''
+  if (result === 'child_took') return [{ key: '→', text: `taken by its own routes${went}` }]
+  const to = receivers.length === 0 ? 'nobody: the route has no receivers' : receivers.join(', ')
+  return [{ key: '→', text: `${to}${went}` }]
+}
+
+function showDeliveries(terminal: Terminal, { messages, skipped }: Outcome): void {
+  if (messages.length + skipped.length === 0) {
+    print(terminal, '\nNothing is delivered.')
+    return
+  }
+  print(terminal, '')
+  const rows = [
+    ...messages.map(({ delivery, rendered }) => ({
+      ...delivery,
+      how: rendered.ok ? `template ${rendered.template}` : rendered.reason,
+    })),
+    ...skipped.map((delivery) => ({ ...delivery, how: `skipped: ${delivery.skipped}` })),
+  ]
+  printTable(terminal, rows, [
+    { title: 'CHANNEL', value: ({ channel }) => channel },
+    { title: 'TARGET', value: ({ target }) => target, shrinks: true },
+    { title: 'RECEIVER', value: ({ receiver }) => receiver },
+    { title: 'HOW', value: ({ how }) => printable(how), shrinks: true },
+  ])
+  const notes = new Set(messages.flatMap(({ rendered }) => rendered.notes))
+  for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))
+}
+
+function asJson(setup: Setup, event: Event, { unrouted, receivers, messages, skipped }: Outcome) {
+  const { id, type, source, payload } = event
+  return {
+    event: { id, type, source, payload },
+    visits: setup.router.visits(viewOf(event)),
+    unrouted,
+    receivers,
+    deliveries: [
+      ...messages.map(({ delivery, rendered, text }) => ({
+        ...delivery,
+        ...(rendered.ok ? { rendered_with: rendered.template, text } : { problem: rendered.reason }),
+        notes: rendered.notes,
+      })),
+      ...skipped,
+    ],
+  }
+}
