@@ -24,7 +24,11 @@ channels:
   writeFileSync(file, rest + blocks.join('\n'))
   const loaded = loadConfig(file, { ...environment, SMTP_URL: 'smtp://127.0.0.1:2525' })
   t.same(loaded.ok ? loaded.warnings : loaded.problems, [])
-  if (loaded.ok) t.same(runTests(loaded.setup, () => undefined), [])
+  if (loaded.ok)
+    t.same(
+      runTests(loaded.setup, () => undefined),
+      [],
+    )
 })
 
 t.test('links to files lead somewhere', async (t) => {

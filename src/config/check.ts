@@ -18,6 +18,8 @@ export interface CheckContext {
   readonly channels: readonly Channel[]
   /** The templates that a route may name; null where they are not known. */
   readonly templates: ReadonlySet<string> | null
+  /** Those that the operator made, beside or over the shipped ones. */
+  readonly ownTemplates: readonly string[]
 }
 
 type Tell = (code: ProblemCode, place: Position, message: string, mend: string) => void
@@ -45,9 +47,7 @@ export function crossCheck(context: CheckContext): Problem[] {
     used: new Set(),
   }
   checkRoutes(ownProperty(context.value, 'routes'), ['routes'], false, checker)
-  for (const { code, path, message, mend } of reachProblems(checker)) {
-    checker.warn(code, context.document.at(path), conceal(message, path, context.origins), mend)
-  }
+  checkReachable(checker)
   checkNames(
     ownProperty(ownProperty(context.value, 'unrouted'), 'receivers'),
     ['unrouted', 'receivers'],
@@ -65,9 +65,33 @@ function isBroken({ origins }: Checker, path: Path): boolean {
   return origins.some((origin) => origin.broken && isAt(origin, path))
 }
 
-function reachProblems({ value, origins, document }: Checker) {
+function checkReachable({ value, origins, document, warn, ownTemplates }: Checker): void {
   const isBroken = (path: Path) => origins.some((origin) => origin.broken && concerns(origin, path))
-  return checkReach(value, isBroken, (path) => document.at(path).line)
+  const { unreachable, mayTake, mayUse } = checkReach(value, isBroken, (path) => document.at(path).line)
+  for (const { code, path, message, mend } of unreachable) {
+    warn(code, document.at(path), conceal(message, path, origins), mend)
+  }
+  const [sources, routes] = [ownProperty(value, 'sources'), ownProperty(value, 'routes')]
+  // Without routes, or with one that takes nothing by mistake, what they do not use is no mistake of its own.
+  if (!Array.isArray(routes) || routes.length === 0 || unreachable.length > 0) return
+  for (const name of isObject(sources) ? Object.keys(sources) : []) {
+    if (mayTake('source', name)) continue
+    const message = `no route takes the events of the source "${name}"`
+    warn('unused_source', document.keyAt(['sources', name]), message, 'add a route for them, or remove it')
+  }
+  const named = new Set(templatesNamed(routes))
+  for (const name of ownTemplates) {
+    if (name === 'default' || named.has(name) || mayUse(name)) continue
+    const message = `nothing uses the template "${name}": no route names it, and none takes events of that type without another template`
+    warn('unused_template', document.at(['templates']), message, 'name it in a route, or remove its folder')
+  }
+}
+
+function templatesNamed(routes: readonly unknown[]): unknown[] {
+  return routes.flatMap((route) => {
+    const below = ownProperty(route, 'routes')
+    return [ownProperty(route, 'template'), ...(Array.isArray(below) ? templatesNamed(below) : [])]
+  })
 }
 
 function checkRoutes(raw: unknown, path: Path, inherited: boolean, checker: Checker): void {

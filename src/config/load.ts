@@ -62,7 +62,13 @@ export function loadConfig(file: string, env: Env): Loaded {
   const problems = [
     ...filled.problems,
     ...(parsed.ok ? [] : parsed.problems),
-    ...crossCheck({ ...filled, document, channels, templates: templates.names }),
+    ...crossCheck({
+      ...filled,
+      document,
+      channels,
+      templates: templates.names,
+      ownTemplates: templates.loaded?.own ?? [],
+    }),
     ...templates.problems,
   ]
   const sorted = inOrder(file, problems)

@@ -14,6 +14,8 @@ export const problemCodes = [
   'unsupported',
   'unknown_receiver',
   'unused_receiver',
+  'unused_source',
+  'unused_template',
   'missing_settings',
   'no_receivers',
   'unreachable_route',

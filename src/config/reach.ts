@@ -1,4 +1,5 @@
 /** Routes that no event can reach: an earlier one takes all that they would, or their conditions never hold. */
+import { equalTo } from '../core/atom.ts'
 import { both, covers, type Facts, possible, type Terms, termsOf } from '../core/cover.ts'
 import { isObject, ownProperty } from '../core/json.ts'
 import { compileMatch } from '../core/match.ts'
@@ -17,6 +18,22 @@ interface Reach {
   readonly isBroken: (path: Path) => boolean
   readonly lineOf: (path: Path) => number
   readonly found: Unreachable[]
+  readonly reached: Reached[]
+}
+
+export interface Reachable {
+  readonly unreachable: readonly Unreachable[]
+  /** Whether an event with this value of `type` or `source` may come to a route; true where that is not known. */
+  mayTake(field: 'type' | 'source', value: string): boolean
+  /** Whether an event of this type may be rendered with the template of its type's name. */
+  mayUse(type: string): boolean
+}
+
+/** A route, and which events may come to it; null where that is not known. */
+interface Reached {
+  /** The name of the template, its own or inherited. */
+  readonly template: unknown
+  readonly able: Terms | null
 }
 
 /** A route that is tried before others, and stops them where it matches. */
@@ -30,7 +47,7 @@ export function checkReach(
   config: unknown,
   isBroken: (path: Path) => boolean,
   lineOf: (path: Path) => number,
-): readonly Unreachable[] {
+): Reachable {
   const named = ownProperty(config, 'sources')
   const sources = isObject(named) ? Object.keys(named) : []
   const facts: Facts = {
@@ -39,24 +56,41 @@ export function checkReach(
     // Nothing enriches events in this version.
     isMissing: (path) => path.startsWith('enriched'),
   }
-  const reach: Reach = { facts, sources, isBroken, lineOf, found: [] }
-  level(ownProperty(config, 'routes'), ['routes'], [[]], reach)
-  return reach.found
+  const reach: Reach = { facts, sources, isBroken, lineOf, found: [], reached: [] }
+  level(ownProperty(config, 'routes'), ['routes'], { terms: [[]], template: undefined }, reach)
+  const may = ({ able }: Reached, field: string, value: string) => {
+    const terms = both(able, [[{ path: field, atom: equalTo(value), positive: true }]])
+    return terms === null || possible(terms, facts).length > 0
+  }
+  return {
+    unreachable: reach.found,
+    mayTake: (field, value) => reach.reached.some((reached) => may(reached, field, value)),
+    mayUse: (type) =>
+      reach.reached.some((reached) => reached.template === undefined && may(reached, 'type', type)),
+  }
 }
 
-/** `above` holds for every event that comes to these routes; null where that is not known. */
-function level(raw: unknown, path: Path, above: Terms | null, reach: Reach): void {
+/** What routes have from the one above. */
+interface Above {
+  /** Holds for every event that comes to them; null where that is not known. */
+  readonly terms: Terms | null
+  readonly template: unknown
+}
+
+function level(raw: unknown, path: Path, above: Above, reach: Reach): void {
   if (!Array.isArray(raw)) return
   const takers: Taker[] = []
   for (const [index, route] of raw.entries()) {
     const place = [...path, index]
     if (!isObject(route)) continue
     const own = ownTerms(route, place, reach)
-    const all = both(above, own)
+    const all = both(above.terms, own)
     const able = all === null ? null : possible(all, reach.facts)
     if (able !== null && able.length === 0) tellImpossible(route, place, own, reach)
     else if (able === null || !isTaken(able, place, takers, reach)) {
-      level(ownProperty(route, 'routes'), [...place, 'routes'], able, reach)
+      const template = ownProperty(route, 'template') ?? above.template
+      reach.reached.push({ template, able })
+      level(ownProperty(route, 'routes'), [...place, 'routes'], { terms: able, template }, reach)
     }
     if (own !== null && route.continue !== true) takers.push({ path: place, terms: own })
   }

@@ -16,7 +16,7 @@ export function checkSamples(setup: Setup): readonly Problem[] {
       if (typeof event === 'string' || event.type !== type) return []
       return outcomeOf(setup, event).messages.flatMap(({ rendered }) =>
         rendered.ok && rendered.template === type
-          ? rendered.notes.map((note) => warning(setup, `a ${type} event as Cuuro sends it: ${note}`))
+          ? rendered.notes.map((note) => warning(setup, `${type} as Cuuro sends it: ${note}`))
           : [],
       )
     }),

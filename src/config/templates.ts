@@ -19,6 +19,8 @@ export interface Templates {
 
 export interface LoadedTemplates {
   readonly templates: Templates
+  /** The names of those that the operator made, and that do not ship as well. */
+  readonly own: readonly string[]
   readonly problems: readonly Problem[]
 }
 
@@ -42,12 +44,13 @@ export function loadTemplates(
   const shipped = readTemplateFolder(shippedFolder, shippedFolder, problems)
   if (shipped === null) throw new Error(`the shipped templates are missing: ${shippedFolder}`)
   if (operator === undefined || isSame(operator.folder, shippedFolder)) {
-    return { templates: compileAll(channels, shipped, null, problems), problems }
+    return { templates: compileAll(channels, shipped, null, problems), own: [], problems }
   }
   const own = readTemplateFolder(operator.folder, operator.shown, problems)
   if (own === null) return null
   problems.push(...unknownFiles(channels, own))
-  return { templates: compileAll(channels, shipped, own, problems), problems }
+  const names = [...own.templates.keys()].filter((name) => !shipped.templates.has(name))
+  return { templates: compileAll(channels, shipped, own, problems), own: names, problems }
 }
 
 function isSame(one: string, other: string): boolean {

@@ -86,10 +86,18 @@ function runTest(
     ...compareRoutes(test.expect.routes, outcome, tell),
     ...compareReceivers(setup, test.expect.receivers, outcome, tell),
     ...compareTexts(test.expect.rendered ?? {}, outcome, tell),
-    ...outcome.messages
-      .filter(({ rendered }) => rendered.failed.length > 0)
-      .map(({ rendered }) => problem(setup, path, `${title} failed: ${rendered.notes.join('; ')}`)),
+    ...outcome.messages.flatMap(({ rendered }) => noted(setup, path, title, rendered)),
   ]
+}
+
+/** A template that fails is an error; a variable that is not there, or text that was cut, a warning. */
+function noted(setup: Setup, path: Path, title: string, { ok, failed, notes }: RenderedMessage): Problem[] {
+  if (!ok || failed.length > 0) return [problem(setup, path, `${title} failed: ${notes.join('; ')}`)]
+  return [...new Set(notes)].map((note) => ({
+    ...problem(setup, path, `the event of ${title}: ${note}`),
+    severity: 'warning',
+    code: 'sample_note',
+  }))
 }
 
 type TellDifference = (key: string, message: string, mend: string, detail?: string) => Problem

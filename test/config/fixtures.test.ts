@@ -41,7 +41,7 @@ t.test('every code is shown by a fixture, but those of the template files', asyn
       problemsOf(loadConfig(join(fixtures, 'bad', name), environment)).map((p) => p.code),
     ),
   )
-  const inTemplates = ['wrong_template', 'unknown_file', 'sample_note', 'failed_test']
+  const inTemplates = ['wrong_template', 'unknown_file', 'sample_note', 'failed_test', 'unused_template']
   t.same(
     problemCodes.filter((code) => !shown.has(code)),
     problemCodes.filter((code) => inTemplates.includes(code)),

@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { channels } from '../../src/channels/channels.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { loadTemplates, type Templates } from '../../src/config/templates.ts'
+import { runTests } from '../../src/config/tests.ts'
 import { environment, lines, problemsOf } from '../support/config-fixtures.ts'
 import { temporaryFolder } from '../support/service.ts'
 
@@ -183,5 +184,54 @@ t.test('a variable that no event has is told in every file, at its place', async
     `wrong_template templates/a/slack.yaml:8:9: unknown variable event.tpye; ${fields}`,
     `wrong_template templates/a/slack.yaml:8:9: unknown variable rout; ${message}`,
     `wrong_template templates/layout.html:1:23: unknown variable contents; ${message}, subject, preheader, content`,
+  ])
+})
+
+t.test('a template that nothing uses is a warning', async (t) => {
+  const folder = withTemplates(t, {
+    'named/console.txt': 'x',
+    'order.paid/console.txt': 'x',
+    'orphan/console.txt': 'x',
+    'shadowed/console.txt': 'x',
+    'analysis.created/console.txt': 'x',
+  })
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+receivers: { here: { console: {} } }
+templates: templates
+routes:
+  - { match: { type: "order.*" }, receivers: [here] }
+  - { match: { type: shadowed }, receivers: [here], template: named }
+`,
+  )
+  const why = 'no route names it, and none takes events of that type without another template'
+  t.strictSame(told(folder), [
+    `unused_template config.yaml:3:12: warning: nothing uses the template "orphan": ${why} (name it in a route, or remove its folder)`,
+    `unused_template config.yaml:3:12: warning: nothing uses the template "shadowed": ${why} (name it in a route, or remove its folder)`,
+  ])
+})
+
+t.test('what the events of a test lack in a template is a warning', async (t) => {
+  const folder = withTemplates(t, { 'default/console.txt': '{{ data.name }} {{ data.id }}' })
+  const file = join(folder, 'config.yaml')
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}tests: [{ event: { event: a, data: { id: "1" } }, expect: { receivers: [here] } }]\n`,
+  )
+  const loaded = loadConfig(file, environment)
+  const found = loaded.ok ? runTests(loaded.setup, () => undefined) : []
+  t.strictSame(
+    lines(found, folder).map((line) => line.replace(`${folder}/`, '')),
+    [
+      'sample_note config.yaml:5:9: warning: the event of tests[0]: unknown variable data.name (templates/default/console.txt)',
+    ],
+  )
+})
+
+t.test('what Cuuro’s events lack in the templates for them is a warning', async (t) => {
+  const folder = withTemplates(t, { 'analysis.created/console.txt': '{{ data.id }} {{ data.name }}' })
+  t.match(told(folder), [
+    /^sample_note config\.yaml:4:1: warning: analysis\.created as Cuuro sends it: unknown variable data\.name \(.*console\.txt\) \(its payload holds only an id\)$/,
   ])
 })
