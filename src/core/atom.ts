@@ -105,9 +105,10 @@ export function isContradiction(wanted: readonly Atom[], refused: readonly Atom[
     return (isText && typeof exact.operand !== 'string') || !wanted.every((atom) => atom.test(exact.operand))
   }
   const ranges = wanted.filter(({ kind }) => kind === 'range')
-  const texts = wanted.filter(({ kind }) => kind === 'glob' || kind === 'regex')
-  if (ranges.length > 0 && (isText || texts.length > 0)) return true
-  return isEmptyRange(ranges) || doNotMeet(texts.filter(({ kind }) => kind === 'glob'))
+  const others = wanted.filter(({ kind }) => ['glob', 'regex', 'contains'].includes(kind))
+  // No text or list is a number.
+  if (ranges.length > 0 && (isText || others.length > 0)) return true
+  return isEmptyRange(ranges) || doNotMeet(others.filter(({ kind }) => kind === 'glob'))
 }
 
 interface Bounds {

@@ -78,6 +78,7 @@ t.test('a match that can never hold is found to be one', async (t) => {
     { 'data.score': { gt: 5, lt: 5 } },
     { 'data.score': { gte: 5, lt: 5 } },
     { 'data.score': { gt: 5, prefix: 'x' } },
+    { 'data.score': { gt: 5, contains: 'x' } },
     { 'data.id': { in: ['a', 'b'], not: ['b', 'a'] } },
     { 'data.id': { prefix: 'a', not: { prefix: 'a' } } },
     { 'data.id': { prefix: 'ab', suffix: 'x', contains: 'q', not: 'a*' } },
