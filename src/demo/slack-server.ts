@@ -4,8 +4,8 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isObject } from '../core/json.ts'
+import type { Answer } from './slack-answer.ts'
 import {
-  type Answer,
   answerMethod,
   type SlackServerMessage,
   type SlackServerOptions,

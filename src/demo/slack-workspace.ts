@@ -1,6 +1,14 @@
 /** The stand-in's workspace: what each method answers, and what it leaves behind. */
 import { isObject } from '../core/json.ts'
+import { type Answer, failure, missingScope, success } from './slack-answer.ts'
 import { areBlocksTooLong, checkBlocks } from './slack-blocks.ts'
+import {
+  channelId,
+  conversationsInfo,
+  conversationsList,
+  isPrivate,
+  scopesOf,
+} from './slack-conversations.ts'
 
 export interface SlackServerOptions {
   /** The one token that is accepted; without it every token that begins with `xoxb-` is. */
@@ -13,6 +21,12 @@ export interface SlackServerOptions {
   readonly unknown?: readonly string[]
   readonly notJoined?: readonly string[]
   readonly archived?: readonly string[]
+  /** Channels that only their members see. */
+  readonly privateChannels?: readonly string[]
+  /** Further channels that conversations.list knows. */
+  readonly channels?: readonly string[]
+  /** What the token may do. */
+  readonly scopes?: readonly string[]
 }
 
 /** One accepted message. */
@@ -27,12 +41,6 @@ export interface SlackServerMessage {
   readonly options: Readonly<Record<string, unknown>>
   /** Milliseconds since the epoch. */
   readonly at: number
-}
-
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
 }
 
 export interface Workspace {
@@ -59,6 +67,11 @@ export function answerMethod(
   if (method === 'webhook') return webhook(workspace, args)
   const denied = checkToken(workspace, args, authorization)
   if (denied !== null) return failure(denied)
+  const answer = answerToken(workspace, method, args)
+  return { ...answer, headers: { ...answer.headers, 'x-oauth-scopes': scopesOf(workspace).join(',') } }
+}
+
+function answerToken(workspace: Workspace, method: string, args: Arguments | null): Answer {
   switch (method) {
     case 'auth.test':
       return success({
@@ -73,6 +86,10 @@ export function answerMethod(
       return postMessage(workspace, args ?? {})
     case 'chat.update':
       return updateMessage(workspace, args ?? {})
+    case 'conversations.info':
+      return conversationsInfo(workspace, args ?? {})
+    case 'conversations.list':
+      return conversationsList(workspace, args ?? {})
     default:
       return failure('unknown_method')
   }
@@ -91,13 +108,18 @@ function checkToken(
 
 function postMessage(workspace: Workspace, args: Arguments): Answer {
   const { channel } = args
+  const denied = missingScope(['chat:write'], scopesOf(workspace))
+  if (denied !== null) return denied
   if (typeof channel !== 'string' || channel === '') return failure('channel_not_found')
   const limited = rateLimit(workspace, channel)
   if (limited !== null)
     return { ...failure('ratelimited'), status: 429, headers: { 'retry-after': String(limited) } }
   const { unknown = [], notJoined = [], archived = [] } = workspace.options
   if (unknown.includes(channel)) return failure('channel_not_found')
-  if (notJoined.includes(channel)) return failure('not_in_channel')
+  if (notJoined.includes(channel)) {
+    if (isPrivate(workspace, channel)) return failure('channel_not_found')
+    if (!scopesOf(workspace).includes('chat:write.public')) return failure('not_in_channel')
+  }
   if (archived.includes(channel)) return failure('is_archived')
   const refused = checkMessage(args)
   if (refused !== null) return refused
@@ -147,7 +169,7 @@ function checkMessage(args: Arguments): Answer | null {
   if (blocks !== undefined) {
     if (!Array.isArray(blocks)) return failure('invalid_blocks_format')
     const complaints = checkBlocks(blocks)
-    if (complaints.length > 0) return failure('invalid_blocks', complaints)
+    if (complaints.length > 0) return failure('invalid_blocks', complaintsOf(complaints))
     if (areBlocksTooLong(blocks)) return failure('msg_blocks_too_long')
   }
   const text = textOf(args)
@@ -176,13 +198,6 @@ function accept(workspace: Workspace, channel: string, args: Arguments): SlackSe
   return message
 }
 
-function channelId({ channelIds }: Workspace, channel: string): string {
-  if (/^[CDGUW][A-Z0-9]{6,}$/.test(channel)) return channel
-  const id = channelIds.get(channel) ?? `C${String(channelIds.size + 1).padStart(10, '0')}`
-  channelIds.set(channel, id)
-  return id
-}
-
 /** Takes from the channel's bucket; the seconds to wait where it is empty. */
 function rateLimit({ options, buckets }: Workspace, channel: string): number | null {
   if (options.rateLimit === undefined) return null
@@ -195,14 +210,6 @@ function rateLimit({ options, buckets }: Workspace, channel: string): number | n
   return taken ? null : Math.max(1, Math.ceil((1 - tokens) / perSecond))
 }
 
-function success(fields: Record<string, unknown>): Answer {
-  return { status: 200, headers: {}, body: JSON.stringify({ ok: true, ...fields }) }
-}
-
-function failure(error: string, messages?: readonly string[]): Answer {
-  const metadata =
-    messages === undefined
-      ? {}
-      : { errors: messages.map((text) => text.replace('[ERROR] ', '')), response_metadata: { messages } }
-  return { status: 200, headers: {}, body: JSON.stringify({ ok: false, error, ...metadata }) }
+function complaintsOf(messages: readonly string[]) {
+  return { errors: messages.map((text) => text.replace('[ERROR] ', '')), response_metadata: { messages } }
 }
