@@ -1,0 +1,85 @@
+/** Judges what was measured of the machine that the service runs on. */
+import { type Finding, fine, unknown, warning, wrong } from './finding.ts'
+
+const GIB = 2 ** 30
+const LEAST_FREE = GIB
+const LEAST_FREE_SHARE = 0.05
+const SLOW_SYNC = 20
+const SKEW_WARNED = 60_000
+// Requests more than five minutes off are refused: this is a minute before.
+const SKEW_WRONG = 240_000
+// Standard Webhooks asks for 24 to 64 bytes.
+const SHORTEST_SECRET = 24
+
+/** Bytes. */
+export function judgeSpace(free: number, total: number, folder: string): Finding {
+  const share = total > 0 ? free / total : 1
+  const summary = `${gib(free)} of ${gib(total)} GiB free (${Math.floor(share * 100)} %) in ${folder}`
+  if (free >= LEAST_FREE && share >= LEAST_FREE_SHARE) return fine(summary)
+  return warning(
+    summary,
+    'On a full disk the service takes no events: it answers 503, and senders try again later.',
+    'make room, or keep finished events for less long (store.retain)',
+  )
+}
+
+/** Milliseconds that each of several small writes took until it was on the disk. */
+export function judgeSync(times: readonly number[]): Finding {
+  const typical = median(times)
+  const summary = `a write is on the disk after ${typical.toFixed(1)} ms (median of ${times.length})`
+  if (typical <= SLOW_SYNC) return fine(summary)
+  return warning(
+    summary,
+    `Each answer waits for such a write, some ${Math.max(1, Math.floor(1000 / typical))} of them a second. ` +
+      'Events that arrive together share one.',
+    'put the store on a local SSD; network disks and SD cards are slow at this',
+  )
+}
+
+/** By how many milliseconds each of a source's last requests seemed to be sent before we received it. */
+export function judgeClock(source: string, skews: readonly number[], newest: number): Finding {
+  if (skews.length === 0) {
+    return unknown(
+      `no request from ${source} yet: nothing to compare the clock with`,
+      'A request more than five minutes off is refused, and leaves no event.',
+      '',
+    )
+  }
+  const skew = median(skews)
+  const seconds = (Math.abs(skew) / 1000).toFixed(1)
+  const at = `${new Date(newest).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const summary =
+    Math.abs(skew) < 2_000
+      ? `the clock agrees with that of ${source} (last request: ${at})`
+      : `the clock is ${seconds} s ${skew > 0 ? 'ahead of' : 'behind'} that of ${source} (last request: ${at})`
+  if (Math.abs(skew) <= SKEW_WARNED) return fine(summary)
+  const tell = Math.abs(skew) > SKEW_WRONG ? wrong : warning
+  return tell(
+    summary,
+    'Requests more than 300 s off are refused, and their events come late or never.',
+    'set the clock by NTP: timedatectl set-ntp true',
+  )
+}
+
+/** `sizes`: the bytes of each of a source's secrets. */
+export function judgeSecrets(source: string, sizes: readonly number[]): Finding {
+  const short = sizes.flatMap((size, index) => (size < SHORTEST_SECRET ? [`secrets[${index}]`] : []))
+  const number = sizes.length === 1 ? 'its signing secret is' : `its ${sizes.length} signing secrets are`
+  if (short.length === 0) return fine(`${source}: ${number} well-formed and long enough`)
+  return warning(
+    `${source}: ${short.join(', ')} ${short.length === 1 ? 'has' : 'have'} less than ${SHORTEST_SECRET} bytes`,
+    'A short secret can be guessed, and with it anyone could send events.',
+    'let the sender make a new one (in Cuuro: rotate the secret), and list both meanwhile',
+  )
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? 0
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2
+}
+
+function gib(bytes: number): string {
+  return (bytes / GIB).toFixed(1)
+}
