@@ -4,6 +4,7 @@
  */
 import type { ZodType } from 'zod'
 import type { Outcome } from '../core/delivery.ts'
+import type { Finding } from '../core/finding.ts'
 import type { Renderer, RenderResult } from '../core/render.ts'
 
 export type { Renderer, RenderResult }
@@ -26,6 +27,15 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   compile(files: TemplateFiles): Compiled<Message>
   /** The message as its reader sees it, in plain text: for terminals and for tests of a configuration. Pure. */
   toText(message: Message): string
+  /**
+   * Finds out, without sending a message, whether messages to these receivers would arrive. Never throws for what
+   * the destination does; ends by itself; tells no secret. What cannot be found out is a finding too.
+   */
+  examine(
+    settings: Settings | undefined,
+    receivers: ReadonlyMap<string, Receiver>,
+    env: ChannelEnvironment,
+  ): Promise<readonly Finding[]>
   /** Opens what sending needs. Makes no connection before the first attempt. */
   open(
     settings: Settings | undefined,

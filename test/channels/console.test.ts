@@ -46,6 +46,10 @@ t.test('mistakes', (t) => {
   t.end()
 })
 
+t.test('there is nothing to examine', async (t) => {
+  t.strictSame(await consoleChannel.examine({}, new Map([['r', {}]]), { timeout: 1, print: () => {} }), [])
+})
+
 t.test('sending prints', async (t) => {
   const printed: string[] = []
   const channel = consoleChannel.open({}, new Map(), { timeout: 1, print: (text) => printed.push(text) })

@@ -79,6 +79,7 @@ export function channelContract<Settings, Receiver, Message>(
   t.test('settings', (t) => settingsContract(t, harness))
   t.test('targets', (t) => targetsContract(t, harness))
   t.test('rendering', (t) => renderingContract(t, harness))
+  t.test('examining', (t) => examiningContract(t, harness))
   t.test('sending', (t) => sendingContract(t, harness))
 }
 
@@ -179,6 +180,34 @@ async function sendingContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M
   t.equal(outcome.kind, 'retry', 'a destination that cannot be reached is tried again')
   noSecrets(t, outcome, harness.secrets, 'no secret is in that outcome')
   await unreachable.open.close()
+}
+
+async function examiningContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M>): Promise<void> {
+  const { channel, secrets } = harness
+  const examine = (raw: RawSettings) =>
+    channel.examine(
+      channel.settings.parse(raw.settings),
+      new Map([['deal-flow', channel.receiver.parse(raw.receiver)]]),
+      { timeout: TIMEOUT, print: () => {} },
+    )
+  const destination = await harness.start()
+  t.teardown(() => destination.close())
+  const good = await examine(destination)
+  t.strictSame(
+    good.filter(({ level }) => level === 'wrong' || level === 'warning'),
+    [],
+    'nothing is wrong with a working destination',
+  )
+  noSecrets(t, good, secrets, 'no secret is in what was found')
+
+  const bad = await examine(harness.unreachable(await closedPort()))
+  t.equal(bad.length === 0, good.length === 0, 'what can be examined is examined')
+  for (const { level, summary, mend } of bad) {
+    t.ok(level === 'wrong' || level === 'unknown', 'an unreachable destination is told')
+    t.match(summary, /\w/, 'in words')
+    t.match(mend, /\w/, 'with what to do')
+  }
+  noSecrets(t, bad, secrets, 'no secret is in that either')
 }
 
 function opened<S, R, M>(

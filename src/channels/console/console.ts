@@ -27,6 +27,8 @@ export const consoleChannel: Channel<Nothing, Nothing, ConsoleMessage> = {
   targets: () => [{ target: 'console', lane: 'console' }],
   compile: ({ files }) => compile(files.get(FILE)),
   toText: ({ text }) => text,
+  // It writes where the service runs: nothing can be in its way.
+  examine: () => Promise.resolve([]),
   open: (_settings, _receivers, env) => ({
     pace: { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency: 1 },
     concurrency: 1,

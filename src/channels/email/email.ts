@@ -23,6 +23,12 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   targets: ({ to }) => to.map(({ address }) => ({ target: address, lane: `email:${address.toLowerCase()}` })),
   compile,
   toText: ({ subject, text }) => `Subject: ${subject}\n\n${text.trim()}`,
+  async examine(settings, _receivers, env) {
+    const server = settings && parseSmtpUrl(settings.smtp.reveal())
+    if (!settings || !server) return []
+    const { examineMail } = await import('./examination.ts')
+    return examineMail(settings, server, env)
+  },
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
     const concurrency = settings?.connections ?? 1

@@ -5,20 +5,41 @@ import type { Failure } from './session.ts'
 
 const LONGEST_REASON = 300
 
-const MEND = {
-  login: 'the mail server does not accept the login: correct user and password in channels.email.smtp',
-  noLogin:
-    'the mail server offers no login on this connection: remove user and password from channels.email.smtp, ' +
-    'or let it encrypt (channels.email.tls: required)',
-  loginNeeded: 'the mail server wants a login: put user and password into channels.email.smtp',
-  sender: 'the mail server refuses the sender: correct channels.email.from, or allow it there',
-  relay:
-    'the mail server does not take mail for this address from us: check channels.email.smtp and its login',
-  hello: 'the mail server refuses to talk to this machine: ask who runs it',
-  encryption:
-    'no encrypted connection to the mail server: check channels.email.smtp (smtp:// or smtps://, port), ' +
-    'its certificate, or set channels.email.tls to opportunistic',
-} as const
+/** Something that no repetition mends. */
+export interface Fault {
+  readonly problem: string
+  readonly mend: string
+}
+
+const FAULTS = {
+  login: {
+    problem: 'the mail server does not accept the login',
+    mend: 'correct user and password in channels.email.smtp',
+  },
+  noLogin: {
+    problem: 'the mail server offers no login on this connection',
+    mend: 'remove user and password from channels.email.smtp, or let it encrypt (channels.email.tls: required)',
+  },
+  loginNeeded: {
+    problem: 'the mail server wants a login',
+    mend: 'put user and password into channels.email.smtp',
+  },
+  sender: {
+    problem: 'the mail server refuses the sender',
+    mend: 'correct channels.email.from, or allow it there',
+  },
+  relay: {
+    problem: 'the mail server does not take mail for this address from us',
+    mend: 'check channels.email.smtp and its login',
+  },
+  hello: { problem: 'the mail server refuses to talk to this machine', mend: 'ask who runs it' },
+  encryption: {
+    problem: 'no encrypted connection to the mail server',
+    mend:
+      'check channels.email.smtp (smtp:// or smtps://, port), its certificate, or set channels.email.tls to ' +
+      'opportunistic',
+  },
+} as const satisfies Readonly<Record<string, Fault>>
 
 /** Replies that ask for a login or refuse one (RFC 4954), and Exchange's refusal to send as this sender. */
 const LOGIN_NEEDED = [530, 538]
@@ -29,7 +50,25 @@ const TLS_FAULT = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HO
 const BAD_SEQUENCE = 503
 const TOO_LARGE = 552
 
+type Judged = Exclude<Outcome, { kind: 'sent' | 'park' }> | { kind: 'park'; fault: Fault; reason: string }
+
 export function outcomeOf(failure: Failure, secrets: readonly Secret[]): Outcome {
+  const judged = judge(failure, secrets)
+  if (judged.kind !== 'park') return judged
+  const { fault, reason } = judged
+  return { kind: 'park', reason: `${fault.problem}: ${fault.mend} (${reason})` }
+}
+
+/** The same for a failure of a session that carried no mail; `fault` is null where it may pass by itself. */
+export function diagnose(
+  failure: Failure,
+  secrets: readonly Secret[],
+): { readonly fault: Fault | null; readonly reason: string } {
+  const judged = judge(failure, secrets)
+  return { fault: judged.kind === 'park' ? judged.fault : null, reason: judged.reason }
+}
+
+function judge(failure: Failure, secrets: readonly Secret[]): Judged {
   const reason = cutReason(failure.response ?? failure.message, secrets)
   const code = failure.responseCode ?? 0
   if (code >= 500 && code < 600 && code !== BAD_SEQUENCE) return refused(failure, code, reason)
@@ -46,31 +85,31 @@ export function cutReason(text: string, secrets: readonly Secret[]): string {
   return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON - 1).toWellFormed()}…`
 }
 
-function refused(failure: Failure, code: number, reason: string): Outcome {
+function refused(failure: Failure, code: number, reason: string): Judged {
   const { command = '' } = failure
-  if (LOGIN_NEEDED.includes(code)) return park(MEND.loginNeeded, reason)
-  if (failure.code === 'EAUTH' || LOGIN_REFUSED.includes(code)) return park(MEND.login, reason)
-  if (failure.code === 'ETLS') return park(MEND.encryption, reason)
-  if (command === 'EHLO' || command === 'HELO') return park(MEND.hello, reason)
-  if (NOT_AS_THIS_SENDER.test(reason)) return park(MEND.sender, reason)
-  if (command === 'MAIL FROM' && code !== TOO_LARGE) return park(MEND.sender, reason)
-  if (command === 'RCPT TO' && /relay/i.test(reason)) return park(MEND.relay, reason)
+  if (LOGIN_NEEDED.includes(code)) return park(FAULTS.loginNeeded, reason)
+  if (failure.code === 'EAUTH' || LOGIN_REFUSED.includes(code)) return park(FAULTS.login, reason)
+  if (failure.code === 'ETLS') return park(FAULTS.encryption, reason)
+  if (command === 'EHLO' || command === 'HELO') return park(FAULTS.hello, reason)
+  if (NOT_AS_THIS_SENDER.test(reason)) return park(FAULTS.sender, reason)
+  if (command === 'MAIL FROM' && code !== TOO_LARGE) return park(FAULTS.sender, reason)
+  if (command === 'RCPT TO' && /relay/i.test(reason)) return park(FAULTS.relay, reason)
   // A refused greeting is often a block list or an overload, which pass.
   if (command === 'CONN') return { kind: 'retry', reason }
   return { kind: 'refuse', reason }
 }
 
 /** Nothing of the message had left, and no server said why. */
-function withoutReply(failure: Failure, reason: string): Outcome {
+function withoutReply(failure: Failure, reason: string): Judged {
   const { code, originalCode = '' } = failure
-  if (code === 'ENOAUTH') return park(MEND.noLogin, reason)
-  if (code === 'EAUTH' || code === 'ECONFIG') return park(MEND.login, reason)
-  if (TLS_FAULT.test(originalCode)) return park(MEND.encryption, `${reason} (${originalCode})`)
+  if (code === 'ENOAUTH') return park(FAULTS.noLogin, reason)
+  if (code === 'EAUTH' || code === 'ECONFIG') return park(FAULTS.login, reason)
+  if (TLS_FAULT.test(originalCode)) return park(FAULTS.encryption, `${reason} (${originalCode})`)
   // Larger than the server takes, or an address that SMTP cannot carry: found before anything was sent.
   if (code === 'EMESSAGE' || code === 'EENVELOPE') return { kind: 'refuse', reason }
   return { kind: 'retry', reason }
 }
 
-function park(mend: string, reason: string): Outcome {
-  return { kind: 'park', reason: `${mend} (${reason})` }
+function park(fault: Fault, reason: string): Judged {
+  return { kind: 'park', fault, reason }
 }

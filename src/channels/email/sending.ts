@@ -1,19 +1,19 @@
 /** Sends mails over connections that are kept for the next one. */
-import type { SMTPConnectionOptions, SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
+import type { SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
 import type { Outcome } from '../../core/delivery.ts'
-import { Secret } from '../../core/secret.ts'
+import type { Secret } from '../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../channel.ts'
 import type { Sender } from '../sender.ts'
 import { type Mailbox, parseMailbox } from './address.ts'
+import { secretsOf, sessionSettings } from './connection.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
 import { cutReason, outcomeOf } from './outcome.ts'
 import type { Mail } from './rendering.ts'
 import { type Answer, type Failure, Session, type SessionSettings } from './session.ts'
-import { type EmailReceiver, type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
+import type { EmailReceiver, EmailSettings, SmtpServer } from './settings.ts'
 
 /** A connection that rests longer says goodbye: servers count those that are open. */
 const LONGEST_REST = 15_000
-const CLOSE_TIMEOUT = 1_000
 const SERVICE_CLOSING = 421
 
 export class MailSender implements Sender<Mail> {
@@ -36,7 +36,7 @@ export class MailSender implements Sender<Mail> {
   ) {
     this.#settings = settings
     this.#receivers = receivers
-    this.#session = { connection: connectionOptions(settings, server, env), credentials: server.credentials }
+    this.#session = sessionSettings(settings, server, env)
     this.#timeout = env.timeout
     this.#secrets = secretsOf(settings, server)
   }
@@ -156,35 +156,4 @@ function isStale(answer: Failure): boolean {
 /** The server refused this mail in good order, and would take another one. */
 function isRefusal(answer: Failure): boolean {
   return answer.responseCode !== undefined && answer.responseCode !== SERVICE_CLOSING
-}
-
-function connectionOptions(
-  settings: EmailSettings,
-  { host, port, secure }: SmtpServer,
-  { timeout }: ChannelEnvironment,
-): SMTPConnectionOptions {
-  const mode = settings.tls ?? (isLoopback(host) ? 'off' : 'required')
-  return {
-    host,
-    port,
-    secure,
-    requireTLS: mode === 'required',
-    ignoreTLS: mode === 'off',
-    opportunisticTLS: mode === 'opportunistic',
-    // Whoever would take no encryption at all gains nothing by refusing a certificate.
-    tls: { rejectUnauthorized: mode !== 'opportunistic' },
-    connectionTimeout: timeout,
-    greetingTimeout: timeout,
-    dnsTimeout: timeout,
-    socketTimeout: timeout,
-    socketCloseTimeout: CLOSE_TIMEOUT,
-  }
-}
-
-/** What a server may quote back at us. */
-function secretsOf({ smtp }: EmailSettings, { credentials }: SmtpServer): Secret[] {
-  if (credentials === null) return [smtp]
-  const { user, pass } = credentials
-  const encoded = [`\0${user}\0${pass}`, pass].map((text) => Buffer.from(text).toString('base64'))
-  return [smtp, ...[...encoded, pass, encodeURIComponent(pass)].map((text) => new Secret(text))]
 }

@@ -49,6 +49,10 @@ export class Session {
     return !this.#ended
   }
 
+  get encrypted(): boolean {
+    return this.#connection.secure
+  }
+
   /** Connects and logs in. `deadline` is in milliseconds since the epoch. */
   async open(deadline: number): Promise<Failure | null> {
     const connected = await this.#step<unknown>(deadline, (done) => this.#connection.connect(done))

@@ -77,11 +77,35 @@ export interface Circumstances {
   readonly secrets: readonly Secret[]
 }
 
+/** Why a call failed that carried no message. */
+export interface Fault {
+  /** Slack's name for it; null where it gave none. */
+  readonly name: string | null
+  readonly reason: string
+  /** Empty where it may pass by itself. */
+  readonly mend: string
+}
+
 type Judged = Exclude<Outcome, { kind: 'sent' }>
 
 /** What an attempt that ended with WebClient's exception means. */
 export function fromException(error: unknown, circumstances: Circumstances): Outcome {
   return clean(judge(error, circumstances), circumstances.secrets)
+}
+
+/** What a failed call means that carried no message: nothing of it can have arrived. */
+export function faultOf(error: unknown, circumstances: Circumstances): Fault {
+  const { kind, reason } = clean(judge(error, circumstances), circumstances.secrets)
+  const given = error instanceof WebAPIPlatformError ? ownProperty(error.data, 'error') : undefined
+  const name = isName(given) ? redact(given, circumstances.secrets) : null
+  if (kind === 'retry' || kind === 'ambiguous') return { name, reason, mend: '' }
+  return { name, reason: name ?? reason, mend: (name !== null && mendOf(name, circumstances.target)) || '' }
+}
+
+/** What a person does about an error that no repetition mends; null where there is no such error. */
+export function mendOf(name: string, target: string): string | null {
+  const mend = Object.hasOwn(mends, name) ? mends[name] : undefined
+  return mend?.replace('{target}', target) ?? null
 }
 
 /** What a webhook's answer means; null where it took the message. */
@@ -140,8 +164,8 @@ function byStatus(
 
 function byName(name: unknown, { target }: Pick<Circumstances, 'target'>): Judged | null {
   if (!isName(name)) return null
-  const mend = Object.hasOwn(mends, name) ? mends[name] : undefined
-  if (mend !== undefined) return { kind: 'park', reason: `${name}: ${mend.replace('{target}', target)}` }
+  const mend = mendOf(name, target)
+  if (mend !== null) return { kind: 'park', reason: `${name}: ${mend}` }
   if (name.startsWith('restricted_action')) return byName('restricted_action', { target })
   if (refused.has(name)) return { kind: 'refuse', reason: name }
   return { kind: ambiguous.has(name) ? 'ambiguous' : 'retry', reason: name }

@@ -1,10 +1,11 @@
 /** One attempt at a time: to the Web API with a token, or to an incoming webhook. */
-import { type Logger, LogLevel, WebClient } from '@slack/web-api'
+import type { WebClient } from '@slack/web-api'
 import type { Outcome } from '../../core/delivery.ts'
 import { ownProperty } from '../../core/json.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../channel.ts'
 import type { Sender } from '../sender.ts'
+import { openClient } from './client.ts'
 import type { SlackMessage } from './message.ts'
 import { type Circumstances, fromException, fromWebhook } from './outcome.ts'
 import type { SlackReceiver, SlackSettings } from './settings.ts'
@@ -50,25 +51,6 @@ export function openSender(
       return fromException(error, circumstances)
     }
   }
-}
-
-/** The SDK's retries are off: ours are recorded, and survive a restart. */
-function openClient(
-  { token, api_url, concurrency }: SlackSettings,
-  transport: Transport,
-  timeout: number,
-): WebClient | null {
-  if (token === undefined) return null
-  return new WebClient(token.reveal(), {
-    slackApiUrl: api_url,
-    allowAbsoluteUrls: false,
-    retryConfig: { retries: 0 },
-    rejectRateLimitedCalls: true,
-    maxRequestConcurrency: concurrency,
-    timeout,
-    fetch: transport.fetch,
-    logger: silent,
-  })
 }
 
 async function toChannel(
@@ -121,15 +103,4 @@ async function toWebhook(
 
 function parked(reason: string): Outcome {
   return { kind: 'park', reason }
-}
-
-// What it would log are our messages and Slack's answers: those are recorded with the attempt, redacted.
-const silent: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  setLevel() {},
-  setName() {},
-  getLevel: () => LogLevel.ERROR,
 }

@@ -22,6 +22,10 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
   },
   compile: compileTemplate,
   toText,
+  async examine(given, receivers, env) {
+    const { examineSlack } = await import('./examination.ts')
+    return examineSlack(given ?? slackSettings.parse({}), receivers, env)
+  },
   open(given, receivers, env) {
     const settings = given ?? slackSettings.parse({})
     const { rate, burst, concurrency } = settings

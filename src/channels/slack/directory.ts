@@ -1,0 +1,127 @@
+/** What Slack tells of channels, as far as the app's scopes let it. */
+import { isObject, ownProperty } from '../../core/json.ts'
+import type { Fault } from './outcome.ts'
+
+/** Calls a method of the Web API. Never throws. */
+export type Reader = (
+  method: string,
+  options: Record<string, unknown>,
+) => Promise<{ readonly ok: true; readonly answer: unknown } | { readonly ok: false; readonly fault: Fault }>
+
+export type Lookup =
+  | {
+      readonly kind: 'found'
+      readonly archived: boolean
+      readonly member: boolean
+      readonly private: boolean
+    }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unchecked'; readonly why: string; readonly mend: string }
+
+const PAGE = 1_000
+// A workspace with more channels than this takes longer to list than anyone waits.
+const MOST_PAGES = 20
+const LATER = 'run this again later'
+
+/** Stops at the first sign that Slack does not answer: what is left stays unchecked. */
+export async function lookUpChannels(
+  read: Reader,
+  channels: readonly string[],
+  scopes: readonly string[] | null,
+): Promise<ReadonlyMap<string, Lookup>> {
+  const found = new Map<string, Lookup>()
+  const names = channels.filter((channel) => channel.startsWith('#'))
+  for (const [name, lookup] of await lookUpNames(read, names, scopes)) found.set(name, lookup)
+  let silent: Lookup | null = null
+  for (const id of channels.filter((channel) => !channel.startsWith('#'))) {
+    const lookup: Lookup = silent ?? (await lookUpId(read, id))
+    if (lookup.kind === 'unchecked' && lookup.mend === LATER) silent = lookup
+    found.set(id, lookup)
+  }
+  return found
+}
+
+async function lookUpId(read: Reader, id: string): Promise<Lookup> {
+  if (!/^[CG]/.test(id)) {
+    return { kind: 'unchecked', why: 'it is a conversation with a person', mend: '' }
+  }
+  const info = await read('conversations.info', { channel: id })
+  if (info.ok) return describe(ownProperty(info.answer, 'channel'))
+  return info.fault.name === 'channel_not_found' ? { kind: 'absent' } : unchecked(info.fault)
+}
+
+/** A name has to be looked for among all of them: no method takes one. */
+async function lookUpNames(
+  read: Reader,
+  names: readonly string[],
+  scopes: readonly string[] | null,
+): Promise<ReadonlyMap<string, Lookup>> {
+  const found = new Map<string, Lookup>()
+  if (names.length === 0) return found
+  const isPrivateSeen = scopes?.includes('groups:read') === true
+  const isPublicSeen = scopes === null || scopes.includes('channels:read')
+  const types = [...(isPublicSeen ? ['public_channel'] : []), ...(isPrivateSeen ? ['private_channel'] : [])]
+  const missing = missingScopes(isPublicSeen, isPrivateSeen)
+  const listed = types.length === 0 ? null : await list(read, types, names)
+  for (const name of names) {
+    const lookup = listed?.channels.get(name.slice(1).toLowerCase())
+    found.set(name, lookup ?? listed?.rest ?? missing ?? { kind: 'absent' })
+  }
+  return found
+}
+
+function missingScopes(isPublicSeen: boolean, isPrivateSeen: boolean): Lookup | null {
+  if (isPublicSeen && isPrivateSeen) return null
+  if (!isPublicSeen) return lacking('channels:read')
+  const why = 'no public channel has this name, and private ones take the scope groups:read'
+  return { kind: 'unchecked', why, mend: 'correct the name, or give the app groups:read and reinstall it' }
+}
+
+function lacking(scope: string): Lookup {
+  return {
+    kind: 'unchecked',
+    why: `the app lacks the scope ${scope}`,
+    mend: `give it ${scope} (and groups:read for private channels) and reinstall it; posting needs neither`,
+  }
+}
+
+/** `rest` is what is to be said of a channel that was not found, where the list did not come to its end. */
+async function list(
+  read: Reader,
+  types: readonly string[],
+  names: readonly string[],
+): Promise<{ readonly channels: ReadonlyMap<string, Lookup>; readonly rest: Lookup | null }> {
+  const wanted = new Set(names.map((name) => name.slice(1).toLowerCase()))
+  const channels = new Map<string, Lookup>()
+  let cursor = ''
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const options = { types: types.join(','), limit: PAGE, ...(cursor !== '' && { cursor }) }
+    const listed = await read('conversations.list', options)
+    if (!listed.ok) return { channels, rest: unchecked(listed.fault) }
+    const entries = ownProperty(listed.answer, 'channels')
+    for (const entry of Array.isArray(entries) ? entries : []) {
+      const name = ownProperty(entry, 'name')
+      if (typeof name === 'string' && wanted.has(name)) channels.set(name, describe(entry))
+    }
+    const next = ownProperty(ownProperty(listed.answer, 'response_metadata'), 'next_cursor')
+    if (typeof next !== 'string' || next === '' || channels.size === wanted.size)
+      return { channels, rest: null }
+    cursor = next
+  }
+  const why = `it is not among the first ${MOST_PAGES * PAGE} channels`
+  return { channels, rest: { kind: 'unchecked', why, mend: 'name the channel by its id' } }
+}
+
+function describe(channel: unknown): Lookup {
+  if (!isObject(channel)) return { kind: 'unchecked', why: 'unrecognised answer', mend: LATER }
+  return {
+    kind: 'found',
+    archived: channel.is_archived === true,
+    member: channel.is_member === true,
+    private: channel.is_private === true,
+  }
+}
+
+function unchecked({ name, reason }: Fault): Lookup {
+  return name === 'missing_scope' ? lacking('channels:read') : { kind: 'unchecked', why: reason, mend: LATER }
+}
