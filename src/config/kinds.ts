@@ -40,6 +40,12 @@ export function named<T extends z.ZodType>(value: T, what: string) {
     .meta({ minProperties: 1 })
 }
 
+/** A URL of scheme, host and path alone. */
+export function isBare(text: string): boolean {
+  const { username, password, search, hash } = new URL(text)
+  return username + password + search + hash === '' && !/[?#]/.test(text)
+}
+
 /** An address, or a network such as 10.0.0.0/8. */
 export function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/')

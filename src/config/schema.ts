@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import type { Channel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
+import { isSafeUrl } from '../channels/settings.ts'
 import { checkAddressEntry } from '../core/addresses.ts'
-import { duration, isNetwork, named, size, svixSecret } from './kinds.ts'
+import { duration, isBare, isNetwork, named, size, svixSecret } from './kinds.ts'
 
 const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'
 
@@ -15,6 +16,15 @@ const server = z
       .default('127.0.0.1')
       .describe('The address to listen on; 0.0.0.0 is all of them.'),
     port: z.int().min(0).max(65_535).default(8080).describe('The port to listen on; 0 takes a free one.'),
+    public_url: z
+      .string()
+      .refine((url) => isSafeUrl(url) && isBare(url), {
+        error: 'must be an https URL without a query, such as https://hooks.example.com',
+      })
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional()
+      .describe('Where senders reach the service, without /webhooks/…; `hookbridge doctor` tries it.')
+      .meta({ examples: ['https://hooks.example.com'] }),
     trust_proxy: z
       .union(
         [

@@ -45,6 +45,8 @@ const beyondSchema = [
   'wrong-type-variable',
   'wrong-value-allow-ips',
   'wrong-value-enum-variable',
+  'wrong-value-public-url',
+  'wrong-value-public-url-query',
   'wrong-value-secret',
   'wrong-value-secret-plain',
   'wrong-value-short-timeout',

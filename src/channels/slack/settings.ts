@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { rate, secret } from '../settings.ts'
+import { isSafeUrl, rate, secret } from '../settings.ts'
 
 const CHANNEL = /^(#[^\s#@<>]{1,80}|[CDGUW][A-Z0-9]{6,})$/
 const CHANNEL_WORDS =
@@ -58,14 +58,3 @@ export const slackReceiver = z
 
 export type SlackSettings = z.output<typeof slackSettings>
 export type SlackReceiver = z.output<typeof slackReceiver>
-
-// What is sent names companies and deals, and the token with it: it does not cross a network in the clear.
-function isSafeUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, hostname } = new URL(text)
-  if (protocol === 'https:') return true
-  return (
-    protocol === 'http:' &&
-    (hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname))
-  )
-}
