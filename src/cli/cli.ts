@@ -5,6 +5,7 @@ import { jsonSchema } from '../config/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
+import { registerDoctor } from './doctor.ts'
 import { registerExplain } from './explain.ts'
 import { registerHistory } from './history.ts'
 import { init } from './init.ts'
@@ -22,6 +23,7 @@ const commands: readonly Register[] = [
   registerSend,
   registerHistory,
   registerRequeue,
+  registerDoctor,
   registerFirstSteps,
 ]
 

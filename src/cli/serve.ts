@@ -1,10 +1,12 @@
 import closeWithGrace from 'close-with-grace'
-import { createLog, flushLog, startApp } from '../app.ts'
+import { type AppOptions, createLog, flushLog, startApp } from '../app.ts'
 import type { Setup } from '../config/load.ts'
+import { cheapExaminations, examine } from './examinations.ts'
 import { CommandError, type Terminal } from './terminal.ts'
 
 // A stop takes about seven seconds at the most; this is for one that hangs.
 const STOP_DEADLINE = 9_000
+const EXAMINED_WITHIN = 2_000
 
 /** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
 export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
@@ -26,8 +28,18 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
   const sources = Object.keys(setup.config.sources).map((name) => `${app.url}/webhooks/${name}`)
   log.info({ url: app.url, sources, config: setup.file }, 'listening')
   await flushLog(log)
+  await warn(log, setup)
   // The process ends by a signal; until then the command is not over.
   await new Promise<never>(() => {})
+}
+
+/** What `hookbridge doctor` finds out at no cost. The service works already. */
+async function warn(log: AppOptions['log'], setup: Setup): Promise<void> {
+  for (const examination of cheapExaminations(setup)) {
+    for (const { level, summary, meaning, mend } of await examine(examination, setup, EXAMINED_WITHIN)) {
+      if (level !== 'fine') log.warn({ examined: examination.group, meaning, mend }, summary)
+    }
+  }
 }
 
 function startFailure(error: unknown, { config }: Setup): unknown {

@@ -80,6 +80,7 @@ unrouted: { receivers: [webhook] }
     ['events', '--json'],
     ['deliveries', '--json'],
     ['schema'],
+    ['routes', '--json'],
     ['send', '--type', 'x', '--url', service.url],
   ]
   const printed = commands.map((command) => {

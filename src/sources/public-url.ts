@@ -1,0 +1,169 @@
+/** Finds out whether senders reach this service: knocks at its public address as one who has no signature. */
+import type { ErrorCode } from '../core/errors.ts'
+import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
+import { ownProperty } from '../core/json.ts'
+
+const LONGEST_ANSWER = 4_096
+const UNHEARD = 'Senders do not reach this service: their events wait there, and are lost when they give up.'
+const DISTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO/
+const NO_TLS = /ERR_SSL|ERR_TLS|EPROTO/
+
+/** What came back; `code` is the error's of our own answers, null for anyone else's. */
+interface Knock {
+  readonly status: number
+  readonly code: string | null
+}
+
+function urlFor(publicUrl: string, source: string): string {
+  return `${publicUrl}/webhooks/${source}`
+}
+
+export function noPublicUrl(source: string): Finding {
+  return unknown(
+    'whether senders reach this service cannot be checked: server.public_url is not set',
+    `The URL to give the sender is ${urlFor('https://YOUR-HOST', source)} (in Cuuro: Settings > Developers > Webhooks).`,
+    'set server.public_url to the address that your proxy serves, as in https://hooks.example.com',
+  )
+}
+
+/** `timeout`: milliseconds. Never throws. */
+export async function examinePublicUrl(publicUrl: string, source: string, timeout: number): Promise<Finding> {
+  const url = urlFor(publicUrl, source)
+  try {
+    return judge(await knock(url, timeout), url)
+  } catch (error) {
+    return unanswered(error, url, timeout)
+  }
+}
+
+async function knock(url: string, timeout: number): Promise<Knock> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+    // Senders do not follow redirects.
+    redirect: 'manual',
+    signal: AbortSignal.timeout(timeout),
+  })
+  return { status: response.status, code: codeIn(await start(response)) }
+}
+
+async function start(response: Response): Promise<string> {
+  let text = ''
+  if (response.body === null) return text
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    if (text.length > LONGEST_ANSWER) break
+  }
+  return text
+}
+
+function codeIn(text: string): string | null {
+  try {
+    const code = ownProperty(JSON.parse(text), 'error')
+    return typeof code === 'string' && /^[a-z_]{1,40}$/.test(code) ? code : null
+  } catch {
+    return null
+  }
+}
+
+function judge({ status, code }: Knock, url: string): Finding {
+  if (status === 401 && is(code, 'missing_signature')) return fine(`${url} reaches this service`)
+  if (status === 403 && is(code, 'address_not_allowed'))
+    return fine(`${url} reaches this service (and refuses this machine, which allow_ips does not list)`)
+  if (is(code, 'overloaded') || is(code, 'store_unavailable') || is(code, 'stopping')) {
+    return warning(
+      `${url} reaches this service, which answers ${status} ${code} now`,
+      '',
+      'look into its log',
+    )
+  }
+  const { what, mend } = elsewhere(status, code)
+  return wrong(`${url} ${what}`, UNHEARD, mend)
+}
+
+function elsewhere(status: number, code: string | null): { what: string; mend: string } {
+  if (is(code, 'unknown_source')) {
+    return {
+      what: 'reaches a service that does not know this source',
+      mend: 'restart the service with this configuration, or correct server.public_url',
+    }
+  }
+  if (is(code, 'not_found')) {
+    return {
+      what: 'reaches the service at another path',
+      mend: 'let the proxy forward the path as it is: /webhooks/… and nothing in front',
+    }
+  }
+  if (status >= 300 && status < 400) {
+    return {
+      what: `is redirected (${status}), and senders do not follow`,
+      mend: 'set server.public_url, and the URL at the sender, to where it leads',
+    }
+  }
+  if (status === 401 || status === 403) {
+    return {
+      what: `is behind a login (${status})`,
+      mend: 'let the proxy forward /webhooks/ without one: requests are signed',
+    }
+  }
+  if (status === 404 || status === 405) {
+    return {
+      what: `leads nowhere (${status})`,
+      mend: 'let the proxy forward /webhooks/ to this service, POST among it',
+    }
+  }
+  if (status >= 502 && status <= 504) {
+    return {
+      what: `reaches the proxy, and the proxy not this service (${status})`,
+      mend: 'start "hookbridge serve", and let the proxy forward to server.host and server.port',
+    }
+  }
+  return {
+    what: `is answered by something else (${status})`,
+    mend: 'correct server.public_url, or let the proxy forward /webhooks/ to this service',
+  }
+}
+
+function is(code: string | null, expected: ErrorCode): boolean {
+  return code === expected
+}
+
+function unanswered(error: unknown, url: string, timeout: number): Finding {
+  const { hostname, port } = new URL(url)
+  const code = causeOf(error)
+  if (DISTRUSTED.test(code)) {
+    const mend = `renew or correct the certificate of ${hostname}; senders refuse it too`
+    return wrong(`${url} has no certificate that can be trusted (${code})`, UNHEARD, mend)
+  }
+  if (NO_TLS.test(code)) {
+    const mend = 'let the proxy terminate TLS there, or correct the port in server.public_url'
+    return wrong(`${url} does not speak TLS as it should (${code})`, UNHEARD, mend)
+  }
+  if (code === 'ENOTFOUND' || code.startsWith('EAI_')) {
+    return wrong(
+      `${url}: no such host (${code})`,
+      UNHEARD,
+      `make a DNS record for ${hostname}, or correct server.public_url`,
+    )
+  }
+  if (code === 'ECONNREFUSED') {
+    const mend = `start the proxy, and let the firewall pass port ${port || '443'}`
+    return wrong(`${url}: nothing listens there`, UNHEARD, mend)
+  }
+  if (/Timeout|TIMEOUT/.test(code)) {
+    return wrong(
+      `${url} does not answer within ${timeout / 1000} s`,
+      UNHEARD,
+      `check the firewall and the proxy; from inside your network the address may not be reachable at all`,
+    )
+  }
+  return wrong(`${url} cannot be reached (${code})`, UNHEARD, 'check the proxy and server.public_url')
+}
+
+/** A code, else the error's name. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (!(cause instanceof Error)) return 'unknown'
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name
+}
