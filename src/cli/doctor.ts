@@ -4,7 +4,16 @@ import { formatProblem } from '../config/problem.ts'
 import { type Finding, fine, type Level } from '../core/finding.ts'
 import { type Context, duration, type Register } from './context.ts'
 import { type Examination, examinations, examine } from './examinations.ts'
-import { CommandError, colour, print, printable, printJson, type Terminal, wrap } from './terminal.ts'
+import {
+  CommandError,
+  colour,
+  print,
+  printable,
+  printJson,
+  type Terminal,
+  textWidth,
+  wrap,
+} from './terminal.ts'
 
 interface DoctorOptions {
   readonly timeout: number
@@ -17,7 +26,6 @@ interface Grouped extends Finding {
 
 // An examination asks several times; one that needs longer than this hangs.
 const ANSWERS_AT_MOST = 6
-const WIDEST = 100
 
 const marks = {
   fine: ['✓', 'green'],
@@ -89,8 +97,7 @@ async function whileTelling(
 }
 
 function printGroup(terminal: Terminal, group: string, findings: readonly Finding[]): void {
-  const columns = terminal.out.isTTY === true ? (terminal.out.columns ?? 80) : 80
-  const width = Math.min(columns, WIDEST)
+  const width = textWidth(terminal)
   print(terminal, colour(terminal, 'bold', group))
   for (const { level, summary, meaning, mend } of findings) {
     const [mark, style] = marks[level]

@@ -16,7 +16,7 @@ import {
   printJson,
   printTable,
   type Terminal,
-  widthOf,
+  textWidth,
   wrap,
 } from './terminal.ts'
 
@@ -77,7 +77,11 @@ function show(terminal: Terminal, setup: Setup, event: Event, outcome: Outcome):
   const untried = setup.router.routes.filter(({ taken }) => !visits.some(({ path }) => path === taken.path))
   if (untried.length > 0) {
     const names = printable(untried.map(({ taken }) => taken.route).join(', '))
-    for (const line of wrap(`not tried, for the event was taken before: ${names}`, widthOf(terminal), true)) {
+    for (const line of wrap(
+      `not tried, for the event was taken before: ${names}`,
+      textWidth(terminal),
+      true,
+    )) {
       print(terminal, colour(terminal, 'dim', line))
     }
   }

@@ -1,7 +1,7 @@
 /** The routes as a tree of lines. */
 import { phrase } from '../core/phrase.ts'
 import type { RouteNode, Router } from '../core/route.ts'
-import { colour, printable, type Terminal, widthOf, wrap } from './terminal.ts'
+import { colour, printable, type Terminal, textWidth, wrap } from './terminal.ts'
 
 /** One thing to say of a route: a word in front, and the text, which may take several lines. */
 export interface Remark {
@@ -18,7 +18,6 @@ export interface Branch {
 }
 
 const KEY_WIDTH = 6
-const WIDEST = 100
 const NARROWEST = 16
 
 export function drawRoutes(terminal: Terminal, router: Pick<Router, 'routes' | 'unrouted'>): string[] {
@@ -30,7 +29,7 @@ export function drawRoutes(terminal: Terminal, router: Pick<Router, 'routes' | '
 
 /** Draws branches one below the other, as wide as the terminal. */
 export function drawTree(terminal: Terminal, branches: readonly Branch[]): string[] {
-  return drawAll(terminal, branches, '', Math.min(widthOf(terminal), WIDEST))
+  return drawAll(terminal, branches, '', textWidth(terminal))
 }
 
 function branchOf({ taken, match, continues, inherits, routes }: RouteNode): Branch {

@@ -30,6 +30,12 @@ export function colour(terminal: Terminal, style: Style, text: string): string {
   return wanted ? styleText(style, text, { validateStream: false }) : text
 }
 
+/** Columns for running text: the terminal's, where there is one, up to what the eye can follow. */
+export function textWidth({ out }: Terminal): number {
+  // A terminal that does not know its size says 0.
+  return out.isTTY === true ? Math.min(out.columns || 80, WIDEST_TEXT) : 80
+}
+
 export function print(terminal: Terminal, text: string): void {
   terminal.out.write(`${text}\n`)
 }
@@ -47,6 +53,7 @@ export interface Column<Row> {
 }
 
 const NARROWEST = 8
+const WIDEST_TEXT = 100
 
 /** Prints rows under titles, each column as wide as it must be, the whole no wider than the terminal. */
 export function printTable<Row>(
@@ -57,7 +64,7 @@ export function printTable<Row>(
   const widths = columns.map((column) =>
     Math.max(column.title.length, ...rows.map((row) => column.value(row).length)),
   )
-  const room = terminal.out.isTTY === true ? (terminal.out.columns ?? 80) : Infinity
+  const room = terminal.out.isTTY === true ? terminal.out.columns || 80 : Infinity
   let excess = widths.reduce((sum, width) => sum + width + 2, -2) - room
   for (const [at, column] of columns.entries()) {
     if (!column.shrinks || excess <= 0) continue
@@ -92,11 +99,6 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
     char === '\n' ? '\n' : `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
-}
-
-/** The columns of the terminal, or those of a usual one. */
-export function widthOf({ out }: Terminal): number {
-  return out.isTTY === true ? (out.columns ?? 80) : 80
 }
 
 /** Prints a text in a frame with a title, wrapped where it is wider than `width` columns. */
