@@ -36,6 +36,17 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
     receivers: ReadonlyMap<string, Receiver>,
     env: ChannelEnvironment,
   ): Promise<readonly Finding[]>
+  /**
+   * The message as its reader sees it, as HTML within one element; for pages that show no picture from elsewhere and
+   * run no script. Whatever the message holds, it cannot leave its place. Pure.
+   */
+  toHtml(message: Message, shown: Shown<Settings>): string
+  /** The style sheet of what `toHtml` writes, for light and dark; every rule is about an element of the channel's. */
+  readonly css: string
+  /** The message with the mark of a preview where its reader sees it first. Pure. */
+  marked(message: Message): Message
+  /** The receiver at an address that a person typed, such as `#test`; or what is wrong with the address. Pure. */
+  receiverAt(address: string, settings: Settings | undefined): ReceiverAt<Receiver>
   /** Opens what sending needs. Makes no connection before the first attempt. */
   open(
     settings: Settings | undefined,
@@ -43,6 +54,20 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
     env: ChannelEnvironment,
   ): OpenChannel<Message>
 }
+
+/** What a drawing must know besides the message. */
+export interface Shown<Settings> {
+  readonly settings: Settings | undefined
+  /** Where it goes; null where no receiver says. */
+  readonly target: string | null
+  /** When somebody looks at it, and where: an IANA time zone. */
+  readonly now: number
+  readonly timeZone: string
+}
+
+export type ReceiverAt<Receiver> =
+  | { readonly ok: true; readonly receiver: Receiver }
+  | { readonly ok: false; readonly reason: string }
 
 export interface Target {
   /** Where it goes, in words that are no secret. Unique within the receiver. */

@@ -110,7 +110,11 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
     }
     for (const { to, raw } of running.mail.messages) {
       const { subject = '', text = '' } = await PostalMime.parse(new Uint8Array(raw))
-      printFramed(terminal, `mail to ${to.join(', ')}`, email.toText({ subject, text, html: '' }))
+      printFramed(
+        terminal,
+        `mail to ${to.join(', ')}`,
+        email.toText({ subject, text, preheader: '', html: '' }),
+      )
     }
     print(terminal, colour(terminal, 'bold', '\nThe history: hookbridge events'))
     await listEvents(terminal, store, { limit: 10 })

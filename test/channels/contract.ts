@@ -8,6 +8,7 @@ import type { Channel, OpenChannel, Target } from '../../src/channels/channel.ts
 import type { Outcome } from '../../src/core/delivery.ts'
 import { isObject } from '../../src/core/json.ts'
 import type { RenderView } from '../../src/core/template.ts'
+import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
 
 /** Settings as a person writes them, before the channel's schemas read them. */
@@ -30,11 +31,19 @@ export interface ChannelHarness<Settings, Receiver, Message> {
   start(): Promise<Destination>
   /** The same settings, with a destination at a port of 127.0.0.1 where nothing listens. */
   unreachable(port: number): RawSettings
+  /** Where a person would send a preview. */
+  readonly address: string
   /** Every secret that the settings above hold. */
   readonly secrets: readonly string[]
 }
 
 const TIMEOUT = 2_000
+const shown = {
+  settings: undefined,
+  target: '"><script>alert(1)</script>',
+  now: Date.UTC(2026, 10, 23, 10),
+  timeZone: 'UTC',
+}
 
 /** A view of an event as it comes from Cuuro; `data` replaces the payload's. */
 export function exampleView(type = 'analysis.created', more: Partial<RenderView> = {}): RenderView {
@@ -120,10 +129,12 @@ function describedProperties(schema: unknown): { name: string; described: boolea
 
 async function targetsContract<S, R, M>(
   t: Test,
-  { channel, start, secrets }: ChannelHarness<S, R, M>,
+  { channel, start, secrets, address }: ChannelHarness<S, R, M>,
 ): Promise<void> {
   const destination = await start()
   t.teardown(() => destination.close())
+  const at = channel.receiverAt(address, channel.settings.parse(destination.settings))
+  t.equal(at.ok && channel.targets(at.receiver, 'preview').length, 1, 'an address is one target')
   const receiver = channel.receiver.parse(destination.receiver)
   const targets = channel.targets(receiver, 'deal-flow')
   t.not(targets.length, 0, 'a receiver owes at least one message')
@@ -147,12 +158,17 @@ async function renderingContract<S, R, M>(t: Test, { channel }: ChannelHarness<S
     const { renderer } = compiled
     const plain = renderer.render(exampleView(name))
     t.match(plain, { ok: true, notes: [] }, `${name}: renders a thin payload without notes`)
-    if (plain.ok) t.match(channel.toText(plain.message), /\p{L}/u, `${name}: can be read as text`)
+    if (plain.ok) {
+      t.match(channel.toText(plain.message), /\p{L}/u, `${name}: can be read as text`)
+      t.match(channel.toHtml(plain.message, shown), /\p{L}/u, `${name}: can be seen`)
+      t.match(channel.toText(channel.marked(plain.message)), /Preview/, `${name}: says when it is a preview`)
+    }
     fc.assert(
       fc.property(anyView, (view) => {
         const first = renderer.render(view)
         if (!first.ok) throw new Error(first.reason)
         channel.toText(first.message)
+        tagsOf(channel.toHtml(first.message, shown))
         assert.deepEqual(renderer.render(view), first)
       }),
       { numRuns: 50 },

@@ -13,7 +13,7 @@ import {
 import { until } from '../support/until.ts'
 import { closedPort } from './contract.ts'
 
-const mail: Mail = { subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
+const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
 const auth = { user: 'alerts', pass: 'correct horse' }
 const IN_TIME = 5_000
 
@@ -273,7 +273,7 @@ t.test('a message is written down whole, whatever its words are', async (t) => {
   const server = await start(t)
   const channel = openChannel(t, { smtp: server.url })
   const words = 'a\r\nBcc: evil@example.net\r\n\r\n.\r\nQUIT\r\n'
-  const hostile = { subject: words, html: words, text: words }
+  const hostile = { subject: words, preheader: words, html: words, text: words }
   const outcome = await channel.send(hostile, {
     id: 'evt-1\r\nX-Evil: 1',
     receiver: 'r\r\nX-Evil: 1',

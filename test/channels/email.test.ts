@@ -9,6 +9,7 @@ const auth = { user: 'alerts', pass: 'p@ss/word' }
 channelContract(t, {
   channel: email,
   folder: 'email',
+  address: 'me@example.org',
   async start() {
     const server = await startMailServer({ auth })
     return {

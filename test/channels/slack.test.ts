@@ -11,6 +11,7 @@ t.test('the contract, with a token', (t) => {
   channelContract(t, {
     channel: slack,
     folder: 'slack',
+    address: '#test',
     async start() {
       const server = await startSlackServer({ token: TOKEN })
       return {
@@ -34,6 +35,7 @@ t.test('the contract, with a webhook', (t) => {
   channelContract(t, {
     channel: slack,
     folder: 'slack',
+    address: '#test',
     async start() {
       const server = await startSlackServer()
       return {

@@ -1,5 +1,6 @@
 /** Prints messages where the service runs: to try a route without an account anywhere. */
 import { z } from 'zod'
+import { escapeHtml } from '../../core/html.ts'
 import { createEngine, type RenderView, type Template, TemplateError } from '../../core/template.ts'
 import type { Channel, Compiled, RenderResult, TemplateFile } from '../channel.ts'
 
@@ -29,6 +30,13 @@ export const consoleChannel: Channel<Nothing, Nothing, ConsoleMessage> = {
   toText: ({ text }) => text,
   // It writes where the service runs: nothing can be in its way.
   examine: () => Promise.resolve([]),
+  toHtml: ({ text }) => `<pre class="console">${escapeHtml(text)}</pre>`,
+  css: `
+.console { margin: 0; padding: 16px 20px; border-radius: 8px; background: #16181d; color: #d7dae0;
+  font: 13px/1.6 ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { .console { outline: 1px solid #2b3038 } }`,
+  marked: ({ text }) => ({ text: `[Preview] ${text}` }),
+  receiverAt: () => ({ ok: true, receiver: {} }),
   open: (_settings, _receivers, env) => ({
     pace: { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency: 1 },
     concurrency: 1,

@@ -1,6 +1,8 @@
 /** Mail over SMTP: one message for each recipient, with a text part and an HTML part. */
 import type { Channel } from '../channel.ts'
 import { openOnFirstUse, type Sender } from '../sender.ts'
+import { parseMailbox } from './address.ts'
+import { css, toHtml } from './drawing.ts'
 import { compile, type Mail, sharedFiles, templateFiles } from './rendering.ts'
 import {
   type EmailReceiver,
@@ -28,6 +30,15 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
     if (!settings || !server) return []
     const { examineMail } = await import('./examination.ts')
     return examineMail(settings, server, env)
+  },
+  toHtml,
+  css,
+  marked: (mail) => ({ ...mail, subject: `[Preview] ${mail.subject}` }),
+  receiverAt(address) {
+    const mailbox = parseMailbox(address)
+    return mailbox === null
+      ? { ok: false, reason: 'it is no mail address, such as jane@example.org' }
+      : { ok: true, receiver: { to: [mailbox] } }
   },
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())

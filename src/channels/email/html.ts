@@ -1,5 +1,6 @@
 /** The HTML part: parsed Markdown, written with the inline styles that mail clients need. */
 import type { Token } from 'markdown-it'
+import { escapeHtml } from '../../core/html.ts'
 import { isButton, linkTarget } from './markdown.ts'
 import { fill } from './placeholders.ts'
 
@@ -42,18 +43,6 @@ export function toHtml(tokens: readonly Token[], values: readonly string[]): str
     if (token.type === 'table_close') facts = false
   }
   return html
-}
-
-export function escapeHtml(text: string): string {
-  return /[&<>"']/.test(text) ? text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '') : text
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
 }
 
 /** Whether the head of the table that opens here holds no words. */

@@ -1,4 +1,5 @@
 /** The files of a template become a mail: subject, HTML part and text part. */
+import { escapeHtml } from '../../core/html.ts'
 import {
   createEngine,
   type Engine,
@@ -18,13 +19,15 @@ import type {
   TemplateProblem,
 } from '../channel.ts'
 import { readFrontMatter } from './front-matter.ts'
-import { escapeHtml, toHtml } from './html.ts'
+import { toHtml } from './html.ts'
 import { createParser } from './markdown.ts'
 import { compileMarkdown, type MarkdownTemplate, oneLine } from './placeholders.ts'
 import { toPlainText } from './text.ts'
 
 export interface Mail {
   readonly subject: string
+  /** The words that a mailbox shows beside the subject; empty where there are none. They stand in the HTML part. */
+  readonly preheader: string
   readonly html: string
   readonly text: string
 }
@@ -144,11 +147,12 @@ function render(parts: Parts, view: RenderView): RenderResult<Mail> {
   note(parts.body.file, missing)
   const tokens = parts.parse(markdown)
   const text = parts.text ? output(parts.text) : `${toPlainText(tokens, values)}\n`
-  return { ok: true, message: { subject, html: htmlPart(), text }, notes }
+  // A whole page of the operator's own does not take it in.
+  const preheader = parts.preheader && !parts.html ? oneLine(output(parts.preheader)).trim() : ''
+  return { ok: true, message: { subject, preheader, html: htmlPart(), text }, notes }
 
   function htmlPart(): string {
     if (parts.html) return output(parts.html)
-    const preheader = parts.preheader ? oneLine(output(parts.preheader)).trim() : ''
     return output(parts.layout, { ...view, subject, preheader, content: toHtml(tokens, values) })
   }
 

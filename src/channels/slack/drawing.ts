@@ -46,7 +46,7 @@ function textOf(value: unknown): string {
 }
 
 /** Takes Slack's markup away: dates and links become their words, entities their characters. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text
     .replace(/<!date\^[^|>]*\|([^>]*)>/g, '$1')
     .replace(/<([^|>]*)\|([^>]*)>/g, '$2 ($1)')

@@ -4,6 +4,7 @@ import { isSafeUrl, rate, secret } from '../settings.ts'
 const CHANNEL = /^(#[^\s#@<>]{1,80}|[CDGUW][A-Z0-9]{6,})$/
 const CHANNEL_WORDS =
   'must be "#name" (in quotes: in YAML a bare # starts a comment) or an id such as C0123456789'
+const ME_WORDS = 'must be a member id such as U0123456789 (in Slack: your profile, ⋮, "Copy member ID")'
 
 export const slackSettings = z
   .strictObject({
@@ -33,6 +34,11 @@ export const slackSettings = z
       .transform((url) => (url.endsWith('/') ? url : `${url}/`))
       .prefault('https://slack.com/api/')
       .describe("Where Slack's Web API is; another address for a stand-in or a proxy."),
+    me: z
+      .string({ error: ME_WORDS })
+      .regex(/^[UW][A-Z0-9]{6,}$/, { error: ME_WORDS })
+      .optional()
+      .describe('Your member id: who @me is in `hookbridge preview --to slack:@me`.'),
   })
   .describe('How Slack messages are sent.')
 

@@ -26,7 +26,6 @@ export interface Shape {
 
 type ElementName = 'mrkdwn' | 'plain_text' | 'image' | 'button'
 
-export const MOST_BLOCKS = 50
 export const LONGEST_TEXT = 4_000
 /** Of all text in the blocks together; Slack refuses somewhere between 11,000 and 13,000. */
 export const LONGEST_TOTAL = 10_000

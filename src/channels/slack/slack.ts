@@ -1,9 +1,11 @@
 import type { Channel } from '../channel.ts'
 import { openOnFirstUse } from '../sender.ts'
 import { toText } from './drawing.ts'
-import type { SlackMessage } from './message.ts'
+import { toHtml } from './html.ts'
+import { marked, type SlackMessage } from './message.ts'
 import { type SlackReceiver, type SlackSettings, slackReceiver, slackSettings } from './settings.ts'
-import { targetOf } from './target.ts'
+import { css } from './style.ts'
+import { receiverAt, targetOf } from './target.ts'
 import { compileTemplate, TEMPLATE_FILE } from './template.ts'
 
 export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
@@ -26,6 +28,10 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
     const { examineSlack } = await import('./examination.ts')
     return examineSlack(given ?? slackSettings.parse({}), receivers, env)
   },
+  toHtml,
+  css,
+  marked,
+  receiverAt,
   open(given, receivers, env) {
     const settings = given ?? slackSettings.parse({})
     const { rate, burst, concurrency } = settings

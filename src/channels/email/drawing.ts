@@ -1,0 +1,61 @@
+/** A mail as its reader sees it: the line in the mailbox, and both parts. */
+import { escapeHtml } from '../../core/html.ts'
+import type { Shown } from '../channel.ts'
+import type { Mailbox } from './address.ts'
+import type { Mail } from './rendering.ts'
+import type { EmailSettings } from './settings.ts'
+
+// The frame cannot tell its page how tall it wants to be without a script: the text part gives an idea of it.
+const TALL_LINE = 30
+const AROUND = 260
+const TALLEST = 1_200
+
+export function toHtml(
+  { subject, preheader, html, text }: Mail,
+  { settings, target }: Shown<EmailSettings>,
+): string {
+  const from = settings?.from
+  const height = Math.min(AROUND + text.trim().split('\n').length * TALL_LINE, TALLEST)
+  return `<div class="mail">
+<h3>In the mailbox</h3>
+<div class="mail-row">${from === undefined ? '' : `<b>${escapeHtml(from.name || from.address)}</b> `}<span><b>${escapeHtml(subject)}</b>${
+    preheader === '' ? '' : ` <span class="mail-preheader">${escapeHtml(preheader)}</span>`
+  }</span></div>
+<dl>${from === undefined ? '' : `<dt>From</dt><dd>${escapeHtml(mailboxWords(from))}</dd>`}${
+    target === null ? '' : `<dt>To</dt><dd>${escapeHtml(target)}</dd>`
+  }<dt>Subject</dt><dd>${escapeHtml(subject)}</dd>${
+    preheader === '' ? '' : `<dt>Preheader</dt><dd>${escapeHtml(preheader)}</dd>`
+  }</dl>
+<h3>HTML part</h3>
+<iframe title="The HTML part" sandbox="allow-popups allow-popups-to-escape-sandbox" srcdoc="${escapeHtml(inNewTabs(html))}" style="height:${height}px"></iframe>
+<h3>Text part</h3>
+<pre>${escapeHtml(text.trim())}</pre>
+</div>`
+}
+
+function mailboxWords({ name, address }: Mailbox): string {
+  return name === '' ? address : `${name} <${address}>`
+}
+
+/** A link opens beside the preview: the frame itself leads nowhere. */
+function inNewTabs(html: string): string {
+  return html.replace(/<head\b[^>]*>/i, (head) => `${head}<base target="_blank">`)
+}
+
+export const css = `
+.mail { --text: #1c2230; --faint: #5b6472; --paper: #fff; --line: #dfe2e8; --frame: #f3f4f6; color: var(--text);
+  overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { .mail { --text: #e7e9ee; --faint: #9aa3b2; --paper: #191c22; --line: #2f343d;
+  --frame: #0f1115 } }
+.mail-row { display: flex; flex-wrap: wrap; gap: 2px 20px; padding: 12px 16px; border: 1px solid var(--line); border-radius: 8px;
+  background: var(--paper); font-size: 14px }
+.mail-row > span { flex: 1 1 20em; min-width: 0 }
+.mail-preheader { color: var(--faint) }
+.mail-preheader::before { content: "– " }
+.mail dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 16px 0; font-size: 14px }
+.mail dt { color: var(--faint) }
+.mail dd { margin: 0; min-width: 0 }
+.mail iframe { display: block; box-sizing: border-box; width: 100%; border: 1px solid var(--line); border-radius: 8px;
+  background: var(--frame); resize: vertical }
+.mail pre { margin: 0; padding: 16px 20px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper);
+  font: 13px/1.55 ui-monospace, Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap }`
