@@ -9,6 +9,7 @@ import { registerDoctor } from './doctor.ts'
 import { registerExplain } from './explain.ts'
 import { registerHistory } from './history.ts'
 import { init } from './init.ts'
+import { registerPreview } from './preview.ts'
 import { registerRequeue } from './requeue.ts'
 import { registerRoutes } from './routes.ts'
 import { registerSend } from './send.ts'
@@ -20,6 +21,7 @@ const commands: readonly Register[] = [
   registerCheck,
   registerExplain,
   registerRoutes,
+  registerPreview,
   registerSend,
   registerHistory,
   registerRequeue,
