@@ -161,5 +161,5 @@ function comparesMuch(t: Test, comparison: Comparison): void {
     `${comparison.takers.length} events: ${none}% left over, ${one}% taken once, ${more}% several times`,
   )
   t.ok(comparison.takers.length >= TREES * EVENTS_A_TREE, 'every event was compared')
-  for (const share of [none, one, more]) t.ok(share >= 10, 'each kind of answer was compared often')
+  for (const share of [none, one, more]) t.ok(share >= 5, 'each kind of answer was compared often')
 }
