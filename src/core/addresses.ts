@@ -25,6 +25,15 @@ const presets: ReadonlyMap<string, readonly string[]> = new Map([
   ...Object.entries(svixRegions).map(([region, addresses]) => [`svix:${region}`, addresses] as const),
 ])
 
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+const IPV4 = `${OCTET}(?:\\.${OCTET}){3}(?:/0{0,2}(?:3[0-2]|[12]?\\d))?`
+const IPV6 = '[\\dA-Fa-f:.]*:[\\dA-Fa-f:.]*(?:%[^/]+)?(?:/\\d{1,3})?'
+
+/** Addresses and networks as a pattern, for editors: what it refuses is wrong; an IPv6 address it hardly looks at. */
+export const networkPattern = `(?:${IPV4}|${IPV6})`
+/** Likewise for an entry of `allow_ips`. */
+export const addressEntryPattern = `^(?:${[...presets.keys()].join('|')}|${networkPattern})$`
+
 /** Says what is wrong with an entry of `allow_ips`, and how to mend it; null if nothing is. */
 export function checkAddressEntry(entry: string): string | null {
   const parsed = parseAddressEntry(entry)

@@ -1,6 +1,7 @@
 /** The smallest conditions that a field's value is made of, and what follows from one for another. */
-import { compileValue, literals, wildcard } from './condition.ts'
+import { compileValue } from './condition.ts'
 import { isObject } from './json.ts'
+import { literals, wildcard } from './wildcard.ts'
 
 export interface Atom {
   readonly kind: 'equal' | 'glob' | 'range' | 'exists' | 'contains' | 'regex'

@@ -1,6 +1,7 @@
 /** What one field must be: values, wildcards and operators, each compiled to a test of bounded time. */
 import { RE2JS } from 're2js'
-import { isObject } from './json.ts'
+import { isObject, type Json } from './json.ts'
+import { wildcard } from './wildcard.ts'
 
 /** Decides about one field's value; a missing field is undefined. */
 export type Test = (value: unknown) => boolean
@@ -13,29 +14,84 @@ export interface Problem {
   readonly message: string
 }
 
-type Compile = (operand: unknown, path: ProblemPath, problems: Problem[]) => Test
-
-const operators: Readonly<Record<string, Compile>> = {
-  in: compileIn,
-  not: compileNot,
-  gt: (operand, path, problems) =>
-    compileOrder('gt', (value, limit) => value > limit, operand, path, problems),
-  gte: (operand, path, problems) =>
-    compileOrder('gte', (value, limit) => value >= limit, operand, path, problems),
-  lt: (operand, path, problems) =>
-    compileOrder('lt', (value, limit) => value < limit, operand, path, problems),
-  lte: (operand, path, problems) =>
-    compileOrder('lte', (value, limit) => value <= limit, operand, path, problems),
-  exists: compileExists,
-  prefix: (operand, path, problems) =>
-    compileText('prefix', (text, part) => text.startsWith(part), operand, path, problems),
-  suffix: (operand, path, problems) =>
-    compileText('suffix', (text, part) => text.endsWith(part), operand, path, problems),
-  contains: compileContains,
-  regex: compileRegex,
+interface Documented {
+  /** When it holds, for who writes a configuration. */
+  readonly description: string
+  readonly example: Json
 }
 
-export const operatorNames: readonly string[] = Object.keys(operators)
+type Compiler<Takes extends string, Operand> = Documented & {
+  readonly takes: Takes
+  readonly compile: (operand: Operand, path: ProblemPath, problems: Problem[]) => Test
+}
+
+type Operator =
+  | Compiler<'value', unknown>
+  | Compiler<'values', readonly unknown[]>
+  | Compiler<'scalar', Scalar>
+  | Compiler<'number', number>
+  | Compiler<'boolean', boolean>
+  | Compiler<'text' | 'regex', string>
+
+/** What stands behind an operator. */
+export type Operand = Operator['takes']
+
+type Scalar = string | number | boolean | null
+
+const known: Readonly<Record<string, Operator>> = {
+  in: {
+    takes: 'values',
+    description: 'The field is one of these.',
+    example: ['seed', 'series a'],
+    compile: compileList,
+  },
+  not: {
+    takes: 'value',
+    description: 'The field is not this value, none of this list, or these operators do not all hold.',
+    example: 'internal',
+    compile: (operand, path, problems) => {
+      const test = compileValue(operand, path, problems)
+      return (value) => !test(value)
+    },
+  },
+  gt: order('The field is a number above this one.', (value, limit) => value > limit),
+  gte: order('The field is this number or above.', (value, limit) => value >= limit),
+  lt: order('The field is a number below this one.', (value, limit) => value < limit),
+  lte: order('The field is this number or below.', (value, limit) => value <= limit),
+  exists: {
+    takes: 'boolean',
+    description: 'true: the field is there, even if it is null. false: it is missing.',
+    example: true,
+    compile: (operand) => (value) => (value !== undefined) === operand,
+  },
+  prefix: part('The field is text that starts with this.', 'analysis.', (text, start) =>
+    text.startsWith(start),
+  ),
+  suffix: part('The field is text that ends with this.', '.completed', (text, end) => text.endsWith(end)),
+  contains: {
+    takes: 'scalar',
+    description: 'The field is text with this in it, or a list with this as an element.',
+    example: 'urgent',
+    compile: compileContains,
+  },
+  regex: {
+    takes: 'regex',
+    description: 'The field is text that this regular expression (RE2) matches from its start to its end.',
+    example: 'analysis\\.(created|completed)',
+    compile: compileRegex,
+  },
+}
+
+export const operatorNames: readonly string[] = Object.keys(known)
+
+/** The operators in their order, without what compiles them: for the JSON schema and the reference. */
+export const operators: readonly (Documented & { readonly name: string; readonly takes: Operand })[] =
+  Object.entries(known).map(([name, { takes, description, example }]) => ({
+    name,
+    takes,
+    description,
+    example,
+  }))
 
 // A regular expression's work grows with its program times the text. Together these two keep the worst case to
 // about half a second; a longer text does not match.
@@ -58,46 +114,6 @@ export function compileValue(raw: unknown, path: ProblemPath, problems: Problem[
   return (value) => value === raw
 }
 
-/**
- * A test for a pattern in which `*` stands for any text, also none. `\*` is a literal star, and a backslash
- * before a star is written twice; elsewhere a backslash is itself. The time is linear in the text.
- */
-export function wildcard(pattern: string): (text: string) => boolean {
-  const [first = '', ...others] = literals(pattern)
-  const last = others.pop()
-  if (last === undefined) return (text) => text === first
-  return (text) => {
-    if (!text.startsWith(first) || !text.endsWith(last)) return false
-    let from = first.length
-    for (const literal of others) {
-      // The leftmost place is always good: it leaves the most text to what follows.
-      const at = text.indexOf(literal, from)
-      if (at === -1) return false
-      from = at + literal.length
-    }
-    return from <= text.length - last.length
-  }
-}
-
-/** The texts between a pattern's wildcards. */
-export function literals(pattern: string): string[] {
-  const found: string[] = []
-  let literal = ''
-  let rest = 0
-  for (const star of pattern.matchAll(/(\\*)\*/g)) {
-    const backslashes = star[1]?.length ?? 0
-    literal += pattern.slice(rest, star.index) + '\\'.repeat(backslashes / 2)
-    rest = star.index + star[0].length
-    if (backslashes % 2 === 1) {
-      literal += '*'
-    } else {
-      found.push(literal)
-      literal = ''
-    }
-  }
-  return [...found, literal + pattern.slice(rest)]
-}
-
 function compileList(raw: readonly unknown[], path: ProblemPath, problems: Problem[]): Test {
   if (raw.length === 0) return fail(problems, path, 'an empty list matches nothing; list at least one value')
   const tests = raw.map((item, index) => {
@@ -113,9 +129,10 @@ function compileOperators(raw: object, path: ProblemPath, problems: Problem[]): 
   const entries = Object.entries(raw)
   if (entries.length === 0) return fail(problems, path, `no operator; known are ${operatorNames.join(', ')}`)
   const tests = entries.map(([name, operand]) => {
-    const compile = Object.hasOwn(operators, name) ? operators[name] : undefined
-    if (compile === undefined) return fail(problems, [...path, name], unknownOperator(name, path))
-    return compile(operand, [...path, name], problems)
+    const place = [...path, name]
+    const operator = Object.hasOwn(known, name) ? known[name] : undefined
+    if (operator === undefined) return fail(problems, place, unknownOperator(name, path))
+    return compileOperator(name, operator, operand, place, problems)
   })
   const [only] = tests
   if (only !== undefined && tests.length === 1) return only
@@ -125,62 +142,76 @@ function compileOperators(raw: object, path: ProblemPath, problems: Problem[]): 
 function unknownOperator(name: string, path: ProblemPath): string {
   const field = path.at(-1)
   const nested =
-    typeof field === 'string' && !Object.hasOwn(operators, field)
+    typeof field === 'string' && !Object.hasOwn(known, field)
       ? `; for a field within ${field} write ${JSON.stringify(`${field}.${name}`)}`
       : ''
   return `unknown operator ${JSON.stringify(name)}; known are ${operatorNames.join(', ')}${nested}`
 }
 
-function compileIn(operand: unknown, path: ProblemPath, problems: Problem[]): Test {
-  if (!Array.isArray(operand)) return fail(problems, path, '"in" takes a list of values')
-  return compileList(operand, path, problems)
-}
-
-function compileNot(operand: unknown, path: ProblemPath, problems: Problem[]): Test {
-  const test = compileValue(operand, path, problems)
-  return (value) => !test(value)
-}
-
-function compileExists(operand: unknown, path: ProblemPath, problems: Problem[]): Test {
-  if (typeof operand !== 'boolean') return fail(problems, path, '"exists" takes true or false')
-  return (value) => (value !== undefined) === operand
-}
-
-function compileOrder(
+function compileOperator(
   name: string,
-  holds: (value: number, limit: number) => boolean,
+  operator: Operator,
   operand: unknown,
   path: ProblemPath,
   problems: Problem[],
 ): Test {
-  if (typeof operand !== 'number' || !Number.isFinite(operand)) {
-    const quoted = typeof operand === 'string' && operand.trim() !== '' && Number.isFinite(Number(operand))
-    return fail(problems, path, `"${name}" takes a number${quoted ? '; remove the quotes' : ''}`)
+  const takes = (what: string) => fail(problems, path, `"${name}" takes ${what}`)
+  switch (operator.takes) {
+    case 'value':
+      return operator.compile(operand, path, problems)
+    case 'values':
+      return Array.isArray(operand) ? operator.compile(operand, path, problems) : takes('a list of values')
+    case 'scalar':
+      if (!isScalar(operand)) return takes('text, or one element of a list')
+      return operator.compile(operand, path, problems)
+    case 'number':
+      if (typeof operand === 'number' && Number.isFinite(operand))
+        return operator.compile(operand, path, problems)
+      return takes(isQuotedNumber(operand) ? 'a number; remove the quotes' : 'a number')
+    case 'boolean':
+      return typeof operand === 'boolean' ? operator.compile(operand, path, problems) : takes('true or false')
+    case 'text':
+      return typeof operand === 'string' ? operator.compile(operand, path, problems) : takes('text')
+    case 'regex':
+      if (typeof operand !== 'string') return takes('a regular expression as text')
+      return operator.compile(operand, path, problems)
   }
-  return (value) => typeof value === 'number' && holds(value, operand)
 }
 
-function compileText(
-  name: string,
+function isQuotedNumber(operand: unknown): boolean {
+  return typeof operand === 'string' && operand.trim() !== '' && Number.isFinite(Number(operand))
+}
+
+function order(description: string, holds: (value: number, limit: number) => boolean): Operator {
+  return {
+    takes: 'number',
+    description,
+    example: 80,
+    compile: (limit) => (value) => typeof value === 'number' && holds(value, limit),
+  }
+}
+
+function part(
+  description: string,
+  example: string,
   holds: (text: string, part: string) => boolean,
-  operand: unknown,
-  path: ProblemPath,
-  problems: Problem[],
-): Test {
-  if (typeof operand !== 'string') return fail(problems, path, `"${name}" takes text`)
-  return (value) => typeof value === 'string' && holds(value, operand)
+): Operator {
+  return {
+    takes: 'text',
+    description,
+    example,
+    compile: (part) => (value) => typeof value === 'string' && holds(value, part),
+  }
 }
 
-function compileContains(operand: unknown, path: ProblemPath, problems: Problem[]): Test {
-  if (!isScalar(operand)) return fail(problems, path, '"contains" takes text, or one element of a list')
+function compileContains(operand: Scalar): Test {
   return (value) => {
     if (typeof value === 'string') return typeof operand === 'string' && value.includes(operand)
     return Array.isArray(value) && value.includes(operand)
   }
 }
 
-function compileRegex(operand: unknown, path: ProblemPath, problems: Problem[]): Test {
-  if (typeof operand !== 'string') return fail(problems, path, '"regex" takes a regular expression as text')
+function compileRegex(operand: string, path: ProblemPath, problems: Problem[]): Test {
   let regex: RE2JS
   try {
     regex = RE2JS.compile(operand)
@@ -199,7 +230,7 @@ function compileRegex(operand: unknown, path: ProblemPath, problems: Problem[]):
   return (value) => typeof value === 'string' && value.length <= LONGEST_REGEX_TEXT && regex.testExact(value)
 }
 
-function isScalar(raw: unknown): raw is string | number | boolean | null {
+function isScalar(raw: unknown): raw is Scalar {
   return raw === null || typeof raw === 'string' || typeof raw === 'boolean' || Number.isFinite(raw)
 }
 

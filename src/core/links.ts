@@ -1,7 +1,8 @@
 /** Turns the id in a thin payload into the page of what it is about: the configuration's `links`. */
-import { wildcard } from './condition.ts'
+
 import type { View } from './event.ts'
 import { createEngine, eventFields, type Template, TemplateError } from './template.ts'
+import { wildcard } from './wildcard.ts'
 
 interface LinkProblem {
   /** The event type or wildcard whose template is wrong. */

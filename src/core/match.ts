@@ -1,7 +1,7 @@
 /** A match is a condition on an event, compiled once from what the configuration says. */
 import { compileValue, fail, type Problem, type ProblemPath, type Test } from './condition.ts'
 import type { View } from './event.ts'
-import { isObject, ownProperty } from './json.ts'
+import { isObject, type Json, ownProperty } from './json.ts'
 
 export type Match = FieldMatch | GroupMatch | NotMatch
 
@@ -56,17 +56,62 @@ export interface Evaluation {
   readonly conditions: readonly Condition[]
 }
 
-// Where the first part of a key is found in the view. `data` is read within the payload, where a missing one is missing.
-const roots: Readonly<Record<string, readonly string[]>> = {
-  type: ['event', 'type'],
-  source: ['event', 'source'],
-  event: ['event'],
-  data: ['payload', 'data'],
-  payload: ['payload'],
-  enriched: ['enriched'],
+interface Field {
+  /** Where it is found in the view. */
+  readonly at: readonly string[]
+  /** Text has no fields of its own. */
+  readonly isText: boolean
+  readonly description: string
+  readonly example: Json
 }
-const scalarRoots = ['type', 'source']
-const combinators = ['any', 'all', 'not']
+
+// What the first part of a key may be. `data` is read within the payload, where a missing one is missing.
+const roots: Readonly<Record<string, Field>> = {
+  type: {
+    at: ['event', 'type'],
+    isText: true,
+    description: "The event's type.",
+    example: 'analysis.*',
+  },
+  source: {
+    at: ['event', 'source'],
+    isText: true,
+    description: 'The name of the source that it came from.',
+    example: 'cuuro',
+  },
+  event: {
+    at: ['event'],
+    isText: false,
+    description: 'The event itself: event.id, event.type, event.source, event.received_at, event.sent_at.',
+    example: { exists: true },
+  },
+  data: {
+    at: ['payload', 'data'],
+    isText: false,
+    description: "The payload's data. A path leads into it: data.id, data.scores.0.",
+    example: { exists: true },
+  },
+  payload: {
+    at: ['payload'],
+    isText: false,
+    description: 'The whole body. A path leads into it: payload.meta.version.',
+    example: { exists: true },
+  },
+  enriched: {
+    at: ['enriched'],
+    isText: false,
+    description: 'What enrichment fetched, by name. This version fetches nothing.',
+    example: { exists: false },
+  },
+}
+const combinators = {
+  any: { takes: 'matches', description: 'At least one of these matches must hold.' },
+  all: { takes: 'matches', description: 'Each of these matches must hold.' },
+  not: { takes: 'match', description: 'This match must not hold.' },
+} as const
+
+/** What a key of a match may be, for the JSON schema and the reference. */
+export const vocabulary = { fields: roots, combinators }
 
 // Nobody nests this deep on purpose, but a YAML alias can make a mapping contain itself.
 const DEEPEST = 32
@@ -113,19 +158,19 @@ function compileField(path: string, wanted: unknown, place: ProblemPath, problem
   const [root = '', ...names] = path.split('.')
   const start = Object.hasOwn(roots, root) ? roots[root] : undefined
   if (start === undefined) {
-    const known = [...Object.keys(roots), ...combinators].join(', ')
+    const known = [...Object.keys(roots), ...Object.keys(combinators)].join(', ')
     const payload = root === '' ? '' : `; a field of the payload is "data.${path}" or "payload.${path}"`
     fail(
       problems,
       place,
       `unknown field ${JSON.stringify(path)}; a key starts with one of ${known}${payload}`,
     )
-  } else if (scalarRoots.includes(root) && names.length > 0) {
+  } else if (start.isText && names.length > 0) {
     fail(problems, place, `"${root}" is text and has no fields of its own`)
   } else if (names.includes('')) {
     fail(problems, place, `an empty name in ${JSON.stringify(path)}; write one dot between two names`)
   }
-  const keys = [...(start ?? []), ...names].map((name) => ({ name, index: toIndex(name) }))
+  const keys = [...(start?.at ?? []), ...names].map((name) => ({ name, index: toIndex(name) }))
   return { kind: 'field', path, keys, wanted, test: compileValue(wanted, place, problems) }
 }
 

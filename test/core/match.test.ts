@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { wildcard } from '../../src/core/condition.ts'
 import type { Json } from '../../src/core/json.ts'
 import { compileMatch, evaluate, type Match, matches } from '../../src/core/match.ts'
+import { wildcard } from '../../src/core/wildcard.ts'
 import { aView } from '../support/event.ts'
 
 function compiled(raw: unknown): Match {
