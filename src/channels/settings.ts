@@ -18,18 +18,24 @@ export function secret(): ZodType<Secret, string> {
 const SECONDS = { s: 1, m: 60, h: 3_600 } as const
 const RATE = /^(\d{1,9}(?:\.\d{1,3})?)\/([smh])$/
 
+const rateText = z
+  .string({ error: 'must be a rate, such as 1/s, 30/m or 1000/h' })
+  .regex(RATE, { error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h' })
+  .refine((text) => Number.parseFloat(text) > 0, {
+    error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h',
+  })
+  .meta({
+    id: 'rate',
+    description: 'A number above zero in a second (s), a minute (m) or an hour (h).',
+    examples: ['1/s', '0.5/s', '30/m', '1000/h'],
+  })
+
 /** A rate such as `1/s`, `30/m` or `1000/h`; it leaves the schema as a number a second. */
 export function rate(): ZodType<number, string> {
-  return z
-    .string({ error: 'must be a rate, such as 1/s, 30/m or 1000/h' })
-    .regex(RATE, { error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h' })
-    .refine((text) => Number.parseFloat(text) > 0, {
-      error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h',
-    })
-    .transform((text) => {
-      const [, count, unit] = RATE.exec(text) ?? []
-      return Number(count) / SECONDS[unit === 'm' || unit === 'h' ? unit : 's']
-    })
+  return rateText.transform((text) => {
+    const [, count, unit] = RATE.exec(text) ?? []
+    return Number(count) / SECONDS[unit === 'm' || unit === 'h' ? unit : 's']
+  })
 }
 
 /** What is sent names companies and deals, and often a token with it: it does not cross a network in the clear. */

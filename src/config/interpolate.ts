@@ -23,7 +23,10 @@ export interface InterpolateOptions {
   readonly takesText: (path: Path) => boolean
 }
 
-const VARIABLE = /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?/g
+/** `${NAME}` and `${NAME:-default}`. */
+export const variablePattern = '\\$\\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\\}'
+
+const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
 const LARGEST_FILE = 65_536
 
 /** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */

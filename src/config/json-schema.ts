@@ -1,53 +1,36 @@
 /** The configuration's JSON schema (draft 2020-12), for editors: what the loader accepts, as far as that can be said. */
 import { z } from 'zod'
-import { operatorNames } from '../core/condition.ts'
 import { isObject, type Json, type JsonObject } from '../core/json.ts'
+import { variablePattern } from './interpolate.ts'
+import { matchDefinitions } from './match-schema.ts'
 import { schema } from './schema.ts'
 
-const scalar = { type: ['string', 'number', 'boolean', 'null'] }
-const anyOfThem = { type: 'array', minItems: 1, items: { anyOf: [scalar, { $ref: '#/$defs/operators' }] } }
-const value = { anyOf: [scalar, anyOfThem, { $ref: '#/$defs/operators' }] }
-
-const operands: Readonly<Record<string, JsonObject>> = {
-  in: anyOfThem,
-  not: value,
-  gt: { type: 'number' },
-  gte: { type: 'number' },
-  lt: { type: 'number' },
-  lte: { type: 'number' },
-  exists: { type: 'boolean' },
-  prefix: { type: 'string' },
-  suffix: { type: 'string' },
-  contains: scalar,
-  regex: { type: 'string' },
-}
-
-// Compiled by the core and not by Zod, so written by hand; a test holds it against the compiler.
-const match: JsonObject = {
-  type: 'object',
-  minProperties: 1,
-  properties: {
-    any: { type: 'array', minItems: 1, items: { $ref: '#/$defs/match' } },
-    all: { type: 'array', minItems: 1, items: { $ref: '#/$defs/match' } },
-    not: { $ref: '#/$defs/match' },
-  },
-  additionalProperties: value,
-}
-const operators: JsonObject = {
-  type: 'object',
-  minProperties: 1,
-  properties: Object.fromEntries(operatorNames.map((name) => [name, operands[name] ?? {}])),
-  additionalProperties: false,
-}
 const file: JsonObject = {
   type: 'object',
-  description: 'Text from a file, such as a systemd credential or a Docker secret.',
-  properties: { file: { type: 'string', minLength: 1 } },
+  description:
+    'In place of any text: the content of a file, such as a systemd credential or a Docker secret. A relative path ' +
+    'is tried in `$CREDENTIALS_DIRECTORY` first, then beside the configuration. The last line break is left out.',
+  examples: [{ file: 'slack-token' }, { file: '/run/secrets/slack-token' }],
+  properties: {
+    file: {
+      type: 'string',
+      minLength: 1,
+      description: 'The path of the file.',
+      examples: ['/run/secrets/slack-token'],
+    },
+  },
   required: ['file'],
   additionalProperties: false,
 }
-// A variable may stand for anything: what it holds is checked when the configuration is loaded.
-const variable: JsonObject = { type: 'string', pattern: '\\$\\{' }
+// What it holds is checked when the configuration is loaded.
+const variable: JsonObject = {
+  type: 'string',
+  pattern: variablePattern,
+  description:
+    'In place of any text, number, true or false, or within a text: an environment variable. An unset one without a ' +
+    'default is an error. `$$` is a dollar sign.',
+  examples: ['${SLACK_BOT_TOKEN}', '${HOOKBRIDGE_PORT:-8080}'],
+}
 
 const constraints = [
   'type',
@@ -84,20 +67,30 @@ export function filledSchema(): JsonObject {
 export function jsonSchema(): JsonObject {
   const filled = filledSchema()
   const { $schema, $defs, ...root } = filled
-  const definitions = isObject($defs) ? $defs : {}
+  const definitions = toObject($defs)
+  const { match, ...others } = matchDefinitions()
+  const written = Object.entries(definitions).map(
+    ([name, definition]) => [name, asWritten(definition)] as const,
+  )
   return {
     $schema: $schema ?? '',
     title: 'Hookbridge configuration',
+    description: 'What Hookbridge receives, and where it goes.',
     ...asWritten(root),
+    // What is made of parts comes before what is text: so they stand in the reference.
     $defs: {
-      ...Object.fromEntries(
-        Object.entries(definitions).map(([name, definition]) => [name, asWritten(definition)]),
-      ),
-      match: { ...(isObject(definitions.match) ? definitions.match : {}), ...match },
-      operators,
+      ...Object.fromEntries(written.filter(([, { anyOf }]) => anyOf === undefined)),
+      match: { ...toObject(definitions.match), ...toObject(match) },
+      ...others,
+      ...Object.fromEntries(written.filter(([, { anyOf }]) => anyOf !== undefined)),
+      variable,
       file,
     },
   }
+}
+
+function toObject(value: Json | undefined): JsonObject {
+  return isObject(value) ? value : {}
 }
 
 function asWritten(part: Json): JsonObject {
@@ -128,5 +121,5 @@ function withVariables(part: JsonObject, others: readonly JsonObject[]): JsonObj
   const description = Object.fromEntries(entries.filter(([key]) => !constraints.includes(key)))
   const free =
     Object.keys(constraint).every((key) => key === 'type' || key === 'minLength') && part.type === 'string'
-  return { ...description, anyOf: [constraint, ...(free ? [] : [variable]), ...others] }
+  return { ...description, anyOf: [constraint, ...(free ? [] : [{ $ref: '#/$defs/variable' }]), ...others] }
 }

@@ -10,22 +10,36 @@ const NAME_MISTAKE =
 const SECRET_MISTAKE =
   "must be a signing secret, whsec_ and base64: copy it whole from the endpoint's page, without spaces or line breaks"
 
+const DURATION_MISTAKE = 'must be a duration, such as 30s, 5m, 1h30m or 30d'
+const durationText = z
+  .string({ error: DURATION_MISTAKE })
+  .regex(durationPattern, { error: DURATION_MISTAKE })
+  .meta({
+    id: 'duration',
+    description:
+      'Whole numbers and their units, the larger unit first: d (days), h (hours), m (minutes), s (seconds), ' +
+      'ms (milliseconds).',
+    examples: ['30s', '5m', '1h30m', '30d', '500ms'],
+  })
+
 /** Leaves the schema as milliseconds. */
 export function duration() {
-  const error = 'must be a duration, such as 30s, 5m, 1h30m or 30d'
-  return z
-    .string({ error })
-    .regex(durationPattern, { error })
-    .transform((text) => parseDuration(text) ?? 0)
+  return durationText.transform((text) => parseDuration(text) ?? 0)
 }
+
+const SIZE_MISTAKE = 'must be a size, such as 256kb or 1mb'
+const sizeText = z
+  .string({ error: SIZE_MISTAKE })
+  .regex(sizePattern, { error: SIZE_MISTAKE })
+  .meta({
+    id: 'size',
+    description: 'A whole number and its unit: b (bytes), kb (1,024 bytes), mb (1,024 kb).',
+    examples: ['256kb', '1mb'],
+  })
 
 /** Leaves the schema as bytes. */
 export function size() {
-  const error = 'must be a size, such as 256kb or 1mb'
-  return z
-    .string({ error })
-    .regex(sizePattern, { error })
-    .transform((text) => parseSize(text) ?? 0)
+  return sizeText.transform((text) => parseSize(text) ?? 0)
 }
 
 function name() {
@@ -54,11 +68,14 @@ export function isNetwork(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
+const svixSecretPattern = /^whsec_([A-Za-z0-9+/]+={0,2})$/
+
 export const svixSecret = secret()
   .refine((value) => isSvixSecret(value.reveal()), { error: SECRET_MISTAKE })
-  .describe("The endpoint's signing secret.")
+  .describe("The endpoint's signing secret, whsec_…; better a variable than the secret itself.")
+  .meta({ pattern: svixSecretPattern.source, examples: ['${CUURO_WEBHOOK_SECRET}'] })
 
 function isSvixSecret(text: string): boolean {
-  const [, encoded = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
+  const [, encoded = ''] = svixSecretPattern.exec(text) ?? []
   return encoded !== '' && Buffer.from(encoded, 'base64').toString('base64') === encoded
 }

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import type { Channel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
 import { isSafeUrl } from '../channels/settings.ts'
-import { checkAddressEntry } from '../core/addresses.ts'
+import { addressEntryPattern, checkAddressEntry, networkPattern } from '../core/addresses.ts'
 import { duration, isBare, isNetwork, named, size, svixSecret } from './kinds.ts'
+import { test } from './test-schema.ts'
 
 const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'
 
@@ -14,7 +15,8 @@ const server = z
       .string()
       .min(1, { error: 'must not be empty' })
       .default('127.0.0.1')
-      .describe('The address to listen on; 0.0.0.0 is all of them.'),
+      .describe('The address to listen on; 0.0.0.0 is all of them.')
+      .meta({ examples: ['127.0.0.1', '0.0.0.0'] }),
     port: z.int().min(0).max(65_535).default(8080).describe('The port to listen on; 0 takes a free one.'),
     public_url: z
       .string()
@@ -32,9 +34,12 @@ const server = z
           z.literal('loopback'),
           z
             .array(
-              z.string().refine((text) => text === 'loopback' || isNetwork(text), {
-                error: 'must be an address such as 10.0.0.1, a network such as 10.0.0.0/8, or loopback',
-              }),
+              z
+                .string()
+                .refine((text) => text === 'loopback' || isNetwork(text), {
+                  error: 'must be an address such as 10.0.0.1, a network such as 10.0.0.0/8, or loopback',
+                })
+                .meta({ pattern: `^(?:loopback|${networkPattern})$` }),
             )
             .min(1, { error: 'must list at least one address; false trusts none' }),
         ],
@@ -61,6 +66,8 @@ const server = z
   })
   .describe('The HTTP server.')
 
+const sqliteUrl = /^sqlite:(?!\/\/)./
+
 const storeUrl = z.string().superRefine((url, context) => {
   if (/^postgres(ql)?:/.test(url)) {
     context.addIssue({
@@ -68,7 +75,7 @@ const storeUrl = z.string().superRefine((url, context) => {
       message: 'PostgreSQL is not supported by this version',
       params: { code: 'unsupported', mend: 'write sqlite:PATH' },
     })
-  } else if (!/^sqlite:(?!\/\/)./.test(url)) {
+  } else if (!sqliteUrl.test(url)) {
     context.addIssue({ code: 'custom', message: 'must be sqlite:PATH, such as sqlite:data/hookbridge.db' })
   }
 })
@@ -78,7 +85,10 @@ const store = z
     url: storeUrl
       .default('sqlite:data/hookbridge.db')
       .describe('sqlite:PATH, relative to the configuration file. One machine, one file.')
-      .meta({ examples: ['sqlite:data/hookbridge.db', 'sqlite:/var/lib/hookbridge/hookbridge.db'] }),
+      .meta({
+        pattern: sqliteUrl.source,
+        examples: ['sqlite:data/hookbridge.db', 'sqlite:/var/lib/hookbridge/hookbridge.db'],
+      }),
     retain: duration().prefault('30d').describe('How long finished events are kept.'),
     dedupe: duration()
       .prefault('72h')
@@ -90,10 +100,13 @@ const store = z
   })
   .describe('Where events and deliveries are kept.')
 
-const allowed = z.string().superRefine((text, context) => {
-  const message = checkAddressEntry(text)
-  if (message !== null) context.addIssue({ code: 'custom', message })
-})
+const allowed = z
+  .string()
+  .superRefine((text, context) => {
+    const message = checkAddressEntry(text)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+  .meta({ pattern: addressEntryPattern })
 
 const source = z
   .strictObject({
@@ -122,7 +135,10 @@ const source = z
   })
   .describe('A sender, and how its requests are verified.')
 
-const receiverNames = z.array(z.string()).min(1, { error: 'must name at least one receiver' })
+const receiverNames = z
+  .array(z.string())
+  .min(1, { error: 'must name at least one receiver' })
+  .meta({ uniqueItems: true })
 
 const route = z
   .strictObject({
@@ -131,7 +147,8 @@ const route = z
       .min(1, { error: 'must not be empty' })
       .max(200, { error: 'must have 200 characters at most' })
       .optional()
-      .describe('What the route is called in the history and in templates.'),
+      .describe('What the route is called in the history and in templates.')
+      .meta({ examples: ['completed analyses'] }),
     match: z
       .unknown()
       .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
@@ -145,7 +162,8 @@ const route = z
       .optional()
       .describe(
         "A folder of templates. Default: the parent route's, else the event type's own, else default.",
-      ),
+      )
+      .meta({ examples: ['analysis.completed'] }),
     continue: z.boolean().default(false).describe('Try the routes that follow even though this one matched.'),
     get routes() {
       return z
@@ -171,57 +189,6 @@ const delivery = z
       .describe('How long one attempt may take.'),
   })
   .describe('How deliveries are attempted.')
-
-const test = z
-  .strictObject({
-    name: z.string().min(1, { error: 'must not be empty' }).optional().describe('What the test shows.'),
-    event: z
-      .record(z.string(), z.unknown())
-      .optional()
-      .describe("The event's body, as its sender sends it.")
-      .meta({ examples: [{ event: 'analysis.completed', data: { id: '0191e29a' } }] }),
-    file: z
-      .string()
-      .min(1, { error: 'must not be empty' })
-      .optional()
-      .describe('A file with the body instead, relative to this one.'),
-    stored: z
-      .string()
-      .min(1, { error: 'must not be empty' })
-      .optional()
-      .describe('The id of a stored event instead.'),
-    source: z.string().optional().describe('The source that it comes from. Default: the first.'),
-    at: z.iso
-      .datetime({ offset: true, error: 'must be a time such as 2026-11-24T09:00:00Z' })
-      .transform((text) => Date.parse(text))
-      .optional()
-      .describe('When it is received. Default: 2026-01-01T12:00:00Z.')
-      .meta({ examples: ['2026-11-24T09:00:00Z'] }),
-    expect: z
-      .strictObject({
-        routes: z
-          .array(z.string())
-          .optional()
-          .describe('The routes that take it, in order, by name or path; none: [].'),
-        receivers: z.array(z.string()).optional().describe('Who gets it, in any order; nobody: [].'),
-        rendered: z
-          .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
-          .optional()
-          .describe('By receiver: what its messages say, in these very words.')
-          .meta({ examples: [{ 'deal-flow': ['Analysis complete'] }] }),
-      })
-      .refine((expected) => Object.keys(expected).length > 0, {
-        error: 'must say routes, receivers or rendered',
-      })
-      .meta({ minProperties: 1 })
-      .describe('What must come of it.'),
-  })
-  .refine(
-    ({ event, file, stored }) => [event, file, stored].filter((given) => given !== undefined).length === 1,
-    { error: 'must have one of event, file and stored' },
-  )
-  .meta({ oneOf: [{ required: ['event'] }, { required: ['file'] }, { required: ['stored'] }] })
-  .describe('An event, and what must come of it.')
 
 /** The schema of a configuration whose channels are these. */
 function createSchema(list: readonly Channel[]) {
@@ -249,7 +216,7 @@ function createSchema(list: readonly Channel[]) {
       .describe('A folder beside this file. Its files overlay the templates that ship with the product.')
       .meta({ examples: ['templates'] }),
     links: z
-      .record(z.string().min(1), z.string())
+      .record(z.string().min(1), z.string().describe('The URL, a template that sees what messages see.'))
       .optional()
       .describe(
         'The page of what an event is about, by event type (* is a wildcard), as a template of a URL.',
@@ -265,14 +232,28 @@ function createSchema(list: readonly Channel[]) {
       .describe('Which events go where: tried in order, the first that matches takes the event.')
       .meta({ examples: [[{ match: { type: 'analysis.*' }, receivers: ['deal-flow'] }]] }),
     unrouted: z
-      .strictObject({ receivers: receiverNames.describe('Who gets the events that no route takes.') })
+      .strictObject({
+        receivers: receiverNames
+          .describe('Who gets the events that no route takes.')
+          .meta({ examples: [['everything-else']] }),
+      })
       .optional()
       .describe('What becomes of events that no route takes. Without it they are stored and counted.'),
     delivery: delivery.prefault({}),
     tests: z
       .array(test)
       .optional()
-      .describe('Events and what must come of them: `hookbridge check` tells where it is otherwise.'),
+      .describe('Events and what must come of them: `hookbridge check` tells where it is otherwise.')
+      .meta({
+        examples: [
+          [
+            {
+              event: { event: 'analysis.completed', data: { id: '42' } },
+              expect: { receivers: ['deal-flow'] },
+            },
+          ],
+        ],
+      }),
   })
 }
 

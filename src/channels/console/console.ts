@@ -20,8 +20,8 @@ const engine = createEngine((text) => text.toWellFormed().replaceAll(/[\p{Cc}\u2
 
 export const consoleChannel: Channel<Nothing, Nothing, ConsoleMessage> = {
   name: 'console',
-  settings: z.strictObject({}),
-  receiver: z.strictObject({}),
+  settings: z.strictObject({}).describe('Messages are printed where the service runs. It has no settings.'),
+  receiver: z.strictObject({}).describe('Print the messages where the service runs. It has no settings.'),
   templateFiles: [FILE],
   sharedFiles: [],
   missingSettings: () => null,

@@ -48,9 +48,15 @@ export const emailSettings: ZodType<EmailSettings> = z
   .strictObject({
     smtp: secret()
       .refine((url) => parseSmtpUrl(url.reveal()) !== null, { error: SMTP_MISTAKE })
-      .describe('The mail server: smtp://user:password@host:587 (the default port) or smtps://host (465).'),
-    from: mailbox().describe('Who the mails come from: "Cuuro alerts <alerts@example.org>".'),
-    reply_to: mailbox().optional().describe('Where answers go, if not to `from`.'),
+      .describe('The mail server: smtp://user:password@host:587 (the default port) or smtps://host (465).')
+      .meta({ examples: ['${SMTP_URL}', 'smtp://user:password@mail.example.org:587'] }),
+    from: mailbox()
+      .describe('Who the mails come from.')
+      .meta({ examples: ['Cuuro alerts <alerts@example.org>'] }),
+    reply_to: mailbox()
+      .optional()
+      .describe('Where answers go, if not to `from`.')
+      .meta({ examples: ['team@example.org'] }),
     tls: z
       .enum(tlsModes)
       .optional()
@@ -68,30 +74,35 @@ export const emailSettings: ZodType<EmailSettings> = z
       .string()
       .refine(isUnsubscribe, { error: 'must be a mail address or an https URL' })
       .optional()
-      .describe('A mail address or an https URL for the header List-Unsubscribe.'),
+      .describe('A mail address or an https URL for the header List-Unsubscribe.')
+      .meta({ examples: ['alerts@example.org', 'https://example.org/unsubscribe'] }),
   })
   .superRefine((settings, context) => {
     if (settings.tls !== 'off' || parseSmtpUrl(settings.smtp.reveal())?.secure !== true) return
     const message = 'an smtps:// server is always encrypted: remove this line, or write smtp://'
     context.addIssue({ code: 'custom', path: ['tls'], message })
   })
+  .describe('How mail is sent.')
 
-export const emailReceiver: ZodType<EmailReceiver> = z.strictObject({
-  to: z
-    .array(mailbox())
-    .min(1, { error: 'must name at least one address' })
-    .superRefine((mailboxes, context) => {
-      const seen = new Set<string>()
-      for (const [index, { address }] of mailboxes.entries()) {
-        if (seen.has(address.toLowerCase())) {
-          const message = `${address} is listed twice: it would get every mail twice`
-          context.addIssue({ code: 'custom', path: [index], message })
+export const emailReceiver: ZodType<EmailReceiver> = z
+  .strictObject({
+    to: z
+      .array(mailbox())
+      .min(1, { error: 'must name at least one address' })
+      .superRefine((mailboxes, context) => {
+        const seen = new Set<string>()
+        for (const [index, { address }] of mailboxes.entries()) {
+          if (seen.has(address.toLowerCase())) {
+            const message = `${address} is listed twice: it would get every mail twice`
+            context.addIssue({ code: 'custom', path: [index], message })
+          }
+          seen.add(address.toLowerCase())
         }
-        seen.add(address.toLowerCase())
-      }
-    })
-    .describe('The addresses; each gets a mail of its own and does not see the others.'),
-})
+      })
+      .describe('The addresses; each gets a mail of its own and does not see the others.')
+      .meta({ uniqueItems: true, examples: [['partners@example.org', 'Jane Doe <jane@example.org>']] }),
+  })
+  .describe('Addresses to mail to.')
 
 /** Null where the text is no URL of a mail server. */
 export function parseSmtpUrl(text: string): SmtpServer | null {

@@ -12,10 +12,11 @@ export const slackSettings = z
       .optional()
       .describe(
         'The bot token of the Slack app, xoxb-…; its scope is chat:write. Not needed for webhook_url.',
-      ),
+      )
+      .meta({ examples: ['${SLACK_BOT_TOKEN}'] }),
     rate: rate()
       .prefault('1/s')
-      .describe('Messages to one Slack channel: 1/s, 30/m. Slack itself allows about one a second.'),
+      .describe('Messages to one Slack channel. Slack itself allows about one a second.'),
     burst: z
       .int()
       .min(1)
@@ -48,19 +49,22 @@ export const slackReceiver = z
       .string({ error: CHANNEL_WORDS })
       .regex(CHANNEL, { error: CHANNEL_WORDS })
       .optional()
-      .describe('The Slack channel: "#name" in quotes, or better its id, which survives renaming.'),
+      .describe('The Slack channel: "#name" in quotes, or better its id, which survives renaming.')
+      .meta({ examples: ['#deal-flow', 'C0123456789'] }),
     webhook_url: secret()
       .refine((url) => isSafeUrl(url.reveal()), {
         error: 'must be an https URL (http only for a loopback address)',
       })
       .optional()
-      .describe('The URL of an incoming webhook, a secret, instead of channel and token.'),
+      .describe('The URL of an incoming webhook, a secret, instead of channel and token.')
+      .meta({ examples: ['${SLACK_WEBHOOK_URL}'] }),
   })
   .refine((receiver) => (receiver.channel === undefined) !== (receiver.webhook_url === undefined), {
     error: 'needs either channel or webhook_url, and not both',
   })
   .meta({ oneOf: [{ required: ['channel'] }, { required: ['webhook_url'] }] })
-  .describe('A Slack channel to post to.')
+  .describe('A Slack channel to post to: either channel or webhook_url.')
+  .meta({ examples: [{ channel: '#deal-flow' }] })
 
 export type SlackSettings = z.output<typeof slackSettings>
 export type SlackReceiver = z.output<typeof slackReceiver>

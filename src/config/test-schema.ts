@@ -1,0 +1,69 @@
+/** The keys of a test within the configuration. */
+import { z } from 'zod'
+
+export const test = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .optional()
+      .describe('What the test shows.')
+      .meta({ examples: ['a completed analysis reaches the partners'] }),
+    event: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe("The event's body, as its sender sends it.")
+      .meta({ examples: [{ event: 'analysis.completed', data: { id: '0191e29a' } }] }),
+    file: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .optional()
+      .describe('A file with the body instead, relative to this one.')
+      .meta({ examples: ['events/completed.json'] }),
+    stored: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .optional()
+      .describe('The id of a stored event instead.')
+      .meta({ examples: ['evt_01K9ZZZZZZZZZZZZZZZZZZZZZZ'] }),
+    source: z
+      .string()
+      .optional()
+      .describe('The source that it comes from. Default: the first.')
+      .meta({ examples: ['cuuro'] }),
+    at: z.iso
+      .datetime({ offset: true, error: 'must be a time such as 2026-11-24T09:00:00Z' })
+      .transform((text) => Date.parse(text))
+      .optional()
+      .describe('When it is received. Default: 2026-01-01T12:00:00Z.')
+      .meta({ examples: ['2026-11-24T09:00:00Z'] }),
+    expect: z
+      .strictObject({
+        routes: z
+          .array(z.string())
+          .optional()
+          .describe('The routes that take it, in order, by name or path; none: [].')
+          .meta({ examples: [['completed analyses']] }),
+        receivers: z
+          .array(z.string())
+          .optional()
+          .describe('Who gets it, in any order; nobody: [].')
+          .meta({ examples: [['deal-flow', 'partners']] }),
+        rendered: z
+          .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
+          .optional()
+          .describe('By receiver: what its messages say, in these very words.')
+          .meta({ examples: [{ 'deal-flow': ['Analysis complete'] }] }),
+      })
+      .refine((expected) => Object.keys(expected).length > 0, {
+        error: 'must say routes, receivers or rendered',
+      })
+      .meta({ minProperties: 1 })
+      .describe('What must come of it.'),
+  })
+  .refine(
+    ({ event, file, stored }) => [event, file, stored].filter((given) => given !== undefined).length === 1,
+    { error: 'must have one of event, file and stored' },
+  )
+  .meta({ oneOf: [{ required: ['event'] }, { required: ['file'] }, { required: ['stored'] }] })
+  .describe('An event, and what must come of it.')
