@@ -87,7 +87,12 @@ function registerFirstSteps(hookbridge: Command, context: Context): void {
   hookbridge
     .command('schema')
     .description('print the JSON schema of the configuration, for editors')
-    .action(() => printJson(terminal, jsonSchema()))
+    .option('--markdown', 'print it as a page to read: docs/config.md')
+    .action(async (options: { markdown?: boolean }) => {
+      if (options.markdown !== true) return printJson(terminal, jsonSchema())
+      const { configReference } = await import('../config/reference.ts')
+      terminal.out.write(configReference(jsonSchema()))
+    })
   hookbridge
     .command('demo')
     .description('show the whole way on this machine, with a Slack stand-in and a real mail server')
