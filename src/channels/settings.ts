@@ -18,14 +18,14 @@ export function secret(): ZodType<Secret, string> {
 const SECONDS = { s: 1, m: 60, h: 3_600 } as const
 const RATE = /^(\d{1,9}(?:\.\d{1,3})?)\/([smh])$/
 
+const RATE_MISTAKE = 'must be a rate above zero, such as 1/s, 30/m or 1000/h'
 const rateText = z
   .string({ error: 'must be a rate, such as 1/s, 30/m or 1000/h' })
-  .regex(RATE, { error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h' })
-  .refine((text) => Number.parseFloat(text) > 0, {
-    error: 'must be a rate above zero, such as 1/s, 30/m or 1000/h',
-  })
+  .regex(RATE, { error: RATE_MISTAKE })
+  .refine((text) => Number.parseFloat(text) > 0, { error: RATE_MISTAKE })
   .meta({
     id: 'rate',
+    patternErrorMessage: RATE_MISTAKE,
     description: 'A number above zero in a second (s), a minute (m) or an hour (h).',
     examples: ['1/s', '0.5/s', '30/m', '1000/h'],
   })

@@ -5,12 +5,13 @@ import { variablePattern } from './interpolate.ts'
 import { matchDefinitions } from './match-schema.ts'
 import { schema } from './schema.ts'
 
+// Without examples: an editor would offer them wherever any text may stand.
 const file: JsonObject = {
   type: 'object',
   description:
-    'In place of any text: the content of a file, such as a systemd credential or a Docker secret. A relative path ' +
-    'is tried in `$CREDENTIALS_DIRECTORY` first, then beside the configuration. The last line break is left out.',
-  examples: [{ file: 'slack-token' }, { file: '/run/secrets/slack-token' }],
+    'In place of any text: `{file: PATH}` is the content of a file, such as a systemd credential or a Docker secret. A ' +
+    'relative path is tried in `$CREDENTIALS_DIRECTORY` first, then beside the configuration. The last line break is ' +
+    'left out.',
   properties: {
     file: {
       type: 'string',
@@ -27,9 +28,8 @@ const variable: JsonObject = {
   type: 'string',
   pattern: variablePattern,
   description:
-    'In place of any text, number, true or false, or within a text: an environment variable. An unset one without a ' +
-    'default is an error. `$$` is a dollar sign.',
-  examples: ['${SLACK_BOT_TOKEN}', '${HOOKBRIDGE_PORT:-8080}'],
+    'In place of any text, number, true or false, or within a text: `${NAME}` or `${NAME:-default}` is an environment ' +
+    'variable. An unset one without a default is an error. `$$` is a dollar sign.',
 }
 
 const constraints = [
@@ -37,6 +37,7 @@ const constraints = [
   'enum',
   'const',
   'pattern',
+  'patternErrorMessage',
   'format',
   'minLength',
   'maxLength',

@@ -16,6 +16,7 @@ const durationText = z
   .regex(durationPattern, { error: DURATION_MISTAKE })
   .meta({
     id: 'duration',
+    patternErrorMessage: DURATION_MISTAKE,
     description:
       'Whole numbers and their units, the larger unit first: d (days), h (hours), m (minutes), s (seconds), ' +
       'ms (milliseconds).',
@@ -33,6 +34,7 @@ const sizeText = z
   .regex(sizePattern, { error: SIZE_MISTAKE })
   .meta({
     id: 'size',
+    patternErrorMessage: SIZE_MISTAKE,
     description: 'A whole number and its unit: b (bytes), kb (1,024 bytes), mb (1,024 kb).',
     examples: ['256kb', '1mb'],
   })
@@ -73,7 +75,11 @@ const svixSecretPattern = /^whsec_([A-Za-z0-9+/]+={0,2})$/
 export const svixSecret = secret()
   .refine((value) => isSvixSecret(value.reveal()), { error: SECRET_MISTAKE })
   .describe("The endpoint's signing secret, whsec_…; better a variable than the secret itself.")
-  .meta({ pattern: svixSecretPattern.source, examples: ['${CUURO_WEBHOOK_SECRET}'] })
+  .meta({
+    pattern: svixSecretPattern.source,
+    patternErrorMessage: SECRET_MISTAKE,
+    examples: ['${CUURO_WEBHOOK_SECRET}'],
+  })
 
 function isSvixSecret(text: string): boolean {
   const [, encoded = ''] = svixSecretPattern.exec(text) ?? []

@@ -56,7 +56,8 @@ export function matchDefinitions(): JsonObject {
         '(`\\*` is a star); any of a list; or all that its operators say. A field that is missing satisfies only ' +
         '`exists: false` and `not`.',
       examples: ['analysis.completed', 'analysis.*', ['seed', 'series a'], { gte: 80, lt: 100 }],
-      anyOf: [SCALAR, VALUES, { $ref: '#/$defs/operators' }],
+      // Of choices that fit equally little, editors explain the first: an unknown operator is told as one.
+      anyOf: [{ $ref: '#/$defs/operators' }, VALUES, SCALAR],
     },
     list: {
       type: 'array',

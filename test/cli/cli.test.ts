@@ -209,6 +209,12 @@ t.test('schema prints the JSON schema', async (t) => {
   })
 })
 
+t.test('schema --markdown prints the reference', async (t) => {
+  const { code, out } = await hookbridge(['schema', '--markdown'])
+  t.equal(code, 0)
+  t.equal(out, readFileSync(new URL('../../docs/config.md', import.meta.url), 'utf8'))
+})
+
 t.test('check fails for warnings where it is strict, and annotates for GitHub', async (t) => {
   const cwd = temporaryFolder(t)
   const twice = `${yaml}  - { match: { type: analysis.completed }, receivers: [log] }\n`
