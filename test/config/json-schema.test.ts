@@ -62,6 +62,10 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'link-template',
     'match-regex',
   ],
+  'a URL is read as browsers read one, which no pattern does': [
+    'wrong-value-public-url',
+    'wrong-value-public-url-query',
+  ],
   'a folder must be there': ['missing-templates-folder', 'unknown-template'],
 }
 

@@ -39,7 +39,8 @@ export const slackSettings = z
       .string({ error: ME_WORDS })
       .regex(/^[UW][A-Z0-9]{6,}$/, { error: ME_WORDS })
       .optional()
-      .describe('Your member id: who @me is in `hookbridge preview --to slack:@me`.'),
+      .describe('Your member id: who @me is in `hookbridge preview --to slack:@me`.')
+      .meta({ examples: ['U0123456789'], patternErrorMessage: ME_WORDS }),
   })
   .describe('How Slack messages are sent.')
 
