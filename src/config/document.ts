@@ -18,6 +18,15 @@ export function readDocument(file: string): ParsedYaml {
   return { ok: false, problems: [problemAt(file, 'wrong_type', 'the configuration must be a mapping', mend)] }
 }
 
+/** Whether it can be read only once. */
+export function isPipe(file: string): boolean {
+  try {
+    return statSync(file).isFIFO()
+  } catch {
+    return false
+  }
+}
+
 function readText(file: string): string | Problem {
   const unreadable = (message: string, mend: string) => problemAt(file, 'unreadable_file', message, mend)
   try {

@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { isObject } from '../core/json.ts'
+import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'
 import { nearest, type Path, type Problem, type ProblemCode, quote } from './problem.ts'
 import type { YamlDocument } from './yaml.ts'
@@ -21,6 +22,7 @@ export interface InterpolateOptions {
   readonly folder: string
   /** Whether a text is wanted at this path, so that `{file: …}` stands for one. */
   readonly takesText: (path: Path) => boolean
+  readonly note: Note
 }
 
 /** `${NAME}` and `${NAME:-default}`. */
@@ -30,7 +32,7 @@ const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
 const LARGEST_FILE = 65_536
 
 /** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */
-export function interpolate({ document, env, folder, takesText }: InterpolateOptions): Interpolated {
+export function interpolate({ document, env, folder, takesText, note }: InterpolateOptions): Interpolated {
   const origins: Origin[] = []
   const problems: Problem[] = []
   return { value: copy(document.value, []), origins, problems }
@@ -81,7 +83,7 @@ export function interpolate({ document, env, folder, takesText }: InterpolateOpt
   function readSecret(written: string, path: Path): string {
     const before = problems.length
     const name = text(written, [...path, 'file'])
-    const content = problems.length > before ? null : readFirst(candidates(name))
+    const content = problems.length > before ? null : readFirst(candidates(name), note)
     const broken = content === null || typeof content !== 'string'
     if (content !== null && typeof content !== 'string') {
       const place = document.at([...path, 'file'])
@@ -136,8 +138,9 @@ interface Unreadable {
 }
 
 /** The text of the first file that exists, without its last newline. */
-function readFirst(paths: readonly string[]): string | Unreadable {
+function readFirst(paths: readonly string[], note: Note): string | Unreadable {
   for (const path of paths) {
+    note(path)
     try {
       // A pipe or a device could keep the loader waiting for ever.
       const stats = statSync(path)

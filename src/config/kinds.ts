@@ -81,6 +81,14 @@ export const svixSecret = secret()
     examples: ['${CUURO_WEBHOOK_SECRET}'],
   })
 
+// What an Authorization header can carry, long enough not to be guessed over the network.
+const adminTokenPattern = /^[\x21-\x7e]{16,}$/
+
+export const adminToken = secret().refine((value) => adminTokenPattern.test(value.reveal()), {
+  error:
+    'must be 16 or more letters, digits and signs without spaces: `openssl rand -hex 32` makes a good one',
+})
+
 function isSvixSecret(text: string): boolean {
   const [, encoded = ''] = svixSecretPattern.exec(text) ?? []
   return encoded !== '' && Buffer.from(encoded, 'base64').toString('base64') === encoded

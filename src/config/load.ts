@@ -10,10 +10,11 @@ import type { ReceiverTarget } from '../core/owe.ts'
 import { compileRoutes, type RouteInput, type Router } from '../core/route.ts'
 import type { Secret } from '../core/secret.ts'
 import { crossCheck } from './check.ts'
-import { readDocument } from './document.ts'
+import { isPipe, readDocument } from './document.ts'
+import { type Fingerprints, fingerprints, type Note } from './fingerprint.ts'
 import { type Env, type Interpolated, interpolate } from './interpolate.ts'
 import { filledSchema } from './json-schema.ts'
-import { parse } from './parse.ts'
+import { type Parsed, parse } from './parse.ts'
 import { placeAt } from './place.ts'
 import { inOrder, type Path, type Problem } from './problem.ts'
 import { checkSamples } from './samples.ts'
@@ -26,6 +27,8 @@ import type { YamlDocument } from './yaml.ts'
 export interface Setup {
   /** The configuration file, as it was named. */
   readonly file: string
+  /** What it was read from. */
+  readonly files: Fingerprints
   /** `store.url` has an absolute path. */
   readonly config: Config
   /** All of them, to keep them out of logs and messages. */
@@ -43,22 +46,32 @@ export interface Setup {
 export type Loaded =
   | { readonly ok: true; readonly setup: Setup; readonly warnings: readonly Problem[] }
   /** Errors and warnings, in the order of the file. */
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly files: Fingerprints }
 
 export type LoadedStoreUrl =
   | { readonly ok: true; readonly url: string }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
+export type LoadedService =
+  | { readonly ok: true; readonly service: Pick<Config['server'], 'host' | 'port' | 'admin_token'> }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
 const storeOnly = z.object({ store: z.object({ url: schema.shape.store.unwrap().shape.url }) })
+
+const serviceOnly = z.object({
+  server: schema.shape.server.unwrap().pick({ host: true, port: true, admin_token: true }).prefault({}),
+})
 
 /** Reads and checks a configuration, and its templates. Whatever the file holds, it answers and does not throw. */
 export function loadConfig(file: string, env: Env): Loaded {
+  const { files, note } = fingerprints()
+  note(file)
   const read = readDocument(file)
-  if (!read.ok) return read
+  if (!read.ok) return { ...read, files }
   const { document } = read
-  const filled = fill(file, document, env)
+  const filled = fill(file, document, env, note)
   const parsed = parse(schema, filled.value, { ...filled, document, jsonSchema: filledSchema() })
-  const templates = loadNamedTemplates(file, document, filled)
+  const templates = loadNamedTemplates(file, document, filled, note)
   const problems = [
     ...filled.problems,
     ...(parsed.ok ? [] : parsed.problems),
@@ -73,10 +86,25 @@ export function loadConfig(file: string, env: Env): Loaded {
   ]
   const sorted = inOrder(file, problems)
   if (!parsed.ok || templates.loaded === null || sorted.some(({ severity }) => severity === 'error')) {
-    return { ok: false, problems: sorted }
+    return { ok: false, problems: sorted, files }
   }
-  const setup = toSetup(file, document, parsed.data, templates.loaded.templates)
+  const setup = toSetup(file, files, document, parsed.data, templates.loaded.templates)
   return { ok: true, setup, warnings: inOrder(file, [...sorted, ...checkSamples(setup)]) }
+}
+
+/** Reads a configuration once more. A pipe, as in --config <(…), could be read only the first time. */
+export function reloadConfig(file: string, env: Env): Loaded {
+  if (!isPipe(file)) return loadConfig(file, env)
+  const problem: Problem = {
+    severity: 'error',
+    code: 'unreadable_file',
+    file,
+    line: 1,
+    column: 1,
+    message: 'the configuration came through a pipe, which cannot be read again',
+    mend: 'start with a file to be able to reload it',
+  }
+  return { ok: false, problems: [problem], files: new Map() }
 }
 
 /** Only where the store is: for looking at the history while the rest of the configuration is broken. */
@@ -84,11 +112,28 @@ export function loadStoreUrl(file: string, env: Env): LoadedStoreUrl {
   const read = readDocument(file)
   if (!read.ok) return read
   const url = ownProperty(ownProperty(read.document.value, 'store'), 'url')
-  const document = { ...read.document, value: { store: { url } } }
-  const filled = fill(file, document, env)
-  const parsed = parse(storeOnly, filled.value, { ...filled, document, jsonSchema: filledSchema() })
-  if (parsed.ok && filled.problems.length === 0)
-    return { ok: true, url: absoluteUrl(file, parsed.data.store.url) }
+  const loaded = loadPart(storeOnly, file, { ...read.document, value: { store: { url } } }, env)
+  return loaded.ok ? { ok: true, url: absoluteUrl(file, loaded.data.store.url) } : loaded
+}
+
+/** Only how to reach the running service: for asking it to reload while the rest of the configuration is broken. */
+export function loadService(file: string, env: Env): LoadedService {
+  const read = readDocument(file)
+  if (!read.ok) return read
+  const written = ownProperty(read.document.value, 'server')
+  const server = Object.fromEntries(
+    Object.keys(serviceOnly.shape.server.unwrap().shape)
+      .map((key) => [key, ownProperty(written, key)])
+      .filter(([, value]) => value !== undefined),
+  )
+  const loaded = loadPart(serviceOnly, file, { ...read.document, value: { server } }, env)
+  return loaded.ok ? { ok: true, service: loaded.data.server } : loaded
+}
+
+function loadPart<T>(part: z.ZodType<T>, file: string, document: YamlDocument, env: Env): Parsed<T> {
+  const filled = fill(file, document, env, () => {})
+  const parsed = parse(part, filled.value, { ...filled, document, jsonSchema: filledSchema() })
+  if (parsed.ok && filled.problems.length === 0) return parsed
   return { ok: false, problems: inOrder(file, [...filled.problems, ...(parsed.ok ? [] : parsed.problems)]) }
 }
 
@@ -101,9 +146,9 @@ export function receiversOf(config: Config, channel: string): ReadonlyMap<string
   )
 }
 
-function fill(file: string, document: YamlDocument, env: Env): Interpolated {
+function fill(file: string, document: YamlDocument, env: Env, note: Note): Interpolated {
   const takesText = (path: Path) => placeAt(filledSchema(), path).types.includes('string')
-  return interpolate({ document, env, folder: dirname(file), takesText })
+  return interpolate({ document, env, folder: dirname(file), takesText, note })
 }
 
 interface NamedTemplates {
@@ -116,6 +161,7 @@ function loadNamedTemplates(
   file: string,
   document: YamlDocument,
   { value, origins }: Interpolated,
+  note: Note,
 ): NamedTemplates {
   const named = ownProperty(value, 'templates')
   const isBroken = origins.some(({ broken, path }) => broken && path.length === 1 && path[0] === 'templates')
@@ -125,7 +171,7 @@ function loadNamedTemplates(
     const isKnown = named === undefined && loaded !== null
     return { loaded, names: isKnown ? loaded.templates.names : null, problems: loaded?.problems ?? [] }
   }
-  const operator = { folder: resolve(dirname(file), named), shown: join(dirname(file), named) }
+  const operator = { folder: resolve(dirname(file), named), shown: join(dirname(file), named), note }
   const loaded = loadTemplates(channels, operator)
   if (loaded !== null) return { loaded, names: loaded.templates.names, problems: loaded.problems }
   const problem: Problem = {
@@ -139,12 +185,19 @@ function loadNamedTemplates(
   return { loaded: null, names: null, problems: [problem] }
 }
 
-function toSetup(file: string, document: YamlDocument, parsed: Config, templates: Templates): Setup {
+function toSetup(
+  file: string,
+  files: Fingerprints,
+  document: YamlDocument,
+  parsed: Config,
+  templates: Templates,
+): Setup {
   const config = { ...parsed, store: { ...parsed.store, url: absoluteUrl(file, parsed.store.url) } }
   const links = compileLinks(config.links ?? {})
   if (!links.ok) throw new Error('the links were checked and still do not compile')
   return {
     file,
+    files,
     config,
     secrets: secretsOf(config),
     router: compileRoutes(config.routes.map(toRoute), config.unrouted),

@@ -4,7 +4,7 @@ import type { Channel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
 import { isSafeUrl } from '../channels/settings.ts'
 import { addressEntryPattern, checkAddressEntry, networkPattern } from '../core/addresses.ts'
-import { duration, isBare, isNetwork, named, size, svixSecret } from './kinds.ts'
+import { adminToken, duration, isBare, isNetwork, named, size, svixSecret } from './kinds.ts'
 import { test } from './test-schema.ts'
 
 const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'
@@ -63,6 +63,14 @@ const server = z
       .max(100_000)
       .default(1_000)
       .describe('Requests handled at once before others are answered 429.'),
+    admin_token: adminToken
+      .optional()
+      .describe('Lets whoever has it POST to /-/reload; without it that is switched off.')
+      .meta({ examples: ['${HOOKBRIDGE_ADMIN_TOKEN}'] }),
+    watch: z
+      .boolean()
+      .default(false)
+      .describe('Reload by itself when this file, a template or a file that holds a secret changes.'),
   })
   .describe('The HTTP server.')
 

@@ -1,7 +1,8 @@
 /** Reads a folder of templates: a folder a template, its files within, shared files at the top. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TemplateFile } from '../channels/channel.ts'
+import { type Note, visibleNames } from './fingerprint.ts'
 import type { Problem, ProblemCode } from './problem.ts'
 import { parseYaml } from './yaml.ts'
 
@@ -22,13 +23,16 @@ export function readTemplateFolder(
   folder: string,
   shown: string,
   problems: Problem[],
+  note: Note,
 ): TemplateFolder | null {
+  note(folder)
   const names = list(folder)
   if (names === null) return null
   const templates = new Map<string, FilesByName>()
   const shared = new Map<string, TemplateFile | null>()
   for (const name of names) {
     const path = join(folder, name)
+    note(path)
     const within = list(path)
     if (within === null) {
       shared.set(name, readTemplateFile(path, join(shown, name), problems))
@@ -36,6 +40,7 @@ export function readTemplateFolder(
     }
     const files = new Map<string, TemplateFile | null>()
     for (const inner of within) {
+      note(join(path, inner))
       files.set(inner, readTemplateFile(join(path, inner), join(shown, name, inner), problems))
     }
     templates.set(name, files)
@@ -46,9 +51,7 @@ export function readTemplateFolder(
 /** The visible names in a folder, sorted; null where it is none, or cannot be read. */
 function list(folder: string): string[] | null {
   try {
-    return readdirSync(folder)
-      .filter((name) => !name.startsWith('.'))
-      .sort()
+    return visibleNames(folder)
   } catch {
     return null
   }

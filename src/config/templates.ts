@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Channel, Renderer, TemplateFile } from '../channels/channel.ts'
 import type { NamedRenderer, RenderParts } from '../core/render.ts'
+import type { Note } from './fingerprint.ts'
 import { meant, type Problem } from './problem.ts'
 import { type FilesByName, readTemplateFolder, type TemplateFolder } from './template-files.ts'
 
@@ -28,6 +29,7 @@ export interface OperatorFolder {
   readonly folder: string
   /** How it is named to the operator. */
   readonly shown: string
+  readonly note: Note
 }
 
 const DEFAULT = 'default'
@@ -41,12 +43,18 @@ export function loadTemplates(
   operator?: OperatorFolder,
 ): LoadedTemplates | null {
   const problems: Problem[] = []
-  const shipped = readTemplateFolder(shippedFolder, shippedFolder, problems)
+  const same = operator !== undefined && isSame(operator.folder, shippedFolder) ? operator : null
+  const shipped = readTemplateFolder(
+    same?.folder ?? shippedFolder,
+    shippedFolder,
+    problems,
+    same?.note ?? (() => {}),
+  )
   if (shipped === null) throw new Error(`the shipped templates are missing: ${shippedFolder}`)
-  if (operator === undefined || isSame(operator.folder, shippedFolder)) {
+  if (operator === undefined || same !== null) {
     return { templates: compileAll(channels, shipped, null, problems), own: [], problems }
   }
-  const own = readTemplateFolder(operator.folder, operator.shown, problems)
+  const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
   if (own === null) return null
   problems.push(...unknownFiles(channels, own))
   const names = [...own.templates.keys()].filter((name) => !shipped.templates.has(name))

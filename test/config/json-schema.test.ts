@@ -45,6 +45,7 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'unset-variable-within',
     'wrong-type-variable',
     'wrong-value-enum-variable',
+    'wrong-value-admin-token',
     'wrong-value-secret',
     'wrong-variable',
   ],

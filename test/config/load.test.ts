@@ -1,10 +1,18 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import t from 'tap'
 import { filledSchema } from '../../src/config/json-schema.ts'
-import { loadConfig, loadStoreUrl, receiversOf, type Setup } from '../../src/config/load.ts'
+import {
+  loadConfig,
+  loadService,
+  loadStoreUrl,
+  receiversOf,
+  reloadConfig,
+  type Setup,
+} from '../../src/config/load.ts'
 import { starterConfig } from '../../src/config/starter.ts'
 import { type Event, viewOf } from '../../src/core/event.ts'
 import { isObject } from '../../src/core/json.ts'
@@ -79,6 +87,7 @@ t.test('the defaults', async (t) => {
     body_limit: 262_144,
     request_timeout: 10_000,
     max_pending: 1_000,
+    watch: false,
   })
   t.same(config.store, {
     url: `sqlite:${join(file, '../data/hookbridge.db')}`,
@@ -240,6 +249,68 @@ t.test('the store is found while the rest is broken', async (t) => {
   })
   t.match(loadStoreUrl(write(t, 'store: ['), {}), { ok: false, problems: [{ code: 'syntax' }] })
   t.match(loadStoreUrl(join(file, 'nowhere'), {}), { ok: false, problems: [{ code: 'unreadable_file' }] })
+})
+
+t.test('the running service is found while the rest is broken', async (t) => {
+  const broken =
+    'server: { host: "${HOST:-::1}", port: "${PORT}", body_limit: huge, admin_token: { file: admin } }\nroutes: 1\n'
+  const file = write(t, broken)
+  t.match(loadService(file, environment), {
+    ok: false,
+    problems: [{ line: 1, message: /"admin" does not exist/ }],
+  })
+  writeFileSync(join(file, '../admin'), 'a-token-of-this-test\n')
+  const found = loadService(file, environment)
+  t.match(found, { ok: true, service: { host: '::1', port: 8081 } })
+  t.equal(found.ok && found.service.admin_token?.reveal(), 'a-token-of-this-test')
+  t.match(loadService(write(t, 'a: 1'), {}), { ok: true, service: { host: '127.0.0.1', port: 8080 } })
+  t.match(loadService(write(t, 'server: 1'), {}), { ok: true, service: { port: 8080 } })
+  t.match(loadService(write(t, 'server: ['), {}), { ok: false, problems: [{ code: 'syntax' }] })
+})
+
+t.test('a configuration knows what it was read from, whether it is good or not', async (t) => {
+  const file = write(
+    t,
+    `${minimal.replace('"${SECRET}"', '"${SECRET}", { file: one }, { file: two }')}templates: looks\n`,
+  )
+  const folder = join(file, '..')
+  const env = { ...environment, CREDENTIALS_DIRECTORY: join(folder, 'credentials') }
+  mkdirSync(join(folder, 'looks/default'), { recursive: true })
+  writeFileSync(join(folder, 'looks/default/console.txt'), 'x')
+  writeFileSync(join(folder, 'one'), secret)
+  const read = () => {
+    const loaded = loadConfig(file, env)
+    const files = loaded.ok ? loaded.setup.files : loaded.files
+    return [loaded.ok, ...[...files.keys()].map((path) => relative(folder, path)).sort()]
+  }
+  const files = [
+    'config.yaml',
+    'credentials/one',
+    'credentials/two',
+    'looks',
+    'looks/default',
+    'looks/default/console.txt',
+    'one',
+    'two',
+  ]
+  t.strictSame(read(), [false, ...files], 'also what it looked for in vain')
+  writeFileSync(join(folder, 'two'), secret)
+  t.strictSame(read(), [true, ...files])
+  writeFileSync(file, 'routes: [')
+  t.strictSame(read(), [false, 'config.yaml'])
+})
+
+t.test('a pipe is read once', async (t) => {
+  const pipe = join(temporaryFolder(t), 'pipe')
+  t.equal(spawnSync('mkfifo', [pipe]).status, 0)
+  t.match(reloadConfig(pipe, environment), {
+    ok: false,
+    problems: [{ code: 'unreadable_file', message: /came through a pipe/ }],
+  })
+  t.match(reloadConfig(join(pipe, '../nowhere'), environment), {
+    problems: [{ message: /there is no configuration/ }],
+  })
+  t.ok(reloadConfig(write(t, minimal), environment).ok)
 })
 
 t.test('every problem of every stage is told at once, in order', async (t) => {

@@ -1,0 +1,77 @@
+/** What is different between two configurations, by the names of keys: the values may be secrets. */
+import { dirname, resolve, sep } from 'node:path'
+import { isObject, ownProperty } from '../core/json.ts'
+import { Secret } from '../core/secret.ts'
+import type { Setup } from './load.ts'
+import type { Config } from './schema.ts'
+import { formatDuration, formatSize } from './units.ts'
+
+/** The mappings whose entries are told one by one. */
+const opened: readonly string[] = [
+  'server',
+  'store',
+  'sources',
+  'channels',
+  'receivers',
+  'delivery',
+] satisfies (keyof Config)[]
+
+const asJson = JSON.stringify
+
+/** What the server and the store take at their start and never again, as people write it. */
+const fixedAtStart: Readonly<Record<string, (config: Config) => string>> = {
+  'server.host': ({ server }) => server.host,
+  'server.port': ({ server }) => asJson(server.port),
+  'server.trust_proxy': ({ server }) => asJson(server.trust_proxy),
+  'server.body_limit': ({ server }) => formatSize(server.body_limit),
+  'server.request_timeout': ({ server }) => formatDuration(server.request_timeout),
+  'store.url': ({ store }) => store.url,
+}
+
+/** What takes effect: `routes`, `channels.slack`; `templates` also where a template's text is another. */
+export function changedKeys(before: Setup, after: Setup): readonly string[] {
+  const keys = union(before.config, after.config)
+    .flatMap((key) => differences(key, ownProperty(before.config, key), ownProperty(after.config, key)))
+    .filter((key) => !Object.hasOwn(fixedAtStart, key))
+  const templates = !keys.includes('templates') && !isSame(templateFiles(before), templateFiles(after))
+  return templates ? [...keys, 'templates'] : keys
+}
+
+/** In sentences, what of `wanted` cannot take effect in a service that was started with `started`. */
+export function untilRestart(started: Config, wanted: Config): readonly string[] {
+  return Object.entries(fixedAtStart)
+    .filter(([, written]) => written(started) !== written(wanted))
+    .map(
+      ([key, written]) =>
+        `${key} changed from ${written(started)} to ${written(wanted)}: takes effect at the next start`,
+    )
+}
+
+function differences(key: string, before: unknown, after: unknown): string[] {
+  if (isSame(before, after)) return []
+  if (!opened.includes(key) || !isObject(before) || !isObject(after)) return [key]
+  return union(before, after)
+    .filter((inner) => !isSame(ownProperty(before, inner), ownProperty(after, inner)))
+    .map((inner) => `${key}.${inner}`)
+}
+
+function templateFiles({ file, files, config }: Setup): Record<string, string> {
+  if (config.templates === undefined) return {}
+  const folder = resolve(dirname(file), config.templates)
+  return Object.fromEntries([...files].filter(([path]) => path === folder || path.startsWith(folder + sep)))
+}
+
+function union(one: object, other: object): string[] {
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])]
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  if (one instanceof Secret && other instanceof Secret) return one.reveal() === other.reveal()
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((item, index) => isSame(item, other[index]))
+  }
+  if (isObject(one) && isObject(other)) {
+    return union(one, other).every((key) => isSame(ownProperty(one, key), ownProperty(other, key)))
+  }
+  return Object.is(one, other)
+}

@@ -1,0 +1,48 @@
+/** What the files of a configuration held when it was read, so that a change to any of them can be seen. */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+
+/** By path: of every file and folder that was read, and of those that were looked for in vain. */
+export type Fingerprints = ReadonlyMap<string, string>
+
+/** Is told of each file and folder before it is read. */
+export type Note = (path: string) => void
+
+// Nothing that a configuration may hold is larger: what is told apart by its times alone is an error anyway.
+const LARGEST_READ = 4_194_304
+
+/** Takes note of what is about to be read. A change while it is read is then seen as one, and never missed. */
+export function fingerprints(): { readonly files: Fingerprints; readonly note: Note } {
+  const files = new Map<string, string>()
+  return {
+    files,
+    note: (path) => {
+      if (!files.has(path)) files.set(path, fingerprint(path))
+    },
+  }
+}
+
+/** The same as long as the file's content, or the visible names in the folder, are the same. Never throws. */
+export function fingerprint(path: string): string {
+  try {
+    const stats = statSync(path, { bigint: true })
+    if (stats.isDirectory()) return hash(visibleNames(path).join('\0'))
+    // A pipe or a device could keep the reader waiting for ever.
+    if (!stats.isFile()) return 'not a regular file'
+    const { size, mtimeNs } = stats
+    return size > LARGEST_READ ? `${size} bytes, ${mtimeNs}` : hash(readFileSync(path))
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  }
+}
+
+/** The names in a folder but hidden ones, sorted. Throws where it is none, or cannot be read. */
+export function visibleNames(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+}
+
+function hash(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('base64')
+}
