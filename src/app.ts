@@ -2,22 +2,25 @@ import { randomFillSync } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
 import { monotonicFactory } from 'ulid'
-import type { OpenChannel } from './channels/channel.ts'
-import { channels as channelList } from './channels/channels.ts'
-import { receiversOf, type Setup } from './config/load.ts'
+import { Generations } from './app/generation.ts'
+import { createReloads, type Trigger } from './app/reload.ts'
+import type { Env } from './config/interpolate.ts'
+import { reloadConfig, type Setup } from './config/load.ts'
+import { FileWatch } from './config/watch.ts'
+import type { ReloadAnswer } from './http/admin.ts'
 import { createMetrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { type Fact, logEntry } from './pipeline/fact.ts'
 import { DeliveryLoop } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
-import { createReceive, type SourceParts } from './pipeline/receive.ts'
-import { compileAllowList } from './sources/addresses.ts'
-import { createVerifier } from './sources/svix.ts'
+import { createReceive } from './pipeline/receive.ts'
 import { openStore } from './store/open.ts'
 
 export interface AppOptions {
   readonly setup: Setup
+  /** What the configuration's variables are when it is reloaded. */
+  readonly env: Env
   readonly log: Logger
   /** Where the console channel writes. */
   readonly print: (text: string) => void
@@ -26,6 +29,8 @@ export interface AppOptions {
 export interface App {
   /** Where the service listens. */
   readonly url: string
+  /** Reads the configuration again, and takes it over if it is good. Never rejects. */
+  reload(trigger: Trigger): Promise<ReloadAnswer>
   /** Stops accepting, answers what came, finishes what is in flight. Idempotent; well under ten seconds. */
   stop(): Promise<void>
 }
@@ -38,8 +43,8 @@ const CLOSING_GRACE = 1_000
 const NOT_READY_FOR = 10_000
 
 /** Composition root: builds everything in the order in which it depends on each other, and starts it. */
-export async function startApp({ setup, log, print }: AppOptions): Promise<App> {
-  const { config } = setup
+export async function startApp({ setup, env, log, print }: AppOptions): Promise<App> {
+  const { server: listen, store: stored } = setup.config
   const now = Date.now
   const ulid = monotonicFactory(pooledRandom())
   const metrics = createMetrics()
@@ -53,27 +58,23 @@ export async function startApp({ setup, log, print }: AppOptions): Promise<App> 
     log[level](fields, message)
   }
 
-  const store = await openStore(config.store.url, 'service')
-  const channels = openChannels(setup, print)
+  const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
+  const generations = new Generations(setup, print, onBug)
+  const settings = () => generations.current
+  const config = () => settings().setup.config
+  const store = await openStore(stored.url, 'service')
   const deliver = createDeliver({
     store,
-    channels,
-    renderers: setup.templates.renderers,
-    links: setup.links,
-    policy: { retryFor: config.delivery.retry_for, onAmbiguous: config.delivery.on_ambiguous },
+    settings,
     now,
     random: Math.random,
     observe,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
   })
-  const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
-  const loop = new DeliveryLoop({ store, channels, deliver, onBug, now, observe })
+  const loop = new DeliveryLoop({ store, channels: () => settings().channels, deliver, onBug, now, observe })
   const receive = createReceive({
-    sources: sourcesOf(setup),
-    router: setup.router,
-    targets: setup.targets,
+    settings,
     store,
-    dedupeFor: config.store.dedupe,
     now,
     newId: () => `evt_${ulid()}`,
     observe: (fact) => {
@@ -81,11 +82,29 @@ export async function startApp({ setup, log, print }: AppOptions): Promise<App> 
       if (fact.kind === 'received' && fact.deliveries > 0) loop.wake()
     },
   })
+  const reloads = createReloads({
+    started: setup,
+    load: () => reloadConfig(setup.file, env),
+    apply(next) {
+      generations.replace(next)
+      loop.renew()
+      watchWhereWanted()
+    },
+    isStopping: () => stopping !== undefined,
+    now,
+    observe,
+    log,
+  })
+  const watch = new FileWatch({ files: reloads.files, onChange: () => void reloads.request('watch') })
+  const watchWhereWanted = () => (config().server.watch ? watch.start() : watch.stop())
   const server = createServer({
     receive,
     observe,
-    allowLists: allowListsOf(setup),
+    settings,
     metrics,
+    lastReload: reloads.last,
+    adminToken: () => config().server.admin_token,
+    reload: () => reloads.request('http'),
     notReady: () => [
       ...(now() - storeFailedAt < NOT_READY_FOR
         ? ['the store could not take a change in the last seconds; see the log']
@@ -95,36 +114,35 @@ export async function startApp({ setup, log, print }: AppOptions): Promise<App> 
     // Fastify tells of every address it listens on; that is told once, by whoever started the service.
     log: log.child({}, { level: 'warn' }),
     limits: {
-      bodyLimit: config.server.body_limit,
-      requestTimeout: config.server.request_timeout,
-      maxPending: config.server.max_pending,
-      trustProxy: config.server.trust_proxy,
+      bodyLimit: listen.body_limit,
+      requestTimeout: listen.request_timeout,
+      trustProxy: listen.trust_proxy,
     },
   })
-  const stopPurge = startPurge({ store, retain: config.store.retain, now, observe })
+  const stopPurge = startPurge({ store, retain: () => config().store.retain, now, observe })
 
   const stop = async () => {
+    watch.stop()
     await Promise.race([server.close(), after(REQUESTS_GRACE)])
     server.server.closeAllConnections()
     stopPurge()
     await loop.stop(ATTEMPTS_GRACE)
-    await Promise.race([
-      Promise.all([...channels.values()].map((channel) => channel.close())),
-      after(CLOSING_GRACE),
-    ])
+    await Promise.race([generations.close(), after(CLOSING_GRACE)])
     await store.close()
   }
 
   try {
-    await server.listen({ host: config.server.host, port: config.server.port })
+    await server.listen({ host: listen.host, port: listen.port })
   } catch (error) {
     await store.close()
     throw error
   }
   loop.start()
+  watchWhereWanted()
   const address = server.server.address()
   return {
-    url: typeof address === 'object' && address !== null ? urlOf(address) : config.server.host,
+    url: typeof address === 'object' && address !== null ? urlOf(address) : listen.host,
+    reload: reloads.request,
     stop: () => {
       stopping ??= stop()
       return stopping
@@ -160,37 +178,6 @@ function pooledRandom(): () => number {
     }
     return (pool[used++] ?? 0) / 256
   }
-}
-
-function openChannels(setup: Setup, print: (text: string) => void): Map<string, OpenChannel<unknown>> {
-  const environment = { timeout: setup.config.delivery.timeout, print }
-  const open = new Map<string, OpenChannel<unknown>>()
-  for (const channel of channelList) {
-    const receivers = receiversOf(setup.config, channel.name)
-    const settings = setup.config.channels[channel.name]
-    if (settings === undefined && receivers.size === 0) continue
-    open.set(channel.name, channel.open(settings, receivers, environment))
-  }
-  return open
-}
-
-function sourcesOf({ config }: Setup): Map<string, SourceParts> {
-  return new Map(
-    Object.entries(config.sources).map(([name, source]) => [
-      name,
-      { verifier: createVerifier(source.svix.secrets), eventType: source.event_type },
-    ]),
-  )
-}
-
-function allowListsOf({ config }: Setup): Map<string, ((address: string) => boolean) | null> {
-  const lists = new Map<string, ((address: string) => boolean) | null>()
-  for (const [name, { allow_ips }] of Object.entries(config.sources)) {
-    const list = allow_ips === undefined ? null : compileAllowList(allow_ips)
-    if (list !== null && !list.ok) throw new Error(`sources.${name}.allow_ips: ${list.problems[0]?.message}`)
-    lists.set(name, list === null ? null : list.allows)
-  }
-  return lists
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -28,6 +28,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     channels: 'all',
   },
   app: {
+    app: 'all',
     core: 'all',
     config: 'all',
     sources: 'all',

@@ -66,6 +66,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   if (!loaded.ok) throw new CommandError(loaded.problems.map(formatProblem).join('\n'))
   const app = await startApp({
     setup: loaded.setup,
+    env,
     log: await createLog(false, 'silent'),
     print: (text) => print(terminal, text),
   })

@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import { type AppOptions, createLog, flushLog, startApp } from '../app.ts'
+import { type App, type AppOptions, createLog, flushLog, startApp } from '../app.ts'
 import type { Setup } from '../config/load.ts'
 import { cheapExaminations, examine } from './examinations.ts'
 import { CommandError, type Terminal } from './terminal.ts'
@@ -14,10 +14,12 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
   const print = (text: string) => {
     terminal.out.write(`${text}\n`)
   }
-  const app = await startApp({ setup, log, print }).catch((error: unknown) => {
+  const reload = onHangUp()
+  const app = await startApp({ setup, env: terminal.env, log, print }).catch((error: unknown) => {
     throw startFailure(error, setup)
   })
-  closeWithGrace({ delay: STOP_DEADLINE, logger: false }, async ({ err, signal }) => {
+  reload.with(app)
+  closeWithGrace({ delay: STOP_DEADLINE, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'unexpected error; stopping')
     else log.info({ signal }, 'stopping')
     await app.stop()
@@ -39,6 +41,22 @@ async function warn(log: AppOptions['log'], setup: Setup): Promise<void> {
     for (const { level, summary, meaning, mend } of await examine(examination, setup, EXAMINED_WITHIN)) {
       if (level !== 'fine') log.warn({ examined: examination.group, meaning, mend }, summary)
     }
+  }
+}
+
+/** SIGHUP reloads. One that comes before the service runs would end it, so it is kept until then. */
+function onHangUp(): { with(app: App): void } {
+  let running: App | undefined
+  let early = false
+  process.on('SIGHUP', () => {
+    if (running === undefined) early = true
+    else void running.reload('signal')
+  })
+  return {
+    with(app) {
+      running = app
+      if (early) void app.reload('signal')
+    },
   }
 }
 

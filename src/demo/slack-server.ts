@@ -36,26 +36,33 @@ export interface SlackServer {
   readonly messages: SlackServerMessage[]
   /** Requests until now. */
   readonly calls: number
-  /** TCP connections until now. */
+  /** TCP connections until now, and those open now. */
   readonly connections: number
-  /** Decides about each request; undefined leaves it to the stand-in. */
-  behave: (request: SlackRequest) => Misbehaviour | undefined
+  readonly open: number
+  /** Decides about each request, at once or later; undefined leaves it to the stand-in. */
+  behave: (request: SlackRequest) => Misbehaviour | undefined | Promise<Misbehaviour | undefined>
   close(): Promise<void>
 }
 
 const WEBHOOK_PATH = '/services/T00000000/B00000000/standInWebhookSecret'
 const BODY_LIMIT = 1_000_000
+// Longer than any test: a connection that ends was ended by the client.
+const LONGEST_REST = 60_000
 
 /** Listens on a free port of 127.0.0.1. */
 export async function startSlackServer(options: SlackServerOptions = {}): Promise<SlackServer> {
   const workspace: Workspace = { options, messages: [], channelIds: new Map(), buckets: new Map(), lastTs: 0 }
-  const counts = { calls: 0, connections: 0 }
-  const http = createServer((request, response) => {
+  const counts = { calls: 0, connections: 0, open: 0 }
+  const http = createServer({ keepAliveTimeout: LONGEST_REST }, (request, response) => {
     counts.calls += 1
     serve(request, response).catch(() => response.destroy())
   })
-  http.on('connection', () => {
+  http.on('connection', (socket) => {
     counts.connections += 1
+    counts.open += 1
+    socket.once('close', () => {
+      counts.open -= 1
+    })
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const address = http.address()
@@ -70,6 +77,9 @@ export async function startSlackServer(options: SlackServerOptions = {}): Promis
     },
     get connections() {
       return counts.connections
+    },
+    get open() {
+      return counts.open
     },
     async close() {
       if (!http.listening) return
@@ -86,7 +96,7 @@ export async function startSlackServer(options: SlackServerOptions = {}): Promis
     if (method === null) return respond(response, { status: 404, headers: {}, body: 'no_service' })
     const body = parseBody(text, request.headers['content-type'] ?? '')
     const channel = typeof body?.channel === 'string' ? body.channel : undefined
-    const wanted = server.behave({ method, channel, body: body ?? {} })
+    const wanted = await server.behave({ method, channel, body: body ?? {} })
     if (wanted === 'hang') return
     if (wanted === 'reset') return reset(response)
     if (typeof wanted === 'object') return respond(response, { headers: {}, ...wanted })

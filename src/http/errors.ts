@@ -11,11 +11,13 @@ export const statuses = {
   malformed_signature: 401,
   timestamp_out_of_range: 401,
   wrong_signature: 401,
+  unauthorized: 401,
   address_not_allowed: 403,
   unknown_source: 404,
   not_found: 404,
   body_too_large: 413,
   unsupported_media_type: 415,
+  reload_failed: 422,
   request_timeout: 408,
   overloaded: 429,
   store_unavailable: 503,
@@ -25,9 +27,13 @@ export const statuses = {
 
 const RETRY_AFTER_SECONDS = 5
 
-/** Answers with an error in its one form. */
-export function sendError(reply: FastifyReply, code: ErrorCode): FastifyReply {
+/** Answers with an error in its one form, and more where somebody who may know it asked. */
+export function sendError(
+  reply: FastifyReply,
+  code: ErrorCode,
+  details: Readonly<Record<string, unknown>> = {},
+): FastifyReply {
   const status = statuses[code]
   if (status === 429 || status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
-  return reply.code(status).send({ error: code, message: errors[code] })
+  return reply.code(status).send({ error: code, message: errors[code], ...details })
 }

@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify'
 export interface HealthParts {
   /** What keeps the service from doing its work now, in words; empty when it is ready. */
   readonly notReady: () => readonly string[]
+  /** How the last reload ended; null before the first. */
+  readonly lastReload: () => Readonly<Record<string, unknown>> | null
   readonly metrics: { readonly contentType: string; readonly text: () => Promise<string> }
 }
 
@@ -10,8 +12,11 @@ export function healthRoutes(server: FastifyInstance, parts: HealthParts): void 
   server.get('/livez', async () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
     const problems = parts.notReady()
-    if (problems.length === 0) return { status: 'ready' }
-    return reply.code(503).send({ status: 'not ready', problems })
+    // A reload that failed is told and no more: the service does its work as it did before.
+    const last = parts.lastReload()
+    const reload = last === null ? {} : { reload: last }
+    if (problems.length === 0) return { status: 'ready', ...reload }
+    return reply.code(503).send({ status: 'not ready', problems, ...reload })
   })
   server.get('/metrics', async (_request, reply) => {
     return reply.type(parts.metrics.contentType).send(await parts.metrics.text())

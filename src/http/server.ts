@@ -6,11 +6,12 @@ import fastify, {
   LogController,
 } from 'fastify'
 import { type ErrorCode, errors } from '../core/errors.ts'
+import { type AdminParts, adminRoutes } from './admin.ts'
 import { sendError, statuses } from './errors.ts'
 import { type HealthParts, healthRoutes } from './health.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
-export interface ServerParts extends HealthParts, WebhookParts {
+export interface ServerParts extends HealthParts, WebhookParts, AdminParts {
   readonly log: FastifyBaseLogger
   readonly limits: ServerLimits
 }
@@ -20,8 +21,6 @@ export interface ServerLimits {
   readonly bodyLimit: number
   /** Milliseconds in which a whole request must have arrived. */
   readonly requestTimeout: number
-  /** Requests being handled at once, before others are told to come back. */
-  readonly maxPending: number
   /** Addresses whose X-Forwarded-For is believed. */
   readonly trustProxy: string | string[] | false
 }
@@ -70,7 +69,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
     return sendError(reply, code)
   })
   healthRoutes(server, parts)
-  server.register(async (scope) => webhookRoutes(scope, parts, limits.maxPending))
+  server.register(async (scope) => webhookRoutes(scope, parts))
+  server.register(async (scope) => adminRoutes(scope, parts))
   return server
 }
 

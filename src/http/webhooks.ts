@@ -6,9 +6,17 @@ import { sendError } from './errors.ts'
 
 export interface WebhookParts {
   readonly receive: Receive
+  /** Asked once for each request. */
+  readonly settings: () => WebhookSettings
+  readonly observe: Observe
+}
+
+/** What the configuration says of who may send, and how much at once. */
+export interface WebhookSettings {
   /** By source: whether an address may send; null where every address may. */
   readonly allowLists: ReadonlyMap<string, ((address: string) => boolean) | null>
-  readonly observe: Observe
+  /** Requests being handled at once, before others are told to come back. */
+  readonly maxPending: number
 }
 
 interface SourceParams {
@@ -18,7 +26,7 @@ interface SourceParams {
 const NO_BODY = Buffer.alloc(0)
 
 /** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
-export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts, maxPending: number): void {
+export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void {
   let pending = 0
 
   scope.removeAllContentTypeParsers()
@@ -53,7 +61,8 @@ export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts, maxPe
   })
 
   function refuse(request: FastifyRequest<SourceParams>): ErrorCode | null {
-    const allows = parts.allowLists.get(request.params.source)
+    const { allowLists, maxPending } = parts.settings()
+    const allows = allowLists.get(request.params.source)
     if (allows === undefined) return 'unknown_source'
     if (allows !== null && !allows(request.ip)) return 'address_not_allowed'
     return pending >= maxPending ? 'overloaded' : null

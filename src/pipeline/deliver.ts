@@ -4,15 +4,21 @@ import { type RenderParts, render } from '../core/render.ts'
 import { type Attempt, type Leased, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 
-export interface DeliverParts extends RenderParts {
+export interface DeliverParts {
   readonly store: Pick<Store, 'record'>
-  readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
-  readonly policy: Policy
+  /** Asked once for each attempt: it ends under the configuration that it began with. */
+  readonly settings: () => DeliverSettings
   readonly now: () => number
   readonly random: () => number
   readonly observe: Observe
   /** Resolves after so many milliseconds, or at once when the service stops. */
   readonly pause: (ms: number) => Promise<void>
+}
+
+/** What the configuration says of delivering. */
+export interface DeliverSettings extends RenderParts {
+  readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
+  readonly policy: Policy
 }
 
 /** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended. */
@@ -31,30 +37,35 @@ const cutShort: Outcome = {
 
 export function createDeliver(parts: DeliverParts): Deliver {
   return async (leased, stopped) => {
+    const settings = parts.settings()
     const startedAt = leased.interruptedAt ?? parts.now()
     const { outcome, notes } =
-      leased.interruptedAt === null ? await attempt(leased, stopped) : { outcome: interrupted, notes: [] }
+      leased.interruptedAt === null
+        ? await attempt(settings, leased, stopped)
+        : { outcome: interrupted, notes: [] }
     const endedAt = parts.now()
     const took = leased.interruptedAt === null ? endedAt - startedAt : 0
     const { delivery } = leased
     const number = delivery.attempts + 1
-    const next = nextState({ ...delivery, attempts: number }, outcome, parts.policy, endedAt, parts.random())
+    const attempted = { ...delivery, attempts: number }
+    const next = nextState(attempted, outcome, settings.policy, endedAt, parts.random())
     await record({ deliveryId: delivery.id, number, startedAt, took, outcome, notes }, next)
     parts.observe({ kind: 'attempted', delivery, outcome, next, took, notes })
     return outcome
   }
 
   async function attempt(
+    settings: DeliverSettings,
     leased: Leased,
     stopped: Promise<void>,
   ): Promise<{ outcome: Outcome; notes: readonly string[] }> {
     const { delivery, event } = leased
-    const channel = parts.channels.get(delivery.channel)
+    const channel = settings.channels.get(delivery.channel)
     if (channel === undefined) {
       const reason = `channels.${delivery.channel} is not configured any more; add it and resend, or let it be`
       return { outcome: { kind: 'park', reason }, notes: [] }
     }
-    const rendered = render(parts, event, delivery)
+    const rendered = render(settings, event, delivery)
     const { notes } = rendered
     if (!rendered.ok) return { outcome: { kind: 'park', reason: rendered.reason }, notes }
     try {

@@ -34,6 +34,16 @@ export type Fact =
     }
   | { readonly kind: 'store_failed'; readonly during: string; readonly message: string }
   | { readonly kind: 'purged'; readonly events: number }
+  | {
+      readonly kind: 'reloaded'
+      readonly ok: boolean
+      /** What asked for it. */
+      readonly trigger: string
+      /** The keys of the configuration that are different and take effect. */
+      readonly changed: readonly string[]
+      /** Why the configuration stays as it was; empty where it does not. */
+      readonly reason: string
+    }
 
 export type Observe = (fact: Fact) => void
 
@@ -70,6 +80,12 @@ export function logEntry(fact: Fact): LogEntry {
       }
     case 'purged':
       return { level: 'debug', message: 'old events purged', fields: { events: fact.events } }
+    case 'reloaded': {
+      const { ok, trigger, changed, reason } = fact
+      if (!ok)
+        return { level: 'error', message: `configuration not reloaded: ${reason}`, fields: { trigger } }
+      return { level: 'info', message: 'configuration reloaded', fields: { trigger, changed } }
+    }
   }
 }
 

@@ -14,11 +14,14 @@ const FORGOTTEN_AFTER = 60_000
  */
 export class Lane {
   readonly channel: string
-  readonly #pace: Pace
+  #pace: Pace
   #inFlight = 0
   #tokens: number
   #countedAt: number
-  #pausedUntil = 0
+  /** The destination asked for it. */
+  #askedUntil = 0
+  /** The destination does not work. */
+  #probedAt = 0
   #failures = 0
   #usedAt: number
 
@@ -77,15 +80,26 @@ export class Lane {
       return
     }
     this.#failures += 1
-    if (outcome.kind === 'retry' && outcome.after !== undefined) this.#pause(now + outcome.after)
+    if (outcome.kind === 'retry' && outcome.after !== undefined) {
+      this.#askedUntil = Math.max(this.#askedUntil, now + outcome.after)
+    }
     if (this.#failures >= DOWN_AFTER) {
       const wait = FIRST_PROBE_AFTER * 2 ** Math.min(this.#failures - DOWN_AFTER, 10)
-      this.#pause(now + Math.min(wait, LONGEST_PROBE_AFTER))
+      this.#probedAt = now + Math.min(wait, LONGEST_PROBE_AFTER)
     }
   }
 
-  #pause(until: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, until)
+  /** Goes on under another configuration: what failed may be mended, but what the destination asked for still holds. */
+  renew(pace: Pace, now: number): void {
+    this.#refill(now)
+    this.#pace = pace
+    this.#tokens = Math.min(this.#tokens, pace.burst)
+    this.#failures = 0
+    this.#probedAt = 0
+  }
+
+  get #pausedUntil(): number {
+    return Math.max(this.#askedUntil, this.#probedAt)
   }
 
   #refill(now: number): void {

@@ -1,4 +1,4 @@
-import type { OpenChannel } from '../channels/channel.ts'
+import type { OpenChannel, Pace } from '../channels/channel.ts'
 import type { Outcome } from '../core/delivery.ts'
 import { type Leased, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'
@@ -7,13 +7,15 @@ import { Lane } from './lane.ts'
 
 export interface LoopParts {
   readonly store: Pick<Store, 'claim'>
-  readonly channels: ReadonlyMap<string, Pick<OpenChannel<unknown>, 'pace' | 'concurrency'>>
+  readonly channels: () => ReadonlyMap<string, Limits>
   readonly deliver: Deliver
   /** Called with what a bug threw; the delivery comes back when its lease ends. */
   readonly onBug: (error: unknown) => void
   readonly now: () => number
   readonly observe: Observe
 }
+
+type Limits = Pick<OpenChannel<unknown>, 'pace' | 'concurrency'>
 
 // A lease that ran out means that its holder is gone, unless it is ours: see #begin.
 const LEASE = 120_000
@@ -22,6 +24,8 @@ const LOOK_AT_LEAST_EVERY = 1_000
 const CLAIM_AGAIN_AFTER = 500
 // While attempts end one by one, a short wait lets one claim, and one commit, serve many of them.
 const GATHER = 2
+// What is owed over a channel that left the configuration is parked, one by one.
+const NO_CHANNEL: Pace = { rate: Infinity, burst: 1, concurrency: 1 }
 
 /**
  * The delivery loop: claims what is due, as much as each destination can take, and attempts it.
@@ -36,6 +40,8 @@ export class DeliveryLoop {
   #running: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
   #stopping = false
+  /** Counts the configurations. */
+  #era = 0
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -48,6 +54,13 @@ export class DeliveryLoop {
   /** Tells that deliveries may have fallen due. */
   wake(): void {
     this.#wake.resolve()
+  }
+
+  /** Takes the pace of the channels there are now, and tries at once what did not work. */
+  renew(): void {
+    this.#era += 1
+    for (const lane of this.#lanes.values()) lane.renew(this.#paceOf(lane.channel), this.#parts.now())
+    this.wake()
   }
 
   /**
@@ -103,7 +116,7 @@ export class DeliveryLoop {
       readyAt = Math.min(readyAt, lane.readyAt(now) ?? Infinity)
     }
     const budgets = new Map<string, number>()
-    for (const [name, channel] of this.#parts.channels) {
+    for (const [name, channel] of this.#parts.channels()) {
       budgets.set(name, Math.max(0, channel.concurrency - (busy.get(name) ?? 0)))
     }
     for (const [name, lane] of this.#lanes) {
@@ -121,11 +134,12 @@ export class DeliveryLoop {
     const { deliver, now, onBug } = this.#parts
     const lane = this.#laneOf(leased)
     lane.begin(now())
+    const era = this.#era
     let outcome: Outcome | null = null
     const attempt = deliver(leased, this.#stopped.promise)
       .then((ended) => {
-        // What an earlier process left behind says nothing about the destination now.
-        if (leased.interruptedAt === null) outcome = ended
+        // What an earlier process or configuration left behind says nothing about the destination now.
+        if (leased.interruptedAt === null && era === this.#era) outcome = ended
       })
       .catch(onBug)
       .finally(() => {
@@ -139,15 +153,14 @@ export class DeliveryLoop {
   #laneOf({ delivery }: Leased): Lane {
     let lane = this.#lanes.get(delivery.lane)
     if (lane === undefined) {
-      const pace = this.#parts.channels.get(delivery.channel)?.pace ?? {
-        rate: Infinity,
-        burst: 1,
-        concurrency: 1,
-      }
-      lane = new Lane(delivery.channel, pace, this.#parts.now())
+      lane = new Lane(delivery.channel, this.#paceOf(delivery.channel), this.#parts.now())
       this.#lanes.set(delivery.lane, lane)
     }
     return lane
+  }
+
+  #paceOf(channel: string): Pace {
+    return this.#parts.channels().get(channel)?.pace ?? NO_CHANNEL
   }
 
   /** Ends after the time, or GATHER after somebody woke the loop. */

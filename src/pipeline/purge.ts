@@ -4,7 +4,7 @@ import type { Observe } from './fact.ts'
 export interface PurgeParts {
   readonly store: Pick<Store, 'purge'>
   /** Milliseconds for which a finished event is kept. */
-  readonly retain: number
+  readonly retain: () => number
   readonly now: () => number
   readonly observe: Observe
 }
@@ -32,7 +32,7 @@ export function startPurge(parts: PurgeParts): () => void {
   async function step(): Promise<void> {
     let purged = 0
     try {
-      purged = await parts.store.purge(parts.now() - parts.retain, STEP)
+      purged = await parts.store.purge(parts.now() - parts.retain(), STEP)
       if (purged > 0) parts.observe({ kind: 'purged', events: purged })
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error

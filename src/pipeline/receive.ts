@@ -7,15 +7,21 @@ import { type Entry, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 
 export interface ReceiveParts {
-  readonly sources: ReadonlyMap<string, SourceParts>
-  readonly router: Router
-  readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
+  /** Asked once for each request. */
+  readonly settings: () => ReceiveSettings
   readonly store: Pick<Store, 'append'>
-  /** Milliseconds during which a message id seen before is a duplicate. */
-  readonly dedupeFor: number
   readonly now: () => number
   readonly newId: () => string
   readonly observe: Observe
+}
+
+/** What the configuration says of receiving. */
+export interface ReceiveSettings {
+  readonly sources: ReadonlyMap<string, SourceParts>
+  readonly router: Router
+  readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
+  /** Milliseconds during which a message id seen before is a duplicate. */
+  readonly dedupeFor: number
 }
 
 export interface SourceParts {
@@ -50,7 +56,8 @@ export function createReceive(parts: ReceiveParts): Receive {
   const { store, observe } = parts
 
   return async (request) => {
-    const source = parts.sources.get(request.source)
+    const settings = parts.settings()
+    const source = settings.sources.get(request.source)
     if (source === undefined) return reject('unknown_source')
     const verified = source.verifier.verify(request.headers, request.body)
     if (!verified.ok) return reject(rejections[verified.reason])
@@ -66,8 +73,8 @@ export function createReceive(parts: ReceiveParts): Receive {
     }
     const read = readBody(request.body, source.eventType)
     const entry = read.ok
-      ? eventEntry({ ...origin, type: read.type, payload: read.payload }, request.body)
-      : quarantineEntry(origin, request.body, `${read.code}: ${read.message}`)
+      ? eventEntry(settings, { ...origin, type: read.type, payload: read.payload }, request.body)
+      : quarantineEntry(settings, origin, request.body, `${read.code}: ${read.message}`)
     try {
       const appended = await store.append(entry)
       const id = appended.kind === 'unknown' ? origin.id : appended.id
@@ -86,20 +93,29 @@ export function createReceive(parts: ReceiveParts): Receive {
     }
   }
 
-  function eventEntry(event: Event, body: Buffer): Extract<Entry, { kind: 'event' }> {
-    const routing = parts.router.route(viewOf(event))
+  function eventEntry(
+    { router, targets, dedupeFor }: ReceiveSettings,
+    event: Event,
+    body: Buffer,
+  ): Extract<Entry, { kind: 'event' }> {
+    const routing = router.route(viewOf(event))
     return {
       kind: 'event',
       event,
       body,
       routing: { routes: routing.matches.map((match) => match.route), unrouted: routing.unrouted },
-      deliveries: owe(routing, parts.targets),
-      dedupeFor: parts.dedupeFor,
+      deliveries: owe(routing, targets),
+      dedupeFor,
     }
   }
 
-  function quarantineEntry(origin: Omit<Event, 'type' | 'payload'>, body: Buffer, problem: string): Entry {
-    return { kind: 'quarantine', request: { ...origin, body, problem }, dedupeFor: parts.dedupeFor }
+  function quarantineEntry(
+    { dedupeFor }: ReceiveSettings,
+    origin: Omit<Event, 'type' | 'payload'>,
+    body: Buffer,
+    problem: string,
+  ): Entry {
+    return { kind: 'quarantine', request: { ...origin, body, problem }, dedupeFor }
   }
 
   function tell(entry: Entry, duplicate: boolean, id: string): void {

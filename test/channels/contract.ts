@@ -191,6 +191,11 @@ async function sendingContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M
   await working.open.close()
   t.pass('closing is idempotent')
 
+  const closing = opened(harness, destination)
+  const begun = closing.send()
+  await closing.open.close()
+  t.equal((await begun).kind, 'sent', 'closing waits even for an attempt that has only just begun')
+
   const unreachable = opened(harness, harness.unreachable(await closedPort()))
   const outcome = await unreachable.send()
   t.equal(outcome.kind, 'retry', 'a destination that cannot be reached is tried again')

@@ -25,7 +25,7 @@ t.test('an attempt that outlives its lease is not begun a second time', async (t
         return store.claim(request)
       },
     },
-    channels: new Map(['slack', 'email', 'console'].map((name) => [name, { pace, concurrency: 10 }])),
+    channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, { pace, concurrency: 10 }])),
     deliver: (leased) => {
       begun.push(leased)
       return end.promise

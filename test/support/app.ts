@@ -17,7 +17,12 @@ export interface TestApp extends App {
 export async function startTestApp(
   t: { teardown(action: () => unknown): unknown },
   yaml: string,
-  options: { readonly server?: string; readonly store?: string; readonly folder?: string } = {},
+  options: {
+    readonly server?: string
+    readonly store?: string
+    readonly folder?: string
+    readonly env?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<TestApp> {
   const folder = options.folder ?? temporaryFolder(t)
   const config = join(folder, 'config.yaml')
@@ -25,12 +30,14 @@ export async function startTestApp(
     config,
     `server: { port: 0${options.server ? `, ${options.server}` : ''} }\nstore: { url: "sqlite:${join(folder, 'store.db')}"${options.store ? `, ${options.store}` : ''} }\n${yaml}`,
   )
-  const loaded = loadConfig(config, environment)
+  const env = options.env ?? environment
+  const loaded = loadConfig(config, env)
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems, null, 2))
   const log: Record<string, unknown>[] = []
   const printed: string[] = []
   const app = await startApp({
     setup: loaded.setup,
+    env,
     log: pino({ level: 'trace' }, { write: (line: string) => log.push(JSON.parse(line)) }),
     print: (text) => printed.push(text),
   })

@@ -1,0 +1,100 @@
+/** Everything that is made of one configuration, whole: another one is another value, put in its place at once. */
+import type { OpenChannel } from '../channels/channel.ts'
+import { channels } from '../channels/channels.ts'
+import { receiversOf, type Setup } from '../config/load.ts'
+import type { WebhookSettings } from '../http/webhooks.ts'
+import type { DeliverSettings } from '../pipeline/deliver.ts'
+import type { ReceiveSettings, SourceParts } from '../pipeline/receive.ts'
+import { compileAllowList } from '../sources/addresses.ts'
+import { createVerifier } from '../sources/svix.ts'
+
+export interface Generation extends ReceiveSettings, DeliverSettings, WebhookSettings {
+  readonly setup: Setup
+}
+
+/** The generation in effect, and those before it that have attempts to finish. */
+export class Generations {
+  readonly #print: (text: string) => void
+  readonly #onBug: (error: unknown) => void
+  readonly #retiring = new Set<Promise<void>>()
+  #current: Generation
+
+  /** `print` is where the console channel writes. */
+  constructor(setup: Setup, print: (text: string) => void, onBug: (error: unknown) => void) {
+    this.#print = print
+    this.#onBug = onBug
+    this.#current = createGeneration(setup, print)
+  }
+
+  get current(): Generation {
+    return this.#current
+  }
+
+  /** Where it throws, nothing has changed. */
+  replace(setup: Setup): void {
+    const before = this.#current
+    this.#current = createGeneration(setup, this.#print)
+    const retired = closeChannels(before)
+      .catch(this.#onBug)
+      .finally(() => this.#retiring.delete(retired))
+    this.#retiring.add(retired)
+  }
+
+  /** Waits for all attempts, then closes all connections. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([closeChannels(this.#current), ...this.#retiring])
+  }
+}
+
+/** Connects to nothing: a channel does so with its first attempt. */
+function createGeneration(setup: Setup, print: (text: string) => void): Generation {
+  const { config, router, targets, templates, links } = setup
+  return {
+    setup,
+    sources: sourcesOf(setup),
+    allowLists: allowListsOf(setup),
+    maxPending: config.server.max_pending,
+    router,
+    targets,
+    dedupeFor: config.store.dedupe,
+    renderers: templates.renderers,
+    links,
+    policy: { retryFor: config.delivery.retry_for, onAmbiguous: config.delivery.on_ambiguous },
+    channels: openChannels(setup, print),
+  }
+}
+
+async function closeChannels({ channels }: Generation): Promise<void> {
+  await Promise.all([...channels.values()].map((channel) => channel.close()))
+}
+
+function openChannels(setup: Setup, print: (text: string) => void): Map<string, OpenChannel<unknown>> {
+  const environment = { timeout: setup.config.delivery.timeout, print }
+  const open = new Map<string, OpenChannel<unknown>>()
+  for (const channel of channels) {
+    const receivers = receiversOf(setup.config, channel.name)
+    const settings = setup.config.channels[channel.name]
+    if (settings === undefined && receivers.size === 0) continue
+    open.set(channel.name, channel.open(settings, receivers, environment))
+  }
+  return open
+}
+
+function sourcesOf({ config }: Setup): Map<string, SourceParts> {
+  return new Map(
+    Object.entries(config.sources).map(([name, source]) => [
+      name,
+      { verifier: createVerifier(source.svix.secrets), eventType: source.event_type },
+    ]),
+  )
+}
+
+function allowListsOf({ config }: Setup): Map<string, ((address: string) => boolean) | null> {
+  const lists = new Map<string, ((address: string) => boolean) | null>()
+  for (const [name, { allow_ips }] of Object.entries(config.sources)) {
+    const list = allow_ips === undefined ? null : compileAllowList(allow_ips)
+    if (list !== null && !list.ok) throw new Error(`sources.${name}.allow_ips: ${list.problems[0]?.message}`)
+    lists.set(name, list === null ? null : list.allows)
+  }
+  return lists
+}

@@ -1,0 +1,97 @@
+/** Reloads of the configuration: one at a time, each whole or not at all. */
+import type { Logger } from 'pino'
+import { changedKeys, untilRestart } from '../config/changes.ts'
+import type { Fingerprints } from '../config/fingerprint.ts'
+import type { Loaded, Setup } from '../config/load.ts'
+import { formatProblem } from '../config/problem.ts'
+import { errors } from '../core/errors.ts'
+import type { ReloadAnswer } from '../http/admin.ts'
+import type { Observe } from '../pipeline/fact.ts'
+
+export type Trigger = 'signal' | 'http' | 'watch'
+
+export interface ReloadParts {
+  /** What the service was started with. */
+  readonly started: Setup
+  readonly load: () => Loaded
+  /** Puts a checked configuration into effect. Where it throws, nothing has changed. */
+  readonly apply: (setup: Setup) => void
+  readonly isStopping: () => boolean
+  readonly now: () => number
+  readonly observe: Observe
+  readonly log: Logger
+}
+
+export interface Reloads {
+  /** Loads what is on disk after it is called; never rejects. Those who ask meanwhile share the next one. */
+  readonly request: (trigger: Trigger) => Promise<ReloadAnswer>
+  /** How the last one ended, for /readyz; null before the first. */
+  readonly last: () => Readonly<Record<string, unknown>> | null
+  /** What was read the last time, whether it was good or not. */
+  readonly files: () => Fingerprints
+}
+
+export function createReloads(parts: ReloadParts): Reloads {
+  const { log, observe } = parts
+  let running = parts.started
+  let files = parts.started.files
+  let last: Readonly<Record<string, unknown>> | null = null
+  let next: { readonly triggers: Set<Trigger>; readonly ended: Promise<ReloadAnswer> } | undefined
+
+  return {
+    last: () => last,
+    files: () => files,
+    request(trigger) {
+      if (next === undefined) {
+        const triggers = new Set<Trigger>()
+        // Loading takes the thread for tens of milliseconds: between two, others have their turn.
+        next = { triggers, ended: new Promise((resolve) => setImmediate(() => resolve(run(triggers)))) }
+      }
+      next.triggers.add(trigger)
+      return next.ended
+    },
+  }
+
+  function run(triggers: ReadonlySet<Trigger>): ReloadAnswer {
+    next = undefined
+    if (parts.isStopping()) return { ok: false, code: 'stopping', problems: [] }
+    const answer = reload()
+    const { ok } = answer
+    last = {
+      ok,
+      at: new Date(parts.now()).toISOString(),
+      ...(answer.ok ? { notices: answer.notices } : { problems: answer.problems }),
+    }
+    for (const notice of answer.ok ? answer.notices : []) log.warn(notice)
+    for (const problem of answer.ok ? [] : answer.problems) log.error(problem)
+    const changed = answer.ok ? answer.changed : []
+    observe({
+      kind: 'reloaded',
+      ok,
+      trigger: [...triggers].join(),
+      changed,
+      reason: answer.ok ? '' : errors[answer.code],
+    })
+    return answer
+  }
+
+  function reload(): ReloadAnswer {
+    try {
+      const loaded = parts.load()
+      if (!loaded.ok) {
+        files = loaded.files
+        return { ok: false, code: 'reload_failed', problems: loaded.problems.map(formatProblem) }
+      }
+      const { setup, warnings } = loaded
+      files = setup.files
+      const changed = changedKeys(running, setup)
+      const notices = [...untilRestart(parts.started.config, setup.config), ...warnings.map(formatProblem)]
+      parts.apply(setup)
+      running = setup
+      return { ok: true, changed, notices }
+    } catch (error) {
+      log.error({ err: error }, 'unexpected error while reloading')
+      return { ok: false, code: 'internal', problems: ['an unexpected error; the log has the details'] }
+    }
+  }
+}
