@@ -10,6 +10,7 @@ import { registerExplain } from './explain.ts'
 import { registerHistory } from './history.ts'
 import { init } from './init.ts'
 import { registerPreview } from './preview.ts'
+import { registerReload } from './reload.ts'
 import { registerRequeue } from './requeue.ts'
 import { registerRoutes } from './routes.ts'
 import { registerSend } from './send.ts'
@@ -22,6 +23,7 @@ const commands: readonly Register[] = [
   registerExplain,
   registerRoutes,
   registerPreview,
+  registerReload,
   registerSend,
   registerHistory,
   registerRequeue,

@@ -4,6 +4,7 @@ import type { Secret } from '../core/secret.ts'
 import { sign } from '../sources/svix.ts'
 import { load, type Register } from './context.ts'
 import { eventBody } from './event-input.ts'
+import { at, postTo, serviceUrl } from './service.ts'
 import { CommandError, colour, print, printJson, type Terminal } from './terminal.ts'
 
 interface SendFlags {
@@ -22,10 +23,8 @@ async function sendCommand(terminal: Terminal, { config }: Setup, flags: SendFla
   const secret = config.sources[source]?.svix.secrets[0]
   if (secret === undefined)
     throw new CommandError(`no source "${source}"; the configuration has ${names.join(', ')}`, 2)
-  const host =
-    config.server.host === '0.0.0.0' || config.server.host === '::' ? '127.0.0.1' : config.server.host
   await send(terminal, {
-    url: flags.url ?? `http://${host}:${config.server.port}`,
+    url: flags.url ?? serviceUrl(config.server),
     source,
     secret,
     body: bodyOf(flags, config.sources[source]?.event_type),
@@ -61,25 +60,13 @@ interface SendOptions {
 /** `hookbridge send`: signs one event as the sender would, and posts it to a running service. */
 async function send(terminal: Terminal, options: SendOptions): Promise<void> {
   const { url, source, secret, body, messageId } = options
-  const target = `${url.replace(/\/$/, '')}/webhooks/${encodeURIComponent(source)}`
+  const target = at(url, `/webhooks/${encodeURIComponent(source)}`)
   const headers = { 'content-type': 'application/json', ...sign(secret, messageId, new Date(), body) }
-  let response: Response
-  try {
-    response = await fetch(target, { method: 'POST', headers, body, signal: AbortSignal.timeout(15_000) })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandError(
-      `nothing answers at ${target} (${cause}); is "hookbridge serve" running there? --url names another address`,
-    )
-  }
-  const answer = await response.text()
-  if (options.json)
-    printJson(terminal, { status: response.status, message_id: messageId, answer: parse(answer) })
-  else {
-    const status = colour(terminal, response.ok ? 'green' : 'red', String(response.status))
-    print(terminal, `POST ${target}  ${status}\n${answer}`)
-  }
-  if (!response.ok) throw new CommandError(`the service refused the event (${response.status})`)
+  const { status, text, body: answer } = await postTo(target, headers, body)
+  const ok = status >= 200 && status < 300
+  if (options.json) printJson(terminal, { status, message_id: messageId, answer })
+  else print(terminal, `POST ${target}  ${colour(terminal, ok ? 'green' : 'red', String(status))}\n${text}`)
+  if (!ok) throw new CommandError(`the service refused the event (${status})`)
 }
 
 /** The body of an event: a file's content, or one that is made. */
@@ -94,12 +81,4 @@ function bodyOf({ type, data = [], file }: SendFlags, eventType: string | undefi
   if (type === undefined)
     throw new CommandError('say --type (as in --type analysis.completed), or --file with a whole body', 2)
   return eventBody(type, data, eventType)
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }

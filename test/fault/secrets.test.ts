@@ -17,6 +17,7 @@ import {
 import { until } from '../support/until.ts'
 
 const password = 'correct-horse-battery'
+const adminToken = 'staple-of-an-administrator'
 
 t.test('no secret leaves the process', { timeout: 60_000 }, async (t) => {
   const folder = temporaryFolder(t)
@@ -42,15 +43,15 @@ t.test('no secret leaves the process', { timeout: 60_000 }, async (t) => {
 unrouted: { receivers: [webhook] }
 `,
   })
-  const text = readFileSync(config, 'utf8').replace(
-    'receivers:\n',
-    'receivers:\n  webhook: { slack: { webhook_url: "${SLACK_WEBHOOK_URL}" } }\n',
-  )
+  const text = readFileSync(config, 'utf8')
+    .replace('receivers:\n', 'receivers:\n  webhook: { slack: { webhook_url: "${SLACK_WEBHOOK_URL}" } }\n')
+    .replace('port: 0', 'port: 0, admin_token: "${ADMIN_TOKEN}"')
   writeFileSync(config, text)
   const env = {
     ...environment,
     SMTP_URL: mail.url,
     SLACK_WEBHOOK_URL: slack.webhookUrl,
+    ADMIN_TOKEN: adminToken,
     LOG_LEVEL: 'trace',
   }
   const service = await startService(config, env)
@@ -73,10 +74,23 @@ unrouted: { receivers: [webhook] }
     }),
   )
   await until(() => slack.messages.length >= 3 && mail.messages.length >= 1, 'all messages')
+  const reload = (token: string) =>
+    keep(fetch(`${service.url}/-/reload`, { method: 'POST', headers: { authorization: `Bearer ${token}` } }))
+  t.equal(await reload('wrong'), 401)
+  t.equal(await reload(adminToken), 200)
+  const misplaced = ['SLACK_BOT_TOKEN', 'SMTP_URL', 'SLACK_WEBHOOK_URL', 'WEBHOOK_SECRET', 'ADMIN_TOKEN']
+  for (const name of misplaced) {
+    writeFileSync(config, text.replace('burst: 1000', `burst: "\${${name}}"`))
+    t.equal(await reload(adminToken), 422, `${name} where a number belongs`)
+    await keep(fetch(`${service.url}/readyz`))
+  }
+  writeFileSync(config, text)
+  t.equal(await reload(adminToken), 200)
   for (const path of ['/livez', '/readyz', '/metrics', '/']) await keep(fetch(service.url + path))
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
   const commands = [
     ['check'],
+    ['reload', '--url', service.url],
     ['events', '--json'],
     ['deliveries', '--json'],
     ['schema'],
@@ -103,7 +117,13 @@ unrouted: { receivers: [webhook] }
     printed: printed.join('\n'),
     sent: JSON.stringify(slack.messages) + mail.messages.map(({ raw }) => String(raw)).join('\n'),
   }
-  const secrets = { token, password, webhookPath, signing: environment.WEBHOOK_SECRET.slice('whsec_'.length) }
+  const secrets = {
+    token,
+    password,
+    webhookPath,
+    adminToken,
+    signing: environment.WEBHOOK_SECRET.slice('whsec_'.length),
+  }
   for (const [where, content] of Object.entries(everything)) {
     t.ok(content.length > 200, `${where}: there is something to search`)
     for (const [name, value] of Object.entries(secrets))
