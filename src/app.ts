@@ -4,6 +4,7 @@ import { type Logger, pino } from 'pino'
 import { monotonicFactory } from 'ulid'
 import { Generations } from './app/generation.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
+import { testProblems } from './app/tests.ts'
 import type { Env } from './config/interpolate.ts'
 import { reloadConfig, type Setup } from './config/load.ts'
 import { FileWatch } from './config/watch.ts'
@@ -85,6 +86,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
   const reloads = createReloads({
     started: setup,
     load: () => reloadConfig(setup.file, env),
+    test: (next) => testProblems(next, store),
     apply(next) {
       generations.replace(next)
       loop.renew()

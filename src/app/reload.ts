@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { changedKeys, untilRestart } from '../config/changes.ts'
 import type { Fingerprints } from '../config/fingerprint.ts'
 import type { Loaded, Setup } from '../config/load.ts'
-import { formatProblem } from '../config/problem.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
 import { errors } from '../core/errors.ts'
 import type { ReloadAnswer } from '../http/admin.ts'
 import type { Observe } from '../pipeline/fact.ts'
@@ -14,6 +14,8 @@ export interface ReloadParts {
   /** What the service was started with. */
   readonly started: Setup
   readonly load: () => Loaded
+  /** Runs the tests of a configuration that is otherwise good. */
+  readonly test: (setup: Setup) => Promise<readonly Problem[]>
   /** Puts a checked configuration into effect. Where it throws, nothing has changed. */
   readonly apply: (setup: Setup) => void
   readonly isStopping: () => boolean
@@ -36,6 +38,7 @@ export function createReloads(parts: ReloadParts): Reloads {
   let running = parts.started
   let files = parts.started.files
   let last: Readonly<Record<string, unknown>> | null = null
+  let current: Promise<unknown> = Promise.resolve()
   let next: { readonly triggers: Set<Trigger>; readonly ended: Promise<ReloadAnswer> } | undefined
 
   return {
@@ -44,18 +47,20 @@ export function createReloads(parts: ReloadParts): Reloads {
     request(trigger) {
       if (next === undefined) {
         const triggers = new Set<Trigger>()
-        // Loading takes the thread for tens of milliseconds: between two, others have their turn.
-        next = { triggers, ended: new Promise((resolve) => setImmediate(() => resolve(run(triggers)))) }
+        next = { triggers, ended: current.then(() => run(triggers)) }
+        current = next.ended
       }
       next.triggers.add(trigger)
       return next.ended
     },
   }
 
-  function run(triggers: ReadonlySet<Trigger>): ReloadAnswer {
+  async function run(triggers: ReadonlySet<Trigger>): Promise<ReloadAnswer> {
+    // Loading takes the thread for tens of milliseconds: between two, others have their turn.
+    await new Promise((resolve) => setImmediate(resolve))
     next = undefined
     if (parts.isStopping()) return { ok: false, code: 'stopping', problems: [] }
-    const answer = reload()
+    const answer = await reload()
     const { ok } = answer
     last = {
       ok,
@@ -75,7 +80,7 @@ export function createReloads(parts: ReloadParts): Reloads {
     return answer
   }
 
-  function reload(): ReloadAnswer {
+  async function reload(): Promise<ReloadAnswer> {
     try {
       const loaded = parts.load()
       if (!loaded.ok) {
@@ -84,8 +89,17 @@ export function createReloads(parts: ReloadParts): Reloads {
       }
       const { setup, warnings } = loaded
       files = setup.files
+      const tested = await parts.test(setup)
+      if (tested.some(({ severity }) => severity === 'error')) {
+        return { ok: false, code: 'reload_failed', problems: tested.map(formatProblem) }
+      }
+      // The tests took turns of the event loop, and a stop may have come in one.
+      if (parts.isStopping()) return { ok: false, code: 'stopping', problems: [] }
       const changed = changedKeys(running, setup)
-      const notices = [...untilRestart(parts.started.config, setup.config), ...warnings.map(formatProblem)]
+      const notices = [
+        ...untilRestart(parts.started.config, setup.config),
+        ...[...warnings, ...tested].map(formatProblem),
+      ]
       parts.apply(setup)
       running = setup
       return { ok: true, changed, notices }

@@ -1,10 +1,9 @@
 import { Option } from 'commander'
+import { testProblems } from '../app/tests.ts'
 import { loadConfig, type Setup } from '../config/load.ts'
 import { formatProblem, inOrder, type Problem } from '../config/problem.ts'
 import { runTests, storedIds } from '../config/tests.ts'
-import type { Event } from '../core/event.ts'
 import { type Context, type Register, summary, withStore } from './context.ts'
-import { storedEvent } from './event-input.ts'
 import { CommandError, colour, print, printJson, type Terminal } from './terminal.ts'
 
 interface CheckFlags {
@@ -31,7 +30,7 @@ async function check(context: Context, { strict, json, format }: CheckFlags): Pr
   const { terminal, file } = context
   const loaded = loadConfig(file(), terminal.env)
   const problems = loaded.ok
-    ? inOrder(file(), [...loaded.warnings, ...(await testProblems(context, loaded.setup))])
+    ? inOrder(file(), [...loaded.warnings, ...(await problemsOfTests(context, loaded.setup))])
     : loaded.problems
   const wrong = problems.some(({ severity }) => strict === true || severity === 'error')
   const style = json === true ? 'json' : format
@@ -43,19 +42,10 @@ async function check(context: Context, { strict, json, format }: CheckFlags): Pr
   if (style === 'text') print(terminal, colour(terminal, 'green', fine(file(), problems, loaded)))
 }
 
-/** Runs the tests, those of stored events with the store where there is one. */
-async function testProblems(context: Context, setup: Setup): Promise<readonly Problem[]> {
-  const ids = storedIds(setup)
-  const events = new Map<string, Event>()
-  if (ids.length > 0) {
-    await withStore(context, async (store) => {
-      for (const id of ids) {
-        const [record] = await store.events({ id, limit: 1 })
-        if (record !== undefined && record.type !== null) events.set(id, storedEvent(record))
-      }
-    })
-  }
-  return runTests(setup, (id) => events.get(id))
+/** The store is opened only where a test names a stored event. */
+function problemsOfTests(context: Context, setup: Setup): Promise<readonly Problem[]> {
+  if (storedIds(setup).length === 0) return Promise.resolve(runTests(setup, () => undefined))
+  return withStore(context, (store) => testProblems(setup, store))
 }
 
 function fine(file: string, problems: readonly Problem[], loaded: ReturnType<typeof loadConfig>): string {

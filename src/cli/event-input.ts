@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Setup } from '../config/load.ts'
 import { sampleEvent } from '../config/tests.ts'
-import type { Event } from '../core/event.ts'
+import { type Event, eventOf } from '../core/event.ts'
 import type { EventRecord } from '../store/store.ts'
 import { type Context, fromHere, withStore } from './context.ts'
 import { CommandError } from './terminal.ts'
@@ -60,10 +60,9 @@ export async function readEvent(
 
 /** An event as it was received; fails where the request never became one. */
 export function storedEvent(record: EventRecord): Event {
-  const { id, messageId, source, type, receivedAt, sentAt, secretIndex, body, problem } = record
-  if (type === null) throw new CommandError(`${id} is quarantined and never became an event: ${problem}`)
-  const payload: Event['payload'] = JSON.parse(new TextDecoder().decode(body))
-  return { id, messageId, source, type, receivedAt, sentAt, secretIndex, payload }
+  const event = eventOf(record)
+  if (event !== null) return event
+  throw new CommandError(`${record.id} is quarantined and never became an event: ${record.problem}`)
 }
 
 function sample({ config }: Setup, body: Uint8Array, source: string | undefined): Event {

@@ -1,5 +1,5 @@
 import type { Setup } from '../config/load.ts'
-import { readBody, viewOf } from '../core/event.ts'
+import { eventOf, viewOf } from '../core/event.ts'
 import { owe } from '../core/owe.ts'
 import type { DeliveryFilter, EventRecord, Store } from '../store/store.ts'
 import { duration, load, type Register, sinceNow, withStore } from './context.ts'
@@ -96,25 +96,12 @@ async function replay(
 }
 
 async function replayOne(store: Store, setup: Setup, record: EventRecord): Promise<number | string> {
-  const source = setup.config.sources[record.source]
-  const read = readBody(record.body, source?.event_type)
-  // The type is read anew: a request quarantined for a wrong event_type stays there, its sender can send it again.
-  if (record.type === null)
+  const event = eventOf(record)
+  // A request quarantined for a wrong event_type stays there: its sender can send it again.
+  if (event === null)
     return 'it is quarantined and never became an event; mend the source and let the sender resend it'
-  if (!read.ok) return read.message
-  const { id, messageId, receivedAt, sentAt, secretIndex, type } = record
-  const event = {
-    id,
-    messageId,
-    source: record.source,
-    type,
-    receivedAt,
-    sentAt,
-    secretIndex,
-    payload: read.payload,
-  }
   const deliveries = owe(setup.router.route(viewOf(event)), setup.targets)
-  const appended = await store.append({ kind: 'replay', eventId: id, now: Date.now(), deliveries })
+  const appended = await store.append({ kind: 'replay', eventId: event.id, now: Date.now(), deliveries })
   return appended.kind === 'unknown'
     ? 'it is gone'
     : deliveries.filter(({ skipped }) => skipped === undefined).length

@@ -30,6 +30,22 @@ export interface View {
   readonly enriched: JsonObject
 }
 
+/** An event as a store keeps it: its type is null where the request never became one. */
+export interface StoredEvent extends Omit<Event, 'type' | 'payload'> {
+  readonly type: string | null
+  /** The request's body as it was signed. */
+  readonly body: Uint8Array
+}
+
+/** The event of what is stored; null where it never became one. */
+export function eventOf({ type, body, ...origin }: StoredEvent): Event | null {
+  if (type === null) return null
+  const { id, messageId, source, receivedAt, sentAt, secretIndex } = origin
+  // It was read as JSON when it was received.
+  const payload: JsonObject = JSON.parse(utf8.decode(body))
+  return { id, messageId, source, type, receivedAt, sentAt, secretIndex, payload }
+}
+
 /** Why a verified request cannot become an event. */
 export type UnreadableCode = 'invalid_utf8' | 'invalid_json' | 'no_event_type'
 

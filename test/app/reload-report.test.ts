@@ -1,5 +1,5 @@
 /** Who is told of a reload: of mistakes, of what waits for a restart, of bugs. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
@@ -124,6 +124,7 @@ t.test('an unexpected error changes nothing, and reloading goes on', async (t) =
       if (bugs.load) throw new Error('a bug in the loader')
       return load()
     },
+    test: async () => [],
     apply: (setup) => {
       if (bugs.apply) throw new Error('a bug where it is put to use')
       applied.push(setup.config.routes[0]?.name ?? '')
@@ -146,5 +147,35 @@ t.test('an unexpected error changes nothing, and reloading goes on', async (t) =
   t.match(
     facts.map((fact) => fact.kind === 'reloaded' && fact.ok),
     [false, false, true],
+  )
+})
+
+t.test('a configuration whose tests fail does not take effect', async (t) => {
+  const slack = await slackServer(t)
+  const app = await start(t, slackYaml(slack.url))
+  await post(app.url, newEvent())
+  const stored = (await history(app.folder)).events[0]?.id ?? ''
+  const tested = (receiver: string) => `
+tests:
+  - { name: deals hear of all, event: { event: a }, expect: { receivers: [deals] } }
+  - { stored: ${stored}, expect: { receivers: [${receiver}] } }
+`
+  const before = readFileSync(app.config, 'utf8')
+  writeFileSync(app.config, before.replace('receivers: [deals]', 'receivers: [other]') + tested('other'))
+  const refused = await reload(app)
+  t.equal(refused.status, 422)
+  t.match(refused.body, {
+    error: 'reload_failed',
+    problems: [/config\.yaml:\d+:\d+: the test "deals hear of all" failed: other receivers get the event/],
+  })
+  await post(app.url, newEvent())
+  await until(() => slack.messages.length === 2, 'the second message')
+  t.strictSame(channels(slack), ['#deals', '#deals'], 'the routes stay')
+
+  writeFileSync(app.config, before + tested('deals'))
+  t.match(
+    await reload(app),
+    { status: 200, body: { ok: true } },
+    'the stored event was found, and goes where it should',
   )
 })

@@ -1,7 +1,6 @@
 /** How rows become what the contract speaks of. */
 import type { Delivery, Outcome, State } from '../../core/delivery.ts'
-import type { Event } from '../../core/event.ts'
-import { isObject } from '../../core/json.ts'
+import { eventOf as asEvent, type Event } from '../../core/event.ts'
 import type { Attempt, DeliveryRecord, EventRecord } from '../store.ts'
 
 export type EventRow = {
@@ -47,38 +46,33 @@ export type AttemptRow = {
   readonly notes: string | null
 }
 
-// Decodes as core/event did when it read the body: a byte order mark is dropped.
-const decoder = new TextDecoder()
-
 /** What `eventOf` needs of a row. */
 export const EVENT_COLUMNS = 'id, message_id, source, type, received_at, sent_at, secret_index, body'
 
 /** The event of a row that is known to be one; throws for a quarantined request. */
 export function eventOf(row: Omit<EventRow, 'seq' | 'unrouted' | 'routes' | 'problem'> | undefined): Event {
-  if (row === undefined || row.type === null) throw new Error('a delivery belongs to no event')
-  const payload: unknown = JSON.parse(decoder.decode(row.body))
-  if (!isObject(payload)) throw new Error(`the stored body of event ${row.id} is not a JSON object`)
+  const event = row === undefined ? null : asEvent({ ...originOf(row), type: row.type, body: row.body })
+  if (event === null) throw new Error('a delivery belongs to no event')
+  return event
+}
+
+function originOf(
+  row: Pick<EventRow, 'id' | 'message_id' | 'source' | 'received_at' | 'sent_at' | 'secret_index'>,
+) {
   return {
     id: row.id,
     messageId: row.message_id,
     source: row.source,
-    type: row.type,
     receivedAt: row.received_at,
     sentAt: row.sent_at,
     secretIndex: row.secret_index,
-    payload,
   }
 }
 
 export function eventRecordOf(row: EventRow, deliveries: readonly DeliveryRecord[]): EventRecord {
   return {
-    id: row.id,
-    messageId: row.message_id,
-    source: row.source,
+    ...originOf(row),
     type: row.type,
-    receivedAt: row.received_at,
-    sentAt: row.sent_at,
-    secretIndex: row.secret_index,
     body: row.body,
     routing: row.routes === null ? null : { routes: JSON.parse(row.routes), unrouted: row.unrouted === 1 },
     problem: row.problem,
