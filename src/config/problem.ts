@@ -14,6 +14,7 @@ export const problemCodes = [
   'unsupported',
   'unknown_receiver',
   'unused_receiver',
+  'unknown_source',
   'unused_source',
   'unused_template',
   'missing_settings',

@@ -86,8 +86,10 @@ function level(raw: unknown, path: Path, above: Above, reach: Reach): void {
     const own = ownTerms(route, place, reach)
     const all = both(above.terms, own)
     const able = all === null ? null : possible(all, reach.facts)
-    if (able !== null && able.length === 0) tellImpossible(route, place, own, reach)
-    else if (able === null || !isTaken(able, place, takers, reach)) {
+    if (able !== null && able.length === 0) {
+      tellImpossible(route, place, own, reach)
+    } else if (able === null || !isTaken(able, place, takers, reach)) {
+      tellUnknownSources(route, place, reach)
       const template = ownProperty(route, 'template') ?? above.template
       reach.reached.push({ template, able })
       level(ownProperty(route, 'routes'), [...place, 'routes'], { terms: able, template }, reach)
@@ -113,6 +115,18 @@ function tellImpossible(route: object, place: Path, own: Terms | null, reach: Re
   } else {
     const parent = placed(place.slice(0, -2), reach)
     tell(`no event that matches ${parent} can match here`, 'loosen one of the two, or move this route out')
+  }
+}
+
+/** Sources of a list that nobody is; where there is but one, the match is impossible. */
+function tellUnknownSources(route: object, place: Path, { sources, isBroken, found }: Reach): void {
+  const path = [...place, 'match', 'source']
+  const wanted = ownProperty(ownProperty(route, 'match'), 'source')
+  for (const [index, name] of (Array.isArray(wanted) ? wanted : []).entries()) {
+    if (typeof name !== 'string' || name.includes('*') || sources.includes(name)) continue
+    if (sources.length === 0 || isBroken([...path, index])) continue
+    const message = `no source is named "${name}"`
+    found.push({ code: 'unknown_source', path: [...path, index], message, mend: meant(name, sources) })
   }
 }
 
