@@ -11,11 +11,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
-process.exit(
-  await run(process.argv.slice(2), {
-    out: process.stdout,
-    err: process.stderr,
-    env: process.env,
-    cwd: process.cwd(),
-  }),
-)
+const code = await run(process.argv.slice(2), {
+  out: process.stdout,
+  err: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+})
+// A pipe takes 64 KiB at once; what is written and not taken yet would go with the process.
+const taken = (stream: NodeJS.WriteStream) =>
+  new Promise<void>((resolve) => stream.write('', () => resolve()))
+await Promise.all([taken(process.stdout), taken(process.stderr)])
+process.exit(code)

@@ -3,8 +3,9 @@ import { testProblems } from '../app/tests.ts'
 import { loadConfig, type Setup } from '../config/load.ts'
 import { formatProblem, inOrder, type Problem } from '../config/problem.ts'
 import { runTests, storedIds } from '../config/tests.ts'
+import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { type Context, type Register, summary, withStore } from './context.ts'
-import { CommandError, colour, print, printJson, type Terminal } from './terminal.ts'
+import { CommandError, colour, print, printable, printJson, type Terminal } from './terminal.ts'
 
 interface CheckFlags {
   readonly json?: boolean
@@ -42,10 +43,15 @@ async function check(context: Context, { strict, json, format }: CheckFlags): Pr
   if (style === 'text') print(terminal, colour(terminal, 'green', fine(file(), problems, loaded)))
 }
 
-/** The store is opened only where a test names a stored event. */
-function problemsOfTests(context: Context, setup: Setup): Promise<readonly Problem[]> {
-  if (storedIds(setup).length === 0) return Promise.resolve(runTests(setup, () => undefined))
-  return withStore(context, (store) => testProblems(setup, store))
+/** The store is opened only where a test names a stored event. Without it that test fails, and no other. */
+async function problemsOfTests(context: Context, setup: Setup): Promise<readonly Problem[]> {
+  if (storedIds(setup).length === 0) return runTests(setup, () => '')
+  try {
+    return await withStore(context, (store) => testProblems(setup, store))
+  } catch (error) {
+    if (!(error instanceof StoreRefused) && !(error instanceof StoreUnavailable)) throw error
+    return runTests(setup, () => error.message)
+  }
 }
 
 function fine(file: string, problems: readonly Problem[], loaded: ReturnType<typeof loadConfig>): string {
@@ -56,9 +62,13 @@ function fine(file: string, problems: readonly Problem[], loaded: ReturnType<typ
 
 /** The problem on its line, and what more there is indented below. */
 function readable(terminal: Terminal, problem: Problem): string {
-  const line = colour(terminal, problem.severity === 'error' ? 'red' : 'yellow', formatProblem(problem))
+  const line = colour(
+    terminal,
+    problem.severity === 'error' ? 'red' : 'yellow',
+    printable(formatProblem(problem)),
+  )
   const detail = (problem.detail ?? '').split('\n').filter((text) => text !== '')
-  return [line, ...detail.map((text) => `    ${text}`)].join('\n')
+  return [line, ...detail.map((text) => `    ${printable(text)}`)].join('\n')
 }
 
 /** https://docs.github.com/actions/reference/workflow-commands-for-github-actions */

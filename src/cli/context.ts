@@ -6,7 +6,7 @@ import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/units.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
-import { CommandError, type Terminal } from './terminal.ts'
+import { CommandError, printable, type Terminal } from './terminal.ts'
 
 export interface Context {
   readonly terminal: Terminal
@@ -21,10 +21,10 @@ export type Register = (hookbridge: Command, context: Context) => void
 export function load({ terminal, file }: Context): Setup {
   const loaded = loadConfig(file(), terminal.env)
   if (loaded.ok) {
-    for (const warning of loaded.warnings) terminal.err.write(`${formatProblem(warning)}\n`)
+    for (const warning of loaded.warnings) terminal.err.write(`${printable(formatProblem(warning))}\n`)
     return loaded.setup
   }
-  for (const problem of loaded.problems) terminal.err.write(`${formatProblem(problem)}\n`)
+  for (const problem of loaded.problems) terminal.err.write(`${printable(formatProblem(problem))}\n`)
   throw new CommandError(`${summary(loaded.problems)}; nothing was started`)
 }
 

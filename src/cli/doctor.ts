@@ -8,7 +8,7 @@ import {
   CommandError,
   colour,
   print,
-  printable,
+  printableLines,
   printJson,
   type Terminal,
   textWidth,
@@ -102,7 +102,7 @@ function printGroup(terminal: Terminal, group: string, findings: readonly Findin
   for (const { level, summary, meaning, mend } of findings) {
     const [mark, style] = marks[level]
     const put = (text: string, first: string, hanging: string) => {
-      const lines = wrap(printable(text), width - hanging.length)
+      const lines = wrap(printableLines(text), width - hanging.length)
       for (const [at, line] of lines.entries()) print(terminal, (at === 0 ? first : hanging) + line)
     }
     put(summary, `  ${colour(terminal, style, mark)} `, '    ')

@@ -46,9 +46,12 @@ export async function readEvent(
     throw new CommandError('give either an event or --type and --data, not both', 2)
   }
   const path = named === '-' ? 0 : fromHere(context, named)
-  if (path === 0 || (existsSync(path) && statSync(path).isFile())) {
+  if (path === 0 || existsSync(path)) {
+    if (path !== 0 && statSync(path).isDirectory())
+      throw new CommandError(`${named} is a folder; name a file in it`)
     return sample(setup, readFileSync(path), flags.source)
   }
+  if (/[/\\]|\.json$/.test(named)) throw new CommandError(`there is no file ${named}`)
   return withStore(context, async (store) => {
     const [record] = await store.events({ id: named, limit: 1 })
     if (record !== undefined) return storedEvent(record)

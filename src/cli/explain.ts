@@ -1,4 +1,5 @@
 import type { Setup } from '../config/load.ts'
+import { meant, quote } from '../config/problem.ts'
 import { type Outcome, outcomeOf } from '../config/tests.ts'
 import { type Event, viewOf } from '../core/event.ts'
 import type { Condition } from '../core/match.ts'
@@ -41,8 +42,12 @@ export const registerExplain: Register = (hookbridge, context) => {
     .action(async (named: string | undefined, flags: ExplainFlags) => {
       const setup = load(context)
       if (flags.since !== undefined) {
-        if (named !== undefined || flags.type !== undefined || flags.verify !== undefined)
-          throw new CommandError('--since looks at all stored events: give no event with it', 2)
+        const { type, data, source, verify } = flags
+        if ([named, type, data, source, verify].some((given) => given !== undefined))
+          throw new CommandError(
+            '--since looks at all stored events: give nothing else with it but --json',
+            2,
+          )
         const { since } = flags
         await withStore(context, (store) =>
           explainHistory(context.terminal, setup, store, since, flags.json === true),
@@ -53,12 +58,18 @@ export const registerExplain: Register = (hookbridge, context) => {
       const outcome = outcomeOf(setup, event)
       if (flags.json) printJson(context.terminal, asJson(setup, event, outcome))
       else show(context.terminal, setup, event, outcome)
-      if (flags.verify !== undefined) verify(flags.verify, outcome)
+      if (flags.verify !== undefined) verify(flags.verify, outcome, [...setup.targets.keys()])
     })
 }
 
-function verify(wanted: string, { receivers }: Outcome): void {
-  const names = wanted.split(',').filter((name) => name !== '')
+function verify(wanted: string, { receivers }: Outcome, known: readonly string[]): void {
+  const names = wanted
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw new CommandError(`there is no receiver ${quote(unknown)}; ${meant(unknown, known)}`, 2)
   const missing = names.filter((name) => !receivers.includes(name))
   const more = receivers.filter((name) => !names.includes(name))
   if (missing.length + more.length === 0) return

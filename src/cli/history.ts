@@ -2,7 +2,16 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type State, states } from '../core/delivery.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../store/store.ts'
 import { duration, positive, type Register, sinceNow, withStore } from './context.ts'
-import { CommandError, colour, print, printable, printJson, printTable, type Terminal } from './terminal.ts'
+import {
+  CommandError,
+  colour,
+  print,
+  printable,
+  printableLines,
+  printJson,
+  printTable,
+  type Terminal,
+} from './terminal.ts'
 
 export const registerHistory: Register = (hookbridge, context) => {
   const { terminal } = context
@@ -140,7 +149,7 @@ function describeEvent(terminal: Terminal, event: EventRecord): string {
     `  received  ${when(event.receivedAt)} (sent ${when(event.sentAt)})`,
     `  routes    ${event.routing === null ? '-' : event.routing.unrouted ? 'none took it (unrouted)' : event.routing.routes.join(', ')}`,
     ...(event.problem === null ? [] : [`  problem   ${printable(event.problem)}`]),
-    `  body      ${printable(bodyText(event.body))}`,
+    `  body      ${printableLines(bodyText(event.body))}`,
   ]
   for (const delivery of event.deliveries) lines.push('', ...describeDelivery(terminal, delivery))
   return lines.join('\n')

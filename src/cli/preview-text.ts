@@ -28,7 +28,7 @@ export function printPreview(
     }
   }
   for (const { skipped, route, ...place } of preview.skipped) {
-    print(terminal, colour(terminal, 'dim', printable(`\n${nameOf(place)}: skipped, ${skipped}`)))
+    print(terminal, colour(terminal, 'dim', `\n${printable(`${nameOf(place)}: skipped, ${skipped}`)}`))
   }
 }
 

@@ -95,9 +95,9 @@ function drawOne(
   const inner = indent + trunk
   const beside = branch.branches.length > 0 ? '│  ' : '   '
   const room = (used: string, key = 0) => Math.max(NARROWEST, width - used.length - key)
-  const title = wrap(oneLine(branch.title), room(indent + stem), true)
+  const title = wrap(printable(branch.title), room(indent + stem), true)
   const remarks = branch.remarks.flatMap(({ key, text, faint }) =>
-    wrap(oneLine(text), room(inner + beside, KEY_WIDTH), true).map((line, at) => {
+    wrap(printable(text), room(inner + beside, KEY_WIDTH), true).map((line, at) => {
       const front = (at === 0 ? key : '').padEnd(KEY_WIDTH)
       return edge(inner + beside + front) + (faint ? edge(line) : line)
     }),
@@ -110,8 +110,4 @@ function drawOne(
     ...remarks,
     ...drawAll(terminal, branch.branches, inner, width),
   ]
-}
-
-function oneLine(text: string): string {
-  return printable(text).replaceAll('\n', ' ')
 }

@@ -94,18 +94,28 @@ function fit(text: string, width: number, last = false): string {
   return last ? text : text.padEnd(width)
 }
 
-/** What came from outside must not steer the terminal: control characters become visible. */
+// Control characters, and what turns the direction of the text around it.
+const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/** On one line: what came from outside must not steer the terminal, nor begin a line of its own. */
 export function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
-    char === '\n' ? '\n' : `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
+  return text.replace(STEERING, (char) => {
+    const code = char.charCodeAt(0)
+    if (char === '\n') return '\\n'
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
+  })
+}
+
+/** The same for a text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
 }
 
 /** Prints a text in a frame with a title, wrapped where it is wider than `width` columns. */
 export function printFramed(terminal: Terminal, title: string, text: string, width = 74): void {
   const edge = (part: string) => colour(terminal, 'dim', part)
-  print(terminal, `\n${edge('┌─')} ${colour(terminal, 'bold', title)}`)
-  for (const line of wrap(printable(text), width)) print(terminal, `${edge('│')} ${line}`)
+  print(terminal, `\n${edge('┌─')} ${colour(terminal, 'bold', printable(title))}`)
+  for (const line of wrap(printableLines(text), width)) print(terminal, `${edge('│')} ${line}`)
   print(terminal, edge('└─'))
 }
 

@@ -55,6 +55,8 @@ export type ReadBody =
 
 const DEFAULT_POINTERS = ['/type', '/event']
 const MAX_TYPE_LENGTH = 256
+// Far more than any sender nests, and far less than what exhausts a recursion.
+const DEEPEST = 200
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
@@ -75,6 +77,9 @@ export function readBody(body: Uint8Array, eventType?: string): ReadBody {
     return unreadable('invalid_json', 'the body is not valid JSON')
   }
   if (!isObject(payload)) return unreadable('invalid_json', 'the body is JSON, but not an object')
+  if (text.length > 2 * DEEPEST && isDeeper(payload, DEEPEST)) {
+    return unreadable('invalid_json', `the body is JSON nested more than ${DEEPEST} levels deep`)
+  }
   const pointers = eventType === undefined ? DEFAULT_POINTERS : [eventType]
   for (const pointer of pointers) {
     const type = resolvePointer(payload, pointer)
@@ -83,6 +88,16 @@ export function readBody(body: Uint8Array, eventType?: string): ReadBody {
     }
   }
   return unreadable('no_event_type', `no event type (a string) at ${pointers.join(' or ')}`)
+}
+
+/** Without recursion, which is what such a value would exhaust. */
+function isDeeper(value: Json, levels: number): boolean {
+  let level: readonly Json[] = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > levels) return true
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []))
+  }
+  return false
 }
 
 function unreadable(code: UnreadableCode, message: string): ReadBody {

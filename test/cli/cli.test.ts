@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { startTestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 const yaml = `
 sources:
@@ -258,4 +263,64 @@ t.test('check runs the tests, those of stored events too', async (t) => {
     code: 1,
     out: /tests\[0\] has no event: evt_gone is not stored/,
   })
+})
+
+t.test('a test of a stored event fails alone where there is no store', async (t) => {
+  const cwd = temporaryFolder(t)
+  writeFileSync(
+    join(cwd, 'config.yaml'),
+    `${yaml}tests:
+  - { stored: evt_1, expect: { receivers: [log] } }
+  - { event: { event: a }, expect: { receivers: [log] } }
+`,
+  )
+  const { code, out } = await hookbridge(['check', '--json'], { cwd })
+  t.equal(code, 1)
+  t.match(JSON.parse(out), [
+    { code: 'failed_test', message: /^tests\[0\] has no event: there is no store at / },
+    { code: 'failed_test', message: /^tests\[1\] failed: other receivers get the event/ },
+  ])
+})
+
+t.test('what came from outside neither steers the terminal nor begins a line', async (t) => {
+  const app = await startTestApp(t, yaml)
+  const type = 'analysis.x\nfake line\u009b31m\u202ereversed'
+  await post(app.url, { ...newEvent(), body: JSON.stringify({ event: type, data: { name: 'a\u009b31mb' } }) })
+  const { id = '' } = (await history(app.folder)).events[0] ?? {}
+  for (const args of [
+    ['events'],
+    ['events', 'show', id],
+    ['explain', id],
+    ['preview', id],
+    ['explain', '--since', '1h'],
+  ]) {
+    const { out } = await hookbridge([...args, '--config', app.config])
+    t.notMatch(out, /[\u0080-\u009f\u202e]/, args.join(' '))
+    t.notMatch(out, /^fake line/m, args.join(' '))
+  }
+  writeFileSync(
+    app.config,
+    `${readFileSync(app.config, 'utf8')}tests: [{ stored: ${id}, expect: { rendered: { log: [nowhere] } } }]\n`,
+  )
+  const { out } = await hookbridge(['check', '--config', app.config])
+  t.match(out, /no message to log says "nowhere"\n {4}.*analysis\.x/)
+  t.notMatch(out, /[\u0080-\u009f\u202e]/)
+})
+
+t.test('a pipe gets all that is written, however slowly it is read', async (t) => {
+  const cwd = temporaryFolder(t)
+  writeFileSync(join(cwd, 'config.yaml'), yaml)
+  const data = Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`key_${at}`, 'x'.repeat(20)]))
+  writeFileSync(join(cwd, 'big.json'), JSON.stringify({ event: 'analysis.big', data }))
+  const child = spawn(process.execPath, [main, 'explain', 'big.json', '--json'], {
+    cwd,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const closed = once(child, 'close')
+  let text = ''
+  child.stdout.setEncoding('utf8')
+  for await (const part of child.stdout) text += part
+  t.strictSame(await closed, [0, null])
+  t.equal(Object.keys(JSON.parse(text).event.payload.data).length, 5_000)
 })

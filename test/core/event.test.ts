@@ -49,6 +49,8 @@ t.test('what cannot become an event says why', async (t) => {
     [bytes('null'), 'invalid_json'],
     [bytes('"analysis.created"'), 'invalid_json'],
     [bytes('[{"type":"a"}]'), 'invalid_json'],
+    [bytes(`{"type":"a","data":${'['.repeat(201)}${']'.repeat(201)}}`), 'invalid_json'],
+    [bytes(`{"type":"a","data":${'['.repeat(100_000)}${']'.repeat(100_000)}}`), 'invalid_json'],
     [bytes('{}'), 'no_event_type'],
     [bytes('{"type":""}'), 'no_event_type'],
     [bytes('{"type":null,"event":{"name":"a"}}'), 'no_event_type'],
