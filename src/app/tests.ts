@@ -6,11 +6,11 @@ import type { Store } from '../store/store.ts'
 
 /** Runs the tests of a configuration; `store` holds the events that they name by id. */
 export async function testProblems(setup: Setup, store: Pick<Store, 'events'>): Promise<readonly Problem[]> {
-  const events = new Map<string, Event>()
+  const events = new Map<string, Event | string>()
   for (const id of storedIds(setup)) {
     const [record] = await store.events({ id, limit: 1 })
-    const event = record === undefined ? null : eventOf(record)
-    if (event !== null) events.set(id, event)
+    if (record === undefined) events.set(id, `${id} is not stored`)
+    else events.set(id, eventOf(record) ?? `${id} is quarantined: ${record.problem}`)
   }
-  return runTests(setup, (id) => events.get(id))
+  return runTests(setup, (id) => events.get(id) ?? `${id} was not looked for`)
 }

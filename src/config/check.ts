@@ -67,22 +67,29 @@ function isBroken({ origins }: Checker, path: Path): boolean {
 
 function checkReachable({ value, origins, document, warn, ownTemplates }: Checker): void {
   const isBroken = (path: Path) => origins.some((origin) => origin.broken && concerns(origin, path))
-  const { unreachable, mayTake, mayUse } = checkReach(value, isBroken, (path) => document.at(path).line)
+  const { unreachable, mayTake } = checkReach(value, isBroken, (path) => document.at(path).line)
   for (const { code, path, message, mend } of unreachable) {
     warn(code, document.at(path), conceal(message, path, origins), mend)
   }
   const [sources, routes] = [ownProperty(value, 'sources'), ownProperty(value, 'routes')]
   // Without routes, or with one that takes nothing by mistake, what they do not use is no mistake of its own.
-  if (!Array.isArray(routes) || routes.length === 0 || unreachable.length > 0) return
+  if (
+    !Array.isArray(routes) ||
+    routes.length === 0 ||
+    unreachable.some(({ code }) => code !== 'no_receivers')
+  )
+    return
+  // What no route takes may still be told to someone.
+  const fallsBack = ownProperty(value, 'unrouted') !== undefined
   for (const name of isObject(sources) ? Object.keys(sources) : []) {
-    if (mayTake('source', name)) continue
+    if (fallsBack || mayTake('source', name)) continue
     const message = `no route takes the events of the source "${name}"`
     warn('unused_source', document.keyAt(['sources', name]), message, 'add a route for them, or remove it')
   }
   const named = new Set(templatesNamed(routes))
   for (const name of ownTemplates) {
-    if (name === 'default' || named.has(name) || mayUse(name)) continue
-    const message = `nothing uses the template "${name}": no route names it, and none takes events of that type without another template`
+    if (fallsBack || name === 'default' || named.has(name) || mayTake('type', name)) continue
+    const message = `nothing uses the template "${name}": no route names it, and none takes events of that type`
     warn('unused_template', document.at(['templates']), message, 'name it in a route, or remove its folder')
   }
 }
@@ -102,24 +109,18 @@ function checkRoutes(raw: unknown, path: Path, inherited: boolean, checker: Chec
 }
 
 function checkRoute(route: object, path: Path, inherited: boolean, checker: Checker): void {
-  const { document, error, warn } = checker
+  const { document, error } = checker
   const routes = ownProperty(route, 'routes')
   const named = inherited || Object.hasOwn(route, 'receivers')
-  if (!named && !(Array.isArray(routes) && routes.length > 0)) {
+  // Merge keys are told as such; what they would have brought is no mistake of its own.
+  if (!named && !Object.hasOwn(route, '<<') && !(Array.isArray(routes) && routes.length > 0)) {
     const mend = 'add receivers: […]'
     error('no_receivers', document.at(path), 'a route without receivers, and without routes of its own', mend)
-  } else if (!named && Array.isArray(routes) && !routes.some(takesAll)) {
-    const message = 'an event that matches here and none of the routes below goes nowhere'
-    warn('no_receivers', document.at(path), message, 'add receivers, or a last route without match')
   }
   checkNames(ownProperty(route, 'receivers'), [...path, 'receivers'], checker)
   checkTemplate(ownProperty(route, 'template'), [...path, 'template'], checker)
   if (Object.hasOwn(route, 'match')) checkMatch(ownProperty(route, 'match'), [...path, 'match'], checker)
   checkRoutes(routes, [...path, 'routes'], named, checker)
-}
-
-function takesAll(route: unknown): boolean {
-  return isObject(route) && !Object.hasOwn(route, 'match')
 }
 
 function checkNames(raw: unknown, path: Path, checker: Checker): void {

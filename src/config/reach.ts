@@ -1,8 +1,9 @@
 /** Routes that no event can reach: an earlier one takes all that they would, or their conditions never hold. */
 import { equalTo } from '../core/atom.ts'
-import { both, covers, type Facts, possible, type Terms, termsOf } from '../core/cover.ts'
+import { both, coveredBy, covers, type Facts, possible, type Terms, termsOf } from '../core/cover.ts'
 import { isObject, ownProperty } from '../core/json.ts'
 import { compileMatch } from '../core/match.ts'
+import { eventFields } from '../core/template.ts'
 import { meant, type Path, type ProblemCode, pathName } from './problem.ts'
 
 interface Unreachable {
@@ -18,22 +19,14 @@ interface Reach {
   readonly isBroken: (path: Path) => boolean
   readonly lineOf: (path: Path) => number
   readonly found: Unreachable[]
-  readonly reached: Reached[]
+  /** Of each route, which events may come to it; null where that is not known. */
+  readonly reached: (Terms | null)[]
 }
 
 export interface Reachable {
   readonly unreachable: readonly Unreachable[]
   /** Whether an event with this value of `type` or `source` may come to a route; true where that is not known. */
   mayTake(field: 'type' | 'source', value: string): boolean
-  /** Whether an event of this type may be rendered with the template of its type's name. */
-  mayUse(type: string): boolean
-}
-
-/** A route, and which events may come to it; null where that is not known. */
-interface Reached {
-  /** The name of the template, its own or inherited. */
-  readonly template: unknown
-  readonly able: Terms | null
 }
 
 /** A route that is tried before others, and stops them where it matches. */
@@ -41,6 +34,8 @@ interface Taker {
   readonly path: Path
   readonly terms: Terms
 }
+
+const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `event.${name}`)]
 
 /** `config` with its variables filled in; `isBroken` where one could not be. What is wrong otherwise is passed over. */
 export function checkReach(
@@ -52,21 +47,19 @@ export function checkReach(
   const sources = isObject(named) ? Object.keys(named) : []
   const facts: Facts = {
     values: new Map(sources.length === 0 ? [] : [['source', sources]]),
-    isText: (path) => path === 'type' || path === 'source' || path.startsWith('event.'),
+    isText: (path) => TEXTS.includes(path),
     // Nothing enriches events in this version.
-    isMissing: (path) => path.startsWith('enriched'),
+    isMissing: (path) => /^(?:event|enriched)\./.test(path) && !TEXTS.includes(path),
   }
   const reach: Reach = { facts, sources, isBroken, lineOf, found: [], reached: [] }
-  level(ownProperty(config, 'routes'), ['routes'], { terms: [[]], template: undefined }, reach)
-  const may = ({ able }: Reached, field: string, value: string) => {
+  level(ownProperty(config, 'routes'), ['routes'], { terms: [[]], named: false }, reach)
+  const may = (able: Terms | null, field: string, value: string) => {
     const terms = both(able, [[{ path: field, atom: equalTo(value), positive: true }]])
     return terms === null || possible(terms, facts).length > 0
   }
   return {
     unreachable: reach.found,
-    mayTake: (field, value) => reach.reached.some((reached) => may(reached, field, value)),
-    mayUse: (type) =>
-      reach.reached.some((reached) => reached.template === undefined && may(reached, 'type', type)),
+    mayTake: (field, value) => reach.reached.some((able) => may(able, field, value)),
   }
 }
 
@@ -74,7 +67,8 @@ export function checkReach(
 interface Above {
   /** Holds for every event that comes to them; null where that is not known. */
   readonly terms: Terms | null
-  readonly template: unknown
+  /** It names receivers, or has them from above. */
+  readonly named: boolean
 }
 
 function level(raw: unknown, path: Path, above: Above, reach: Reach): void {
@@ -90,11 +84,14 @@ function level(raw: unknown, path: Path, above: Above, reach: Reach): void {
       tellImpossible(route, place, own, reach)
     } else if (able === null || !isTaken(able, place, takers, reach)) {
       tellUnknownSources(route, place, reach)
-      const template = ownProperty(route, 'template') ?? above.template
-      reach.reached.push({ template, able })
-      level(ownProperty(route, 'routes'), [...place, 'routes'], { terms: able, template }, reach)
+      reach.reached.push(able)
+      const named = above.named || Object.hasOwn(route, 'receivers')
+      const routes = ownProperty(route, 'routes')
+      if (!named && able !== null) tellLeaks(routes, place, able, reach)
+      level(routes, [...place, 'routes'], { terms: able, named }, reach)
+      // What nothing reaches takes nothing either.
+      if (own !== null && route.continue !== true) takers.push({ path: place, terms: own })
     }
-    if (own !== null && route.continue !== true) takers.push({ path: place, terms: own })
   }
 }
 
@@ -104,6 +101,30 @@ function ownTerms(route: object, place: Path, { isBroken }: Reach): Terms | null
   if (isBroken([...place, 'match'])) return null
   const compiled = compileMatch(ownProperty(route, 'match'))
   return compiled.ok ? termsOf(compiled.match) : null
+}
+
+/** Events that match a route without receivers, and none of its own routes. */
+function tellLeaks(routes: unknown, place: Path, able: Terms, reach: Reach): void {
+  if (!Array.isArray(routes) || routes.length === 0) return
+  const below = routes.map((route: unknown, index) =>
+    isObject(route) ? ownTerms(route, [...place, 'routes', index], reach) : null,
+  )
+  // One of which nothing is known may take the rest.
+  if (
+    below.includes(null) ||
+    covers(
+      below.flatMap((terms) => terms ?? []),
+      able,
+      reach.facts,
+    )
+  )
+    return
+  reach.found.push({
+    code: 'no_receivers',
+    path: place,
+    message: 'an event that matches here and none of the routes below goes nowhere',
+    mend: 'add receivers, or a last route without match',
+  })
 }
 
 function tellImpossible(route: object, place: Path, own: Terms | null, reach: Reach): void {
@@ -140,6 +161,10 @@ function mendOf(route: object, { sources }: Reach): string {
   if (isObject(match) && Object.keys(match).some((key) => /^enriched\b/.test(key))) {
     return 'this version fetches nothing that could stand in enriched'
   }
+  const field = isObject(match)
+    ? Object.keys(match).find((key) => /^event\./.test(key) && !TEXTS.includes(key))
+    : undefined
+  if (field !== undefined) return `there is no ${field}; a field of the payload is payload.NAME or data.NAME`
   const source = ownProperty(match, 'source')
   if (typeof source === 'string' && !source.includes('*') && !sources.includes(source)) {
     return `no source is named so; ${meant(source, sources)}`
@@ -149,8 +174,8 @@ function mendOf(route: object, { sources }: Reach): string {
 
 function isTaken(able: Terms, place: Path, takers: readonly Taker[], reach: Reach): boolean {
   const one = takers.find(({ terms }) => covers(terms, able, reach.facts))
-  const takenBy = one !== undefined ? [one] : together(able, takers, reach)
-  if (takenBy.length === 0) return false
+  const takenBy = one === undefined ? coveredBy(able, takers, reach.facts) : [one]
+  if (takenBy === null) return false
   const names = takenBy.map(({ path }) => pathName(path)).join(' and ')
   const places = takenBy.map(({ path }) => placed(path, reach)).join(' and ')
   reach.found.push({
@@ -160,19 +185,4 @@ function isTaken(able: Terms, place: Path, takers: readonly Taker[], reach: Reac
     mend: `move it up, or let ${names} say \`continue: true\` or match less`,
   })
   return true
-}
-
-/** The fewest of the earlier routes that take everything only together; none where they do not. */
-function together(able: Terms, takers: readonly Taker[], { facts }: Reach): readonly Taker[] {
-  const all = (chosen: readonly Taker[]) =>
-    covers(
-      chosen.flatMap(({ terms }) => terms),
-      able,
-      facts,
-    )
-  if (!all(takers)) return []
-  return takers.reduce((chosen, taker) => {
-    const without = chosen.filter((other) => other !== taker)
-    return all(without) ? without : chosen
-  }, takers)
 }

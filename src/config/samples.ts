@@ -9,7 +9,10 @@ const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
 
 /** Warns of what the templates of Cuuro's event types ask of events in vain, and of what does not fit. */
 export function checkSamples(setup: Setup): readonly Problem[] {
-  return Object.keys(setup.config.sources).flatMap((source) =>
+  const cuuro = Object.entries(setup.config.sources).filter(
+    ([name, { event_type }]) => name === 'cuuro' || event_type === '/event',
+  )
+  return cuuro.flatMap(([source]) =>
     CUURO.flatMap((type) => {
       const body = Buffer.from(JSON.stringify({ data: { id: ID }, event: type }))
       const event = sampleEvent(setup.config, body, source, Date.UTC(2026, 0, 1, 12))

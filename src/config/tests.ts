@@ -32,10 +32,10 @@ interface Message {
 const DEFAULT_TIME = Date.UTC(2026, 0, 1, 12)
 
 /**
- * Runs the tests. `stored` gives a stored event by its id; undefined where there is none. A test that fails is an
- * error at the place of what it expected.
+ * Runs the tests. `stored` gives a stored event by its id, or says why there is none. A test that fails is an error at
+ * the place of what it expected.
  */
-export function runTests(setup: Setup, stored: (id: string) => Event | undefined): readonly Problem[] {
+export function runTests(setup: Setup, stored: (id: string) => Event | string): readonly Problem[] {
   return (setup.config.tests ?? []).flatMap((test, index) => runTest(setup, test, index, stored))
 }
 
@@ -65,12 +65,7 @@ function toMessage(setup: Setup, event: Event, delivery: OwedDelivery): Message 
   return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }
 }
 
-function runTest(
-  setup: Setup,
-  test: Test,
-  index: number,
-  stored: (id: string) => Event | undefined,
-): Problem[] {
+function runTest(setup: Setup, test: Test, index: number, stored: (id: string) => Event | string): Problem[] {
   const path: Path = ['tests', index]
   const title = test.name === undefined ? `tests[${index}]` : `the test ${quote(test.name)}`
   const event = eventOf(setup, test, stored)
@@ -157,10 +152,10 @@ function difference(wanted: readonly string[], found: readonly string[]): string
 }
 
 /** The event of a test, or why there is none. */
-function eventOf(setup: Setup, test: Test, stored: (id: string) => Event | undefined): Event | string {
+function eventOf(setup: Setup, test: Test, stored: (id: string) => Event | string): Event | string {
   if (test.stored !== undefined) {
     const event = stored(test.stored)
-    if (event === undefined) return `${test.stored} is not stored, or was quarantined`
+    if (typeof event === 'string') return event
     return test.at === undefined ? event : { ...event, receivedAt: test.at, sentAt: test.at }
   }
   const body = test.file === undefined ? Buffer.from(JSON.stringify(test.event)) : readBytes(setup, test.file)

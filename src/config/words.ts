@@ -24,7 +24,11 @@ export interface Described {
 }
 
 export function describeKey(key: string, { keys }: Place): Words {
-  return { code: 'unknown_key', message: `unknown key ${quote(key)}`, mend: meant(key, keys) }
+  const mend =
+    key === '<<'
+      ? 'YAML 1.2 has no merge keys: write the keys out, or give a whole value an alias'
+      : meant(key, keys)
+  return { code: 'unknown_key', message: `unknown key ${quote(key)}`, mend }
 }
 
 export function describeMissing(path: Path, { example, description }: Place): Words {

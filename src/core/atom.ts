@@ -92,6 +92,7 @@ export function implies(atom: Atom, other: Atom): boolean {
   if (atom.kind !== 'glob') return false
   // Only a star of the other can match what a star of this one does, so a character that no pattern has stands for it.
   const sample = literals(String(atom.operand)).join(STAR)
+  if (String(other.operand).includes(STAR)) return false
   if (other.kind === 'glob') return wildcard(String(other.operand))(sample)
   return other.kind === 'contains' && typeof other.operand === 'string' && sample.includes(other.operand)
 }

@@ -53,6 +53,21 @@ export function covers(covering: Terms, covered: Terms, facts: Facts): boolean {
     .every((term) => covering.some((other) => other.every((literal) => follows(literal, term, facts))))
 }
 
+/** Of several, those that together hold wherever one of `covered` does, in their order; null where they do not. */
+export function coveredBy<T extends { readonly terms: Terms }>(
+  covered: Terms,
+  candidates: readonly T[],
+  facts: Facts,
+): readonly T[] | null {
+  const found = new Set<T>()
+  for (const term of covered.flatMap((one) => byKnownValues(one, facts))) {
+    const candidate = candidates.find(({ terms }) => covers(terms, [term], facts))
+    if (candidate === undefined) return null
+    found.add(candidate)
+  }
+  return candidates.filter((candidate) => found.has(candidate))
+}
+
 /** A term for each value that a field of few values can have: several may cover together what none covers alone. */
 function byKnownValues(term: Term, facts: Facts): Terms {
   let split: Terms = [term]

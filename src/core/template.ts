@@ -42,6 +42,8 @@ export const eventFields: Fields = {
   data: null,
   payload: null,
   enriched: null,
+  // Where one is configured.
+  lifecycle: null,
 }
 
 /** Of every message: what `RenderView` says. */
@@ -155,17 +157,23 @@ function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: 
   }
 }
 
+// What LiquidJS knows of any value.
+const OF_ANY = ['size', 'first', 'last']
+
 /** What the template does not set itself, and nothing gives it. */
 function unknownVariables(parsed: LiquidTemplate[], fields: Fields): TemplateError[] {
-  const { globals } = analyzeSync(parsed, { partials: false })
+  const { globals, locals } = analyzeSync(parsed, { partials: false })
   return Object.values(globals)
     .flat()
     .flatMap((variable) => {
       const [root, field] = variable.segments
       if (typeof root !== 'string') return []
+      // A loop may read what it sets further down; `offset: continue` is a word of the language.
+      if (Object.hasOwn(locals, root) || root === 'continue') return []
       const known = Object.hasOwn(fields, root) ? fields[root] : undefined
       if (known === null) return []
-      if (known !== undefined && (typeof field !== 'string' || known.includes(field))) return []
+      if (known !== undefined && (typeof field !== 'string' || [...known, ...OF_ANY].includes(field)))
+        return []
       const names = known === undefined ? Object.keys(fields) : known.map((name) => `${root}.${name}`)
       const { row, col } = variable.location
       const there = names.length === 0 ? `${root} has no fields` : `there is ${names.join(', ')}`

@@ -45,8 +45,8 @@ function failures(t: Test, tests: string): string[] {
   writeFileSync(file, base + tests)
   const loaded = loadConfig(file, environment)
   if (!loaded.ok) throw new Error(lines(loaded.problems, folder).join('\n'))
-  const events = new Map(storedIds(loaded.setup).map((id) => [id, id === stored.id ? stored : undefined]))
-  const problems = runTests(loaded.setup, (id) => events.get(id))
+  const events = new Map(storedIds(loaded.setup).map((id) => [id, id === stored.id ? stored : `no ${id}`]))
+  const problems = runTests(loaded.setup, (id) => events.get(id) ?? 'not asked for')
   const told = lines(problems, folder)
   return problems.flatMap(({ detail }, index) => [
     told[index] ?? '',
@@ -125,7 +125,7 @@ t.test('a test without an event says why', async (t) => {
     [
       'failed_test config.yaml:17:14: tests[0] has no event: no event type (a string) at /event',
       'failed_test config.yaml:18:13: tests[1] has no event: missing.json cannot be read (ENOENT)',
-      'failed_test config.yaml:19:15: tests[2] has no event: evt_2 is not stored, or was quarantined',
+      'failed_test config.yaml:19:15: tests[2] has no event: no evt_2',
       'failed_test config.yaml:20:14: tests[3] has no event: there is no source "curo"; did you mean "cuuro"?',
       'failed_test config.yaml:21:49: tests[4] failed: there is no receiver "partner" (did you mean "partners"?)',
     ],

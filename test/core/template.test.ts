@@ -54,6 +54,28 @@ t.test('a filter for text sees a structure as a message shows it, whatever its k
   t.equal(template.render(hostile).text, '[{"TOSTRING":NULL,"VALUEOF":NULL,"TOLIQUID":NULL}]')
 })
 
+t.test('a variable is unknown only where nothing sets it and no event has it', async (t) => {
+  for (const text of [
+    '{% for x in data.l %}{% if prev != x %}{{ x }}{% endif %}{% assign prev = x %}{% endfor %}',
+    '{% for x in data.l %}{% unless seen %}{{ x }}{% capture seen %}yes{% endcapture %}{% endunless %}{% endfor %}',
+    '{% for i in data.l limit: 2 offset: continue %}{{ i }}{{ forloop.index }}{% endfor %}',
+    '{% for x in data.l %}{{ n }}{% increment n %}{% endfor %}',
+    '{{ link.size }}{% if event.type.size > 3 %}{{ event["type"] }}{% endif %}{{ payload[data.key] }}',
+    '{% if lifecycle %}{{ lifecycle.key }}{% endif %}{{ enriched.x.y }}',
+    '{% raw %}{{ nothing }}{% endraw %}{% comment %}{{ nothing }}{% endcomment %}',
+    '{% tablerow r in data.l %}{{ r }}{{ tablerowloop.col }}{% endtablerow %}',
+    '{% liquid assign q = 1\n echo q %}{% case event.type %}{% when "a" %}{% endcase %}{% cycle "a", "b" %}',
+  ]) {
+    t.strictSame(
+      engine.compile(text).unknown.map(({ message }) => message),
+      [],
+      text,
+    )
+  }
+  for (const text of ['{{ evnt }}', '{{ event.tpye }}', '{% if rout %}{% endif %}', '{{ x | append: y }}'])
+    t.ok(engine.compile(text).unknown.length > 0, text)
+})
+
 t.test('every value is escaped unless its last filter is raw or safe', async (t) => {
   t.equal(render('{{ data.html }} < {{ data.map }}'), '&lt;i> < {"k":"&lt;"}')
   t.equal(render('{{ data.html | raw }}'), '<i>')
