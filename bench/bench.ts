@@ -208,7 +208,7 @@ async function hookbridge(config: string, smtpUrl = ''): Promise<Running> {
   const file = join(folder, `config-${stores++}.yaml`)
   writeFileSync(file, config)
   const env = { BENCH_SECRET: SECRET, BENCH_TOKEN: 'xoxb-bench', BENCH_SMTP: smtpUrl }
-  return startProcess(['src/main.ts', 'serve', '--config', file], env)
+  return startProcess(['dist/main.js', 'serve', '--config', file], env)
 }
 
 function ackConfig(): string {
