@@ -200,7 +200,7 @@ function toSetup(
     files,
     config,
     secrets: secretsOf(config),
-    router: compileRoutes(config.routes.map(toRoute), config.unrouted),
+    router: compileRoutes(toRoutes(config.routes, ownProperty(document.value, 'routes')), config.unrouted),
     templates,
     targets: targetsOf(config),
     links: links.links,
@@ -208,10 +208,19 @@ function toSetup(
   }
 }
 
-function toRoute({ match, routes, ...route }: Config['routes'][number]): RouteInput {
-  const compiled = match === undefined ? undefined : compileMatch(match)
-  if (compiled?.ok === false) throw new Error('a match was checked and still does not compile')
-  return { ...route, match: compiled?.match, routes: routes?.map(toRoute) }
+/** `written`: the routes before their variables were filled in. */
+function toRoutes(routes: Config['routes'], written: unknown): RouteInput[] {
+  const inFile: readonly unknown[] = Array.isArray(written) ? written : []
+  return routes.map(({ match, routes: below, ...route }, index) => {
+    const shown = inFile[index]
+    const compiled = match === undefined ? undefined : compileMatch(match, ownProperty(shown, 'match'))
+    if (compiled?.ok === false) throw new Error('a match was checked and still does not compile')
+    return {
+      ...route,
+      match: compiled?.match,
+      routes: below && toRoutes(below, ownProperty(shown, 'routes')),
+    }
+  })
 }
 
 function targetsOf(config: Config): ReadonlyMap<string, readonly ReceiverTarget[]> {

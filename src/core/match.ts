@@ -12,6 +12,8 @@ interface FieldMatch {
   readonly keys: readonly Key[]
   /** What it must be, as written. */
   readonly wanted: unknown
+  /** The same as a person wrote it: a variable's name stands there, not what it holds. */
+  readonly written: unknown
   readonly test: Test
 }
 
@@ -116,13 +118,16 @@ export const vocabulary = { fields: roots, combinators }
 // Nobody nests this deep on purpose, but a YAML alias can make a mapping contain itself.
 const DEEPEST = 32
 
-/** Compiles the value of a route's `match`. Every mistake is told, with its path within that value. */
-export function compileMatch(raw: unknown): CompiledMatch {
+/**
+ * Compiles the value of a route's `match`. Every mistake is told, with its path within that value. `written` is the
+ * same value before its variables were filled in: what people are shown.
+ */
+export function compileMatch(raw: unknown, written: unknown = raw): CompiledMatch {
   if (isDeeper(raw, DEEPEST)) {
     return { ok: false, problems: [{ path: [], message: `nested more than ${DEEPEST} levels deep` }] }
   }
   const problems: Problem[] = []
-  const match = compileMapping(raw, [], problems)
+  const match = compileMapping(raw, written, [], problems)
   return problems.length === 0 ? { ok: true, match } : { ok: false, problems }
 }
 
@@ -131,7 +136,7 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1))
 }
 
-function compileMapping(raw: unknown, path: ProblemPath, problems: Problem[]): Match {
+function compileMapping(raw: unknown, written: unknown, path: ProblemPath, problems: Problem[]): Match {
   const entries = isObject(raw) ? Object.entries(raw) : []
   if (!isObject(raw)) {
     fail(problems, path, 'a match is a mapping, such as {type: "analysis.*"}')
@@ -140,21 +145,38 @@ function compileMapping(raw: unknown, path: ProblemPath, problems: Problem[]): M
   }
   const parts = entries.map(([key, value]) => {
     const place = [...path, key]
-    if (key === 'any' || key === 'all') return compileGroup(key, value, place, problems)
-    if (key === 'not') return { kind: 'not', part: compileMapping(value, place, problems) } as const
-    return compileField(key, value, place, problems)
+    const shown = ownProperty(written, key) ?? value
+    if (key === 'any' || key === 'all') return compileGroup(key, value, shown, place, problems)
+    if (key === 'not') return { kind: 'not', part: compileMapping(value, shown, place, problems) } as const
+    return compileField(key, value, shown, place, problems)
   })
   const [only] = parts
   return only !== undefined && parts.length === 1 ? only : { kind: 'all', parts }
 }
 
-function compileGroup(kind: 'any' | 'all', raw: unknown, path: ProblemPath, problems: Problem[]): Match {
+function compileGroup(
+  kind: 'any' | 'all',
+  raw: unknown,
+  written: unknown,
+  path: ProblemPath,
+  problems: Problem[],
+): Match {
   const items: readonly unknown[] = Array.isArray(raw) ? raw : []
+  const shown: readonly unknown[] = Array.isArray(written) ? written : []
   if (items.length === 0) fail(problems, path, `"${kind}" takes a list of at least one match`)
-  return { kind, parts: items.map((item, index) => compileMapping(item, [...path, index], problems)) }
+  return {
+    kind,
+    parts: items.map((item, index) => compileMapping(item, shown[index] ?? item, [...path, index], problems)),
+  }
 }
 
-function compileField(path: string, wanted: unknown, place: ProblemPath, problems: Problem[]): Match {
+function compileField(
+  path: string,
+  wanted: unknown,
+  written: unknown,
+  place: ProblemPath,
+  problems: Problem[],
+): Match {
   const [root = '', ...names] = path.split('.')
   const start = Object.hasOwn(roots, root) ? roots[root] : undefined
   if (start === undefined) {
@@ -171,7 +193,7 @@ function compileField(path: string, wanted: unknown, place: ProblemPath, problem
     fail(problems, place, `an empty name in ${JSON.stringify(path)}; write one dot between two names`)
   }
   const keys = [...(start?.at ?? []), ...names].map((name) => ({ name, index: toIndex(name) }))
-  return { kind: 'field', path, keys, wanted, test: compileValue(wanted, place, problems) }
+  return { kind: 'field', path, keys, wanted, written, test: compileValue(wanted, place, problems) }
 }
 
 function toIndex(name: string): number {
@@ -197,7 +219,7 @@ function decide(match: Match, view: View, record: Condition[] | null): boolean {
   if (match.kind === 'field') {
     const actual = lookUp(view, match.keys)
     const held = match.test(actual)
-    record?.push({ kind: 'field', path: match.path, wanted: match.wanted, actual, held })
+    record?.push({ kind: 'field', path: match.path, wanted: match.written, actual, held })
     return held
   }
   const conditions: Condition[] | null = record === null ? null : []

@@ -14,7 +14,8 @@ export function phrase(condition: Match | Condition): string {
 }
 
 function phraseOf(condition: Match | Condition): Phrase {
-  if (condition.kind === 'field') return valuePhrase(condition.path, condition.wanted)
+  if (condition.kind === 'field')
+    return valuePhrase(condition.path, 'written' in condition ? condition.written : condition.wanted)
   const parts = partsOf(condition).map(phraseOf)
   if (condition.kind === 'not') return negated(joined(parts, 'and'))
   return joined(parts, condition.kind === 'any' ? 'or' : 'and')

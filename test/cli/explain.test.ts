@@ -214,3 +214,28 @@ routes:
   t.equal((await after.deliveries({ limit: 10_000 })).length, 1_200)
   await after.close()
 })
+
+t.test('what a variable holds is compared, and not shown', async (t) => {
+  const cwd = configured(
+    t,
+    'routes:\n  - { match: { any: [{ data.key: ["${SECRET_KEY}", other] }, { not: { data.key: "${SECRET_KEY}" } }] }, receivers: [log] }\n',
+  )
+  const options = { cwd, env: { SECRET_KEY: 'only-tests-know-this-key' } }
+  for (const args of [
+    ['explain', '--type', 'a', '--data', 'key=wrong'],
+    ['explain', '--type', 'a', '--data', 'key=wrong', '--json'],
+    ['routes'],
+    ['routes', '--json'],
+    ['routes', '--mermaid'],
+  ]) {
+    const { out, code } = await hookbridge(args, options)
+    t.equal(code, 0)
+    t.notMatch(out, /only-tests-know/, args.join(' '))
+    t.match(out, /SECRET.*KEY/, args.join(' '))
+  }
+  const right = await hookbridge(
+    ['explain', '--type', 'a', '--data', 'key=only-tests-know-this-key'],
+    options,
+  )
+  t.match(right.out, /✓ +· data\.key in \["\$\{SECRET_KEY\}", other\]/)
+})
