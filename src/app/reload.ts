@@ -80,18 +80,25 @@ export function createReloads(parts: ReloadParts): Reloads {
     return answer
   }
 
+  /** What is only odd is in the log; the answer says what must be mended. */
+  function refused(problems: readonly Problem[]): ReloadAnswer {
+    const isError = ({ severity }: Problem) => severity === 'error'
+    for (const problem of problems) if (!isError(problem)) log.warn(formatProblem(problem))
+    return { ok: false, code: 'reload_failed', problems: problems.filter(isError).map(formatProblem) }
+  }
+
   async function reload(): Promise<ReloadAnswer> {
     try {
       const loaded = parts.load()
       if (!loaded.ok) {
         files = loaded.files
-        return { ok: false, code: 'reload_failed', problems: loaded.problems.map(formatProblem) }
+        return refused(loaded.problems)
       }
       const { setup, warnings } = loaded
       files = setup.files
       const tested = await parts.test(setup)
       if (tested.some(({ severity }) => severity === 'error')) {
-        return { ok: false, code: 'reload_failed', problems: tested.map(formatProblem) }
+        return refused([...warnings, ...tested])
       }
       // The tests took turns of the event loop, and a stop may have come in one.
       if (parts.isStopping()) return { ok: false, code: 'stopping', problems: [] }

@@ -44,7 +44,10 @@ async function warn(log: AppOptions['log'], setup: Setup): Promise<void> {
   }
 }
 
-/** SIGHUP reloads. One that comes before the service runs would end it, so it is kept until then. */
+/**
+ * SIGHUP reloads. One that comes while the service starts is kept until it runs; before that, while Node loads the
+ * program and its configuration, it still ends the process, as it does any other.
+ */
 function onHangUp(): { with(app: App): void } {
   let running: App | undefined
   let early = false

@@ -26,7 +26,8 @@ export function fingerprints(): { readonly files: Fingerprints; readonly note: N
 export function fingerprint(path: string): string {
   try {
     const stats = statSync(path, { bigint: true })
-    if (stats.isDirectory()) return hash(visibleNames(path).join('\0'))
+    // An empty folder is not an empty file.
+    if (stats.isDirectory()) return `folder ${hash(visibleNames(path).join('\0'))}`
     // A pipe or a device could keep the reader waiting for ever.
     if (!stats.isFile()) return 'not a regular file'
     const { size, mtimeNs } = stats

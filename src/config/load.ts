@@ -21,6 +21,7 @@ import { checkSamples } from './samples.ts'
 import { type Config, schema } from './schema.ts'
 import { secretsOf } from './secrets.ts'
 import { type LoadedTemplates, loadTemplates, type Templates } from './templates.ts'
+import { sampleFile } from './tests.ts'
 import type { YamlDocument } from './yaml.ts'
 
 /** A checked configuration, with everything compiled that routing and rendering need. */
@@ -72,6 +73,10 @@ export function loadConfig(file: string, env: Env): Loaded {
   const filled = fill(file, document, env, note)
   const parsed = parse(schema, filled.value, { ...filled, document, jsonSchema: filledSchema() })
   const templates = loadNamedTemplates(file, document, filled, note)
+  // Tests read these later, and decide with them whether a reload takes effect.
+  for (const { file: sample } of parsed.ok ? (parsed.data.tests ?? []) : []) {
+    if (sample !== undefined) note(sampleFile(file, sample))
+  }
   const problems = [
     ...filled.problems,
     ...(parsed.ok ? [] : parsed.problems),
@@ -104,7 +109,9 @@ export function reloadConfig(file: string, env: Env): Loaded {
     message: 'the configuration came through a pipe, which cannot be read again',
     mend: 'start with a file to be able to reload it',
   }
-  return { ok: false, problems: [problem], files: new Map() }
+  const { files, note } = fingerprints()
+  note(file)
+  return { ok: false, problems: [problem], files }
 }
 
 /** Only where the store is: for looking at the history while the rest of the configuration is broken. */

@@ -1,5 +1,5 @@
 /** The tests within a configuration: events, and what must come of them. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { type Event, readBody, viewOf } from '../core/event.ts'
@@ -163,9 +163,21 @@ function eventOf(setup: Setup, test: Test, stored: (id: string) => Event | strin
   return sampleEvent(setup.config, body, test.source, test.at ?? DEFAULT_TIME)
 }
 
-function readBytes({ file }: Setup, name: string): Buffer | string {
+/** The file that a test names, relative to the configuration. */
+export function sampleFile(configuration: string, name: string): string {
+  return resolve(dirname(configuration), name)
+}
+
+function readBytes({ file, config }: Setup, name: string): Buffer | string {
+  const path = sampleFile(file, name)
   try {
-    return readFileSync(resolve(dirname(file), name))
+    // A pipe or a device could keep the service waiting for ever.
+    const stats = statSync(path)
+    if (!stats.isFile()) return `${name} is not a regular file`
+    const limit = config.server.body_limit
+    if (stats.size > limit)
+      return `${name} is larger than server.body_limit (${limit} bytes), as no event can be`
+    return readFileSync(path)
   } catch (error) {
     return `${name} cannot be read (${error instanceof Error && 'code' in error ? error.code : error})`
   }

@@ -26,14 +26,10 @@ export type ReloadAnswer =
       readonly problems: readonly string[]
     }
 
-const BODY_LIMIT = 1_024
-
 export function adminRoutes(scope: FastifyInstance, { adminToken, reload }: AdminParts): void {
   // There is nothing to say in a body; whatever a client puts there is read and forgotten.
   scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, _body, done) =>
-    done(null),
-  )
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   scope.addHook('onRequest', (request, reply, done) => {
     const token = adminToken()
     if (token !== undefined && isBearer(request.headers.authorization, token)) return done()

@@ -41,6 +41,7 @@ const stored: Event = {
 function failures(t: Test, tests: string): string[] {
   const folder = temporaryFolder(t)
   writeFileSync(join(folder, 'sample.json'), '{"event":"analysis.created","data":{"id":"7"}}')
+  writeFileSync(join(folder, 'large.json'), ' '.repeat(262_145))
   const file = join(folder, 'config.yaml')
   writeFileSync(file, base + tests)
   const loaded = loadConfig(file, environment)
@@ -106,6 +107,22 @@ t.test('a test that fails tells the difference at its place', async (t) => {
       'Received: 2026-01-01 12:00 UTC',
       'analysis.created from cuuro · evt_SAMPLE',
       'failed_test config.yaml:22:17: the test "the partners hear of everything" failed: "partners" gets no message (`hookbridge explain` shows why)',
+    ],
+  )
+})
+
+t.test('a file that is no file, or too large for any event, is not read', async (t) => {
+  t.strictSame(
+    failures(
+      t,
+      `
+  - { file: /dev/zero, expect: { receivers: [] } }
+  - { file: large.json, expect: { receivers: [] } }
+`,
+    ),
+    [
+      'failed_test config.yaml:17:13: tests[0] has no event: /dev/zero is not a regular file',
+      'failed_test config.yaml:18:13: tests[1] has no event: large.json is larger than server.body_limit (262144 bytes), as no event can be',
     ],
   )
 })

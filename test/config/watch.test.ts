@@ -1,9 +1,10 @@
 /** Every way in which people and machines change files is seen once, and nothing else is. */
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { fingerprint } from '../../src/config/fingerprint.ts'
-import { loadConfig } from '../../src/config/load.ts'
+import { type Loaded, loadConfig, reloadConfig } from '../../src/config/load.ts'
 import { FileWatch } from '../../src/config/watch.ts'
 import { environment } from '../support/config-fixtures.ts'
 import { replaceFile } from '../support/replace.ts'
@@ -87,6 +88,30 @@ t.test('files are written, replaced, removed and brought back', async (t) => {
   await told('back', () => writeFileSync(path('config.yaml'), yaml))
   await told('a broken one', () => writeFileSync(path('config.yaml'), 'routes: ['))
   await told('mended', () => writeFileSync(path('config.yaml'), yaml))
+  await told('emptied', () => writeFileSync(path('config.yaml'), ''))
+  await told('an empty folder in its place', () => {
+    rmSync(path('config.yaml'))
+    mkdirSync(path('config.yaml'))
+  })
+  await told('a file again', () => {
+    rmSync(path('config.yaml'), { recursive: true })
+    writeFileSync(path('config.yaml'), yaml)
+  })
+  const tested = 'tests: [{ file: sample.json, expect: { receivers: [here] } }]\n'
+  await told('with a test whose event is in a file', () => writeFileSync(path('config.yaml'), yaml + tested))
+  await told('the file of a test', () => writeFileSync(path('sample.json'), '{"event":"a"}'))
+})
+
+t.test('a pipe is no configuration, and what follows it is seen', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, 'config.yaml')
+  execFileSync('mkfifo', [file])
+  const { files, ...loaded } = reloadConfig(file, environment) as Extract<Loaded, { ok: false }>
+  t.match(loaded, { ok: false, problems: [{ message: /came through a pipe/ }] })
+  rmSync(file)
+  writeFileSync(file, yaml)
+  t.not(files.get(file), fingerprint(file))
+  t.ok(files.has(file))
 })
 
 t.test('templates: a changed one, a new one in a new folder, a folder that goes', async (t) => {
