@@ -30,9 +30,10 @@ export async function explainHistory(
   const changes = new Map<string, Change>()
   let events = 0
   const begun = Date.now()
+  const bar = progressBar(terminal)
   for await (const record of storedEvents(store, begun - since)) {
     events += 1
-    progress(terminal, (begun - record.receivedAt) / since)
+    bar((begun - record.receivedAt) / since)
     for (const change of changesOf(record, outcomeOf(setup, storedEvent(record)))) {
       const key = JSON.stringify([change.kind, change.type, change.from, change.to])
       const same = changes.get(key) ?? { ...change, events: [] }
@@ -40,7 +41,7 @@ export async function explainHistory(
       changes.set(key, same)
     }
   }
-  progress(terminal, null)
+  bar(null)
   const found = [...changes.values()].sort((a, b) => b.events.length - a.events.length)
   if (json) printJson(terminal, { events, changes: found })
   else show(terminal, events, found)
@@ -110,13 +111,15 @@ function show(terminal: Terminal, events: number, changes: readonly Change[]): v
 }
 
 const BAR = 30
-let drawn = -1
 
-/** A bar on a terminal; null takes it away. */
-function progress({ err }: Terminal, done: number | null): void {
-  if (err.isTTY !== true) return
-  const filled = done === null ? -1 : Math.floor(Math.min(Math.max(done, 0), 1) * BAR)
-  if (filled === drawn) return
-  drawn = filled
-  err.write(filled === -1 ? '\r\u001b[K' : `\r${'█'.repeat(filled)}${'░'.repeat(BAR - filled)}`)
+/** Draws how much is done, of 1, where a person watches; null takes the bar away. */
+function progressBar({ err }: Terminal): (done: number | null) => void {
+  let drawn = -1
+  return (done) => {
+    if (err.isTTY !== true) return
+    const filled = done === null ? -1 : Math.floor(Math.min(Math.max(done, 0), 1) * BAR)
+    if (filled === drawn) return
+    drawn = filled
+    err.write(filled === -1 ? '\r\u001b[K' : `\r${'█'.repeat(filled)}${'░'.repeat(BAR - filled)}`)
+  }
 }

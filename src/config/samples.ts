@@ -33,6 +33,6 @@ function warning(setup: Setup, message: string): Problem {
     file: setup.file,
     ...setup.document.keyAt(['templates']),
     message,
-    mend: 'its payload holds only an id',
+    mend: message.includes('unknown variable') ? 'its payload holds only an id' : '',
   }
 }

@@ -174,6 +174,10 @@ t.test('--since tells what a configuration would change, and changes nothing', a
 
   const same = await hookbridge(['explain', '--since', '1h'], { cwd })
   t.equal(same.out, 'nothing changes for any of 1201 stored events\n')
+  t.notMatch(same.err, /[\r█░]/, 'no bar where nobody watches')
+  const watched = await hookbridge(['explain', '--since', '1h'], { cwd, columns: 80 })
+  t.match(watched.err, /\r█*░+/, 'how far it is')
+  t.match(watched.err, /\r\u001b\[K$/, 'and the bar goes')
 
   const candidate = `
 routes:

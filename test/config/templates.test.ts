@@ -233,3 +233,26 @@ t.test('what Cuuro’s events lack in the templates for them is a warning', asyn
     /^sample_note config\.yaml:4:1: warning: analysis\.created as Cuuro sends it: unknown variable data\.name \(.*console\.txt\) \(its payload holds only an id\)$/,
   ])
 })
+
+t.test('what does not fit into Slack with the event of a test is a warning', async (t) => {
+  const folder = withTemplates(t, {
+    'a/slack.yaml':
+      'text: x\nblocks:\n  - type: header\n    text: { type: plain_text, text: "{{ data.title }}" }\n',
+  })
+  const file = join(folder, 'config.yaml')
+  writeFileSync(
+    file,
+    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+receivers: { here: { slack: { webhook_url: "\${HOOK}" } } }
+routes: [{ match: { type: a }, receivers: [here] }]
+templates: templates
+tests: [{ event: { event: a, data: { title: "${'x'.repeat(151)}" } }, expect: { receivers: [here] } }]
+`,
+  )
+  const loaded = loadConfig(file, environment)
+  t.ok(loaded.ok)
+  const found = loaded.ok ? runTests(loaded.setup, () => 'none') : []
+  t.strictSame(lines(found, folder), [
+    'sample_note config.yaml:5:9: warning: the event of tests[0]: cut to 150 characters (slack.yaml:4)',
+  ])
+})

@@ -21,7 +21,7 @@ export async function hookbridge(
   })
   const code = await run(args, {
     out,
-    err: stream('err'),
+    err: Object.assign(stream('err'), { isTTY: options.columns !== undefined }),
     env: { ...environment, ...options.env },
     cwd: options.cwd ?? '/nonexistent',
   })
