@@ -155,13 +155,11 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
 /** The log: JSON lines, or a readable form where a person watches. */
 export async function createLog(terminal: boolean, level = 'info'): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
-  // Lines are written together, for a system call each is dear under load. What kill -9 takes with it, the store still tells.
+  // Lines are written together, for a system call each is dear under load; more than a few kilobytes cost more, for
+  // each line is measured with all that wait. What kill -9 takes with it, the store still tells.
   return terminal
     ? pino(options, (await import('pino-pretty')).default({ sync: true }))
-    : pino(
-        options,
-        pino.destination({ sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 100 }),
-      )
+    : pino(options, pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 }))
 }
 
 /** Resolves when everything logged is written. */

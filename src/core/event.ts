@@ -122,8 +122,13 @@ export function viewOf(event: Event): View {
       id: event.id,
       type: event.type,
       source: event.source,
-      received_at: new Date(event.receivedAt).toISOString(),
-      sent_at: new Date(event.sentAt).toISOString(),
+      // Written out only where somebody looks: routing hardly ever does.
+      get received_at() {
+        return new Date(event.receivedAt).toISOString()
+      },
+      get sent_at() {
+        return new Date(event.sentAt).toISOString()
+      },
     },
     data: event.payload.data ?? null,
     payload: event.payload,
