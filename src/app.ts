@@ -152,9 +152,14 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
   }
 }
 
-/** The log: JSON lines, or a readable form where a person watches. */
-export async function createLog(terminal: boolean, level = 'info'): Promise<Logger> {
+/** The log: JSON lines, or a readable form where a person watches. `to` takes the lines instead of standard output. */
+export async function createLog(
+  terminal: boolean,
+  level = 'info',
+  to?: { write(line: string): void },
+): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  if (to !== undefined) return pino(options, to)
   // Lines are written together, for a system call each is dear under load; more than a few kilobytes cost more, for
   // each line is measured with all that wait. What kill -9 takes with it, the store still tells.
   return terminal

@@ -8,7 +8,7 @@ import { errors } from '../core/errors.ts'
 import type { ReloadAnswer } from '../http/admin.ts'
 import type { Observe } from '../pipeline/fact.ts'
 
-export type Trigger = 'signal' | 'http' | 'watch'
+export type Trigger = 'signal' | 'http' | 'watch' | 'program'
 
 export interface ReloadParts {
   /** What the service was started with. */

