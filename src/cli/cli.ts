@@ -7,6 +7,7 @@ import { registerCheck } from './check.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
 import { registerDoctor } from './doctor.ts'
 import { registerExplain } from './explain.ts'
+import { registerHealth } from './health.ts'
 import { registerHistory } from './history.ts'
 import { init } from './init.ts'
 import { registerPreview } from './preview.ts'
@@ -24,6 +25,7 @@ const commands: readonly Register[] = [
   registerRoutes,
   registerPreview,
   registerReload,
+  registerHealth,
   registerSend,
   registerHistory,
   registerRequeue,

@@ -10,7 +10,7 @@ const STARTER = [
   '# After every change: hookbridge check',
   '',
   'server:',
-  '  host: 127.0.0.1                # behind a reverse proxy; 0.0.0.0 for all addresses',
+  '  host: "${HOOKBRIDGE_HOST:-127.0.0.1}" # behind a reverse proxy; 0.0.0.0 for all addresses',
   '  port: 8080',
   '',
   'store:',

@@ -65,7 +65,9 @@ t.test('it is packed, compiled, with all that it needs and nothing else', async 
     declarations.map((file) => `dist/${file}`),
   )
   t.strictSame(
-    files.filter((file) => /\.(?:test|suite)\.|\.db|\.env|\.npmrc|\.tgz|\.map$|tsconfig|biome|knip/.test(file)),
+    files.filter((file) =>
+      /\.(?:test|suite)\.|\.db|\.env|\.npmrc|\.tgz|\.map$|tsconfig|biome|knip/.test(file),
+    ),
     [],
   )
   const size = listed.reduce((sum, line) => sum + Number(line.split(/ +/)[2]), 0)
