@@ -1,0 +1,30 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+
+const POLICY = '/usr/sbin/policy-rc.d'
+
+/** Installs Debian's packages and starts none of their services; throws where it cannot, and says what is missing: `wanted`. */
+export function installPackages(wanted: string, ...packages: readonly string[]): void {
+  if (process.getuid?.() !== 0)
+    throw new Error(`there is no ${wanted}, and only root installs it: apt-get install ${packages.join(' ')}`)
+  // Debian starts the services that it installs, unless this file forbids it (invoke-rc.d(8), 101).
+  const isOurs = !existsSync(POLICY)
+  try {
+    if (isOurs) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+    aptGet(wanted, 'update')
+    aptGet(wanted, 'install', '--yes', '--no-install-recommends', ...packages)
+  } finally {
+    if (isOurs) rmSync(POLICY, { force: true })
+  }
+}
+
+function aptGet(wanted: string, ...args: readonly string[]): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const { status, error, stderr } = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], {
+    env,
+    encoding: 'utf8',
+  })
+  if (status === 0) return
+  const reason = error?.message ?? stderr
+  throw new Error(`there is no ${wanted}, and apt-get ${args.join(' ')} failed: ${reason}`)
+}
