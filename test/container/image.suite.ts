@@ -190,7 +190,7 @@ routes: [{ receivers: [here] }]
     t.not((await health()).code, 0, 'what is stopped is not healthy')
     const backup = ['--volume', 'hookbridge:/var/lib/hookbridge:ro', '--entrypoint', 'tar', IMAGE]
     const { stdout: copy } = await run(...backup, '-C', '/var/lib/hookbridge', '-c', '.')
-    t.match(copy, /^\.\/hookbridge\.db\0/m, 'a copy for the shelf can be taken')
+    t.ok(copy.includes('./hookbridge.db\0'), 'a copy for the shelf can be taken')
     await engine.podman(['start', 'hookbridge'])
     await until(async () => (await health()).code === 0, 'the service to be healthy again')
     const { stdout: events } = await engine.podman(['exec', 'hookbridge', 'hookbridge', 'events', '--json'])
