@@ -1,6 +1,7 @@
 /** A store in one SQLite file, for one machine: one process serves from it, others may look into it meanwhile. */
 import { existsSync } from 'node:fs'
 import { append } from './sqlite/append.ts'
+import { backlog } from './sqlite/backlog.ts'
 import { claim } from './sqlite/claim.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
@@ -9,7 +10,7 @@ import { takeInstanceLock } from './sqlite/instance-lock.ts'
 import { migrate, schemaVersion, versionOf } from './sqlite/migrations.ts'
 import { createPrivately } from './sqlite/private-file.ts'
 import { purge, record, resend } from './sqlite/record.ts'
-import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
+import { type Committed, type Store, StoreRefused, StoreUnavailable } from './store.ts'
 
 export interface SqliteOptions {
   /** A file, made with its folders where it is missing; `:memory:` keeps nothing. */
@@ -19,6 +20,7 @@ export interface SqliteOptions {
    * `operator`: reads, resends and replays while a service may be running.
    */
   readonly role: 'service' | 'operator'
+  readonly committed?: Committed | undefined
 }
 
 // How long the event loop may stand still while another process writes; each such write takes one fsync.
@@ -26,28 +28,28 @@ const SERVICE_BUSY_TIMEOUT = 2_000
 const OPERATOR_BUSY_TIMEOUT = 10_000
 
 /** Opens a store. Throws StoreRefused, or StoreUnavailable where the file cannot be worked with. */
-export async function openSqlite({ path, role }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ path, role, committed }: SqliteOptions): Promise<Store> {
   try {
-    return role === 'service' ? openAsService(path) : openAsOperator(path)
+    return role === 'service' ? openAsService(path, committed) : openAsOperator(path)
   } catch (error) {
     throw asUnavailable(error, path)
   }
 }
 
-function openAsService(path: string): Store {
-  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), () => {})
+function openAsService(path: string, committed?: Committed): Store {
+  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), () => {}, committed)
   const release = takeInstanceLock(path)
   if (release === undefined) throw new StoreRefused('in_use', inUse(path))
   try {
     createPrivately(path)
-    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), release)
+    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), release, committed)
   } catch (error) {
     release()
     throw error
   }
 }
 
-function prepared(database: Database, release: () => void): Store {
+function prepared(database: Database, release: () => void, committed?: Committed): Store {
   try {
     refuseNewer(database)
     configure(database)
@@ -55,7 +57,7 @@ function prepared(database: Database, release: () => void): Store {
       migrate(database)
       takeOver(database)
     })
-    return createSqliteStore(database, release)
+    return createSqliteStore(database, release, committed)
   } catch (error) {
     database.close()
     throw error
@@ -80,8 +82,8 @@ function openAsOperator(path: string): Store {
 }
 
 /** The store over a database that is ready for it. `release` is called when it is closed. */
-export function createSqliteStore(database: Database, release: () => void): Store {
-  const commits = new GroupCommit(database)
+export function createSqliteStore(database: Database, release: () => void, committed?: Committed): Store {
+  const commits = new GroupCommit(database, committed)
 
   async function read<T>(query: () => T): Promise<T> {
     try {
@@ -99,6 +101,7 @@ export function createSqliteStore(database: Database, release: () => void): Stor
     purge: (before, limit) => commits.run(() => purge(database, before, limit)),
     events: (filter) => read(() => events(database, filter)),
     deliveries: (filter) => read(() => deliveries(database, filter)),
+    backlog: () => read(() => backlog(database)),
     async close() {
       commits.flush()
       database.close()

@@ -30,6 +30,11 @@ export interface Store {
   events(filter: EventFilter): Promise<readonly EventRecord[]>
   /** Deliveries with their attempts, newest first. */
   deliveries(filter: DeliveryFilter): Promise<readonly DeliveryRecord[]>
+  /**
+   * What is not delivered, by channel, in no order. Costs as much as there is of it, however long the history; nothing
+   * of a channel that has none.
+   */
+  backlog(): Promise<readonly ChannelBacklog[]>
   /** Removes at most `limit` events received before `before` all of whose deliveries are final. Returns how many. */
   purge(before: number, limit: number): Promise<number>
   /** Finishes what was asked for, then lets go of everything. Idempotent. */
@@ -155,6 +160,19 @@ export interface DeliveryFilter {
 export interface DeliveryRecord extends Delivery {
   readonly history: readonly Attempt[]
 }
+
+export interface ChannelBacklog {
+  readonly channel: string
+  readonly counts: Readonly<Record<BacklogState, number>>
+  /** When the first is to be claimed, in the past or in the future; null where none is. */
+  readonly firstDueAt: number | null
+}
+
+/** What a person may have to do something about: all states but the two in which a delivery is done with. */
+export type BacklogState = Exclude<State, 'delivered' | 'skipped'>
+
+/** Told after each commit that changed something: how many changes shared it, and the milliseconds that it took. */
+export type Committed = (changes: number, took: number) => void
 
 /** The store cannot take a change now; the same change may be tried again later. */
 export class StoreUnavailable extends Error {

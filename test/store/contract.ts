@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import { appendContract } from './contract/append.ts'
+import { backlogContract } from './contract/backlog.ts'
 import { claimContract } from './contract/claim.ts'
 import { historyContract } from './contract/history.ts'
 import { modelContract } from './contract/model.ts'
@@ -12,5 +13,6 @@ export function storeContract(t: Test, create: (t: Test) => Harness): void {
   claimContract(t, create)
   recordContract(t, create)
   historyContract(t, create)
+  backlogContract(t, create)
   modelContract(t, create)
 }

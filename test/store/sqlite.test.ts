@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { GIVEN_UP, OPEN } from '../../src/store/sqlite/backlog.ts'
+import { FIRST_OF_LANE } from '../../src/store/sqlite/claim.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -124,6 +126,60 @@ t.test('a store of a newer program is refused, by everyone', async (t) => {
   for (const role of ['service', 'operator'] as const) {
     await t.rejects(opened(t, path, role), { name: 'StoreRefused', reason: 'newer_schema', message })
   }
+})
+
+t.test('a store of the first version is taken over, with what it owes', async (t) => {
+  const path = join(t.testdir(), 'store.db')
+  const before = await opened(t, path, 'service')
+  await before.append(entry(event(1), [owed(), owed({ lane: 'other' })]))
+  await before.close()
+  const database = new Database(path, 0)
+  database.execute(`
+    DROP INDEX deliveries_given_up;
+    DROP INDEX deliveries_due;
+    CREATE INDEX deliveries_due ON deliveries (channel, lane, due_at) WHERE due_at IS NOT NULL;
+    PRAGMA user_version = 1`)
+  database.close()
+  await t.rejects(opened(t, path, 'operator'), { reason: 'older_schema', message: 'restart the service' })
+  const store = await opened(t, path, 'service')
+  t.match(await store.backlog(), [{ channel: 'slack', counts: { pending: 2 } }])
+  t.equal((await store.claim(everything(START + 1))).leased.length, 2)
+})
+
+t.test('counting the backlog, and claiming, read their index alone', async (t) => {
+  const path = join(t.testdir(), 'store.db')
+  await (await opened(t, path, 'service')).close()
+  const database = new Database(path, 0)
+  t.teardown(() => database.close())
+  const plan = (sql: string) =>
+    database
+      .prepare<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => detail)
+  t.same(plan(OPEN), ['SCAN deliveries USING COVERING INDEX deliveries_due'])
+  t.same(plan(GIVEN_UP), ['SCAN deliveries USING COVERING INDEX deliveries_given_up'])
+  const first = plan(FIRST_OF_LANE)
+  t.equal(first.length, 1, 'without sorting')
+  t.match(first[0], /^SEARCH deliveries USING COVERING INDEX deliveries_due \(channel=\? AND lane=\?/)
+})
+
+t.test('who asks is told of each commit that changed something', async (t) => {
+  const commits: (readonly [number, number])[] = []
+  const store = await openSqlite({
+    path: join(t.testdir(), 'store.db'),
+    role: 'service',
+    committed: (changes, took) => commits.push([changes, took]),
+  })
+  t.teardown(() => store.close())
+  await Promise.all([1, 2, 3].map((number) => store.append(entry(event(number)))))
+  await store.claim(everything(START))
+  await store.append(entry(event(4)))
+  t.same(
+    commits.map(([changes]) => changes),
+    [3, 1],
+    'one commit for three, none for a claim in vain',
+  )
+  t.ok(commits.every(([, took]) => took > 0 && took < 60_000))
 })
 
 t.test('an operator makes and changes no file', async (t) => {

@@ -100,14 +100,14 @@ function openLanes(database: Database, request: ClaimRequest, channel: string, b
   return lanes
 }
 
+// A bare `LIMIT ?` would be prepared anew at each call: its value may change the plan.
+export const FIRST_OF_LANE = `SELECT seq, due_at FROM deliveries WHERE due_at IS NOT NULL AND channel = ? AND lane = ?
+  ORDER BY due_at, seq LIMIT ? + 0`
+
 /** As many of a lane as may be taken, and one more, which tells when the next is due. */
 function firstOf(database: Database, { channel, lane, limit }: OpenLane): Candidate[] {
-  // A bare `LIMIT ?` would be prepared anew at each call: its value may change the plan.
   return database
-    .prepare<{ seq: number; due_at: number }>(
-      `SELECT seq, due_at FROM deliveries WHERE due_at IS NOT NULL AND channel = ? AND lane = ?
-       ORDER BY due_at, seq LIMIT ? + 0`,
-    )
+    .prepare<{ seq: number; due_at: number }>(FIRST_OF_LANE)
     .all(channel, lane, Math.min(limit + 1, Number.MAX_SAFE_INTEGER))
     .map((row) => ({ seq: row.seq, dueAt: row.due_at, channel, lane }))
 }

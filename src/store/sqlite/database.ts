@@ -48,9 +48,20 @@ export class Database {
     return typeof value === 'number' || typeof value === 'string' ? value : null
   }
 
-  /** Runs `work` in a write transaction: all of it is on disk when this returns, or none of it and this throws. */
-  write<T>(work: () => T): T {
-    return this.#transaction('BEGIN IMMEDIATE', work)
+  /**
+   * Runs `work` in a write transaction: all of it is on disk when this returns, or none of it and this throws.
+   * `committed` is told how many milliseconds the commit took, where there was something to commit.
+   */
+  write<T>(work: () => T, committed: (took: number) => void = () => {}): T {
+    const before = this.#changes()
+    let began = 0
+    const result = this.#transaction('BEGIN IMMEDIATE', () => {
+      const made = work()
+      began = performance.now()
+      return made
+    })
+    if (this.#changes() !== before) committed(performance.now() - began)
+    return result
   }
 
   /** Runs `work` on one unchanging view of the data. */
@@ -76,6 +87,11 @@ export class Database {
       if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK')
       throw error
     }
+  }
+
+  #changes(): number {
+    if (!this.#connection.isOpen) return 0
+    return this.prepare<{ count: number }>('SELECT total_changes() AS count').get()?.count ?? 0
   }
 
   #run(sql: string): void {

@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../store.ts'
+import { type Committed, StoreUnavailable } from '../store.ts'
 import { asUnavailable, type Database } from './database.ts'
 
 interface Operation {
@@ -17,10 +17,12 @@ interface Failure {
  */
 export class GroupCommit {
   readonly #database: Database
+  readonly #committed: Committed
   #waiting: Operation[] = []
 
-  constructor(database: Database) {
+  constructor(database: Database, committed: Committed = () => {}) {
     this.#database = database
+    this.#committed = committed
   }
 
   /** Resolves with what `change` returned, after it is on disk. `change` may run twice, the first time in vain. */
@@ -64,7 +66,10 @@ export class GroupCommit {
   /** Returns why nothing of the batch was kept, or undefined after all of it was. */
   #commit(batch: readonly Operation[]): Failure | undefined {
     try {
-      const done = this.#database.write(() => batch.map((operation) => operation.perform()))
+      const done = this.#database.write(
+        () => batch.map((operation) => operation.perform()),
+        (took) => this.#committed(batch.length, took),
+      )
       for (const resolve of done) resolve()
       return undefined
     } catch (error) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import type { ClaimRequest, NewDelivery, Store } from '../../../src/store/store.ts'
+import type { ChannelBacklog, ClaimRequest, NewDelivery, Store } from '../../../src/store/store.ts'
 import { type ModelDelivery, wrongWith } from './model-claim.ts'
 import { type Command, command, type Owing } from './model-commands.ts'
 import {
@@ -207,9 +207,26 @@ class Run {
     for (const each of gone) this.#events.splice(this.#events.indexOf(each), 1)
   }
 
+  #compareBacklog(backlog: readonly ChannelBacklog[]): void {
+    const ofChannel = Map.groupBy(
+      this.#deliveries.filter(({ state }) => state !== 'delivered' && state !== 'skipped'),
+      ({ channel }) => channel,
+    )
+    assert.deepEqual(new Set(backlog.map(({ channel }) => channel)), new Set(ofChannel.keys()))
+    for (const { channel, counts, firstDueAt } of backlog) {
+      const waiting = ofChannel.get(channel) ?? []
+      const due = waiting.map(({ dueAt }) => dueAt).filter((dueAt) => dueAt !== null)
+      assert.equal(firstDueAt, due.length === 0 ? null : Math.min(...due))
+      for (const [state, count] of Object.entries(counts))
+        assert.equal(waiting.filter((one) => one.state === state).length, count, `${channel} ${state}`)
+    }
+  }
+
   async finish(): Promise<void> {
     const stored = await this.#open.events({ limit: 1_000 })
+    const backlog = await this.#open.backlog()
     await this.#open.close()
+    this.#compareBacklog(backlog)
     assert.deepEqual(
       stored.map(({ id, messageId, type }) => [id, messageId, type === null]),
       this.#events.map(({ id, messageId, quarantined }) => [id, messageId, quarantined]).reverse(),
