@@ -1,10 +1,12 @@
 import { randomFillSync } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { type Logger, pino } from 'pino'
 import { monotonicFactory } from 'ulid'
 import { Generations } from './app/generation.ts'
+import { knownTo } from './app/known.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
 import { testProblems } from './app/tests.ts'
+import { version } from './app/version.ts'
 import type { Env } from './config/interpolate.ts'
 import { reloadConfig, type Setup } from './config/load.ts'
 import { FileWatch } from './config/watch.ts'
@@ -48,10 +50,19 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
   const { server: listen, store: stored } = setup.config
   const now = Date.now
   const ulid = monotonicFactory(pooledRandom())
-  const metrics = createMetrics()
   let storeFailedAt = -Infinity
   let stopping: Promise<void> | undefined
 
+  const load = { pending: 0 }
+  const metrics = createMetrics({
+    version: version(),
+    now,
+    backlog: () => store.backlog(),
+    observe: (fact) => observe(fact),
+    pending: () => load.pending,
+    connections: () => connectionsOf(server.server),
+  })
+  metrics.configure(knownTo(setup))
   const observe = (fact: Fact) => {
     metrics.count(fact)
     if (fact.kind === 'store_failed') storeFailedAt = now()
@@ -63,7 +74,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
   const generations = new Generations(setup, print, onBug)
   const settings = () => generations.current
   const config = () => settings().setup.config
-  const store = await openStore(stored.url, 'service')
+  const store = await openStore(stored.url, 'service', metrics.committed)
   const deliver = createDeliver({
     store,
     settings,
@@ -89,6 +100,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
     test: (next) => testProblems(next, store),
     apply(next) {
       generations.replace(next)
+      metrics.configure(knownTo(next))
       loop.renew()
       watchWhereWanted()
     },
@@ -103,7 +115,9 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
     receive,
     observe,
     settings,
+    load,
     metrics,
+    refused: metrics.refused,
     lastReload: reloads.last,
     adminToken: () => config().server.admin_token,
     reload: () => reloads.request('http'),
@@ -125,6 +139,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
 
   const stop = async () => {
     watch.stop()
+    metrics.stop()
     await Promise.race([server.close(), after(REQUESTS_GRACE)])
     server.server.closeAllConnections()
     stopPurge()
@@ -183,6 +198,12 @@ function pooledRandom(): () => number {
     }
     return (pool[used++] ?? 0) / 256
   }
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+  )
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { version } from '../app/version.ts'
 import { jsonSchema } from '../config/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
@@ -105,11 +105,4 @@ function registerFirstSteps(hookbridge: Command, context: Context): void {
       const { demo } = await import('./demo.ts')
       await demo(terminal, options.keep === true)
     })
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : '0'
 }

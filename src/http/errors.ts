@@ -25,6 +25,13 @@ export const statuses = {
   internal: 500,
 } as const satisfies Record<ErrorCode, number>
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts an error that a request is answered with. */
+    refused(code: ErrorCode): void
+  }
+}
+
 const RETRY_AFTER_SECONDS = 5
 
 /** Answers with an error in its one form, and more where somebody who may know it asked. */
@@ -34,6 +41,7 @@ export function sendError(
   details: Readonly<Record<string, unknown>> = {},
 ): FastifyReply {
   const status = statuses[code]
+  reply.server.refused(code)
   if (status === 429 || status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
   return reply.code(status).send({ error: code, message: errors[code], ...details })
 }

@@ -1,112 +1,87 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+/** What Prometheus reads at /metrics: the facts of the pipeline, counted, and what is asked when it reads. */
+import { Registry } from 'prom-client'
+import type { ErrorCode } from '../core/errors.ts'
 import type { Fact } from '../pipeline/fact.ts'
+import type { Committed } from '../store/store.ts'
+import { createDeliveryMetrics } from './metrics/deliveries.ts'
+import { createEventMetrics } from './metrics/events.ts'
+import { createProcessMetrics, type ProcessParts } from './metrics/process.ts'
+import { createReloadMetrics } from './metrics/reloads.ts'
+import { createStoreMetrics, type StoreParts } from './metrics/store.ts'
 
 export interface Metrics {
   readonly contentType: string
   readonly text: () => Promise<string>
   readonly count: (fact: Fact) => void
+  /** A request was answered with this error. */
+  readonly refused: (code: ErrorCode) => void
+  readonly committed: Committed
+  /** Lets whatever the configuration names start at 0: Prometheus sees the first of something only where it saw none before. */
+  readonly configure: (known: Known) => void
+  /** Idempotent. */
+  readonly stop: () => void
 }
 
-/** Counts the facts of the pipeline for Prometheus. */
-export function createMetrics(): Metrics {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  const registers = [registry]
-  const events = new Counter({
-    name: 'hookbridge_events_total',
-    help: 'Verified webhooks, by source and result (stored, unrouted, duplicate, quarantined).',
-    labelNames: ['source', 'result'],
-    registers,
-  })
-  const rejected = new Counter({
-    name: 'hookbridge_requests_rejected_total',
-    help: 'Webhook requests that were refused, by error code.',
-    labelNames: ['code'],
-    registers,
-  })
-  const attempts = new Counter({
-    name: 'hookbridge_attempts_total',
-    help: 'Attempts at deliveries, by channel and outcome (sent, retry, ambiguous, park, refuse).',
-    labelNames: ['channel', 'outcome'],
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'hookbridge_attempt_duration_seconds',
-    help: 'How long an attempt took, by channel.',
-    labelNames: ['channel'],
-    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers,
-  })
-  const finished = new Counter({
-    name: 'hookbridge_deliveries_finished_total',
-    help: 'Deliveries that reached a final state (delivered, parked, dead), by channel and receiver.',
-    labelNames: ['channel', 'receiver', 'state'],
-    registers,
-  })
-  const storeFailures = new Counter({
-    name: 'hookbridge_store_failures_total',
-    help: 'Changes that the store could not take, by what was being done (append, claim, record, purge).',
-    labelNames: ['during'],
-    registers,
-  })
+export interface MetricsParts extends ProcessParts, StoreParts {}
 
+/** What the configuration says can happen. */
+export interface Known {
+  readonly sources: readonly string[]
+  /** Event types that it names. */
+  readonly types: readonly string[]
+  readonly channels: readonly string[]
+  readonly destinations: readonly Destination[]
+}
+
+export interface Destination {
+  readonly channel: string
+  readonly receiver: string
+}
+
+export function createMetrics(parts: MetricsParts): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const events = createEventMetrics(registers)
+  const deliveries = createDeliveryMetrics(registers, parts.now)
+  const store = createStoreMetrics(registers, parts)
   const reloads = createReloadMetrics(registers)
+  const stop = createProcessMetrics(registry, parts)
 
   function count(fact: Fact): void {
     switch (fact.kind) {
-      case 'received': {
-        const result = fact.result === 'stored' && fact.unrouted ? 'unrouted' : fact.result
-        events.inc({ source: fact.source, result })
+      case 'received':
+        events.received(fact)
         return
-      }
       case 'rejected':
-        rejected.inc({ code: fact.code })
+        events.rejected(fact)
         return
-      case 'attempted': {
-        const { channel, receiver } = fact.delivery
-        attempts.inc({ channel, outcome: fact.outcome.kind })
-        duration.observe({ channel }, fact.took / 1000)
-        if (fact.next.dueAt === null) finished.inc({ channel, receiver, state: fact.next.state })
+      case 'attempted':
+        deliveries.attempted(fact)
         return
-      }
       case 'store_failed':
-        storeFailures.inc({ during: fact.during })
+        store.failed(fact.during)
         return
       case 'purged':
+        store.purged(fact.events)
         return
       case 'reloaded':
+        if (fact.ok) deliveries.forgive()
         reloads(fact.ok)
         return
     }
   }
 
-  return { contentType: registry.contentType, text: () => registry.metrics(), count }
-}
-
-/** Named as Prometheus and Alertmanager name theirs. What a service starts with counts as loaded. */
-function createReloadMetrics(registers: Registry[]): (ok: boolean) => void {
-  const successful = new Gauge({
-    name: 'hookbridge_config_last_reload_successful',
-    help: 'Whether the configuration on disk could be loaded the last time (1) or has mistakes (0).',
-    registers,
-  })
-  const at = new Gauge({
-    name: 'hookbridge_config_last_reload_success_timestamp_seconds',
-    help: 'When the configuration in effect was loaded.',
-    registers,
-  })
-  const total = new Counter({
-    name: 'hookbridge_config_reloads_total',
-    help: 'Reloads of the configuration, by result (ok, failed).',
-    labelNames: ['result'],
-    registers,
-  })
-  for (const result of ['ok', 'failed']) total.inc({ result }, 0)
-  successful.set(1)
-  at.setToCurrentTime()
-  return (ok) => {
-    total.inc({ result: ok ? 'ok' : 'failed' })
-    successful.set(ok ? 1 : 0)
-    if (ok) at.setToCurrentTime()
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    count,
+    refused: events.refused,
+    committed: store.committed,
+    configure(known) {
+      events.configure(known)
+      deliveries.configure(known)
+      store.configure(known)
+    },
+    stop,
   }
 }

@@ -13,6 +13,8 @@ import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
 export interface ServerParts extends HealthParts, WebhookParts, AdminParts {
   readonly log: FastifyBaseLogger
+  /** Counts the errors that requests are answered with. */
+  readonly refused: (code: ErrorCode) => void
   readonly limits: ServerLimits
 }
 
@@ -49,10 +51,11 @@ export function createServer(parts: ServerParts): FastifyInstance {
     // Requests that come while the server stops are still answered; preClose makes each the last of its connection.
     return503OnClosing: false,
     http: { headersTimeout: limits.requestTimeout, connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY },
-    clientErrorHandler,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, parts.refused),
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
   })
 
+  server.decorate('refused', parts.refused)
   let closing = false
   server.addHook('preClose', (done) => {
     closing = true
@@ -79,12 +82,17 @@ function codeOf(error: FastifyError): ErrorCode {
 }
 
 /** A request that is not HTTP, or never arrived whole, has no reply object: this writes the answer itself. */
-function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+function answerClientError(
+  error: Error & { code?: string },
+  socket: Socket,
+  refused: ServerParts['refused'],
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
   const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_request'
+  refused(code)
   const status = statuses[code]
   const body = JSON.stringify({ error: code, message: errors[code] })
   const phrase = status === 408 ? 'Request Timeout' : 'Bad Request'

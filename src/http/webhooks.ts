@@ -9,6 +9,12 @@ export interface WebhookParts {
   /** Asked once for each request. */
   readonly settings: () => WebhookSettings
   readonly observe: Observe
+  readonly load: Load
+}
+
+export interface Load {
+  /** Requests being handled now. */
+  pending: number
 }
 
 /** What the configuration says of who may send, and how much at once. */
@@ -27,7 +33,7 @@ const NO_BODY = Buffer.alloc(0)
 
 /** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
 export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void {
-  let pending = 0
+  const { load } = parts
 
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser(
@@ -44,9 +50,9 @@ export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void
       sendError(reply, refusal)
       return
     }
-    pending += 1
+    load.pending += 1
     reply.raw.once('close', () => {
-      pending -= 1
+      load.pending -= 1
     })
     done()
   })
@@ -65,7 +71,7 @@ export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void
     const allows = allowLists.get(request.params.source)
     if (allows === undefined) return 'unknown_source'
     if (allows !== null && !allows(request.ip)) return 'address_not_allowed'
-    return pending >= maxPending ? 'overloaded' : null
+    return load.pending >= maxPending ? 'overloaded' : null
   }
 }
 

@@ -26,7 +26,7 @@ export type Deliver = (leased: Leased, stopped: Promise<void>) => Promise<Outcom
 
 const RECORD_AGAIN_AFTER = 500
 
-const interrupted: Outcome = {
+const endUnknown: Outcome = {
   kind: 'ambiguous',
   reason: 'the service ended during this attempt; the message may or may not have gone out',
 }
@@ -38,19 +38,19 @@ const cutShort: Outcome = {
 export function createDeliver(parts: DeliverParts): Deliver {
   return async (leased, stopped) => {
     const settings = parts.settings()
+    const interrupted = leased.interruptedAt !== null
     const startedAt = leased.interruptedAt ?? parts.now()
-    const { outcome, notes } =
-      leased.interruptedAt === null
-        ? await attempt(settings, leased, stopped)
-        : { outcome: interrupted, notes: [] }
+    const { outcome, notes } = interrupted
+      ? { outcome: endUnknown, notes: [] }
+      : await attempt(settings, leased, stopped)
     const endedAt = parts.now()
-    const took = leased.interruptedAt === null ? endedAt - startedAt : 0
+    const took = interrupted ? 0 : endedAt - startedAt
     const { delivery } = leased
     const number = delivery.attempts + 1
     const attempted = { ...delivery, attempts: number }
     const next = nextState(attempted, outcome, settings.policy, endedAt, parts.random())
     await record({ deliveryId: delivery.id, number, startedAt, took, outcome, notes }, next)
-    parts.observe({ kind: 'attempted', delivery, outcome, next, took, notes })
+    parts.observe({ kind: 'attempted', delivery, outcome, next, took, interrupted, notes })
     return outcome
   }
 

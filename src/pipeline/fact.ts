@@ -30,6 +30,8 @@ export type Fact =
       readonly next: NextState
       /** Milliseconds. */
       readonly took: number
+      /** An earlier process began it: nobody saw its end, and `took` is 0. */
+      readonly interrupted: boolean
       readonly notes: readonly string[]
     }
   | { readonly kind: 'store_failed'; readonly during: string; readonly message: string }

@@ -130,7 +130,7 @@ t.test('400: verified, but no event: quarantined, and not to be repeated', async
   const metrics = await (await fetch(`${app.url}/metrics`)).text()
   t.match(
     metrics,
-    `hookbridge_events_total{source="cuuro",result="quarantined"} ${cases.length}`,
+    `hookbridge_events_total{source="cuuro",type="",result="quarantined"} ${cases.length}`,
     'and counted',
   )
 })
@@ -245,7 +245,7 @@ t.test('an unrouted event is stored, told and counted', async (t) => {
   t.match((await history(app.folder)).events, [{ routing: { routes: [], unrouted: true }, deliveries: [] }])
   t.match(
     await (await fetch(`${app.url}/metrics`)).text(),
-    'hookbridge_events_total{source="cuuro",result="unrouted"} 1',
+    'hookbridge_events_total{source="cuuro",type="startup.created",result="unrouted"} 1',
   )
   t.ok(app.log.some(({ msg }) => msg === 'event stored, but no route takes it'))
 })

@@ -113,7 +113,7 @@ t.test('what a person must mend is parked, and a resend after mending delivers i
   t.match(parked, { target: '#slow', dueAt: null, reason: /not_in_channel.*invite/i })
   t.match(
     await (await fetch(`${app.url}/metrics`)).text(),
-    'hookbridge_deliveries_finished_total{channel="slack",receiver="slow",state="parked"} 1',
+    'hookbridge_deliveries_total{channel="slack",receiver="slow",outcome="parked"} 1',
   )
 })
 

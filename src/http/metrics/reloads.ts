@@ -1,0 +1,29 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+
+/** Named as Prometheus and Alertmanager name theirs. What a service starts with counts as loaded. */
+export function createReloadMetrics(registers: Registry[]): (ok: boolean) => void {
+  const successful = new Gauge({
+    name: 'hookbridge_config_last_reload_successful',
+    help: 'Whether the configuration on disk could be loaded the last time (1) or has mistakes (0).',
+    registers,
+  })
+  const at = new Gauge({
+    name: 'hookbridge_config_last_reload_success_timestamp_seconds',
+    help: 'When the configuration in effect was loaded.',
+    registers,
+  })
+  const total = new Counter({
+    name: 'hookbridge_config_reloads_total',
+    help: 'Reloads of the configuration, by result (ok, failed).',
+    labelNames: ['result'],
+    registers,
+  })
+  for (const result of ['ok', 'failed']) total.inc({ result }, 0)
+  successful.set(1)
+  at.setToCurrentTime()
+  return (ok) => {
+    total.inc({ result: ok ? 'ok' : 'failed' })
+    successful.set(ok ? 1 : 0)
+    if (ok) at.setToCurrentTime()
+  }
+}

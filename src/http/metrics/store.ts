@@ -1,0 +1,128 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Observe } from '../../pipeline/fact.ts'
+import type { BacklogState, ChannelBacklog, Store } from '../../store/store.ts'
+import type { Known } from '../metrics.ts'
+
+export interface StoreParts {
+  readonly backlog: Store['backlog']
+  readonly now: () => number
+  /** Told where the backlog cannot be read. */
+  readonly observe: Observe
+}
+
+const activities = ['append', 'claim', 'record', 'purge', 'backlog'] as const
+const backlogStates = [
+  'pending',
+  'sending',
+  'retrying',
+  'ambiguous',
+  'parked',
+  'dead',
+] as const satisfies readonly BacklogState[]
+
+/** What is stored, and how well that goes. */
+export function createStoreMetrics(registers: Registry[], parts: StoreParts) {
+  const failures = new Counter({
+    name: 'hookbridge_store_failures_total',
+    help: `Times that the store could not do its work, by what it was: ${activities.join(', ')}.`,
+    labelNames: ['during'],
+    registers,
+  })
+  for (const during of activities) failures.inc({ during }, 0)
+  const purged = new Counter({
+    name: 'hookbridge_events_purged_total',
+    help: 'Events that were removed after store.retain.',
+    registers,
+  })
+  const commit = new Histogram({
+    name: 'hookbridge_store_commit_duration_seconds',
+    help: 'How long commits took that wrote something: the wait for the disk (fsync).',
+    buckets: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  })
+  const batch = new Histogram({
+    name: 'hookbridge_store_commit_batch_size',
+    help: 'Changes (events, claims, records of attempts) that shared one commit.',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+    registers,
+  })
+  const queue = createQueueMetrics(registers, parts)
+
+  return {
+    failed: (during: string): void => failures.inc({ during }),
+    purged: (events: number): void => purged.inc(events),
+    committed(changes: number, took: number): void {
+      commit.observe(took / 1000)
+      batch.observe(changes)
+    },
+    configure: queue.configure,
+  }
+}
+
+function createQueueMetrics(registers: Registry[], { backlog, now, observe }: StoreParts) {
+  let channels: readonly string[] = []
+  const read = rarely(backlog, now, (error) => {
+    const message = error instanceof Error ? error.message : String(error)
+    observe({ kind: 'store_failed', during: 'backlog', message })
+  })
+  new Gauge({
+    name: 'hookbridge_queue_depth',
+    help: `Deliveries that are not delivered, by state: ${backlogStates.join(', ')}. A person must see to parked ones; dead ones were given up.`,
+    labelNames: ['channel', 'state'],
+    registers,
+    async collect() {
+      const found = await read()
+      this.reset()
+      // What cannot be read is missing: a 0 would be a lie.
+      if (found === null) return
+      for (const channel of channels) for (const state of backlogStates) this.set({ channel, state }, 0)
+      for (const { channel, counts } of found)
+        for (const state of backlogStates) this.set({ channel, state }, counts[state])
+    },
+  })
+  new Gauge({
+    name: 'hookbridge_queue_oldest_due_age_seconds',
+    help: 'For how long the oldest delivery that is due has been; 0 where none is.',
+    labelNames: ['channel'],
+    registers,
+    async collect() {
+      const found = await read()
+      this.reset()
+      if (found === null) return
+      for (const channel of channels) this.set({ channel }, 0)
+      for (const { channel, firstDueAt } of found)
+        this.set({ channel }, firstDueAt === null ? 0 : Math.max(0, now() - firstDueAt) / 1000)
+    },
+  })
+  return {
+    configure(known: Pick<Known, 'channels'>): void {
+      channels = known.channels
+    },
+  }
+}
+
+const AT_MOST_EVERY = 1_000
+/** The event loop stands still while the store counts: so many times as long it is then left alone. */
+const LEAVES_ALONE = 100
+
+/** Asks again only when the last answer is old, whoever scrapes how often; null where it cannot be had. */
+function rarely(
+  backlog: Store['backlog'],
+  now: () => number,
+  onFailure: (error: unknown) => void,
+): () => Promise<readonly ChannelBacklog[] | null> {
+  let last: Promise<readonly ChannelBacklog[] | null> | undefined
+  let until = 0
+  return () => {
+    if (last !== undefined && now() < until) return last
+    const began = performance.now()
+    const answer = backlog()
+    const stoodStill = performance.now() - began
+    until = now() + Math.max(AT_MOST_EVERY, stoodStill * LEAVES_ALONE)
+    last = answer.catch((error: unknown) => {
+      onFailure(error)
+      return null
+    })
+    return last
+  }
+}
