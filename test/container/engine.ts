@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } f
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { installPackages } from '../support/apt.ts'
+import { installPackages } from '../support/debian.ts'
 
 const exec = promisify(execFile)
 const LARGEST_OUTPUT = 64 * 1024 * 1024

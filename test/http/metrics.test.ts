@@ -56,7 +56,7 @@ t.test('everything that the configuration names starts at 0', async (t) => {
   const app = await startTestApp(t, yaml(slack.url))
   const { value, families } = await scrape(app.url)
   for (const source of ['cuuro', 'other']) {
-    for (const type of ['analysis.completed', 'deal.closed', 'startup.created'])
+    for (const type of ['analysis.completed', 'deal.closed', 'startup.created', 'other'])
       for (const result of ['stored', 'unrouted', 'duplicate'])
         t.equal(value('hookbridge_events_total', { source, type, result }), 0, `${source} ${type} ${result}`)
     t.equal(value('hookbridge_events_total', { source, type: '', result: 'quarantined' }), 0)
@@ -322,5 +322,6 @@ links: { b.one: "https://x.example/", "b.*": "https://x.example/" }
     'analysis.created',
     'b.one',
     'deal.closed',
+    'other',
   ])
 })

@@ -51,6 +51,8 @@ t.test('it is packed, compiled, with all that it needs and nothing else', async 
   for (const file of [
     'dist/main.js',
     'templates/layout.html',
+    'packaging/prometheus/alerts.yaml',
+    'packaging/grafana/dashboard.json',
     'config.example.yaml',
     'config.schema.json',
     'README.md',
@@ -59,7 +61,7 @@ t.test('it is packed, compiled, with all that it needs and nothing else', async 
     'package.json',
   ])
     t.ok(files.includes(file), file)
-  const others = files.filter((file) => !/^(?:dist\/.*\.js|(?:templates|docs)\/.*|[\w.]+)$/.test(file))
+  const others = files.filter((file) => !/^(?:dist\/.*\.js|(?:templates|docs|packaging)\/.*|[\w.]+)$/.test(file))
   t.strictSame(
     others.sort(),
     declarations.map((file) => `dist/${file}`),

@@ -53,7 +53,8 @@ export function createEventMetrics(registers: Registry[]) {
       for (const source of known.sources) {
         for (const reason of verificationCodes) unverified.inc({ source, reason }, 0)
         events.inc({ source, type: '', result: 'quarantined' }, 0)
-        for (const type of types.known) for (const result of results) events.inc({ source, type, result }, 0)
+        for (const type of [...types.known, BEYOND])
+          for (const result of results) events.inc({ source, type, result }, 0)
       }
     },
   }

@@ -23,10 +23,6 @@ const misnamed = [
 /** The process itself. Returns how to stop measuring. */
 export function createProcessMetrics(registry: Registry, parts: ProcessParts): () => void {
   const registers = [registry]
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER })
-  for (const lag of lags) registry.removeSingleMetric(`nodejs_eventloop_lag${lag}_seconds`)
-  for (const name of misnamed) registry.removeSingleMetric(name)
-
   new Gauge({
     name: 'hookbridge_build_info',
     help: 'Always 1; the label is the version that runs.',
@@ -55,6 +51,10 @@ export function createProcessMetrics(registry: Registry, parts: ProcessParts): (
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER })
+  for (const lag of lags) registry.removeSingleMetric(`nodejs_eventloop_lag${lag}_seconds`)
+  for (const name of misnamed) registry.removeSingleMetric(name)
+
   return sampleLag((seconds) => lag.observe(seconds))
 }
 

@@ -1,3 +1,4 @@
+/** Debian's packages and their programs: there, or installed. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 
@@ -16,6 +17,22 @@ export function installPackages(wanted: string, ...packages: readonly string[]):
   } finally {
     if (isOurs) rmSync(POLICY, { force: true })
   }
+}
+
+/** The first line of the program's `--version`. Installs its package where it is missing, and throws where it cannot. */
+export function installProgram(program: string, debianPackage: string): string {
+  const there = versionOf(program)
+  if (there !== null) return there
+  installPackages(program, debianPackage)
+  const installed = versionOf(program)
+  if (installed === null)
+    throw new Error(`${debianPackage} is installed, and still there is no ${program} in $PATH`)
+  return installed
+}
+
+function versionOf(program: string): string | null {
+  const { status, stdout, stderr } = spawnSync(program, ['--version'], { encoding: 'utf8' })
+  return status === 0 ? ((stdout || stderr).split('\n')[0] ?? '') : null
 }
 
 function aptGet(wanted: string, ...args: readonly string[]): void {
