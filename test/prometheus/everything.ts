@@ -19,8 +19,8 @@ const answers: readonly (readonly [string, Misbehaviour | undefined])[] = [
   ['park', { status: 200, headers: {}, body: '{"ok":false,"error":"not_in_channel"}' }],
   ['refuse', { status: 200, headers: {}, body: '{"ok":false,"error":"msg_too_long"}' }],
 ]
-/** Needs a service that is stopping, and a bug: their series are there, and are 0. */
-export const neverSeen: readonly string[] = ['stopping', 'internal']
+/** Need a service that is stopping, a bug, and a flood: their series are there, and are 0. */
+export const neverSeen: readonly string[] = ['stopping', 'internal', 'rate_limited']
 
 const yaml = (slack: string) => `
 sources:
@@ -108,13 +108,15 @@ function ended(socket: ReturnType<typeof talk>): Promise<void> {
 async function overload(app: TestApp): Promise<void> {
   const head =
     'POST /webhooks/cuuro HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{'
-  const holder = talk(app, head)
-  await until(
-    async () => (await send(app, '/webhooks/cuuro', '{}', json)) === 429,
-    'the only place to be taken',
-  )
+  const again = newEvent('slack.sent')
+  let holder = talk(app, head)
+  await until(async () => {
+    // It came while the place was taken, and was turned away itself.
+    if (holder.destroyed) holder = talk(app, head)
+    return (await post(app.url, again)).status === 429
+  }, 'the only place to be taken')
   holder.destroy()
-  await until(async () => (await send(app, '/webhooks/cuuro', '{}', json)) === 401, 'it to be free again')
+  await until(async () => (await post(app.url, again)).ok, 'it to be free again')
 }
 
 async function blockStore(app: TestApp): Promise<void> {

@@ -66,3 +66,20 @@ function parseSample(line: string): Sample {
 function unescaped(text: string): string {
   return text.replace(/\\(.)/g, (_, character) => (character === 'n' ? '\n' : character))
 }
+
+/** Two sources and two receivers; desk.* is a wildcard, and `more` goes on behind the routes. */
+export const twoSources = (slack: string, more = '') => `
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+  other: { svix: { secrets: ["\${WEBHOOK_SECRET}"] }, allow_ips: [192.0.2.1] }
+channels:
+  slack: { token: "\${SLACK_BOT_TOKEN}", rate: 1000/s, burst: 1000, api_url: "${slack}" }
+receivers:
+  deals: { slack: { channel: "#deals" } }
+  desk: { slack: { channel: "#desk" }, console: {} }
+routes:
+  - match: { type: [analysis.completed, deal.closed] }
+    receivers: [deals]
+  - match: { type: "desk.*" }
+    receivers: [desk]
+${more}`
