@@ -61,7 +61,9 @@ t.test('it is packed, compiled, with all that it needs and nothing else', async 
     'package.json',
   ])
     t.ok(files.includes(file), file)
-  const others = files.filter((file) => !/^(?:dist\/.*\.js|(?:templates|docs|packaging)\/.*|[\w.]+)$/.test(file))
+  const others = files.filter(
+    (file) => !/^(?:dist\/.*\.js|(?:templates|docs|packaging)\/.*|[\w.]+)$/.test(file),
+  )
   t.strictSame(
     others.sort(),
     declarations.map((file) => `dist/${file}`),
