@@ -49,6 +49,7 @@ const NOT_READY_FOR = 10_000
 export async function startApp({ setup, env, log, print }: AppOptions): Promise<App> {
   const { server: listen, store: stored } = setup.config
   const now = Date.now
+  const clock = () => performance.now()
   const ulid = monotonicFactory(pooledRandom())
   let storeFailedAt = -Infinity
   let stopping: Promise<void> | undefined
@@ -79,6 +80,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
     store,
     settings,
     now,
+    clock,
     random: Math.random,
     observe,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
@@ -88,6 +90,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
     settings,
     store,
     now,
+    clock,
     newId: () => `evt_${ulid()}`,
     observe: (fact) => {
       observe(fact)

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Observe } from '../pipeline/fact.ts'
 import type { Receive, Received } from '../pipeline/receive.ts'
-import { sendError } from './errors.ts'
+import { sendError, statuses } from './errors.ts'
 
 export interface WebhookParts {
   readonly receive: Receive
@@ -30,6 +30,12 @@ interface SourceParams {
 }
 
 const NO_BODY = Buffer.alloc(0)
+const accepted = { stored: 202, duplicate: 200 } as const
+
+/** What a request is answered that ends so. */
+export function statusOf(end: keyof typeof accepted | ErrorCode): number {
+  return end === 'stored' || end === 'duplicate' ? accepted[end] : statuses[end]
+}
 
 /** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
 export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void {
@@ -62,6 +68,7 @@ export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void
       headers: request.headers,
       body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
       address: request.ip,
+      age: reply.elapsedTime,
     })
     return answer(reply, received)
   })
@@ -78,9 +85,9 @@ export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void
 function answer(reply: FastifyReply, received: Received): FastifyReply {
   switch (received.kind) {
     case 'stored':
-      return reply.code(202).send({ id: received.id })
+      return reply.code(accepted.stored).send({ id: received.id })
     case 'duplicate':
-      return reply.code(200).send({ id: received.id, duplicate: true })
+      return reply.code(accepted.duplicate).send({ id: received.id, duplicate: true })
     case 'quarantined':
       // The body will not get better: ask the sender, which has proven who it is, not to repeat it.
       reply.header('webhook-delivery', 'abort-message')

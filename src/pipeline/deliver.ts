@@ -1,14 +1,16 @@
 import type { OpenChannel } from '../channels/channel.ts'
-import { nextState, type Outcome, type Policy } from '../core/delivery.ts'
+import { type Delivery, nextState, type Outcome, type Policy } from '../core/delivery.ts'
 import { type RenderParts, render } from '../core/render.ts'
 import { type Attempt, type Leased, type Store, StoreUnavailable } from '../store/store.ts'
-import type { Observe } from './fact.ts'
+import type { AttemptTimes, Observe } from './fact.ts'
 
 export interface DeliverParts {
   readonly store: Pick<Store, 'record'>
   /** Asked once for each attempt: it ends under the configuration that it began with. */
   readonly settings: () => DeliverSettings
   readonly now: () => number
+  /** Milliseconds with fractions since any moment, for measuring. */
+  readonly clock: () => number
   readonly random: () => number
   readonly observe: Observe
   /** Resolves after so many milliseconds, or at once when the service stops. */
@@ -19,6 +21,13 @@ export interface DeliverParts {
 export interface DeliverSettings extends RenderParts {
   readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
   readonly policy: Policy
+}
+
+interface Attempted {
+  readonly outcome: Outcome
+  readonly notes: readonly string[]
+  readonly template: string | null
+  readonly times: Omit<AttemptTimes, 'recorded'> | null
 }
 
 /** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended. */
@@ -40,8 +49,8 @@ export function createDeliver(parts: DeliverParts): Deliver {
     const settings = parts.settings()
     const interrupted = leased.interruptedAt !== null
     const startedAt = leased.interruptedAt ?? parts.now()
-    const { outcome, notes } = interrupted
-      ? { outcome: endUnknown, notes: [] }
+    const { outcome, notes, template, times }: Attempted = interrupted
+      ? { outcome: endUnknown, notes: [], template: null, times: null }
       : await attempt(settings, leased, stopped)
     const endedAt = parts.now()
     const took = interrupted ? 0 : endedAt - startedAt
@@ -49,8 +58,10 @@ export function createDeliver(parts: DeliverParts): Deliver {
     const number = delivery.attempts + 1
     const attempted = { ...delivery, attempts: number }
     const next = nextState(attempted, outcome, settings.policy, endedAt, parts.random())
-    await record({ deliveryId: delivery.id, number, startedAt, took, outcome, notes }, next)
-    parts.observe({ kind: 'attempted', delivery, outcome, next, took, interrupted, notes })
+    await record(delivery, { deliveryId: delivery.id, number, startedAt, took, outcome, notes }, next)
+    const recorded = times && { ...times, recorded: parts.clock() }
+    const made = { delivery, outcome, next, took, notes, template, startedAt, times: recorded }
+    parts.observe({ kind: 'attempted', ...made })
     return outcome
   }
 
@@ -58,38 +69,49 @@ export function createDeliver(parts: DeliverParts): Deliver {
     settings: DeliverSettings,
     leased: Leased,
     stopped: Promise<void>,
-  ): Promise<{ outcome: Outcome; notes: readonly string[] }> {
+  ): Promise<Attempted> {
     const { delivery, event } = leased
+    const began = parts.clock()
+    const times = (rendered: number | null) => ({ began, rendered, ended: parts.clock() })
     const channel = settings.channels.get(delivery.channel)
     if (channel === undefined) {
       const reason = `channels.${delivery.channel} is not configured any more; add it and resend, or let it be`
-      return { outcome: { kind: 'park', reason }, notes: [] }
+      return { outcome: { kind: 'park', reason }, notes: [], template: null, times: times(null) }
     }
     const rendered = render(settings, event, delivery)
+    const renderedAt = parts.clock()
     const { notes } = rendered
-    if (!rendered.ok) return { outcome: { kind: 'park', reason: rendered.reason }, notes }
+    if (!rendered.ok) {
+      const { reason } = rendered
+      return { outcome: { kind: 'park', reason }, notes, template: null, times: times(renderedAt) }
+    }
+    const { template } = rendered
     try {
       const outcome = await Promise.race([
         channel.send(rendered.message, delivery),
         stopped.then(() => cutShort),
       ])
-      return { outcome, notes }
+      return { outcome, notes, template, times: times(renderedAt) }
     } catch (error) {
       // A channel answers with an outcome; what it throws is a bug, and nobody knows how far it came.
       const reason = `unexpected error in channel ${delivery.channel}: ${error instanceof Error ? error.name : 'unknown'}`
-      return { outcome: { kind: 'ambiguous', reason }, notes }
+      return { outcome: { kind: 'ambiguous', reason }, notes, template, times: times(renderedAt) }
     }
   }
 
   /** An attempt that was made must be recorded, or it would be made again: this waits until the store takes it. */
-  async function record(attempt: Attempt, next: Parameters<Store['record']>[1]): Promise<void> {
+  async function record(
+    delivery: Delivery,
+    attempt: Attempt,
+    next: Parameters<Store['record']>[1],
+  ): Promise<void> {
     for (;;) {
       try {
         await parts.store.record(attempt, next)
         return
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
-        parts.observe({ kind: 'store_failed', during: 'record', message: error.message })
+        parts.observe({ kind: 'store_failed', during: 'record', message: error.message, delivery })
         await parts.pause(RECORD_AGAIN_AFTER)
       }
     }

@@ -1,6 +1,7 @@
 /** What the pipeline tells of itself: the log and the metrics are both made from these. */
 import type { Delivery, NextState, Outcome } from '../core/delivery.ts'
 import type { ErrorCode } from '../core/errors.ts'
+import type { UnreadableCode } from '../core/event.ts'
 
 export type Fact =
   | {
@@ -16,6 +17,8 @@ export type Fact =
       readonly deliveries: number
       /** Why it is quarantined. */
       readonly problem?: string
+      readonly code?: UnreadableCode
+      readonly handling: Handling
     }
   | {
       readonly kind: 'rejected'
@@ -28,13 +31,24 @@ export type Fact =
       readonly delivery: Delivery
       readonly outcome: Outcome
       readonly next: NextState
-      /** Milliseconds. */
+      /** Milliseconds; 0 where nobody saw its end. */
       readonly took: number
-      /** An earlier process began it: nobody saw its end, and `took` is 0. */
-      readonly interrupted: boolean
       readonly notes: readonly string[]
+      /** The template that made the message; null where none did. */
+      readonly template: string | null
+      readonly startedAt: number
+      /** Null where an earlier process made the attempt, and nobody saw its end. */
+      readonly times: AttemptTimes | null
     }
-  | { readonly kind: 'store_failed'; readonly during: string; readonly message: string }
+  | {
+      readonly kind: 'store_failed'
+      readonly during: string
+      readonly message: string
+      /** The verified request that was not stored. */
+      readonly request?: UnstoredRequest
+      /** The delivery whose attempt was not recorded yet. */
+      readonly delivery?: Delivery
+    }
   | { readonly kind: 'purged'; readonly events: number }
   | {
       readonly kind: 'reloaded'
@@ -48,6 +62,41 @@ export type Fact =
     }
 
 export type Observe = (fact: Fact) => void
+
+/** How a verified request was handled. Times are those of the pipeline's `clock`. */
+export interface Handling {
+  /** When its head had arrived. */
+  readonly began: number
+  readonly verifying: number
+  readonly verified: number
+  /** It is an event with its deliveries now, or in vain. */
+  readonly routed: number
+  /** The store has committed it, or refused it. */
+  readonly stored: number
+  /** The routes that take it. */
+  readonly routes: readonly string[]
+  readonly bytes: number
+  /** The header of that name, as it came: nothing vouches for it. */
+  readonly traceparent: string | undefined
+}
+
+export interface UnstoredRequest {
+  readonly source: string
+  readonly type: string | null
+  /** The id that the event would have. */
+  readonly id: string
+  readonly messageId: string
+  readonly handling: Handling
+}
+
+/** When the parts of an attempt were over, by the pipeline's `clock`. */
+export interface AttemptTimes {
+  readonly began: number
+  /** Null where there was nothing to render with. */
+  readonly rendered: number | null
+  readonly ended: number
+  readonly recorded: number
+}
 
 export interface LogEntry {
   readonly level: 'debug' | 'info' | 'warn' | 'error'

@@ -4,13 +4,15 @@ import { owe, type ReceiverTarget } from '../core/owe.ts'
 import type { Router } from '../core/route.ts'
 import type { Verifier } from '../sources/svix.ts'
 import { type Entry, type Store, StoreUnavailable } from '../store/store.ts'
-import type { Observe } from './fact.ts'
+import type { Handling, Observe } from './fact.ts'
 
 export interface ReceiveParts {
   /** Asked once for each request. */
   readonly settings: () => ReceiveSettings
   readonly store: Pick<Store, 'append'>
   readonly now: () => number
+  /** Milliseconds with fractions since any moment, for measuring. */
+  readonly clock: () => number
   readonly newId: () => string
   readonly observe: Observe
 }
@@ -35,6 +37,8 @@ export interface WebhookRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Buffer
   readonly address: string
+  /** Milliseconds since its head had arrived. */
+  readonly age: number
 }
 
 export type Received =
@@ -53,13 +57,15 @@ const rejections = {
 } as const satisfies Record<string, ErrorCode>
 
 export function createReceive(parts: ReceiveParts): Receive {
-  const { store, observe } = parts
+  const { store, observe, clock } = parts
 
   return async (request) => {
     const settings = parts.settings()
     const source = settings.sources.get(request.source)
     if (source === undefined) return reject('unknown_source')
+    const verifying = clock()
     const verified = source.verifier.verify(request.headers, request.body)
+    const verifiedAt = clock()
     if (!verified.ok) return reject(rejections[verified.reason])
 
     const { messageId, sentAt, secretIndex } = verified
@@ -75,15 +81,29 @@ export function createReceive(parts: ReceiveParts): Receive {
     const entry = read.ok
       ? eventEntry(settings, { ...origin, type: read.type, payload: read.payload }, request.body)
       : quarantineEntry(settings, origin, request.body, `${read.code}: ${read.message}`)
+    const routed = clock()
+    const handling = (): Handling => ({
+      began: verifying - request.age,
+      verifying,
+      verified: verifiedAt,
+      routed,
+      stored: clock(),
+      routes: entry.kind === 'event' ? entry.routing.routes : [],
+      bytes: request.body.length,
+      traceparent: traceparentOf(request),
+    })
     try {
       const appended = await store.append(entry)
       const id = appended.kind === 'unknown' ? origin.id : appended.id
-      tell(entry, appended.kind === 'duplicate', id)
+      tell(entry, appended.kind === 'duplicate', id, handling(), read.ok ? undefined : read.code)
       if (!read.ok) return { kind: 'quarantined', code: read.code }
       return { kind: appended.kind === 'duplicate' ? 'duplicate' : 'stored', id }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      observe({ kind: 'store_failed', during: 'append', message: error.message })
+      const { id, messageId } = origin
+      const type = read.ok ? read.type : null
+      const unstored = { source: request.source, type, id, messageId, handling: handling() }
+      observe({ kind: 'store_failed', during: 'append', message: error.message, request: unstored })
       return { kind: 'rejected', code: 'store_unavailable' }
     }
 
@@ -118,14 +138,28 @@ export function createReceive(parts: ReceiveParts): Receive {
     return { kind: 'quarantine', request: { ...origin, body, problem }, dedupeFor }
   }
 
-  function tell(entry: Entry, duplicate: boolean, id: string): void {
+  function tell(
+    entry: Entry,
+    duplicate: boolean,
+    id: string,
+    handling: Handling,
+    code: UnreadableCode | undefined,
+  ): void {
     if (entry.kind === 'replay') return
     const { source, messageId, secretIndex } = entry.kind === 'event' ? entry.event : entry.request
-    const common = { kind: 'received', source, id, messageId, secretIndex } as const
+    const common = { kind: 'received', source, id, messageId, secretIndex, handling } as const
     if (entry.kind === 'quarantine') {
       const { problem } = entry.request
       const result = duplicate ? 'duplicate' : 'quarantined'
-      observe({ ...common, type: null, result, unrouted: false, deliveries: 0, problem })
+      observe({
+        ...common,
+        type: null,
+        result,
+        unrouted: false,
+        deliveries: 0,
+        problem,
+        ...(code !== undefined && { code }),
+      })
     } else {
       const result = duplicate ? 'duplicate' : 'stored'
       const { routing, deliveries, event } = entry
@@ -138,4 +172,9 @@ export function createReceive(parts: ReceiveParts): Receive {
       })
     }
   }
+}
+
+function traceparentOf({ headers }: WebhookRequest): string | undefined {
+  const { traceparent } = headers
+  return typeof traceparent === 'string' ? traceparent : undefined
 }

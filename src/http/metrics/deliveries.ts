@@ -33,13 +33,13 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
   const timed = new Set<string>()
 
   return {
-    attempted({ delivery, outcome, next, took, interrupted }: Extract<Fact, { kind: 'attempted' }>): void {
+    attempted({ delivery, outcome, next, took, times }: Extract<Fact, { kind: 'attempted' }>): void {
       const { channel, receiver, owedSince } = delivery
       const tally = tallies.of(channel, receiver)
       tally.attempts[outcome.kind] += 1
       if (isEnd(next.state)) tally.deliveries[next.state] += 1
       // Nobody saw the end of it: it says nothing about the destination, and nothing about time.
-      if (interrupted) return
+      if (times === null) return
       duration.observe({ channel }, took / 1000)
       // Of a refusal the message is the cause.
       if (outcome.kind === 'refuse') return
