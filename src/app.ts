@@ -13,12 +13,14 @@ import { FileWatch } from './config/watch.ts'
 import type { ReloadAnswer } from './http/admin.ts'
 import { createMetrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
+import { statusOf } from './http/webhooks.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { type Fact, logEntry } from './pipeline/fact.ts'
 import { DeliveryLoop } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
 import { openStore } from './store/open.ts'
+import { startTraces } from './telemetry/traces.ts'
 
 export interface AppOptions {
   readonly setup: Setup
@@ -51,6 +53,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
   const now = Date.now
   const clock = () => performance.now()
   const ulid = monotonicFactory(pooledRandom())
+  const traces = await startTraces({ env, version: version(), statusOf, log, now, clock })
   let storeFailedAt = -Infinity
   let stopping: Promise<void> | undefined
 
@@ -68,7 +71,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
     metrics.count(fact)
     if (fact.kind === 'store_failed') storeFailedAt = now()
     const { level, message, fields } = logEntry(fact)
-    log[level](fields, message)
+    log[level](traces === undefined ? fields : { ...fields, ...traces.record(fact) }, message)
   }
 
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
@@ -147,7 +150,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
     server.server.closeAllConnections()
     stopPurge()
     await loop.stop(ATTEMPTS_GRACE)
-    await Promise.race([generations.close(), after(CLOSING_GRACE)])
+    await Promise.race([Promise.all([generations.close(), traces?.stop()]), after(CLOSING_GRACE)])
     await store.close()
   }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { startMailServer } from '../../src/demo/mail-server.ts'
 import { startSlackServer } from '../../src/demo/slack-server.ts'
+import { exportingTo, startCollector } from '../support/collector.ts'
 import {
   environment,
   newEvent,
@@ -18,6 +19,7 @@ import { until } from '../support/until.ts'
 
 const password = 'correct-horse-battery'
 const adminToken = 'staple-of-an-administrator'
+const collectorKey = 'key-of-the-collector'
 
 t.test('no secret leaves the process', { timeout: 60_000 }, async (t) => {
   const folder = temporaryFolder(t)
@@ -27,6 +29,7 @@ t.test('no secret leaves the process', { timeout: 60_000 }, async (t) => {
     await slack.close()
     await mail.close()
   })
+  const collector = await startCollector(t)
   const token = environment.SLACK_BOT_TOKEN
   const webhookPath = slack.webhookUrl.split('/').at(-1) ?? ''
   // The destinations repeat our own secrets in their errors, as some really do.
@@ -53,6 +56,8 @@ unrouted: { receivers: [webhook] }
     SLACK_WEBHOOK_URL: slack.webhookUrl,
     ADMIN_TOKEN: adminToken,
     LOG_LEVEL: 'trace',
+    ...exportingTo(collector),
+    OTEL_EXPORTER_OTLP_HEADERS: `x-api-key=${collectorKey}`,
   }
   const service = await startService(config, env)
   t.teardown(() => service.end('SIGKILL'))
@@ -63,6 +68,8 @@ unrouted: { receivers: [webhook] }
     answers.push(`${status} ${JSON.stringify([...headers])} ${await (await response).text()}`)
     return status
   }
+  // A collector that refuses some, and repeats what it was sent.
+  collector.behave = 500
   for (const type of ['analysis.completed', 'startup.created', 'something.else']) {
     t.equal(await keep(post(service.url, newEvent(type))), 202)
   }
@@ -74,6 +81,10 @@ unrouted: { receivers: [webhook] }
     }),
   )
   await until(() => slack.messages.length >= 3 && mail.messages.length >= 1, 'all messages')
+  await until(() => collector.requests.length > 0, 'an export that fails')
+  collector.behave = 200
+  t.equal(await keep(post(service.url, newEvent())), 202)
+  await collector.span('receive')
   const reload = (token: string) =>
     keep(fetch(`${service.url}/-/reload`, { method: 'POST', headers: { authorization: `Bearer ${token}` } }))
   t.equal(await reload('wrong'), 401)
@@ -115,6 +126,7 @@ unrouted: { receivers: [webhook] }
     stored: stored.join('\n'),
     answered: answers.join('\n'),
     printed: printed.join('\n'),
+    exported: collector.requests.map(({ body }) => body.toString('latin1')).join('\n'),
     sent: JSON.stringify(slack.messages) + mail.messages.map(({ raw }) => String(raw)).join('\n'),
   }
   const secrets = {
@@ -122,6 +134,7 @@ unrouted: { receivers: [webhook] }
     password,
     webhookPath,
     adminToken,
+    collectorKey,
     signing: environment.WEBHOOK_SECRET.slice('whsec_'.length),
   }
   for (const [where, content] of Object.entries(everything)) {
@@ -129,4 +142,5 @@ unrouted: { receivers: [webhook] }
     for (const [name, value] of Object.entries(secrets))
       t.notOk(content.includes(value), `${where}: no ${name}`)
   }
+  t.notMatch(everything.exported, '@example.com', 'no address of a person')
 })

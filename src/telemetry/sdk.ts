@@ -1,0 +1,182 @@
+/** The only file that knows OpenTelemetry's packages: it makes their spans of ours, and exports them. */
+import {
+  type Context,
+  diag,
+  type Link,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import {
+  defaultResource,
+  detectResources,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+  serviceNameEnvDetector,
+} from '@opentelemetry/resources'
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ConsoleSpanExporter,
+  type IdGenerator,
+  RandomIdGenerator,
+  SamplingDecision,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
+import type { Fact } from '../pipeline/fact.ts'
+import { tellDiagnostics, WatchedExporter } from './export-watch.ts'
+import { type RemoteSpan, rootOf, type SpanId } from './identity.ts'
+import type { Exporter, TraceSettings } from './settings.ts'
+import { type EventSpan, type Span, spanOf } from './spans.ts'
+import type { LogContext, TraceParts, Traces } from './traces.ts'
+
+const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const
+
+/** Reads the variables of the exporter and the resource from the process's own environment, as the SDK does. */
+export function openTraces(settings: TraceSettings, parts: TraceParts): Traces {
+  tellDiagnostics(parts.log, settings.secrets, parts.clock)
+  const sampler = new TraceIdRatioBasedSampler(settings.ratio)
+  const ids = new GivenIds()
+  const provider = new TracerProvider({
+    resource: resourceOf(parts.version),
+    idGenerator: ids,
+    // Whether a trace is kept is decided before its spans are made: see `record`.
+    sampler: new AlwaysOnSampler(),
+    spanProcessors: settings.exporters.map(
+      (name) => new BatchSpanProcessor({ exporter: exporterOf(name, settings, parts), ...settings.batch }),
+    ),
+  })
+  const writer = new SpanWriter(provider.getTracer('hookbridge', parts.version), ids, parts)
+
+  function record(fact: Fact): LogContext | undefined {
+    const found = spanOf(fact, parts.statusOf)
+    if (found === null) return undefined
+    const root = rootOf(found.eventId)
+    // It follows from the trace id alone: whoever attempts a delivery later decides the same.
+    const { decision } = sampler.shouldSample(ROOT_CONTEXT, root.traceId)
+    if (decision !== SamplingDecision.RECORD_AND_SAMPLED) return logContext(contextOf(root, false))
+    return logContext(writer.write(found, contextOf(root, true)))
+  }
+
+  return {
+    record(fact) {
+      try {
+        return record(fact)
+      } catch (error) {
+        // A mistake in here must not cost an event its answer.
+        diag.error(`no spans of "${fact.kind}": ${error instanceof Error ? error.message : 'unknown error'}`)
+        return undefined
+      }
+    },
+    stop: () => provider.shutdown().catch((error: unknown) => diag.error(`not stopped: ${String(error)}`)),
+  }
+}
+
+function resourceOf(version: string) {
+  const ours = resourceFromAttributes({ 'service.name': 'hookbridge', 'service.version': version })
+  const theirs = detectResources({
+    detectors: [serviceInstanceIdDetector, resourceAttributesEnvDetector, serviceNameEnvDetector],
+  })
+  return defaultResource().merge(ours).merge(theirs)
+}
+
+function exporterOf(name: Exporter, { secrets }: TraceSettings, { log, clock }: TraceParts) {
+  if (name === 'console') return new ConsoleSpanExporter()
+  return new WatchedExporter(new OTLPTraceExporter(), log, secrets, clock)
+}
+
+/** Makes finished spans, from the outside in. */
+class SpanWriter {
+  readonly #tracer: Tracer
+  readonly #ids: GivenIds
+  readonly #parts: Pick<TraceParts, 'now' | 'clock'>
+
+  constructor(tracer: Tracer, ids: GivenIds, parts: Pick<TraceParts, 'now' | 'clock'>) {
+    this.#tracer = tracer
+    this.#ids = ids
+    this.#parts = parts
+  }
+
+  /** Returns the span of the fact, or the root where the fact has none. */
+  write({ root: isRoot, span }: EventSpan, root: SpanContext): SpanContext {
+    if (span === null) return root
+    // The clock that measures does not stop for NTP or sleep, so it is held against the other one each time.
+    const offset = this.#parts.now() - this.#parts.clock()
+    if (!isRoot) return this.#write(span, trace.setSpanContext(ROOT_CONTEXT, root), offset)
+    this.#ids.give(root)
+    return this.#write(span, ROOT_CONTEXT, offset)
+  }
+
+  #write(span: Span, parent: Context, offset: number): SpanContext {
+    const shift = span.wall === true ? 0 : offset
+    const links = span.link === undefined ? [] : [linkTo(span.link)]
+    const attributes = Object.fromEntries(
+      Object.entries(span.attributes).map(([name, value]) => [
+        name,
+        typeof value === 'object' ? [...value] : value,
+      ]),
+    )
+    const made = this.#tracer.startSpan(
+      span.name,
+      { kind: kinds[span.kind], startTime: span.begin + shift, attributes, links },
+      parent,
+    )
+    const context = trace.setSpan(ROOT_CONTEXT, made)
+    for (const child of span.children) this.#write(child, context, offset)
+    if (span.error !== undefined) made.setStatus({ code: SpanStatusCode.ERROR, message: span.error })
+    made.end(span.end + shift)
+    return made.spanContext()
+  }
+}
+
+/** Gives the ids that were set for the next span, and else random ones. */
+class GivenIds implements IdGenerator {
+  readonly #random = new RandomIdGenerator()
+  #spanId: string | undefined
+  #traceId: string | undefined
+
+  give({ traceId, spanId }: SpanId): void {
+    this.#traceId = traceId
+    this.#spanId = spanId
+  }
+
+  generateTraceId(): string {
+    const id = this.#traceId ?? this.#random.generateTraceId()
+    this.#traceId = undefined
+    return id
+  }
+
+  generateSpanId(): string {
+    const id = this.#spanId ?? this.#random.generateSpanId()
+    this.#spanId = undefined
+    return id
+  }
+}
+
+function contextOf({ traceId, spanId }: SpanId, sampled: boolean): SpanContext {
+  return {
+    traceId,
+    spanId,
+    traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    isRemote: true,
+  }
+}
+
+function linkTo({ sampled, ...ids }: RemoteSpan): Link {
+  return { context: contextOf(ids, sampled) }
+}
+
+function logContext({ traceId, spanId, traceFlags }: SpanContext): LogContext {
+  return {
+    trace_id: traceId,
+    span_id: spanId,
+    trace_flags: traceFlags.toString(16).padStart(2, '0'),
+  }
+}

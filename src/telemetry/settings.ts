@@ -1,0 +1,183 @@
+/**
+ * What the OTEL_* variables say of traces. The SDK reads only some of them by itself: those of the exporter
+ * (OTEL_EXPORTER_OTLP_*) and of the resource; the rest is read here. What is wrong is told, and never stops the service.
+ */
+import { Secret } from '../core/secret.ts'
+
+export interface TraceSettings {
+  readonly exporters: readonly Exporter[]
+  /** The share of traces that is recorded, from 0 to 1. */
+  readonly ratio: number
+  readonly batch: BatchSettings
+  /** What is sent to the collector to prove who we are. */
+  readonly secrets: readonly Secret[]
+}
+
+export type Exporter = 'otlp' | 'console'
+
+/** Times are milliseconds. */
+export interface BatchSettings {
+  readonly scheduledDelayMillis?: number
+  readonly exportTimeoutMillis?: number
+  readonly maxQueueSize?: number
+  readonly maxExportBatchSize?: number
+}
+
+export interface ReadSettings {
+  /** Null where no traces are wanted. */
+  readonly settings: TraceSettings | null
+  /** What is wrong with the variables, and how to mend it. */
+  readonly warnings: readonly string[]
+}
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+type Warn = (warning: string) => void
+
+const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
+const HEADERS = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']
+const PROTOCOLS = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']
+const BATCH = {
+  OTEL_BSP_SCHEDULE_DELAY: 'scheduledDelayMillis',
+  OTEL_BSP_EXPORT_TIMEOUT: 'exportTimeoutMillis',
+  OTEL_BSP_MAX_QUEUE_SIZE: 'maxQueueSize',
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 'maxExportBatchSize',
+} as const satisfies Record<string, keyof BatchSettings>
+
+// A trace of ours has no parent, so `parentbased_` changes nothing: its own sampler decides.
+const SHARES: Readonly<Record<string, 'all' | 'none' | 'ratio'>> = {
+  always_on: 'all',
+  parentbased_always_on: 'all',
+  always_off: 'none',
+  parentbased_always_off: 'none',
+  traceidratio: 'ratio',
+  parentbased_traceidratio: 'ratio',
+}
+
+export function readTraceSettings(env: Env): ReadSettings {
+  const warnings: string[] = []
+  const warn: Warn = (warning) => warnings.push(warning)
+  const exporters = readExporters(env, warn)
+  if (exporters.length === 0) return { settings: null, warnings }
+  const settings: TraceSettings = {
+    exporters,
+    ratio: readRatio(env, warn),
+    batch: readBatch(env, warn),
+    secrets: readHeaders(env, warn),
+  }
+  checkResource(env, warn)
+  return { settings, warnings }
+}
+
+function readExporters(env: Env, warn: Warn): Exporter[] {
+  if (variable(env, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return []
+  const endpoint = ENDPOINTS.find((name) => variable(env, name) !== undefined)
+  const wanted = variable(env, 'OTEL_TRACES_EXPORTER') ?? (endpoint === undefined ? 'none' : 'otlp')
+  const names = wanted.split(',').map((name) => name.trim().toLowerCase())
+  if (names.includes('none')) return []
+  const exporters = [...new Set(names)].filter((name): name is Exporter => {
+    const known = name === 'otlp' || name === 'console'
+    if (!known) warn(`OTEL_TRACES_EXPORTER: ${cut(name)} is not known here; use otlp, console or none`)
+    return known
+  })
+  return exporters.filter((name) => name !== 'otlp' || canExport(env, endpoint, warn))
+}
+
+function canExport(env: Env, endpoint: string | undefined, warn: Warn): boolean {
+  const protocol = PROTOCOLS.find((name) => variable(env, name) !== undefined)
+  if (protocol !== undefined && variable(env, protocol) !== 'http/protobuf') {
+    const advice = 'let the endpoint be the OTLP/HTTP port of the collector, usually 4318, and unset it'
+    warn(`${protocol}: only http/protobuf is spoken here; ${advice}`)
+  }
+  const url = endpoint === undefined ? undefined : variable(env, endpoint)
+  if (endpoint === undefined || (url !== undefined && /^https?:$/.test(protocolOf(url) ?? ''))) return true
+  // It is not repeated: there may be a password in it.
+  warn(`${endpoint} is no http:// or https:// URL, so no traces are exported; write http://host:4318`)
+  return false
+}
+
+function readRatio(env: Env, warn: Warn): number {
+  const sampler = variable(env, 'OTEL_TRACES_SAMPLER')?.toLowerCase() ?? 'parentbased_always_on'
+  const share = SHARES[sampler]
+  if (share === 'none') return 0
+  if (share === 'all') return 1
+  if (share === undefined) {
+    const known = Object.keys(SHARES).join(', ')
+    warn(
+      `OTEL_TRACES_SAMPLER: ${cut(sampler)} is not known here, so every trace is kept; use one of ${known}`,
+    )
+    return 1
+  }
+  const text = variable(env, 'OTEL_TRACES_SAMPLER_ARG')
+  const ratio = text === undefined ? 1 : Number(text)
+  if (ratio >= 0 && ratio <= 1) return ratio
+  warn(
+    `OTEL_TRACES_SAMPLER_ARG: ${cut(text ?? '')} is not a number from 0 to 1, so every trace is kept; write 0.1`,
+  )
+  return 1
+}
+
+function readBatch(env: Env, warn: Warn): BatchSettings {
+  const batch: { -readonly [Key in keyof BatchSettings]: BatchSettings[Key] } = {}
+  for (const [name, key] of Object.entries(BATCH)) {
+    const text = variable(env, name)
+    if (text === undefined) continue
+    const number = Number(text)
+    if (Number.isSafeInteger(number) && number > 0) batch[key] = number
+    else
+      warn(`${name}: ${cut(text)} is not a whole number above 0, so the default holds; correct or unset it`)
+  }
+  return batch
+}
+
+/** The exporter passes over a header that it cannot read, and what is wrong then shows only at the collector. */
+function readHeaders(env: Env, warn: Warn): Secret[] {
+  return HEADERS.flatMap((name) =>
+    (variable(env, name) ?? '').split(',').flatMap((pair) => {
+      if (pair.trim() === '') return []
+      const [, value] = /^\s*[^=\s]+\s*=\s*(.+?)\s*$/.exec(pair) ?? []
+      if (value === undefined) {
+        warn(
+          `${name}: a header without a value is left out; write name=value,name=value, with %2C for a comma`,
+        )
+        return []
+      }
+      return [new Secret(value), new Secret(decoded(value) ?? value)]
+    }),
+  )
+}
+
+/** The SDK drops all the attributes where one of them cannot be read, without a word. */
+function checkResource(env: Env, warn: Warn): void {
+  const text = variable(env, 'OTEL_RESOURCE_ATTRIBUTES') ?? ''
+  const bad = text
+    .split(',')
+    .filter(
+      (pair) => pair.trim() !== '' && !/^\s*[^=\s][^=]*=[^=]*$/.test(pair.replace(/%[\da-f]{2}/gi, '_')),
+    )
+  const undecodable = bad.length > 0 || decoded(text) === undefined
+  if (!undecodable) return
+  const form = 'write name=value,name=value, with %2C and %3D for commas and equal signs in values'
+  warn(`OTEL_RESOURCE_ATTRIBUTES cannot be read, so none of it holds; ${form}`)
+}
+
+/** An empty variable is one that is not set, says the specification. */
+function variable(env: Env, name: string): string | undefined {
+  return env[name]?.trim() || undefined
+}
+
+function protocolOf(url: string): string | undefined {
+  return URL.parse(url)?.protocol
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+function cut(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
+}

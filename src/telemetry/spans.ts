@@ -1,0 +1,154 @@
+/** What a fact of the pipeline looks like as spans: no body, no secret, no mail address. */
+import type { Outcome } from '../core/delivery.ts'
+import type { Fact, Handling, UnstoredRequest } from '../pipeline/fact.ts'
+import { type RemoteSpan, readTraceparent } from './identity.ts'
+
+/** Times are those of the pipeline's clock, or of the epoch where `wall` says so. */
+export interface Span {
+  readonly name: string
+  readonly kind: 'server' | 'client' | 'internal'
+  readonly begin: number
+  readonly end: number
+  readonly wall?: boolean
+  readonly attributes: Attributes
+  readonly error?: string
+  readonly link?: RemoteSpan | undefined
+  readonly children: readonly Span[]
+}
+
+type Attributes = Readonly<Record<string, string | number | boolean | readonly string[]>>
+
+export interface EventSpan {
+  readonly eventId: string
+  /** It is the root of the event's trace; else it is a child of the root. */
+  readonly root: boolean
+  /** Null where a log line belongs to the event, but no span. */
+  readonly span: Span | null
+}
+
+/** How a request was answered: a number of HTTP. */
+export type StatusOf = (end: 'stored' | 'duplicate' | 'store_unavailable' | UnreadableCode) => number
+type UnreadableCode = NonNullable<Extract<Fact, { kind: 'received' }>['code']>
+
+type Attempted = Extract<Fact, { kind: 'attempted' }>
+
+const ADDRESS = /<?[^\s<>"'(),;:@]+@[^\s<>"'(),;:@]+>?/g
+
+/** Null for what belongs to no event. A refused request is none: whoever is refused must not fill the collector. */
+export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
+  switch (fact.kind) {
+    case 'received': {
+      const { id, result, code, unrouted, deliveries, handling } = fact
+      const span = receipt(fact, statusOf(code ?? (result === 'duplicate' ? 'duplicate' : 'stored')), {
+        'hookbridge.result': result,
+        'hookbridge.unrouted': unrouted,
+        'hookbridge.deliveries': deliveries,
+        ...(code !== undefined && { 'error.type': code }),
+      })
+      const children = steps(handling)
+      // For the sender it is its own mistake; here a person must look at it.
+      const error = code === undefined ? {} : { error: `quarantined: ${code}` }
+      return { eventId: id, root: result !== 'duplicate', span: { ...span, ...error, children } }
+    }
+    case 'store_failed':
+      return unstored(fact, statusOf)
+    case 'attempted':
+      return { eventId: fact.delivery.eventId, root: false, span: attempt(fact) }
+    default:
+      return null
+  }
+}
+
+function unstored(fact: Extract<Fact, { kind: 'store_failed' }>, statusOf: StatusOf): EventSpan | null {
+  const { request, delivery } = fact
+  if (delivery !== undefined) return { eventId: delivery.eventId, root: false, span: null }
+  if (request === undefined) return null
+  const type = 'store_unavailable'
+  const span = receipt(request, statusOf(type), { 'hookbridge.result': 'unstored', 'error.type': type })
+  const children = steps(request.handling, type)
+  return { eventId: request.id, root: true, span: { ...span, error: 'the store is unavailable', children } }
+}
+
+function receipt(
+  { source, type, id, messageId, handling }: Omit<UnstoredRequest, 'type'> & { readonly type: string | null },
+  status: number,
+  more: Attributes,
+): Omit<Span, 'children'> {
+  return {
+    name: 'receive',
+    kind: 'server',
+    begin: handling.began,
+    end: handling.stored,
+    link: readTraceparent(handling.traceparent),
+    attributes: {
+      'http.request.method': 'POST',
+      'http.route': '/webhooks/:source',
+      'http.request.body.size': handling.bytes,
+      'http.response.status_code': status,
+      'messaging.operation.type': 'receive',
+      'messaging.message.id': messageId,
+      'hookbridge.source': source,
+      'hookbridge.event.id': id,
+      ...(type !== null && { 'hookbridge.event.type': withoutAddresses(type) }),
+      ...more,
+    },
+  }
+}
+
+function steps({ verifying, verified, routed, stored, routes }: Handling, storeError?: string): Span[] {
+  return [
+    step('verify', verifying, verified),
+    step('route', verified, routed, { 'hookbridge.routes': routes.map(withoutAddresses) }),
+    failed(step('store', routed, stored), storeError),
+  ]
+}
+
+function attempt(fact: Attempted): Span {
+  const { delivery, outcome, next, startedAt, template, times } = fact
+  const attributes = {
+    'hookbridge.event.id': delivery.eventId,
+    'hookbridge.delivery.id': delivery.id,
+    'hookbridge.delivery.state': next.state,
+    'hookbridge.route': withoutAddresses(delivery.route),
+    'hookbridge.receiver': delivery.receiver,
+    'hookbridge.channel': delivery.channel,
+    ...(withoutAddresses(delivery.target) === delivery.target && { 'hookbridge.target': delivery.target }),
+    'hookbridge.attempt': delivery.attempts + 1,
+    'hookbridge.outcome': outcome.kind,
+    'hookbridge.ambiguous': outcome.kind === 'ambiguous',
+    ...(next.dueAt !== null && { 'hookbridge.next_attempt_at': new Date(next.dueAt).toISOString() }),
+    ...(template !== null && { 'hookbridge.template': template }),
+    ...(outcome.kind !== 'sent' && { 'error.type': outcome.kind }),
+  }
+  const common = { name: 'attempt', kind: 'internal', attributes, ...errorOf(outcome) } as const
+  if (times === null) return { ...common, begin: startedAt, end: startedAt, wall: true, children: [] }
+  const { began, rendered, ended, recorded } = times
+  const send: Span = { ...step('send', rendered ?? began, ended), kind: 'client', ...errorOf(outcome) }
+  const children = [
+    ...(rendered === null
+      ? []
+      : [failed(step('render', began, rendered), template === null && 'no_template')]),
+    ...(template === null ? [] : [send]),
+    step('record', ended, recorded),
+  ]
+  return { ...common, begin: began, end: recorded, children }
+}
+
+function errorOf(outcome: Outcome): { readonly error?: string } {
+  return outcome.kind === 'sent' ? {} : { error: withoutAddresses(`${outcome.kind}: ${outcome.reason}`) }
+}
+
+function step(name: string, begin: number, end: number, attributes: Attributes = {}): Span {
+  return { name, kind: 'internal', begin, end, attributes, children: [] }
+}
+
+function failed(span: Span, type: string | false | undefined): Span {
+  return type === undefined || type === false
+    ? span
+    : { ...span, error: type, attributes: { ...span.attributes, 'error.type': type } }
+}
+
+/** Mail servers repeat the address they refuse. */
+function withoutAddresses(text: string): string {
+  return text.replace(ADDRESS, '<address>')
+}

@@ -1,0 +1,42 @@
+/** Traces in OpenTelemetry, where the OTEL_* variables ask for them; else nothing of it is loaded. */
+import type { Fact } from '../pipeline/fact.ts'
+import { type Env, readTraceSettings } from './settings.ts'
+import type { StatusOf } from './spans.ts'
+
+export interface TraceParts {
+  readonly env: Env
+  readonly version: string
+  readonly statusOf: StatusOf
+  readonly log: TraceLog
+  /** Milliseconds since the epoch, and on the clock that the pipeline measures with. */
+  readonly now: () => number
+  readonly clock: () => number
+}
+
+export interface TraceLog {
+  info(message: string): void
+  warn(message: string): void
+}
+
+export interface Traces {
+  /** Makes spans of a fact. Returns what ties the fact's log line to them, if it belongs to an event. Never throws. */
+  record(fact: Fact): LogContext | undefined
+  /** Exports what waits. The caller bounds how long it waits for it. */
+  stop(): Promise<void>
+}
+
+/** As OpenTelemetry names them in logs that are not its own. */
+export interface LogContext {
+  readonly trace_id: string
+  readonly span_id: string
+  readonly trace_flags: string
+}
+
+/** Undefined where no traces are wanted. */
+export async function startTraces(parts: TraceParts): Promise<Traces | undefined> {
+  const { settings, warnings } = readTraceSettings(parts.env)
+  for (const warning of warnings) parts.log.warn(warning)
+  if (settings === null) return undefined
+  const { openTraces } = await import('./sdk.ts')
+  return openTraces(settings, parts)
+}
