@@ -28,6 +28,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     sources: 'all',
     store: 'all',
     channels: 'all',
+    telemetry: 'all',
   },
   app: {
     app: 'all',

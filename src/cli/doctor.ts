@@ -50,7 +50,7 @@ export const registerDoctor: Register = (hookbridge, context) => {
 
 async function doctor({ terminal, file }: Context, { timeout, json = false }: DoctorOptions): Promise<void> {
   const loaded = loadConfig(file(), terminal.env)
-  const list = loaded.ok ? examinations(loaded.setup, timeout) : []
+  const list = loaded.ok ? examinations(loaded.setup, timeout, terminal.env) : []
   const secrets = loaded.ok ? loaded.setup.secrets : []
   // All at once: each waits for something else.
   const running = list.map((examination) => ({

@@ -8,6 +8,8 @@ import { examinePublicUrl, noPublicUrl } from '../sources/public-url.ts'
 import { examinePlace, examineStore } from '../store/examination.ts'
 import { openStore } from '../store/open.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
+import { examineTraces } from '../telemetry/examination.ts'
+import type { Env } from '../telemetry/settings.ts'
 
 export interface Examination {
   readonly group: string
@@ -16,14 +18,15 @@ export interface Examination {
 
 const REQUESTS_COMPARED = 50
 
-/** `timeout`: milliseconds to wait for each answer. */
-export function examinations(setup: Setup, timeout: number): readonly Examination[] {
+/** `timeout`: milliseconds to wait for each answer. `env`: what the service is told by its environment. */
+export function examinations(setup: Setup, timeout: number, env: Env): readonly Examination[] {
   const { config } = setup
   return [
     { group: 'sources', run: async () => secretFindings(setup) },
     { group: 'store', run: () => examineStore(config.store.url) },
     { group: 'clock', run: () => clockFindings(setup) },
     { group: 'public URL', run: () => publicUrlFindings(setup, timeout) },
+    { group: 'traces', run: () => examineTraces(env, timeout) },
     ...channels.flatMap((channel): Examination[] => {
       const receivers = receiversOf(config, channel.name)
       const settings = config.channels[channel.name]

@@ -9,7 +9,8 @@ type ExportResult = Parameters<Parameters<SpanExporter['export']>[1]>[0]
 
 const TOLD_AGAIN_AFTER = 5 * 60_000
 const LONGEST_REASON = 200
-const SUCCESS = 0
+/** Of an export, by OpenTelemetry's numbers. */
+export const SUCCESS = 0
 
 /** An exporter whose failures are told, and the end of them; the processor never hears of them. */
 export class WatchedExporter implements SpanExporter {
@@ -65,7 +66,7 @@ function spans(count: number): string {
   return count === 1 ? '1 span' : `${count} spans`
 }
 
-function reasonOf(error: Error | undefined, secrets: readonly Secret[]): string {
+export function reasonOf(error: Error | undefined, secrets: readonly Secret[]): string {
   const code = error !== undefined && 'code' in error ? error.code : undefined
   const words = [code, error?.message].filter((part) => part !== undefined && part !== '' && part !== null)
   return clean(words.length > 0 ? words.join(' ') : 'it does not answer as it should', secrets)

@@ -1,0 +1,139 @@
+/** What facts look like as spans, for those that a whole service seldom tells. */
+import t from 'tap'
+import { statusOf } from '../../src/http/webhooks.ts'
+import type { Fact, Handling } from '../../src/pipeline/fact.ts'
+import { readTraceparent, rootOf } from '../../src/telemetry/identity.ts'
+import { type EventSpan, spanOf } from '../../src/telemetry/spans.ts'
+
+type Attempted = Extract<Fact, { kind: 'attempted' }>
+
+const handling: Handling = {
+  began: 1,
+  verifying: 2,
+  verified: 3,
+  routed: 4,
+  stored: 9,
+  routes: ['all'],
+  bytes: 42,
+  traceparent: undefined,
+}
+
+function attempted(different: Partial<Attempted>): EventSpan | null {
+  return spanOf(
+    {
+      kind: 'attempted',
+      delivery: {
+        id: 'evt_1-1',
+        eventId: 'evt_1',
+        route: 'mail to boss@example.com',
+        receiver: 'boss',
+        channel: 'email',
+        target: 'boss@example.com',
+        lane: 'email:boss@example.com',
+        template: null,
+        state: 'sending',
+        reason: null,
+        dueAt: null,
+        attempts: 4,
+        createdAt: 0,
+        owedSince: 0,
+      },
+      outcome: { kind: 'park', reason: 'no user <boss@example.com>, ask postmaster@example.com' },
+      next: { state: 'parked', dueAt: null, reason: '' },
+      took: 3,
+      notes: [],
+      template: null,
+      startedAt: 1_000,
+      times: { began: 1, rendered: 2, ended: 3, recorded: 4 },
+      ...different,
+    },
+    statusOf,
+  )
+}
+
+t.test('a request that the store could not take is an error, and the wait for it is seen', async (t) => {
+  const request = { source: 'cuuro', type: 'x', id: 'evt_1', messageId: 'msg_1', handling }
+  const found = spanOf({ kind: 'store_failed', during: 'append', message: 'full', request }, statusOf)
+  t.match(found, { eventId: 'evt_1', root: true, span: { begin: 1, end: 9, error: /store/ } })
+  t.match(found?.span?.attributes, { 'http.response.status_code': 503, 'error.type': 'store_unavailable' })
+  t.match(
+    found?.span?.children.map(({ name, begin, end, error }) => [name, begin, end, error]),
+    [
+      ['verify', 2, 3, undefined],
+      ['route', 3, 4, undefined],
+      ['store', 4, 9, 'store_unavailable'],
+    ],
+  )
+})
+
+t.test('what belongs to no event makes no span', async (t) => {
+  const none: readonly Fact[] = [
+    { kind: 'rejected', source: 'cuuro', code: 'wrong_signature' },
+    { kind: 'purged', events: 3 },
+    { kind: 'store_failed', during: 'claim', message: 'full' },
+  ]
+  for (const fact of none) t.equal(spanOf(fact, statusOf), null, fact.kind)
+})
+
+t.test('no address of a person, in whatever it stands', async (t) => {
+  const found = attempted({})
+  t.notMatch(JSON.stringify(found), 'example.com')
+  t.equal(found?.span?.error, 'park: no user <address>, ask <address>')
+  t.equal(found?.span?.attributes['hookbridge.receiver'], 'boss')
+})
+
+t.test('an attempt ends where it failed', async (t) => {
+  const parts = (different: Partial<Attempted>) =>
+    attempted(different)?.span?.children.map(({ name, error }) => [name, error !== undefined])
+  t.strictSame(
+    parts({}),
+    [
+      ['render', true],
+      ['record', false],
+    ],
+    'no template could render it',
+  )
+  t.strictSame(
+    parts({ times: { began: 1, rendered: null, ended: 1, recorded: 4 } }),
+    [['record', false]],
+    'the channel is not configured any more',
+  )
+  t.strictSame(
+    parts({ template: 'default' }),
+    [
+      ['render', false],
+      ['send', true],
+      ['record', false],
+    ],
+    'the destination refused it',
+  )
+  const interrupted = attempted({ times: null })?.span
+  t.match(interrupted, { begin: 1_000, end: 1_000, wall: true, children: [] })
+})
+
+t.test('W3C traceparent', async (t) => {
+  const ids = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' }
+  const header = (version: string, flags: string, more = '') =>
+    `${version}-${ids.traceId}-${ids.spanId}-${flags}${more}`
+  t.strictSame(readTraceparent(header('00', '01')), { ...ids, sampled: true })
+  t.strictSame(readTraceparent(header('00', '02')), { ...ids, sampled: false })
+  t.strictSame(readTraceparent(header('cc', '03', '-what-comes')), { ...ids, sampled: true })
+  const wrong = [
+    undefined,
+    '',
+    header('00', '01', '-more'),
+    header('ff', '01'),
+    header('00', '01').toUpperCase(),
+    header('00', '01').replace(ids.traceId, '0'.repeat(32)),
+    header('00', '01').replace(ids.spanId, '0'.repeat(16)),
+    header('01', '01', `-${'x'.repeat(300)}`),
+  ]
+  for (const text of wrong) t.equal(readTraceparent(text), undefined, text ?? 'none')
+})
+
+t.test('ids of a trace differ where those of events are alike', async (t) => {
+  const [first, second] = ['evt_01M85KNEAWWY1RCMNM4TF3PMEY', 'evt_01M85KNEAWWY1RCMNM4TF3PMEZ'].map(rootOf)
+  t.match(first, { traceId: /^[\da-f]{32}$/, spanId: /^[\da-f]{16}$/ })
+  t.not(first?.traceId.slice(0, 8), second?.traceId.slice(0, 8))
+  t.strictSame(first, rootOf('evt_01M85KNEAWWY1RCMNM4TF3PMEY'))
+})
