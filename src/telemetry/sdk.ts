@@ -34,7 +34,7 @@ import type { Fact } from '../pipeline/fact.ts'
 import { reasonOf, SUCCESS, tellDiagnostics, WatchedExporter } from './export-watch.ts'
 import { type RemoteSpan, rootOf, type SpanId } from './identity.ts'
 import type { Exporter, TraceSettings } from './settings.ts'
-import { type EventSpan, type Span, spanOf } from './spans.ts'
+import { type EventSpan, eventIdOf, type Span, spanOf } from './spans.ts'
 import type { LogContext, TraceParts, Traces } from './traces.ts'
 
 const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const
@@ -56,13 +56,15 @@ export function openTraces(settings: TraceSettings, parts: TraceParts): Traces {
   const writer = new SpanWriter(provider.getTracer('hookbridge', parts.version), ids, parts)
 
   function record(fact: Fact): LogContext | undefined {
-    const found = spanOf(fact, parts.statusOf)
-    if (found === null) return undefined
-    const root = rootOf(found.eventId)
+    const eventId = eventIdOf(fact)
+    if (eventId === undefined) return undefined
+    const root = rootOf(eventId)
     // It follows from the trace id alone: whoever attempts a delivery later decides the same.
     const { decision } = sampler.shouldSample(ROOT_CONTEXT, root.traceId)
     if (decision !== SamplingDecision.RECORD_AND_SAMPLED) return logContext(contextOf(root, false))
-    return logContext(writer.write(found, contextOf(root, true)))
+    const context = contextOf(root, true)
+    const found = spanOf(fact, parts.statusOf)
+    return logContext(found === null ? context : writer.write(found, context))
   }
 
   return {
@@ -115,9 +117,8 @@ class SpanWriter {
     this.#parts = parts
   }
 
-  /** Returns the span of the fact, or the root where the fact has none. */
+  /** `root` is that of the event's trace. */
   write({ root: isRoot, span }: EventSpan, root: SpanContext): SpanContext {
-    if (span === null) return root
     // The clock that measures does not stop for NTP or sleep, so it is held against the other one each time.
     const offset = this.#parts.now() - this.#parts.clock()
     if (!isRoot) return this.#write(span, trace.setSpanContext(ROOT_CONTEXT, root), offset)
@@ -128,17 +129,9 @@ class SpanWriter {
   #write(span: Span, parent: Context, offset: number): SpanContext {
     const shift = span.wall === true ? 0 : offset
     const links = span.link === undefined ? [] : [linkTo(span.link)]
-    const attributes = Object.fromEntries(
-      Object.entries(span.attributes).map(([name, value]) => [
-        name,
-        typeof value === 'object' ? [...value] : value,
-      ]),
-    )
-    const made = this.#tracer.startSpan(
-      span.name,
-      { kind: kinds[span.kind], startTime: span.begin + shift, attributes, links },
-      parent,
-    )
+    const { name, attributes } = span
+    const options = { kind: kinds[span.kind], startTime: span.begin + shift, attributes, links }
+    const made = this.#tracer.startSpan(name, options, parent)
     const context = trace.setSpan(ROOT_CONTEXT, made)
     for (const child of span.children) this.#write(child, context, offset)
     if (span.error !== undefined) made.setStatus({ code: SpanStatusCode.ERROR, message: span.error })

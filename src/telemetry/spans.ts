@@ -16,14 +16,12 @@ export interface Span {
   readonly children: readonly Span[]
 }
 
-type Attributes = Readonly<Record<string, string | number | boolean | readonly string[]>>
+type Attributes = Readonly<Record<string, string | number | boolean | string[]>>
 
 export interface EventSpan {
-  readonly eventId: string
   /** It is the root of the event's trace; else it is a child of the root. */
   readonly root: boolean
-  /** Null where a log line belongs to the event, but no span. */
-  readonly span: Span | null
+  readonly span: Span
 }
 
 /** How a request was answered: a number of HTTP. */
@@ -34,11 +32,25 @@ type Attempted = Extract<Fact, { kind: 'attempted' }>
 
 const ADDRESS = /<?[^\s<>"'(),;:@]+@[^\s<>"'(),;:@]+>?/g
 
-/** Null for what belongs to no event. A refused request is none: whoever is refused must not fill the collector. */
+/** The event that a fact is about. A refused request is none: whoever is refused must not fill the collector. */
+export function eventIdOf(fact: Fact): string | undefined {
+  switch (fact.kind) {
+    case 'received':
+      return fact.id
+    case 'attempted':
+      return fact.delivery.eventId
+    case 'store_failed':
+      return fact.request?.id ?? fact.delivery?.eventId
+    default:
+      return undefined
+  }
+}
+
+/** Null for what only the log tells of. */
 export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
   switch (fact.kind) {
     case 'received': {
-      const { id, result, code, unrouted, deliveries, handling } = fact
+      const { result, code, unrouted, deliveries, handling } = fact
       const span = receipt(fact, statusOf(code ?? (result === 'duplicate' ? 'duplicate' : 'stored')), {
         'hookbridge.result': result,
         'hookbridge.unrouted': unrouted,
@@ -48,29 +60,26 @@ export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
       const children = steps(handling)
       // For the sender it is its own mistake; here a person must look at it.
       const error = code === undefined ? {} : { error: `quarantined: ${code}` }
-      return { eventId: id, root: result !== 'duplicate', span: { ...span, ...error, children } }
+      return { root: result !== 'duplicate', span: { ...span, ...error, children } }
     }
     case 'store_failed':
-      return unstored(fact, statusOf)
+      return fact.request === undefined ? null : { root: true, span: unstored(fact.request, statusOf) }
     case 'attempted':
-      return { eventId: fact.delivery.eventId, root: false, span: attempt(fact) }
+      return { root: false, span: attempt(fact) }
     default:
       return null
   }
 }
 
-function unstored(fact: Extract<Fact, { kind: 'store_failed' }>, statusOf: StatusOf): EventSpan | null {
-  const { request, delivery } = fact
-  if (delivery !== undefined) return { eventId: delivery.eventId, root: false, span: null }
-  if (request === undefined) return null
+function unstored(request: UnstoredRequest, statusOf: StatusOf): Span {
   const type = 'store_unavailable'
   const span = receipt(request, statusOf(type), { 'hookbridge.result': 'unstored', 'error.type': type })
   const children = steps(request.handling, type)
-  return { eventId: request.id, root: true, span: { ...span, error: 'the store is unavailable', children } }
+  return { ...span, error: 'the store is unavailable', children }
 }
 
 function receipt(
-  { source, type, id, messageId, handling }: Omit<UnstoredRequest, 'type'> & { readonly type: string | null },
+  { source, type, id, messageId, handling }: UnstoredRequest,
   status: number,
   more: Attributes,
 ): Omit<Span, 'children'> {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { statusOf } from '../../src/http/webhooks.ts'
 import type { Fact, Handling } from '../../src/pipeline/fact.ts'
 import { readTraceparent, rootOf } from '../../src/telemetry/identity.ts'
-import { type EventSpan, spanOf } from '../../src/telemetry/spans.ts'
+import { type EventSpan, eventIdOf, spanOf } from '../../src/telemetry/spans.ts'
 
 type Attempted = Extract<Fact, { kind: 'attempted' }>
 
@@ -53,8 +53,10 @@ function attempted(different: Partial<Attempted>): EventSpan | null {
 
 t.test('a request that the store could not take is an error, and the wait for it is seen', async (t) => {
   const request = { source: 'cuuro', type: 'x', id: 'evt_1', messageId: 'msg_1', handling }
-  const found = spanOf({ kind: 'store_failed', during: 'append', message: 'full', request }, statusOf)
-  t.match(found, { eventId: 'evt_1', root: true, span: { begin: 1, end: 9, error: /store/ } })
+  const fact: Fact = { kind: 'store_failed', during: 'append', message: 'full', request }
+  const found = spanOf(fact, statusOf)
+  t.equal(eventIdOf(fact), 'evt_1')
+  t.match(found, { root: true, span: { begin: 1, end: 9, error: /store/ } })
   t.match(found?.span?.attributes, { 'http.response.status_code': 503, 'error.type': 'store_unavailable' })
   t.match(
     found?.span?.children.map(({ name, begin, end, error }) => [name, begin, end, error]),
@@ -72,7 +74,10 @@ t.test('what belongs to no event makes no span', async (t) => {
     { kind: 'purged', events: 3 },
     { kind: 'store_failed', during: 'claim', message: 'full' },
   ]
-  for (const fact of none) t.equal(spanOf(fact, statusOf), null, fact.kind)
+  for (const fact of none) {
+    t.equal(eventIdOf(fact), undefined, fact.kind)
+    t.equal(spanOf(fact, statusOf), null, fact.kind)
+  }
 })
 
 t.test('no address of a person, in whatever it stands', async (t) => {
