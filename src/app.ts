@@ -5,6 +5,7 @@ import { monotonicFactory } from 'ulid'
 import { Generations } from './app/generation.ts'
 import { knownTo } from './app/known.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
+import type { Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
 import { version } from './app/version.ts'
 import type { Env } from './config/interpolate.ts'
@@ -16,7 +17,7 @@ import { createServer } from './http/server.ts'
 import { statusOf } from './http/webhooks.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { type Fact, logEntry } from './pipeline/fact.ts'
-import { DeliveryLoop } from './pipeline/loop.ts'
+import { DeliveryLoop, type Pulse } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
 import { openStore } from './store/open.ts'
@@ -29,11 +30,14 @@ export interface AppOptions {
   readonly log: Logger
   /** Where the console channel writes. */
   readonly print: (text: string) => void
+  readonly supervisor?: Supervisor | undefined
 }
 
 export interface App {
   /** Where the service listens. */
   readonly url: string
+  /** What the delivery loop does, and since when. */
+  pulse(): Pulse
   /** Reads the configuration again, and takes it over if it is good. Never rejects. */
   reload(trigger: Trigger): Promise<ReloadAnswer>
   /** Stops accepting, answers what came, finishes what is in flight. Idempotent; well under ten seconds. */
@@ -48,7 +52,8 @@ const CLOSING_GRACE = 1_000
 const NOT_READY_FOR = 10_000
 
 /** Composition root: builds everything in the order in which it depends on each other, and starts it. */
-export async function startApp({ setup, env, log, print }: AppOptions): Promise<App> {
+export async function startApp(options: AppOptions): Promise<App> {
+  const { setup, env, log, print, supervisor } = options
   const { server: listen, store: stored } = setup.config
   const now = Date.now
   const clock = () => performance.now()
@@ -69,6 +74,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
   metrics.configure(knownTo(setup))
   const observe = (fact: Fact) => {
     metrics.count(fact)
+    supervisor?.observe(fact)
     if (fact.kind === 'store_failed') storeFailedAt = now()
     const { level, message, fields } = logEntry(fact)
     log[level](traces === undefined ? fields : { ...fields, ...traces.record(fact) }, message)
@@ -111,6 +117,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
       watchWhereWanted()
     },
     isStopping: () => stopping !== undefined,
+    supervisor,
     now,
     observe,
     log,
@@ -165,6 +172,7 @@ export async function startApp({ setup, env, log, print }: AppOptions): Promise<
   const address = server.server.address()
   return {
     url: typeof address === 'object' && address !== null ? urlOf(address) : listen.host,
+    pulse: () => loop.pulse,
     reload: reloads.request,
     stop: () => {
       stopping ??= stop()

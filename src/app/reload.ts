@@ -7,6 +7,7 @@ import { formatProblem, type Problem } from '../config/problem.ts'
 import { errors } from '../core/errors.ts'
 import type { ReloadAnswer } from '../http/admin.ts'
 import type { Observe } from '../pipeline/fact.ts'
+import type { Supervisor } from './supervisor.ts'
 
 export type Trigger = 'signal' | 'http' | 'watch' | 'program'
 
@@ -19,6 +20,7 @@ export interface ReloadParts {
   /** Puts a checked configuration into effect. Where it throws, nothing has changed. */
   readonly apply: (setup: Setup) => void
   readonly isStopping: () => boolean
+  readonly supervisor?: Supervisor | undefined
   readonly now: () => number
   readonly observe: Observe
   readonly log: Logger
@@ -60,7 +62,9 @@ export function createReloads(parts: ReloadParts): Reloads {
     await new Promise((resolve) => setImmediate(resolve))
     next = undefined
     if (parts.isStopping()) return { ok: false, code: 'stopping', problems: [] }
+    parts.supervisor?.reloading()
     const answer = await reload()
+    parts.supervisor?.reloaded(answer)
     const { ok } = answer
     last = {
       ok,

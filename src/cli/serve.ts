@@ -1,4 +1,5 @@
 import closeWithGrace from 'close-with-grace'
+import type { Supervision } from '../app/systemd/supervision.ts'
 import { type App, type AppOptions, createLog, flushLog, startApp } from '../app.ts'
 import type { Setup } from '../config/load.ts'
 import { cheapExaminations, examine } from './examinations.ts'
@@ -15,13 +16,15 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
     terminal.out.write(`${text}\n`)
   }
   const reload = onHangUp()
-  const app = await startApp({ setup, env: terminal.env, log, print }).catch((error: unknown) => {
+  const supervisor = await systemd(log)
+  const app = await startApp({ setup, env: terminal.env, log, print, supervisor }).catch((error: unknown) => {
     throw startFailure(error, setup)
   })
   reload.with(app)
   closeWithGrace({ delay: STOP_DEADLINE, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'unexpected error; stopping')
     else log.info({ signal }, 'stopping')
+    supervisor?.stopping()
     await app.stop()
     log.info('stopped')
     await flushLog(log)
@@ -29,10 +32,18 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
   // Whoever reads this may stop us at once: by now we know how.
   const sources = Object.keys(setup.config.sources).map((name) => `${app.url}/webhooks/${name}`)
   log.info({ url: app.url, sources, config: setup.file }, 'listening')
+  supervisor?.ready({ where: `listening on ${app.url}`, pulse: app.pulse })
   await flushLog(log)
   await warn(log, setup)
   // The process ends by a signal; until then the command is not over.
   await new Promise<never>(() => {})
+}
+
+/** Who tells systemd how the service is; nothing of it is loaded where it did not start us. */
+async function systemd(log: AppOptions['log']): Promise<Supervision | undefined> {
+  if (!process.env.NOTIFY_SOCKET) return undefined
+  const { takeFromSystemd } = await import('../app/systemd/systemd.ts')
+  return takeFromSystemd(process.env, process.pid, log).supervision
 }
 
 /** What `hookbridge doctor` finds out at no cost. The service works already. */
@@ -46,7 +57,7 @@ async function warn(log: AppOptions['log'], setup: Setup): Promise<void> {
 
 /**
  * SIGHUP reloads. One that comes while the service starts is kept until it runs; before that, while Node loads the
- * program and its configuration, it still ends the process, as it does any other.
+ * program and its configuration, it still ends the process, as it does any other. systemd sends none before READY=1.
  */
 function onHangUp(): { with(app: App): void } {
   let running: App | undefined

@@ -15,6 +15,12 @@ export interface LoopParts {
   readonly observe: Observe
 }
 
+/** What the loop does, and since when by performance.now(). A claim ends when the store answers, if only to refuse. */
+export interface Pulse {
+  readonly doing: 'claiming' | 'resting' | 'nothing'
+  readonly since: number
+}
+
 type Limits = Pick<OpenChannel<unknown>, 'pace' | 'concurrency'>
 
 // A lease that ran out means that its holder is gone, unless it is ours: see #begin.
@@ -42,6 +48,7 @@ export class DeliveryLoop {
   #stopping = false
   /** Counts the configurations. */
   #era = 0
+  #pulse: Pulse = { doing: 'nothing', since: performance.now() }
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -49,6 +56,10 @@ export class DeliveryLoop {
 
   start(): void {
     this.#running ??= this.#run()
+  }
+
+  get pulse(): Pulse {
+    return this.#pulse
   }
 
   /** Tells that deliveries may have fallen due. */
@@ -77,12 +88,22 @@ export class DeliveryLoop {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopping) {
-      this.#wake = Promise.withResolvers<void>()
-      const wait = await this.#turn()
-      if (this.#stopping) return
-      await this.#sleep(wait)
+    try {
+      while (!this.#stopping) {
+        this.#wake = Promise.withResolvers<void>()
+        this.#enter('claiming')
+        const wait = await this.#turn()
+        if (this.#stopping) return
+        this.#enter('resting')
+        await this.#sleep(wait)
+      }
+    } finally {
+      this.#enter('nothing')
     }
+  }
+
+  #enter(doing: Pulse['doing']): void {
+    this.#pulse = { doing, since: performance.now() }
   }
 
   /** One claim. Returns how long nothing more can happen unless somebody wakes the loop, in milliseconds. */

@@ -1,0 +1,10 @@
+import type { ReloadAnswer } from '../http/admin.ts'
+import type { Observe } from '../pipeline/fact.ts'
+
+/** Who wants to know what the service does, so as to tell whoever keeps it running. Methods return at once. */
+export interface Supervisor {
+  readonly observe: Observe
+  /** A new configuration is being examined; `reloaded` follows. */
+  reloading(): void
+  reloaded(answer: ReloadAnswer): void
+}

@@ -1,0 +1,147 @@
+/** When the watchdog is fed: real delivery loops over stores that answer, refuse, hang and throw. */
+import t, { type Test } from 'tap'
+import { Supervision } from '../../../src/app/systemd/supervision.ts'
+import { feedEvery } from '../../../src/app/systemd/watchdog.ts'
+import { DeliveryLoop } from '../../../src/pipeline/loop.ts'
+import { openStore } from '../../../src/store/open.ts'
+import { type Claimed, type Store, StoreUnavailable } from '../../../src/store/store.ts'
+import { until } from '../../support/until.ts'
+
+const LONG = 6_000
+
+/** A loop over a store that claims like this, and what the manager and the log are told of it. */
+function supervise(t: Test, claim: Store['claim']) {
+  const told: Readonly<Record<string, string>>[] = []
+  const logged: string[] = []
+  const clock = { ahead: 0 }
+  const supervision = new Supervision({
+    notifier: { send: (variables) => told.push(variables) },
+    feedEvery: 10,
+    log: { error: (text: string) => logged.push(text), info: (text: string) => logged.push(text) },
+    now: () => performance.now() + clock.ahead,
+  })
+  const loop = new DeliveryLoop({
+    store: { claim },
+    channels: () => new Map(),
+    deliver: () => t.fail('nothing is due') as never,
+    onBug: (error) => t.fail(String(error)),
+    now: Date.now,
+    observe: (fact) => supervision.observe(fact),
+  })
+  t.teardown(() => supervision.stopping())
+  return {
+    loop,
+    told,
+    logged,
+    clock,
+    feeds: () => told.filter(({ WATCHDOG }) => WATCHDOG === '1').length,
+    start() {
+      loop.start()
+      supervision.ready({ where: 'here', pulse: () => loop.pulse })
+    },
+  }
+}
+
+/** Resolves when the supervision has looked some more times. */
+async function looks(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let count = 0
+  const timer = setInterval(() => {
+    count += 1
+    if (count === 4) resolve()
+  }, 10)
+  await promise
+  clearInterval(timer)
+}
+
+t.test('fed while the store answers', async (t) => {
+  const store = await openStore('sqlite::memory:', 'service')
+  t.teardown(() => store.close())
+  const { loop, feeds, start, logged } = supervise(t, store.claim)
+  t.teardown(() => loop.stop(0))
+  start()
+  await until(() => feeds() >= 5, 'some feeds')
+  t.strictSame(logged, [])
+})
+
+t.test('fed while the store refuses, and the status says that it does', async (t) => {
+  let refuses = true
+  const nothing: Claimed = { leased: [], nextDueAt: null }
+  const { loop, feeds, start, told, clock, logged } = supervise(t, async () => {
+    if (refuses) throw new StoreUnavailable('the disk is full')
+    return nothing
+  })
+  t.teardown(() => loop.stop(0))
+  start()
+  const status = () => told.findLast(({ STATUS }) => STATUS !== undefined)?.STATUS ?? ''
+  await until(() => feeds() >= 5 && status() !== '', 'feeds and a status')
+  t.match(status(), /^the store takes no changes: the disk is full; here; /)
+  t.strictSame(logged, [], 'a restart would not make room')
+  refuses = false
+  loop.wake()
+  await until(() => loop.pulse.doing === 'resting', 'a claim')
+  clock.ahead = 2 * LONG
+  await until(() => status().startsWith('here; '), 'the status to be good again')
+})
+
+t.test('not fed while a claim hangs; told once; fed again when it ends', async (t) => {
+  const answer = Promise.withResolvers<Claimed>()
+  const { loop, feeds, start, clock, logged } = supervise(t, () => answer.promise)
+  start()
+  await until(() => feeds() >= 2, 'feeds while it may still come')
+  clock.ahead = LONG
+  await until(() => logged.length > 0, 'the log')
+  const before = feeds()
+  await looks()
+  t.equal(feeds(), before)
+  t.strictSame(logged.length, 1)
+  t.match(
+    logged[0],
+    /^the store has not answered the delivery loop for 6 s: the watchdog is not fed any more/,
+  )
+  const stopped = loop.stop(0)
+  answer.resolve({ leased: [], nextDueAt: null })
+  await stopped
+})
+
+t.test('fed again when the store answers after all', async (t) => {
+  const first = Promise.withResolvers<Claimed>()
+  const nothing: Claimed = { leased: [], nextDueAt: null }
+  let claims = 0
+  const { loop, feeds, start, clock, logged } = supervise(t, async () => {
+    claims += 1
+    return claims === 1 ? first.promise : nothing
+  })
+  t.teardown(() => loop.stop(0))
+  start()
+  clock.ahead = LONG
+  await until(() => logged.length === 1, 'the log')
+  clock.ahead = 0
+  first.resolve(nothing)
+  await until(() => logged.length === 2, 'the log')
+  t.match(logged[1], /goes on/)
+  const before = feeds()
+  await until(() => feeds() > before, 'feeds')
+})
+
+t.test('not fed when the loop died of an exception', async (t) => {
+  const { loop, feeds, start, logged } = supervise(t, async () => {
+    throw new TypeError('a bug')
+  })
+  start()
+  await t.rejects(loop.stop(0), { message: 'a bug' }, 'outside of a test this ends the process')
+  await until(() => logged.length > 0, 'the log')
+  t.match(logged[0], /^the delivery loop has ended: /)
+  const before = feeds()
+  await looks()
+  t.equal(feeds(), before)
+})
+
+t.test('how often: half of what the manager waits, if it waits for this process', async (t) => {
+  t.equal(feedEvery({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 7), 15_000)
+  t.equal(feedEvery({ WATCHDOG_USEC: '3000000' }, 7), 1_500)
+  t.equal(feedEvery({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, 7), undefined)
+  for (const wrong of ['', '0', 'soon', '-5', '1e9'])
+    t.equal(feedEvery({ WATCHDOG_USEC: wrong }, 7), undefined, wrong)
+  t.equal(feedEvery({}, 7), undefined)
+})
