@@ -11,6 +11,7 @@ import { version } from './app/version.ts'
 import type { Env } from './config/interpolate.ts'
 import { reloadConfig, type Setup } from './config/load.ts'
 import { FileWatch } from './config/watch.ts'
+import { accept } from './http/accept.ts'
 import type { ReloadAnswer } from './http/admin.ts'
 import { createMetrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly log: Logger
   /** Where the console channel writes. */
   readonly print: (text: string) => void
+  /** A file descriptor on which somebody listens for us: server.host and server.port are not used then. */
+  readonly socket?: number | undefined
   readonly supervisor?: Supervisor | undefined
 }
 
@@ -53,7 +56,7 @@ const NOT_READY_FOR = 10_000
 
 /** Composition root: builds everything in the order in which it depends on each other, and starts it. */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { setup, env, log, print, supervisor } = options
+  const { setup, env, log, print, socket, supervisor } = options
   const { server: listen, store: stored } = setup.config
   const now = Date.now
   const clock = () => performance.now()
@@ -162,7 +165,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 
   try {
-    await server.listen({ host: listen.host, port: listen.port })
+    await accept(server, socket === undefined ? { host: listen.host, port: listen.port } : { fd: socket })
   } catch (error) {
     await store.close()
     throw error

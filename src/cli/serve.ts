@@ -16,15 +16,18 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
     terminal.out.write(`${text}\n`)
   }
   const reload = onHangUp()
-  const supervisor = await systemd(log)
-  const app = await startApp({ setup, env: terminal.env, log, print, supervisor }).catch((error: unknown) => {
-    throw startFailure(error, setup)
-  })
+  const { socket, supervision } = await systemd(log)
+  const supervised = { socket, supervisor: supervision }
+  const app = await startApp({ setup, env: terminal.env, log, print, ...supervised }).catch(
+    (error: unknown) => {
+      throw startFailure(error, setup, socket)
+    },
+  )
   reload.with(app)
   closeWithGrace({ delay: STOP_DEADLINE, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'unexpected error; stopping')
     else log.info({ signal }, 'stopping')
-    supervisor?.stopping()
+    supervision?.stopping()
     await app.stop()
     log.info('stopped')
     await flushLog(log)
@@ -32,18 +35,22 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
   // Whoever reads this may stop us at once: by now we know how.
   const sources = Object.keys(setup.config.sources).map((name) => `${app.url}/webhooks/${name}`)
   log.info({ url: app.url, sources, config: setup.file }, 'listening')
-  supervisor?.ready({ where: `listening on ${app.url}`, pulse: app.pulse })
+  if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
+  supervision?.ready({ where: `listening on ${app.url}`, pulse: app.pulse })
   await flushLog(log)
   await warn(log, setup)
   // The process ends by a signal; until then the command is not over.
   await new Promise<never>(() => {})
 }
 
-/** Who tells systemd how the service is; nothing of it is loaded where it did not start us. */
-async function systemd(log: AppOptions['log']): Promise<Supervision | undefined> {
-  if (!process.env.NOTIFY_SOCKET) return undefined
+/** What systemd gives and wants; nothing of it is loaded where it did not start us. */
+async function systemd(log: AppOptions['log']): Promise<{ socket?: number; supervision?: Supervision }> {
+  const { NOTIFY_SOCKET, LISTEN_PID } = process.env
+  if (!NOTIFY_SOCKET && !LISTEN_PID) return {}
   const { takeFromSystemd } = await import('../app/systemd/systemd.ts')
-  return takeFromSystemd(process.env, process.pid, log).supervision
+  const { socket, supervision } = takeFromSystemd(process.env, process.pid, log)
+  if (!socket.ok) throw new CommandError(socket.problem)
+  return { ...(socket.fd !== undefined && { socket: socket.fd }), ...(supervision && { supervision }) }
 }
 
 /** What `hookbridge doctor` finds out at no cost. The service works already. */
@@ -74,7 +81,7 @@ function onHangUp(): { with(app: App): void } {
   }
 }
 
-function startFailure(error: unknown, { config }: Setup): unknown {
+function startFailure(error: unknown, { config }: Setup, socket: number | undefined): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error ? error.code : undefined
   const where = `${config.server.host}:${config.server.port}`
@@ -83,6 +90,11 @@ function startFailure(error: unknown, { config }: Setup): unknown {
   }
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
     return new CommandError(`cannot listen on ${where} (${code}); change server.host or server.port`)
+  }
+  if (code === 'EINVAL' && socket !== undefined) {
+    return new CommandError(
+      'what was passed on as LISTEN_FDS is no TCP socket; give the socket unit one ListenStream, a port or an address with one',
+    )
   }
   return error
 }

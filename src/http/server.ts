@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Server, type Socket } from 'node:net'
 import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
@@ -29,6 +29,7 @@ export interface ServerLimits {
 
 const KEEP_ALIVE_TIMEOUT = 5_000
 const TIMEOUTS_CHECKED_EVERY = 1_000
+const ARRIVES_WITHIN = 100
 
 const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
@@ -59,7 +60,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
   let closing = false
   server.addHook('preClose', (done) => {
     closing = true
-    done()
+    // Accepts no more, and closes nothing yet: Node takes a connection whose first request it has not read for an idle one.
+    Server.prototype.close.call(server.server)
+    server.server.getConnections((_error, open) => setTimeout(done, open === 0 ? 0 : ARRIVES_WITHIN))
   })
   server.addHook('onSend', (_request, reply, payload, done) => {
     if (closing) reply.header('connection', 'close')

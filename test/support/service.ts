@@ -75,18 +75,26 @@ ${extra}`,
 
 export const environment = { WEBHOOK_SECRET: secret, SLACK_BOT_TOKEN: 'xoxb-only-tests-know-this-token' }
 
-export async function startService(config: string, env: NodeJS.ProcessEnv = environment): Promise<Service> {
-  const child = spawn(process.execPath, [main, 'serve', '--config', config], {
-    env: { ...process.env, NODE_V8_COVERAGE: '', NODE_OPTIONS: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+/** `socket` is a file descriptor that the service gets as systemd passes on a socket. */
+export async function startService(
+  config: string,
+  env: NodeJS.ProcessEnv = environment,
+  socket?: number,
+): Promise<Service> {
+  const serve = [process.execPath, main, 'serve', '--config', config]
+  // Only the process itself knows its number before it starts.
+  const heir = ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...serve]
+  const [program = '', ...args] = socket === undefined ? serve : heir
+  const child = spawn(program, args, {
+    env: { ...process.env, NODE_V8_COVERAGE: '', NODE_OPTIONS: '', LISTEN_FDS: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe', ...(socket === undefined ? [] : [socket])],
   })
   let output = ''
-  child.stdout.on('data', (chunk) => {
-    output += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    output += chunk
-  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => {
+      output += chunk
+    })
+  }
   const exit = exitOf(child)
   let url: string | undefined
   await until(() => {
