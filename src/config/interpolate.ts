@@ -1,6 +1,6 @@
 /** Variables and files in place of text: after the YAML is parsed, so that no value can change the structure. */
 import { readFileSync, statSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, normalize } from 'node:path'
 import { isObject } from '../core/json.ts'
 import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'
@@ -30,6 +30,8 @@ export const variablePattern = '\\$\\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\\}'
 
 const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
 const LARGEST_FILE = 65_536
+const RESTART = 'restart the service, for systemd passes credentials on when it starts'
+const LET_READ = 'let the user of the service read it'
 
 /** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */
 export function interpolate({ document, env, folder, takesText, note }: InterpolateOptions): Interpolated {
@@ -104,7 +106,10 @@ export function interpolate({ document, env, folder, takesText, note }: Interpol
   function candidates(name: string): string[] {
     if (isAbsolute(name)) return [name]
     const credentials = env.CREDENTIALS_DIRECTORY
-    return [...(credentials ? [join(credentials, name)] : []), join(folder, name)]
+    if (!credentials) return [join(folder, name)]
+    // As systemd names the files of a folder that LoadCredential= passes on.
+    const flat = normalize(name).replaceAll('/', '_')
+    return [...new Set([join(credentials, name), join(credentials, flat), join(folder, name)])]
   }
 
   function problem(
@@ -154,7 +159,8 @@ function readFirst(paths: readonly string[], note: Note): string | Unreadable {
       if (code === 'ENOENT' || code === 'ENOTDIR') continue
       if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
         return { reason: 'is not valid UTF-8', mend: 'store it as text' }
-      return { reason: `cannot be read (${String(code)})`, mend: 'let the user of the service read it' }
+      const mend = paths.length > 1 ? `${RESTART}, or ${LET_READ}` : LET_READ
+      return { reason: `cannot be read (${String(code)})`, mend }
     }
   }
   const mend =

@@ -10,8 +10,8 @@ const file: JsonObject = {
   type: 'object',
   description:
     'In place of any text: `{file: PATH}` is the content of a file, such as a systemd credential or a Docker secret. A ' +
-    'relative path is tried in `$CREDENTIALS_DIRECTORY` first, then beside the configuration. The last line break is ' +
-    'left out.',
+    'relative path is tried in `$CREDENTIALS_DIRECTORY` first, as it is and with `_` for `/`, as systemd names the files ' +
+    'of a folder, then beside the configuration. The last line break is left out.',
   properties: {
     file: {
       type: 'string',

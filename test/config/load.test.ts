@@ -195,6 +195,30 @@ t.test('{file: PATH} is looked up in $CREDENTIALS_DIRECTORY, then beside the con
   t.same(secrets(), [two, three])
 })
 
+t.test('{file: credentials/NAME} is the credential that systemd makes of a file in a folder', async (t) => {
+  const file = write(t, minimal.replace('"${SECRET}"', '{ file: ./credentials/cuuro }'))
+  const folder = join(file, '..')
+  const passedOn = join(folder, 'run')
+  mkdirSync(passedOn)
+  mkdirSync(join(folder, 'credentials'))
+  const [one, two] = ['b25l', 'dHdv'].map((text) => `whsec_${text}`)
+  writeFileSync(join(folder, 'credentials/cuuro'), `${one}\n`)
+  const secrets = (env: Record<string, string>) =>
+    setupOf(file, env).config.sources.cuuro?.svix.secrets.map((secret) => secret.reveal())
+  t.same(secrets({}), [one], 'for whoever may read the folder')
+  writeFileSync(join(passedOn, 'credentials_cuuro'), `${two}\n`)
+  t.same(secrets({ CREDENTIALS_DIRECTORY: passedOn }), [two])
+})
+
+t.test('a folder that cannot be looked into may hold credentials that came after the start', async (t) => {
+  const file = write(t, minimal.replace('"${SECRET}"', '{ file: credentials/cuuro }'))
+  // Not even root can: permissions would not keep root out.
+  symlinkSync('credentials', join(file, '../credentials'))
+  const told = (env: Record<string, string>) => linesOf(file, env)
+  t.match(told({}), [/cannot be read \(ELOOP\) \(let the user/])
+  t.match(told({ CREDENTIALS_DIRECTORY: '/nonexistent' }), [/cannot be read \(ELOOP\) \(restart the service/])
+})
+
 t.test('a file that cannot stand for a text', async (t) => {
   const file = write(t, minimal.replace('"${SECRET}"', '{ file: secret }'))
   const secretFile = join(file, '../secret')
