@@ -77,8 +77,8 @@ function registerServe(hookbridge: Command, context: Context): void {
     .description('run the service')
     .action(async () => {
       // What only one command needs is loaded by that command.
-      const { serve } = await import('./serve.ts')
-      await serve(context.terminal, load(context))
+      const { hopeless, serve } = await import('./serve.ts')
+      await serve(context.terminal, load(context, hopeless(context.terminal)))
     })
 }
 

@@ -6,7 +6,7 @@ import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/units.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
-import { CommandError, printable, type Terminal } from './terminal.ts'
+import { CommandError, type ExitCode, printable, type Terminal } from './terminal.ts'
 
 export interface Context {
   readonly terminal: Terminal
@@ -18,14 +18,14 @@ export interface Context {
 export type Register = (hookbridge: Command, context: Context) => void
 
 /** Loads the configuration, or fails with every problem it has. Warnings go to standard error. */
-export function load({ terminal, file }: Context): Setup {
+export function load({ terminal, file }: Context, exitCode: ExitCode = 1): Setup {
   const loaded = loadConfig(file(), terminal.env)
   if (loaded.ok) {
     for (const warning of loaded.warnings) terminal.err.write(`${printable(formatProblem(warning))}\n`)
     return loaded.setup
   }
   for (const problem of loaded.problems) terminal.err.write(`${printable(formatProblem(problem))}\n`)
-  throw new CommandError(`${summary(loaded.problems)}; nothing was started`)
+  throw new CommandError(`${summary(loaded.problems)}; nothing was started`, exitCode)
 }
 
 /** `strict`: warnings count as well. */

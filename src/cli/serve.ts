@@ -2,12 +2,21 @@ import closeWithGrace from 'close-with-grace'
 import type { Supervision } from '../app/systemd/supervision.ts'
 import { type App, type AppOptions, createLog, flushLog, startApp } from '../app.ts'
 import type { Setup } from '../config/load.ts'
+import { StoreRefused } from '../store/store.ts'
 import { cheapExaminations, examine } from './examinations.ts'
-import { CommandError, type Terminal } from './terminal.ts'
+import { CommandError, type ExitCode, type Terminal } from './terminal.ts'
 
 // A stop takes about seven seconds at the most; this is for one that hangs.
 const STOP_DEADLINE = 9_000
 const EXAMINED_WITHIN = 2_000
+
+/**
+ * The exit code where the next start would end the same way: one of its own under systemd, whose unit then does not
+ * start the service again, as it does after all else.
+ */
+export function hopeless({ env }: Terminal): ExitCode {
+  return env.NOTIFY_SOCKET ? 78 : 1
+}
 
 /** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
 export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
@@ -16,11 +25,11 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
     terminal.out.write(`${text}\n`)
   }
   const reload = onHangUp()
-  const { socket, supervision } = await systemd(log)
+  const { socket, supervision } = await systemd(log, terminal)
   const supervised = { socket, supervisor: supervision }
   const app = await startApp({ setup, env: terminal.env, log, print, ...supervised }).catch(
     (error: unknown) => {
-      throw startFailure(error, setup, socket)
+      throw startFailure(error, setup, hopeless(terminal))
     },
   )
   reload.with(app)
@@ -44,12 +53,15 @@ export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
 }
 
 /** What systemd gives and wants; nothing of it is loaded where it did not start us. */
-async function systemd(log: AppOptions['log']): Promise<{ socket?: number; supervision?: Supervision }> {
+async function systemd(
+  log: AppOptions['log'],
+  terminal: Terminal,
+): Promise<{ socket?: number; supervision?: Supervision }> {
   const { NOTIFY_SOCKET, LISTEN_PID } = process.env
   if (!NOTIFY_SOCKET && !LISTEN_PID) return {}
   const { takeFromSystemd } = await import('../app/systemd/systemd.ts')
   const { socket, supervision } = takeFromSystemd(process.env, process.pid, log)
-  if (!socket.ok) throw new CommandError(socket.problem)
+  if (!socket.ok) throw new CommandError(socket.problem, hopeless(terminal))
   return { ...(socket.fd !== undefined && { socket: socket.fd }), ...(supervision && { supervision }) }
 }
 
@@ -81,7 +93,7 @@ function onHangUp(): { with(app: App): void } {
   }
 }
 
-function startFailure(error: unknown, { config }: Setup, socket: number | undefined): unknown {
+function startFailure(error: unknown, { config }: Setup, exitCode: ExitCode): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error ? error.code : undefined
   const where = `${config.server.host}:${config.server.port}`
@@ -89,12 +101,20 @@ function startFailure(error: unknown, { config }: Setup, socket: number | undefi
     return new CommandError(`${where} is in use by another program; stop it, or change server.port`)
   }
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-    return new CommandError(`cannot listen on ${where} (${code}); change server.host or server.port`)
+    return new CommandError(
+      `cannot listen on ${where} (${code}); change server.host or server.port`,
+      code === 'EACCES' ? exitCode : 1,
+    )
   }
-  if (code === 'EINVAL' && socket !== undefined) {
+  // Only a socket that was passed on can be something else.
+  if (code === 'EINVAL') {
     return new CommandError(
       'what was passed on as LISTEN_FDS is no TCP socket; give the socket unit one ListenStream, a port or an address with one',
+      exitCode,
     )
+  }
+  if (error instanceof StoreRefused && error.reason !== 'in_use') {
+    return new CommandError(error.message, exitCode)
   }
   return error
 }

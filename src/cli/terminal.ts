@@ -8,8 +8,8 @@ export interface Terminal {
   readonly cwd: string
 }
 
-/** 0 fine, 1 the thing checked is wrong, 2 bad usage. */
-export type ExitCode = 0 | 1 | 2
+/** 0 fine, 1 the thing checked is wrong, 2 bad usage; 78 (EX_CONFIG) is for systemd: see `serve`. */
+export type ExitCode = 0 | 1 | 2 | 78
 
 /** A command failed for a reason that the user can mend; printed without a stack. */
 export class CommandError extends Error {
