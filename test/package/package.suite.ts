@@ -53,6 +53,8 @@ t.test('it is packed, compiled, with all that it needs and nothing else', async 
     'templates/layout.html',
     'packaging/prometheus/alerts.yaml',
     'packaging/grafana/dashboard.json',
+    'packaging/hookbridge.service',
+    'packaging/hookbridge.socket',
     'config.example.yaml',
     'config.schema.json',
     'README.md',
