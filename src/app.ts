@@ -53,6 +53,7 @@ const ATTEMPTS_GRACE = 4_000
 const CLOSING_GRACE = 1_000
 // After a failure of the store, for this long we ask load balancers to look elsewhere.
 const NOT_READY_FOR = 10_000
+const STDOUT = 1
 
 /** Composition root: builds everything in the order in which it depends on each other, and starts it. */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -184,19 +185,27 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** The log: JSON lines, or a readable form where a person watches. `to` takes the lines instead of standard output. */
-export async function createLog(
-  terminal: boolean,
-  level = 'info',
-  to?: { write(line: string): void },
-): Promise<Logger> {
+export interface LogOptions {
+  /** Whether a person watches: then it is written in a readable form. */
+  readonly terminal?: boolean
+  readonly level?: string | undefined
+  /** Says whether systemd's journal reads it. */
+  readonly env?: Env
+  /** Takes the lines instead of standard output. */
+  readonly to?: { write(line: string): void }
+}
+
+/** The log: JSON lines, or a readable form where a person watches. */
+export async function createLog({ terminal, level = 'info', env = {}, to }: LogOptions): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
   if (to !== undefined) return pino(options, to)
+  if (terminal === true) return pino(options, (await import('pino-pretty')).default({ sync: true }))
   // Lines are written together, for a system call each is dear under load; more than a few kilobytes cost more, for
   // each line is measured with all that wait. What kill -9 takes with it, the store still tells.
-  return terminal
-    ? pino(options, (await import('pino-pretty')).default({ sync: true }))
-    : pino(options, pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 }))
+  const lines = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 })
+  if (!env.JOURNAL_STREAM) return pino(options, lines)
+  const { isJournal, withPriorities } = await import('./app/systemd/journal.ts')
+  return pino(options, isJournal(env, STDOUT) ? withPriorities(lines) : lines)
 }
 
 /** Resolves when everything logged is written. */

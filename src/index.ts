@@ -76,7 +76,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, env = process.env, print = printed } = options
   const loaded = loadConfig(resolve(config), env)
   if (!loaded.ok) throw new ConfigurationError(loaded.problems)
-  const log = await createLog(false, options.logLevel, { write: (line) => void options.log.write(line) })
+  const to = { write: (line: string) => void options.log.write(line) }
+  const log = await createLog({ level: options.logLevel, to })
   const app = await startApp({ setup: loaded.setup, env, log, print })
   return {
     url: app.url,

@@ -67,7 +67,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   const app = await startApp({
     setup: loaded.setup,
     env,
-    log: await createLog(false, 'silent'),
+    log: await createLog({ level: 'silent' }),
     print: (text) => print(terminal, text),
   })
   const stop = async () => {

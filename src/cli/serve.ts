@@ -20,7 +20,8 @@ export function hopeless({ env }: Terminal): ExitCode {
 
 /** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
 export async function serve(terminal: Terminal, setup: Setup): Promise<void> {
-  const log = await createLog(terminal.out.isTTY === true, terminal.env.LOG_LEVEL || 'info')
+  const { out, env } = terminal
+  const log = await createLog({ terminal: out.isTTY === true, level: env.LOG_LEVEL || 'info', env })
   const print = (text: string) => {
     terminal.out.write(`${text}\n`)
   }
