@@ -4,6 +4,7 @@ import { type Logger, pino } from 'pino'
 import { monotonicFactory } from 'ulid'
 import { Generations } from './app/generation.ts'
 import { knownTo } from './app/known.ts'
+import { createRejections } from './app/rejections.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
 import type { Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
@@ -13,8 +14,9 @@ import { reloadConfig, type Setup } from './config/load.ts'
 import { FileWatch } from './config/watch.ts'
 import { accept } from './http/accept.ts'
 import type { ReloadAnswer } from './http/admin.ts'
+import { type AdminSocket, openAdminSocket } from './http/admin-socket.ts'
 import { createMetrics } from './http/metrics.ts'
-import { createServer } from './http/server.ts'
+import { createServer, type ServerParts } from './http/server.ts'
 import { statusOf } from './http/webhooks.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { type Fact, logEntry } from './pipeline/fact.ts'
@@ -23,6 +25,8 @@ import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
 import { openStore } from './store/open.ts'
 import { startTraces } from './telemetry/traces.ts'
+
+export { AdminSocketRefused } from './http/admin-socket.ts'
 
 export interface AppOptions {
   readonly setup: Setup
@@ -76,9 +80,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     connections: () => connectionsOf(server.server),
   })
   metrics.configure(knownTo(setup))
+  const rejections = createRejections(log)
   const observe = (fact: Fact) => {
     metrics.count(fact)
     supervisor?.observe(fact)
+    if (fact.kind === 'rejected') return rejections.note(fact)
     if (fact.kind === 'store_failed') storeFailedAt = now()
     const { level, message, fields } = logEntry(fact)
     log[level](traces === undefined ? fields : { ...fields, ...traces.record(fact) }, message)
@@ -128,7 +134,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   })
   const watch = new FileWatch({ files: reloads.files, onChange: () => void reloads.request('watch') })
   const watchWhereWanted = () => (config().server.watch ? watch.start() : watch.stop())
-  const server = createServer({
+  const serverParts: ServerParts = {
     receive,
     observe,
     settings,
@@ -136,7 +142,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     metrics,
     refused: metrics.refused,
     lastReload: reloads.last,
+    now,
     adminToken: () => config().server.admin_token,
+    unverifiedPace: () => config().server.unverified || null,
     reload: () => reloads.request('http'),
     notReady: () => [
       ...(now() - storeFailedAt < NOT_READY_FOR
@@ -150,15 +158,20 @@ export async function startApp(options: AppOptions): Promise<App> {
       bodyLimit: listen.body_limit,
       requestTimeout: listen.request_timeout,
       trustProxy: listen.trust_proxy,
+      maxConnections: listen.max_connections,
     },
-  })
+  }
+  const server = createServer(serverParts)
+  let adminSocket: AdminSocket | undefined
   const stopPurge = startPurge({ store, retain: () => config().store.retain, now, observe })
 
   const stop = async () => {
     watch.stop()
     metrics.stop()
-    await Promise.race([server.close(), after(REQUESTS_GRACE)])
+    await Promise.race([Promise.all([server.close(), adminSocket?.close()]), after(REQUESTS_GRACE)])
     server.server.closeAllConnections()
+    adminSocket?.closeAllConnections()
+    rejections.stop()
     stopPurge()
     await loop.stop(ATTEMPTS_GRACE)
     await Promise.race([Promise.all([generations.close(), traces?.stop()]), after(CLOSING_GRACE)])
@@ -166,8 +179,12 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 
   try {
+    if (listen.admin_socket !== undefined) {
+      adminSocket = await openAdminSocket(listen.admin_socket, serverParts)
+    }
     await accept(server, socket === undefined ? { host: listen.host, port: listen.port } : { fd: socket })
   } catch (error) {
+    await adminSocket?.close()
     await store.close()
     throw error
   }

@@ -25,6 +25,8 @@ const fixedAtStart: Readonly<Record<string, (config: Config) => string>> = {
   'server.trust_proxy': ({ server }) => asJson(server.trust_proxy),
   'server.body_limit': ({ server }) => formatSize(server.body_limit),
   'server.request_timeout': ({ server }) => formatDuration(server.request_timeout),
+  'server.max_connections': ({ server }) => asJson(server.max_connections),
+  'server.admin_socket': ({ server }) => server.admin_socket ?? 'none',
   'store.url': ({ store }) => store.url,
 }
 

@@ -1,6 +1,6 @@
 /** The schema of `server:`. */
 import { z } from 'zod'
-import { isSafeUrl } from '../channels/settings.ts'
+import { isSafeUrl, rate } from '../channels/settings.ts'
 import { networkPattern } from '../core/addresses.ts'
 import { adminToken, duration, isBare, isNetwork, size } from './kinds.ts'
 
@@ -58,6 +58,45 @@ export const server = z
       .max(100_000)
       .default(1_000)
       .describe('Requests handled at once before others are answered 429.'),
+    max_connections: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(4_096)
+      .describe(
+        'Connections open at once, as far as the process may open files; then a new one replaces the one least of use.',
+      ),
+    unverified: z
+      .union(
+        [
+          z.literal(false),
+          z
+            .strictObject({
+              rate: rate().prefault('5/s').describe('Failures that one address may have in the long run.'),
+              burst: z
+                .int()
+                .min(1)
+                .max(1_000_000)
+                .default(100)
+                .describe('Failures that one address may have at once after a rest.'),
+            })
+            .describe('The pace of failures.'),
+        ],
+        { error: 'must be {rate: 5/s, burst: 100}, or false for no limit' },
+      )
+      .prefault({ rate: '5/s', burst: 100 })
+      .describe(
+        'How often requests that do not verify may come from one address (of IPv6, its /64) before it is answered 429; false for no limit.',
+      )
+      .meta({ examples: [{ rate: '5/s', burst: 100 }, false] }),
+    admin_socket: z
+      .string()
+      .min(1, { error: 'must name a path' })
+      .optional()
+      .describe(
+        'A Unix socket that answers POST /-/reload without a token, /metrics and the health checks, for the service and root alone; a relative path is in $RUNTIME_DIRECTORY, else beside this file.',
+      )
+      .meta({ examples: ['/run/hookbridge/admin.sock'] }),
     admin_token: adminToken
       .optional()
       .describe('Lets whoever has it POST to /-/reload; without it that is switched off.')

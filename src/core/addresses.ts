@@ -73,6 +73,27 @@ function toRule(entry: string): AddressRule | string {
   return { family, address, prefix }
 }
 
+const LONGEST_NETWORK = 45
+
+/**
+ * What one client can call its own: an IPv4 address, the first 64 bits of an IPv6 address. Anything else, which a
+ * proxy may pass on, stands for itself, as far as an address is long.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address.slice(0, LONGEST_NETWORK)
+  const [text = ''] = address.split('%')
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1]
+  if (mapped !== undefined) return mapped
+  const [head = '', tail] = text.toLowerCase().split('::')
+  const groups = (part: string | undefined) => (part ? part.split(':') : [])
+  const [before, after] = [groups(head), groups(tail)]
+  const written = before.length + after.length + (text.includes('.') ? 1 : 0)
+  const missing = tail === undefined ? 0 : Math.max(0, 8 - written)
+  const all = [...before, ...Array.from({ length: missing }, () => '0'), ...after]
+  const network = all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ''))
+  return `${network.join(':')}::/64`.slice(0, LONGEST_NETWORK)
+}
+
 function isIPv4(text: string): boolean {
   return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(text)
 }

@@ -20,6 +20,8 @@ export const errors = {
   unsupported_media_type: 'the body must be application/json',
   reload_failed: 'the configuration on disk has mistakes; the one in effect stays',
   request_timeout: 'the request did not arrive in time',
+  rate_limited:
+    'too many requests from this address failed to verify; try again after the time in Retry-After',
   overloaded: 'too many requests at once; try again after the time in Retry-After',
   store_unavailable: 'the event cannot be stored now; try again after the time in Retry-After',
   stopping: 'the service is stopping; try again after the time in Retry-After',
@@ -27,3 +29,19 @@ export const errors = {
 } as const
 
 export type ErrorCode = keyof typeof errors
+
+/** Those of requests that nobody signed: each costs its address something. */
+export const unverified: ReadonlySet<ErrorCode> = new Set([
+  'bad_request',
+  'missing_signature',
+  'malformed_signature',
+  'timestamp_out_of_range',
+  'wrong_signature',
+  'unauthorized',
+  'address_not_allowed',
+  'unknown_source',
+  'not_found',
+  'body_too_large',
+  'unsupported_media_type',
+  'request_timeout',
+])

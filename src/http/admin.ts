@@ -2,13 +2,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Secret } from '../core/secret.ts'
+import type { Observe } from '../pipeline/fact.ts'
 import { sendError } from './errors.ts'
+import type { Gate } from './gate.ts'
 
-export interface AdminParts {
+export interface AdminParts extends ReloadParts {
   /** Undefined where nobody may. */
   readonly adminToken: () => Secret | undefined
+}
+
+export interface ReloadParts {
   readonly reload: () => Promise<ReloadAnswer>
 }
+
+const RELOAD = '/-/reload'
 
 /** How a reload ended, as it is answered. */
 export type ReloadAnswer =
@@ -26,24 +33,33 @@ export type ReloadAnswer =
       readonly problems: readonly string[]
     }
 
-export function adminRoutes(scope: FastifyInstance, { adminToken, reload }: AdminParts): void {
-  // There is nothing to say in a body; whatever a client puts there is read and forgotten.
-  scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
+export function adminRoutes(
+  scope: FastifyInstance,
+  { adminToken, reload, gate, observe }: AdminParts & { readonly gate: Gate; readonly observe: Observe },
+): void {
   scope.addHook('onRequest', (request, reply, done) => {
     const token = adminToken()
     if (token !== undefined && isBearer(request.headers.authorization, token)) return done()
+    if (!gate.admit(request, reply, false, false)) return
     // The body was not read: the connection cannot be used again.
     reply.header('connection', 'close')
     if (token === undefined) {
-      sendError(reply, 'not_found')
+      gate.refuse(request, reply, 'not_found')
       return
     }
-    request.log.warn({ address: request.ip }, 'reload refused: a wrong admin token, or none')
+    observe({ kind: 'rejected', source: RELOAD, code: 'unauthorized', address: request.ip })
     reply.header('www-authenticate', 'Bearer')
-    sendError(reply, 'unauthorized')
+    gate.refuse(request, reply, 'unauthorized')
   })
-  scope.post('/-/reload', async (_request, reply) => {
+  reloadRoute(scope, { reload })
+}
+
+/** For whoever reaches it. */
+export function reloadRoute(scope: FastifyInstance, { reload }: ReloadParts): void {
+  // There is nothing to say in a body; whatever a client puts there is read and forgotten.
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
+  scope.post(RELOAD, async (_request, reply) => {
     const answer = await reload()
     if (!answer.ok) return sendError(reply, answer.code, { problems: answer.problems })
     return answer

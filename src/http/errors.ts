@@ -19,6 +19,7 @@ export const statuses = {
   unsupported_media_type: 415,
   reload_failed: 422,
   request_timeout: 408,
+  rate_limited: 429,
   overloaded: 429,
   store_unavailable: 503,
   stopping: 503,
@@ -34,14 +35,15 @@ declare module 'fastify' {
 
 const RETRY_AFTER_SECONDS = 5
 
-/** Answers with an error in its one form, and more where somebody who may know it asked. */
+/** Answers with an error in its one form, and more where somebody who may know it asked. `retryAfter`: seconds. */
 export function sendError(
   reply: FastifyReply,
   code: ErrorCode,
   details: Readonly<Record<string, unknown>> = {},
+  retryAfter = RETRY_AFTER_SECONDS,
 ): FastifyReply {
   const status = statuses[code]
   reply.server.refused(code)
-  if (status === 429 || status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfter)
   return reply.code(status).send({ error: code, message: errors[code], ...details })
 }

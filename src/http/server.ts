@@ -7,11 +7,15 @@ import fastify, {
 } from 'fastify'
 import { type ErrorCode, errors } from '../core/errors.ts'
 import { type AdminParts, adminRoutes } from './admin.ts'
+import { affordable, boundConnections } from './connections.ts'
 import { sendError, statuses } from './errors.ts'
+import { createGate, type GateParts, targetOf } from './gate.ts'
+import { HardenedResponse, hardeningLines } from './hardening.ts'
 import { type HealthParts, healthRoutes } from './health.ts'
+import { compileTrust } from './proxies.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
-export interface ServerParts extends HealthParts, WebhookParts, AdminParts {
+export interface ServerParts extends HealthParts, WebhookParts, AdminParts, GateParts {
   readonly log: FastifyBaseLogger
   /** Counts the errors that requests are answered with. */
   readonly refused: (code: ErrorCode) => void
@@ -25,22 +29,31 @@ export interface ServerLimits {
   readonly requestTimeout: number
   /** Addresses whose X-Forwarded-For is believed. */
   readonly trustProxy: string | string[] | false
+  readonly maxConnections: number
 }
 
 const KEEP_ALIVE_TIMEOUT = 5_000
 const TIMEOUTS_CHECKED_EVERY = 1_000
 const ARRIVES_WITHIN = 100
+// Past the time that a request may take: for a client that does not read its answer.
+const IDLE_GRACE = 5_000
 
 const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad_request',
   FST_ERR_BAD_URL: 'bad_request',
+  FST_ERR_MAX_PARAM_LENGTH: 'not_found',
 }
 
 /** Builds the HTTP server; the caller listens. */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { log, limits } = parts
+  const { log, limits, observe } = parts
+  const gate = createGate(parts)
+  const isProxy = compileTrust(limits.trustProxy)
+  // Behind a proxy nobody knows whose request it was.
+  const mayGoOn = ({ remoteAddress }: Socket) =>
+    remoteAddress === undefined || isProxy(remoteAddress) || gate.failed(remoteAddress)
   const server = fastify({
     loggerInstance: log,
     // Every request's fate is logged once, as a fact of the pipeline.
@@ -48,15 +61,49 @@ export function createServer(parts: ServerParts): FastifyInstance {
     bodyLimit: limits.bodyLimit,
     trustProxy: limits.trustProxy,
     requestTimeout: limits.requestTimeout,
+    connectionTimeout: limits.requestTimeout + IDLE_GRACE,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
     // Requests that come while the server stops are still answered; preClose makes each the last of its connection.
     return503OnClosing: false,
-    http: { headersTimeout: limits.requestTimeout, connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, parts.refused),
-    frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
+    http: {
+      headersTimeout: limits.requestTimeout,
+      connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY,
+      ServerResponse: HardenedResponse,
+    },
+    clientErrorHandler: (error, socket) => answerRaw(error, socket, mayGoOn, parts.refused),
+    frameworkErrors: (error, request, reply) => {
+      // Fastify gives such a request no address but its connection's.
+      mayGoOn(request.socket)
+      return sendError(reply.header('connection', 'close'), codeOf(error))
+    },
   })
+  const connections = boundConnections(server.server, affordable(limits.maxConnections))
 
   server.decorate('refused', parts.refused)
+  lastAnswersOnClose(server)
+  server.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done()
+    // Nobody reads a body for which there is nothing.
+    if (!gate.admit(request, reply, false, false)) return
+    reply.header('connection', 'close')
+    gate.refuse(request, reply, 'not_found')
+  })
+  // What the hook has not answered: never, but Fastify's own words would be others.
+  server.setNotFoundHandler((request, reply) => gate.refuse(request, reply, 'not_found'))
+  server.setErrorHandler((error: FastifyError, request, reply) => {
+    const code = codeOf(error)
+    if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
+    observe({ kind: 'rejected', source: targetOf(request), code, address: request.ip })
+    return gate.refuse(request, reply, code)
+  })
+  healthRoutes(server, parts)
+  server.register(async (scope) => webhookRoutes(scope, { ...parts, gate, connections }))
+  server.register(async (scope) => adminRoutes(scope, { ...parts, gate }))
+  return server
+}
+
+/** While it stops, each answer is the last of its connection. */
+export function lastAnswersOnClose(server: FastifyInstance): void {
   let closing = false
   server.addHook('preClose', (done) => {
     closing = true
@@ -68,29 +115,20 @@ export function createServer(parts: ServerParts): FastifyInstance {
     if (closing) reply.header('connection', 'close')
     done(null, payload)
   })
-  server.setNotFoundHandler((_request, reply) => sendError(reply, 'not_found'))
-  server.setErrorHandler((error: FastifyError, request, reply) => {
-    const code = codeOf(error)
-    if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
-    return sendError(reply, code)
-  })
-  healthRoutes(server, parts)
-  server.register(async (scope) => webhookRoutes(scope, parts))
-  server.register(async (scope) => adminRoutes(scope, parts))
-  return server
 }
 
-function codeOf(error: FastifyError): ErrorCode {
+export function codeOf(error: FastifyError): ErrorCode {
   return fastifyErrors[error.code] ?? (error.statusCode === 400 ? 'bad_request' : 'internal')
 }
 
 /** A request that is not HTTP, or never arrived whole, has no reply object: this writes the answer itself. */
-function answerClientError(
+function answerRaw(
   error: Error & { code?: string },
   socket: Socket,
+  mayGoOn: (socket: Socket) => boolean,
   refused: ServerParts['refused'],
 ): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (error.code === 'ECONNRESET' || !socket.writable || !mayGoOn(socket)) {
     socket.destroy()
     return
   }
@@ -100,6 +138,6 @@ function answerClientError(
   const body = JSON.stringify({ error: code, message: errors[code] })
   const phrase = status === 408 ? 'Request Timeout' : 'Bad Request'
   socket.end(
-    `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${phrase}\r\n${hardeningLines}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
 }

@@ -1,11 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Observe } from '../pipeline/fact.ts'
-import type { Receive, Received } from '../pipeline/receive.ts'
+import type { Receive, Received, SourceParts } from '../pipeline/receive.ts'
+import type { Connections } from './connections.ts'
 import { sendError, statuses } from './errors.ts'
+import type { Gate } from './gate.ts'
+import { createPlaces } from './places.ts'
 
 export interface WebhookParts {
   readonly receive: Receive
+  readonly now: () => number
   /** Asked once for each request. */
   readonly settings: () => WebhookSettings
   readonly observe: Observe
@@ -23,6 +27,14 @@ export interface WebhookSettings {
   readonly allowLists: ReadonlyMap<string, ((address: string) => boolean) | null>
   /** Requests being handled at once, before others are told to come back. */
   readonly maxPending: number
+  readonly sources: ReadonlyMap<string, SourceParts>
+  /** Whether a sender says that it sends from there. */
+  readonly isPublished: (address: string) => boolean
+}
+
+interface RoutesParts extends WebhookParts {
+  readonly gate: Gate
+  readonly connections: Connections
 }
 
 interface SourceParams {
@@ -38,8 +50,17 @@ export function statusOf(end: keyof typeof accepted | ErrorCode): number {
 }
 
 /** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
-export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void {
-  const { load } = parts
+export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void {
+  const { gate, observe, now, load } = parts
+  const places = createPlaces<FastifyRequest<SourceParams>>((request) => {
+    observe({
+      kind: 'rejected',
+      source: request.params.source,
+      code: 'request_timeout',
+      address: request.ip,
+    })
+    request.raw.destroy()
+  })
 
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser(
@@ -48,21 +69,30 @@ export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void
     (_request, body, done) => done(null, body),
   )
   scope.addHook<SourceParams>('onRequest', (request, reply, done) => {
-    const refusal = refuse(request)
+    const { allowLists, sources, isPublished, maxPending } = parts.settings()
+    const { source } = request.params
+    const allows = allowLists.get(source)
+    const unfit = misfit(allows, request.ip)
+    const mayVerify = unfit === null && sources.get(source)?.verifier.claims(request.headers) === true
+    const listed = allows !== undefined && allows !== null
+    if (!gate.admit(request, reply, mayVerify, mayVerify && (listed || isPublished(request.ip)))) return
+    const refusal = unfit ?? (places.take(request, maxPending, now()) ? null : 'overloaded')
     if (refusal !== null) {
-      parts.observe({ kind: 'rejected', source: request.params.source, code: refusal, address: request.ip })
+      observe({ kind: 'rejected', source, code: refusal, address: request.ip })
       // The body was not read: the connection cannot be used again.
       reply.header('connection', 'close')
-      sendError(reply, refusal)
+      gate.refuse(request, reply, refusal)
       return
     }
     load.pending += 1
     reply.raw.once('close', () => {
       load.pending -= 1
+      places.leave(request)
     })
     done()
   })
   scope.post<SourceParams>('/webhooks/:source', async (request, reply) => {
+    places.arrived(request)
     const received = await parts.receive({
       source: request.params.source,
       headers: request.headers,
@@ -70,19 +100,22 @@ export function webhookRoutes(scope: FastifyInstance, parts: WebhookParts): void
       address: request.ip,
       age: reply.elapsedTime,
     })
+    if (received.kind === 'rejected') return gate.refuse(request, reply, received.code)
+    gate.verified(request)
+    parts.connections.touch(request.raw.socket)
     return answer(reply, received)
   })
-
-  function refuse(request: FastifyRequest<SourceParams>): ErrorCode | null {
-    const { allowLists, maxPending } = parts.settings()
-    const allows = allowLists.get(request.params.source)
-    if (allows === undefined) return 'unknown_source'
-    if (allows !== null && !allows(request.ip)) return 'address_not_allowed'
-    return load.pending >= maxPending ? 'overloaded' : null
-  }
 }
 
-function answer(reply: FastifyReply, received: Received): FastifyReply {
+function misfit(
+  allows: ((address: string) => boolean) | null | undefined,
+  address: string,
+): ErrorCode | null {
+  if (allows === undefined) return 'unknown_source'
+  return allows === null || allows(address) ? null : 'address_not_allowed'
+}
+
+function answer(reply: FastifyReply, received: Exclude<Received, { kind: 'rejected' }>): FastifyReply {
   switch (received.kind) {
     case 'stored':
       return reply.code(accepted.stored).send({ id: received.id })
@@ -91,8 +124,6 @@ function answer(reply: FastifyReply, received: Received): FastifyReply {
     case 'quarantined':
       // The body will not get better: ask the sender, which has proven who it is, not to repeat it.
       reply.header('webhook-delivery', 'abort-message')
-      return sendError(reply, received.code)
-    case 'rejected':
       return sendError(reply, received.code)
   }
 }

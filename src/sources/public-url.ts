@@ -71,7 +71,12 @@ function judge({ status, code }: Knock, url: string): Finding {
   if (status === 401 && is(code, 'missing_signature')) return fine(`${url} reaches this service`)
   if (status === 403 && is(code, 'address_not_allowed'))
     return fine(`${url} reaches this service (and refuses this machine, which allow_ips does not list)`)
-  if (is(code, 'overloaded') || is(code, 'store_unavailable') || is(code, 'stopping')) {
+  if (
+    is(code, 'overloaded') ||
+    is(code, 'rate_limited') ||
+    is(code, 'store_unavailable') ||
+    is(code, 'stopping')
+  ) {
     return warning(
       `${url} reaches this service, which answers ${status} ${code} now`,
       '',

@@ -4,6 +4,8 @@ import { Webhook } from 'svix'
 import type { Secret } from '../core/secret.ts'
 
 export interface Verifier {
+  /** Whether the headers alone leave it open that the request verifies; costs next to nothing. */
+  claims(headers: RequestHeaders): boolean
   /** `headers` as Node gives them, names in lower case. `body` is what was received, byte for byte. */
   verify(headers: RequestHeaders, body: Buffer): Verified
 }
@@ -62,11 +64,15 @@ export function createVerifier(secrets: readonly Secret[]): Verifier {
   for (const signer of signers) assertAgreement(signer)
 
   return {
+    claims(headers) {
+      const claim = readClaim(headers)
+      return typeof claim !== 'string' && isFresh(claim)
+    },
     verify(headers, body) {
       const claim = readClaim(headers)
       if (typeof claim === 'string') return { ok: false, reason: claim }
       const { messageId, timestamp } = claim
-      if (Math.abs(Math.floor(Date.now() / 1000) - Number(timestamp)) > TOLERANCE_S) {
+      if (!isFresh(claim)) {
         return { ok: false, reason: 'timestamp_out_of_range' }
       }
       const secretIndex = findSigner(signers, claim, body)
@@ -115,6 +121,10 @@ function readClaim(headers: RequestHeaders): Claim | 'missing_headers' | 'malfor
     return formed ? { messageId, timestamp, signatures } : 'malformed_headers'
   }
   return 'missing_headers'
+}
+
+function isFresh({ timestamp }: Claim): boolean {
+  return Math.abs(Math.floor(Date.now() / 1000) - Number(timestamp)) <= TOLERANCE_S
 }
 
 /**

@@ -67,6 +67,7 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'wrong-value-public-url',
     'wrong-value-public-url-query',
   ],
+  'the length of a path is that of the whole one': ['wrong-value-admin-socket'],
   'a folder must be there': ['missing-templates-folder', 'unknown-template'],
 }
 

@@ -88,6 +88,8 @@ t.test('the defaults', async (t) => {
     request_timeout: 10_000,
     max_pending: 1_000,
     watch: false,
+    max_connections: 4_096,
+    unverified: { rate: 5, burst: 100 },
   })
   t.same(config.store, {
     url: `sqlite:${join(file, '../data/hookbridge.db')}`,

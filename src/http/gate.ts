@@ -1,0 +1,97 @@
+/** Holds requests that cannot be verified to their pace, before their bodies are read. */
+import { BlockList, isIPv6 } from 'node:net'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type ErrorCode, unverified } from '../core/errors.ts'
+import { createUnverified, type Pace } from '../core/unverified.ts'
+import type { Observe } from '../pipeline/fact.ts'
+import { sendError } from './errors.ts'
+
+export interface GateParts {
+  /** Asked once for each request; null where nothing is limited. */
+  readonly unverifiedPace: () => Pace | null
+  readonly now: () => number
+  readonly observe: Observe
+}
+
+export interface Gate {
+  /** Lets a request in, or answers it. `vouched`: signed requests are known to come from its address. */
+  admit(request: FastifyRequest, reply: FastifyReply, mayVerify: boolean, vouched: boolean): boolean
+  /** Answers with an error; one that only unverified requests get costs their address something. */
+  refuse(request: FastifyRequest, reply: FastifyReply, code: ErrorCode): FastifyReply
+  /** For what never became a request. False where the address has to wait. */
+  failed(address: string): boolean
+  verified(request: FastifyRequest): void
+}
+
+/** What a refused request was for, as the log and the metrics name it. */
+export function targetOf(request: FastifyRequest): string {
+  const { params } = request
+  const source = typeof params === 'object' && params !== null && 'source' in params ? params.source : ''
+  return typeof source === 'string' ? source : ''
+}
+
+// A few megabytes at the most. Failures and good standing are apart: the one cannot push out the other.
+const REMEMBERED = { failing: 10_000, standing: 10_000 }
+const NOTHING_KNOWN = { mayVerify: false, vouched: false }
+
+export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
+  const addresses = createUnverified(REMEMBERED)
+
+  return {
+    admit(request, reply, mayVerify, vouched) {
+      const pace = unverifiedPace()
+      if (pace === null) return true
+      const known = { mayVerify, vouched: mayVerify && (vouched || isUntoldProxy(request)) }
+      const wait = addresses.wait(request.ip, known, pace, now())
+      if (wait === 0) return true
+      observe({ kind: 'rejected', source: targetOf(request), code: 'rate_limited', address: request.ip })
+      // The body was not read: the connection cannot be used again.
+      reply.header('connection', 'close')
+      sendError(reply, 'rate_limited', {}, Math.ceil(wait / 1000))
+      return false
+    },
+    refuse(request, reply, code) {
+      if (unverified.has(code)) this.failed(request.ip)
+      return sendError(reply, code)
+    },
+    failed(address) {
+      const pace = unverifiedPace()
+      if (pace === null) return true
+      const may = addresses.wait(address, NOTHING_KNOWN, pace, now()) === 0
+      addresses.failed(address, pace, now())
+      return may
+    },
+    verified(request) {
+      addresses.verified(request.ip)
+    },
+  }
+}
+
+const near = new BlockList()
+for (const [network, bits] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+  ['100.64.0.0', 10],
+] as const)
+  near.addSubnet(network, bits, 'ipv4')
+for (const [network, bits] of [
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const)
+  near.addSubnet(network, bits, 'ipv6')
+
+/**
+ * A machine nearby that says for whom it forwards, and is not trusted: a proxy that `trust_proxy` does not list. All
+ * the world then has its one address, the sender among them.
+ */
+function isUntoldProxy(request: FastifyRequest): boolean {
+  const peer = request.socket.remoteAddress
+  if (request.headers['x-forwarded-for'] === undefined || peer === undefined || peer !== request.ip)
+    return false
+  const [address = ''] = peer.split('%')
+  return near.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+}

@@ -1,0 +1,83 @@
+/** Every answer carries the same headers, whoever makes it: the service, Fastify or Node. */
+import { connect } from 'node:net'
+import t from 'tap'
+import { startTestApp } from '../support/app.ts'
+import { newEvent, signedHeaders } from '../support/service.ts'
+
+const yaml = `
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+receivers: { log: { console: {} } }
+channels: { console: {} }
+routes: [{ receivers: [log] }]
+`
+const expected = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+
+function headersOf(answer: string): Map<string, string> {
+  const [head = ''] = answer.split('\r\n\r\n')
+  const lines = head.split('\r\n').slice(1)
+  return new Map(
+    lines.map((line) => [line.split(': ')[0]?.toLowerCase() ?? '', line.replace(/^[^:]+: /, '')]),
+  )
+}
+
+t.test('on every answer', async (t) => {
+  const app = await startTestApp(t, yaml, {
+    server: 'admin_token: only-tests-know-this-token, request_timeout: 1s',
+  })
+  const raw = (text: string) =>
+    new Promise<string>((resolve, reject) => {
+      let answer = ''
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1', () => socket.write(text))
+      socket.on('data', (chunk) => {
+        answer += chunk
+      })
+      socket.on('error', reject)
+      socket.on('end', () => {
+        socket.end()
+        resolve(answer)
+      })
+    })
+  const { messageId, body } = newEvent()
+  const signed = Object.entries(signedHeaders(messageId, body)).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  )
+  const close = 'host: x\r\nconnection: close\r\n'
+  const cases: readonly [number, string, string][] = [
+    [
+      202,
+      'an event',
+      `POST /webhooks/cuuro HTTP/1.1\r\n${close}${signed.join('')}content-length: ${body.length}\r\n\r\n${body}`,
+    ],
+    [200, 'a health check', `GET /livez HTTP/1.1\r\n${close}\r\n`],
+    [200, 'the metrics', `GET /metrics HTTP/1.1\r\n${close}\r\n`],
+    [200, 'the head of the metrics', `HEAD /metrics HTTP/1.1\r\n${close}\r\n`],
+    [200, 'readiness', `GET /readyz HTTP/1.1\r\n${close}\r\n`],
+    [
+      401,
+      'no signature',
+      `POST /webhooks/cuuro HTTP/1.1\r\n${close}content-type: application/json\r\ncontent-length: 2\r\n\r\n{}`,
+    ],
+    [401, 'no token', `POST /-/reload HTTP/1.1\r\n${close}\r\n`],
+    [404, 'nothing there', `GET / HTTP/1.1\r\n${close}\r\n`],
+    [404, 'a long name', `POST /webhooks/${'x'.repeat(200)} HTTP/1.1\r\n${close}\r\n`],
+    [400, 'a wrong path', `GET /%zz HTTP/1.1\r\n${close}\r\n`],
+    [400, 'no HTTP', 'hello\r\n\r\n'],
+    [400, 'no host', 'GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n'],
+    [417, 'an expectation', `GET /livez HTTP/1.1\r\n${close}expect: everything\r\n\r\n`],
+    [408, 'nothing at all', ''],
+  ]
+  for (const [status, name, text] of cases) {
+    const answer = await raw(text)
+    t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), name)
+    const headers = headersOf(answer)
+    for (const [header, value] of Object.entries(expected))
+      t.equal(headers.get(header), value, `${name}: ${header}`)
+    for (const told of ['server', 'x-powered-by', 'via']) t.notOk(headers.has(told), `${name}: no ${told}`)
+  }
+})

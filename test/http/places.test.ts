@@ -1,0 +1,61 @@
+import { Server } from 'node:http'
+import { Socket } from 'node:net'
+import t from 'tap'
+import { affordable, boundConnections } from '../../src/http/connections.ts'
+import { createPlaces } from '../../src/http/places.ts'
+import { compileTrust } from '../../src/http/proxies.ts'
+
+t.test(
+  'a body that dawdles gives up its place; one that has just begun, or is whole, does not',
+  async (t) => {
+    const gone: string[] = []
+    const places = createPlaces<string>((request) => gone.push(request))
+    t.ok(places.take('slow', 2, 0))
+    t.ok(places.take('whole', 2, 0))
+    places.arrived('whole')
+    t.notOk(places.take('third', 2, 999), 'the first second is everybody’s')
+    t.ok(places.take('third', 2, 1_000))
+    t.same(gone, ['slow'])
+    t.notOk(places.take('fourth', 2, 1_500))
+    places.leave('whole')
+    t.ok(places.take('fourth', 2, 1_500))
+    places.leave('slow')
+    t.notOk(places.take('fifth', 2, 1_600), 'who gave up a place leaves none behind')
+    t.same(gone, ['slow'])
+  },
+)
+
+t.test('the connection that was of no use for longest makes room', async (t) => {
+  const server = new Server()
+  // No HTTP is spoken here.
+  server.removeAllListeners('connection')
+  const { touch } = boundConnections(server, 2)
+  const open = () => {
+    const socket = new Socket()
+    server.emit('connection', socket)
+    t.teardown(() => socket.destroy())
+    return socket
+  }
+  const [first, second] = [open(), open()]
+  touch(first)
+  const third = open()
+  t.same([first.destroyed, second.destroyed, third.destroyed], [false, true, false])
+})
+
+t.test('as many connections as the process may open files for', async (t) => {
+  t.equal(affordable(4_096, 524_288), 4_096)
+  t.equal(affordable(4_096, 1_024), 864)
+  t.equal(affordable(4_096, 200), 50)
+  t.equal(affordable(4_096, 1), 1)
+  t.ok(affordable(4_096) > 0)
+})
+
+t.test('whose X-Forwarded-For is believed', async (t) => {
+  const loopback = compileTrust('loopback')
+  t.ok(loopback('127.0.0.9') && loopback('::1') && loopback('::ffff:127.0.0.1'))
+  t.notOk(loopback('10.0.0.1'))
+  const listed = compileTrust(['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', 'loopback'])
+  for (const address of ['10.1.2.3', '192.0.2.1', '2001:db8::1', '127.0.0.1']) t.ok(listed(address), address)
+  t.notOk(listed('192.0.2.2'))
+  t.notOk(compileTrust(false)('127.0.0.1'))
+})
