@@ -1,8 +1,9 @@
 import { loadService } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ownProperty } from '../core/json.ts'
+import type { Secret } from '../core/secret.ts'
 import { type Context, type Register, summary } from './context.ts'
-import { type Answer, at, postTo, serviceUrl } from './service.ts'
+import { type Answer, at, postTo, postToSocket, serviceUrl } from './service.ts'
 import { CommandError, colour, print, printJson, type Terminal } from './terminal.ts'
 
 interface ReloadFlags {
@@ -10,8 +11,9 @@ interface ReloadFlags {
   readonly json?: boolean
 }
 
+const RELOAD = '/-/reload'
 const WITHOUT_TOKEN =
-  'set server.admin_token and restart the service once; until then `systemctl reload hookbridge`, or `kill -HUP` and its process id, reloads it'
+  'set server.admin_socket, or server.admin_token, and restart the service once; until then `systemctl reload hookbridge`, or `kill -HUP` and its process id, reloads it'
 const OLD_TOKEN =
   'the service has another server.admin_token: it may have changed in the file since it was loaded, and then `systemctl reload hookbridge`, or `kill -HUP` and its process id, makes the service take it over'
 
@@ -19,7 +21,7 @@ export const registerReload: Register = (hookbridge, context) => {
   hookbridge
     .command('reload')
     .description('let the running service take over the configuration; exit 1 if it does not')
-    .option('--url <url>', 'the service (default: where the configuration says it listens)')
+    .option('--url <url>', 'the service (default: server.admin_socket, else where it listens)')
     .option('--json', "print the service's answer as JSON")
     .action((options: ReloadFlags) => reload(context, options))
 }
@@ -30,16 +32,23 @@ async function reload({ terminal, file }: Context, flags: ReloadFlags): Promise<
     for (const problem of loaded.problems) print(terminal, colour(terminal, 'red', formatProblem(problem)))
     throw new CommandError(`${summary(loaded.problems)}; the service was not asked`)
   }
-  const { admin_token: token } = loaded.service
+  const { admin_token: token, admin_socket: socket } = loaded.service
+  const answer =
+    socket !== undefined && flags.url === undefined
+      ? await postToSocket(socket, RELOAD)
+      : await askWithToken(flags.url ?? serviceUrl(loaded.service), token)
+  if (flags.json) printJson(terminal, answer.body)
+  tell(terminal, answer, flags.json === true)
+}
+
+async function askWithToken(url: string, token: Secret | undefined): Promise<Answer> {
   if (token === undefined) throw new CommandError(`server.admin_token is not set: ${WITHOUT_TOKEN}`)
-  const answer = await postTo(
-    at(flags.url ?? serviceUrl(loaded.service), '/-/reload'),
+  return postTo(
+    at(url, RELOAD),
     { authorization: `Bearer ${token.reveal()}` },
     '',
     'the old one, where server.host or server.port has just changed',
   )
-  if (flags.json) printJson(terminal, answer.body)
-  tell(terminal, answer, flags.json === true)
 }
 
 function tell(terminal: Terminal, { status, text, body }: Answer, quiet: boolean): void {

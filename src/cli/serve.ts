@@ -1,6 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import type { Supervision } from '../app/systemd/supervision.ts'
-import { type App, type AppOptions, createLog, flushLog, startApp } from '../app.ts'
+import { AdminSocketRefused, type App, type AppOptions, createLog, flushLog, startApp } from '../app.ts'
 import type { Setup } from '../config/load.ts'
 import { StoreRefused } from '../store/store.ts'
 import { cheapExaminations, examine } from './examinations.ts'
@@ -96,6 +96,7 @@ function onHangUp(): { with(app: App): void } {
 
 function startFailure(error: unknown, { config }: Setup, exitCode: ExitCode): unknown {
   if (!(error instanceof Error)) return error
+  if (error instanceof AdminSocketRefused) return new CommandError(error.message)
   const code = 'code' in error ? error.code : undefined
   const where = `${config.server.host}:${config.server.port}`
   if (code === 'EADDRINUSE') {

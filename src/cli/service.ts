@@ -1,4 +1,5 @@
 /** How a command speaks to the running service. */
+import { request } from 'node:http'
 import { CommandError } from './terminal.ts'
 
 const PATIENCE = 15_000
@@ -34,6 +35,31 @@ export async function postTo(
       `nothing answers at ${target} (${cause}); is "hookbridge serve" running there? --url names another address${hint === '' ? '' : ` (${hint})`}`,
     )
   }
+}
+
+/** Posts to a path of the service over its admin socket; fails where nothing answers. */
+export function postToSocket(socketPath: string, path: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error & { code?: string }) => {
+      const why =
+        error.code === 'EACCES'
+          ? "only root and the service's own user may open it"
+          : 'is "hookbridge serve" running with this server.admin_socket?'
+      reject(new CommandError(`nothing answers at ${socketPath} (${error.code ?? error.message}); ${why}`))
+    }
+    const signal = AbortSignal.timeout(PATIENCE)
+    const sent = request({ socketPath, path, method: 'POST', signal }, async (response) => {
+      try {
+        let text = ''
+        for await (const chunk of response.setEncoding('utf8')) text += chunk
+        resolve({ status: response.statusCode ?? 0, text, body: parse(text) })
+      } catch (error) {
+        fail(error instanceof Error ? error : new Error(String(error)))
+      }
+    })
+    sent.once('error', fail)
+    sent.end()
+  })
 }
 
 /** The path of the service at this address. */

@@ -20,6 +20,7 @@ import { inOrder, type Path, type Problem } from './problem.ts'
 import { checkSamples } from './samples.ts'
 import { type Config, schema } from './schema.ts'
 import { secretsOf } from './secrets.ts'
+import { checkSocketPath, socketPath } from './socket-path.ts'
 import { type LoadedTemplates, loadTemplates, type Templates } from './templates.ts'
 import { sampleFile } from './tests.ts'
 import type { YamlDocument } from './yaml.ts'
@@ -30,7 +31,7 @@ export interface Setup {
   readonly file: string
   /** What it was read from. */
   readonly files: Fingerprints
-  /** `store.url` has an absolute path. */
+  /** `store.url` and `server.admin_socket` have absolute paths. */
   readonly config: Config
   /** All of them, to keep them out of logs and messages. */
   readonly secrets: readonly Secret[]
@@ -54,13 +55,19 @@ export type LoadedStoreUrl =
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 export type LoadedService =
-  | { readonly ok: true; readonly service: Pick<Config['server'], 'host' | 'port' | 'admin_token'> }
+  | {
+      readonly ok: true
+      readonly service: Pick<Config['server'], 'host' | 'port' | 'admin_token' | 'admin_socket'>
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 const storeOnly = z.object({ store: z.object({ url: schema.shape.store.unwrap().shape.url }) })
 
 const serviceOnly = z.object({
-  server: schema.shape.server.unwrap().pick({ host: true, port: true, admin_token: true }).prefault({}),
+  server: schema.shape.server
+    .unwrap()
+    .pick({ host: true, port: true, admin_token: true, admin_socket: true })
+    .prefault({}),
 })
 
 /** Reads and checks a configuration, and its templates. Whatever the file holds, it answers and does not throw. */
@@ -88,12 +95,13 @@ export function loadConfig(file: string, env: Env): Loaded {
       ownTemplates: templates.loaded?.own ?? [],
     }),
     ...templates.problems,
+    ...checkSocketPath(file, { ...filled, document }, env),
   ]
   const sorted = inOrder(file, problems)
   if (!parsed.ok || templates.loaded === null || sorted.some(({ severity }) => severity === 'error')) {
     return { ok: false, problems: sorted, files }
   }
-  const setup = toSetup(file, files, document, parsed.data, templates.loaded.templates)
+  const setup = toSetup(file, files, document, withSocket(file, parsed.data, env), templates.loaded.templates)
   return { ok: true, setup, warnings: inOrder(file, [...sorted, ...checkSamples(setup)]) }
 }
 
@@ -134,7 +142,7 @@ export function loadService(file: string, env: Env): LoadedService {
       .filter(([, value]) => value !== undefined),
   )
   const loaded = loadPart(serviceOnly, file, { ...read.document, value: { server } }, env)
-  return loaded.ok ? { ok: true, service: loaded.data.server } : loaded
+  return loaded.ok ? { ok: true, service: withSocket(file, loaded.data, env).server } : loaded
 }
 
 function loadPart<T>(part: z.ZodType<T>, file: string, document: YamlDocument, env: Env): Parsed<T> {
@@ -243,6 +251,16 @@ function targetsOf(config: Config): ReadonlyMap<string, readonly ReceiverTarget[
       }),
     ]),
   )
+}
+
+function withSocket<T extends Pick<Config, 'server'> | { server: Pick<Config['server'], 'admin_socket'> }>(
+  file: string,
+  config: T,
+  env: Env,
+): T {
+  const path = config.server.admin_socket
+  if (path === undefined) return config
+  return { ...config, server: { ...config.server, admin_socket: socketPath(file, path, env) } }
 }
 
 /** Relative to the file, so that it does not matter where the service is started. */

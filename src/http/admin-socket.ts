@@ -1,0 +1,104 @@
+/** The admin endpoints on a Unix socket, without a token: who may open the socket may use them. */
+import { lstatSync, unlinkSync } from 'node:fs'
+import { connect } from 'node:net'
+import fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify'
+import { type ReloadParts, reloadRoute } from './admin.ts'
+import { sendError } from './errors.ts'
+import { HardenedResponse } from './hardening.ts'
+import { type HealthParts, healthRoutes } from './health.ts'
+import { codeOf, lastAnswersOnClose, type ServerLimits } from './server.ts'
+
+/** Why the socket cannot be had, in words for an operator. */
+export class AdminSocketRefused extends Error {}
+
+interface AdminSocketParts extends HealthParts, ReloadParts {
+  readonly log: FastifyBaseLogger
+  readonly limits: Pick<ServerLimits, 'requestTimeout'>
+}
+
+export interface AdminSocket {
+  /** Answers what came, and removes the socket. */
+  close(): Promise<void>
+  closeAllConnections(): void
+}
+
+/** Listens at a path, for the service's user and root alone. Throws AdminSocketRefused. */
+export async function openAdminSocket(path: string, parts: AdminSocketParts): Promise<AdminSocket> {
+  const server = fastify({
+    loggerInstance: parts.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: parts.limits.requestTimeout,
+    return503OnClosing: false,
+    http: { headersTimeout: parts.limits.requestTimeout, ServerResponse: HardenedResponse },
+    frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
+  })
+  lastAnswersOnClose(server)
+  server.setNotFoundHandler((_request, reply) => sendError(reply, 'not_found'))
+  server.setErrorHandler((error: FastifyError, request, reply) => {
+    const code = codeOf(error)
+    if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
+    return sendError(reply, code)
+  })
+  healthRoutes(server, parts)
+  server.register(async (scope) => reloadRoute(scope, parts))
+  await removeDead(path)
+  await server.ready()
+  // The socket is made within the call to listen: nobody else can open it for a moment either.
+  const umask = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.server.once('error', reject)
+      server.server.listen(path, resolve)
+      process.umask(umask)
+    })
+  } catch (error) {
+    process.umask(umask)
+    await server.close()
+    throw new AdminSocketRefused(
+      `cannot listen on server.admin_socket ${path} (${reasonOf(error)}): its folder must exist, and this user must be allowed to write there`,
+    )
+  }
+  return {
+    close: () => server.close(),
+    closeAllConnections: () => server.server.closeAllConnections(),
+  }
+}
+
+/** What a process that was killed left behind is removed; what another one listens on, or is something else, stays. */
+async function removeDead(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isSocket()) {
+    throw new AdminSocketRefused(
+      `server.admin_socket: ${path} is there and is no socket; move it, or name another path`,
+    )
+  }
+  const code = await knock(path)
+  if (code === null) {
+    throw new AdminSocketRefused(
+      `another process answers at server.admin_socket ${path}; stop it, or name another path`,
+    )
+  }
+  if (code !== 'ECONNREFUSED' && code !== 'ENOENT') {
+    throw new AdminSocketRefused(
+      `server.admin_socket: nobody can tell whether ${path} is in use (${code}); remove it, or name another path`,
+    )
+  }
+  if (code === 'ECONNREFUSED') unlinkSync(path)
+}
+
+/** Null where something answers, else the code of the error. */
+function knock(path: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(null)
+    })
+    socket.once('error', (error) => resolve(reasonOf(error)))
+  })
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}

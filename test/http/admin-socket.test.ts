@@ -1,0 +1,150 @@
+/** The admin endpoints on a Unix socket, with the command that uses it. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { loadConfig, loadService } from '../../src/config/load.ts'
+import { startTestApp } from '../support/app.ts'
+import { hookbridge } from '../support/hookbridge.ts'
+import { edit } from '../support/replace.ts'
+import { environment, startService, temporaryFolder } from '../support/service.ts'
+
+const yaml = `
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+receivers: { here: { console: {} }, spare: { console: {} } }
+routes:
+  - receivers: [here, spare]
+`
+const server = 'admin_socket: admin.sock'
+
+function ask(socketPath: string, method: string, path: string) {
+  return new Promise<{ status: number; body: string; nosniff: unknown }>((resolve, reject) => {
+    const sent = request({ socketPath, method, path }, async (response) => {
+      let body = ''
+      for await (const chunk of response.setEncoding('utf8')) body += chunk
+      resolve({ status: response.statusCode ?? 0, body, nosniff: response.headers['x-content-type-options'] })
+    })
+    sent.once('error', reject)
+    sent.end()
+  })
+}
+
+t.test('what is there, for whom, and until when', async (t) => {
+  const app = await startTestApp(t, yaml, { server })
+  const path = join(app.folder, 'admin.sock')
+  t.equal(statSync(path).mode & 0o777, 0o600, 'for the owner and root alone')
+  t.match(await ask(path, 'POST', '/-/reload'), { status: 200, body: '"ok":true', nosniff: 'nosniff' })
+  for (const page of ['/livez', '/readyz', '/metrics'])
+    t.match(await ask(path, 'GET', page), { status: 200, nosniff: 'nosniff' }, page)
+  t.match(await ask(path, 'POST', '/webhooks/cuuro'), { status: 404, body: 'not_found' })
+  t.match(await ask(path, 'GET', '/%zz'), { status: 400, body: 'bad_request' })
+  const overTcp = await fetch(`${app.url}/-/reload`, { method: 'POST' })
+  t.equal(overTcp.status, 404, 'without a token it is not on the network')
+  t.equal((await fetch(`${app.url}/metrics`)).status, 200, 'where Prometheus looks, it is still')
+  await app.stop()
+  t.notOk(existsSync(path), 'removed')
+})
+
+t.test('hookbridge reload uses it', async (t) => {
+  const app = await startTestApp(t, yaml, { server })
+  const reload = () => hookbridge(['--config', app.config, 'reload'], { columns: 80 })
+  t.match(await reload(), { code: 0, out: /reloaded: no change/, err: '' })
+  edit(app.config, '[here, spare]', '[here]')
+  edit(app.config, server, 'admin_socket: other.sock')
+  const elsewhere = await reload()
+  t.match(elsewhere, { code: 1, err: /nothing answers at .*other\.sock \(ENOENT\).*admin_socket/ })
+  t.match(await ask(join(app.folder, 'admin.sock'), 'POST', '/-/reload'), {
+    status: 200,
+    body: /server\.admin_socket changed from .*admin\.sock to .*other\.sock: takes effect at the next start/,
+  })
+  edit(app.config, 'admin_socket: other.sock', server)
+  edit(app.config, '[here]', '[hree]')
+  t.match(await reload(), { code: 1, out: /unknown receiver "hree"/, err: /not reloaded/ })
+  await app.stop()
+  t.match(await reload(), { code: 1, out: /unknown receiver|^$/, err: /nothing answers|not reloaded/ })
+})
+
+t.test('a relative path is in the folder that systemd makes, else beside the file', async (t) => {
+  const folder = temporaryFolder(t)
+  const config = join(folder, 'config.yaml')
+  writeFileSync(config, `server: { ${server} }\n${yaml}`)
+  const env = { ...environment, RUNTIME_DIRECTORY: '/run/hookbridge:/run/other' }
+  const of = (env: Record<string, string>) => {
+    const loaded = loadConfig(config, env)
+    const service = loadService(config, env)
+    if (!loaded.ok || !service.ok) throw new Error('the configuration is good')
+    t.equal(service.service.admin_socket, loaded.setup.config.server.admin_socket)
+    return loaded.setup.config.server.admin_socket
+  }
+  t.equal(of(env), '/run/hookbridge/admin.sock')
+  t.equal(of(environment), join(folder, 'admin.sock'))
+  const long = { ...env, RUNTIME_DIRECTORY: `/run/${'x'.repeat(100)}` }
+  t.match(loadConfig(config, long), { ok: false, problems: [{ message: /107 bytes/, line: 1 }] })
+})
+
+t.test(
+  'a socket that a killed service left is replaced, and one in use is not',
+  { timeout: 60_000 },
+  async (t) => {
+    const folder = temporaryFolder(t)
+    const config = join(folder, 'config.yaml')
+    const path = join(folder, 'admin.sock')
+    const write = (store: string) =>
+      writeFileSync(config, `server: { port: 0, ${server} }\nstore: { url: "sqlite:${store}" }\n${yaml}`)
+    write('first.db')
+    const killed = await startService(config, environment)
+    await killed.end('SIGKILL')
+    t.ok(existsSync(path), 'it was left behind')
+    const second = await startService(config, environment)
+    t.teardown(() => second.end('SIGKILL'))
+    t.equal((await ask(path, 'GET', '/readyz')).status, 200)
+    write('other.db')
+    await t.rejects(startService(config, environment), {
+      message: /ended with 1[^]*another process answers at server\.admin_socket .*admin\.sock; stop it/,
+    })
+    t.equal((await ask(path, 'GET', '/readyz')).status, 200, 'the one that runs goes on')
+    t.strictSame(await second.end('SIGTERM'), { code: 0, signal: null })
+    t.notOk(existsSync(path))
+  },
+)
+
+async function refusal(t: Test, folder: string, more = server): Promise<string> {
+  const error = await startTestApp(t, yaml, { folder, server: more }).catch((error: unknown) => error)
+  return error instanceof Error ? `${error.constructor.name}: ${error.message}` : 'it started'
+}
+
+t.test('what is in the way is told, and left alone', async (t) => {
+  const folder = temporaryFolder(t)
+  writeFileSync(join(folder, 'admin.sock'), 'a file')
+  t.match(await refusal(t, folder), /AdminSocketRefused: .*admin\.sock is there and is no socket/)
+  t.ok(statSync(join(folder, 'admin.sock')).isFile())
+  t.match(
+    await refusal(t, folder, 'admin_socket: nowhere/admin.sock'),
+    /cannot listen .*nowhere\/admin\.sock \((?:EACCES|ENOENT)\): its folder must exist/,
+  )
+  mkdirSync(join(folder, 'folder.sock'))
+  t.match(await refusal(t, folder, 'admin_socket: folder.sock'), /is no socket/)
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(join(folder, 'taken.sock'), resolve))
+  t.teardown(() => taken.close())
+  t.match(await refusal(t, folder, 'admin_socket: taken.sock'), /another process answers/)
+  // What was refused left nothing running that would keep the store.
+  t.equal(await refusal(t, folder, 'admin_socket: free.sock'), 'it started')
+})
+
+t.test('another user cannot open it', async (t) => {
+  if (process.getuid?.() !== 0) return t.pass('only root can be another user')
+  const app = await startTestApp(t, yaml, { server })
+  const script = `require('net').connect(process.argv[1]).on('error',(e)=>console.log(e.code)).on('connect',()=>{console.log('open');process.exit()})`
+  // mkdtemp makes folders that nobody else may enter, which would hide what the socket itself says.
+  spawnSync('chmod', ['755', app.folder])
+  const tried = spawnSync(process.execPath, ['-e', script, join(app.folder, 'admin.sock')], {
+    uid: 65_534,
+    gid: 65_534,
+    env: {},
+    encoding: 'utf8',
+  })
+  t.equal(tried.stdout.trim(), 'EACCES', tried.stderr)
+})
