@@ -19,6 +19,8 @@ export interface Unverified {
   wait(address: string, request: { mayVerify: boolean; vouched: boolean }, pace: Pace, now: number): number
   failed(address: string, pace: Pace, now: number): void
   verified(address: string): void
+  /** Whether a verified request came from there. */
+  stands(address: string): boolean
   /** Networks remembered, for failures and for good standing. */
   readonly sizes: { readonly failing: number; readonly standing: number }
 }
@@ -52,6 +54,9 @@ export function createUnverified(most: { readonly failing: number; readonly stan
     },
     verified(address) {
       touch(standing, networkOf(address), true, most.standing)
+    },
+    stands(address) {
+      return standing.has(networkOf(address))
     },
     get sizes() {
       return { failing: failing.size, standing: standing.size }

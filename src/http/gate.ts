@@ -21,6 +21,8 @@ export interface Gate {
   /** For what never became a request. False where the address has to wait. */
   failed(address: string): boolean
   verified(request: FastifyRequest): void
+  /** Whether a verified request came from its address. */
+  knows(request: FastifyRequest): boolean
 }
 
 /** What a refused request was for, as the log and the metrics name it. */
@@ -63,6 +65,9 @@ export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
     },
     verified(request) {
       addresses.verified(request.ip)
+    },
+    knows(request) {
+      return addresses.stands(request.ip)
     },
   }
 }

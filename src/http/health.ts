@@ -18,7 +18,19 @@ export function healthRoutes(server: FastifyInstance, parts: HealthParts): void 
     if (problems.length === 0) return { status: 'ready', ...reload }
     return reply.code(503).send({ status: 'not ready', problems, ...reload })
   })
+  const metricsText = shared(parts.metrics.text)
   server.get('/metrics', async (_request, reply) => {
-    return reply.type(parts.metrics.contentType).send(await parts.metrics.text())
+    return reply.type(parts.metrics.contentType).send(await metricsText())
   })
+}
+
+/** Those who ask while it is being made get the same one: hundreds at once cost no more than one. */
+function shared<T>(make: () => Promise<T>): () => Promise<T> {
+  let making: Promise<T> | undefined
+  return () => {
+    making ??= make().finally(() => {
+      making = undefined
+    })
+    return making
+  }
 }

@@ -74,9 +74,10 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
     const allows = allowLists.get(source)
     const unfit = misfit(allows, request.ip)
     const mayVerify = unfit === null && sources.get(source)?.verifier.claims(request.headers) === true
-    const listed = allows !== undefined && allows !== null
-    if (!gate.admit(request, reply, mayVerify, mayVerify && (listed || isPublished(request.ip)))) return
-    const refusal = unfit ?? (places.take(request, maxPending, now()) ? null : 'overloaded')
+    const vouched = mayVerify && ((allows !== undefined && allows !== null) || isPublished(request.ip))
+    if (!gate.admit(request, reply, mayVerify, vouched)) return
+    const known = vouched || (mayVerify && gate.knows(request))
+    const refusal = unfit ?? (places.take(request, known, maxPending, now()) ? null : 'overloaded')
     if (refusal !== null) {
       observe({ kind: 'rejected', source, code: refusal, address: request.ip })
       // The body was not read: the connection cannot be used again.

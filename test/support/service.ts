@@ -75,17 +75,24 @@ ${extra}`,
 
 export const environment = { WEBHOOK_SECRET: secret, SLACK_BOT_TOKEN: 'xoxb-only-tests-know-this-token' }
 
-/** `socket` is a file descriptor that the service gets as systemd passes on a socket. */
+export interface Given {
+  /** A file descriptor that it gets as systemd passes on a socket. */
+  readonly socket?: number
+  /** How many files it may open. */
+  readonly files?: number
+}
+
 export async function startService(
   config: string,
   env: NodeJS.ProcessEnv = environment,
-  socket?: number,
+  { socket, files }: Given = {},
 ): Promise<Service> {
   const serve = [process.execPath, main, 'serve', '--config', config]
   // Only the process itself knows its number before it starts.
-  const heir = ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...serve]
-  const [program = '', ...args] = socket === undefined ? serve : heir
-  const child = spawn(program, args, {
+  const heir = socket === undefined ? [] : ['export LISTEN_PID=$$']
+  const limit = files === undefined ? [] : [`ulimit -n ${files}`]
+  const script = [...limit, ...heir, 'exec "$@"'].join('; ')
+  const child = spawn('sh', ['-c', script, 'sh', ...serve], {
     env: { ...process.env, NODE_V8_COVERAGE: '', NODE_OPTIONS: '', LISTEN_FDS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(socket === undefined ? [] : [socket])],
   })

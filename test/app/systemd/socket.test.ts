@@ -70,7 +70,7 @@ t.test('no connection is refused while the service restarts', { timeout: 60_000 
   const sinks = await startSinks(t)
   const config = writeConfig({ folder, slackUrl: sinks.slack.url, smtpUrl: sinks.mail.url })
   const { fd, port } = openSocket(t)
-  const start = () => startService(config, environment, fd)
+  const start = () => startService(config, environment, { socket: fd })
   let service = await start()
   t.teardown(() => service.end('SIGKILL'))
   t.equal(service.url, `http://127.0.0.1:${port}`, 'it says where it really listens')
@@ -109,7 +109,7 @@ t.test('the queue of the socket stays as long as it was', async (t) => {
   const folder = temporaryFolder(t)
   const config = writeConfig({ folder, slackUrl: 'http://127.0.0.1:1/', smtpUrl: 'smtp://127.0.0.1:1' })
   const { fd, port } = openSocket(t)
-  const service = await startService(config, environment, fd)
+  const service = await startService(config, environment, { socket: fd })
   await service.end('SIGTERM')
   let connected = 0
   for (let count = 0; count < WAITING; count += 1) {
@@ -126,7 +126,7 @@ t.test('two sockets are a mistake that is told', async (t) => {
   const folder = temporaryFolder(t)
   const config = writeConfig({ folder, slackUrl: 'http://127.0.0.1:1/', smtpUrl: 'smtp://127.0.0.1:1' })
   const { fd } = openSocket(t)
-  await t.rejects(startService(config, { ...environment, LISTEN_FDS: '2' }, fd), {
+  await t.rejects(startService(config, { ...environment, LISTEN_FDS: '2' }, { socket: fd }), {
     message: /ended with 1:.*hookbridge: 2 sockets were passed on \(LISTEN_FDS\).*one ListenStream/s,
   })
 })
@@ -141,7 +141,7 @@ t.test('what is no TCP socket is a mistake that is told', async (t) => {
   const file = await open(config)
   t.teardown(() => file.close())
   for (const fd of [unix.fd(), file.fd]) {
-    await t.rejects(startService(config, environment, fd), {
+    await t.rejects(startService(config, environment, { socket: fd }), {
       message: /ended with 1:.*hookbridge: what was passed on as LISTEN_FDS is no TCP socket/s,
     })
   }
