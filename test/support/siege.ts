@@ -15,7 +15,7 @@ const QUIET_EVENTS = 100
 // While an attack goes on; the machine also has the attacker to run.
 const SLOWER_AT_MOST = 25
 const FLOOR_MS = 1_000
-const GROWTH_MB = 250
+const GROWTH_MB = 150
 
 export interface Siege {
   readonly url: string
