@@ -1,13 +1,17 @@
 /** A service under attack: signed events are sent from one address while others do their worst. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import { newEvent, type Service, signedHeaders, startService, temporaryFolder } from './service.ts'
 import { until } from './until.ts'
 
 /** How long each attack goes on: `npm run test:hostile` takes longer. */
 export const SECONDS = Number(process.env.HOSTILE_SECONDS ?? 2)
+
+/** Of a test that besieges once or twice. */
+export const timeout = 60_000 + SECONDS * 5_000
 
 // Addresses of the loopback network: all of them are this machine.
 const SENDER = '127.0.0.2'
@@ -31,7 +35,25 @@ export interface Besieged {
   readonly events: number
 }
 
-/** A service whose connections' addresses are its clients'. `routes`: the rest of the configuration. */
+/** A configuration that delivers nothing; its connections' addresses are its clients'. `server`: more of that. */
+export const besiegedConfig =
+  (server = '') =>
+  (folder: string) => {
+    const file = join(folder, 'config.yaml')
+    writeFileSync(
+      file,
+      `
+server: { port: 0, trust_proxy: false${server} }
+store: { url: "sqlite:${join(folder, 'store.db')}" }
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+receivers: { here: { console: {} } }
+routes: [{ match: { type: never }, receivers: [here] }]
+`,
+    )
+    return file
+  }
+
+/** `files`: how many the process may open. */
 export async function startBesieged(
   t: Test,
   writeConfig: (folder: string) => string,
@@ -148,6 +170,17 @@ function memoryOf(pid: number): number {
 
 export function filesOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length
+}
+
+/** The head of a request to the source. */
+export function eventHead(headers: Readonly<Record<string, string>>, length: number): string {
+  const lines = Object.entries({ host: 'x', ...headers, 'content-length': length })
+  return `POST /webhooks/cuuro HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
+}
+
+/** Of the first answer in a chunk. */
+export function statusOf(chunk: Buffer | string): number {
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(String(chunk))?.[1])
 }
 
 /** An address of the loopback network that is nobody else's here. */
