@@ -1,7 +1,8 @@
 /** The package for programs: runs the service inside one, and checks configurations. The commands have the rest. */
 import { resolve } from 'node:path'
 import { checkConfig as check } from './app/check.ts'
-import { createLog, flushLog, startApp } from './app.ts'
+import { createLog, flushLog } from './app/log.ts'
+import { startApp } from './app.ts'
 import { loadConfig } from './config/load.ts'
 import { formatProblem, type Problem } from './config/problem.ts'
 

@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace'
+import { createLog, flushLog } from '../app/log.ts'
 import type { Supervision } from '../app/systemd/supervision.ts'
-import { AdminSocketRefused, type App, type AppOptions, createLog, flushLog, startApp } from '../app.ts'
+import { AdminSocketRefused, type App, type AppOptions, startApp } from '../app.ts'
 import type { Setup } from '../config/load.ts'
 import { StoreRefused } from '../store/store.ts'
 import { cheapExaminations, examine } from './examinations.ts'

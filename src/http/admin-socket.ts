@@ -2,6 +2,7 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify'
+import type { ErrorCode } from '../core/errors.ts'
 import { type ReloadParts, reloadRoute } from './admin.ts'
 import { sendError } from './errors.ts'
 import { HardenedResponse } from './hardening.ts'
@@ -14,6 +15,8 @@ export class AdminSocketRefused extends Error {}
 interface AdminSocketParts extends HealthParts, ReloadParts {
   readonly log: FastifyBaseLogger
   readonly limits: Pick<ServerLimits, 'requestTimeout'>
+  /** Counts the errors that requests are answered with. */
+  readonly refused: (code: ErrorCode) => void
 }
 
 export interface AdminSocket {
@@ -32,6 +35,7 @@ export async function openAdminSocket(path: string, parts: AdminSocketParts): Pr
     http: { headersTimeout: parts.limits.requestTimeout, ServerResponse: HardenedResponse },
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
   })
+  server.decorate('refused', parts.refused)
   lastAnswersOnClose(server)
   server.setNotFoundHandler((_request, reply) => sendError(reply, 'not_found'))
   server.setErrorHandler((error: FastifyError, request, reply) => {

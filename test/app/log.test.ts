@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 
-const app = fileURLToPath(new URL('../../src/app.ts', import.meta.url))
+const module = fileURLToPath(new URL('../../src/app/log.ts', import.meta.url))
 const words = 'refused\x1b[2Jby\r\n{"level":30,"msg":"forged"}\x9b31m\u202e'
 
 /** What a log writes of a message and a field that hold the words. */
 async function written(terminal: boolean): Promise<string> {
   const script = `
-    const { createLog, flushLog } = await import(${JSON.stringify(app)})
-    const log = await createLog(${terminal})
+    const { createLog, flushLog } = await import(${JSON.stringify(module)})
+    const log = await createLog({ terminal: ${terminal} })
     log.warn({ source: ${JSON.stringify(words)} }, ${JSON.stringify(words)})
     await flushLog(log)`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])

@@ -92,7 +92,7 @@ export async function startService(
   const heir = socket === undefined ? [] : ['export LISTEN_PID=$$']
   const limit = files === undefined ? [] : [`ulimit -n ${files}`]
   const script = [...limit, ...heir, 'exec "$@"'].join('; ')
-  const child = spawn('sh', ['-c', script, 'sh', ...serve], {
+  const child = spawn('/bin/sh', ['-c', script, 'sh', ...serve], {
     env: { ...process.env, NODE_V8_COVERAGE: '', NODE_OPTIONS: '', LISTEN_FDS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(socket === undefined ? [] : [socket])],
   })

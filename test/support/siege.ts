@@ -59,7 +59,11 @@ export async function startBesieged(
   writeConfig: (folder: string) => string,
   files?: number,
 ): Promise<Service> {
-  const service = await startService(writeConfig(temporaryFolder(t)), undefined, files === undefined ? {} : { files })
+  const service = await startService(
+    writeConfig(temporaryFolder(t)),
+    undefined,
+    files === undefined ? {} : { files },
+  )
   t.teardown(() => service.end('SIGKILL'))
   return service
 }

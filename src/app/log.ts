@@ -1,0 +1,41 @@
+import { type Logger, pino } from 'pino'
+import type { Env } from '../config/interpolate.ts'
+
+const STDOUT = 1
+
+export interface LogOptions {
+  /** Whether a person watches: then it is written in a readable form. */
+  readonly terminal?: boolean
+  readonly level?: string | undefined
+  /** Says whether systemd's journal reads it. */
+  readonly env?: Env
+  /** Takes the lines instead of standard output. */
+  readonly to?: { write(line: string): void }
+}
+
+/** The log: JSON lines, or a readable form where a person watches. */
+export async function createLog({ terminal, level = 'info', env = {}, to }: LogOptions): Promise<Logger> {
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  if (to !== undefined) return pino(options, to)
+  if (terminal === true) return pino(options, await readable())
+  // Lines are written together, for a system call each is dear under load; more than a few kilobytes cost more, for
+  // each line is measured with all that wait. What kill -9 takes with it, the store still tells.
+  const lines = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 })
+  if (!env.JOURNAL_STREAM) return pino(options, lines)
+  const { isJournal, withPriorities } = await import('./systemd/journal.ts')
+  return pino(options, isJournal(env, STDOUT) ? withPriorities(lines) : lines)
+}
+
+/** Lines for a person. They may repeat what others said, which can neither steer a terminal nor begin a line of its own. */
+async function readable(): Promise<{ write(line: string): void }> {
+  const { default: pretty } = await import('pino-pretty')
+  const harmless = (text: string) => text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, ' ')
+  const stream = pretty({ sync: true, messageFormat: (entry, key) => harmless(String(entry[key] ?? '')) })
+  // In JSON, what is left of them outside of messages stands for itself.
+  return { write: (line) => stream.write(`${harmless(line).trimEnd()}\n`) }
+}
+
+/** Resolves when everything logged is written. */
+export function flushLog(log: Logger): Promise<void> {
+  return new Promise((resolve) => log.flush(() => resolve()))
+}
