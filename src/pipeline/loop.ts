@@ -21,6 +21,12 @@ export interface Pulse {
   readonly since: number
 }
 
+interface InFlight {
+  /** How many were made before it. */
+  readonly attempts: number
+  readonly ended: Promise<void>
+}
+
 type Limits = Pick<OpenChannel<unknown>, 'pace' | 'concurrency'>
 
 // A lease that ran out means that its holder is gone, unless it is ours: see #begin.
@@ -41,7 +47,7 @@ export class DeliveryLoop {
   readonly #parts: LoopParts
   readonly #lanes = new Map<string, Lane>()
   /** By delivery id. */
-  readonly #inFlight = new Map<string, Promise<void>>()
+  readonly #inFlight = new Map<string, InFlight>()
   readonly #stopped = Promise.withResolvers<void>()
   #running: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
@@ -83,7 +89,7 @@ export class DeliveryLoop {
     this.wake()
     await this.#running
     const timer = setTimeout(() => this.#stopped.resolve(), grace)
-    await Promise.all(this.#inFlight.values())
+    await Promise.all([...this.#inFlight.values()].map(({ ended }) => ended))
     clearTimeout(timer)
   }
 
@@ -149,26 +155,27 @@ export class DeliveryLoop {
   }
 
   #begin(leased: Leased): void {
-    const { id } = leased.delivery
+    const { id, attempts } = leased.delivery
     // An attempt of ours that outlived its lease, waiting for a slow destination or a full disk: it has a new lease now.
-    if (this.#inFlight.has(id)) return
+    // With one attempt more, it is one that was recorded in the commit of this claim, and has only not heard of it yet.
+    if (this.#inFlight.get(id)?.attempts === attempts) return
     const { deliver, now, onBug } = this.#parts
     const lane = this.#laneOf(leased)
     lane.begin(now())
     const era = this.#era
     let outcome: Outcome | null = null
-    const attempt = deliver(leased, this.#stopped.promise)
-      .then((ended) => {
+    const ended = deliver(leased, this.#stopped.promise)
+      .then((how) => {
         // What an earlier process or configuration left behind says nothing about the destination now.
-        if (leased.interruptedAt === null && era === this.#era) outcome = ended
+        if (leased.interruptedAt === null && era === this.#era) outcome = how
       })
       .catch(onBug)
       .finally(() => {
         lane.end(outcome, now())
-        this.#inFlight.delete(id)
+        if (this.#inFlight.get(id)?.ended === ended) this.#inFlight.delete(id)
         this.wake()
       })
-    this.#inFlight.set(id, attempt)
+    this.#inFlight.set(id, { attempts, ended })
   }
 
   #laneOf({ delivery }: Leased): Lane {

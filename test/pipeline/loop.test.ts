@@ -49,3 +49,57 @@ t.test('an attempt that outlives its lease is not begun a second time', async (t
   end.resolve({ kind: 'sent', reference: {} })
   await loop.stop(1_000)
 })
+
+t.test(
+  'a delivery that is due again at once is begun again, though it was claimed in the same commit',
+  async (t) => {
+    const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
+    t.teardown(() => store.close())
+    await store.append(entry(event(1), [owed()]))
+    const now = Date.now()
+    const ambiguous: Outcome = { kind: 'ambiguous', reason: 'nobody knows' }
+    const begun: Leased[] = []
+    let recordNow = () => {}
+    const pace = { rate: 1_000, burst: 100, concurrency: 10 }
+    const loop = new DeliveryLoop({
+      store: {
+        claim: (request) => {
+          recordNow()
+          return store.claim(request)
+        },
+      },
+      channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, { pace, concurrency: 10 }])),
+      deliver: (leased) => {
+        begun.push(leased)
+        const { promise, resolve } = Promise.withResolvers<Outcome>()
+        const { id: deliveryId, attempts } = leased.delivery
+        const attempt = {
+          deliveryId,
+          number: attempts + 1,
+          startedAt: now,
+          took: 0,
+          outcome: ambiguous,
+          notes: [],
+        }
+        const next = { state: 'ambiguous', dueAt: now, reason: 'nobody knows' } as const
+        recordNow = () => {
+          recordNow = () => {}
+          void store.record(attempt, next).then(() => resolve(ambiguous))
+        }
+        return promise
+      },
+      onBug: (error) => t.fail(String(error)),
+      now: () => now,
+      observe: () => {},
+    })
+    loop.start()
+    await until(() => begun.length >= 3, 'the third attempt, long before a lease runs out')
+    t.strictSame(
+      begun.slice(0, 3).map(({ delivery }) => delivery.attempts),
+      [0, 1, 2],
+    )
+    const stopped = loop.stop(1_000)
+    recordNow()
+    await stopped
+  },
+)
