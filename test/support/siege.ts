@@ -19,7 +19,8 @@ const QUIET_EVENTS = 100
 // While an attack goes on; the machine also has the attacker to run.
 const SLOWER_AT_MOST = 25
 const FLOOR_MS = 1_000
-const GROWTH_MB = 150
+// The heap takes some time to find its size; from there on it must not grow.
+const GROWTH_MB = 150 + Math.min(150, 5 * SECONDS)
 
 export interface Siege {
   readonly url: string
