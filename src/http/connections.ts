@@ -14,23 +14,33 @@ export interface Connections {
   touch(socket: Socket): void
 }
 
-export function boundConnections(server: Server, most: number): Connections {
+/** `isFriend`: whether good requests came from this address; strangers make room first. */
+export function boundConnections(
+  server: Server,
+  most: number,
+  isFriend: (address: string) => boolean,
+): Connections {
   // In the order of their last use.
-  const open = new Set<Socket>()
+  const strangers = new Set<Socket>()
+  const friends = new Set<Socket>()
+  const forget = (socket: Socket) => strangers.delete(socket) || friends.delete(socket)
   server.on('connection', (socket) => {
-    if (open.size >= most) {
-      const [oldest] = open
+    if (strangers.size + friends.size >= most) {
+      const [oldest] = strangers.size > 0 ? strangers : friends
       if (oldest !== undefined) {
-        open.delete(oldest)
+        forget(oldest)
         oldest.destroy()
       }
     }
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
+    const { remoteAddress } = socket
+    const known = remoteAddress !== undefined && isFriend(remoteAddress)
+    if (known) friends.add(socket)
+    else strangers.add(socket)
+    socket.once('close', () => forget(socket))
   })
   return {
     touch(socket) {
-      if (open.delete(socket)) open.add(socket)
+      if (forget(socket)) friends.add(socket)
     },
   }
 }

@@ -21,8 +21,8 @@ export interface Gate {
   /** For what never became a request. False where the address has to wait. */
   failed(address: string): boolean
   verified(request: FastifyRequest): void
-  /** Whether a verified request came from its address. */
-  knows(request: FastifyRequest): boolean
+  /** Whether a verified request came from there. */
+  knows(address: string): boolean
 }
 
 /** What a refused request was for, as the log and the metrics name it. */
@@ -66,8 +66,8 @@ export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
     verified(request) {
       addresses.verified(request.ip)
     },
-    knows(request) {
-      return addresses.stands(request.ip)
+    knows(address) {
+      return addresses.stands(address)
     },
   }
 }

@@ -77,7 +77,11 @@ export function createServer(parts: ServerParts): FastifyInstance {
       return sendError(reply.header('connection', 'close'), codeOf(error))
     },
   })
-  const connections = boundConnections(server.server, affordable(limits.maxConnections))
+  const connections = boundConnections(
+    server.server,
+    affordable(limits.maxConnections),
+    (address) => isProxy(address) || gate.knows(address),
+  )
 
   server.decorate('refused', parts.refused)
   lastAnswersOnClose(server)

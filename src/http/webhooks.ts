@@ -76,7 +76,7 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
     const mayVerify = unfit === null && sources.get(source)?.verifier.claims(request.headers) === true
     const vouched = mayVerify && ((allows !== undefined && allows !== null) || isPublished(request.ip))
     if (!gate.admit(request, reply, mayVerify, vouched)) return
-    const known = vouched || (mayVerify && gate.knows(request))
+    const known = vouched || (mayVerify && gate.knows(request.ip))
     const refusal = unfit ?? (places.take(request, known, maxPending, now()) ? null : 'overloaded')
     if (refusal !== null) {
       observe({ kind: 'rejected', source, code: refusal, address: request.ip })

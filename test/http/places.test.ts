@@ -42,7 +42,7 @@ t.test('the connection that was of no use for longest makes room', async (t) => 
   const server = new Server()
   // No HTTP is spoken here.
   server.removeAllListeners('connection')
-  const { touch } = boundConnections(server, 2)
+  const { touch } = boundConnections(server, 2, () => false)
   const open = () => {
     const socket = new Socket()
     server.emit('connection', socket)
@@ -53,6 +53,15 @@ t.test('the connection that was of no use for longest makes room', async (t) => 
   touch(first)
   const third = open()
   t.same([first.destroyed, second.destroyed, third.destroyed], [false, true, false])
+  const fourth = open()
+  t.same(
+    [first.destroyed, third.destroyed, fourth.destroyed],
+    [false, true, false],
+    'a stranger before a friend',
+  )
+  touch(fourth)
+  open()
+  t.ok(first.destroyed, 'then the friend of longest ago')
 })
 
 t.test('as many connections as the process may open files for', async (t) => {
