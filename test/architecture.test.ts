@@ -19,12 +19,14 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
   // Traces are made from the facts of the pipeline, as the log is; nobody below app knows of them.
   telemetry: { telemetry: 'all', core: 'all', pipeline: 'types' },
   demo: { demo: 'all', core: 'all' },
+  install: { install: 'all', config: 'all' },
   cli: {
     cli: 'all',
     app: 'all',
     config: 'all',
     core: 'all',
     demo: 'all',
+    install: 'all',
     sources: 'all',
     store: 'all',
     channels: 'all',

@@ -10,6 +10,7 @@ import { registerExplain } from './explain.ts'
 import { registerHealth } from './health.ts'
 import { registerHistory } from './history.ts'
 import { init } from './init.ts'
+import { registerInstallService } from './install-service.ts'
 import { registerPreview } from './preview.ts'
 import { registerReload } from './reload.ts'
 import { registerRequeue } from './requeue.ts'
@@ -31,6 +32,7 @@ const commands: readonly Register[] = [
   registerRequeue,
   registerDoctor,
   registerFirstSteps,
+  registerInstallService,
 ]
 
 /** Parses the arguments and runs the command; resolves with the exit code. */

@@ -1,19 +1,12 @@
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { jsonSchema } from '../config/json-schema.ts'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { starterConfig } from '../config/starter.ts'
+import { copyTemplates, schemaText, starterFiles } from '../install/starter-files.ts'
 import { CommandError, print, type Terminal } from './terminal.ts'
-
-const shippedTemplates = fileURLToPath(new URL('../../templates', import.meta.url))
 
 /** `hookbridge init`: writes what a new user starts from. Never touches a file that is there already. */
 export function init(terminal: Terminal, folder: string): void {
-  const files = {
-    config: join(folder, 'config.yaml'),
-    schema: join(folder, 'config.schema.json'),
-    templates: join(folder, 'templates'),
-  }
+  const files = starterFiles(folder)
   const present = Object.values(files).filter((path) => existsSync(path))
   if (present.length > 0) {
     const names = present.map((path) => shown(terminal, path)).join(', ')
@@ -23,8 +16,8 @@ export function init(terminal: Terminal, folder: string): void {
   }
   mkdirSync(folder, { recursive: true })
   writeFileSync(files.config, starterConfig(), { mode: 0o640 })
-  writeFileSync(files.schema, `${JSON.stringify(jsonSchema(), null, 2)}\n`)
-  cpSync(shippedTemplates, files.templates, { recursive: true })
+  writeFileSync(files.schema, schemaText())
+  copyTemplates(files.templates)
   print(
     terminal,
     [

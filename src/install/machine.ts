@@ -1,0 +1,51 @@
+/** What is known of the machine before a service is installed on it. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export interface Machine {
+  readonly isRoot: boolean
+  /** systemd's version; 0 where it does not run. */
+  readonly systemd: number
+  /** Node's own binary, and its major version. */
+  readonly node: { readonly path: string; readonly major: number }
+  /** This package: its folder, and its program within. */
+  readonly product: { readonly folder: string; readonly program: string }
+  /** Where the administrator's units are. */
+  readonly units: string
+  /** Where the configuration is. */
+  readonly home: string
+  /** What it prints. Throws where it fails. */
+  readonly systemctl: (...args: readonly string[]) => string
+  /** The same, for questions that are answered with a failure as well. */
+  readonly ask: (...args: readonly string[]) => string
+}
+
+export function thisMachine(): Machine {
+  const isCompiled = import.meta.url.endsWith('.js')
+  return {
+    isRoot: process.getuid?.() === 0,
+    systemd: runningSystemd(),
+    node: { path: process.execPath, major: Number(process.versions.node.split('.')[0]) },
+    product: {
+      folder: dirname(fileURLToPath(new URL('../../package.json', import.meta.url))),
+      program: fileURLToPath(new URL(isCompiled ? '../main.js' : '../main.ts', import.meta.url)),
+    },
+    units: '/etc/systemd/system',
+    home: '/etc/hookbridge',
+    systemctl(...args) {
+      const { status, stdout, stderr, error } = spawnSync('systemctl', args, { encoding: 'utf8' })
+      if (status === 0) return stdout
+      throw new Error(`systemctl ${args.join(' ')} failed: ${error?.message ?? stderr.trim()}`)
+    },
+    ask: (...args) => spawnSync('systemctl', args, { encoding: 'utf8' }).stdout ?? '',
+  }
+}
+
+/** As sd_booted(3) finds out whether it runs. */
+function runningSystemd(): number {
+  if (!existsSync('/run/systemd/system')) return 0
+  const { stdout } = spawnSync('systemctl', ['--version'], { encoding: 'utf8' })
+  return Number(/^systemd (\d+)/.exec(stdout ?? '')?.[1] ?? 0)
+}

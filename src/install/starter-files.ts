@@ -1,0 +1,23 @@
+/** What a new user's folder holds: the configuration, its schema for editors, and the templates. */
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { jsonSchema } from '../config/json-schema.ts'
+
+const shippedTemplates = fileURLToPath(new URL('../../templates', import.meta.url))
+
+export function starterFiles(folder: string) {
+  return {
+    config: join(folder, 'config.yaml'),
+    schema: join(folder, 'config.schema.json'),
+    templates: join(folder, 'templates'),
+  }
+}
+
+export function schemaText(): string {
+  return `${JSON.stringify(jsonSchema(), null, 2)}\n`
+}
+
+export function copyTemplates(folder: string): void {
+  cpSync(shippedTemplates, folder, { recursive: true })
+}
