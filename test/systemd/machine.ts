@@ -1,0 +1,121 @@
+/** A machine with systemd, booted from a folder by systemd-nspawn. It shares the network of the one it runs on. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { until } from '../support/until.ts'
+
+export interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+export interface Machine {
+  /** Runs a shell script in the machine, as root or as another user. */
+  run(script: string, user?: string): Promise<Ran>
+  /** What the script prints; throws where it fails. */
+  output(script: string, user?: string): Promise<string>
+  /** Shuts it down, and removes what it left on this machine outside of its folder. */
+  powerOff(): Promise<void>
+}
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const LARGEST_OUTPUT = 64 * 1024 * 1024
+
+/** Boots it, and waits until everything in it has started. */
+export async function boot(folder: string): Promise<Machine> {
+  const name = `hookbridge-${process.pid}`
+  const groups = controlGroups().map((group) => join(group, name))
+  for (const group of groups) mkdirSync(group)
+  const nspawn = spawnIn(groups, name, folder)
+  let said = ''
+  for (const stream of [nspawn.stdout, nspawn.stderr]) stream?.on('data', (chunk) => (said += chunk))
+  const ended = new Promise<void>((resolve) => nspawn.once('close', () => resolve()))
+  const powerOff = async () => {
+    nspawn.kill('SIGTERM')
+    await ended
+    for (const group of groups) removeGroup(group)
+    rmSync(join('/run/systemd/nspawn/propagate', name), { recursive: true, force: true })
+  }
+  try {
+    let init: number | undefined
+    await until(() => {
+      if (nspawn.exitCode !== null) throw new Error(`systemd-nspawn ended with ${nspawn.exitCode}:\n${said}`)
+      init = childOf(nspawn)
+      return init !== undefined && existsSync(`/proc/${init}/root/run/systemd/private`)
+    }, 'systemd to start in the machine')
+    const machine = { ...shellOf(init ?? 0), powerOff }
+    const state = await machine.run('systemctl is-system-running --wait')
+    if (state.code !== 0)
+      throw new Error(`the machine is ${state.out}${(await machine.run('systemctl --failed')).out}`)
+    return machine
+  } catch (error) {
+    await powerOff()
+    throw error
+  }
+}
+
+/** systemd in the machine takes the whole group that it is started in. */
+function spawnIn(groups: readonly string[], name: string, folder: string): ChildProcess {
+  const enter = 'until [ "$1" = -- ]; do echo $$ > "$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
+  const nspawn = ['systemd-nspawn', '--quiet', '--boot', '--register=no', '--keep-unit', '--console=pipe']
+  const args = [`--machine=${name}`, '--resolv-conf=off', '--timezone=off', '--directory', folder]
+  // It ends with this process, however that ends.
+  const bound = ['setpriv', '--pdeathsig', 'TERM', ...nspawn, ...args]
+  return spawn('sh', ['-c', enter, 'sh', ...groups, '--', ...bound], { stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** Where this process is in the hierarchies that systemd works with: its own, and the unified one. */
+function controlGroups(): string[] {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n')
+  const groups = readFileSync('/proc/self/cgroup', 'utf8').split('\n')
+  const found = groups.flatMap((line) => {
+    const [, controllers, path = ''] = /^\d+:(|name=systemd):(.*)$/.exec(line) ?? []
+    if (controllers === undefined) return []
+    const mount = mounts.find((one) => {
+      const [, , type = '', options = ''] = one.split(' ')
+      return controllers === '' ? type === 'cgroup2' : type === 'cgroup' && options.includes(controllers)
+    })
+    return mount === undefined ? [] : [join(mount.split(' ')[1] ?? '', path)]
+  })
+  if (found.length > 0) return found
+  throw new Error(
+    'this machine has no control groups for systemd: mount -t cgroup2 cgroup2 /sys/fs/cgroup, and see that it is writable',
+  )
+}
+
+function removeGroup(group: string): void {
+  for (const entry of readdirSync(group, { withFileTypes: true }))
+    if (entry.isDirectory()) removeGroup(join(group, entry.name))
+  rmdirSync(group)
+}
+
+function childOf({ pid }: ChildProcess): number | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  const name = (child: string) => readFileSync(`/proc/${child}/comm`, 'utf8').trim()
+  return children
+    .split(' ')
+    .filter((child) => child !== '' && name(child) === 'systemd')
+    .map(Number)
+    .at(0)
+}
+
+function shellOf(init: number): Pick<Machine, 'run' | 'output'> {
+  const run = (script: string, user = 'root') =>
+    new Promise<Ran>((resolve) => {
+      const enter = ['--target', String(init), '--all', '--wdns=/', '--', 'env', '-i', `PATH=${PATH}`]
+      const shell = ['LANG=C.UTF-8', 'runuser', '-u', user, '--', 'sh', '-c', script]
+      execFile('nsenter', [...enter, ...shell], { maxBuffer: LARGEST_OUTPUT }, (error, out, err) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
+        resolve({ code, out, err })
+      })
+    })
+  return {
+    run,
+    async output(script, user) {
+      const { code, out, err } = await run(script, user)
+      if (code !== 0) throw new Error(`${script}\nended with ${code} in the machine:\n${out}${err}`)
+      return out
+    },
+  }
+}

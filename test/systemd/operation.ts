@@ -1,0 +1,140 @@
+/** A service that runs: what systemd does for it, and what an operator does with it. */
+import type { Test } from 'tap'
+import { newEvent, post, type SignedEvent } from '../support/service.ts'
+import { arrivals } from '../support/sinks.ts'
+import { until } from '../support/until.ts'
+import { documented } from './documented.ts'
+import { CONFIG, type Place } from './place.ts'
+
+const EVENTS = 400
+const SENDERS = 10
+const LONGEST_STREAM = 60_000
+const HISTORY = `--config ${CONFIG}`
+
+export async function testOperation(t: Test, place: Place): Promise<void> {
+  const { run, show, deliver } = place
+  const pid = () => show('MainPID')
+
+  await t.test('a reload takes a good configuration, and tells a bad one', async (t) => {
+    const before = await pid()
+    const config = place.read(CONFIG)
+    place.write(CONFIG, config.replace('"#deal-flow"', '"#other"'))
+    await run(documented('reload'))
+    await deliver()
+    t.equal(place.sinks.slack.messages.at(-1)?.channel, '#other')
+    place.write(CONFIG, config.replace('receivers: [deal-flow]', 'receiverz: [deal-flow]'))
+    t.not((await place.machine().run('systemctl reload hookbridge')).code, 0)
+    await until(async () => /receiverz/.test(await place.journal()), 'the problem in the journal')
+    t.match(await place.journal(), /config\.yaml:\d+:\d+: .*receiverz.*did you mean/)
+    t.match(await show('StatusText'), /old|problem|not reloaded/i)
+    await deliver()
+    t.equal(place.sinks.slack.messages.at(-1)?.channel, '#other', 'the one before keeps working')
+    place.write(CONFIG, config)
+    await run(documented('reload'))
+    await deliver()
+    t.equal(place.sinks.slack.messages.at(-1)?.channel, '#deal-flow')
+    t.equal(await pid(), before, 'it is the same process')
+  })
+
+  await t.test('kill -9 within a stream of events: nothing is refused, nothing is lost', async (t) => {
+    const restarts = Number(await show('NRestarts'))
+    const stream = send(place.url, EVENTS)
+    for (const part of [0.2, 0.6]) {
+      await until(() => stream.acknowledged.size > EVENTS * part, 'events to be acknowledged', 60_000)
+      const before = await pid()
+      await run(`kill -9 ${before}`)
+      await until(async () => !['0', before].includes(await pid()), 'systemd to start it again')
+    }
+    await stream.done
+    t.equal(stream.acknowledged.size, EVENTS)
+    t.strictSame(
+      stream.errors.filter((code) => code === 'ECONNREFUSED'),
+      [],
+      `of ${stream.errors}`,
+    )
+    t.equal(Number(await show('NRestarts')), restarts + 2)
+    const open = await unfinished(place)
+    t.strictSame(open, [])
+    const owed = [...stream.acknowledged.values()].flatMap((id) => [`${id}-1`, `${id}-2`])
+    const arrived = arrivals(place.sinks)
+    t.strictSame(
+      owed.filter((delivery) => !arrived.has(delivery)),
+      [],
+    )
+  })
+
+  await t.test('an event loop that stands still is started again', async (t) => {
+    const dropIn = '/etc/systemd/system/hookbridge.service.d/watchdog.conf'
+    await run(`mkdir -p $(dirname ${dropIn}); printf '[Service]\\nWatchdogSec=2\\n' > ${dropIn}`)
+    await run('systemctl daemon-reload; systemctl restart hookbridge')
+    const before = await pid()
+    await run(`kill -STOP ${before}`)
+    await until(async () => !['0', before].includes(await pid()), 'the watchdog', 30_000)
+    await until(async () => (await show('ActiveState')) === 'active', 'the new process to be ready')
+    t.match(await place.journal(), /Watchdog timeout/)
+    await deliver()
+    await run(`rm ${dropIn}; systemctl daemon-reload; systemctl restart hookbridge`)
+  })
+
+  await t.test('root looks at the history, beside the service and without it', async (t) => {
+    const id = await deliver()
+    const owners = () => run('stat -c %u /var/lib/hookbridge/ /var/lib/hookbridge/* | sort -u | wc -l')
+    t.match(await run(documented('look')), new RegExp(id))
+    const resent = await run(`hookbridge resend ${id}-1 ${HISTORY}`)
+    t.match(resent, /1/)
+    await until(() => arrivals(place.sinks).get(`${id}-1`) === 2, 'the message to come again')
+    t.equal((await owners()).trim(), '1')
+    await run('systemctl stop hookbridge.socket hookbridge.service')
+    t.match(await run(`hookbridge events show ${id} ${HISTORY}`), 'delivered')
+    await run(`hookbridge resend ${id}-2 ${HISTORY}`)
+    t.equal((await owners()).trim(), '1', 'no file is left that is not the service’s')
+    await run('systemctl start hookbridge')
+    await until(() => arrivals(place.sinks).get(`${id}-2`) === 2, 'what was asked for while it was stopped')
+    await deliver()
+  })
+
+  await t.test('it starts at boot', async (t) => {
+    await place.reboot()
+    t.equal(await show('ActiveState'), 'active')
+    await deliver()
+  })
+}
+
+/** The deliveries that are still not delivered after a time in which they should be, each with its state. */
+async function unfinished({ run }: Place): Promise<string[]> {
+  const list = `hookbridge deliveries --limit 100000 --json ${HISTORY}`
+  let open: string[] = []
+  const isDone = async () => {
+    const deliveries = JSON.parse(await run(list)) as Record<'id' | 'state' | 'reason', unknown>[]
+    open = deliveries.flatMap(({ id, state, reason }) =>
+      state === 'delivered' ? [] : [`${id} ${state} ${reason}`],
+    )
+    return open.length === 0
+  }
+  await until(isDone, 'all deliveries', 30_000).catch(() => {})
+  return open
+}
+
+/** Senders that repeat each event until it is acknowledged, as Svix does. */
+function send(url: string, count: number) {
+  const events: SignedEvent[] = Array.from({ length: count }, () => newEvent())
+  const acknowledged = new Map<string, string>()
+  const errors: string[] = []
+  const deadline = Date.now() + LONGEST_STREAM
+  let next = 0
+  const sender = async () => {
+    for (let event = events[next++]; event !== undefined; event = events[next++]) {
+      while (!acknowledged.has(event.messageId) && Date.now() < deadline) {
+        try {
+          const response = await post(url, event)
+          const { id } = (await response.json()) as { id: string }
+          if (response.ok) acknowledged.set(event.messageId, id)
+        } catch (error) {
+          const cause = error instanceof Error ? error.cause : undefined
+          errors.push(cause instanceof Error && 'code' in cause ? String(cause.code) : String(error))
+        }
+      }
+    }
+  }
+  return { acknowledged, errors, done: Promise.all(Array.from({ length: SENDERS }, sender)) }
+}
