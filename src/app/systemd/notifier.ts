@@ -72,6 +72,7 @@ export class Notifier {
         env: { NOTIFY_SOCKET: socket, PATH: path },
         stdio: ['ignore', 'ignore', 'pipe'],
         timeout: LONGEST_CALL,
+        killSignal: 'SIGKILL',
       })
       let said = ''
       child.stderr.on('data', (chunk) => {

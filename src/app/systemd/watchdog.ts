@@ -3,6 +3,8 @@ import type { Pulse } from '../../pipeline/loop.ts'
 
 // The loop looks at least once a second, and a store that answers refuses within seconds.
 const LEAST_PATIENCE = 5_000
+// A timer for longer would fire at once, again and again.
+const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
  * Milliseconds between two feeds, half of what the manager waits as sd_watchdog_enabled(3) has it; undefined where
@@ -12,7 +14,7 @@ export function feedEvery(env: NodeJS.ProcessEnv, pid: number): number | undefin
   const { WATCHDOG_USEC: wait, WATCHDOG_PID: fed } = env
   if (wait === undefined || (fed !== undefined && fed !== String(pid))) return undefined
   const ms = Number(wait) / 2_000
-  return /^\d+$/.test(wait) && ms >= 1 ? Math.floor(ms) : undefined
+  return /^\d+$/.test(wait) && ms >= 1 ? Math.min(Math.floor(ms), LONGEST_TIMER) : undefined
 }
 
 /**

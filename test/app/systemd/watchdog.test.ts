@@ -144,4 +144,5 @@ t.test('how often: half of what the manager waits, if it waits for this process'
   for (const wrong of ['', '0', 'soon', '-5', '1e9'])
     t.equal(feedEvery({ WATCHDOG_USEC: wrong }, 7), undefined, wrong)
   t.equal(feedEvery({}, 7), undefined)
+  t.equal(feedEvery({ WATCHDOG_USEC: '9'.repeat(19) }, 7), 2 ** 31 - 1, 'no longer than a timer can wait')
 })
