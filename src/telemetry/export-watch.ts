@@ -75,8 +75,9 @@ export function reasonOf(error: Error | undefined, secrets: readonly Secret[]): 
 /** Sends what OpenTelemetry tells of itself to the log: each kind of message once in five minutes. */
 export function tellDiagnostics(log: TraceLog, secrets: readonly Secret[], clock: () => number): void {
   const toldAt = new Map<string, number>()
-  const tell = (message: string) => {
-    const text = clean(message, secrets)
+  // Its parts say who speaks, and then what is wrong.
+  const tell = (...parts: readonly unknown[]) => {
+    const text = clean(parts.map(wordsOf).join(' '), secrets)
     const kind = text.replace(/\d+/g, '0')
     const now = clock()
     if (now - (toldAt.get(kind) ?? -Infinity) < TOLD_AGAIN_AFTER) return
@@ -88,6 +89,10 @@ export function tellDiagnostics(log: TraceLog, secrets: readonly Secret[], clock
   const silent = () => {}
   const logger = { error: tell, warn: tell, info: silent, debug: silent, verbose: silent }
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
+}
+
+function wordsOf(part: unknown): string {
+  return part instanceof Error ? part.message : String(part)
 }
 
 function clean(text: string, secrets: readonly Secret[]): string {

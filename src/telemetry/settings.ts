@@ -44,6 +44,9 @@ const BATCH = {
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 'maxExportBatchSize',
 } as const satisfies Record<string, keyof BatchSettings>
 
+// A timer for longer would fire at once.
+const LARGEST = 2 ** 31 - 1
+
 // A trace of ours has no parent, so `parentbased_` changes nothing: its own sampler decides.
 const SHARES: Readonly<Record<string, 'all' | 'none' | 'ratio'>> = {
   always_on: 'all',
@@ -123,9 +126,11 @@ function readBatch(env: Env, warn: Warn): BatchSettings {
     const text = variable(env, name)
     if (text === undefined) continue
     const number = Number(text)
-    if (Number.isSafeInteger(number) && number > 0) batch[key] = number
+    if (Number.isInteger(number) && number > 0 && number <= LARGEST) batch[key] = number
     else
-      warn(`${name}: ${cut(text)} is not a whole number above 0, so the default holds; correct or unset it`)
+      warn(
+        `${name}: ${cut(text)} is not a whole number from 1 to ${LARGEST}, so the default holds; correct or unset it`,
+      )
   }
   return batch
 }

@@ -65,6 +65,7 @@ t.test('what is wrong is told with its name and how to mend it, and never with a
       'otlp',
     ],
     [{ OTEL_BSP_MAX_QUEUE_SIZE: '-1' }, /^OTEL_BSP_MAX_QUEUE_SIZE: "-1" is not a whole number/, 'otlp'],
+    [{ OTEL_BSP_EXPORT_TIMEOUT: '2147483648' }, /^OTEL_BSP_EXPORT_TIMEOUT: .* from 1 to 2147483647,/, 'otlp'],
     [{ OTEL_EXPORTER_OTLP_HEADERS: 'a=b,s3cret' }, /^OTEL_EXPORTER_OTLP_HEADERS: a header without/, 'otlp'],
     [{ OTEL_RESOURCE_ATTRIBUTES: 'team' }, /^OTEL_RESOURCE_ATTRIBUTES cannot be read/, 'otlp'],
     [{ OTEL_RESOURCE_ATTRIBUTES: 'a=%zz' }, /^OTEL_RESOURCE_ATTRIBUTES cannot be read/, 'otlp'],
