@@ -65,7 +65,10 @@ export async function startApp(options: AppOptions): Promise<App> {
   const now = Date.now
   const clock = () => performance.now()
   const ulid = monotonicFactory(pooledRandom())
-  const traces = await startTraces({ env, version: version(), statusOf, log, now, clock })
+  // Not `env`: the exporter reads the process's own by itself, and a program may give us another one.
+  const traces = await startTraces({ env: process.env, version: version(), statusOf, log, now, clock })
+  // Before all that runs by itself: where it cannot be opened, nothing does.
+  const store = await openStore(stored.url, 'service', (...commit) => metrics.committed(...commit))
   let storeFailedAt = -Infinity
   let stopping: Promise<void> | undefined
 
@@ -93,7 +96,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   const generations = new Generations(setup, print, onBug)
   const settings = () => generations.current
   const config = () => settings().setup.config
-  const store = await openStore(stored.url, 'service', metrics.committed)
   const deliver = createDeliver({
     store,
     settings,
@@ -183,8 +185,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     }
     await accept(server, socket === undefined ? { host: listen.host, port: listen.port } : { fd: socket })
   } catch (error) {
-    await adminSocket?.close()
-    await store.close()
+    await stop()
     throw error
   }
   loop.start()
