@@ -11,7 +11,10 @@ export interface Places<Request> {
   take(request: Request, known: boolean, most: number, now: number): boolean
   /** Its body is there. */
   arrived(request: Request): void
+  /** Idempotent. */
   leave(request: Request): void
+  /** How many are taken. */
+  readonly size: number
 }
 
 /** `giveUp` ends a request whose place another one needs. */
@@ -58,5 +61,8 @@ export function createPlaces<Request>(giveUp: (request: Request) => void): Place
       friends.delete(request)
     },
     leave,
+    get size() {
+      return all.size
+    },
   }
 }

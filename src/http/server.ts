@@ -95,9 +95,17 @@ export function createServer(parts: ServerParts): FastifyInstance {
   // What the hook has not answered: never, but Fastify's own words would be others.
   server.setNotFoundHandler((request, reply) => gate.refuse(request, reply, 'not_found'))
   server.setErrorHandler((error: FastifyError, request, reply) => {
+    const source = targetOf(request)
+    if (error.code === 'ECONNRESET') {
+      // The body did not come whole: nobody hears an answer, and what came too late has had its own.
+      reply.hijack()
+      gate.failed(request.ip)
+      observe({ kind: 'rejected', source, code: 'request_timeout', address: request.ip })
+      return
+    }
     const code = codeOf(error)
     if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
-    observe({ kind: 'rejected', source: targetOf(request), code, address: request.ip })
+    observe({ kind: 'rejected', source, code, address: request.ip })
     return gate.refuse(request, reply, code)
   })
   healthRoutes(server, parts)

@@ -4,7 +4,7 @@ import type { Observe } from '../pipeline/fact.ts'
 import type { Receive, Received, SourceParts } from '../pipeline/receive.ts'
 import type { Connections } from './connections.ts'
 import { sendError, statuses } from './errors.ts'
-import type { Gate } from './gate.ts'
+import { type Gate, targetOf } from './gate.ts'
 import { createPlaces } from './places.ts'
 
 export interface WebhookParts {
@@ -52,15 +52,21 @@ export function statusOf(end: keyof typeof accepted | ErrorCode): number {
 /** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
 export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void {
   const { gate, observe, now, load } = parts
-  const places = createPlaces<FastifyRequest<SourceParams>>((request) => {
+  const places = createPlaces<FastifyRequest>((request) => {
+    gate.failed(request.ip)
     observe({
       kind: 'rejected',
-      source: request.params.source,
+      source: targetOf(request),
       code: 'request_timeout',
       address: request.ip,
     })
     request.raw.destroy()
   })
+
+  function leave(request: FastifyRequest): void {
+    places.leave(request)
+    load.pending = places.size
+  }
 
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser(
@@ -85,12 +91,14 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
       gate.refuse(request, reply, refusal)
       return
     }
-    load.pending += 1
-    reply.raw.once('close', () => {
-      load.pending -= 1
-      places.leave(request)
-    })
+    load.pending = places.size
+    reply.raw.once('close', () => leave(request))
     done()
+  })
+  // Not when the answer has been read: whoever reads none would keep the place.
+  scope.addHook('onSend', (request, _reply, payload, done) => {
+    leave(request)
+    done(null, payload)
   })
   scope.post<SourceParams>('/webhooks/:source', async (request, reply) => {
     places.arrived(request)
