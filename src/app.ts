@@ -76,6 +76,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const metrics = createMetrics({
     version: version(),
     now,
+    clock,
     backlog: () => store.backlog(),
     observe: (fact) => observe(fact),
     pending: () => load.pending,

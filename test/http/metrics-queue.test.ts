@@ -6,6 +6,7 @@ import { parseMetrics } from '../support/metrics.ts'
 const parts = (different: Partial<MetricsParts>): MetricsParts => ({
   version: '1.2.3',
   now: Date.now,
+  clock: () => performance.now(),
   backlog: async () => [],
   observe: () => {},
   pending: () => 0,
@@ -16,11 +17,13 @@ const known = { sources: [], types: [], channels: ['slack'], destinations: [] }
 
 t.test('the store is asked once a second at the most, and less often where that takes long', async (t) => {
   let now = 1_000_000
+  let setBack = 0
   let asked = 0
   let takes = 0
   const metrics = createMetrics(
     parts({
-      now: () => now,
+      now: () => now - setBack,
+      clock: () => now,
       backlog: async () => {
         asked++
         const end = performance.now() + takes
@@ -47,6 +50,10 @@ t.test('the store is asked once a second at the most, and less often where that 
   now += 60_000
   await age()
   t.equal(asked, 3)
+  setBack = 3_600_000
+  now += 60_000
+  await age()
+  t.equal(asked, 4, 'a clock that was set back stops nothing')
 })
 
 t.test('where the backlog cannot be read, it is missing, and all else is there', async (t) => {

@@ -6,6 +6,8 @@ import type { Known } from '../metrics.ts'
 export interface StoreParts {
   readonly backlog: Store['backlog']
   readonly now: () => number
+  /** Milliseconds that nobody sets back. */
+  readonly clock: () => number
   /** Told where the backlog cannot be read. */
   readonly observe: Observe
 }
@@ -59,9 +61,9 @@ export function createStoreMetrics(registers: Registry[], parts: StoreParts) {
   }
 }
 
-function createQueueMetrics(registers: Registry[], { backlog, now, observe }: StoreParts) {
+function createQueueMetrics(registers: Registry[], { backlog, now, clock, observe }: StoreParts) {
   let channels: readonly string[] = []
-  const read = rarely(backlog, now, (error) => {
+  const read = rarely(backlog, clock, (error) => {
     const message = error instanceof Error ? error.message : String(error)
     observe({ kind: 'store_failed', during: 'backlog', message })
   })
@@ -108,17 +110,17 @@ const LEAVES_ALONE = 100
 /** Asks again only when the last answer is old, whoever scrapes how often; null where it cannot be had. */
 function rarely(
   backlog: Store['backlog'],
-  now: () => number,
+  clock: () => number,
   onFailure: (error: unknown) => void,
 ): () => Promise<readonly ChannelBacklog[] | null> {
   let last: Promise<readonly ChannelBacklog[] | null> | undefined
   let until = 0
   return () => {
-    if (last !== undefined && now() < until) return last
+    if (last !== undefined && clock() < until) return last
     const began = performance.now()
     const answer = backlog()
     const stoodStill = performance.now() - began
-    until = now() + Math.max(AT_MOST_EVERY, stoodStill * LEAVES_ALONE)
+    until = clock() + Math.max(AT_MOST_EVERY, stoodStill * LEAVES_ALONE)
     last = answer.catch((error: unknown) => {
       onFailure(error)
       return null
