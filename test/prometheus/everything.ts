@@ -106,9 +106,13 @@ function ended(socket: ReturnType<typeof talk>): Promise<void> {
 }
 
 async function overload(app: TestApp): Promise<void> {
-  const head =
-    'POST /webhooks/cuuro HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{'
   const again = newEvent('slack.sent')
+  // Of a stranger's request it would take the place.
+  const signed = Object.entries(signedHeaders(again.messageId, again.body)).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
+  const lines = ['POST /webhooks/cuuro HTTP/1.1', 'host: x', ...signed, 'content-length: 9']
+  const head = `${lines.join('\r\n')}\r\n\r\n{`
   let holder = talk(app, head)
   await until(async () => {
     if ((await post(app.url, again)).status === 429) return true
