@@ -144,7 +144,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     metrics,
     refused: metrics.refused,
     lastReload: reloads.last,
-    now,
+    // For ages alone: the wall clock may be set.
+    now: clock,
     adminToken: () => config().server.admin_token,
     unverifiedPace: () => config().server.unverified || null,
     reload: () => reloads.request('http'),

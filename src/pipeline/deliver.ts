@@ -13,7 +13,7 @@ export interface DeliverParts {
   readonly clock: () => number
   readonly random: () => number
   readonly observe: Observe
-  /** Resolves after so many milliseconds, or at once when the service stops. */
+  /** Resolves after so many milliseconds. */
   readonly pause: (ms: number) => Promise<void>
 }
 
@@ -58,7 +58,8 @@ export function createDeliver(parts: DeliverParts): Deliver {
     const number = delivery.attempts + 1
     const attempted = { ...delivery, attempts: number }
     const next = nextState(attempted, outcome, settings.policy, endedAt, parts.random())
-    await record(delivery, { deliveryId: delivery.id, number, startedAt, took, outcome, notes }, next)
+    const done = { deliveryId: delivery.id, number, startedAt, took, outcome, notes }
+    if (!(await record(delivery, done, next, stopped))) return outcome
     const recorded = times && { ...times, recorded: parts.clock() }
     const made = { delivery, outcome, next, took, notes, template, startedAt, times: recorded }
     parts.observe({ kind: 'attempted', ...made })
@@ -99,20 +100,28 @@ export function createDeliver(parts: DeliverParts): Deliver {
     }
   }
 
-  /** An attempt that was made must be recorded, or it would be made again: this waits until the store takes it. */
+  /**
+   * An attempt that was made must be recorded, or it would be made again: this waits until the store takes it. False where
+   * the service stops before: the lease in the store then tells the next start of an attempt without an end.
+   */
   async function record(
     delivery: Delivery,
     attempt: Attempt,
     next: Parameters<Store['record']>[1],
-  ): Promise<void> {
-    for (;;) {
+    stopped: Promise<void>,
+  ): Promise<boolean> {
+    for (let last = false; ; ) {
       try {
         await parts.store.record(attempt, next)
-        return
+        return true
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
         parts.observe({ kind: 'store_failed', during: 'record', message: error.message, delivery })
-        await parts.pause(RECORD_AGAIN_AFTER)
+        if (last) return false
+        last = await Promise.race([
+          parts.pause(RECORD_AGAIN_AFTER).then(() => false),
+          stopped.then(() => true),
+        ])
       }
     }
   }

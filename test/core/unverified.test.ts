@@ -136,6 +136,9 @@ t.test('networks', async (t) => {
     'fe80::1%eth0': 'fe80:0:0:0::/64',
     '64:ff9b::192.0.2.1': '64:ff9b:0:0::/64',
     '1::2:3:4:5:6:7': '1:0:2:3::/64',
+    '0:0:0:0:0:ffff:192.0.2.1': '192.0.2.1',
+    '192.0.2.1:4711': '192.0.2.1',
+    '[2001:db8::1]:4711': '2001:db8:0:0::/64',
     unknown: 'unknown',
   }
   for (const [address, network] of Object.entries(known)) t.equal(networkOf(address), network, address)

@@ -1,0 +1,76 @@
+/** What becomes of an attempt while the store takes nothing. */
+import t from 'tap'
+import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
+import type { Fact } from '../../src/pipeline/fact.ts'
+import { type Leased, type Store, StoreUnavailable } from '../../src/store/store.ts'
+import { event, owed, START } from '../store/contract/sample.ts'
+import { until } from '../support/until.ts'
+
+const one = event(1)
+const leased: Leased = {
+  event: one,
+  delivery: {
+    ...owed(),
+    id: `${one.id}-1`,
+    eventId: one.id,
+    state: 'sending',
+    reason: null,
+    dueAt: START,
+    attempts: 0,
+    createdAt: START,
+    owedSince: START,
+  },
+  interruptedAt: START,
+}
+
+function delivering(record: Store['record']) {
+  const facts: Fact[] = []
+  const stopped = Promise.withResolvers<void>()
+  const deliver = createDeliver({
+    store: { record },
+    settings: (): DeliverSettings => ({
+      channels: new Map(),
+      renderers: () => [],
+      links: () => '',
+      policy: { retryFor: 86_400_000, onAmbiguous: 'resend' },
+    }),
+    now: () => START + 1_000,
+    clock: () => 0,
+    random: () => 0.5,
+    observe: (fact) => facts.push(fact),
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
+  })
+  const kinds = () => facts.map(({ kind }) => kind)
+  return { ended: deliver(leased, stopped.promise), stop: stopped.resolve, kinds }
+}
+
+t.test('it is recorded once the store takes it', async (t) => {
+  let refusals = 3
+  const { ended, kinds } = delivering(async () => {
+    if (refusals-- > 0) throw new StoreUnavailable('the disk is full')
+    return true
+  })
+  await ended
+  t.strictSame(kinds(), ['store_failed', 'store_failed', 'store_failed', 'attempted'])
+})
+
+t.test('a stop does not wait for a store that takes nothing', async (t) => {
+  const { ended, stop, kinds } = delivering(() => Promise.reject(new StoreUnavailable('the disk is full')))
+  await until(() => kinds().length >= 3, 'some tries')
+  stop()
+  await ended
+  t.notOk(kinds().includes('attempted'), 'what is not recorded is not told either')
+})
+
+t.test('a stop tries once more', async (t) => {
+  let stopping = false
+  const { ended, stop, kinds } = delivering(async () => {
+    if (!stopping) throw new StoreUnavailable('the disk is full')
+    return true
+  })
+  await until(() => kinds().length >= 1, 'a try')
+  stopping = true
+  stop()
+  await ended
+  t.ok(kinds().includes('attempted'))
+})
