@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { installPackages } from '../support/debian.ts'
+import { makeDebian } from '../support/debootstrap.ts'
 
 const exec = promisify(execFile)
 const LARGEST_OUTPUT = 64 * 1024 * 1024
@@ -27,9 +28,9 @@ export interface Engine {
 
 /** `folder` takes the images; it must not be on an overlay file system. */
 export function startEngine(folder: string): Engine {
-  for (const program of ['buildah', 'podman', 'crun', 'debootstrap']) {
+  for (const program of ['buildah', 'podman', 'crun']) {
     if (spawnSync(program, ['--version']).status === 0) continue
-    installPackages(program, 'buildah', 'podman', 'crun', 'debootstrap', 'ca-certificates')
+    installPackages(program, 'buildah', 'podman', 'crun', 'ca-certificates')
     break
   }
   const storage = [
@@ -90,12 +91,7 @@ function mountNamespace(): ChildProcess {
 
 /** A minimal Debian as Node's slim images have it: libraries, certificates, node and npm. */
 async function makeRoot(root: string): Promise<void> {
-  await run('debootstrap', [
-    '--variant=minbase',
-    '--include=libatomic1,libstdc++6,ca-certificates',
-    'bookworm',
-    root,
-  ])
+  await makeDebian(root, ['libatomic1', 'libstdc++6', 'ca-certificates'])
   for (const path of ['var/cache/apt/archives', 'var/lib/apt/lists'])
     rmSync(join(root, path), { recursive: true })
   const npm = dirname(dirname(realpathSync((await run('sh', ['-c', 'command -v npm'])).stdout.trim())))

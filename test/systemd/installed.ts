@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { makeDebian } from './debian.ts'
+import { makeDebian } from '../support/debootstrap.ts'
 import type { Machine } from './machine.ts'
 
 export interface Prepared {
@@ -18,12 +18,17 @@ export interface Prepared {
 const exec = promisify(execFile)
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const PREFIX = '/usr/local'
+/** Besides systemd only what Node links to. */
+const packages = ['systemd', 'systemd-sysv', 'dbus', 'libatomic1', 'libstdc++6']
 
 export async function prepare(t: { teardown(action: () => void): unknown }): Promise<Prepared> {
   const folder = mkdtempSync(join(tmpdir(), 'hookbridge-systemd-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const root = join(folder, 'root')
-  await Promise.all([makeDebian(root), shell(`npm pack --loglevel=error --pack-destination ${folder}`)])
+  await Promise.all([
+    makeDebian(root, packages),
+    shell(`npm pack --loglevel=error --pack-destination ${folder}`),
+  ])
   copyFileSync(process.execPath, join(root, PREFIX, 'bin/node'))
   const [archive = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
   return {

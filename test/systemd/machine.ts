@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { installProgram } from '../support/debian.ts'
 import { until } from '../support/until.ts'
 
 export interface Ran {
@@ -24,6 +25,7 @@ const LARGEST_OUTPUT = 64 * 1024 * 1024
 
 /** Boots it, and waits until everything in it has started. */
 export async function boot(folder: string): Promise<Machine> {
+  installProgram('systemd-nspawn', 'systemd-container')
   const name = `hookbridge-${process.pid}`
   const groups = controlGroups().map((group) => join(group, name))
   for (const group of groups) mkdirSync(group)

@@ -1,29 +1,19 @@
 /** A Debian in a folder, made by debootstrap from the mirror that this machine itself uses. */
 import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
+import { installPackages } from './debian.ts'
 
 const exec = promisify(execFile)
 const LARGEST_OUTPUT = 64 * 1024 * 1024
 
-/** What is installed where it is missing, with the program that shows whether it is there. */
-const packages = { debootstrap: 'debootstrap', 'systemd-container': 'systemd-nspawn' } as const
-
-/** Besides systemd only what Node links to. */
-const includes = ['systemd', 'systemd-sysv', 'dbus', 'libatomic1', 'libstdc++6']
-
-/** Makes it; throws where this machine cannot. */
-export async function makeDebian(folder: string): Promise<void> {
-  if (process.getuid?.() !== 0) throw new Error('only root makes and boots a machine: run this suite as root')
-  const missing = Object.entries(packages).filter(([, program]) => !isThere(program))
-  if (missing.length > 0 || (await mirrors()).length === 0) await aptGet('update')
-  if (missing.length > 0)
-    await aptGet('install', '--yes', '--no-install-recommends', ...missing.map(([name]) => name))
+/** Makes it, with packages beyond the least; throws where this machine cannot. */
+export async function makeDebian(folder: string, packages: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0) throw new Error('only root makes a Debian: run this suite as root')
+  if (spawnSync('which', ['debootstrap']).status !== 0) installPackages('debootstrap', 'debootstrap')
   const [mirror] = await mirrors()
   if (mirror === undefined)
-    throw new Error(
-      'apt knows no Debian archive: name one in /etc/apt/sources.list.d, and run apt-get update',
-    )
-  const options = ['--variant=minbase', `--include=${includes.join(',')}`]
+    throw new Error('apt knows no Debian archive: name one in /etc/apt/sources.list.d')
+  const options = ['--variant=minbase', `--include=${packages.join(',')}`]
   await program('debootstrap', [...options, mirror.release, folder, mirror.url], await proxy())
 }
 
@@ -41,14 +31,6 @@ async function mirrors(): Promise<{ url: string; release: string }[]> {
 async function proxy(): Promise<NodeJS.ProcessEnv> {
   const url = /'(.*)'/.exec(await program('apt-config', ['shell', 'PROXY', 'Acquire::http::Proxy']))?.[1]
   return url === undefined ? {} : { http_proxy: url }
-}
-
-function isThere(name: string): boolean {
-  return spawnSync('which', [name]).status === 0
-}
-
-async function aptGet(...args: readonly string[]): Promise<void> {
-  await program('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { DEBIAN_FRONTEND: 'noninteractive' })
 }
 
 /** What it printed; its failure tells all of that. */
