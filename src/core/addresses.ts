@@ -80,10 +80,11 @@ const LONGEST_NETWORK = 45
  * proxy may pass on, stands for itself, as far as an address is long.
  */
 export function networkOf(address: string): string {
+  if (!address.includes(':')) return address.slice(0, LONGEST_NETWORK)
   // Some proxies add the client's port.
-  const bare =
-    /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(address)?.[1] ?? /^\[([^\]]*)\](?::\d+)?$/.exec(address)?.[1] ?? address
-  if (!bare.includes(':')) return bare.slice(0, LONGEST_NETWORK)
+  const [, four, six] = /^(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]*)\](?::\d+)?)$/.exec(address) ?? []
+  if (four !== undefined) return four
+  const bare = six ?? address
   const [text = ''] = bare.split('%')
   const mapped = /^(?:::|(?:0+:){5})ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1]
   if (mapped !== undefined) return mapped

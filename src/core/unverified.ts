@@ -34,6 +34,8 @@ interface Bucket {
 export function createUnverified(most: { readonly failing: number; readonly standing: number }): Unverified {
   const failing = new Map<string, Bucket>()
   const standing = new Map<string, true>()
+  // The last one verified, which stands last already: a sender's events come one after another.
+  let latest: string | undefined
 
   return {
     wait(address, { mayVerify, vouched }, pace, now) {
@@ -53,6 +55,8 @@ export function createUnverified(most: { readonly failing: number; readonly stan
       touch(failing, network, { tokens: Math.max(tokens - 1, -pace.burst), at: now }, most.failing)
     },
     verified(address) {
+      if (address === latest) return
+      latest = address
       touch(standing, networkOf(address), true, most.standing)
     },
     stands(address) {

@@ -40,7 +40,7 @@ export function adminRoutes(
   scope.addHook('onRequest', (request, reply, done) => {
     const token = adminToken()
     if (token !== undefined && isBearer(request.headers.authorization, token)) return done()
-    if (!gate.admit(request, reply, false, false)) return
+    if (!gate.admit(request, reply, request.ip, false, () => false)) return
     // The body was not read: the connection cannot be used again.
     reply.header('connection', 'close')
     if (token === undefined) {

@@ -14,13 +14,19 @@ export interface GateParts {
 }
 
 export interface Gate {
-  /** Lets a request in, or answers it. `vouched`: signed requests are known to come from its address. */
-  admit(request: FastifyRequest, reply: FastifyReply, mayVerify: boolean, vouched: boolean): boolean
+  /** Lets a request in, or answers it. `isVouched`: whether signed requests are known to come from its address. */
+  admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    address: string,
+    mayVerify: boolean,
+    isVouched: () => boolean,
+  ): boolean
   /** Answers with an error; one that only unverified requests get costs their address something. */
   refuse(request: FastifyRequest, reply: FastifyReply, code: ErrorCode): FastifyReply
   /** For what never became a request. False where the address has to wait. */
   failed(address: string): boolean
-  verified(request: FastifyRequest): void
+  verified(address: string): void
   /** Whether a verified request came from there. */
   knows(address: string): boolean
 }
@@ -40,13 +46,14 @@ export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
   const addresses = createUnverified(REMEMBERED)
 
   return {
-    admit(request, reply, mayVerify, vouched) {
+    admit(request, reply, address, mayVerify, isVouched) {
       const pace = unverifiedPace()
-      if (pace === null) return true
-      const known = { mayVerify, vouched: mayVerify && (vouched || isUntoldProxy(request)) }
-      const wait = addresses.wait(request.ip, known, pace, now())
+      // Most have nothing against them, and nobody need vouch for those.
+      if (pace === null || addresses.wait(address, NOTHING_KNOWN, pace, now()) === 0) return true
+      const known = { mayVerify, vouched: mayVerify && (isVouched() || isUntoldProxy(request)) }
+      const wait = addresses.wait(address, known, pace, now())
       if (wait === 0) return true
-      observe({ kind: 'rejected', source: targetOf(request), code: 'rate_limited', address: request.ip })
+      observe({ kind: 'rejected', source: targetOf(request), code: 'rate_limited', address })
       // The body was not read: the connection cannot be used again.
       reply.header('connection', 'close')
       sendError(reply, 'rate_limited', {}, Math.ceil(wait / 1000))
@@ -63,8 +70,8 @@ export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
       addresses.failed(address, pace, now())
       return may
     },
-    verified(request) {
-      addresses.verified(request.ip)
+    verified(address) {
+      addresses.verified(address)
     },
     knows(address) {
       return addresses.stands(address)

@@ -88,7 +88,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   server.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done()
     // Nobody reads a body for which there is nothing.
-    if (!gate.admit(request, reply, false, false)) return
+    if (!gate.admit(request, reply, request.ip, false, () => false)) return
     reply.header('connection', 'close')
     gate.refuse(request, reply, 'not_found')
   })

@@ -77,15 +77,17 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
   scope.addHook<SourceParams>('onRequest', (request, reply, done) => {
     const { allowLists, sources, isPublished, maxPending } = parts.settings()
     const { source } = request.params
+    // Fastify works it out anew each time it is asked.
+    const address = request.ip
     const allows = allowLists.get(source)
-    const unfit = misfit(allows, request.ip)
+    const unfit = misfit(allows, address)
     const mayVerify = unfit === null && sources.get(source)?.verifier.claims(request.headers) === true
-    const vouched = mayVerify && ((allows !== undefined && allows !== null) || isPublished(request.ip))
-    if (!gate.admit(request, reply, mayVerify, vouched)) return
-    const known = vouched || (mayVerify && gate.knows(request.ip))
+    const isVouched = () => (allows !== undefined && allows !== null) || isPublished(address)
+    if (!gate.admit(request, reply, address, mayVerify, isVouched)) return
+    const known = mayVerify && (gate.knows(address) || isVouched())
     const refusal = unfit ?? (places.take(request, known, maxPending, now()) ? null : 'overloaded')
     if (refusal !== null) {
-      observe({ kind: 'rejected', source, code: refusal, address: request.ip })
+      observe({ kind: 'rejected', source, code: refusal, address })
       // The body was not read: the connection cannot be used again.
       reply.header('connection', 'close')
       gate.refuse(request, reply, refusal)
@@ -102,15 +104,16 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
   })
   scope.post<SourceParams>('/webhooks/:source', async (request, reply) => {
     places.arrived(request)
+    const address = request.ip
     const received = await parts.receive({
       source: request.params.source,
       headers: request.headers,
       body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
-      address: request.ip,
+      address,
       age: reply.elapsedTime,
     })
     if (received.kind === 'rejected') return gate.refuse(request, reply, received.code)
-    gate.verified(request)
+    gate.verified(address)
     parts.connections.touch(request.raw.socket)
     return answer(reply, received)
   })
