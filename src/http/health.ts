@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 export interface HealthParts {
@@ -7,6 +8,9 @@ export interface HealthParts {
   readonly lastReload: () => Readonly<Record<string, unknown>> | null
   readonly metrics: { readonly contentType: string; readonly text: () => Promise<string> }
 }
+
+// The answer is long, and Node keeps it until it is read: nobody who asks a hundred times at once gets it a hundred times.
+const MOST_UNREAD = 4
 
 export function healthRoutes(server: FastifyInstance, parts: HealthParts): void {
   server.get('/livez', async () => ({ status: 'ok' }))
@@ -19,7 +23,16 @@ export function healthRoutes(server: FastifyInstance, parts: HealthParts): void 
     return reply.code(503).send({ status: 'not ready', problems, ...reload })
   })
   const metricsText = shared(parts.metrics.text)
-  server.get('/metrics', async (_request, reply) => {
+  const unread = new WeakMap<Socket, number>()
+  server.get('/metrics', async (request, reply) => {
+    const { socket } = request.raw
+    const waiting = unread.get(socket) ?? 0
+    if (waiting >= MOST_UNREAD) {
+      socket.destroy()
+      return reply.hijack()
+    }
+    unread.set(socket, waiting + 1)
+    reply.raw.once('close', () => unread.set(socket, (unread.get(socket) ?? 1) - 1))
     return reply.type(parts.metrics.contentType).send(await metricsText())
   })
 }

@@ -210,3 +210,15 @@ links: { b.one: "https://x.example/", "b.*": "https://x.example/" }
     'other',
   ])
 })
+
+t.test('who asks for them again and again, and reads none, is cut off', async (t) => {
+  const app = await startTestApp(t, twoSources('http://127.0.0.1:1/'))
+  const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => {})
+  const cut = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500))
+  socket.resume()
+  await cut
+  for (const _ of Array.from({ length: 10 })) t.equal((await fetch(`${app.url}/metrics`)).status, 200)
+})
