@@ -1,4 +1,5 @@
 /** What the package offers to programs, without the package around it: see test/package for that. */
+import { createHook } from 'node:async_hooks'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -65,6 +66,27 @@ t.test('a program starts the service, sends it an event, reloads and stops it', 
   t.notMatch(log.join(''), secret)
 })
 
+/** Counts the timers set from now on that are neither over nor cleared, those too that keep no process alive. */
+function watchTimers() {
+  const waiting = new Set<number>()
+  let later = false
+  const hook = createHook({
+    init(id, type) {
+      if (type === 'Timeout' && !later) waiting.add(id)
+    },
+    destroy(id) {
+      waiting.delete(id)
+    },
+  }).enable()
+  t.teardown(() => hook.disable())
+  return {
+    waiting: () => waiting.size,
+    ignoreLater() {
+      later = true
+    },
+  }
+}
+
 t.test('what keeps it from starting is told, and leaves nothing behind', async (t) => {
   const wrong = configIn(t, 'eighty')
   const error: unknown = await start(t, wrong).catch((error: unknown) => error)
@@ -79,9 +101,10 @@ t.test('what keeps it from starting is told, and leaves nothing behind', async (
   const config = configIn(t, port)
   const log: string[] = []
   const failing = { config, env: environment, log: { write: (line: string) => log.push(line) } }
+  const timers = watchTimers()
   await t.rejects(startService(failing), { code: 'EADDRINUSE' })
-  // Longer than what a start has set going waits: it would fail on the closed store, and say so.
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  timers.ignoreLater()
+  await until(() => timers.waiting() === 0, 'every timer that the start has set to be cleared')
   t.same(log, [])
   edit(config, `port: ${port}`, 'port: 0')
   await start(t, config)
