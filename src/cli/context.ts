@@ -1,7 +1,8 @@
 /** What every command works with: where it writes, and the configuration it was given. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import { loadConfig, loadStoreUrl, type Setup } from '../config/load.ts'
+import { loadConfig, type Setup } from '../config/load.ts'
+import { loadStoreUrl } from '../config/part.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/units.ts'
 import { openStore } from '../store/open.ts'

@@ -1,4 +1,4 @@
-import { loadService } from '../config/load.ts'
+import { loadService } from '../config/part.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ownProperty } from '../core/json.ts'
 import { type Context, type Register, summary } from './context.ts'

@@ -1,6 +1,5 @@
 /** From a file to a configuration that can run, or to everything that is wrong with it. */
 import { basename, dirname, join, resolve } from 'node:path'
-import { z } from 'zod'
 import { channels } from '../channels/channels.ts'
 import type { View } from '../core/event.ts'
 import { ownProperty } from '../core/json.ts'
@@ -14,13 +13,13 @@ import { isPipe, readDocument } from './document.ts'
 import { type Fingerprints, fingerprints, type Note } from './fingerprint.ts'
 import { type Env, type Interpolated, interpolate } from './interpolate.ts'
 import { filledSchema } from './json-schema.ts'
-import { type Parsed, parse } from './parse.ts'
+import { parse } from './parse.ts'
+import { checkSocketPath, withPaths } from './paths.ts'
 import { placeAt } from './place.ts'
 import { inOrder, type Path, type Problem } from './problem.ts'
 import { checkSamples } from './samples.ts'
 import { type Config, schema } from './schema.ts'
 import { secretsOf } from './secrets.ts'
-import { checkSocketPath, socketPath } from './socket-path.ts'
 import { type LoadedTemplates, loadTemplates, type Templates } from './templates.ts'
 import { sampleFile } from './tests.ts'
 import type { YamlDocument } from './yaml.ts'
@@ -49,26 +48,6 @@ export type Loaded =
   | { readonly ok: true; readonly setup: Setup; readonly warnings: readonly Problem[] }
   /** Errors and warnings, in the order of the file. */
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly files: Fingerprints }
-
-export type LoadedStoreUrl =
-  | { readonly ok: true; readonly url: string }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
-
-export type LoadedService =
-  | {
-      readonly ok: true
-      readonly service: Pick<Config['server'], 'host' | 'port' | 'admin_token' | 'admin_socket'>
-    }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
-
-const storeOnly = z.object({ store: z.object({ url: schema.shape.store.unwrap().shape.url }) })
-
-const serviceOnly = z.object({
-  server: schema.shape.server
-    .unwrap()
-    .pick({ host: true, port: true, admin_token: true, admin_socket: true })
-    .prefault({}),
-})
 
 /** Reads and checks a configuration, and its templates. Whatever the file holds, it answers and does not throw. */
 export function loadConfig(file: string, env: Env): Loaded {
@@ -101,7 +80,7 @@ export function loadConfig(file: string, env: Env): Loaded {
   if (!parsed.ok || templates.loaded === null || sorted.some(({ severity }) => severity === 'error')) {
     return { ok: false, problems: sorted, files }
   }
-  const setup = toSetup(file, files, document, withSocket(file, parsed.data, env), templates.loaded.templates)
+  const setup = toSetup(file, files, document, withPaths(file, parsed.data, env), templates.loaded.templates)
   return { ok: true, setup, warnings: inOrder(file, [...sorted, ...checkSamples(setup)]) }
 }
 
@@ -122,36 +101,6 @@ export function reloadConfig(file: string, env: Env): Loaded {
   return { ok: false, problems: [problem], files }
 }
 
-/** Only where the store is: for looking at the history while the rest of the configuration is broken. */
-export function loadStoreUrl(file: string, env: Env): LoadedStoreUrl {
-  const read = readDocument(file)
-  if (!read.ok) return read
-  const url = ownProperty(ownProperty(read.document.value, 'store'), 'url')
-  const loaded = loadPart(storeOnly, file, { ...read.document, value: { store: { url } } }, env)
-  return loaded.ok ? { ok: true, url: absoluteUrl(file, loaded.data.store.url) } : loaded
-}
-
-/** Only how to reach the running service: for asking it to reload while the rest of the configuration is broken. */
-export function loadService(file: string, env: Env): LoadedService {
-  const read = readDocument(file)
-  if (!read.ok) return read
-  const written = ownProperty(read.document.value, 'server')
-  const server = Object.fromEntries(
-    Object.keys(serviceOnly.shape.server.unwrap().shape)
-      .map((key) => [key, ownProperty(written, key)])
-      .filter(([, value]) => value !== undefined),
-  )
-  const loaded = loadPart(serviceOnly, file, { ...read.document, value: { server } }, env)
-  return loaded.ok ? { ok: true, service: withSocket(file, loaded.data, env).server } : loaded
-}
-
-function loadPart<T>(part: z.ZodType<T>, file: string, document: YamlDocument, env: Env): Parsed<T> {
-  const filled = fill(file, document, env, () => {})
-  const parsed = parse(part, filled.value, { ...filled, document, jsonSchema: filledSchema() })
-  if (parsed.ok && filled.problems.length === 0) return parsed
-  return { ok: false, problems: inOrder(file, [...filled.problems, ...(parsed.ok ? [] : parsed.problems)]) }
-}
-
 /** What `channel.open` wants to know of the receivers: the settings of each that uses the channel. */
 export function receiversOf(config: Config, channel: string): ReadonlyMap<string, unknown> {
   return new Map(
@@ -161,7 +110,8 @@ export function receiversOf(config: Config, channel: string): ReadonlyMap<string
   )
 }
 
-function fill(file: string, document: YamlDocument, env: Env, note: Note): Interpolated {
+/** With variables and files in place. */
+export function fill(file: string, document: YamlDocument, env: Env, note: Note): Interpolated {
   const takesText = (path: Path) => placeAt(filledSchema(), path).types.includes('string')
   return interpolate({ document, env, folder: dirname(file), takesText, note })
 }
@@ -204,10 +154,9 @@ function toSetup(
   file: string,
   files: Fingerprints,
   document: YamlDocument,
-  parsed: Config,
+  config: Config,
   templates: Templates,
 ): Setup {
-  const config = { ...parsed, store: { ...parsed.store, url: absoluteUrl(file, parsed.store.url) } }
   const links = compileLinks(config.links ?? {})
   if (!links.ok) throw new Error('the links were checked and still do not compile')
   return {
@@ -251,19 +200,4 @@ function targetsOf(config: Config): ReadonlyMap<string, readonly ReceiverTarget[
       }),
     ]),
   )
-}
-
-function withSocket<T extends Pick<Config, 'server'> | { server: Pick<Config['server'], 'admin_socket'> }>(
-  file: string,
-  config: T,
-  env: Env,
-): T {
-  const path = config.server.admin_socket
-  if (path === undefined) return config
-  return { ...config, server: { ...config.server, admin_socket: socketPath(file, path, env) } }
-}
-
-/** Relative to the file, so that it does not matter where the service is started. */
-function absoluteUrl(file: string, url: string): string {
-  return `sqlite:${resolve(dirname(file), url.replace(/^sqlite:/, ''))}`
 }

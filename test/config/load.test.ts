@@ -5,14 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import t from 'tap'
 import { filledSchema } from '../../src/config/json-schema.ts'
-import {
-  loadConfig,
-  loadService,
-  loadStoreUrl,
-  receiversOf,
-  reloadConfig,
-  type Setup,
-} from '../../src/config/load.ts'
+import { loadConfig, receiversOf, reloadConfig, type Setup } from '../../src/config/load.ts'
+import { loadService, loadStoreUrl } from '../../src/config/part.ts'
 import { starterConfig } from '../../src/config/starter.ts'
 import { type Event, viewOf } from '../../src/core/event.ts'
 import { isObject } from '../../src/core/json.ts'

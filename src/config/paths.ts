@@ -1,4 +1,4 @@
-/** Where the admin socket is. */
+/** Paths of the configuration, made absolute: it does not matter where the service is started. */
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { ownProperty } from '../core/json.ts'
 import type { Env } from './interpolate.ts'
@@ -9,7 +9,7 @@ import type { YamlDocument } from './yaml.ts'
 const LONGEST = 107
 
 /** A relative path is in the folder that systemd made for what runs ($RUNTIME_DIRECTORY), else beside the file. */
-export function socketPath(file: string, path: string, env: Env): string {
+function socketPath(file: string, path: string, env: Env): string {
   if (isAbsolute(path)) return path
   const [runtime = ''] = (env.RUNTIME_DIRECTORY ?? '').split(':')
   return resolve(runtime === '' ? dirname(file) : runtime, path)
@@ -29,4 +29,24 @@ export function checkSocketPath(
   const place = document.at(['server', 'admin_socket'])
   const mend = 'put it into a folder with a shorter name, such as /run/hookbridge'
   return [{ severity: 'error', code: 'wrong_value', file, ...place, message, mend }]
+}
+
+interface Located {
+  readonly store?: { readonly url: string }
+  readonly server?: { readonly admin_socket?: string | undefined }
+}
+
+/** The same with absolute paths; what is not there is not added. */
+export function withPaths<T extends Located>(file: string, config: T, env: Env): T {
+  const { store, server } = config
+  const socket = server?.admin_socket
+  return {
+    ...config,
+    ...(store !== undefined && { store: { ...store, url: storeUrl(file, store.url) } }),
+    ...(socket !== undefined && { server: { ...server, admin_socket: socketPath(file, socket, env) } }),
+  }
+}
+
+function storeUrl(file: string, url: string): string {
+  return `sqlite:${resolve(dirname(file), url.replace(/^sqlite:/, ''))}`
 }

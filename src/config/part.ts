@@ -1,0 +1,62 @@
+/** Parts of a configuration, for what must work while the rest of it is broken. */
+import { z } from 'zod'
+import { ownProperty } from '../core/json.ts'
+import { readDocument } from './document.ts'
+import type { Env } from './interpolate.ts'
+import { filledSchema } from './json-schema.ts'
+import { fill } from './load.ts'
+import { type Parsed, parse } from './parse.ts'
+import { withPaths } from './paths.ts'
+import { inOrder, type Problem } from './problem.ts'
+import { type Config, schema } from './schema.ts'
+import type { YamlDocument } from './yaml.ts'
+
+export type LoadedStoreUrl =
+  | { readonly ok: true; readonly url: string }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+export type LoadedService =
+  | {
+      readonly ok: true
+      readonly service: Pick<Config['server'], 'host' | 'port' | 'admin_token' | 'admin_socket'>
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+const storeOnly = z.object({ store: z.object({ url: schema.shape.store.unwrap().shape.url }) })
+
+const serviceOnly = z.object({
+  server: schema.shape.server
+    .unwrap()
+    .pick({ host: true, port: true, admin_token: true, admin_socket: true })
+    .prefault({}),
+})
+
+/** Only where the store is: for looking at the history while the rest of the configuration is broken. */
+export function loadStoreUrl(file: string, env: Env): LoadedStoreUrl {
+  const read = readDocument(file)
+  if (!read.ok) return read
+  const url = ownProperty(ownProperty(read.document.value, 'store'), 'url')
+  const loaded = loadPart(storeOnly, file, { ...read.document, value: { store: { url } } }, env)
+  return loaded.ok ? { ok: true, url: withPaths(file, loaded.data, env).store.url } : loaded
+}
+
+/** Only how to reach the running service: for asking it to reload while the rest of the configuration is broken. */
+export function loadService(file: string, env: Env): LoadedService {
+  const read = readDocument(file)
+  if (!read.ok) return read
+  const written = ownProperty(read.document.value, 'server')
+  const server = Object.fromEntries(
+    Object.keys(serviceOnly.shape.server.unwrap().shape)
+      .map((key) => [key, ownProperty(written, key)])
+      .filter(([, value]) => value !== undefined),
+  )
+  const loaded = loadPart(serviceOnly, file, { ...read.document, value: { server } }, env)
+  return loaded.ok ? { ok: true, service: withPaths(file, loaded.data, env).server } : loaded
+}
+
+function loadPart<T>(part: z.ZodType<T>, file: string, document: YamlDocument, env: Env): Parsed<T> {
+  const filled = fill(file, document, env, () => {})
+  const parsed = parse(part, filled.value, { ...filled, document, jsonSchema: filledSchema() })
+  if (parsed.ok && filled.problems.length === 0) return parsed
+  return { ok: false, problems: inOrder(file, [...filled.problems, ...(parsed.ok ? [] : parsed.problems)]) }
+}
