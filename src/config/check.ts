@@ -8,7 +8,7 @@ import { conceal, concerns, isAt, type Origin } from './origin.ts'
 import { placeAt } from './place.ts'
 import { meant, nearest, type Path, type Problem, type ProblemCode, pathName, quote } from './problem.ts'
 import { checkReach } from './reach.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 export interface CheckContext {
   readonly document: YamlDocument

@@ -5,7 +5,7 @@ import { isObject } from '../core/json.ts'
 import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'
 import { nearest, type Path, type Problem, type ProblemCode, quote } from './problem.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 

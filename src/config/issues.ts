@@ -7,7 +7,7 @@ import { conceal, concerns, type Origin } from './origin.ts'
 import { placeAt } from './place.ts'
 import { nearest, type Path, type Problem } from './problem.ts'
 import { describe, describeKey, describeMissing, type Words } from './words.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 type Issue = z.core.$ZodIssue
 

@@ -22,7 +22,7 @@ import { type Config, schema } from './schema.ts'
 import { secretsOf } from './secrets.ts'
 import { type LoadedTemplates, loadTemplates, type Templates } from './templates.ts'
 import { sampleFile } from './tests.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 /** A checked configuration, with everything compiled that routing and rendering need. */
 export interface Setup {

@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from '../core/json.ts'
 import { pathOf, toProblems } from './issues.ts'
 import { isAt, type Origin } from './origin.ts'
 import type { Path, Problem } from './problem.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 export type Parsed<T> =
   | { readonly ok: true; readonly data: T }

@@ -9,7 +9,7 @@ import { type Parsed, parse } from './parse.ts'
 import { withPaths } from './paths.ts'
 import { inOrder, type Problem } from './problem.ts'
 import { type Config, schema } from './schema.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 export type LoadedStoreUrl =
   | { readonly ok: true; readonly url: string }

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import { ownProperty } from '../core/json.ts'
 import type { Env } from './interpolate.ts'
 import type { Problem } from './problem.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 // sun_path of unix(7) has 108 bytes, the last of them zero; a longer path would be cut in silence.
 const LONGEST = 107

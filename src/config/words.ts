@@ -4,7 +4,7 @@ import { isObject } from '../core/json.ts'
 import { isAt, type Origin } from './origin.ts'
 import type { Place } from './place.ts'
 import { known, meant, type Path, type ProblemCode, pathName, problemCodes, quote } from './problem.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 type Issue = z.core.$ZodIssue
 

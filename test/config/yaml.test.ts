@@ -1,5 +1,6 @@
 import t from 'tap'
-import { parseYaml, type YamlDocument } from '../../src/config/yaml.ts'
+import { parseYaml } from '../../src/config/yaml.ts'
+import type { YamlDocument } from '../../src/config/yaml-document.ts'
 
 function document(text: string, firstLine?: number): YamlDocument {
   const parsed = parseYaml('a.yaml', text, firstLine)
