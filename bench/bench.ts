@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: what Hookbridge costs, beside a bare Fastify in the same run. Compare ratios, never absolutes:
- * machines differ, and so do runs. `npm run bench -- bursts` (or acknowledging) runs a part. The measured process has core 0, the load and the sinks have core 1.
+ * machines differ, and so do runs. `npm run bench -- bursts` (or acknowledging, or backlog) runs a part. The measured process has core 0, the load and the sinks have core 1.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { type MailServer, startMailServer } from '../src/demo/mail-server.ts'
 import { type SlackServer, startSlackServer } from '../src/demo/slack-server.ts'
 import { alertShots, findAlertmanager, startAlertmanager } from './alertmanager.ts'
+import { backlog } from './backlog.ts'
 import { fire, median, quantile, type Shot, signedShots, type Volley } from './load.ts'
 import { cpuMs, memory, pin, type Running, startProcess } from './process.ts'
 
@@ -20,10 +21,15 @@ let stores = 0
 const folder = mkdtempSync(join(tmpdir(), 'hookbridge-bench-'))
 pin(process.pid, 1)
 try {
-  if (only !== 'bursts') await acknowledging()
-  if (only !== 'acknowledging') await bursts()
+  if (isWanted('acknowledging')) await acknowledging()
+  if (isWanted('bursts')) await bursts()
+  if (isWanted('backlog')) await backlog(folder)
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+function isWanted(part: string): boolean {
+  return only === undefined || only === part
 }
 
 async function acknowledging(): Promise<void> {
