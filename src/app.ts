@@ -6,7 +6,7 @@ import { Generations } from './app/generation.ts'
 import { knownTo } from './app/known.ts'
 import { createRejections } from './app/rejections.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
-import type { Supervisor } from './app/supervisor.ts'
+import { STORE_FAILED_FOR, type Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
 import { version } from './app/version.ts'
 import type { Env } from './config/interpolate.ts'
@@ -23,6 +23,7 @@ import { type Fact, logEntry } from './pipeline/fact.ts'
 import { DeliveryLoop, type Pulse } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
+import { compileTrust, isNear, isPublished } from './sources/addresses.ts'
 import { openStore } from './store/open.ts'
 import { startTraces } from './telemetry/traces.ts'
 
@@ -55,8 +56,6 @@ export interface App {
 const REQUESTS_GRACE = 2_000
 const ATTEMPTS_GRACE = 4_000
 const CLOSING_GRACE = 1_000
-// After a failure of the store, for this long we ask load balancers to look elsewhere.
-const NOT_READY_FOR = 10_000
 
 /** Composition root: builds everything in the order in which it depends on each other, and starts it. */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -147,10 +146,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     // For ages alone: the wall clock may be set.
     now: clock,
     adminToken: () => config().server.admin_token,
+    isProxy: compileTrust(listen.trust_proxy),
+    isNear,
+    isPublished,
     unverifiedPace: () => config().server.unverified || null,
     reload: () => reloads.request('http'),
     notReady: () => [
-      ...(now() - storeFailedAt < NOT_READY_FOR
+      ...(now() - storeFailedAt < STORE_FAILED_FOR
         ? ['the store could not take a change in the last seconds; see the log']
         : []),
       ...(stopping === undefined ? [] : ['the service is stopping']),

@@ -46,9 +46,6 @@ export class Generations {
   }
 }
 
-const published = compileAllowList(['svix'])
-const isPublished = published.ok ? published.allows : () => false
-
 /** Connects to nothing: a channel does so with its first attempt. */
 function createGeneration(setup: Setup, print: (text: string) => void): Generation {
   const { config, router, targets, templates, links } = setup
@@ -57,7 +54,6 @@ function createGeneration(setup: Setup, print: (text: string) => void): Generati
     sources: sourcesOf(setup),
     allowLists: allowListsOf(setup),
     maxPending: config.server.max_pending,
-    isPublished,
     router,
     targets,
     dedupeFor: config.store.dedupe,

@@ -1,5 +1,4 @@
 /** Holds requests that cannot be verified to their pace, before their bodies are read. */
-import { BlockList, isIPv6 } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, unverified } from '../core/errors.ts'
 import { createUnverified, type Pace } from '../core/unverified.ts'
@@ -9,6 +8,8 @@ import { sendError } from './errors.ts'
 export interface GateParts {
   /** Asked once for each request; null where nothing is limited. */
   readonly unverifiedPace: () => Pace | null
+  /** Whether nobody has this address on the internet. */
+  readonly isNear: (address: string) => boolean
   readonly now: () => number
   readonly observe: Observe
 }
@@ -42,7 +43,7 @@ export function targetOf(request: FastifyRequest): string {
 const REMEMBERED = { failing: 10_000, standing: 10_000 }
 const NOTHING_KNOWN = { mayVerify: false, vouched: false }
 
-export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
+export function createGate({ unverifiedPace, isNear, now, observe }: GateParts): Gate {
   const addresses = createUnverified(REMEMBERED)
 
   return {
@@ -50,7 +51,7 @@ export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
       const pace = unverifiedPace()
       // Most have nothing against them, and nobody need vouch for those.
       if (pace === null || addresses.wait(address, NOTHING_KNOWN, pace, now()) === 0) return true
-      const known = { mayVerify, vouched: mayVerify && (isVouched() || isUntoldProxy(request)) }
+      const known = { mayVerify, vouched: mayVerify && (isVouched() || isUntoldProxy(request, isNear)) }
       const wait = addresses.wait(address, known, pace, now())
       if (wait === 0) return true
       observe({ kind: 'rejected', source: targetOf(request), code: 'rate_limited', address })
@@ -79,31 +80,13 @@ export function createGate({ unverifiedPace, now, observe }: GateParts): Gate {
   }
 }
 
-const near = new BlockList()
-for (const [network, bits] of [
-  ['127.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-  ['169.254.0.0', 16],
-  ['100.64.0.0', 10],
-] as const)
-  near.addSubnet(network, bits, 'ipv4')
-for (const [network, bits] of [
-  ['::1', 128],
-  ['fc00::', 7],
-  ['fe80::', 10],
-] as const)
-  near.addSubnet(network, bits, 'ipv6')
-
 /**
  * A machine nearby that says for whom it forwards, and is not trusted: a proxy that `trust_proxy` does not list. All
  * the world then has its one address, the sender among them.
  */
-function isUntoldProxy(request: FastifyRequest): boolean {
+function isUntoldProxy(request: FastifyRequest, isNear: GateParts['isNear']): boolean {
   const peer = request.socket.remoteAddress
   if (request.headers['x-forwarded-for'] === undefined || peer === undefined || peer !== request.ip)
     return false
-  const [address = ''] = peer.split('%')
-  return near.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  return isNear(peer)
 }

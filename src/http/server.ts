@@ -12,11 +12,12 @@ import { sendError, statuses } from './errors.ts'
 import { createGate, type GateParts, targetOf } from './gate.ts'
 import { HardenedResponse, hardeningLines } from './hardening.ts'
 import { type HealthParts, healthRoutes } from './health.ts'
-import { compileTrust } from './proxies.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
 export interface ServerParts extends HealthParts, WebhookParts, AdminParts, GateParts {
   readonly log: FastifyBaseLogger
+  /** Whether `limits.trustProxy` lists the peer. */
+  readonly isProxy: (peer: string) => boolean
   /** Counts the errors that requests are answered with. */
   readonly refused: (code: ErrorCode) => void
   readonly limits: ServerLimits
@@ -48,9 +49,8 @@ const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
 
 /** Builds the HTTP server; the caller listens. */
 export function createServer(parts: ServerParts): FastifyInstance {
-  const { log, limits, observe } = parts
+  const { log, limits, observe, isProxy } = parts
   const gate = createGate(parts)
-  const isProxy = compileTrust(limits.trustProxy)
   // Behind a proxy nobody knows whose request it was.
   const mayGoOn = ({ remoteAddress }: Socket) =>
     remoteAddress === undefined || isProxy(remoteAddress) || gate.failed(remoteAddress)

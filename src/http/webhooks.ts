@@ -8,6 +8,8 @@ import { type Gate, targetOf } from './gate.ts'
 import { createPlaces } from './places.ts'
 
 export interface WebhookParts {
+  /** Whether a sender says that it sends from there. */
+  readonly isPublished: (address: string) => boolean
   readonly receive: Receive
   readonly now: () => number
   /** Asked once for each request. */
@@ -28,8 +30,6 @@ export interface WebhookSettings {
   /** Requests being handled at once, before others are told to come back. */
   readonly maxPending: number
   readonly sources: ReadonlyMap<string, SourceParts>
-  /** Whether a sender says that it sends from there. */
-  readonly isPublished: (address: string) => boolean
 }
 
 interface RoutesParts extends WebhookParts {
@@ -51,7 +51,7 @@ export function statusOf(end: keyof typeof accepted | ErrorCode): number {
 
 /** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
 export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void {
-  const { gate, observe, now, load } = parts
+  const { gate, observe, now, load, isPublished } = parts
   const places = createPlaces<FastifyRequest>((request) => {
     gate.failed(request.ip)
     observe({
@@ -75,7 +75,7 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
     (_request, body, done) => done(null, body),
   )
   scope.addHook<SourceParams>('onRequest', (request, reply, done) => {
-    const { allowLists, sources, isPublished, maxPending } = parts.settings()
+    const { allowLists, sources, maxPending } = parts.settings()
     const { source } = request.params
     // Fastify works it out anew each time it is asked.
     const address = request.ip

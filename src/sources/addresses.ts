@@ -29,3 +29,33 @@ export function compileAllowList(entries: readonly string[]): AllowList {
     },
   }
 }
+
+/** Whether an address is in one of these networks. Throws for what is none: the configuration was checked for that. */
+function compileNetworks(networks: readonly string[]): (address: string) => boolean {
+  const list = compileAllowList(networks)
+  if (!list.ok) throw new Error(list.problems.map(({ message }) => message).join('; '))
+  return list.allows
+}
+
+const LOOPBACK = ['127.0.0.0/8', '::1']
+
+/** Whether a sender says that it sends from there. */
+export const isPublished = compileNetworks(['svix'])
+
+/** Whether it is an address of a machine nearby: nobody has it on the internet. */
+export const isNear = compileNetworks([
+  ...LOOPBACK,
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  '100.64.0.0/10',
+  'fc00::/7',
+  'fe80::/10',
+])
+
+/** Whether a peer is one whose X-Forwarded-For `trust_proxy` believes: its own address says nothing of the client. */
+export function compileTrust(trustProxy: string | readonly string[] | false): (peer: string) => boolean {
+  const entries = trustProxy === false ? [] : [trustProxy].flat()
+  return compileNetworks(entries.flatMap((entry) => (entry === 'loopback' ? LOOPBACK : entry)))
+}

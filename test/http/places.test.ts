@@ -3,7 +3,6 @@ import { Socket } from 'node:net'
 import t from 'tap'
 import { affordable, boundConnections } from '../../src/http/connections.ts'
 import { createPlaces } from '../../src/http/places.ts'
-import { compileTrust } from '../../src/http/proxies.ts'
 
 t.test('a body that dawdles gives up its place; one that has begun, or is whole, does not', async (t) => {
   const gone: string[] = []
@@ -70,14 +69,4 @@ t.test('as many connections as the process may open files for', async (t) => {
   t.equal(affordable(4_096, 200), 50)
   t.equal(affordable(4_096, 1), 1)
   t.ok(affordable(4_096) > 0)
-})
-
-t.test('whose X-Forwarded-For is believed', async (t) => {
-  const loopback = compileTrust('loopback')
-  t.ok(loopback('127.0.0.9') && loopback('::1') && loopback('::ffff:127.0.0.1'))
-  t.notOk(loopback('10.0.0.1'))
-  const listed = compileTrust(['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', 'loopback'])
-  for (const address of ['10.1.2.3', '192.0.2.1', '2001:db8::1', '127.0.0.1']) t.ok(listed(address), address)
-  t.notOk(listed('192.0.2.2'))
-  t.notOk(compileTrust(false)('127.0.0.1'))
 })

@@ -3,7 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
 import { checkAddressEntry } from '../../src/core/addresses.ts'
-import { compileAllowList } from '../../src/sources/addresses.ts'
+import { compileAllowList, compileTrust, isNear } from '../../src/sources/addresses.ts'
 
 function allowed(entries: readonly string[]): (ip: string) => boolean {
   const list = compileAllowList(entries)
@@ -161,4 +161,29 @@ t.test('what is an address is what Node takes for one', async () => {
     }),
     { numRuns: 5_000 },
   )
+})
+
+t.test('whose X-Forwarded-For is believed', async (t) => {
+  const loopback = compileTrust('loopback')
+  t.ok(loopback('127.0.0.9') && loopback('::1') && loopback('::ffff:127.0.0.1'))
+  t.notOk(loopback('10.0.0.1'))
+  const listed = compileTrust(['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', 'loopback'])
+  for (const address of ['10.1.2.3', '192.0.2.1', '2001:db8::1', '127.0.0.1']) t.ok(listed(address), address)
+  t.notOk(listed('192.0.2.2'))
+  t.notOk(compileTrust(false)('127.0.0.1'))
+})
+
+t.test('what nobody has on the internet is near', async (t) => {
+  for (const address of [
+    '127.3.2.1',
+    '::1',
+    '10.0.0.1',
+    '::ffff:192.168.1.1',
+    '100.64.0.1',
+    'fe80::1%eth0',
+    'fd00::1',
+  ])
+    t.ok(isNear(address), address)
+  for (const address of ['192.0.2.1', '172.32.0.1', '2001:db8::1', '100.128.0.1', 'unknown'])
+    t.notOk(isNear(address), address)
 })

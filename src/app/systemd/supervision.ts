@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { ReloadAnswer } from '../../http/admin.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { Pulse } from '../../pipeline/loop.ts'
-import type { Supervisor } from '../supervisor.ts'
+import { STORE_FAILED_FOR, type Supervisor } from '../supervisor.ts'
 import type { Notifier } from './notifier.ts'
 import { type Status, statusLine } from './status.ts'
 import { stall } from './watchdog.ts'
@@ -24,8 +24,6 @@ export interface Supervised {
 }
 
 const STATUS_EVERY = 10_000
-// As long as /readyz says so.
-const STORE_FAILED_FOR = 10_000
 
 export class Supervision implements Supervisor {
   readonly #parts: SupervisionParts
