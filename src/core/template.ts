@@ -95,6 +95,8 @@ export function createEngine(
     lenientIf: true,
     // An empty mapping instead of the file system: no template can include a file.
     templates: {},
+    // A message names months and days alike, whatever the machine speaks.
+    locale: 'en-US',
     timezoneOffset: 0,
     parseLimit: PARSE_LIMIT,
     renderLimit: RENDER_LIMIT_MS,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import { createEngine, TemplateError, toText } from '../../src/core/template.ts'
 
@@ -193,4 +194,14 @@ t.test('a template sees own properties only', async (t) => {
 t.test('values in a view are never templates', async (t) => {
   const nasty = { data: { id: '{{ data.secret }}{% include "x" %}', secret: 's' } }
   t.equal(engine.compile('{{ data.id }}').render(nasty).text, '{{ data.secret }}{% include "x" %}')
+})
+
+t.test('months and days have the same names whatever language the machine speaks', async (t) => {
+  const program = `
+    import { createEngine } from ${JSON.stringify(new URL('../../src/core/template.ts', import.meta.url).href)}
+    const template = createEngine((text) => text).compile("{{ '2026-03-02T10:00:00Z' | date: '%A %-d %B, %b' }}")
+    console.log(new Intl.DateTimeFormat().resolvedOptions().locale, template.render({}).text)`
+  const env = { ...process.env, LC_ALL: 'de_DE.UTF-8' }
+  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { env })
+  t.equal(String(printed), 'de-DE Monday 2 March, Mar\n')
 })
