@@ -22,14 +22,16 @@ const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
 const PLACEHOLDER = /\uFDD0(\d+)\uFDD1/g
 
+// Of the rendering that is under way: none waits for anything, so there is never a second one.
+let values: string[] = []
+const engine = createEngine((value) => {
+  // A captured block arrives as a value that holds placeholders: they are resolved first.
+  values.push(fill(oneLine(value), values))
+  return OPEN + (values.length - 1) + CLOSE
+})
+
 /** Throws a TemplateError that says where the template is wrong. */
 export function compileMarkdown(text: string): MarkdownTemplate {
-  let values: string[] = []
-  const engine = createEngine((value) => {
-    // A captured block arrives as a value that holds placeholders: they are resolved first.
-    values.push(fill(oneLine(value), values))
-    return OPEN + (values.length - 1) + CLOSE
-  })
   const template = engine.compile(text)
   return {
     unknown: template.unknown,
