@@ -1,9 +1,9 @@
 /** Kinds of setting that several channels, and the configuration, share. */
-import { type ZodType, z } from 'zod'
+import * as z from 'zod'
 import { Secret } from '../core/secret.ts'
 
 /** A secret: plain text in the file and in the JSON schema; it leaves the schema as a Secret. */
-export function secret(): ZodType<Secret, string> {
+export function secret(): z.ZodType<Secret, string> {
   const error = 'must be text and not empty'
   return (
     z
@@ -31,7 +31,7 @@ const rateText = z
   })
 
 /** A rate such as `1/s`, `30/m` or `1000/h`; it leaves the schema as a number a second. */
-export function rate(): ZodType<number, string> {
+export function rate(): z.ZodType<number, string> {
   return rateText.transform((text) => {
     const [, count, unit] = RATE.exec(text) ?? []
     return Number(count) / SECONDS[unit === 'm' || unit === 'h' ? unit : 's']

@@ -1,6 +1,8 @@
 /** How a command speaks to the running service. */
-import { request } from 'node:http'
 import { CommandError } from './terminal.ts'
+
+// As in src/http/hardening.ts: an import would load Node's WebSocket, also for `serve`.
+const { request } = process.getBuiltinModule('node:http')
 
 const PATIENCE = 15_000
 

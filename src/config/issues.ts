@@ -1,5 +1,5 @@
 /** What the schema found wrong, as problems with a place and a way to mend them. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Position } from '../channels/channel.ts'
 import type { JsonObject } from '../core/json.ts'
 import { redact, Secret } from '../core/secret.ts'

@@ -1,5 +1,5 @@
 /** The configuration's JSON schema (draft 2020-12), for editors: what the loader accepts, as far as that can be said. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import { variablePattern } from './interpolate.ts'
 import { matchDefinitions } from './match-schema.ts'

@@ -1,6 +1,6 @@
 /** Kinds of setting that the configuration's keys have in common. */
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { secret } from '../channels/settings.ts'
 import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts'
 

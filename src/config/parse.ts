@@ -1,5 +1,5 @@
 /** Holds a document's value against the schema. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { pathOf, toProblems } from './issues.ts'
 import { isAt, type Origin } from './origin.ts'

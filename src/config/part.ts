@@ -1,5 +1,5 @@
 /** Parts of a configuration, for what must work while the rest of it is broken. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { ownProperty } from '../core/json.ts'
 import { readDocument } from './document.ts'
 import type { Env } from './interpolate.ts'

@@ -1,5 +1,5 @@
 /** The configuration's keys, types and defaults: the one truth that the JSON schema and the docs derive from. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Channel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
 import { addressEntryPattern, checkAddressEntry } from '../core/addresses.ts'

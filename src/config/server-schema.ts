@@ -1,5 +1,5 @@
 /** The schema of `server:`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { isSafeUrl, rate } from '../channels/settings.ts'
 import { networkPattern } from '../core/addresses.ts'
 import { adminToken, duration, isBare, isNetwork, size } from './kinds.ts'

@@ -1,5 +1,5 @@
 /** The keys of a test within the configuration. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const test = z
   .strictObject({

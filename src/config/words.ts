@@ -1,5 +1,5 @@
 /** What to say about an issue that Zod found, and how to mend it. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { isObject } from '../core/json.ts'
 import { isAt, type Origin } from './origin.ts'
 import type { Place } from './place.ts'

@@ -1,10 +1,8 @@
 /** The headers that every answer carries, whoever makes it. Nothing here is for a browser. */
-import {
-  type IncomingMessage,
-  type OutgoingHttpHeader,
-  type OutgoingHttpHeaders,
-  ServerResponse,
-} from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
+
+// An import of node:http would ask for all that it has, and so load Node's WebSocket at each start.
+const { ServerResponse } = process.getBuiltinModule('node:http')
 
 const hardening = {
   'cache-control': 'no-store',

@@ -1,5 +1,5 @@
 /** Prints messages where the service runs: to try a route without an account anywhere. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { escapeHtml } from '../../core/html.ts'
 import { createEngine, type RenderView, type Template, TemplateError } from '../../core/template.ts'
 import type { Channel, Compiled, RenderResult, TemplateFile } from '../channel.ts'

@@ -1,6 +1,6 @@
 /** What an operator writes about mail: `channels.email` and `receivers.<receiver>.email`. */
 import { BlockList, isIP } from 'node:net'
-import { type ZodType, z } from 'zod'
+import * as z from 'zod'
 import type { Secret } from '../../core/secret.ts'
 import { secret } from '../settings.ts'
 import { type Mailbox, parseMailbox } from './address.ts'
@@ -35,7 +35,7 @@ const SMTP_MISTAKE =
   'must be a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org ' +
   '(characters such as @ : / # in the password are written %40 %3A %2F %23)'
 
-function mailbox(): ZodType<Mailbox, string> {
+function mailbox(): z.ZodType<Mailbox, string> {
   return z.string({ error: ADDRESS_MISTAKE }).transform((text, context) => {
     const parsed = parseMailbox(text)
     if (parsed !== null) return parsed
@@ -44,7 +44,7 @@ function mailbox(): ZodType<Mailbox, string> {
   })
 }
 
-export const emailSettings: ZodType<EmailSettings> = z
+export const emailSettings: z.ZodType<EmailSettings> = z
   .strictObject({
     smtp: secret()
       .refine((url) => parseSmtpUrl(url.reveal()) !== null, { error: SMTP_MISTAKE })
@@ -84,7 +84,7 @@ export const emailSettings: ZodType<EmailSettings> = z
   })
   .describe('How mail is sent.')
 
-export const emailReceiver: ZodType<EmailReceiver> = z
+export const emailReceiver: z.ZodType<EmailReceiver> = z
   .strictObject({
     to: z
       .array(mailbox())

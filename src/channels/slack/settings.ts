@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isSafeUrl, rate, secret } from '../settings.ts'
 
 const CHANNEL = /^(#[^\s#@<>]{1,80}|[CDGUW][A-Z0-9]{6,})$/
