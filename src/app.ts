@@ -8,9 +8,9 @@ import { createRejections } from './app/rejections.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
 import { STORE_FAILED_FOR, type Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
-import { version } from './app/version.ts'
 import type { Env } from './config/interpolate.ts'
 import { reloadConfig, type Setup } from './config/load.ts'
+import { packageVersion } from './config/package.ts'
 import { FileWatch } from './config/watch.ts'
 import { accept } from './http/accept.ts'
 import type { ReloadAnswer } from './http/admin.ts'
@@ -65,7 +65,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const clock = () => performance.now()
   const ulid = monotonicFactory(pooledRandom())
   // Not `env`: the exporter reads the process's own by itself, and a program may give us another one.
-  const traces = await startTraces({ env: process.env, version: version(), statusOf, log, now, clock })
+  const traces = await startTraces({ env: process.env, version: packageVersion(), statusOf, log, now, clock })
   // Before all that runs by itself: where it cannot be opened, nothing does.
   const store = await openStore(stored.url, 'service', (...commit) => metrics.committed(...commit))
   let storeFailedAt = -Infinity
@@ -73,7 +73,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const load = { pending: 0 }
   const metrics = createMetrics({
-    version: version(),
+    version: packageVersion(),
     now,
     clock,
     backlog: () => store.backlog(),

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { version } from '../app/version.ts'
 import { jsonSchema } from '../config/json-schema.ts'
+import { packageVersion } from '../config/package.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
@@ -57,7 +57,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 function program(terminal: Terminal): Command {
   const hookbridge = new Command('hookbridge')
     .description('Turns signed webhooks into Slack messages and e-mails people act on.')
-    .version(version(), '--version')
+    .version(packageVersion(), '--version')
     .option('--config <file>', 'the configuration', terminal.env.HOOKBRIDGE_CONFIG || 'config.yaml')
     .configureOutput({
       writeOut: (text) => terminal.out.write(text),

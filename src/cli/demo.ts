@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import PostalMime from 'postal-mime'
 import { createLog } from '../app/log.ts'
 import { startApp } from '../app.ts'
 import { email } from '../channels/email/email.ts'
 import { slack } from '../channels/slack/slack.ts'
 import { loadConfig } from '../config/load.ts'
+import { exampleConfig } from '../config/package.ts'
 import { formatProblem } from '../config/problem.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
@@ -18,7 +18,6 @@ import { openStore } from '../store/open.ts'
 import { listDeliveries, listEvents } from './history.ts'
 import { CommandError, colour, print, printFramed, type Terminal } from './terminal.ts'
 
-const example = fileURLToPath(new URL('../../config.example.yaml', import.meta.url))
 const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
 const TYPES = ['startup.created', 'analysis.created', 'analysis.completed']
 const OBJECT = '0191e29a-1644-7972-9466-18ada4a3636e'
@@ -39,7 +38,7 @@ export async function demo(terminal: Terminal, keep: boolean): Promise<void> {
   try {
     print(
       terminal,
-      `Hookbridge listens on ${running.url}, with ${short(example)}, a Slack stand-in and a mail server.\n`,
+      `Hookbridge listens on ${running.url}, with ${short(exampleConfig)}, a Slack stand-in and a mail server.\n`,
     )
     for (const [at, type] of TYPES.entries()) await sendEvent(terminal, running.url, type, at)
     await show(terminal, running)
@@ -63,7 +62,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
     HOOKBRIDGE_STORE: storeUrl,
     HOOKBRIDGE_PORT: '0',
   }
-  const loaded = loadConfig(example, env)
+  const loaded = loadConfig(exampleConfig, env)
   if (!loaded.ok) throw new CommandError(loaded.problems.map(formatProblem).join('\n'))
   const app = await startApp({
     setup: loaded.setup,
@@ -129,7 +128,7 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
 }
 
 async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
-  const exports = Object.entries({ ...running.env, HOOKBRIDGE_CONFIG: example })
+  const exports = Object.entries({ ...running.env, HOOKBRIDGE_CONFIG: exampleConfig })
     .filter(([name]) => name !== 'HOOKBRIDGE_PORT')
     .map(([name, value]) => `  export ${name}='${value}'`)
   print(

@@ -1,10 +1,10 @@
 /** The templates that ship with the product, overlaid by the operator's, compiled for every channel. */
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Channel, Renderer, TemplateFile } from '../channels/channel.ts'
 import type { NamedRenderer, RenderParts } from '../core/render.ts'
 import type { Note } from './fingerprint.ts'
+import { shippedTemplates } from './package.ts'
 import { meant, type Problem } from './problem.ts'
 import { type FilesByName, readTemplateFolder, type TemplateFolder } from './template-files.ts'
 
@@ -35,22 +35,20 @@ export interface OperatorFolder {
 const DEFAULT = 'default'
 const SHIPPED_DEFAULT = 'default, as shipped'
 
-const shippedFolder = fileURLToPath(new URL('../../templates', import.meta.url))
-
 /** Loads and compiles all templates. Null if the operator's folder is none. */
 export function loadTemplates(
   channels: readonly Channel[],
   operator?: OperatorFolder,
 ): LoadedTemplates | null {
   const problems: Problem[] = []
-  const same = operator !== undefined && isSame(operator.folder, shippedFolder) ? operator : null
+  const same = operator !== undefined && isSame(operator.folder, shippedTemplates) ? operator : null
   const shipped = readTemplateFolder(
-    same?.folder ?? shippedFolder,
-    shippedFolder,
+    same?.folder ?? shippedTemplates,
+    shippedTemplates,
     problems,
     same?.note ?? (() => {}),
   )
-  if (shipped === null) throw new Error(`the shipped templates are missing: ${shippedFolder}`)
+  if (shipped === null) throw new Error(`the shipped templates are missing: ${shippedTemplates}`)
   if (operator === undefined || same !== null) {
     return { templates: compileAll(channels, shipped, null, problems), own: [], problems }
   }

@@ -1,8 +1,7 @@
 /** What is known of the machine before a service is installed on it. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageFolder, program } from '../config/package.ts'
 
 export interface Machine {
   readonly isRoot: boolean
@@ -23,15 +22,11 @@ export interface Machine {
 }
 
 export function thisMachine(): Machine {
-  const isCompiled = import.meta.url.endsWith('.js')
   return {
     isRoot: process.getuid?.() === 0,
     systemd: runningSystemd(),
     node: { path: process.execPath, major: Number(process.versions.node.split('.')[0]) },
-    product: {
-      folder: dirname(fileURLToPath(new URL('../../package.json', import.meta.url))),
-      program: fileURLToPath(new URL(isCompiled ? '../main.js' : '../main.ts', import.meta.url)),
-    },
+    product: { folder: packageFolder, program },
     units: '/etc/systemd/system',
     home: '/etc/hookbridge',
     systemctl(...args) {

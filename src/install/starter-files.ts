@@ -1,10 +1,8 @@
 /** What a new user's folder holds: the configuration, its schema for editors, and the templates. */
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { jsonSchema } from '../config/json-schema.ts'
-
-const shippedTemplates = fileURLToPath(new URL('../../templates', import.meta.url))
+import { shippedTemplates } from '../config/package.ts'
 
 export function starterFiles(folder: string) {
   return {

@@ -13,13 +13,6 @@ import { startEngine } from './engine.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const containerfile = join(root, 'packaging/container/Containerfile')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const lock: Record<string, { readonly dev?: boolean }> = JSON.parse(
-  readFileSync(join(root, 'package-lock.json'), 'utf8'),
-).packages
-/** What is installed for developing alone. */
-const developed = Object.keys(lock)
-  .filter((path) => lock[path]?.dev === true && path.lastIndexOf('node_modules/') === 0)
-  .map((path) => path.slice('node_modules/'.length))
 const folder = mkdtempSync(join(tmpdir(), 'hookbridge-container-'))
 const engine = startEngine(folder)
 t.teardown(() => engine.end())
@@ -93,19 +86,11 @@ t.test('it holds what the service needs, and nothing that helps an intruder', as
   t.equal(await insideAsRoot('find', ...places, '-regex', installers), '', 'nothing installs packages')
   const product = (await inside('ls', '-A', '/opt/hookbridge')).trim().split('\n')
   t.same(
-    product.filter((name) => /^(src|test|bench|packaging|tsconfig|\.)/.test(name)),
+    product.filter((name) => /^(src|test|bench|build|packaging|node_modules|tsconfig|\.)/.test(name)),
     [],
+    'nothing of it is for building or testing, and it needs no package beside it',
   )
   t.ok(product.includes('LICENSE'))
-  const modules = (await inside('find', '/opt/hookbridge/node_modules', '-maxdepth', '2')).split('\n')
-  const has = (name: string) => modules.includes(`/opt/hookbridge/node_modules/${name}`)
-  t.same(
-    Object.keys(manifest.dependencies).filter((name) => !has(name)),
-    [],
-    'what it depends on',
-  )
-  t.ok(developed.includes('typescript'))
-  t.same(developed.filter(has), [], 'and nothing that only developing needs')
   t.equal((await run(IMAGE, '--version')).stdout, `${manifest.version}\n`)
 })
 

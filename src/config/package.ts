@@ -1,0 +1,27 @@
+/** Where the files of this package are, whether its sources run or what they were built into. */
+import { readFileSync } from 'node:fs'
+import { findPackageJSON } from 'node:module'
+import { dirname, join } from 'node:path'
+
+const manifest = findPackageJSON(import.meta.url)
+if (manifest === undefined) throw new Error(`no package.json above ${import.meta.url}`)
+
+export const packageFolder: string = dirname(manifest)
+
+/** What `hookbridge` runs. */
+export const program: string = join(
+  packageFolder,
+  import.meta.url.endsWith('.ts') ? 'src/main.ts' : 'dist/main.js',
+)
+
+/** The templates that a channel has when the operator's folder has none. */
+export const shippedTemplates: string = join(packageFolder, 'templates')
+
+export const exampleConfig: string = join(packageFolder, 'config.example.yaml')
+
+export function packageVersion(): string {
+  const { version }: { readonly version: string } = JSON.parse(
+    readFileSync(join(packageFolder, 'package.json'), 'utf8'),
+  )
+  return version
+}
