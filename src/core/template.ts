@@ -6,6 +6,7 @@ import {
   type Template as LiquidTemplate,
 } from 'liquidjs'
 import type { View } from './event.ts'
+import { readVariables } from './variables.ts'
 
 /** What a template sees: the event's view, and where this message comes from. */
 export interface RenderView extends View {
@@ -116,7 +117,20 @@ export function createEngine(
     collecting ??= new Liquid({ ...options, catchAllErrors: true })
     return collecting
   }
-  return { compile: (text, fields = messageFields) => compile(liquid, collector, text, fields) }
+  return {
+    compile(text, fields = messageFields) {
+      const template = compile(liquid, collector, text, fields)
+      const write = readVariables(text, escapeText)
+      if (write === null) return template
+      return {
+        unknown: template.unknown,
+        render(view) {
+          const written = write(view)
+          return written === undefined ? template.render(view) : { text: written, missing: [] }
+        },
+      }
+    },
+  }
 }
 
 /** Lets a filter of LiquidJS see a structure as it looks in a message: it would see `[object Object]`, or throw. */
