@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import type { Env } from '../config/interpolate.ts'
+import { gather, MANY } from './lines.ts'
 
 const STDOUT = 1
 
@@ -18,9 +19,9 @@ export async function createLog({ terminal, level = 'info', env = {}, to }: LogO
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
   if (to !== undefined) return pino(options, to)
   if (terminal === true) return pino(options, await readable())
-  // Lines are written together, for a system call each is dear under load; more than a few kilobytes cost more, for
-  // each line is measured with all that wait. What kill -9 takes with it, the store still tells.
-  const lines = pino.destination({ sync: false, minLength: 4_096, periodicFlush: 100 })
+  // What kill -9 takes of them, the store still tells.
+  const lines = gather(pino.destination({ sync: false, minLength: MANY }))
+  process.once('exit', () => lines.flushSync())
   if (!env.JOURNAL_STREAM) return pino(options, lines)
   const { isJournal, withPriorities } = await import('./systemd/journal.ts')
   return pino(options, isJournal(env, STDOUT) ? withPriorities(lines) : lines)
