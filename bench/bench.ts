@@ -5,17 +5,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type MailServer, startMailServer } from '../src/demo/mail-server.ts'
-import { type SlackServer, startSlackServer } from '../src/demo/slack-server.ts'
+import type { MailServer } from '../src/demo/mail-server.ts'
+import type { SlackServer } from '../src/demo/slack-server.ts'
 import { alertShots, findAlertmanager, startAlertmanager } from './alertmanager.ts'
 import { backlog } from './backlog.ts'
-import { fire, median, quantile, type Shot, signedShots, type Volley } from './load.ts'
-import { cpuMs, memory, pin, type Running, startProcess } from './process.ts'
+import { type Burst, burst, type Conditions, type Contender } from './burst.ts'
+import { fire, median, signedShots, type Volley } from './load.ts'
+import { pin, type Running, startProcess } from './process.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3)
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 2_000)
 const SECRET = `whsec_${Buffer.from('a secret of the benchmark, 32 b.').toString('base64')}`
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/
 const only = process.argv[2]
 let stores = 0
 const folder = mkdtempSync(join(tmpdir(), 'hookbridge-bench-'))
@@ -87,10 +87,10 @@ async function volley(start: () => Promise<Running>, connections: number, count:
 
 async function bursts(): Promise<void> {
   console.log(
-    `\nA burst of ${EVENTS} events, each one Slack message and one mail; medians of ${ROUNDS} rounds`,
+    `\nA burst of ${EVENTS} events, each one Slack message and one mail; medians of ${ROUNDS} rounds.\nThe service has just started, or, warm, has delivered ${3 * EVENTS} before.`,
   )
   console.log(
-    'sinks    server        acked/s  delivered/s  end to end p50 / p99 ms  CPU ms  peak MB  idle MB  ready ms',
+    'sinks          server        acked/s  delivered/s  end to end p50 / p99 ms  CPU ms  peak MB  idle MB  ready ms',
   )
   const alertmanager = findAlertmanager()
   const contenders: readonly Contender[] = [
@@ -110,23 +110,28 @@ async function bursts(): Promise<void> {
       start: (slack, mail) => hookbridge(burstConfig(slack.url), mail.url),
     },
   ]
-  for (const delay of [0, 50]) {
+  const conditions: readonly (Conditions & { name: string })[] = [
+    { name: 'at once', events: EVENTS, earlier: 0, delay: 0 },
+    { name: 'at once, warm', events: EVENTS, earlier: 3 * EVENTS, delay: 0 },
+    { name: '50 ms', events: EVENTS, earlier: 0, delay: 50 },
+  ]
+  for (const condition of conditions) {
     const rounds = new Map(contenders.map((contender) => [contender, [] as Burst[]]))
     // Side by side, so that what the machine does meanwhile hits both.
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [contender, bursts] of rounds) bursts.push(await burst(contender, delay))
+      for (const [contender, bursts] of rounds) bursts.push(await burst(contender, condition))
     }
-    for (const [{ name }, bursts] of rounds) printBursts(name, delay, bursts)
+    for (const [{ name }, bursts] of rounds) printBursts(name, condition.name, bursts)
   }
   if (alertmanager === undefined)
     console.log('Alertmanager is not installed (Debian: prometheus-alertmanager).')
 }
 
-function printBursts(name: string, delay: number, rounds: readonly Burst[]): void {
+function printBursts(name: string, sinks: string, rounds: readonly Burst[]): void {
   const of = (pick: (burst: Burst) => number, digits = 0) => median(rounds.map(pick)).toFixed(digits)
   console.log(
     [
-      (delay === 0 ? 'at once' : `${delay} ms`).padEnd(7),
+      sinks.padEnd(13),
       name.padEnd(12),
       of((b) => b.acked).padStart(7),
       of((b) => b.delivered).padStart(11),
@@ -137,77 +142,6 @@ function printBursts(name: string, delay: number, rounds: readonly Burst[]): voi
       of((b) => b.ready).padStart(8),
     ].join('  '),
   )
-}
-
-interface Contender {
-  readonly name: string
-  readonly shots: (count: number) => Shot[]
-  readonly start: (slack: SlackServer, mail: MailServer) => Promise<Running>
-}
-
-interface Burst {
-  readonly acked: number
-  readonly delivered: number
-  readonly p50: number
-  readonly p99: number
-  readonly cpu: number
-  readonly peak: number
-  readonly idle: number
-  readonly ready: number
-}
-
-async function burst(contender: Contender, delay: number): Promise<Burst> {
-  const slack = await startSlackServer({ delay })
-  const mail = await startMailServer({ delay })
-  const server = await contender.start(slack, mail)
-  try {
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    const idle = memory(server.pid).now
-    const shots = contender.shots(EVENTS)
-    const sentAt = new Map<string, number>()
-    const cpuBefore = cpuMs(server.pid)
-    const begun = performance.now()
-    // The clock is shared: the sinks are in this process.
-    const acked = await fire(server.port, shots, 50, (shot: Shot, _status, at) =>
-      sentAt.set(shot.objectId, at),
-    )
-    while (slack.messages.length < EVENTS || mail.messages.length < EVENTS) {
-      if (performance.now() - begun > 120_000) throw new Error('the burst was not delivered in two minutes')
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
-    const cpu = (cpuMs(server.pid) - cpuBefore) / EVENTS
-    const arrived = arrivals(slack, mail)
-    const times = [...arrived]
-      .map(([id, at]) => at - performance.timeOrigin - (sentAt.get(id) ?? Number.NaN))
-      .sort((a, b) => a - b)
-    const took = Math.max(...arrived.values()) - performance.timeOrigin - begun
-    return {
-      acked: acked.rate,
-      delivered: EVENTS / (took / 1000),
-      p50: quantile(times, 0.5),
-      p99: quantile(times, 0.99),
-      cpu,
-      peak: memory(server.pid).peak,
-      idle,
-      ready: server.readyMs,
-    }
-  } finally {
-    await server.stop()
-    await slack.close()
-    await mail.close()
-  }
-}
-
-/** When the last message about each object arrived. */
-function arrivals(slack: SlackServer, mail: MailServer): Map<string, number> {
-  const last = new Map<string, number>()
-  const note = (text: string, at: number) => {
-    const id = UUID.exec(text)?.[0] ?? ''
-    last.set(id, Math.max(last.get(id) ?? 0, at))
-  }
-  for (const message of slack.messages) note(JSON.stringify(message), message.at)
-  for (const message of mail.messages) note(String(message.raw), message.at)
-  return last
 }
 
 async function hookbridge(config: string, smtpUrl = ''): Promise<Running> {

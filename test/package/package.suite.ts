@@ -103,7 +103,19 @@ for (const major of [26, 24]) {
     t.equal(await hookbridge('--version'), `${version}\n`)
     const made = join(folder, `made-${major}`)
     await hookbridge('init', made)
-    t.match(await hookbridge('check', '--config', join(made, 'config.yaml')), /config\.yaml: fine/)
+    const ofMade = ['--config', join(made, 'config.yaml')]
+    const event = ['--type', 'analysis.completed', ...ofMade]
+    // What is loaded when it is first asked for is in files of its own.
+    const answers: readonly (readonly [args: readonly string[], answer: RegExp])[] = [
+      [['check', ...ofMade], /config\.yaml: fine/],
+      [['routes', ...ofMade], /completed analyses/],
+      [['explain', ...event], /✓ completed analyses/],
+      [['preview', ...event], /Analysis complete/],
+      [['preview', '--html', '-', ...event], /<html[\s\S]*Analysis complete/],
+      [['schema'], /"title": "Hookbridge configuration"/],
+      [['schema', '--markdown'], /^# /],
+    ]
+    for (const [args, answer] of answers) t.match(await hookbridge(...args), answer, args.join(' '))
     const shown = await hookbridge('demo')
     t.match(shown, /Slack #deal-flow[\s\S]*mail to partners@example\.com[\s\S]*2 delivered/)
   })

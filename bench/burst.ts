@@ -1,0 +1,94 @@
+/** One burst of events, from the first request to the last message in the sinks. */
+import { type MailServer, startMailServer } from '../src/demo/mail-server.ts'
+import { type SlackServer, startSlackServer } from '../src/demo/slack-server.ts'
+import { fire, quantile, type Shot } from './load.ts'
+import { cpuMs, memory, type Running } from './process.ts'
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/
+
+export interface Contender {
+  readonly name: string
+  readonly shots: (count: number) => Shot[]
+  readonly start: (slack: SlackServer, mail: MailServer) => Promise<Running>
+}
+
+export interface Burst {
+  readonly acked: number
+  readonly delivered: number
+  readonly p50: number
+  readonly p99: number
+  readonly cpu: number
+  readonly peak: number
+  readonly idle: number
+  readonly ready: number
+}
+
+/** What is sent, and to what sinks. */
+export interface Conditions {
+  readonly events: number
+  /** How many others the service has delivered before. */
+  readonly earlier: number
+  /** Milliseconds that the sinks take to answer. */
+  readonly delay: number
+}
+
+export async function burst(contender: Contender, { events, earlier, delay }: Conditions): Promise<Burst> {
+  const slack = await startSlackServer({ delay })
+  const mail = await startMailServer({ delay })
+  const server = await contender.start(slack, mail)
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const idle = memory(server.pid).now
+    await fire(server.port, contender.shots(earlier), 50)
+    await delivered(slack, mail, earlier)
+    const shots = contender.shots(events)
+    const sentAt = new Map<string, number>()
+    const cpuBefore = cpuMs(server.pid)
+    const begun = performance.now()
+    // The clock is shared: the sinks are in this process.
+    const acked = await fire(server.port, shots, 50, (shot: Shot, _status, at) =>
+      sentAt.set(shot.objectId, at),
+    )
+    await delivered(slack, mail, earlier + events)
+    const cpu = (cpuMs(server.pid) - cpuBefore) / events
+    const arrived = arrivals(slack, mail)
+    const times = [...sentAt]
+      .map(([id, at]) => (arrived.get(id) ?? Number.NaN) - performance.timeOrigin - at)
+      .sort((a, b) => a - b)
+    const took = Math.max(...arrived.values()) - performance.timeOrigin - begun
+    return {
+      acked: acked.rate,
+      delivered: events / (took / 1000),
+      p50: quantile(times, 0.5),
+      p99: quantile(times, 0.99),
+      cpu,
+      peak: memory(server.pid).peak,
+      idle,
+      ready: server.readyMs,
+    }
+  } finally {
+    await server.stop()
+    await slack.close()
+    await mail.close()
+  }
+}
+
+async function delivered(slack: SlackServer, mail: MailServer, events: number): Promise<void> {
+  const begun = performance.now()
+  while (slack.messages.length < events || mail.messages.length < events) {
+    if (performance.now() - begun > 120_000) throw new Error('the burst was not delivered in two minutes')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** When the last message about each object arrived. */
+function arrivals(slack: SlackServer, mail: MailServer): Map<string, number> {
+  const last = new Map<string, number>()
+  const note = (text: string, at: number) => {
+    const id = UUID.exec(text)?.[0] ?? ''
+    last.set(id, Math.max(last.get(id) ?? 0, at))
+  }
+  for (const message of slack.messages) note(JSON.stringify(message), message.at)
+  for (const message of mail.messages) note(String(message.raw), message.at)
+  return last
+}
