@@ -7,7 +7,7 @@ import { type ReloadParts, reloadRoute } from './admin.ts'
 import { sendError } from './errors.ts'
 import { HardenedResponse } from './hardening.ts'
 import { type HealthParts, healthRoutes } from './health.ts'
-import { codeOf, lastAnswersOnClose, type ServerLimits } from './server.ts'
+import { codeOf, lastAnswersOnClose, type ServerLimits, withoutSchemas } from './server.ts'
 
 /** Why the socket cannot be had, in words for an operator. */
 export class AdminSocketRefused extends Error {}
@@ -32,6 +32,7 @@ export async function openAdminSocket(path: string, parts: AdminSocketParts): Pr
     logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: parts.limits.requestTimeout,
     return503OnClosing: false,
+    schemaController: withoutSchemas,
     http: { headersTimeout: parts.limits.requestTimeout, ServerResponse: HardenedResponse },
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
   })

@@ -33,6 +33,13 @@ export interface ServerLimits {
   readonly maxConnections: number
 }
 
+/** No route has a schema. Fastify would load its compilers for them at each start, which are not in the package. */
+export const withoutSchemas = { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } }
+
+function noSchemas(): never {
+  throw new Error('routes are not described by schemas here')
+}
+
 const KEEP_ALIVE_TIMEOUT = 5_000
 const TIMEOUTS_CHECKED_EVERY = 1_000
 const ARRIVES_WITHIN = 100
@@ -65,7 +72,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
     // Requests that come while the server stops are still answered; preClose makes each the last of its connection.
     return503OnClosing: false,
-    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+    schemaController: withoutSchemas,
     http: {
       headersTimeout: limits.requestTimeout,
       connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY,
@@ -113,11 +120,6 @@ export function createServer(parts: ServerParts): FastifyInstance {
   server.register(async (scope) => webhookRoutes(scope, { ...parts, gate, connections }))
   server.register(async (scope) => adminRoutes(scope, { ...parts, gate }))
   return server
-}
-
-/** No route has a schema. Fastify would load its compilers for them at each start: a hundred modules. */
-function noSchemas(): never {
-  throw new Error('routes are not described by schemas here')
 }
 
 /** While it stops, each answer is the last of its connection. */
