@@ -165,7 +165,7 @@ routes:
 function burstConfig(slackUrl: string): string {
   return `${common()}
 channels:
-  slack: { token: "\${BENCH_TOKEN}", rate: 1000/s, burst: 1000, concurrency: 100, api_url: "${slackUrl}" }
+  slack: { token: "\${BENCH_TOKEN}", rate: 10000/s, burst: 1000, concurrency: 100, api_url: "${slackUrl}" }
   email: { smtp: "\${BENCH_SMTP}", from: "Alerts <alerts@example.com>" }
 receivers:
   all:
