@@ -2,17 +2,14 @@
  * The package as users get it: packed; installed globally, and run on each Node it is for; installed in a project, whose
  * program is checked and run.
  */
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { secret, temporaryFolder } from '../support/service.ts'
-import { until } from '../support/until.ts'
+import { serves } from './serving.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const exec = promisify(execFile)
@@ -129,47 +126,7 @@ for (const major of [26, 24]) {
   t.test(`it serves on Node ${major}, with an admin socket and traces`, async (t) => {
     const node = major === 26 ? process.execPath : await nodeOf(major)
     const main = join(installed, 'dist/main.js')
-    const traces: string[] = []
-    const collector = createServer((request, response) => {
-      traces.push(request.url ?? '')
-      response.end()
-    })
-    t.teardown(() => collector.close())
-    const { port } = await new Promise<AddressInfo>((resolve) =>
-      collector.listen(0, '127.0.0.1', () => resolve(collector.address() as AddressInfo)),
-    )
-    const home = join(folder, `served-${major}`)
-    mkdirSync(home)
-    const config = join(home, 'config.yaml')
-    writeFileSync(
-      config,
-      `
-server: { port: 0, admin_socket: ${home}/admin.sock }
-sources: { cuuro: { svix: { secrets: ["\${CUURO_WEBHOOK_SECRET}"] } } }
-receivers: { here: { console: {} } }
-routes: [{ receivers: [here] }]
-`,
-    )
-    const service = spawn(node, [main, 'serve', '--config', config], {
-      cwd: home,
-      env: { ...env, NODE_OPTIONS: '', OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    t.teardown(() => service.kill('SIGKILL'))
-    let printed = ''
-    service.stdout.on('data', (chunk: Buffer) => {
-      printed += chunk
-    })
-    await until(() => /"msg":"listening"/.test(printed), 'the service to listen')
-    const [, url = ''] = /"url":"(http:[^"]+)"/.exec(printed) ?? []
-    const sent = ['send', '--url', url, '--type', 'analysis.completed', '--config', config]
-    t.match(await run(node, [main, ...sent], home), / 202\n/)
-    t.match(await run(node, [main, 'reload', '--config', config], home), /^reloaded: no change\n$/)
-    await until(() => /"msg":"delivery delivered"/.test(printed), 'the delivery')
-    const ended = once(service, 'exit')
-    service.kill('SIGTERM')
-    t.strictSame(await ended, [0, null])
-    t.ok(traces.includes('/v1/traces'), 'the event was traced')
+    await serves(t, node, main, join(folder, `served-${major}`))
   })
 }
 
