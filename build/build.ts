@@ -1,7 +1,7 @@
 /**
  * `npm run build`: makes dist/, which is what users install. The program and the packages that it stands on, in a few
- * files, since a start that reads hundreds of them takes half as long again; the declarations of what programs import;
- * the licences of all that is in there. See docs/decisions/0008.
+ * files, since a start that reads hundreds of them is much slower; the declarations of what programs import; the
+ * licences of all that is in there. See docs/decisions/0008.
  */
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node24',
   external: NEVER_LOADED,
-  // Names stay, for stack traces. What would be spaces is a third of it, and Node keeps sources in memory.
+  // Names stay, for stack traces. White space would be much of it, and Node keeps sources in memory.
   minifyWhitespace: true,
   legalComments: 'none',
   // Packages that are CommonJS ask for Node's own modules with require.

@@ -1,6 +1,6 @@
 /**
- * Templates that hold nothing but text and variables, as most leaves of a message do. They need no engine, which would
- * take ten times as long; where one of them is not as simple as it looks, the engine decides.
+ * Templates that hold nothing but text and variables, as most leaves of a message do. They are written without the
+ * engine, which takes far longer; where one of them is not as simple as it looks, the engine decides.
  */
 
 interface Variable {

@@ -1,4 +1,4 @@
-/** What others say may stand in the log, and never be more than words there. */
+/** The log loses nothing, and what others say is never more than words there. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

@@ -38,7 +38,7 @@ function npm(...args: string[]): Promise<string> {
 
 // The declarations of what programs import, and of what these name; the others would only be weight.
 const declarations = ['config/problem.d.ts', 'index.d.ts', 'signing.d.ts']
-// Nine tenths of it are the packages that it contains.
+// Most of it is the packages that it contains.
 const LARGEST = 5_000_000
 
 function archive(): string {
@@ -46,7 +46,7 @@ function archive(): string {
   return join(folder, name)
 }
 
-t.test('it is packed, compiled, with all that it needs and nothing else', async (t) => {
+t.test('it is packed, built, with all that it needs and nothing else', async (t) => {
   await npm('pack', '--pack-destination', folder)
   const listed = (await run('tar', ['-tvzf', archive()])).trim().split('\n')
   const files = listed.map((line) => line.replace(/^.* package\//, ''))
