@@ -3,24 +3,24 @@ import type { AddressInfo, Server } from 'node:net'
 import type { Logger } from 'pino'
 import { monotonicFactory } from 'ulid'
 import { Generations } from './app/generation.ts'
-import { knownTo } from './app/known.ts'
+import { metricLabelsOf } from './app/metric-labels.ts'
 import { createRejections } from './app/rejections.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
 import { STORE_FAILED_FOR, type Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
-import type { Env } from './config/interpolate.ts'
-import { reloadConfig, type Setup } from './config/load.ts'
+import type { Env } from './config/file/interpolate.ts'
+import { FileWatch } from './config/file/watch.ts'
+import { type CompiledConfig, reloadConfig } from './config/load.ts'
 import { packageVersion } from './config/package.ts'
-import { FileWatch } from './config/watch.ts'
 import { accept } from './http/accept.ts'
 import type { ReloadAnswer } from './http/admin.ts'
 import { type AdminSocket, openAdminSocket } from './http/admin-socket.ts'
-import { createMetrics } from './http/metrics.ts'
-import { createServer, type ServerParts } from './http/server.ts'
+import { createMetrics } from './http/metrics/metrics.ts'
+import { createServer, type ServerDeps } from './http/server.ts'
 import { statusOf } from './http/webhooks.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { type Fact, logEntry } from './pipeline/fact.ts'
-import { DeliveryLoop, type Pulse } from './pipeline/loop.ts'
+import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
 import { compileTrust, isNear, isPublished } from './sources/addresses.ts'
@@ -30,7 +30,7 @@ import { startTraces } from './telemetry/traces.ts'
 export { AdminSocketRefused } from './http/admin-socket.ts'
 
 export interface AppOptions {
-  readonly setup: Setup
+  readonly compiled: CompiledConfig
   /** What the configuration's variables are when it is reloaded. */
   readonly env: Env
   readonly log: Logger
@@ -45,7 +45,7 @@ export interface App {
   /** Where the service listens. */
   readonly url: string
   /** What the delivery loop does, and since when. */
-  pulse(): Pulse
+  heartbeat(): Heartbeat
   /** Reads the configuration again, and takes it over if it is good. Never rejects. */
   reload(trigger: Trigger): Promise<ReloadAnswer>
   /** Stops accepting, answers what came, finishes what is in flight. Idempotent; well under ten seconds. */
@@ -59,8 +59,8 @@ const CLOSING_GRACE = 1_000
 
 /** Composition root: builds everything in the order in which it depends on each other, and starts it. */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { setup, env, log, print, socket, supervisor } = options
-  const { server: listen, store: stored } = setup.config
+  const { compiled, env, log, print, socket, supervisor } = options
+  const { server: listen, store: stored } = compiled.config
   const now = Date.now
   const clock = () => performance.now()
   const ulid = monotonicFactory(pooledRandom())
@@ -81,7 +81,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     pending: () => load.pending,
     connections: () => connectionsOf(server.server),
   })
-  metrics.configure(knownTo(setup))
+  metrics.configure(metricLabelsOf(compiled))
   const rejections = createRejections(log)
   const observe = (fact: Fact) => {
     metrics.count(fact)
@@ -93,9 +93,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
-  const generations = new Generations(setup, print, onBug)
+  const generations = new Generations(compiled, print, onBug)
   const settings = () => generations.current
-  const config = () => settings().setup.config
+  const config = () => settings().compiled.config
   const deliver = createDeliver({
     store,
     settings,
@@ -118,13 +118,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
   })
   const reloads = createReloads({
-    started: setup,
-    load: () => reloadConfig(setup.file, env),
+    started: compiled,
+    load: () => reloadConfig(compiled.file, env),
     test: (next) => testProblems(next, store),
     apply(next) {
       generations.replace(next)
-      metrics.configure(knownTo(next))
-      loop.renew()
+      metrics.configure(metricLabelsOf(next))
+      loop.reconfigure()
       watchWhereWanted()
     },
     isStopping: () => stopping !== undefined,
@@ -135,7 +135,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   })
   const watch = new FileWatch({ files: reloads.files, onChange: () => void reloads.request('watch') })
   const watchWhereWanted = () => (config().server.watch ? watch.start() : watch.stop())
-  const serverParts: ServerParts = {
+  const serverParts: ServerDeps = {
     receive,
     observe,
     settings,
@@ -197,7 +197,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const address = server.server.address()
   return {
     url: typeof address === 'object' && address !== null ? urlOf(address) : listen.host,
-    pulse: () => loop.pulse,
+    heartbeat: () => loop.heartbeat,
     reload: reloads.request,
     stop: () => {
       stopping ??= stop()

@@ -53,7 +53,7 @@ export type Reloaded =
       readonly problems: readonly string[]
     }
 
-/** The configuration cannot run. The message has each mistake on a line, as `FILE:LINE:COLUMN: what (how to mend it)`. */
+/** The configuration cannot run. The message has each mistake on a line, as `FILE:LINE:COLUMN: what (how to fix it)`. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
   /** Errors and warnings, in the order of the file. */
@@ -79,7 +79,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   if (!loaded.ok) throw new ConfigurationError(loaded.problems)
   const to = { write: (line: string) => void options.log.write(line) }
   const log = await createLog({ level: options.logLevel, to })
-  const app = await startApp({ setup: loaded.setup, env, log, print })
+  const app = await startApp({ compiled: loaded.compiled, env, log, print })
   return {
     url: app.url,
     reload: () => app.reload('program'),

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { runTests } from '../src/config/checks/tests.ts'
 import { loadConfig } from '../src/config/load.ts'
-import { runTests } from '../src/config/tests.ts'
 import { hookbridge } from './support/hookbridge.ts'
 import { environment, temporaryFolder } from './support/service.ts'
 
@@ -28,7 +28,7 @@ channels:
   t.same(loaded.ok ? loaded.warnings : loaded.problems, [])
   if (loaded.ok)
     t.same(
-      runTests(loaded.setup, () => 'none'),
+      runTests(loaded.compiled, () => 'none'),
       [],
     )
 })

@@ -1,8 +1,9 @@
 /** Everything that can be said of a configuration without running it: its mistakes, its warnings, its tests. */
-import type { Env } from '../config/interpolate.ts'
-import { loadConfig, type Setup } from '../config/load.ts'
+
+import { runTests, storedIds } from '../config/checks/tests.ts'
+import type { Env } from '../config/file/interpolate.ts'
+import { type CompiledConfig, loadConfig } from '../config/load.ts'
 import { inOrder, type Problem } from '../config/problem.ts'
-import { runTests, storedIds } from '../config/tests.ts'
 import { openStore } from '../store/open.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { testProblems } from './tests.ts'
@@ -18,22 +19,22 @@ export interface Checked {
 export async function checkConfig(file: string, env: Env): Promise<Checked> {
   const loaded = loadConfig(file, env)
   if (!loaded.ok) return { problems: loaded.problems, tests: 0 }
-  const problems = inOrder(file, [...loaded.warnings, ...(await problemsOfTests(loaded.setup))])
-  return { problems, tests: (loaded.setup.config.tests ?? []).length }
+  const problems = inOrder(file, [...loaded.warnings, ...(await problemsOfTests(loaded.compiled))])
+  return { problems, tests: (loaded.compiled.config.tests ?? []).length }
 }
 
 /** The store is opened only where a test names a stored event. Without it that test fails, and no other. */
-async function problemsOfTests(setup: Setup): Promise<readonly Problem[]> {
-  if (storedIds(setup).length === 0) return runTests(setup, () => '')
+async function problemsOfTests(compiled: CompiledConfig): Promise<readonly Problem[]> {
+  if (storedIds(compiled).length === 0) return runTests(compiled, () => '')
   try {
-    const store = await openStore(setup.config.store.url, 'operator')
+    const store = await openStore(compiled.config.store.url, 'operator')
     try {
-      return await testProblems(setup, store)
+      return await testProblems(compiled, store)
     } finally {
       await store.close()
     }
   } catch (error) {
     if (!(error instanceof StoreRefused) && !(error instanceof StoreUnavailable)) throw error
-    return runTests(setup, () => error.message)
+    return runTests(compiled, () => error.message)
   }
 }

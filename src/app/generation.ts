@@ -1,15 +1,15 @@
 /** Everything that is made of one configuration, whole: another one is another value, put in its place at once. */
 import type { OpenChannel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
-import { receiversOf, type Setup } from '../config/load.ts'
+import { type CompiledConfig, receiversOf } from '../config/load.ts'
 import type { WebhookSettings } from '../http/webhooks.ts'
 import type { DeliverSettings } from '../pipeline/deliver.ts'
-import type { ReceiveSettings, SourceParts } from '../pipeline/receive.ts'
+import type { ReceiveSettings, SourceDeps } from '../pipeline/receive.ts'
 import { compileAllowList } from '../sources/addresses.ts'
 import { createVerifier } from '../sources/svix.ts'
 
 export interface Generation extends ReceiveSettings, DeliverSettings, WebhookSettings {
-  readonly setup: Setup
+  readonly compiled: CompiledConfig
 }
 
 /** The generation in effect, and those before it that have attempts to finish. */
@@ -20,10 +20,10 @@ export class Generations {
   #current: Generation
 
   /** `print` is where the console channel writes. */
-  constructor(setup: Setup, print: (text: string) => void, onBug: (error: unknown) => void) {
+  constructor(compiled: CompiledConfig, print: (text: string) => void, onBug: (error: unknown) => void) {
     this.#print = print
     this.#onBug = onBug
-    this.#current = createGeneration(setup, print)
+    this.#current = createGeneration(compiled, print)
   }
 
   get current(): Generation {
@@ -31,9 +31,9 @@ export class Generations {
   }
 
   /** Where it throws, nothing has changed. */
-  replace(setup: Setup): void {
+  replace(compiled: CompiledConfig): void {
     const before = this.#current
-    this.#current = createGeneration(setup, this.#print)
+    this.#current = createGeneration(compiled, this.#print)
     const retired = closeChannels(before)
       .catch(this.#onBug)
       .finally(() => this.#retiring.delete(retired))
@@ -47,12 +47,12 @@ export class Generations {
 }
 
 /** Connects to nothing: a channel does so with its first attempt. */
-function createGeneration(setup: Setup, print: (text: string) => void): Generation {
-  const { config, router, targets, templates, links } = setup
+function createGeneration(compiled: CompiledConfig, print: (text: string) => void): Generation {
+  const { config, router, targets, templates, links } = compiled
   return {
-    setup,
-    sources: sourcesOf(setup),
-    allowLists: allowListsOf(setup),
+    compiled,
+    sources: sourcesOf(compiled),
+    allowLists: allowListsOf(compiled),
     maxPending: config.server.max_pending,
     router,
     targets,
@@ -60,7 +60,7 @@ function createGeneration(setup: Setup, print: (text: string) => void): Generati
     renderers: templates.renderers,
     links,
     policy: { retryFor: config.delivery.retry_for, onAmbiguous: config.delivery.on_ambiguous },
-    channels: openChannels(setup, print),
+    channels: openChannels(compiled, print),
   }
 }
 
@@ -68,19 +68,22 @@ async function closeChannels({ channels }: Generation): Promise<void> {
   await Promise.all([...channels.values()].map((channel) => channel.close()))
 }
 
-function openChannels(setup: Setup, print: (text: string) => void): Map<string, OpenChannel<unknown>> {
-  const environment = { timeout: setup.config.delivery.timeout, print }
+function openChannels(
+  compiled: CompiledConfig,
+  print: (text: string) => void,
+): Map<string, OpenChannel<unknown>> {
+  const environment = { timeout: compiled.config.delivery.timeout, print }
   const open = new Map<string, OpenChannel<unknown>>()
   for (const channel of channels) {
-    const receivers = receiversOf(setup.config, channel.name)
-    const settings = setup.config.channels[channel.name]
+    const receivers = receiversOf(compiled.config, channel.name)
+    const settings = compiled.config.channels[channel.name]
     if (settings === undefined && receivers.size === 0) continue
     open.set(channel.name, channel.open(settings, receivers, environment))
   }
   return open
 }
 
-function sourcesOf({ config }: Setup): Map<string, SourceParts> {
+function sourcesOf({ config }: CompiledConfig): Map<string, SourceDeps> {
   return new Map(
     Object.entries(config.sources).map(([name, source]) => [
       name,
@@ -89,7 +92,7 @@ function sourcesOf({ config }: Setup): Map<string, SourceParts> {
   )
 }
 
-function allowListsOf({ config }: Setup): Map<string, ((address: string) => boolean) | null> {
+function allowListsOf({ config }: CompiledConfig): Map<string, ((address: string) => boolean) | null> {
   const lists = new Map<string, ((address: string) => boolean) | null>()
   for (const [name, { allow_ips }] of Object.entries(config.sources)) {
     const list = allow_ips === undefined ? null : compileAllowList(allow_ips)

@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino'
-import type { Env } from '../config/interpolate.ts'
+import type { Env } from '../config/file/interpolate.ts'
 import { gather, MANY } from './lines.ts'
 
 const STDOUT = 1

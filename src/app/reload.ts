@@ -1,8 +1,8 @@
 /** Reloads of the configuration: one at a time, each whole or not at all. */
 import type { Logger } from 'pino'
 import { changedKeys, untilRestart } from '../config/changes.ts'
-import type { Fingerprints } from '../config/fingerprint.ts'
-import type { Loaded, Setup } from '../config/load.ts'
+import type { Fingerprints } from '../config/file/fingerprint.ts'
+import type { CompiledConfig, Loaded } from '../config/load.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { errors } from '../core/errors.ts'
 import type { ReloadAnswer } from '../http/admin.ts'
@@ -11,14 +11,14 @@ import type { Supervisor } from './supervisor.ts'
 
 export type Trigger = 'signal' | 'http' | 'watch' | 'program'
 
-export interface ReloadParts {
+export interface ReloadDeps {
   /** What the service was started with. */
-  readonly started: Setup
+  readonly started: CompiledConfig
   readonly load: () => Loaded
   /** Runs the tests of a configuration that is otherwise good. */
-  readonly test: (setup: Setup) => Promise<readonly Problem[]>
+  readonly test: (compiled: CompiledConfig) => Promise<readonly Problem[]>
   /** Puts a checked configuration into effect. Where it throws, nothing has changed. */
-  readonly apply: (setup: Setup) => void
+  readonly apply: (compiled: CompiledConfig) => void
   readonly isStopping: () => boolean
   readonly supervisor?: Supervisor | undefined
   readonly now: () => number
@@ -35,10 +35,10 @@ export interface Reloads {
   readonly files: () => Fingerprints
 }
 
-export function createReloads(parts: ReloadParts): Reloads {
-  const { log, observe } = parts
-  let running = parts.started
-  let files = parts.started.files
+export function createReloads(deps: ReloadDeps): Reloads {
+  const { log, observe } = deps
+  let running = deps.started
+  let files = deps.started.files
   let last: Readonly<Record<string, unknown>> | null = null
   let current: Promise<unknown> = Promise.resolve()
   let next: { readonly triggers: Set<Trigger>; readonly ended: Promise<ReloadAnswer> } | undefined
@@ -61,14 +61,14 @@ export function createReloads(parts: ReloadParts): Reloads {
     // Loading takes the thread for tens of milliseconds: between two, others have their turn.
     await new Promise((resolve) => setImmediate(resolve))
     next = undefined
-    if (parts.isStopping()) return { ok: false, code: 'stopping', problems: [] }
-    parts.supervisor?.reloading()
+    if (deps.isStopping()) return { ok: false, code: 'stopping', problems: [] }
+    deps.supervisor?.reloading()
     const answer = await reload()
-    parts.supervisor?.reloaded(answer)
+    deps.supervisor?.reloaded(answer)
     const { ok } = answer
     last = {
       ok,
-      at: new Date(parts.now()).toISOString(),
+      at: new Date(deps.now()).toISOString(),
       ...(answer.ok ? { notices: answer.notices } : { problems: answer.problems }),
     }
     for (const notice of answer.ok ? answer.notices : []) log.warn(notice)
@@ -84,7 +84,7 @@ export function createReloads(parts: ReloadParts): Reloads {
     return answer
   }
 
-  /** What is only odd is in the log; the answer says what must be mended. */
+  /** What is only odd is in the log; the answer says what must be fixed. */
   function refused(problems: readonly Problem[]): ReloadAnswer {
     const isError = ({ severity }: Problem) => severity === 'error'
     for (const problem of problems) if (!isError(problem)) log.warn(formatProblem(problem))
@@ -93,26 +93,26 @@ export function createReloads(parts: ReloadParts): Reloads {
 
   async function reload(): Promise<ReloadAnswer> {
     try {
-      const loaded = parts.load()
+      const loaded = deps.load()
       if (!loaded.ok) {
         files = loaded.files
         return refused(loaded.problems)
       }
-      const { setup, warnings } = loaded
-      files = setup.files
-      const tested = await parts.test(setup)
+      const { compiled, warnings } = loaded
+      files = compiled.files
+      const tested = await deps.test(compiled)
       if (tested.some(({ severity }) => severity === 'error')) {
         return refused([...warnings, ...tested])
       }
       // The tests took turns of the event loop, and a stop may have come in one.
-      if (parts.isStopping()) return { ok: false, code: 'stopping', problems: [] }
-      const changed = changedKeys(running, setup)
+      if (deps.isStopping()) return { ok: false, code: 'stopping', problems: [] }
+      const changed = changedKeys(running, compiled)
       const notices = [
-        ...untilRestart(parts.started.config, setup.config),
+        ...untilRestart(deps.started.config, compiled.config),
         ...[...warnings, ...tested].map(formatProblem),
       ]
-      parts.apply(setup)
-      running = setup
+      deps.apply(compiled)
+      running = compiled
       return { ok: true, changed, notices }
     } catch (error) {
       log.error({ err: error }, 'unexpected error while reloading')

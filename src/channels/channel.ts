@@ -44,7 +44,7 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   /** The style sheet of what `toHtml` writes, for light and dark; every rule is about an element of the channel's. */
   readonly css: string
   /** The message with the mark of a preview where its reader sees it first. Pure. */
-  marked(message: Message): Message
+  withPreviewBanner(message: Message): Message
   /** The receiver at an address that a person typed, such as `#test`; or what is wrong with the address. Pure. */
   receiverAt(address: string, settings: Settings | undefined): ReceiverAt<Receiver>
   /** Opens what sending needs. Makes no connection before the first attempt. */

@@ -54,10 +54,10 @@ function readable(terminal: Terminal, problem: Problem): string {
 }
 
 /** https://docs.github.com/actions/reference/workflow-commands-for-github-actions */
-function annotation({ severity, file, line, column, message, mend, detail }: Problem): string {
+function annotation({ severity, file, line, column, message, hint, detail }: Problem): string {
   const encoded = (text: string) =>
     text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
   const inProperty = (text: string) => encoded(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
-  const text = [message, mend, detail].filter((part) => part !== undefined && part !== '').join('\n')
+  const text = [message, hint, detail].filter((part) => part !== undefined && part !== '').join('\n')
   return `::${severity} file=${inProperty(file)},line=${line},col=${column}::${encoded(text)}`
 }

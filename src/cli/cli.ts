@@ -1,21 +1,21 @@
 import { resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { jsonSchema } from '../config/json-schema.ts'
 import { packageVersion } from '../config/package.ts'
+import { jsonSchema } from '../config/schema/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
-import { registerDoctor } from './doctor.ts'
-import { registerExplain } from './explain.ts'
-import { registerHealth } from './health.ts'
-import { registerHistory } from './history.ts'
-import { init } from './init.ts'
-import { registerInstallService } from './install-service.ts'
-import { registerPreview } from './preview.ts'
-import { registerReload } from './reload.ts'
-import { registerRequeue } from './requeue.ts'
-import { registerRoutes } from './routes.ts'
-import { registerSend } from './send.ts'
+import { registerDoctor } from './doctor/doctor.ts'
+import { registerHistory } from './history/history.ts'
+import { registerRequeue } from './history/requeue.ts'
+import { init } from './install/init.ts'
+import { registerInstallService } from './install/install-service.ts'
+import { registerPreview } from './preview/preview.ts'
+import { registerExplain } from './routing/explain.ts'
+import { registerRoutes } from './routing/routes.ts'
+import { registerHealth } from './service/health.ts'
+import { registerReload } from './service/reload.ts'
+import { registerSend } from './service/send.ts'
 import { CommandError, type ExitCode, printJson, type Terminal } from './terminal.ts'
 
 // In the order of the help.
@@ -79,7 +79,7 @@ function registerServe(hookbridge: Command, context: Context): void {
     .description('run the service')
     .action(async () => {
       // What only one command needs is loaded by that command.
-      const { hopeless, serve } = await import('./serve.ts')
+      const { hopeless, serve } = await import('./service/serve.ts')
       await serve(context.terminal, load(context, hopeless(context.terminal)))
     })
 }
@@ -96,7 +96,7 @@ function registerFirstSteps(hookbridge: Command, context: Context): void {
     .option('--markdown', 'print it as a page to read: docs/config.md')
     .action(async (options: { markdown?: boolean }) => {
       if (options.markdown !== true) return printJson(terminal, jsonSchema())
-      const { configReference } = await import('../config/reference.ts')
+      const { configReference } = await import('../config/schema/reference.ts')
       terminal.out.write(configReference(jsonSchema()))
     })
   hookbridge

@@ -1,10 +1,10 @@
 /** What every command works with: where it writes, and the configuration it was given. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import { loadConfig, type Setup } from '../config/load.ts'
+import { type CompiledConfig, loadConfig } from '../config/load.ts'
 import { loadStoreUrl } from '../config/part.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
-import { parseDuration } from '../config/units.ts'
+import { parseDuration } from '../config/schema/units.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { CommandError, type ExitCode, printable, type Terminal } from './terminal.ts'
@@ -19,11 +19,11 @@ export interface Context {
 export type Register = (hookbridge: Command, context: Context) => void
 
 /** Loads the configuration, or fails with every problem it has. Warnings go to standard error. */
-export function load({ terminal, file }: Context, exitCode: ExitCode = 1): Setup {
+export function load({ terminal, file }: Context, exitCode: ExitCode = 1): CompiledConfig {
   const loaded = loadConfig(file(), terminal.env)
   if (loaded.ok) {
     for (const warning of loaded.warnings) terminal.err.write(`${printable(formatProblem(warning))}\n`)
-    return loaded.setup
+    return loaded.compiled
   }
   for (const problem of loaded.problems) terminal.err.write(`${printable(formatProblem(problem))}\n`)
   throw new CommandError(`${summary(loaded.problems)}; nothing was started`, exitCode)

@@ -15,7 +15,7 @@ import { type MailServer, startMailServer } from '../demo/mail-server.ts'
 import { type SlackServer, startSlackServer } from '../demo/slack-server.ts'
 import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
-import { listDeliveries, listEvents } from './history.ts'
+import { listDeliveries, listEvents } from './history/history.ts'
 import { CommandError, colour, print, printFramed, type Terminal } from './terminal.ts'
 
 const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
@@ -65,7 +65,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   const loaded = loadConfig(exampleConfig, env)
   if (!loaded.ok) throw new CommandError(loaded.problems.map(formatProblem).join('\n'))
   const app = await startApp({
-    setup: loaded.setup,
+    compiled: loaded.compiled,
     env,
     log: await createLog({ level: 'silent' }),
     print: (text) => print(terminal, text),

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { Setup } from '../config/load.ts'
-import { sampleEvent } from '../config/tests.ts'
+import { sampleEvent } from '../config/checks/tests.ts'
+import type { CompiledConfig } from '../config/load.ts'
 import { type Event, eventOf } from '../core/event.ts'
 import type { EventRecord } from '../store/store.ts'
 import { type Context, fromHere, withStore } from './context.ts'
@@ -27,7 +27,7 @@ export function takesEvent(command: Command): Command {
 /** The event asked for; its id is that of a sample where it is not stored. */
 export async function readEvent(
   context: Context,
-  setup: Setup,
+  compiled: CompiledConfig,
   named: string | undefined,
   flags: EventFlags,
 ): Promise<Event> {
@@ -35,9 +35,9 @@ export async function readEvent(
     if (flags.type === undefined) {
       throw new CommandError('say which event: a file, the id of a stored event, or --type', 2)
     }
-    const source = setup.config.sources[flags.source ?? Object.keys(setup.config.sources)[0] ?? '']
+    const source = compiled.config.sources[flags.source ?? Object.keys(compiled.config.sources)[0] ?? '']
     return sample(
-      setup,
+      compiled,
       Buffer.from(eventBody(flags.type, flags.data ?? [], source?.event_type)),
       flags.source,
     )
@@ -49,7 +49,7 @@ export async function readEvent(
   if (path === 0 || existsSync(path)) {
     if (path !== 0 && statSync(path).isDirectory())
       throw new CommandError(`${named} is a folder; name a file in it`)
-    return sample(setup, readFileSync(path), flags.source)
+    return sample(compiled, readFileSync(path), flags.source)
   }
   if (/[/\\]|\.json$/.test(named)) throw new CommandError(`there is no file ${named}`)
   return withStore(context, async (store) => {
@@ -68,7 +68,7 @@ export function storedEvent(record: EventRecord): Event {
   throw new CommandError(`${record.id} is quarantined and never became an event: ${record.problem}`)
 }
 
-function sample({ config }: Setup, body: Uint8Array, source: string | undefined): Event {
+function sample({ config }: CompiledConfig, body: Uint8Array, source: string | undefined): Event {
   const event = sampleEvent(config, body, source, Date.now())
   if (typeof event === 'string') throw new CommandError(`this cannot become an event: ${event}`)
   return event

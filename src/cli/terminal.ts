@@ -11,7 +11,7 @@ export interface Terminal {
 /** 0 fine, 1 the thing checked is wrong, 2 bad usage; 78 (EX_CONFIG) is for systemd: see `serve`. */
 export type ExitCode = 0 | 1 | 2 | 78
 
-/** A command failed for a reason that the user can mend; printed without a stack. */
+/** A command failed for a reason that the user can fix; printed without a stack. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
   readonly exitCode: ExitCode

@@ -2,9 +2,9 @@
 import { dirname, resolve, sep } from 'node:path'
 import { isObject, ownProperty } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
-import type { Setup } from './load.ts'
-import type { Config } from './schema.ts'
-import { formatDuration, formatSize } from './units.ts'
+import type { CompiledConfig } from './load.ts'
+import type { Config } from './schema/schema.ts'
+import { formatDuration, formatSize } from './schema/units.ts'
 
 /** The mappings whose entries are told one by one. */
 const opened: readonly string[] = [
@@ -31,7 +31,7 @@ const fixedAtStart: Readonly<Record<string, (config: Config) => string>> = {
 }
 
 /** What takes effect: `routes`, `channels.slack`; `templates` also where a template's text is another. */
-export function changedKeys(before: Setup, after: Setup): readonly string[] {
+export function changedKeys(before: CompiledConfig, after: CompiledConfig): readonly string[] {
   const keys = union(before.config, after.config)
     .flatMap((key) => differences(key, ownProperty(before.config, key), ownProperty(after.config, key)))
     .filter((key) => !Object.hasOwn(fixedAtStart, key))
@@ -57,7 +57,7 @@ function differences(key: string, before: unknown, after: unknown): string[] {
     .map((inner) => `${key}.${inner}`)
 }
 
-function templateFiles({ file, files, config }: Setup): Record<string, string> {
+function templateFiles({ file, files, config }: CompiledConfig): Record<string, string> {
   if (config.templates === undefined) return {}
   const folder = resolve(dirname(file), config.templates)
   return Object.fromEntries([...files].filter(([path]) => path === folder || path.startsWith(folder + sep)))

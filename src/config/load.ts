@@ -3,29 +3,29 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import type { View } from '../core/event.ts'
 import { ownProperty } from '../core/json.ts'
-import { compileLinks } from '../core/links.ts'
-import { compileMatch } from '../core/match.ts'
+import { compileMatch } from '../core/match/match.ts'
 import type { ReceiverTarget } from '../core/owe.ts'
 import { compileRoutes, type RouteInput, type Router } from '../core/route.ts'
 import type { Secret } from '../core/secret.ts'
-import { crossCheck } from './check.ts'
-import { isPipe, readDocument } from './document.ts'
-import { type Fingerprints, fingerprints, type Note } from './fingerprint.ts'
-import { type Env, type Interpolated, interpolate } from './interpolate.ts'
-import { filledSchema } from './json-schema.ts'
-import { parse } from './parse.ts'
-import { checkSocketPath, withPaths } from './paths.ts'
-import { placeAt } from './place.ts'
+import { compileLinks } from '../core/template/links.ts'
+import { crossCheck } from './checks/cross-check.ts'
+import { checkSocketPath, withPaths } from './checks/paths.ts'
+import { checkSamples } from './checks/samples.ts'
+import { sampleFile } from './checks/tests.ts'
+import { isPipe, readDocument } from './file/document.ts'
+import { type Fingerprints, fingerprints, type Note } from './file/fingerprint.ts'
+import { type Env, type Interpolated, interpolate } from './file/interpolate.ts'
+import type { YamlDocument } from './file/yaml-document.ts'
 import { inOrder, type Path, type Problem } from './problem.ts'
-import { checkSamples } from './samples.ts'
-import { type Config, schema } from './schema.ts'
+import { filledSchema } from './schema/json-schema.ts'
+import { placeAt } from './schema/place.ts'
+import { type Config, schema } from './schema/schema.ts'
 import { secretsOf } from './secrets.ts'
-import { type LoadedTemplates, loadTemplates, type Templates } from './templates.ts'
-import { sampleFile } from './tests.ts'
-import type { YamlDocument } from './yaml-document.ts'
+import { type LoadedTemplates, loadTemplates, type Templates } from './templates/templates.ts'
+import { parse } from './validate/parse.ts'
 
 /** A checked configuration, with everything compiled that routing and rendering need. */
-export interface Setup {
+export interface CompiledConfig {
   /** The configuration file, as it was named. */
   readonly file: string
   /** What it was read from. */
@@ -45,7 +45,7 @@ export interface Setup {
 }
 
 export type Loaded =
-  | { readonly ok: true; readonly setup: Setup; readonly warnings: readonly Problem[] }
+  | { readonly ok: true; readonly compiled: CompiledConfig; readonly warnings: readonly Problem[] }
   /** Errors and warnings, in the order of the file. */
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly files: Fingerprints }
 
@@ -80,8 +80,14 @@ export function loadConfig(file: string, env: Env): Loaded {
   if (!parsed.ok || templates.loaded === null || sorted.some(({ severity }) => severity === 'error')) {
     return { ok: false, problems: sorted, files }
   }
-  const setup = toSetup(file, files, document, withPaths(file, parsed.data, env), templates.loaded.templates)
-  return { ok: true, setup, warnings: inOrder(file, [...sorted, ...checkSamples(setup)]) }
+  const compiled = toSetup(
+    file,
+    files,
+    document,
+    withPaths(file, parsed.data, env),
+    templates.loaded.templates,
+  )
+  return { ok: true, compiled, warnings: inOrder(file, [...sorted, ...checkSamples(compiled)]) }
 }
 
 /** Reads a configuration once more. A pipe, as in --config <(…), could be read only the first time. */
@@ -94,7 +100,7 @@ export function reloadConfig(file: string, env: Env): Loaded {
     line: 1,
     column: 1,
     message: 'the configuration came through a pipe, which cannot be read again',
-    mend: 'start with a file to be able to reload it',
+    hint: 'start with a file to be able to reload it',
   }
   const { files, note } = fingerprints()
   note(file)
@@ -145,7 +151,7 @@ function loadNamedTemplates(
     file,
     ...document.at(['templates']),
     message: `templates: there is no folder ${document.written(['templates']) ?? ''} beside ${basename(file)}`,
-    mend: 'create it, or remove the key to use the templates that ship with the product',
+    hint: 'create it, or remove the key to use the templates that ship with the product',
   }
   return { loaded: null, names: null, problems: [problem] }
 }
@@ -156,7 +162,7 @@ function toSetup(
   document: YamlDocument,
   config: Config,
   templates: Templates,
-): Setup {
+): CompiledConfig {
   const links = compileLinks(config.links ?? {})
   if (!links.ok) throw new Error('the links were checked and still do not compile')
   return {

@@ -1,15 +1,15 @@
 /** Parts of a configuration, for what must work while the rest of it is broken. */
 import * as z from 'zod'
 import { ownProperty } from '../core/json.ts'
-import { readDocument } from './document.ts'
-import type { Env } from './interpolate.ts'
-import { filledSchema } from './json-schema.ts'
+import { withPaths } from './checks/paths.ts'
+import { readDocument } from './file/document.ts'
+import type { Env } from './file/interpolate.ts'
+import type { YamlDocument } from './file/yaml-document.ts'
 import { fill } from './load.ts'
-import { type Parsed, parse } from './parse.ts'
-import { withPaths } from './paths.ts'
 import { inOrder, type Problem } from './problem.ts'
-import { type Config, schema } from './schema.ts'
-import type { YamlDocument } from './yaml-document.ts'
+import { filledSchema } from './schema/json-schema.ts'
+import { type Config, schema } from './schema/schema.ts'
+import { type Parsed, parse } from './validate/parse.ts'
 
 export type LoadedStoreUrl =
   | { readonly ok: true; readonly url: string }

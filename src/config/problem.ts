@@ -1,4 +1,4 @@
-/** A mistake in the configuration or a template, and how an operator mends it. */
+/** A mistake in the configuration or a template, and how an operator fixes it. */
 import { distance } from 'fastest-levenshtein'
 
 export const problemCodes = [
@@ -40,8 +40,8 @@ export interface Problem {
   readonly line: number
   readonly column: number
   readonly message: string
-  /** How to mend it; empty where the message says so already. */
-  readonly mend: string
+  /** How to fix it; empty where the message says so already. */
+  readonly hint: string
   /** More for a person to read, on lines of its own. */
   readonly detail?: string
 }
@@ -50,9 +50,9 @@ export interface Problem {
 export type Path = readonly (string | number)[]
 
 /** `config.yaml:14:5: unknown key "chanel" (did you mean "channel"?)` */
-export function formatProblem({ severity, file, line, column, message, mend }: Problem): string {
+export function formatProblem({ severity, file, line, column, message, hint }: Problem): string {
   const label = severity === 'warning' ? 'warning: ' : ''
-  return `${file}:${line}:${column}: ${label}${message}${mend === '' ? '' : ` (${mend})`}`
+  return `${file}:${line}:${column}: ${label}${message}${hint === '' ? '' : ` (${hint})`}`
 }
 
 /**
@@ -88,7 +88,7 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   return best
 }
 
-/** How to mend a name that is not known: the nearest, else all that are. */
+/** A hint for a name that is not known: the nearest, else all that are. */
 export function meant(name: string, names: readonly string[]): string {
   const near = nearest(name, names)
   return near !== undefined ? `did you mean "${near}"?` : known(names)

@@ -34,7 +34,7 @@ export const networkPattern = `(?:${IPV4}|${IPV6})`
 /** Likewise for an entry of `allow_ips`. */
 export const addressEntryPattern = `^(?:${[...presets.keys()].join('|')}|${networkPattern})$`
 
-/** Says what is wrong with an entry of `allow_ips`, and how to mend it; null if nothing is. */
+/** Says what is wrong with an entry of `allow_ips`, and how to fix it; null if nothing is. */
 export function checkAddressEntry(entry: string): string | null {
   const parsed = parseAddressEntry(entry)
   return parsed.ok ? null : parsed.message

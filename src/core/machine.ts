@@ -12,7 +12,7 @@ const SKEW_WRONG = 240_000
 const SHORTEST_SECRET = 24
 
 /** Bytes. */
-export function judgeSpace(free: number, total: number, folder: string): Finding {
+export function classifySpace(free: number, total: number, folder: string): Finding {
   const share = total > 0 ? free / total : 1
   const summary = `${gib(free)} of ${gib(total)} GiB free (${Math.floor(share * 100)} %) in ${folder}`
   if (free >= LEAST_FREE && share >= LEAST_FREE_SHARE) return fine(summary)
@@ -24,7 +24,7 @@ export function judgeSpace(free: number, total: number, folder: string): Finding
 }
 
 /** Milliseconds that each of several small writes took until it was on the disk. */
-export function judgeSync(times: readonly number[]): Finding {
+export function classifySync(times: readonly number[]): Finding {
   const typical = median(times)
   const summary = `a write is on the disk after ${typical.toFixed(1)} ms (median of ${times.length})`
   if (typical <= SLOW_SYNC) return fine(summary)
@@ -37,7 +37,7 @@ export function judgeSync(times: readonly number[]): Finding {
 }
 
 /** By how many milliseconds each of a source's last requests seemed to be sent before we received it. */
-export function judgeClock(source: string, skews: readonly number[], newest: number): Finding {
+export function classifyClock(source: string, skews: readonly number[], newest: number): Finding {
   if (skews.length === 0) {
     return unknown(
       `no request from ${source} yet: nothing to compare the clock with`,
@@ -62,7 +62,7 @@ export function judgeClock(source: string, skews: readonly number[], newest: num
 }
 
 /** `sizes`: the bytes of each of a source's secrets. */
-export function judgeSecrets(source: string, sizes: readonly number[]): Finding {
+export function classifySecrets(source: string, sizes: readonly number[]): Finding {
   const short = sizes.flatMap((size, index) => (size < SHORTEST_SECRET ? [`secrets[${index}]`] : []))
   const number = sizes.length === 1 ? 'its signing secret is' : `its ${sizes.length} signing secrets are`
   if (short.length === 0) return fine(`${source}: ${number} well-formed and long enough`)

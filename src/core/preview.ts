@@ -1,10 +1,10 @@
 /** What an event would send, as the service decides it; or how a template looks where no route sends anything. */
 import { type Event, viewOf } from './event.ts'
 import { type OwedDelivery, owe, type ReceiverTarget } from './owe.ts'
-import { type RenderedMessage, type RenderParts, render } from './render.ts'
+import { type RenderDeps, type RenderedMessage, render } from './render.ts'
 import type { Router } from './route.ts'
 
-export interface PreviewParts extends RenderParts {
+export interface PreviewDeps extends RenderDeps {
   readonly router: Pick<Router, 'route'>
   readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
   /** The names of all channels. */
@@ -39,16 +39,16 @@ export interface PreviewedMessage {
 
 const NOBODY = 'preview'
 
-export function preview(parts: PreviewParts, event: Event, wanted: Wanted): Preview {
-  const routing = parts.router.route(viewOf(event))
-  const owed = owe(routing, parts.targets).filter(
+export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Preview {
+  const routing = deps.router.route(viewOf(event))
+  const owed = owe(routing, deps.targets).filter(
     ({ channel, receiver }) =>
       wanted.template === undefined &&
       (wanted.channel ?? channel) === channel &&
       (wanted.receiver ?? receiver) === receiver,
   )
   if (owed.length === 0) {
-    return { unrouted: routing.unrouted, owed: false, messages: sketches(parts, event, wanted), skipped: [] }
+    return { unrouted: routing.unrouted, owed: false, messages: sketches(deps, event, wanted), skipped: [] }
   }
   return {
     unrouted: routing.unrouted,
@@ -57,20 +57,20 @@ export function preview(parts: PreviewParts, event: Event, wanted: Wanted): Prev
       .filter(({ skipped }) => skipped === undefined)
       .map((delivery) => {
         const { route, receiver, channel, target } = delivery
-        return { route, receiver, channel, target, rendered: render(parts, event, delivery) }
+        return { route, receiver, channel, target, rendered: render(deps, event, delivery) }
       }),
     skipped: owed.filter(({ skipped }) => skipped !== undefined),
   }
 }
 
-function sketches(parts: PreviewParts, event: Event, wanted: Wanted): readonly PreviewedMessage[] {
+function sketches(deps: PreviewDeps, event: Event, wanted: Wanted): readonly PreviewedMessage[] {
   const { receiver = null, template = null } = wanted
-  return placesOf(parts, event, wanted).map(({ channel, target }) => ({
+  return placesOf(deps, event, wanted).map(({ channel, target }) => ({
     route: null,
     receiver,
     channel,
     target,
-    rendered: render(parts, event, { route: NOBODY, receiver: receiver ?? NOBODY, channel, template }),
+    rendered: render(deps, event, { route: NOBODY, receiver: receiver ?? NOBODY, channel, template }),
   }))
 }
 
@@ -80,14 +80,14 @@ interface Place {
 }
 
 /** The wanted receiver's; else every channel for which the template says something, or the one that is wanted. */
-function placesOf(parts: PreviewParts, { type }: Event, { template, channel, receiver }: Wanted): Place[] {
+function placesOf(deps: PreviewDeps, { type }: Event, { template, channel, receiver }: Wanted): Place[] {
   if (receiver !== undefined) {
-    return (parts.targets.get(receiver) ?? []).filter((place) => (channel ?? place.channel) === place.channel)
+    return (deps.targets.get(receiver) ?? []).filter((place) => (channel ?? place.channel) === place.channel)
   }
   if (channel !== undefined) return [{ channel, target: null }]
-  const first = (name: string) => parts.renderers(name, template ?? null, type)[0]?.name
-  const own = parts.channels.filter((name) => first(name) === (template ?? type))
+  const first = (name: string) => deps.renderers(name, template ?? null, type)[0]?.name
+  const own = deps.channels.filter((name) => first(name) === (template ?? type))
   // A type without a template of its own looks as `default` does.
-  const shown = own.length > 0 ? own : parts.channels.filter((name) => first(name) !== undefined)
+  const shown = own.length > 0 ? own : deps.channels.filter((name) => first(name) !== undefined)
   return shown.map((name) => ({ channel: name, target: null }))
 }

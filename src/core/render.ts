@@ -1,7 +1,7 @@
 /** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
 import type { Delivery } from './delivery.ts'
 import { type Event, type View, viewOf } from './event.ts'
-import type { RenderView } from './template.ts'
+import type { RenderView } from './template/template.ts'
 
 export interface Renderer<Message> {
   /** Never throws. Pure: the same view gives the same message. */
@@ -19,7 +19,7 @@ export interface NamedRenderer {
 }
 
 /** What a configuration says about rendering. */
-export interface RenderParts {
+export interface RenderDeps {
   /** The renderers to try for a message, the wanted one first. */
   readonly renderers: (
     channel: string,
@@ -47,7 +47,7 @@ export type RenderedMessage = {
 
 /** Renders with the first template that can. `notes` tell of those that could not, and of what was cut or unknown. */
 export function render(
-  { renderers, links }: RenderParts,
+  { renderers, links }: RenderDeps,
   event: Event,
   { route, receiver, channel, template }: Pick<Delivery, 'route' | 'receiver' | 'channel' | 'template'>,
 ): RenderedMessage {

@@ -3,7 +3,7 @@
  * unless it says `continue`; its own routes are tried first, and it takes the event itself if none of them does.
  */
 import type { View } from './event.ts'
-import { type Condition, evaluate, type Match, matches } from './match.ts'
+import { type Condition, evaluate, type Match, matches } from './match/match.ts'
 
 /** A route as configured. What a child leaves out of `receivers` and `template` it has from its parent. */
 export interface RouteInput {

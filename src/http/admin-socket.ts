@@ -3,16 +3,16 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify'
 import type { ErrorCode } from '../core/errors.ts'
-import { type ReloadParts, reloadRoute } from './admin.ts'
+import { type ReloadDeps, reloadRoute } from './admin.ts'
 import { sendError } from './errors.ts'
 import { HardenedResponse } from './hardening.ts'
-import { type HealthParts, healthRoutes } from './health.ts'
+import { type HealthDeps, healthRoutes } from './health.ts'
 import { codeOf, lastAnswersOnClose, type ServerLimits, withoutSchemas } from './server.ts'
 
 /** Why the socket cannot be had, in words for an operator. */
 export class AdminSocketRefused extends Error {}
 
-interface AdminSocketParts extends HealthParts, ReloadParts {
+interface AdminSocketDeps extends HealthDeps, ReloadDeps {
   readonly log: FastifyBaseLogger
   readonly limits: Pick<ServerLimits, 'requestTimeout'>
   /** Counts the errors that requests are answered with. */
@@ -26,17 +26,17 @@ export interface AdminSocket {
 }
 
 /** Listens at a path, for the service's user and root alone. Throws AdminSocketRefused. */
-export async function openAdminSocket(path: string, parts: AdminSocketParts): Promise<AdminSocket> {
+export async function openAdminSocket(path: string, deps: AdminSocketDeps): Promise<AdminSocket> {
   const server = fastify({
-    loggerInstance: parts.log,
+    loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
-    requestTimeout: parts.limits.requestTimeout,
+    requestTimeout: deps.limits.requestTimeout,
     return503OnClosing: false,
     schemaController: withoutSchemas,
-    http: { headersTimeout: parts.limits.requestTimeout, ServerResponse: HardenedResponse },
+    http: { headersTimeout: deps.limits.requestTimeout, ServerResponse: HardenedResponse },
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
   })
-  server.decorate('refused', parts.refused)
+  server.decorate('refused', deps.refused)
   lastAnswersOnClose(server)
   server.setNotFoundHandler((_request, reply) => sendError(reply, 'not_found'))
   server.setErrorHandler((error: FastifyError, request, reply) => {
@@ -44,8 +44,8 @@ export async function openAdminSocket(path: string, parts: AdminSocketParts): Pr
     if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
     return sendError(reply, code)
   })
-  healthRoutes(server, parts)
-  server.register(async (scope) => reloadRoute(scope, parts))
+  healthRoutes(server, deps)
+  server.register(async (scope) => reloadRoute(scope, deps))
   await removeDead(path)
   await server.ready()
   // The socket is made within the call to listen: nobody else can open it for a moment either.
@@ -78,7 +78,7 @@ async function removeDead(path: string): Promise<void> {
       `server.admin_socket: ${path} is there and is no socket; move it, or name another path`,
     )
   }
-  const code = await knock(path)
+  const code = await probe(path)
   if (code === null) {
     throw new AdminSocketRefused(
       `another process answers at server.admin_socket ${path}; stop it, or name another path`,
@@ -93,7 +93,7 @@ async function removeDead(path: string): Promise<void> {
 }
 
 /** Null where something answers, else the code of the error. */
-function knock(path: string): Promise<string | null> {
+function probe(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => {

@@ -4,14 +4,14 @@ import type { FastifyInstance } from 'fastify'
 import type { Secret } from '../core/secret.ts'
 import type { Observe } from '../pipeline/fact.ts'
 import { sendError } from './errors.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from './limits/gate.ts'
 
-export interface AdminParts extends ReloadParts {
+export interface AdminDeps extends ReloadDeps {
   /** Undefined where nobody may. */
   readonly adminToken: () => Secret | undefined
 }
 
-export interface ReloadParts {
+export interface ReloadDeps {
   readonly reload: () => Promise<ReloadAnswer>
 }
 
@@ -35,7 +35,7 @@ export type ReloadAnswer =
 
 export function adminRoutes(
   scope: FastifyInstance,
-  { adminToken, reload, gate, observe }: AdminParts & { readonly gate: Gate; readonly observe: Observe },
+  { adminToken, reload, gate, observe }: AdminDeps & { readonly gate: Gate; readonly observe: Observe },
 ): void {
   scope.addHook('onRequest', (request, reply, done) => {
     const token = adminToken()
@@ -55,7 +55,7 @@ export function adminRoutes(
 }
 
 /** For whoever reaches it. */
-export function reloadRoute(scope: FastifyInstance, { reload }: ReloadParts): void {
+export function reloadRoute(scope: FastifyInstance, { reload }: ReloadDeps): void {
   // There is nothing to say in a body; whatever a client puts there is read and forgotten.
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-export interface HealthParts {
+export interface HealthDeps {
   /** What keeps the service from doing its work now, in words; empty when it is ready. */
   readonly notReady: () => readonly string[]
   /** How the last reload ended; null before the first. */
@@ -12,17 +12,17 @@ export interface HealthParts {
 // The answer is long, and Node keeps it until it is read: nobody who asks a hundred times at once gets it a hundred times.
 const MOST_UNREAD = 4
 
-export function healthRoutes(server: FastifyInstance, parts: HealthParts): void {
+export function healthRoutes(server: FastifyInstance, deps: HealthDeps): void {
   server.get('/livez', async () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
-    const problems = parts.notReady()
+    const problems = deps.notReady()
     // A reload that failed is told and no more: the service does its work as it did before.
-    const last = parts.lastReload()
+    const last = deps.lastReload()
     const reload = last === null ? {} : { reload: last }
     if (problems.length === 0) return { status: 'ready', ...reload }
     return reply.code(503).send({ status: 'not ready', problems, ...reload })
   })
-  const metricsText = shared(parts.metrics.text)
+  const metricsText = shared(deps.metrics.text)
   const unread = new WeakMap<Socket, number>()
   server.get('/metrics', async (request, reply) => {
     const { socket } = request.raw
@@ -33,7 +33,7 @@ export function healthRoutes(server: FastifyInstance, parts: HealthParts): void 
     }
     unread.set(socket, waiting + 1)
     reply.raw.once('close', () => unread.set(socket, (unread.get(socket) ?? 1) - 1))
-    return reply.type(parts.metrics.contentType).send(await metricsText())
+    return reply.type(deps.metrics.contentType).send(await metricsText())
   })
 }
 

@@ -6,15 +6,15 @@ import fastify, {
   LogController,
 } from 'fastify'
 import { type ErrorCode, errors } from '../core/errors.ts'
-import { type AdminParts, adminRoutes } from './admin.ts'
-import { affordable, boundConnections } from './connections.ts'
+import { type AdminDeps, adminRoutes } from './admin.ts'
 import { sendError, statuses } from './errors.ts'
-import { createGate, type GateParts, targetOf } from './gate.ts'
 import { HardenedResponse, hardeningLines } from './hardening.ts'
-import { type HealthParts, healthRoutes } from './health.ts'
-import { type WebhookParts, webhookRoutes } from './webhooks.ts'
+import { type HealthDeps, healthRoutes } from './health.ts'
+import { affordable, boundConnections } from './limits/connections.ts'
+import { createGate, type GateDeps, targetOf } from './limits/gate.ts'
+import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
 
-export interface ServerParts extends HealthParts, WebhookParts, AdminParts, GateParts {
+export interface ServerDeps extends HealthDeps, WebhookDeps, AdminDeps, GateDeps {
   readonly log: FastifyBaseLogger
   /** Whether `limits.trustProxy` lists the peer. */
   readonly isProxy: (peer: string) => boolean
@@ -55,9 +55,9 @@ const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
 }
 
 /** Builds the HTTP server; the caller listens. */
-export function createServer(parts: ServerParts): FastifyInstance {
-  const { log, limits, observe, isProxy } = parts
-  const gate = createGate(parts)
+export function createServer(deps: ServerDeps): FastifyInstance {
+  const { log, limits, observe, isProxy } = deps
+  const gate = createGate(deps)
   // Behind a proxy nobody knows whose request it was.
   const mayGoOn = ({ remoteAddress }: Socket) =>
     remoteAddress === undefined || isProxy(remoteAddress) || gate.failed(remoteAddress)
@@ -78,7 +78,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
       connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY,
       ServerResponse: HardenedResponse,
     },
-    clientErrorHandler: (error, socket) => answerRaw(error, socket, mayGoOn, parts.refused),
+    clientErrorHandler: (error, socket) => answerRaw(error, socket, mayGoOn, deps.refused),
     frameworkErrors: (error, request, reply) => {
       // Fastify gives such a request no address but its connection's.
       mayGoOn(request.socket)
@@ -91,7 +91,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     (address) => isProxy(address) || gate.knows(address),
   )
 
-  server.decorate('refused', parts.refused)
+  server.decorate('refused', deps.refused)
   lastAnswersOnClose(server)
   server.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done()
@@ -116,9 +116,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
     observe({ kind: 'rejected', source, code, address: request.ip })
     return gate.refuse(request, reply, code)
   })
-  healthRoutes(server, parts)
-  server.register(async (scope) => webhookRoutes(scope, { ...parts, gate, connections }))
-  server.register(async (scope) => adminRoutes(scope, { ...parts, gate }))
+  healthRoutes(server, deps)
+  server.register(async (scope) => webhookRoutes(scope, { ...deps, gate, connections }))
+  server.register(async (scope) => adminRoutes(scope, { ...deps, gate }))
   return server
 }
 
@@ -146,7 +146,7 @@ function answerRaw(
   error: Error & { code?: string },
   socket: Socket,
   mayGoOn: (socket: Socket) => boolean,
-  refused: ServerParts['refused'],
+  refused: ServerDeps['refused'],
 ): void {
   if (error.code === 'ECONNRESET' || !socket.writable || !mayGoOn(socket)) {
     socket.destroy()

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Observe } from '../pipeline/fact.ts'
-import type { Receive, Received, SourceParts } from '../pipeline/receive.ts'
-import type { Connections } from './connections.ts'
+import type { Receive, Received, SourceDeps } from '../pipeline/receive.ts'
 import { sendError, statuses } from './errors.ts'
-import { type Gate, targetOf } from './gate.ts'
-import { createPlaces } from './places.ts'
+import type { Connections } from './limits/connections.ts'
+import { type Gate, targetOf } from './limits/gate.ts'
+import { createPlaces } from './limits/places.ts'
 
-export interface WebhookParts {
+export interface WebhookDeps {
   /** Whether a sender says that it sends from there. */
   readonly isPublished: (address: string) => boolean
   readonly receive: Receive
@@ -29,10 +29,10 @@ export interface WebhookSettings {
   readonly allowLists: ReadonlyMap<string, ((address: string) => boolean) | null>
   /** Requests being handled at once, before others are told to come back. */
   readonly maxPending: number
-  readonly sources: ReadonlyMap<string, SourceParts>
+  readonly sources: ReadonlyMap<string, SourceDeps>
 }
 
-interface RoutesParts extends WebhookParts {
+interface RoutesDeps extends WebhookDeps {
   readonly gate: Gate
   readonly connections: Connections
 }
@@ -50,8 +50,8 @@ export function statusOf(end: keyof typeof accepted | ErrorCode): number {
 }
 
 /** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
-export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void {
-  const { gate, observe, now, load, isPublished } = parts
+export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
+  const { gate, observe, now, load, isPublished } = deps
   const places = createPlaces<FastifyRequest>((request) => {
     gate.failed(request.ip)
     observe({
@@ -75,7 +75,7 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
     (_request, body, done) => done(null, body),
   )
   scope.addHook<SourceParams>('onRequest', (request, reply, done) => {
-    const { allowLists, sources, maxPending } = parts.settings()
+    const { allowLists, sources, maxPending } = deps.settings()
     const { source } = request.params
     // Fastify works it out anew each time it is asked.
     const address = request.ip
@@ -105,7 +105,7 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
   scope.post<SourceParams>('/webhooks/:source', async (request, reply) => {
     places.arrived(request)
     const address = request.ip
-    const received = await parts.receive({
+    const received = await deps.receive({
       source: request.params.source,
       headers: request.headers,
       body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
@@ -114,7 +114,7 @@ export function webhookRoutes(scope: FastifyInstance, parts: RoutesParts): void 
     })
     if (received.kind === 'rejected') return gate.refuse(request, reply, received.code)
     gate.verified(address)
-    parts.connections.touch(request.raw.socket)
+    deps.connections.touch(request.raw.socket)
     return answer(reply, received)
   })
 }

@@ -9,7 +9,7 @@ import { folder, remove, type Step, systemctl, write } from './step.ts'
 import { foundUnit, unitFile, unitNames, unitText } from './units.ts'
 
 export interface Plan {
-  /** What keeps it from being carried out: what is wrong, where, and how to mend it. */
+  /** What keeps it from being carried out: what is wrong, where, and how to fix it. */
   readonly problems: readonly string[]
   readonly steps: readonly Step[]
 }

@@ -1,8 +1,8 @@
 /** What a new user's folder holds: the configuration, its schema for editors, and the templates. */
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { jsonSchema } from '../config/json-schema.ts'
 import { shippedTemplates } from '../config/package.ts'
+import { jsonSchema } from '../config/schema/json-schema.ts'
 
 export function starterFiles(folder: string) {
   return {

@@ -1,10 +1,10 @@
 import type { OpenChannel } from '../channels/channel.ts'
 import { type Delivery, nextState, type Outcome, type Policy } from '../core/delivery.ts'
-import { type RenderParts, render } from '../core/render.ts'
+import { type RenderDeps, render } from '../core/render.ts'
 import { type Attempt, type Leased, type Store, StoreUnavailable } from '../store/store.ts'
 import type { AttemptTimes, Observe } from './fact.ts'
 
-export interface DeliverParts {
+export interface DeliverDeps {
   readonly store: Pick<Store, 'record'>
   /** Asked once for each attempt: it ends under the configuration that it began with. */
   readonly settings: () => DeliverSettings
@@ -18,7 +18,7 @@ export interface DeliverParts {
 }
 
 /** What the configuration says of delivering. */
-export interface DeliverSettings extends RenderParts {
+export interface DeliverSettings extends RenderDeps {
   readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
   readonly policy: Policy
 }
@@ -44,25 +44,25 @@ const cutShort: Outcome = {
   reason: 'the service stopped before the destination answered; the message may or may not have gone out',
 }
 
-export function createDeliver(parts: DeliverParts): Deliver {
+export function createDeliver(deps: DeliverDeps): Deliver {
   return async (leased, stopped) => {
-    const settings = parts.settings()
+    const settings = deps.settings()
     const interrupted = leased.interruptedAt !== null
-    const startedAt = leased.interruptedAt ?? parts.now()
+    const startedAt = leased.interruptedAt ?? deps.now()
     const { outcome, notes, template, times }: Attempted = interrupted
       ? { outcome: endUnknown, notes: [], template: null, times: null }
       : await attempt(settings, leased, stopped)
-    const endedAt = parts.now()
+    const endedAt = deps.now()
     const took = interrupted ? 0 : endedAt - startedAt
     const { delivery } = leased
     const number = delivery.attempts + 1
     const attempted = { ...delivery, attempts: number }
-    const next = nextState(attempted, outcome, settings.policy, endedAt, parts.random())
+    const next = nextState(attempted, outcome, settings.policy, endedAt, deps.random())
     const done = { deliveryId: delivery.id, number, startedAt, took, outcome, notes }
     if (!(await record(delivery, done, next, stopped))) return outcome
-    const recorded = times && { ...times, recorded: parts.clock() }
+    const recorded = times && { ...times, recorded: deps.clock() }
     const made = { delivery, outcome, next, took, notes, template, startedAt, times: recorded }
-    parts.observe({ kind: 'attempted', ...made })
+    deps.observe({ kind: 'attempted', ...made })
     return outcome
   }
 
@@ -72,15 +72,15 @@ export function createDeliver(parts: DeliverParts): Deliver {
     stopped: Promise<void>,
   ): Promise<Attempted> {
     const { delivery, event } = leased
-    const began = parts.clock()
-    const times = (rendered: number | null) => ({ began, rendered, ended: parts.clock() })
+    const began = deps.clock()
+    const times = (rendered: number | null) => ({ began, rendered, ended: deps.clock() })
     const channel = settings.channels.get(delivery.channel)
     if (channel === undefined) {
       const reason = `channels.${delivery.channel} is not configured any more; add it and resend, or let it be`
       return { outcome: { kind: 'park', reason }, notes: [], template: null, times: times(null) }
     }
     const rendered = render(settings, event, delivery)
-    const renderedAt = parts.clock()
+    const renderedAt = deps.clock()
     const { notes } = rendered
     if (!rendered.ok) {
       const { reason } = rendered
@@ -112,14 +112,14 @@ export function createDeliver(parts: DeliverParts): Deliver {
   ): Promise<boolean> {
     for (let last = false; ; ) {
       try {
-        await parts.store.record(attempt, next)
+        await deps.store.record(attempt, next)
         return true
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
-        parts.observe({ kind: 'store_failed', during: 'record', message: error.message, delivery })
+        deps.observe({ kind: 'store_failed', during: 'record', message: error.message, delivery })
         if (last) return false
         last = await Promise.race([
-          parts.pause(RECORD_AGAIN_AFTER).then(() => false),
+          deps.pause(RECORD_AGAIN_AFTER).then(() => false),
           stopped.then(() => true),
         ])
       }

@@ -89,8 +89,8 @@ export class Lane {
     }
   }
 
-  /** Goes on under another configuration: what failed may be mended, but what the destination asked for still holds. */
-  renew(pace: Pace, now: number): void {
+  /** Goes on under another configuration: what failed may be fixed, but what the destination asked for still holds. */
+  reconfigure(pace: Pace, now: number): void {
     this.#refill(now)
     this.#pace = pace
     this.#tokens = Math.min(this.#tokens, pace.burst)

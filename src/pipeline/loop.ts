@@ -5,7 +5,7 @@ import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
 import { Lane } from './lane.ts'
 
-export interface LoopParts {
+export interface LoopDeps {
   readonly store: Pick<Store, 'claim'>
   readonly channels: () => ReadonlyMap<string, Limits>
   readonly deliver: Deliver
@@ -16,7 +16,7 @@ export interface LoopParts {
 }
 
 /** What the loop does, and since when by performance.now(). A claim ends when the store answers, if only to refuse. */
-export interface Pulse {
+export interface Heartbeat {
   readonly doing: 'claiming' | 'resting' | 'nothing'
   readonly since: number
 }
@@ -44,7 +44,7 @@ const NO_CHANNEL: Pace = { rate: Infinity, burst: 1, concurrency: 1 }
  * It keeps no work of its own: everything it forgets is in the store.
  */
 export class DeliveryLoop {
-  readonly #parts: LoopParts
+  readonly #deps: LoopDeps
   readonly #lanes = new Map<string, Lane>()
   /** By delivery id. */
   readonly #inFlight = new Map<string, InFlight>()
@@ -54,18 +54,18 @@ export class DeliveryLoop {
   #stopping = false
   /** Counts the configurations. */
   #era = 0
-  #pulse: Pulse = { doing: 'nothing', since: performance.now() }
+  #heartbeat: Heartbeat = { doing: 'nothing', since: performance.now() }
 
-  constructor(parts: LoopParts) {
-    this.#parts = parts
+  constructor(deps: LoopDeps) {
+    this.#deps = deps
   }
 
   start(): void {
     this.#running ??= this.#run()
   }
 
-  get pulse(): Pulse {
-    return this.#pulse
+  get heartbeat(): Heartbeat {
+    return this.#heartbeat
   }
 
   /** Tells that deliveries may have fallen due. */
@@ -74,9 +74,9 @@ export class DeliveryLoop {
   }
 
   /** Takes the pace of the channels there are now, and tries at once what did not work. */
-  renew(): void {
+  reconfigure(): void {
     this.#era += 1
-    for (const lane of this.#lanes.values()) lane.renew(this.#paceOf(lane.channel), this.#parts.now())
+    for (const lane of this.#lanes.values()) lane.reconfigure(this.#paceOf(lane.channel), this.#deps.now())
     this.wake()
   }
 
@@ -108,13 +108,13 @@ export class DeliveryLoop {
     }
   }
 
-  #enter(doing: Pulse['doing']): void {
-    this.#pulse = { doing, since: performance.now() }
+  #enter(doing: Heartbeat['doing']): void {
+    this.#heartbeat = { doing, since: performance.now() }
   }
 
   /** One claim. Returns how long nothing more can happen unless somebody wakes the loop, in milliseconds. */
   async #turn(): Promise<number> {
-    const { store, now } = this.#parts
+    const { store, now } = this.#deps
     const asked = now()
     const { limits, budgets, readyAt } = this.#capacities(asked)
     try {
@@ -125,7 +125,7 @@ export class DeliveryLoop {
       return Math.min(Math.max(next - now(), GATHER), LOOK_AT_LEAST_EVERY)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      this.#parts.observe({ kind: 'store_failed', during: 'claim', message: error.message })
+      this.#deps.observe({ kind: 'store_failed', during: 'claim', message: error.message })
       return CLAIM_AGAIN_AFTER
     }
   }
@@ -143,7 +143,7 @@ export class DeliveryLoop {
       readyAt = Math.min(readyAt, lane.readyAt(now) ?? Infinity)
     }
     const budgets = new Map<string, number>()
-    for (const [name, channel] of this.#parts.channels()) {
+    for (const [name, channel] of this.#deps.channels()) {
       budgets.set(name, Math.max(0, channel.concurrency - (busy.get(name) ?? 0)))
     }
     for (const [name, lane] of this.#lanes) {
@@ -159,7 +159,7 @@ export class DeliveryLoop {
     // An attempt of ours that outlived its lease, waiting for a slow destination or a full disk: it has a new lease now.
     // With one attempt more, it is one that was recorded in the commit of this claim, and has only not heard of it yet.
     if (this.#inFlight.get(id)?.attempts === attempts) return
-    const { deliver, now, onBug } = this.#parts
+    const { deliver, now, onBug } = this.#deps
     const lane = this.#laneOf(leased)
     lane.begin(now())
     const era = this.#era
@@ -181,14 +181,14 @@ export class DeliveryLoop {
   #laneOf({ delivery }: Leased): Lane {
     let lane = this.#lanes.get(delivery.lane)
     if (lane === undefined) {
-      lane = new Lane(delivery.channel, this.#paceOf(delivery.channel), this.#parts.now())
+      lane = new Lane(delivery.channel, this.#paceOf(delivery.channel), this.#deps.now())
       this.#lanes.set(delivery.lane, lane)
     }
     return lane
   }
 
   #paceOf(channel: string): Pace {
-    return this.#parts.channels().get(channel)?.pace ?? NO_CHANNEL
+    return this.#deps.channels().get(channel)?.pace ?? NO_CHANNEL
   }
 
   /** Ends after the time, or GATHER after somebody woke the loop. */

@@ -6,7 +6,7 @@ import type { Verifier } from '../sources/svix.ts'
 import { type Entry, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Handling, Observe } from './fact.ts'
 
-export interface ReceiveParts {
+export interface ReceiveDeps {
   /** Asked once for each request. */
   readonly settings: () => ReceiveSettings
   readonly store: Pick<Store, 'append'>
@@ -19,14 +19,14 @@ export interface ReceiveParts {
 
 /** What the configuration says of receiving. */
 export interface ReceiveSettings {
-  readonly sources: ReadonlyMap<string, SourceParts>
+  readonly sources: ReadonlyMap<string, SourceDeps>
   readonly router: Router
   readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
   /** Milliseconds during which a message id seen before is a duplicate. */
   readonly dedupeFor: number
 }
 
-export interface SourceParts {
+export interface SourceDeps {
   readonly verifier: Verifier
   /** JSON pointer to the event type; undefined tries the usual places. */
   readonly eventType: string | undefined
@@ -56,11 +56,11 @@ const rejections = {
   no_matching_signature: 'wrong_signature',
 } as const satisfies Record<string, ErrorCode>
 
-export function createReceive(parts: ReceiveParts): Receive {
-  const { store, observe, clock } = parts
+export function createReceive(deps: ReceiveDeps): Receive {
+  const { store, observe, clock } = deps
 
   return async (request) => {
-    const settings = parts.settings()
+    const settings = deps.settings()
     const source = settings.sources.get(request.source)
     if (source === undefined) return reject('unknown_source')
     const verifying = clock()
@@ -70,10 +70,10 @@ export function createReceive(parts: ReceiveParts): Receive {
 
     const { messageId, sentAt, secretIndex } = verified
     const origin = {
-      id: parts.newId(),
+      id: deps.newId(),
       messageId,
       source: request.source,
-      receivedAt: parts.now(),
+      receivedAt: deps.now(),
       sentAt,
       secretIndex,
     }

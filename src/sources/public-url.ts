@@ -30,13 +30,13 @@ export function noPublicUrl(source: string): Finding {
 export async function examinePublicUrl(publicUrl: string, source: string, timeout: number): Promise<Finding> {
   const url = urlFor(publicUrl, source)
   try {
-    return judge(await knock(url, timeout), url)
+    return classify(await probe(url, timeout), url)
   } catch (error) {
     return unanswered(error, url, timeout)
   }
 }
 
-async function knock(url: string, timeout: number): Promise<Knock> {
+async function probe(url: string, timeout: number): Promise<Knock> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -67,7 +67,7 @@ function codeIn(text: string): string | null {
   }
 }
 
-function judge({ status, code }: Knock, url: string): Finding {
+function classify({ status, code }: Knock, url: string): Finding {
   if (status === 401 && is(code, 'missing_signature')) return fine(`${url} reaches this service`)
   if (status === 403 && is(code, 'address_not_allowed'))
     return fine(`${url} reaches this service (and refuses this machine, which allow_ips does not list)`)
@@ -83,50 +83,50 @@ function judge({ status, code }: Knock, url: string): Finding {
       'look into its log',
     )
   }
-  const { what, mend } = elsewhere(status, code)
-  return wrong(`${url} ${what}`, UNHEARD, mend)
+  const { what, hint } = elsewhere(status, code)
+  return wrong(`${url} ${what}`, UNHEARD, hint)
 }
 
-function elsewhere(status: number, code: string | null): { what: string; mend: string } {
+function elsewhere(status: number, code: string | null): { what: string; hint: string } {
   if (is(code, 'unknown_source')) {
     return {
       what: 'reaches a service that does not know this source',
-      mend: 'restart the service with this configuration, or correct server.public_url',
+      hint: 'restart the service with this configuration, or correct server.public_url',
     }
   }
   if (is(code, 'not_found')) {
     return {
       what: 'reaches the service at another path',
-      mend: 'let the proxy forward the path as it is: /webhooks/… and nothing in front',
+      hint: 'let the proxy forward the path as it is: /webhooks/… and nothing in front',
     }
   }
   if (status >= 300 && status < 400) {
     return {
       what: `is redirected (${status}), and senders do not follow`,
-      mend: 'set server.public_url, and the URL at the sender, to where it leads',
+      hint: 'set server.public_url, and the URL at the sender, to where it leads',
     }
   }
   if (status === 401 || status === 403) {
     return {
       what: `is behind a login (${status})`,
-      mend: 'let the proxy forward /webhooks/ without one: requests are signed',
+      hint: 'let the proxy forward /webhooks/ without one: requests are signed',
     }
   }
   if (status === 404 || status === 405) {
     return {
       what: `leads nowhere (${status})`,
-      mend: 'let the proxy forward /webhooks/ to this service, POST among it',
+      hint: 'let the proxy forward /webhooks/ to this service, POST among it',
     }
   }
   if (status >= 502 && status <= 504) {
     return {
       what: `reaches the proxy, and the proxy not this service (${status})`,
-      mend: 'start "hookbridge serve", and let the proxy forward to server.host and server.port',
+      hint: 'start "hookbridge serve", and let the proxy forward to server.host and server.port',
     }
   }
   return {
     what: `is answered by something else (${status})`,
-    mend: 'correct server.public_url, or let the proxy forward /webhooks/ to this service',
+    hint: 'correct server.public_url, or let the proxy forward /webhooks/ to this service',
   }
 }
 
@@ -138,12 +138,12 @@ function unanswered(error: unknown, url: string, timeout: number): Finding {
   const { hostname, port } = new URL(url)
   const code = causeOf(error)
   if (DISTRUSTED.test(code)) {
-    const mend = `renew or correct the certificate of ${hostname}; senders refuse it too`
-    return wrong(`${url} has no certificate that can be trusted (${code})`, UNHEARD, mend)
+    const hint = `reconfigure or correct the certificate of ${hostname}; senders refuse it too`
+    return wrong(`${url} has no certificate that can be trusted (${code})`, UNHEARD, hint)
   }
   if (NO_TLS.test(code)) {
-    const mend = 'let the proxy terminate TLS there, or correct the port in server.public_url'
-    return wrong(`${url} does not speak TLS as it should (${code})`, UNHEARD, mend)
+    const hint = 'let the proxy terminate TLS there, or correct the port in server.public_url'
+    return wrong(`${url} does not speak TLS as it should (${code})`, UNHEARD, hint)
   }
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) {
     return wrong(
@@ -153,8 +153,8 @@ function unanswered(error: unknown, url: string, timeout: number): Finding {
     )
   }
   if (code === 'ECONNREFUSED') {
-    const mend = `start the proxy, and let the firewall pass port ${port || '443'}`
-    return wrong(`${url}: nothing listens there`, UNHEARD, mend)
+    const hint = `start the proxy, and let the firewall pass port ${port || '443'}`
+    return wrong(`${url}: nothing listens there`, UNHEARD, hint)
   }
   if (/Timeout|TIMEOUT/.test(code)) {
     return wrong(

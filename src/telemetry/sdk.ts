@@ -35,25 +35,25 @@ import { reasonOf, SUCCESS, tellDiagnostics, WatchedExporter } from './export-wa
 import { type RemoteSpan, rootOf, type SpanId } from './identity.ts'
 import type { Exporter, TraceSettings } from './settings.ts'
 import { type EventSpan, eventIdOf, type Span, spanOf } from './spans.ts'
-import type { LogContext, TraceParts, Traces } from './traces.ts'
+import type { LogContext, TraceDeps, Traces } from './traces.ts'
 
 const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const
 
 /** Reads the variables of the exporter and the resource from the process's own environment, as the SDK does. */
-export function openTraces(settings: TraceSettings, parts: TraceParts): Traces {
-  tellDiagnostics(parts.log, settings.secrets, parts.clock)
+export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
+  tellDiagnostics(deps.log, settings.secrets, deps.clock)
   const sampler = new TraceIdRatioBasedSampler(settings.ratio)
   const ids = new GivenIds()
   const provider = new TracerProvider({
-    resource: resourceOf(parts.version),
+    resource: resourceOf(deps.version),
     idGenerator: ids,
     // Whether a trace is kept is decided before its spans are made: see `record`.
     sampler: new AlwaysOnSampler(),
     spanProcessors: settings.exporters.map(
-      (name) => new BatchSpanProcessor({ exporter: exporterOf(name, settings, parts), ...settings.batch }),
+      (name) => new BatchSpanProcessor({ exporter: exporterOf(name, settings, deps), ...settings.batch }),
     ),
   })
-  const writer = new SpanWriter(provider.getTracer('hookbridge', parts.version), ids, parts)
+  const writer = new SpanWriter(provider.getTracer('hookbridge', deps.version), ids, deps)
 
   function record(fact: Fact): LogContext | undefined {
     const eventId = eventIdOf(fact)
@@ -63,7 +63,7 @@ export function openTraces(settings: TraceSettings, parts: TraceParts): Traces {
     const { decision } = sampler.shouldSample(ROOT_CONTEXT, root.traceId)
     if (decision !== SamplingDecision.RECORD_AND_SAMPLED) return logContext(contextOf(root, false))
     const context = contextOf(root, true)
-    const found = spanOf(fact, parts.statusOf)
+    const found = spanOf(fact, deps.statusOf)
     return logContext(found === null ? context : writer.write(found, context))
   }
 
@@ -82,7 +82,7 @@ export function openTraces(settings: TraceSettings, parts: TraceParts): Traces {
 }
 
 /** Exports nothing, as all is exported. Why the collector would not take it; null where it does. */
-export function knock({ secrets }: TraceSettings, timeout: number): Promise<string | null> {
+export function probe({ secrets }: TraceSettings, timeout: number): Promise<string | null> {
   const exporter = new OTLPTraceExporter({ timeoutMillis: timeout })
   return new Promise((resolve) => {
     exporter.export([], ({ code, error }) => {
@@ -100,7 +100,7 @@ function resourceOf(version: string) {
   return defaultResource().merge(ours).merge(theirs)
 }
 
-function exporterOf(name: Exporter, { secrets }: TraceSettings, { log, clock }: TraceParts) {
+function exporterOf(name: Exporter, { secrets }: TraceSettings, { log, clock }: TraceDeps) {
   if (name === 'console') return new ConsoleSpanExporter()
   return new WatchedExporter(new OTLPTraceExporter(), log, secrets, clock)
 }
@@ -109,18 +109,18 @@ function exporterOf(name: Exporter, { secrets }: TraceSettings, { log, clock }: 
 class SpanWriter {
   readonly #tracer: Tracer
   readonly #ids: GivenIds
-  readonly #parts: Pick<TraceParts, 'now' | 'clock'>
+  readonly #deps: Pick<TraceDeps, 'now' | 'clock'>
 
-  constructor(tracer: Tracer, ids: GivenIds, parts: Pick<TraceParts, 'now' | 'clock'>) {
+  constructor(tracer: Tracer, ids: GivenIds, deps: Pick<TraceDeps, 'now' | 'clock'>) {
     this.#tracer = tracer
     this.#ids = ids
-    this.#parts = parts
+    this.#deps = deps
   }
 
   /** `root` is that of the event's trace. */
   write({ root: isRoot, span }: EventSpan, root: SpanContext): SpanContext {
     // The clock that measures does not stop for NTP or sleep, so it is held against the other one each time.
-    const offset = this.#parts.now() - this.#parts.clock()
+    const offset = this.#deps.now() - this.#deps.clock()
     if (!isRoot) return this.#write(span, trace.setSpanContext(ROOT_CONTEXT, root), offset)
     this.#ids.give(root)
     return this.#write(span, ROOT_CONTEXT, offset)

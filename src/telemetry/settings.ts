@@ -26,7 +26,7 @@ export interface BatchSettings {
 export interface ReadSettings {
   /** Null where no traces are wanted. */
   readonly settings: TraceSettings | null
-  /** What is wrong with the variables, and how to mend it. */
+  /** What is wrong with the variables, and how to fix it. */
   readonly warnings: readonly string[]
 }
 

@@ -3,7 +3,7 @@ import type { Fact } from '../pipeline/fact.ts'
 import { type Env, readTraceSettings } from './settings.ts'
 import type { StatusOf } from './spans.ts'
 
-export interface TraceParts {
+export interface TraceDeps {
   readonly env: Env
   readonly version: string
   readonly statusOf: StatusOf
@@ -33,10 +33,10 @@ export interface LogContext {
 }
 
 /** Undefined where no traces are wanted. */
-export async function startTraces(parts: TraceParts): Promise<Traces | undefined> {
-  const { settings, warnings } = readTraceSettings(parts.env)
-  for (const warning of warnings) parts.log.warn(warning)
+export async function startTraces(deps: TraceDeps): Promise<Traces | undefined> {
+  const { settings, warnings } = readTraceSettings(deps.env)
+  for (const warning of warnings) deps.log.warn(warning)
   if (settings === null) return undefined
   const { openTraces } = await import('./sdk.ts')
-  return openTraces(settings, parts)
+  return openTraces(settings, deps)
 }

@@ -27,7 +27,7 @@ import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../src/config/load.ts'
 import type { View } from '../../src/core/event.ts'
-import { compileMatch } from '../../src/core/match.ts'
+import { compileMatch } from '../../src/core/match/match.ts'
 import { compileRoutes, type RouteInput, type Router } from '../../src/core/route.ts'
 import { environment, temporaryFolder } from '../support/service.ts'
 import { installAmtool, type Labels, receiversOf } from './amtool.ts'
@@ -113,7 +113,7 @@ function loaded(file: string, routes: readonly OurRoute[]): Router {
   writeFileSync(file, stringify(config))
   const result = loadConfig(file, environment)
   if (!result.ok) throw new Error(JSON.stringify(result.problems))
-  return result.setup.router
+  return result.compiled.router
 }
 
 function withoutVariables(value: unknown): unknown {

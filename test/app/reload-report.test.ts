@@ -119,15 +119,15 @@ t.test('an unexpected error changes nothing, and reloading goes on', async (t) =
   const bugs = { load: true, apply: true }
   const applied: string[] = []
   const reloads = createReloads({
-    started: started.setup,
+    started: started.compiled,
     load: () => {
       if (bugs.load) throw new Error('a bug in the loader')
       return load()
     },
     test: async () => [],
-    apply: (setup) => {
+    apply: (compiled) => {
       if (bugs.apply) throw new Error('a bug where it is put to use')
-      applied.push(setup.config.routes[0]?.name ?? '')
+      applied.push(compiled.config.routes[0]?.name ?? '')
     },
     isStopping: () => false,
     now: Date.now,

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import type { Channel, OpenChannel, Target } from '../../src/channels/channel.ts'
 import type { Outcome } from '../../src/core/delivery.ts'
 import { isObject } from '../../src/core/json.ts'
-import type { RenderView } from '../../src/core/template.ts'
+import type { RenderView } from '../../src/core/template/template.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
 
@@ -161,7 +161,11 @@ async function renderingContract<S, R, M>(t: Test, { channel }: ChannelHarness<S
     if (plain.ok) {
       t.match(channel.toText(plain.message), /\p{L}/u, `${name}: can be read as text`)
       t.match(channel.toHtml(plain.message, shown), /\p{L}/u, `${name}: can be seen`)
-      t.match(channel.toText(channel.marked(plain.message)), /Preview/, `${name}: says when it is a preview`)
+      t.match(
+        channel.toText(channel.withPreviewBanner(plain.message)),
+        /Preview/,
+        `${name}: says when it is a preview`,
+      )
     }
     fc.assert(
       fc.property(anyView, (view) => {
@@ -223,10 +227,10 @@ async function examiningContract<S, R, M>(t: Test, harness: ChannelHarness<S, R,
 
   const bad = await examine(harness.unreachable(await closedPort()))
   t.equal(bad.length === 0, good.length === 0, 'what can be examined is examined')
-  for (const { level, summary, mend } of bad) {
+  for (const { level, summary, hint } of bad) {
     t.ok(level === 'wrong' || level === 'unknown', 'an unreachable destination is told')
     t.match(summary, /\w/, 'in words')
-    t.match(mend, /\w/, 'with what to do')
+    t.match(hint, /\w/, 'with what to do')
   }
   noSecrets(t, bad, secrets, 'no secret is in that either')
 }

@@ -172,10 +172,13 @@ t.test('blocks', async (t) => {
 
 t.test('a preview is marked within the limits of a message', async (t) => {
   const block = { type: 'divider' }
-  const full = slack.marked({ text: 'hello', blocks: Array.from({ length: 50 }, () => block) })
+  const full = slack.withPreviewBanner({ text: 'hello', blocks: Array.from({ length: 50 }, () => block) })
   t.equal(full.blocks.length, 50)
   t.match(full.blocks[0], { type: 'context', elements: [{ text: /\*Preview\*/ }] })
-  t.strictSame(slack.marked({ text: 'hello', blocks: [] }), { text: '[Preview] hello', blocks: [] })
+  t.strictSame(slack.withPreviewBanner({ text: 'hello', blocks: [] }), {
+    text: '[Preview] hello',
+    blocks: [],
+  })
 })
 
 t.test('an address is a channel, a person, or me', async (t) => {

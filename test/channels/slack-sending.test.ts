@@ -78,7 +78,7 @@ t.test('a message is posted with what keeps it quiet and findable', async (t) =>
   t.ok(server.connections <= 3, 'connections are used again')
 })
 
-t.test('what the operator must mend is parked, with how', async (t) => {
+t.test('what the operator must fix is parked, with how', async (t) => {
   const sender = await start(t, { unknown: ['#gone'], notJoined: ['#private'], archived: ['#old'] })
   t.strictSame(await sender.send('#private'), {
     kind: 'park',

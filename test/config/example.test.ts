@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { jsonSchema } from '../../src/config/json-schema.ts'
-import { parseYaml } from '../../src/config/yaml.ts'
-import { operatorNames } from '../../src/core/condition.ts'
+import { parseYaml } from '../../src/config/file/yaml.ts'
+import { jsonSchema } from '../../src/config/schema/json-schema.ts'
 import { isObject, type Json, type JsonObject } from '../../src/core/json.ts'
+import { operatorNames } from '../../src/core/match/condition.ts'
 import { ajv } from '../support/validator.ts'
 
 const file = join(fileURLToPath(new URL('../..', import.meta.url)), 'config.example.yaml')

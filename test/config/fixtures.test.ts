@@ -1,6 +1,6 @@
 /**
  * One bad configuration a rule; beside each, what an operator is told about it. UPDATE_GOLDEN=1 writes that anew:
- * read each changed line as someone who has to mend it.
+ * read each changed line as someone who has to fix it.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ import {
   problemsOf,
 } from '../support/config-fixtures.ts'
 
-t.test('each bad configuration is told with its places and how to mend them', async (t) => {
+t.test('each bad configuration is told with its places and how to fix them', async (t) => {
   for (const name of fixtureNames('bad')) {
     const file = join(fixtures, 'bad', name)
     const expected = file.replace(/\.yaml$/, '.txt')

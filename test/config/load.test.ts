@@ -4,9 +4,9 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { filledSchema } from '../../src/config/json-schema.ts'
-import { loadConfig, receiversOf, reloadConfig, type Setup } from '../../src/config/load.ts'
+import { type CompiledConfig, loadConfig, receiversOf, reloadConfig } from '../../src/config/load.ts'
 import { loadService, loadStoreUrl } from '../../src/config/part.ts'
+import { filledSchema } from '../../src/config/schema/json-schema.ts'
 import { starterConfig } from '../../src/config/starter.ts'
 import { type Event, viewOf } from '../../src/core/event.ts'
 import { isObject } from '../../src/core/json.ts'
@@ -32,10 +32,10 @@ function write(t: Parameters<typeof temporaryFolder>[0], text: string): string {
   return file
 }
 
-function setupOf(file: string, env: Readonly<Record<string, string>> = environment): Setup {
+function setupOf(file: string, env: Readonly<Record<string, string>> = environment): CompiledConfig {
   const loaded = loadConfig(file, env)
   if (!loaded.ok) throw new Error(lines(loaded.problems, '').join('\n'))
-  return loaded.setup
+  return loaded.compiled
 }
 
 function event(type: string, source = 'cuuro', data: Event['payload'] = { id: '7' }): Event {
@@ -111,37 +111,37 @@ t.test('variables fill in text, numbers and booleans', async (t) => {
   )
 })
 
-t.test('a setup knows its secrets, and prints none', async (t) => {
-  const setup = setupOf(example, {
+t.test('a compiled configuration knows its secrets, and prints none', async (t) => {
+  const compiled = setupOf(example, {
     ...exampleEnv,
     CUURO_WEBHOOK_SECRET: secret,
     SLACK_BOT_TOKEN: 'xoxb-secret',
     SMTP_URL: 'smtp://me:pass%2Fword@127.0.0.1:2525',
   })
-  const known = setup.secrets.map((one) => one.reveal())
+  const known = compiled.secrets.map((one) => one.reveal())
   t.same(
     new Set(known),
     new Set([secret, 'xoxb-secret', 'smtp://me:pass%2Fword@127.0.0.1:2525', 'pass%2Fword', 'pass/word']),
   )
-  const printed = inspect(setup, { depth: null, showHidden: true }) + JSON.stringify(setup.config)
+  const printed = inspect(compiled, { depth: null, showHidden: true }) + JSON.stringify(compiled.config)
   for (const one of known) t.notOk(printed.includes(one))
 })
 
 t.test('routes, targets and links are compiled', async (t) => {
-  const setup = setupOf(example, exampleEnv)
+  const compiled = setupOf(example, exampleEnv)
   const routed = (type: string, data: Event['payload']) =>
-    setup.router
+    compiled.router
       .route(viewOf(event(type, 'cuuro', data)))
       .matches.map(({ route, receivers }) => [route, ...receivers])
   t.same(routed('analysis.completed', {}), [['completed analyses', 'deal-flow', 'partners']])
   t.same(routed('analysis.created', { score: 90 }), [['analyses with a high score', 'deal-flow', 'partners']])
   t.same(routed('analysis.created', { score: 10 }), [['analyses', 'deal-flow']])
   t.same(routed('something.else', {}), [['unrouted', 'everything-else']])
-  t.match(setup.targets.get('deal-flow'), [{ channel: 'slack', target: '#deal-flow', lane: String }])
-  t.match(setup.targets.get('partners'), [{ channel: 'email', target: 'partners@example.com' }])
-  t.equal(setup.links(viewOf(event('startup.created'))), 'https://app.example.com/startups/7')
-  t.same([...receiversOf(setup.config, 'slack').keys()], ['deal-flow'])
-  t.same([...receiversOf(setup.config, 'nothing').keys()], [])
+  t.match(compiled.targets.get('deal-flow'), [{ channel: 'slack', target: '#deal-flow', lane: String }])
+  t.match(compiled.targets.get('partners'), [{ channel: 'email', target: 'partners@example.com' }])
+  t.equal(compiled.links(viewOf(event('startup.created'))), 'https://app.example.com/startups/7')
+  t.same([...receiversOf(compiled.config, 'slack').keys()], ['deal-flow'])
+  t.same([...receiversOf(compiled.config, 'nothing').keys()], [])
 })
 
 t.test('a variable cannot change the structure', async (t) => {
@@ -300,7 +300,7 @@ t.test('a configuration knows what it was read from, whether it is good or not',
   writeFileSync(join(folder, 'one'), secret)
   const read = () => {
     const loaded = loadConfig(file, env)
-    const files = loaded.ok ? loaded.setup.files : loaded.files
+    const files = loaded.ok ? loaded.compiled.files : loaded.files
     return [loaded.ok, ...[...files.keys()].map((path) => relative(folder, path)).sort()]
   }
   const files = [

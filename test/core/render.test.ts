@@ -1,6 +1,6 @@
 import t from 'tap'
-import { type NamedRenderer, type RenderParts, render } from '../../src/core/render.ts'
-import type { RenderView } from '../../src/core/template.ts'
+import { type NamedRenderer, type RenderDeps, render } from '../../src/core/render.ts'
+import type { RenderView } from '../../src/core/template/template.ts'
 import { anEvent } from '../support/event.ts'
 
 const owed = { route: 'analyses', receiver: 'deal-flow', channel: 'slack', template: 'mine' }
@@ -11,7 +11,7 @@ const works: NamedRenderer = {
 }
 const fails: NamedRenderer = { name: 'mine', renderer: { render: () => ({ ok: false, reason: 'too much' }) } }
 
-function parts(renderers: readonly NamedRenderer[], link = ''): RenderParts {
+function deps(renderers: readonly NamedRenderer[], link = ''): RenderDeps {
   return { renderers: () => renderers, links: () => link }
 }
 
@@ -42,12 +42,12 @@ t.test('a message sees its event, its route, its receiver and its link', async (
       link: 'https://app.example.com/1',
     },
   })
-  const without = render(parts([works]), anEvent(), owed)
+  const without = render(deps([works]), anEvent(), owed)
   t.equal(without.ok && (without.message as RenderView).link, null, 'no link is null, which is false')
 })
 
 t.test('a template that fails gives way to the next, and that is told', async (t) => {
-  t.strictSame(render(parts([fails, { ...works, renderer: nothingToSay }]), anEvent(), owed), {
+  t.strictSame(render(deps([fails, { ...works, renderer: nothingToSay }]), anEvent(), owed), {
     ok: true,
     message: 'hello',
     template: 'default',
@@ -57,13 +57,13 @@ t.test('a template that fails gives way to the next, and that is told', async (t
 })
 
 t.test('where none can, the reason is the last one', async (t) => {
-  t.strictSame(render(parts([fails]), anEvent(), owed), {
+  t.strictSame(render(deps([fails]), anEvent(), owed), {
     ok: false,
     reason: 'no template renders it: template mine failed: too much',
     failed: ['mine'],
     notes: ['template mine failed: too much'],
   })
-  t.match(render(parts([]), anEvent(), owed), {
+  t.match(render(deps([]), anEvent(), owed), {
     ok: false,
     reason: 'no template renders it: no template for slack',
     failed: [],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { View } from '../../src/core/event.ts'
-import { compileMatch, type Match } from '../../src/core/match.ts'
+import { compileMatch, type Match } from '../../src/core/match/match.ts'
 import { compileRoutes, type RouteInput, type RouteMatch } from '../../src/core/route.ts'
 import { aView } from '../support/event.ts'
 

@@ -76,8 +76,8 @@ t.test('a relative path is in the folder that systemd makes, else beside the fil
     const loaded = loadConfig(config, env)
     const service = loadService(config, env)
     if (!loaded.ok || !service.ok) throw new Error('the configuration is good')
-    t.equal(service.service.admin_socket, loaded.setup.config.server.admin_socket)
-    return loaded.setup.config.server.admin_socket
+    t.equal(service.service.admin_socket, loaded.compiled.config.server.admin_socket)
+    return loaded.compiled.config.server.admin_socket
   }
   t.equal(of(env), '/run/hookbridge/admin.sock')
   t.equal(of(environment), join(folder, 'admin.sock'))

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import t, { type Test } from 'tap'
-import { installService } from '../../src/cli/installation.ts'
+import { installService } from '../../src/cli/install/installation.ts'
 import { CommandError } from '../../src/cli/terminal.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type Machine, thisMachine } from '../../src/install/machine.ts'
@@ -154,7 +154,7 @@ t.test('removing takes the units, stopped and disabled, and nothing else', async
   t.strictSame(planRemoval(machine).steps, [])
 })
 
-t.test('what the service could not read is told with the folder, and how to mend it', async (t) => {
+t.test('what the service could not read is told with the folder, and how to fix it', async (t) => {
   const { machine, product } = aMachine(t)
   const hidden = planInstallation(machine).problems
   t.match(

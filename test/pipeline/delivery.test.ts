@@ -100,7 +100,7 @@ t.test('a template that fails falls back to default, and that is recorded', asyn
   ])
 })
 
-t.test('what a person must mend is parked, and a resend after mending delivers it', async (t) => {
+t.test('what a person must fix is parked, and a resend after fixing delivers it', async (t) => {
   const slack = await startSlackServer({ notJoined: ['#slow'] })
   t.teardown(() => slack.close())
   const app = await startTestApp(t, yaml(slack.url, 'burst: 10'))

@@ -79,10 +79,10 @@ t.test(
     const faster = { rate: 100, burst: 50, concurrency: 8 }
     const lane = new Lane('slack', pace, 0)
     for (let i = 0; i < 2; i++) lane.begin(0)
-    lane.renew(faster, 0)
+    lane.reconfigure(faster, 0)
     t.equal(lane.capacity(0), 1, 'what is in the bucket stays')
     t.equal(lane.capacity(1_000), 6, 'and then it fills at the new rate; two are still in flight')
-    lane.renew({ ...pace, burst: 1 }, 1_000)
+    lane.reconfigure({ ...pace, burst: 1 }, 1_000)
     t.equal(lane.capacity(1_000), 0, 'a bound below what is in flight lets nothing begin')
     lane.end(sent, 1_000)
     lane.end(sent, 1_000)
@@ -93,11 +93,11 @@ t.test(
       lane.end(retry, 2_000)
     }
     t.equal(lane.capacity(3_000), 0, 'it is taken for down')
-    lane.renew(faster, 3_000)
-    t.ok(lane.capacity(4_000) > 0, 'until another configuration may have mended it')
+    lane.reconfigure(faster, 3_000)
+    t.ok(lane.capacity(4_000) > 0, 'until another configuration may have fixed it')
     lane.begin(4_000)
     lane.end({ ...retry, after: 60_000 }, 4_000)
-    lane.renew(faster, 5_000)
+    lane.reconfigure(faster, 5_000)
     t.equal(lane.readyAt(5_000), 64_000, 'what the destination asked for is still honoured')
   },
 )

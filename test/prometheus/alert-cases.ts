@@ -227,7 +227,7 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
       firing: [{}],
     },
     {
-      name: 'mended soon',
+      name: 'fixed soon',
       series: { hookbridge_config_last_reload_successful: '1 0 0 1x20' },
       at: '8m',
       firing: [],

@@ -214,7 +214,7 @@ t.test('a body that is not UTF-8 verifies by its exact bytes only', async (t) =>
   t.equal(reason(headers, signed), 'verified')
   t.equal(reason(headers, alike), 'no_matching_signature', 'another invalid body')
   t.equal(reason(headersFor(0, nowSeconds() - 301, signed), signed), 'timestamp_out_of_range')
-  t.equal(reason(headers, replaced), 'no_matching_signature', 'the body as a decoder would mend it')
+  t.equal(reason(headers, replaced), 'no_matching_signature', 'the body as a decoder would fix it')
   t.equal(reason(headersFor(0, nowSeconds(), replaced), signed), 'no_matching_signature')
   t.equal(reason(headersFor(2, nowSeconds(), signed), signed), 'no_matching_signature')
 })

@@ -36,7 +36,7 @@ export async function startTestApp(
   const log: Record<string, unknown>[] = []
   const printed: string[] = []
   const app = await startApp({
-    setup: loaded.setup,
+    compiled: loaded.compiled,
     env,
     log: pino({ level: 'trace' }, { write: (line: string) => log.push(JSON.parse(line)) }),
     print: (text) => printed.push(text),

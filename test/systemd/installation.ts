@@ -60,7 +60,7 @@ export async function testInstallation(t: Test, place: Place): Promise<void> {
     t.not((await place.machine().run('systemctl start hookbridge')).code, 0)
     const journal = await place.journal()
     t.match(journal, /config\.yaml:\d+:\d+: .*"credentials\/slack-bot-token"/)
-    t.equal(await place.show('NRestarts'), '0', 'what a start cannot mend is not tried again')
+    t.equal(await place.show('NRestarts'), '0', 'what a start cannot fix is not tried again')
     t.equal(await place.show('ActiveState'), 'failed')
   })
 

@@ -45,7 +45,7 @@ t.test('samplers and batches', async (t) => {
   })
 })
 
-t.test('what is wrong is told with its name and how to mend it, and never with a secret', async (t) => {
+t.test('what is wrong is told with its name and how to fix it, and never with a secret', async (t) => {
   const wrong: readonly [Env, RegExp, string | undefined][] = [
     [
       { OTEL_TRACES_EXPORTER: 'zipkin' },

@@ -16,13 +16,17 @@ import {
 import { type Sinks, startSinks } from '../support/sinks.ts'
 import { until } from '../support/until.ts'
 
-interface Setup {
+interface CompiledConfig {
   readonly collector: Collector
   readonly sinks: Sinks
   readonly service: Service
 }
 
-async function setUp(t: Test, env: NodeJS.ProcessEnv = {}, behave?: Collector['behave']): Promise<Setup> {
+async function setUp(
+  t: Test,
+  env: NodeJS.ProcessEnv = {},
+  behave?: Collector['behave'],
+): Promise<CompiledConfig> {
   const collector = await startCollector(t)
   if (behave !== undefined) collector.behave = behave
   const sinks = await startSinks(t)

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { Logger } from 'pino'
 
-export interface NotifierParts {
+export interface NotifierDeps {
   /** $NOTIFY_SOCKET. */
   readonly socket: string
   /** $PATH, where `systemd-notify` is looked for. */
@@ -22,14 +22,14 @@ const STATES = ['READY', 'RELOADING', 'STOPPING']
 
 /** One call at a time; what comes meanwhile goes together. Never throws, and is quiet after its first complaint. */
 export class Notifier {
-  readonly #parts: NotifierParts
+  readonly #deps: NotifierDeps
   #queue: Map<string, string>[] = []
   #sending = false
   #missing = false
   #complained = false
 
-  constructor(parts: NotifierParts) {
-    this.#parts = parts
+  constructor(deps: NotifierDeps) {
+    this.#deps = deps
   }
 
   send(variables: Variables): void {
@@ -58,12 +58,12 @@ export class Notifier {
     if (this.#complained) return
     this.#complained = true
     const meaning = 'the service manager does not hear of this service, and may end it'
-    this.#parts.log.warn({ meaning }, `${PROGRAM} ${reason}`)
+    this.#deps.log.warn({ meaning }, `${PROGRAM} ${reason}`)
   }
 
   /** Resolves with why it did not work, or null. */
   #call(variables: ReadonlyMap<string, string>): Promise<Failure | null> {
-    const { socket, path } = this.#parts
+    const { socket, path } = this.#deps
     const { promise, resolve } = Promise.withResolvers<Failure | null>()
     const args = [...variables].map(([name, value]) => `${name}=${oneLine(value)}`)
     try {

@@ -2,13 +2,13 @@
 import type { Logger } from 'pino'
 import type { ReloadAnswer } from '../../http/admin.ts'
 import type { Fact } from '../../pipeline/fact.ts'
-import type { Pulse } from '../../pipeline/loop.ts'
+import type { Heartbeat } from '../../pipeline/loop.ts'
 import { STORE_FAILED_FOR, type Supervisor } from '../supervisor.ts'
 import type { Notifier } from './notifier.ts'
 import { type Status, statusLine } from './status.ts'
 import { stall } from './watchdog.ts'
 
-export interface SupervisionParts {
+export interface SupervisionDeps {
   readonly notifier: Pick<Notifier, 'send'>
   /** Milliseconds between two feeds of the watchdog; undefined where there is none. */
   readonly feedEvery: number | undefined
@@ -20,13 +20,13 @@ export interface SupervisionParts {
 /** What there is to know of the running service. */
 export interface Supervised {
   readonly where: string
-  readonly pulse: () => Pulse
+  readonly heartbeat: () => Heartbeat
 }
 
 const STATUS_EVERY = 10_000
 
 export class Supervision implements Supervisor {
-  readonly #parts: SupervisionParts
+  readonly #deps: SupervisionDeps
   readonly #status: Status = { received: 0, delivered: 0, givenUp: 0, reload: [], store: null }
   #supervised: Supervised | undefined
   #storeFailedAt = -Infinity
@@ -35,8 +35,8 @@ export class Supervision implements Supervisor {
   #stopping = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(parts: SupervisionParts) {
-    this.#parts = parts
+  constructor(deps: SupervisionDeps) {
+    this.#deps = deps
   }
 
   observe(fact: Fact): void {
@@ -46,7 +46,7 @@ export class Supervision implements Supervisor {
     if (fact.kind === 'attempted' && (fact.next.state === 'parked' || fact.next.state === 'dead'))
       status.givenUp += 1
     if (fact.kind === 'store_failed') {
-      this.#storeFailedAt = this.#parts.now()
+      this.#storeFailedAt = this.#deps.now()
       const before = status.store
       status.store = fact.message
       if (before === null) this.#tellStatus()
@@ -69,7 +69,7 @@ export class Supervision implements Supervisor {
     if (this.#supervised !== undefined) return
     this.#supervised = supervised
     this.#send({ READY: '1', ...this.#changedStatus() })
-    this.#timer = setInterval(() => this.#look(), this.#parts.feedEvery ?? STATUS_EVERY).unref()
+    this.#timer = setInterval(() => this.#look(), this.#deps.feedEvery ?? STATUS_EVERY).unref()
   }
 
   /** Idempotent; nothing is told after it. */
@@ -81,19 +81,19 @@ export class Supervision implements Supervisor {
   }
 
   #look(): void {
-    if (this.#parts.now() - this.#storeFailedAt > STORE_FAILED_FOR) this.#status.store = null
-    if (this.#parts.feedEvery !== undefined && this.#isAlive(this.#parts.feedEvery)) {
+    if (this.#deps.now() - this.#storeFailedAt > STORE_FAILED_FOR) this.#status.store = null
+    if (this.#deps.feedEvery !== undefined && this.#isAlive(this.#deps.feedEvery)) {
       this.#send({ WATCHDOG: '1', ...this.#changedStatus() })
     } else this.#tellStatus()
   }
 
   #isAlive(every: number): boolean {
     if (this.#supervised === undefined) return false
-    const reason = stall(this.#supervised.pulse(), this.#parts.now(), every)
+    const reason = stall(this.#supervised.heartbeat(), this.#deps.now(), every)
     const stalled = reason !== null
     if (stalled !== this.#stalled) {
       this.#stalled = stalled
-      const { log } = this.#parts
+      const { log } = this.#deps
       if (stalled)
         log.error(`${reason}: the watchdog is not fed any more, and systemd will start the service anew`)
       else log.info('the delivery loop goes on, and the watchdog is fed again')
@@ -115,6 +115,6 @@ export class Supervision implements Supervisor {
   }
 
   #send(variables: Readonly<Record<string, string>>): void {
-    if (!this.#stopping) this.#parts.notifier.send(variables)
+    if (!this.#stopping) this.#deps.notifier.send(variables)
   }
 }

@@ -1,5 +1,5 @@
 /** Whether the service manager's watchdog may be fed: only while the service does its work. */
-import type { Pulse } from '../../pipeline/loop.ts'
+import type { Heartbeat } from '../../pipeline/loop.ts'
 
 // The loop looks at least once a second, and a store that answers refuses within seconds.
 const LEAST_PATIENCE = 5_000
@@ -19,9 +19,9 @@ export function feedEvery(env: NodeJS.ProcessEnv, pid: number): number | undefin
 
 /**
  * Why a restart would help, or null. That the event loop turns, whoever calls this from a timer has shown. A store that
- * refuses has answered: a restart would not mend its disk. `every`: milliseconds between two feeds.
+ * refuses has answered: a restart would not fix its disk. `every`: milliseconds between two feeds.
  */
-export function stall({ doing, since }: Pulse, now: number, every: number): string | null {
+export function stall({ doing, since }: Heartbeat, now: number, every: number): string | null {
   if (doing === 'nothing') return 'the delivery loop has ended'
   const stood = now - since
   if (stood <= Math.max(every, LEAST_PATIENCE)) return null

@@ -1,7 +1,7 @@
 /** Prints messages where the service runs: to try a route without an account anywhere. */
 import * as z from 'zod'
 import { escapeHtml } from '../../core/html.ts'
-import { createEngine, type RenderView, type Template, TemplateError } from '../../core/template.ts'
+import { createEngine, type RenderView, type Template, TemplateError } from '../../core/template/template.ts'
 import type { Channel, Compiled, RenderResult, TemplateFile } from '../channel.ts'
 
 export interface ConsoleMessage {
@@ -35,7 +35,7 @@ export const consoleChannel: Channel<Nothing, Nothing, ConsoleMessage> = {
 .console { margin: 0; padding: 16px 20px; border-radius: 8px; background: #16181d; color: #d7dae0;
   font: 13px/1.6 ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 @media (prefers-color-scheme: dark) { .console { outline: 1px solid #2b3038 } }`,
-  marked: ({ text }) => ({ text: `[Preview] ${text}` }),
+  withPreviewBanner: ({ text }) => ({ text: `[Preview] ${text}` }),
   receiverAt: () => ({ ok: true, receiver: {} }),
   open: (_settings, _receivers, env) => ({
     pace: { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency: 1 },

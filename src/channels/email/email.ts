@@ -2,7 +2,7 @@
 import type { Channel } from '../channel.ts'
 import { openOnFirstUse, type Sender } from '../sender.ts'
 import { parseMailbox } from './address.ts'
-import { css, toHtml } from './drawing.ts'
+import { css, toHtml } from './preview.ts'
 import { compile, type Mail, sharedFiles, templateFiles } from './rendering.ts'
 import {
   type EmailReceiver,
@@ -28,12 +28,12 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   async examine(settings, _receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
     if (!settings || !server) return []
-    const { examineMail } = await import('./examination.ts')
+    const { examineMail } = await import('./doctor.ts')
     return examineMail(settings, server, env)
   },
   toHtml,
   css,
-  marked: (mail) => ({ ...mail, subject: `[Preview] ${mail.subject}` }),
+  withPreviewBanner: (mail) => ({ ...mail, subject: `[Preview] ${mail.subject}` }),
   receiverAt(address) {
     const mailbox = parseMailbox(address)
     return mailbox === null

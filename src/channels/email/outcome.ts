@@ -5,37 +5,37 @@ import type { Failure } from './session.ts'
 
 const LONGEST_REASON = 300
 
-/** Something that no repetition mends. */
+/** Something that no repetition fixes. */
 export interface Fault {
   readonly problem: string
-  readonly mend: string
+  readonly hint: string
 }
 
 const FAULTS = {
   login: {
     problem: 'the mail server does not accept the login',
-    mend: 'correct user and password in channels.email.smtp',
+    hint: 'correct user and password in channels.email.smtp',
   },
   noLogin: {
     problem: 'the mail server offers no login on this connection',
-    mend: 'remove user and password from channels.email.smtp, or let it encrypt (channels.email.tls: required)',
+    hint: 'remove user and password from channels.email.smtp, or let it encrypt (channels.email.tls: required)',
   },
   loginNeeded: {
     problem: 'the mail server wants a login',
-    mend: 'put user and password into channels.email.smtp',
+    hint: 'put user and password into channels.email.smtp',
   },
   sender: {
     problem: 'the mail server refuses the sender',
-    mend: 'correct channels.email.from, or allow it there',
+    hint: 'correct channels.email.from, or allow it there',
   },
   relay: {
     problem: 'the mail server does not take mail for this address from us',
-    mend: 'check channels.email.smtp and its login',
+    hint: 'check channels.email.smtp and its login',
   },
-  hello: { problem: 'the mail server refuses to talk to this machine', mend: 'ask who runs it' },
+  hello: { problem: 'the mail server refuses to talk to this machine', hint: 'ask who runs it' },
   encryption: {
     problem: 'no encrypted connection to the mail server',
-    mend:
+    hint:
       'check channels.email.smtp (smtp:// or smtps://, port), its certificate, or set channels.email.tls to ' +
       'opportunistic',
   },
@@ -53,10 +53,10 @@ const TOO_LARGE = 552
 type Judged = Exclude<Outcome, { kind: 'sent' | 'park' }> | { kind: 'park'; fault: Fault; reason: string }
 
 export function outcomeOf(failure: Failure, secrets: readonly Secret[]): Outcome {
-  const judged = judge(failure, secrets)
+  const judged = classify(failure, secrets)
   if (judged.kind !== 'park') return judged
   const { fault, reason } = judged
-  return { kind: 'park', reason: `${fault.problem}: ${fault.mend} (${reason})` }
+  return { kind: 'park', reason: `${fault.problem}: ${fault.hint} (${reason})` }
 }
 
 /** The same for a failure of a session that carried no mail; `fault` is null where it may pass by itself. */
@@ -64,11 +64,11 @@ export function diagnose(
   failure: Failure,
   secrets: readonly Secret[],
 ): { readonly fault: Fault | null; readonly reason: string } {
-  const judged = judge(failure, secrets)
+  const judged = classify(failure, secrets)
   return { fault: judged.kind === 'park' ? judged.fault : null, reason: judged.reason }
 }
 
-function judge(failure: Failure, secrets: readonly Secret[]): Judged {
+function classify(failure: Failure, secrets: readonly Secret[]): Judged {
   const reason = cutReason(failure.response ?? failure.message, secrets)
   const code = failure.responseCode ?? 0
   if (code >= 500 && code < 600 && code !== BAD_SEQUENCE) return refused(failure, code, reason)

@@ -9,7 +9,7 @@ import {
   type RenderView,
   type Template,
   TemplateError,
-} from '../../core/template.ts'
+} from '../../core/template/template.ts'
 import type {
   Compiled,
   Renderer,

@@ -16,7 +16,7 @@ export type Lookup =
       readonly private: boolean
     }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'unchecked'; readonly why: string; readonly mend: string }
+  | { readonly kind: 'unchecked'; readonly why: string; readonly hint: string }
 
 const PAGE = 1_000
 // A workspace with more channels than this takes longer to list than anyone waits.
@@ -35,7 +35,7 @@ export async function lookUpChannels(
   let silent: Lookup | null = null
   for (const id of channels.filter((channel) => !channel.startsWith('#'))) {
     const lookup: Lookup = silent ?? (await lookUpId(read, id))
-    if (lookup.kind === 'unchecked' && lookup.mend === LATER) silent = lookup
+    if (lookup.kind === 'unchecked' && lookup.hint === LATER) silent = lookup
     found.set(id, lookup)
   }
   return found
@@ -43,7 +43,7 @@ export async function lookUpChannels(
 
 async function lookUpId(read: Reader, id: string): Promise<Lookup> {
   if (!/^[CG]/.test(id)) {
-    return { kind: 'unchecked', why: 'it is a conversation with a person', mend: '' }
+    return { kind: 'unchecked', why: 'it is a conversation with a person', hint: '' }
   }
   const info = await read('conversations.info', { channel: id })
   if (info.ok) return describe(ownProperty(info.answer, 'channel'))
@@ -74,14 +74,14 @@ function missingScopes(isPublicSeen: boolean, isPrivateSeen: boolean): Lookup | 
   if (isPublicSeen && isPrivateSeen) return null
   if (!isPublicSeen) return lacking('channels:read')
   const why = 'no public channel has this name, and private ones take the scope groups:read'
-  return { kind: 'unchecked', why, mend: 'correct the name, or give the app groups:read and reinstall it' }
+  return { kind: 'unchecked', why, hint: 'correct the name, or give the app groups:read and reinstall it' }
 }
 
 function lacking(scope: string): Lookup {
   return {
     kind: 'unchecked',
     why: `the app lacks the scope ${scope}`,
-    mend: `give it ${scope} (and groups:read for private channels) and reinstall it; posting needs neither`,
+    hint: `give it ${scope} (and groups:read for private channels) and reinstall it; posting needs neither`,
   }
 }
 
@@ -109,11 +109,11 @@ async function list(
     cursor = next
   }
   const why = `it is not among the first ${MOST_PAGES * PAGE} channels`
-  return { channels, rest: { kind: 'unchecked', why, mend: 'name the channel by its id' } }
+  return { channels, rest: { kind: 'unchecked', why, hint: 'name the channel by its id' } }
 }
 
 function describe(channel: unknown): Lookup {
-  if (!isObject(channel)) return { kind: 'unchecked', why: 'unrecognised answer', mend: LATER }
+  if (!isObject(channel)) return { kind: 'unchecked', why: 'unrecognised answer', hint: LATER }
   return {
     kind: 'found',
     archived: channel.is_archived === true,
@@ -123,5 +123,5 @@ function describe(channel: unknown): Lookup {
 }
 
 function unchecked({ name, reason }: Fault): Lookup {
-  return name === 'missing_scope' ? lacking('channels:read') : { kind: 'unchecked', why: reason, mend: LATER }
+  return name === 'missing_scope' ? lacking('channels:read') : { kind: 'unchecked', why: reason, hint: LATER }
 }

@@ -10,7 +10,7 @@ export interface SlackMessage {
 /** Slack takes no more blocks than these. */
 export const MOST_BLOCKS = 50
 
-export function marked({ text, blocks }: SlackMessage): SlackMessage {
+export function withPreviewBanner({ text, blocks }: SlackMessage): SlackMessage {
   const mark = { type: 'mrkdwn', text: ':mag: *Preview* · not an event', verbatim: true }
   const first = { type: 'context', elements: [mark] }
   return {

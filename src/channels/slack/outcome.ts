@@ -12,8 +12,8 @@ import type { Answer } from './transport.ts'
 
 const LONGEST_REASON = 300
 
-/** What a person does about an error that no repetition mends. `{target}` is the delivery's. */
-const mends: Readonly<Record<string, string>> = {
+/** What a person does about an error that no repetition fixes. `{target}` is the delivery's. */
+const hints: Readonly<Record<string, string>> = {
   not_in_channel: 'invite the app to {target}: /invite @app',
   channel_not_found: 'correct the channel of the receiver, or invite the app if {target} is private',
   is_archived: 'unarchive {target}, or name another channel',
@@ -83,29 +83,29 @@ export interface Fault {
   readonly name: string | null
   readonly reason: string
   /** Empty where it may pass by itself. */
-  readonly mend: string
+  readonly hint: string
 }
 
 type Judged = Exclude<Outcome, { kind: 'sent' }>
 
 /** What an attempt that ended with WebClient's exception means. */
 export function fromException(error: unknown, circumstances: Circumstances): Outcome {
-  return clean(judge(error, circumstances), circumstances.secrets)
+  return clean(classify(error, circumstances), circumstances.secrets)
 }
 
 /** What a failed call means that carried no message: nothing of it can have arrived. */
 export function faultOf(error: unknown, circumstances: Circumstances): Fault {
-  const { kind, reason } = clean(judge(error, circumstances), circumstances.secrets)
+  const { kind, reason } = clean(classify(error, circumstances), circumstances.secrets)
   const given = error instanceof WebAPIPlatformError ? ownProperty(error.data, 'error') : undefined
   const name = isName(given) ? redact(given, circumstances.secrets) : null
-  if (kind === 'retry' || kind === 'ambiguous') return { name, reason, mend: '' }
-  return { name, reason: name ?? reason, mend: (name !== null && mendOf(name, circumstances.target)) || '' }
+  if (kind === 'retry' || kind === 'ambiguous') return { name, reason, hint: '' }
+  return { name, reason: name ?? reason, hint: (name !== null && hintOf(name, circumstances.target)) || '' }
 }
 
-/** What a person does about an error that no repetition mends; null where there is no such error. */
-export function mendOf(name: string, target: string): string | null {
-  const mend = Object.hasOwn(mends, name) ? mends[name] : undefined
-  return mend?.replace('{target}', target) ?? null
+/** What a person does about an error that no repetition fixes; null where there is no such error. */
+export function hintOf(name: string, target: string): string | null {
+  const hint = Object.hasOwn(hints, name) ? hints[name] : undefined
+  return hint?.replace('{target}', target) ?? null
 }
 
 /** What a webhook's answer means; null where it took the message. */
@@ -119,7 +119,7 @@ export function fromWebhook(answer: Answer, circumstances: Circumstances): Outco
   return clean(outcome, circumstances.secrets)
 }
 
-function judge(error: unknown, circumstances: Circumstances): Judged {
+function classify(error: unknown, circumstances: Circumstances): Judged {
   if (error instanceof WebAPIRateLimitedError) {
     return { kind: 'retry', reason: 'ratelimited', after: error.retryAfter * 1000 }
   }
@@ -164,8 +164,8 @@ function byStatus(
 
 function byName(name: unknown, { target }: Pick<Circumstances, 'target'>): Judged | null {
   if (!isName(name)) return null
-  const mend = mendOf(name, target)
-  if (mend !== null) return { kind: 'park', reason: `${name}: ${mend}` }
+  const hint = hintOf(name, target)
+  if (hint !== null) return { kind: 'park', reason: `${name}: ${hint}` }
   if (name.startsWith('restricted_action')) return byName('restricted_action', { target })
   if (refused.has(name)) return { kind: 'refuse', reason: name }
   return { kind: ambiguous.has(name) ? 'ambiguous' : 'retry', reason: name }
@@ -174,7 +174,7 @@ function byName(name: unknown, { target }: Pick<Circumstances, 'target'>): Judge
 function isKnown(name: unknown): boolean {
   return (
     isName(name) &&
-    (Object.hasOwn(mends, name) || refused.has(name) || ambiguous.has(name) || temporary.has(name))
+    (Object.hasOwn(hints, name) || refused.has(name) || ambiguous.has(name) || temporary.has(name))
   )
 }
 

@@ -1,8 +1,8 @@
 import type { Channel } from '../channel.ts'
 import { openOnFirstUse } from '../sender.ts'
-import { toText } from './drawing.ts'
 import { toHtml } from './html.ts'
-import { marked, type SlackMessage } from './message.ts'
+import { type SlackMessage, withPreviewBanner } from './message.ts'
+import { toText } from './preview.ts'
 import { type SlackReceiver, type SlackSettings, slackReceiver, slackSettings } from './settings.ts'
 import { css } from './style.ts'
 import { receiverAt, targetOf } from './target.ts'
@@ -25,12 +25,12 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
   compile: compileTemplate,
   toText,
   async examine(given, receivers, env) {
-    const { examineSlack } = await import('./examination.ts')
+    const { examineSlack } = await import('./doctor.ts')
     return examineSlack(given ?? slackSettings.parse({}), receivers, env)
   },
   toHtml,
   css,
-  marked,
+  withPreviewBanner,
   receiverAt,
   open(given, receivers, env) {
     const settings = given ?? slackSettings.parse({})

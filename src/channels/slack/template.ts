@@ -3,7 +3,7 @@
  * rendering only fills in text and leaves things out, so no value can change it.
  */
 import { isObject, type Json, type JsonObject, ownProperty } from '../../core/json.ts'
-import type { RenderView } from '../../core/template.ts'
+import type { RenderView } from '../../core/template/template.ts'
 import type { Compiled, RenderResult, TemplateFiles } from '../channel.ts'
 import {
   conditionLeaf,

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Outcome, State } from '../../core/delivery.ts'
 import type { Fact } from '../../pipeline/fact.ts'
-import type { Destination, Known } from '../metrics.ts'
+import type { Destination, MetricLabels } from './metrics.ts'
 
 const attemptOutcomes = [
   'sent',
@@ -48,11 +48,11 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       tally.lastSuccess = now()
       latency.observe({ channel }, Math.max(0, tally.lastSuccess - owedSince) / 1000)
     },
-    /** As the delivery loop does with a reload, which may have mended the cause. */
+    /** As the delivery loop does with a reload, which may have fixed the cause. */
     forgive(): void {
       for (const tally of tallies) tally.failures = 0
     },
-    configure({ channels, destinations }: Pick<Known, 'channels' | 'destinations'>): void {
+    configure({ channels, destinations }: Pick<MetricLabels, 'channels' | 'destinations'>): void {
       tallies.configure(destinations)
       for (const channel of channels) {
         if (timed.has(channel)) continue

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client'
 import { type ErrorCode, errors } from '../../core/errors.ts'
 import type { Fact } from '../../pipeline/fact.ts'
-import type { Known } from '../metrics.ts'
+import type { MetricLabels } from './metrics.ts'
 
 /** How a verification fails. Only a source that is configured verifies, so that no stranger makes a label. */
 const verificationCodes = [
@@ -48,7 +48,7 @@ export function createEventMetrics(registers: Registry[]) {
     refused(code: ErrorCode): void {
       rejected.inc({ code })
     },
-    configure(known: Pick<Known, 'sources' | 'types'>): void {
+    configure(known: Pick<MetricLabels, 'sources' | 'types'>): void {
       types.configure(known.types)
       for (const source of known.sources) {
         for (const reason of verificationCodes) unverified.inc({ source, reason }, 0)

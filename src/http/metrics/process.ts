@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client'
 
-export interface ProcessParts {
+export interface ProcessDeps {
   readonly version: string
   /** Webhook requests being handled now. */
   readonly pending: () => number
@@ -21,20 +21,20 @@ const misnamed = [
 ]
 
 /** The process itself. Returns how to stop measuring. */
-export function createProcessMetrics(registry: Registry, parts: ProcessParts): () => void {
+export function createProcessMetrics(registry: Registry, deps: ProcessDeps): () => void {
   const registers = [registry]
   new Gauge({
     name: 'hookbridge_build_info',
     help: 'Always 1; the label is the version that runs.',
     labelNames: ['version'],
     registers,
-  }).set({ version: parts.version }, 1)
+  }).set({ version: deps.version }, 1)
   new Gauge({
     name: 'hookbridge_http_requests_in_flight',
     help: 'Webhook requests being handled; beyond server.max_pending they are told to come back.',
     registers,
     collect() {
-      this.set(parts.pending())
+      this.set(deps.pending())
     },
   })
   new Gauge({
@@ -42,7 +42,7 @@ export function createProcessMetrics(registry: Registry, parts: ProcessParts): (
     help: 'Connections that are open.',
     registers,
     async collect() {
-      this.set(await parts.connections())
+      this.set(await deps.connections())
     },
   })
   const lag = new Histogram({

@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Observe } from '../../pipeline/fact.ts'
 import type { BacklogState, ChannelBacklog, Store } from '../../store/store.ts'
-import type { Known } from '../metrics.ts'
+import type { MetricLabels } from './metrics.ts'
 
-export interface StoreParts {
+export interface StoreDeps {
   readonly backlog: Store['backlog']
   readonly now: () => number
   /** Milliseconds that nobody sets back. */
@@ -23,7 +23,7 @@ const backlogStates = [
 ] as const satisfies readonly BacklogState[]
 
 /** What is stored, and how well that goes. */
-export function createStoreMetrics(registers: Registry[], parts: StoreParts) {
+export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {
   const failures = new Counter({
     name: 'hookbridge_store_failures_total',
     help: `Times that the store could not do its work, by what it was: ${activities.join(', ')}.`,
@@ -48,7 +48,7 @@ export function createStoreMetrics(registers: Registry[], parts: StoreParts) {
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
     registers,
   })
-  const queue = createQueueMetrics(registers, parts)
+  const queue = createQueueMetrics(registers, deps)
 
   return {
     failed: (during: string): void => failures.inc({ during }),
@@ -61,7 +61,7 @@ export function createStoreMetrics(registers: Registry[], parts: StoreParts) {
   }
 }
 
-function createQueueMetrics(registers: Registry[], { backlog, now, clock, observe }: StoreParts) {
+function createQueueMetrics(registers: Registry[], { backlog, now, clock, observe }: StoreDeps) {
   let channels: readonly string[] = []
   const read = rarely(backlog, clock, (error) => {
     const message = error instanceof Error ? error.message : String(error)
@@ -97,7 +97,7 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
     },
   })
   return {
-    configure(known: Pick<Known, 'channels'>): void {
+    configure(known: Pick<MetricLabels, 'channels'>): void {
       channels = known.channels
     },
   }

@@ -100,7 +100,7 @@ export class Database {
 }
 
 const SQLITE_BUSY = 5
-// What a later try may find mended. SQLite's numbers: https://sqlite.org/rescode.html
+// What a later try may find fixed. SQLite's numbers: https://sqlite.org/rescode.html
 const unavailable: ReadonlyMap<number, string> = new Map([
   [SQLITE_BUSY, 'another process holds it too long'],
   [6, 'another connection holds it'],

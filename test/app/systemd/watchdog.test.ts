@@ -37,7 +37,7 @@ function supervise(t: Test, claim: Store['claim']) {
     feeds: () => told.filter(({ WATCHDOG }) => WATCHDOG === '1').length,
     start() {
       loop.start()
-      supervision.ready({ where: 'here', pulse: () => loop.pulse })
+      supervision.ready({ where: 'here', heartbeat: () => loop.heartbeat })
     },
   }
 }
@@ -79,7 +79,7 @@ t.test('fed while the store refuses, and the status says that it does', async (t
   t.strictSame(logged, [], 'a restart would not make room')
   refuses = false
   loop.wake()
-  await until(() => loop.pulse.doing === 'resting', 'a claim')
+  await until(() => loop.heartbeat.doing === 'resting', 'a claim')
   clock.ahead = 2 * LONG
   await until(() => status().startsWith('here; '), 'the status to be good again')
 })

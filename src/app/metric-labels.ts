@@ -1,0 +1,49 @@
+import type { CompiledConfig } from '../config/load.ts'
+import type { Match } from '../core/match/match.ts'
+import type { RouteNode } from '../core/route.ts'
+import type { MetricLabels } from '../http/metrics/metrics.ts'
+
+/** What the configuration says can happen: what metrics count from 0 on. */
+export function metricLabelsOf({ config, router, targets, templates }: CompiledConfig): MetricLabels {
+  const destinations = [...targets].flatMap(([receiver, places]) =>
+    [...new Set(places.map(({ channel }) => channel))].map((channel) => ({ channel, receiver })),
+  )
+  const nodes = router.routes.flatMap(withBelow)
+  const ofRoutes = new Set(nodes.map(({ taken }) => taken.template))
+  const types = [
+    ...nodes.flatMap(({ match }) => (match === null ? [] : typesIn(match))),
+    ...Object.keys(config.links ?? {}).filter(isLiteral),
+    // A folder of templates that no route names is there for its event type.
+    ...[...templates.names].filter((name) => name !== 'default' && !ofRoutes.has(name)),
+  ]
+  return {
+    sources: Object.keys(config.sources),
+    types: [...new Set(types)],
+    channels: [...new Set(destinations.map(({ channel }) => channel))],
+    destinations,
+  }
+}
+
+function withBelow(node: RouteNode): readonly RouteNode[] {
+  return [node, ...node.routes.flatMap(withBelow)]
+}
+
+/** The event types that a match names in full. */
+function typesIn(match: Match): readonly string[] {
+  if (match.kind === 'not') return typesIn(match.part)
+  if (match.kind !== 'field') return match.parts.flatMap(typesIn)
+  if (match.path !== 'type' && match.path !== 'event.type') return []
+  // What a variable holds is not shown.
+  return literalsIn(match.written)
+}
+
+function literalsIn(wanted: unknown): readonly string[] {
+  if (Array.isArray(wanted)) return wanted.flatMap(literalsIn)
+  if (typeof wanted === 'object' && wanted !== null) return 'in' in wanted ? literalsIn(wanted.in) : []
+  return typeof wanted === 'string' && isLiteral(wanted) ? [wanted] : []
+}
+
+/** Neither a wildcard, nor a part of one, nor a variable. */
+function isLiteral(text: string): boolean {
+  return !/[*\\$]/.test(text)
+}

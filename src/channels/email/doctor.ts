@@ -1,0 +1,81 @@
+/** Finds out whether the mail server takes us: connects, encrypts, logs in, and sends nothing. */
+import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
+import type { ChannelEnvironment } from '../channel.ts'
+import { secretsOf, sessionSettings } from './connection.ts'
+import { diagnose } from './outcome.ts'
+import { type Failure, Session } from './session.ts'
+import { type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
+
+const UNTIL_FIXED = 'Mail waits meanwhile; once this is fixed it goes out, or can be resent.'
+
+export async function examineMail(
+  settings: EmailSettings,
+  server: SmtpServer,
+  env: ChannelEnvironment,
+): Promise<readonly Finding[]> {
+  const session = new Session(sessionSettings(settings, server, env))
+  const deadline = Date.now() + env.timeout
+  try {
+    const failure = await session.open(deadline)
+    if (failure !== null) return [failed(failure, settings, server)]
+    const encrypted = session.encrypted
+    // A server that answers to this too does more than greet.
+    if (!(await session.reset(deadline))) return [fellSilent(server)]
+    return [working(settings, server, encrypted)]
+  } finally {
+    session.close()
+  }
+}
+
+function nameOf({ host, port }: SmtpServer): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function working({ from }: EmailSettings, server: SmtpServer, encrypted: boolean): Finding {
+  const login = server.credentials === null ? 'without a login' : 'the login is accepted'
+  const summary = `${nameOf(server)} answers, ${encrypted ? 'encrypted' : 'not encrypted'}, ${login}`
+  // SMTP tells of a sender only when a mail is on its way.
+  const sender = `Whether it takes mail from ${from.address} shows with the first mail.`
+  if (encrypted || isLoopback(server.host)) return { ...fine(summary), meaning: sender }
+  const what = server.credentials === null ? 'Mail crosses' : 'Mail and the password cross'
+  const hint = 'set channels.email.tls to required, or use smtps://'
+  return warning(summary, `${what} the network where others can read it. ${sender}`, hint)
+}
+
+function fellSilent(server: SmtpServer): Finding {
+  const hint = 'try again; if it stays so, ask who runs the mail server'
+  return wrong(`${nameOf(server)} took the connection and then fell silent`, UNTIL_FIXED, hint)
+}
+
+function failed(failure: Failure, settings: EmailSettings, server: SmtpServer): Finding {
+  const { fault, reason } = diagnose(failure, secretsOf(settings, server))
+  const said = failure.response === undefined ? `The error was: ${reason}` : `The server said: ${reason}`
+  if (fault !== null)
+    return wrong(`${fault.problem} (${nameOf(server)})`, `${said}\n${UNTIL_FIXED}`, fault.hint)
+  const { what, hint } = unreachable(failure, server)
+  return wrong(`${nameOf(server)} ${what}`, `${said}\n${UNTIL_FIXED}`, hint)
+}
+
+/** For what may pass by itself, or may not. */
+function unreachable(failure: Failure, { host, port }: SmtpServer): { what: string; hint: string } {
+  const code = failure.originalCode ?? failure.code ?? ''
+  if (failure.response !== undefined) {
+    const hint = 'try again in some minutes; if it stays so, ask who runs the mail server'
+    return { what: 'does not want to talk now', hint }
+  }
+  if (failure.code === 'EDNS') {
+    return {
+      what: 'cannot be found',
+      hint: `correct the host name in channels.email.smtp, or the DNS of ${host}`,
+    }
+  }
+  if (code === 'ECONNREFUSED') {
+    const hint = `start the mail server, or correct host and port in channels.email.smtp (usual are 587 and 465)`
+    return { what: 'refuses the connection: nothing listens there', hint }
+  }
+  if (failure.code === 'ETIMEDOUT') {
+    const hint = `check that no firewall blocks port ${port}, and host and port in channels.email.smtp`
+    return { what: 'does not answer in time', hint }
+  }
+  return { what: 'cannot be reached', hint: 'check host and port in channels.email.smtp, and the network' }
+}

@@ -1,0 +1,164 @@
+/** Finds out whether Slack takes the token, and whether the app may post to each receiver; posts nothing. */
+import type { WebClient } from '@slack/web-api'
+import { type Finding, fine, unknown, wrong } from '../../core/finding.ts'
+import { ownProperty } from '../../core/json.ts'
+import { redact } from '../../core/secret.ts'
+import type { ChannelEnvironment } from '../channel.ts'
+import { openClient } from './client.ts'
+import { type Lookup, lookUpChannels, type Reader } from './directory.ts'
+import { type Circumstances, type Fault, faultOf, hintOf } from './outcome.ts'
+import type { SlackReceiver, SlackSettings } from './settings.ts'
+import { targetOf } from './target.ts'
+import { openTransport } from './transport.ts'
+
+const PARKED = 'Slack refuses every message to it; they wait as parked until this is fixed.'
+const CONNECTIONS = 4
+
+export async function examineSlack(
+  settings: SlackSettings,
+  receivers: ReadonlyMap<string, SlackReceiver>,
+  { timeout }: ChannelEnvironment,
+): Promise<readonly Finding[]> {
+  const transport = openTransport(timeout, CONNECTIONS)
+  const secrets = [settings.token, ...[...receivers.values()].map(({ webhook_url }) => webhook_url)]
+  const circumstances: Circumstances = {
+    target: 'the channel',
+    timeout,
+    secrets: secrets.filter((secret) => secret !== undefined),
+  }
+  try {
+    const client = openClient(settings, transport, timeout)
+    const found = client === null ? [] : await examineToken(client, receivers, settings, circumstances)
+    return [...found, ...webhookNotes(receivers)]
+  } finally {
+    await transport.close()
+  }
+}
+
+async function examineToken(
+  client: WebClient,
+  receivers: ReadonlyMap<string, SlackReceiver>,
+  { api_url }: SlackSettings,
+  circumstances: Circumstances,
+): Promise<Finding[]> {
+  const read: Reader = async (method, options) => {
+    try {
+      return { ok: true, answer: await client.apiCall(method, options) }
+    } catch (error) {
+      return { ok: false, fault: faultOf(error, circumstances) }
+    }
+  }
+  const authenticated = await read('auth.test', {})
+  if (!authenticated.ok) return [refusedToken(authenticated.fault, api_url)]
+  const { answer } = authenticated
+  const words = (key: string) =>
+    redact(String(ownProperty(answer, key) ?? '?'), circumstances.secrets).slice(0, 80)
+  const scopes = scopesOf(answer)
+  const channels = receiversByChannel(receivers)
+  return [
+    fine(`the token is accepted: ${words('user')} in ${words('team')}`),
+    scopeFinding(scopes),
+    ...classifyAll(await lookUpChannels(read, [...channels.keys()], scopes), channels, scopes),
+  ]
+}
+
+function scopesOf(answer: unknown): readonly string[] | null {
+  const scopes = ownProperty(ownProperty(answer, 'response_metadata'), 'scopes')
+  return Array.isArray(scopes) ? scopes.map(String).filter((scope) => /^[\w:.-]{1,64}$/.test(scope)) : null
+}
+
+function refusedToken({ name, reason, hint }: Fault, apiUrl: string): Finding {
+  if (name !== null && hint !== '') {
+    return wrong(
+      `Slack does not accept the token: ${name}`,
+      'No message to Slack can be sent; they wait as parked.',
+      hint,
+    )
+  }
+  return wrong(
+    `Slack cannot be asked: ${reason}`,
+    'Messages to Slack wait, and are tried again until they arrive or are given up.',
+    hint || `check that this machine reaches ${apiUrl} (network, proxy, DNS), then run this again`,
+  )
+}
+
+function scopeFinding(scopes: readonly string[] | null): Finding {
+  if (scopes === null) {
+    return unknown(
+      'which scopes the app has, Slack did not say',
+      '',
+      "it needs chat:write; look at the app's page",
+    )
+  }
+  const listed = scopes.length === 0 ? 'none' : scopes.join(', ')
+  if (scopes.includes('chat:write')) return fine(`its scopes: ${listed}`)
+  return wrong(
+    `the app lacks the scope chat:write (it has: ${listed})`,
+    'It may not post at all: messages wait as parked.',
+    hintOf('missing_scope', '') ?? '',
+  )
+}
+
+function receiversByChannel(
+  receivers: ReadonlyMap<string, SlackReceiver>,
+): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>()
+  for (const [name, { channel }] of receivers) {
+    if (channel !== undefined) found.set(channel, [...(found.get(channel) ?? []), name])
+  }
+  return found
+}
+
+/** Channels that could not be looked up for one reason are one finding. */
+function classifyAll(
+  lookups: ReadonlyMap<string, Lookup>,
+  channels: ReadonlyMap<string, readonly string[]>,
+  scopes: readonly string[] | null,
+): Finding[] {
+  const unchecked = new Map<string, { names: string[]; hint: string }>()
+  const findings: Finding[] = []
+  for (const [channel, lookup] of lookups) {
+    if (lookup.kind === 'unchecked') {
+      const same = unchecked.get(lookup.why) ?? { names: [], hint: lookup.hint }
+      same.names.push(channel)
+      unchecked.set(lookup.why, same)
+    } else
+      findings.push(
+        classify(`${channel} (${(channels.get(channel) ?? []).join(', ')})`, channel, lookup, scopes),
+      )
+  }
+  const meaning = 'Whether the app may post there shows with the first message.'
+  return [
+    ...findings,
+    ...[...unchecked].map(([why, { names, hint }]) =>
+      unknown(`${names.join(', ')} could not be checked: ${why}`, meaning, hint),
+    ),
+  ]
+}
+
+function classify(
+  shown: string,
+  channel: string,
+  lookup: Exclude<Lookup, { kind: 'unchecked' }>,
+  scopes: readonly string[] | null,
+): Finding {
+  if (lookup.kind === 'absent') {
+    return wrong(`${shown}: the app sees no such channel`, PARKED, hintOf('channel_not_found', channel) ?? '')
+  }
+  if (lookup.archived) return wrong(`${shown} is archived`, PARKED, hintOf('is_archived', channel) ?? '')
+  if (lookup.member) return fine(`${shown}: the app is in the channel`)
+  if (!lookup.private && scopes?.includes('chat:write.public'))
+    return fine(`${shown}: the app may post without being in the channel`)
+  const invite = hintOf('not_in_channel', channel) ?? ''
+  const hint = lookup.private ? invite : `${invite}; or give it the scope chat:write.public and reinstall it`
+  return wrong(`${shown}: the app is not in the channel`, PARKED, hint)
+}
+
+function webhookNotes(receivers: ReadonlyMap<string, SlackReceiver>): Finding[] {
+  const names = [...receivers].flatMap(([name, receiver]) =>
+    receiver.webhook_url === undefined ? [] : [targetOf(receiver, name)],
+  )
+  if (names.length === 0) return []
+  const why = 'An incoming webhook cannot be tried without posting a message.'
+  return [unknown(`${names.join(', ')} could not be checked`, why, 'post one: hookbridge send --type TYPE')]
+}

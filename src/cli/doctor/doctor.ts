@@ -1,0 +1,130 @@
+import { Option } from 'commander'
+import { type Loaded, loadConfig } from '../../config/load.ts'
+import { formatProblem } from '../../config/problem.ts'
+import { type Finding, fine, type Level } from '../../core/finding.ts'
+import { type Context, duration, type Register } from '../context.ts'
+import {
+  CommandError,
+  colour,
+  print,
+  printableLines,
+  printJson,
+  type Terminal,
+  textWidth,
+  wrap,
+} from '../terminal.ts'
+import { type Examination, examinations, examine } from './checks.ts'
+
+interface DoctorOptions {
+  readonly timeout: number
+  readonly json?: boolean
+}
+
+interface Grouped extends Finding {
+  readonly group: string
+}
+
+// An examination asks several times; one that needs longer than this hangs.
+const ANSWERS_AT_MOST = 6
+
+const marks = {
+  fine: ['✓', 'green'],
+  warning: ['!', 'yellow'],
+  wrong: ['✗', 'red'],
+  unknown: ['?', 'dim'],
+} as const satisfies Record<Level, readonly [string, string]>
+
+export const registerDoctor: Register = (hookbridge, context) => {
+  hookbridge
+    .command('doctor')
+    .description('find out why it does not work: Slack, mail, disk, clock, public URL; sends no message')
+    .addOption(
+      new Option('--timeout <duration>', 'how long to wait for each answer')
+        .argParser(duration)
+        .default(10_000, '10s'),
+    )
+    .option('--json', 'print the findings as JSON')
+    .addHelpText('after', '\nThe exit code is 1 when something is wrong; a warning alone leaves it 0.')
+    .action((options: DoctorOptions) => doctor(context, options))
+}
+
+async function doctor({ terminal, file }: Context, { timeout, json = false }: DoctorOptions): Promise<void> {
+  const loaded = loadConfig(file(), terminal.env)
+  const list = loaded.ok ? examinations(loaded.compiled, timeout, terminal.env) : []
+  const secrets = loaded.ok ? loaded.compiled.secrets : []
+  // All at once: each waits for something else.
+  const running = list.map((examination) => ({
+    examination,
+    findings: examine(examination, { secrets }, timeout * ANSWERS_AT_MOST),
+  }))
+  const found: Grouped[] = []
+  const tell = (group: string, findings: readonly Finding[]) => {
+    found.push(...findings.map((finding) => ({ group, ...finding })))
+    if (!json && findings.length > 0) printGroup(terminal, group, findings)
+  }
+  tell('configuration', configurationFindings(file(), loaded))
+  for (const { examination, findings } of running) {
+    tell(examination.group, await whileTelling(terminal, examination, findings))
+  }
+  const counts = countsOf(found)
+  if (json) printJson(terminal, { ok: counts.wrong === 0, ...counts, findings: found })
+  else print(terminal, colour(terminal, counts.wrong > 0 ? 'red' : 'green', verdict(counts, loaded.ok)))
+  if (counts.wrong > 0) throw new CommandError('')
+}
+
+function configurationFindings(file: string, loaded: Loaded): readonly Finding[] {
+  const problems = loaded.ok ? loaded.warnings : loaded.problems
+  const told = problems.map((problem): Finding => {
+    const level = problem.severity === 'error' ? 'wrong' : 'warning'
+    return { level, summary: formatProblem({ ...problem, severity: 'error' }), meaning: '', hint: '' }
+  })
+  return told.length > 0 ? told : [fine(`${file}: fine`)]
+}
+
+/** Says what is being waited for, where a person watches. */
+async function whileTelling(
+  { err, out }: Terminal,
+  { group }: Examination,
+  findings: Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  if (err.isTTY !== true || out.isTTY !== true) return findings
+  err.write(`\r\u001b[Kexamining ${group} …`)
+  try {
+    return await findings
+  } finally {
+    err.write('\r\u001b[K')
+  }
+}
+
+function printGroup(terminal: Terminal, group: string, findings: readonly Finding[]): void {
+  const width = textWidth(terminal)
+  print(terminal, colour(terminal, 'bold', group))
+  for (const { level, summary, meaning, hint } of findings) {
+    const [mark, style] = marks[level]
+    const put = (text: string, first: string, hanging: string) => {
+      const lines = wrap(printableLines(text), width - hanging.length)
+      for (const [at, line] of lines.entries()) print(terminal, (at === 0 ? first : hanging) + line)
+    }
+    put(summary, `  ${colour(terminal, style, mark)} `, '    ')
+    if (meaning !== '') put(meaning, '    ', '    ')
+    if (hint !== '') put(hint, '    → ', '      ')
+  }
+  print(terminal, '')
+}
+
+type Counts = Readonly<Record<Exclude<Level, 'fine'>, number>>
+
+function countsOf(findings: readonly Finding[]): Counts {
+  const count = (level: Level) => findings.filter((finding) => finding.level === level).length
+  return { wrong: count('wrong'), warning: count('warning'), unknown: count('unknown') }
+}
+
+function verdict({ wrong, warning, unknown }: Counts, loaded: boolean): string {
+  if (!loaded) return 'fix the configuration first; nothing else was examined'
+  const parts = [
+    wrong === 0 ? 'nothing is wrong' : `${wrong} ${wrong === 1 ? 'problem' : 'problems'}`,
+    ...(warning === 0 ? [] : [`${warning} ${warning === 1 ? 'warning' : 'warnings'}`]),
+    ...(unknown === 0 ? [] : [`${unknown} could not be checked`]),
+  ]
+  return parts.join(', ')
+}

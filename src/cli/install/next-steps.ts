@@ -1,0 +1,89 @@
+/** What to do after the service was installed or removed. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadConfig } from '../../config/load.ts'
+import { credentialFiles } from '../../config/starter.ts'
+import { whyClosed } from '../../install/access.ts'
+import type { Machine } from '../../install/machine.ts'
+import { starterFiles } from '../../install/starter-files.ts'
+import { unitNames } from '../../install/units.ts'
+
+/** What systemd made for the service; what has a user of its own has its folders below private. */
+const made = ['/var/lib', '/var/cache'].flatMap((folder) => [
+  join(folder, 'hookbridge'),
+  join(folder, 'private/hookbridge'),
+])
+
+/** Depends on how far the machine is: on secrets that are missing, a bad configuration, a service that runs. */
+export function whatIsNext(machine: Machine): string[] {
+  const { config } = starterFiles(machine.home)
+  const steps = [
+    ...secretsToPut(machine),
+    ...closed(machine),
+    `hookbridge check --config ${config}`,
+    ...toStart(machine),
+    'journalctl -u hookbridge -f    shows its log',
+  ]
+  return [
+    'Next:',
+    ...steps.flatMap((step, at) => {
+      const [first = '', ...rest] = step.split('\n')
+      return [`  ${at + 1}. ${first}`, ...rest.map((line) => `     ${line}`)]
+    }),
+  ]
+}
+
+export function whatStays({ home, units }: Machine): string[] {
+  const dropIns = unitNames.map((name) => join(units, `${name}.d`))
+  const kept = [home, ...made, ...dropIns].filter((path) => existsSync(path))
+  if (kept.length === 0) return ['Nothing of it is left.']
+  return [
+    'The configuration, the secrets and the events are still there. This deletes them:',
+    `  rm -r ${kept.join(' \\\n        ')}`,
+  ]
+}
+
+function secretsToPut({ home }: Machine): string[] {
+  const missing = missingCredentials(home)
+  if (missing.length === 0) return []
+  return [
+    [
+      'Put each secret into its file: paste it, then press Enter and Ctrl-D.',
+      ...missing.map((file) => `install -m 600 /dev/stdin ${file}`),
+    ].join('\n'),
+  ]
+}
+
+/** Of those that the written configuration names: another one may keep its secrets elsewhere. */
+function missingCredentials(home: string): string[] {
+  const loaded = loadConfig(starterFiles(home).config, {})
+  if (loaded.ok) return []
+  const unreadable = loaded.problems.filter(({ code }) => code === 'unreadable_file')
+  return Object.values(credentialFiles)
+    .filter((file) => unreadable.some(({ message }) => message.includes(file)))
+    .map((file) => join(home, file))
+}
+
+/** What stands in the way of a service that is not root, in a folder that was there before. */
+function closed({ home }: Machine): string[] {
+  const { config, templates } = starterFiles(home)
+  const reasons = [
+    [config, whyClosed(config, 'read')],
+    [templates, existsSync(templates) ? whyClosed(templates, 'enter') : undefined],
+  ]
+  return reasons.flatMap(([path, reason]) =>
+    reason === undefined ? [] : [`Let the service read ${path}: it ${reason}.`],
+  )
+}
+
+function toStart({ ask }: Machine): string[] {
+  const runs = ask('is-active', 'hookbridge.service').trim() === 'active'
+  const isEnabled = ask('is-enabled', ...unitNames)
+    .trim()
+    .split('\n')
+    .every((state) => state === 'enabled')
+  return [
+    runs ? 'systemctl restart hookbridge    makes it run this version' : 'systemctl start hookbridge',
+    ...(isEnabled ? [] : [`systemctl enable ${unitNames.join(' ')}    starts it at each boot`]),
+  ]
+}

@@ -1,0 +1,99 @@
+/** A preview as one page: no script, nothing from elsewhere, and no value that could leave its place. */
+import { channels } from '../../channels/channels.ts'
+import type { CompiledConfig } from '../../config/load.ts'
+import type { Event } from '../../core/event.ts'
+import { escapeHtml } from '../../core/html.ts'
+import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
+import { nameOf, noticeOf } from './text.ts'
+
+export interface PageContent {
+  readonly compiled: Pick<CompiledConfig, 'config'>
+  readonly event: Event
+  readonly preview: Preview
+  readonly wanted: Wanted
+  /** When and where somebody looks at it: an IANA time zone. */
+  readonly now: number
+  readonly timeZone: string
+}
+
+// What the channels draw has styles of its own, and the frame with a mail's HTML keeps to this as well.
+const POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+const css = `
+:root { color-scheme: light dark; --page: #f6f6f8; --ink: #1c2230; --quiet: #5b6472; --rule: #dfe2e8; --warn: #7a5200;
+  --warn-page: #fff6dd; --bad: #a4133c; --bad-page: #ffe9ee }
+@media (prefers-color-scheme: dark) { :root { --page: #101216; --ink: #e7e9ee; --quiet: #9aa3b2; --rule: #2f343d; --warn: #f4d58a;
+  --warn-page: #2b2413; --bad: #ff9db4; --bad-page: #35161f } }
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 40px 24px 64px; max-width: 820px; background: var(--page); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; overflow-wrap: anywhere }
+header p { margin: 0; color: var(--quiet); font-size: 14px }
+h1 { margin: 0 0 4px; font-size: 26px; line-height: 1.25 }
+article { margin-top: 40px; padding-top: 20px; border-top: 1px solid var(--rule) }
+h2 { margin: 0; font-size: 18px; line-height: 1.35 }
+h3 { margin: 20px 0 8px; color: var(--quiet); font: 600 12px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif;
+  letter-spacing: .04em; text-transform: uppercase }
+.facts { margin: 0 0 16px; color: var(--quiet); font-size: 14px }
+.note, .failure { margin: 0 0 12px; padding: 8px 12px; border-radius: 8px; background: var(--warn-page); color: var(--warn);
+  font-size: 14px }
+.note ul { margin: 0; padding: 0; list-style: none }
+.failure { background: var(--bad-page); color: var(--bad) }
+header .note { margin: 16px 0 0; color: var(--warn) }
+@media (max-width: 480px) { body { padding: 24px 12px 40px } h1 { font-size: 22px } }`
+
+/** The whole page, to write to a file. */
+export function previewPage(content: PageContent): string {
+  const { event, preview, wanted } = content
+  const notice = noticeOf(event, preview, wanted)
+  const drawn = preview.messages.map((message) => drawMessage(content, message))
+  const skipped = preview.skipped.map((delivery) => `${nameOf(delivery)}: skipped, ${delivery.skipped}`)
+  const used = channels.filter(({ name }) => preview.messages.some(({ channel }) => channel === name))
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>Preview: ${escapeHtml(event.type)}</title>
+<style>${[css, ...used.map((channel) => channel.css)].join('')}
+</style>
+</head>
+<body>
+<header>
+<h1>${escapeHtml(event.type)}</h1>
+<p>Preview of ${escapeHtml(event.id)} from ${escapeHtml(event.source)}</p>${notes([...(notice === null ? [] : [notice]), ...skipped])}
+</header>
+${drawn.join('\n')}
+</body>
+</html>
+`
+}
+
+function drawMessage({ compiled, now, timeZone }: PageContent, message: PreviewedMessage): string {
+  const { route, receiver, channel: name, target, rendered } = message
+  const channel = channels.find((known) => known.name === name)
+  if (channel === undefined) throw new Error(`no channel ${name}`)
+  const settings = compiled.config.channels[name]
+  const facts = [
+    ...(route === null ? [] : [`route ${route}`]),
+    ...(receiver === null ? [] : [`receiver ${receiver}`]),
+    ...(rendered.ok ? [`template ${rendered.template}`] : []),
+  ]
+  const body = rendered.ok
+    ? `${notes(rendered.notes)}\n${channel.toHtml(rendered.message, { settings, target, now, timeZone })}`
+    : `<p class="failure">${escapeHtml(rendered.reason)}</p>`
+  return `<article>
+<h2>${escapeHtml(nameOf(message))}</h2>
+<p class="facts">${escapeHtml(facts.join(' · '))}</p>
+${body}
+</article>`
+}
+
+function notes(lines: readonly string[]): string {
+  if (lines.length === 0) return ''
+  const items = lines.map((line) => `<li>${escapeHtml(line)}</li>`)
+  return `\n<div class="note"><ul>${items.join('')}</ul></div>`
+}

@@ -1,0 +1,167 @@
+import { writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { Option } from 'commander'
+import { channels } from '../../channels/channels.ts'
+import type { CompiledConfig } from '../../config/load.ts'
+import { meant } from '../../config/problem.ts'
+import type { Event } from '../../core/event.ts'
+import { type Preview, type PreviewDeps, preview, type Wanted } from '../../core/preview.ts'
+import { type Context, fromHere, load, type Register } from '../context.ts'
+import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
+import { CommandError, colour, printable, printJson } from '../terminal.ts'
+import { type PageContent, previewPage } from './page.ts'
+import { type Addressee, parseAddressee, printSendings, type Sending, sendPreviews } from './send.ts'
+import { nameOf, printPreview } from './text.ts'
+
+interface PreviewFlags extends EventFlags, Wanted {
+  readonly html?: string
+  readonly to?: readonly string[]
+  readonly json?: boolean
+}
+
+export const registerPreview: Register = (hookbridge, context) => {
+  takesEvent(
+    hookbridge
+      .command('preview')
+      .description('show the messages of an event as their readers see them, or send them to yourself'),
+  )
+    .option('--template <name>', 'with this template, instead of what the routes send')
+    .addOption(
+      new Option('--channel <name>', 'only for this channel').choices(channels.map(({ name }) => name)),
+    )
+    .option('--receiver <name>', 'only for this receiver')
+    .option('--html <file>', 'write one page with the messages as they look (- for standard output)')
+    .option(
+      '--to <channel:address>',
+      'send them, marked as a preview: slack:@me, slack:#test, email:me@example.com',
+      (text: string, before: readonly string[] = []) => [...before, text],
+    )
+    .option('--json', 'print the messages as they would be sent, as JSON')
+    .action((named: string | undefined, flags: PreviewFlags) => previewCommand(context, named, flags))
+}
+
+async function previewCommand(
+  context: Context,
+  named: string | undefined,
+  flags: PreviewFlags,
+): Promise<void> {
+  const { terminal } = context
+  if (flags.html === '-' && flags.json) {
+    throw new CommandError('--html - and --json both want standard output; name a file for the page', 2)
+  }
+  if (named === undefined && flags.type === undefined && flags.template === undefined) {
+    throw new CommandError('say which event: a file, the id of a stored event, --type or --template', 2)
+  }
+  const compiled = load(context)
+  checkNames(compiled, flags)
+  const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, text, flags.channel))
+  const event = await readEvent(context, compiled, named, sampleOf(named, flags))
+  const deps = partsOf(compiled)
+  const shown = previewOf(deps, event, flags, addressees)
+
+  if (flags.html !== undefined)
+    writePage(context, { compiled, event, preview: shown, wanted: flags }, flags.html)
+  const speaks = !flags.json && flags.html !== '-'
+  const framed = flags.html === undefined && addressees.length === 0
+  if (speaks) printPreview(terminal, event, shown, flags, framed)
+  const sendings = await sendPreviews(terminal, compiled, shown, addressees)
+  if (flags.json) printJson(terminal, { ...asJson(event, shown), ...(flags.to && { sent: sendings }) })
+  if (speaks) printSendings(terminal, sendings)
+  conclude(shown, sendings)
+}
+
+/** Without an event, one of the type that the template is made for. */
+function sampleOf(named: string | undefined, { type, data, source, template }: PreviewFlags): EventFlags {
+  const made = named === undefined && type === undefined ? template : type
+  return { ...(made && { type: made }), ...(data && { data }), ...(source && { source }) }
+}
+
+function checkNames({ config, templates }: CompiledConfig, { template, receiver }: PreviewFlags): void {
+  if (template !== undefined && !templates.names.has(template)) {
+    throw new CommandError(`no template "${template}" (${meant(template, [...templates.names])})`, 2)
+  }
+  if (receiver !== undefined && !Object.hasOwn(config.receivers, receiver)) {
+    throw new CommandError(`no receiver "${receiver}" (${meant(receiver, Object.keys(config.receivers))})`, 2)
+  }
+}
+
+function partsOf({ router, targets, templates, links }: CompiledConfig): PreviewDeps {
+  const names = channels.map(({ name }) => name)
+  return { router, targets, links, renderers: templates.renderers, channels: names }
+}
+
+/** With addressees only what goes to them is of interest. */
+function previewOf(
+  deps: PreviewDeps,
+  event: Event,
+  { template, receiver, channel }: PreviewFlags,
+  addressees: readonly Addressee[],
+): Preview {
+  const wanted = channel === undefined ? addressees.map((one) => one.channel.name) : [channel]
+  if (wanted.length === 0) return preview(deps, event, { template, receiver })
+  const shown = [...new Set(wanted)].map((name) =>
+    preview(deps, event, { template, receiver, channel: name }),
+  )
+  return {
+    unrouted: shown.every(({ unrouted }) => unrouted),
+    owed: shown.every(({ owed }) => owed),
+    messages: shown.flatMap(({ messages }) => messages),
+    skipped: shown.flatMap(({ skipped }) => skipped),
+  }
+}
+
+function writePage(context: Context, content: Omit<PageContent, 'now' | 'timeZone'>, name: string): void {
+  const { terminal } = context
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+  const page = previewPage({ ...content, now: Date.now(), timeZone })
+  if (name === '-') {
+    terminal.out.write(page)
+    return
+  }
+  const path = fromHere(context, name)
+  try {
+    writeFileSync(path, page)
+  } catch (error) {
+    throw new CommandError(`cannot write ${name}: ${error instanceof Error ? error.message : error}`)
+  }
+  terminal.err.write(
+    `${colour(terminal, 'green', `${name} is written; open it in a browser:`)} ${pathToFileURL(path).href}\n`,
+  )
+}
+
+function asJson(event: Event, { unrouted, owed, messages, skipped }: Preview): object {
+  return {
+    event: { id: event.id, type: event.type, source: event.source },
+    unrouted,
+    owed,
+    messages: messages.map(({ rendered, ...place }) => ({
+      ...place,
+      template: rendered.ok ? rendered.template : null,
+      failed: rendered.failed,
+      notes: rendered.notes,
+      message: rendered.ok ? rendered.message : null,
+    })),
+    skipped: skipped.map(({ route, receiver, channel, target, skipped: reason }) => ({
+      route,
+      receiver,
+      channel,
+      target,
+      reason,
+    })),
+  }
+}
+
+function conclude({ messages }: Preview, sendings: readonly Sending[]): void {
+  const failures = messages.flatMap((message) =>
+    message.rendered.failed.map((name) => `template ${name} failed for ${nameOf(message)}`),
+  )
+  const unsent = sendings.filter(({ outcome }) => outcome.kind !== 'sent').length
+  if (messages.length > 0 && failures.length + unsent === 0) return
+  throw new CommandError(
+    [
+      ...failures.map(printable),
+      ...(unsent > 0 ? [`${unsent} of ${sendings.length} previews not sent`] : []),
+      ...(messages.length === 0 ? ['there is nothing to preview'] : []),
+    ].join('; '),
+  )
+}

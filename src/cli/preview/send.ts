@@ -1,0 +1,99 @@
+/** `preview --to`: sends through the configured channel as the service does, past the history. */
+import { randomUUID } from 'node:crypto'
+import type { Channel } from '../../channels/channel.ts'
+import { channels } from '../../channels/channels.ts'
+import type { CompiledConfig } from '../../config/load.ts'
+import type { Outcome } from '../../core/delivery.ts'
+import type { Preview } from '../../core/preview.ts'
+import { CommandError, colour, print, printable, type Terminal } from '../terminal.ts'
+import { nameOf } from './text.ts'
+
+export interface Addressee {
+  readonly channel: Channel
+  readonly receiver: unknown
+}
+
+export interface Sending {
+  readonly channel: string
+  readonly target: string
+  readonly outcome: Outcome
+}
+
+const RECEIVER = 'preview'
+
+/** `slack:#test`; fails with how to write it. `only` is the one channel that is previewed, if there is one. */
+export function parseAddressee(
+  { config }: CompiledConfig,
+  text: string,
+  only: string | undefined,
+): Addressee {
+  const [, name = '', address = ''] = /^([^:]*):(.*)$/s.exec(text) ?? []
+  const channel = channels.find((known) => known.name === name)
+  if (channel === undefined) {
+    const forms = channels.map((known) => `${known.name}:…`).join(', ')
+    throw new CommandError(`--to takes ${forms}, as in email:me@example.com, not "${text}"`, 2)
+  }
+  if (only !== undefined && only !== name) {
+    throw new CommandError(`--channel ${only} leaves nothing to send --to ${text}; give one of them`, 2)
+  }
+  const settings = config.channels[name]
+  const found = channel.receiverAt(address, settings)
+  if (!found.ok) throw new CommandError(`--to ${text}: ${found.reason}`, 2)
+  const missing = channel.missingSettings(settings, found.receiver)
+  if (missing !== null) throw new CommandError(`--to ${text}: ${missing}`)
+  return { channel, receiver: found.receiver }
+}
+
+/** Sends each addressee every message of its channel, and one that looks the same for several receivers once. */
+export async function sendPreviews(
+  terminal: Terminal,
+  compiled: CompiledConfig,
+  { messages }: Preview,
+  addressees: readonly Addressee[],
+): Promise<readonly Sending[]> {
+  const sendings: Sending[] = []
+  for (const { channel, receiver } of addressees) {
+    const rendered = messages.flatMap((one) =>
+      one.channel === channel.name && one.rendered.ok ? [one.rendered.message] : [],
+    )
+    const unique = new Map(rendered.map((message) => [JSON.stringify(message), message]))
+    const open = channel.open(compiled.config.channels[channel.name], new Map([[RECEIVER, receiver]]), {
+      timeout: compiled.config.delivery.timeout,
+      // Standard output may be JSON, or the page.
+      print: (text) => terminal.err.write(`${text}\n`),
+    })
+    try {
+      for (const message of unique.values()) {
+        for (const { target } of channel.targets(receiver, RECEIVER)) {
+          const addressed = { id: `preview_${randomUUID()}`, receiver: RECEIVER, target }
+          const outcome = await open.send(channel.withPreviewBanner(message), addressed)
+          sendings.push({ channel: channel.name, target, outcome })
+        }
+      }
+    } finally {
+      await open.close()
+    }
+  }
+  return sendings
+}
+
+export function printSendings(terminal: Terminal, sendings: readonly Sending[]): void {
+  for (const { outcome, ...place } of sendings) {
+    const sent = outcome.kind === 'sent'
+    const words = sent ? referenceWords(outcome.reference) : outcome.reason
+    const verdict = colour(terminal, sent ? 'green' : 'red', sent ? 'sent' : verdicts[outcome.kind])
+    print(terminal, `${nameOf(place)}: ${verdict}  ${printable(words)}`)
+  }
+}
+
+const verdicts = {
+  retry: 'not sent (trying again may help)',
+  ambiguous: 'unknown whether it was sent',
+  park: 'not sent',
+  refuse: 'refused',
+} as const satisfies Record<Exclude<Outcome['kind'], 'sent'>, string>
+
+/** What finds the message again: a link says it alone. */
+function referenceWords(reference: Readonly<Record<string, string>>): string {
+  return reference.permalink ?? Object.values(reference).join('  ')
+}

@@ -1,0 +1,63 @@
+/** A preview in the terminal: each message in a frame, and under it what its author should know. */
+import { channels } from '../../channels/channels.ts'
+import type { Event } from '../../core/event.ts'
+import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
+import { colour, print, printable, printFramed, type Terminal } from '../terminal.ts'
+
+/** With `framed` the messages themselves, else only what is to be said about them. */
+export function printPreview(
+  terminal: Terminal,
+  event: Event,
+  preview: Preview,
+  wanted: Wanted,
+  framed: boolean,
+): void {
+  const notice = noticeOf(event, preview, wanted)
+  if (notice !== null) print(terminal, colour(terminal, 'yellow', printable(notice)))
+  for (const message of preview.messages) {
+    const { rendered, channel } = message
+    const { toText } = channels.find(({ name }) => name === channel) ?? {}
+    if (rendered.ok && framed && toText) printFramed(terminal, titleOf(message), toText(rendered.message))
+    else if (!rendered.ok) {
+      print(terminal, `\n${colour(terminal, 'bold', printable(titleOf(message)))}`)
+      print(terminal, colour(terminal, 'red', printable(`   ${rendered.reason}`)))
+    }
+    for (const note of rendered.ok ? rendered.notes : []) {
+      const name = framed ? '' : `${nameOf(message)}: `
+      print(terminal, colour(terminal, 'yellow', printable(`   note: ${name}${note}`)))
+    }
+  }
+  for (const { skipped, route, ...place } of preview.skipped) {
+    print(terminal, colour(terminal, 'dim', `\n${printable(`${nameOf(place)}: skipped, ${skipped}`)}`))
+  }
+}
+
+/** Why what is shown is not what the routes send; null where it is. */
+export function noticeOf(
+  { type }: Event,
+  { unrouted, owed }: Preview,
+  { template, channel, receiver }: Wanted,
+): string | null {
+  if (owed) return unrouted ? `No route takes ${type}; it goes where \`unrouted\` says.` : null
+  if (template !== undefined) return null
+  const way = `${channel === undefined ? '' : ` by ${channel}`}${receiver === undefined ? '' : ` to ${receiver}`}`
+  const reason = unrouted ? `No route takes ${type}` : `No route sends ${type}${way}`
+  return `${reason}; this is how it would look.`
+}
+
+/** `slack #deal-flow · receiver deal-flow · route completed analyses` */
+function titleOf(message: PreviewedMessage): string {
+  const { route, receiver, rendered } = message
+  return [
+    nameOf(message),
+    ...(receiver === null ? [] : [`receiver ${receiver}`]),
+    ...(route === null ? [] : [`route ${route}`]),
+    ...(route === null && rendered.ok ? [`template ${rendered.template}`] : []),
+  ].join(' · ')
+}
+
+/** `slack #deal-flow` */
+export function nameOf({ channel, target }: Pick<PreviewedMessage, 'channel' | 'target'>): string {
+  // A channel with one target of its own name says it once.
+  return target === null || target === channel ? channel : `${channel} ${target}`
+}

@@ -1,0 +1,199 @@
+import { type Outcome, outcomeOf } from '../../config/checks/tests.ts'
+import type { CompiledConfig } from '../../config/load.ts'
+import { meant, quote } from '../../config/problem.ts'
+import { type Event, viewOf } from '../../core/event.ts'
+import { describe } from '../../core/match/describe.ts'
+import type { Condition } from '../../core/match/match.ts'
+import type { Visit } from '../../core/route.ts'
+import { duration, load, type Register, withStore } from '../context.ts'
+import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
+import {
+  CommandError,
+  colour,
+  print,
+  printable,
+  printJson,
+  printTable,
+  type Terminal,
+  textWidth,
+  wrap,
+} from '../terminal.ts'
+import { explainHistory } from './explain-history.ts'
+import { type Branch, drawTree, type Remark } from './route-tree.ts'
+
+interface ExplainFlags extends EventFlags {
+  readonly verify?: string
+  readonly since?: number
+  readonly json?: boolean
+}
+
+export const registerExplain: Register = (hookbridge, context) => {
+  takesEvent(hookbridge.command('explain'))
+    .description(
+      'show how an event is routed: every route that is tried, each condition, and what is delivered',
+    )
+    .option('--verify <receivers>', 'exit 1 unless exactly these get it (a,b; "" is nobody)')
+    .option(
+      '--since <duration>',
+      'say what this configuration would change for the events stored since',
+      duration,
+    )
+    .option('--json', 'print JSON')
+    .action(async (named: string | undefined, flags: ExplainFlags) => {
+      const compiled = load(context)
+      if (flags.since !== undefined) {
+        const { type, data, source, verify } = flags
+        if ([named, type, data, source, verify].some((given) => given !== undefined))
+          throw new CommandError(
+            '--since looks at all stored events: give nothing else with it but --json',
+            2,
+          )
+        const { since } = flags
+        await withStore(context, (store) =>
+          explainHistory(context.terminal, compiled, store, since, flags.json === true),
+        )
+        return
+      }
+      const event = await readEvent(context, compiled, named, flags)
+      const outcome = outcomeOf(compiled, event)
+      if (flags.json) printJson(context.terminal, asJson(compiled, event, outcome))
+      else show(context.terminal, compiled, event, outcome)
+      if (flags.verify !== undefined) verify(flags.verify, outcome, [...compiled.targets.keys()])
+    })
+}
+
+function verify(wanted: string, { receivers }: Outcome, known: readonly string[]): void {
+  const names = wanted
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw new CommandError(`there is no receiver ${quote(unknown)}; ${meant(unknown, known)}`, 2)
+  const missing = names.filter((name) => !receivers.includes(name))
+  const more = receivers.filter((name) => !names.includes(name))
+  if (missing.length + more.length === 0) return
+  const parts = [
+    ...(missing.length > 0 ? [`${missing.join(', ')} should get it and does not`] : []),
+    ...(more.length > 0 ? [`${more.join(', ')} should not get it and does`] : []),
+  ]
+  throw new CommandError(parts.join('; '))
+}
+
+function show(terminal: Terminal, compiled: CompiledConfig, event: Event, outcome: Outcome): void {
+  const { type, source, id } = event
+  print(terminal, `${colour(terminal, 'bold', printable(type))} from ${source} (${id})\n`)
+  const visits = compiled.router.visits(viewOf(event))
+  print(terminal, drawTree(terminal, toBranches(visits)).join('\n'))
+  const untried = compiled.router.routes.filter(
+    ({ taken }) => !visits.some(({ path }) => path === taken.path),
+  )
+  if (untried.length > 0) {
+    const names = printable(untried.map(({ taken }) => taken.route).join(', '))
+    for (const line of wrap(
+      `not tried, for the event was taken before: ${names}`,
+      textWidth(terminal),
+      true,
+    )) {
+      print(terminal, colour(terminal, 'dim', line))
+    }
+  }
+  if (outcome.unrouted)
+    print(terminal, colour(terminal, 'yellow', '\nNo route takes it: it is stored and counted as unrouted.'))
+  showDeliveries(terminal, outcome)
+}
+
+/** Visits say how deep they are; what follows deeper is below. */
+function toBranches(visits: readonly Visit[], depth = 0): Branch[] {
+  return visits.flatMap((visit, index) => {
+    if (visit.depth !== depth) return []
+    const rest = visits.slice(index + 1)
+    const end = rest.findIndex((other) => other.depth <= depth)
+    const below = end === -1 ? rest : rest.slice(0, end)
+    return [
+      {
+        title: `${visit.result === 'no_match' ? '✗' : '✓'} ${visit.route}`,
+        remarks: [...conditionRemarks(visit.conditions), ...resultRemarks(visit)],
+        branches: toBranches(below, depth + 1),
+      },
+    ]
+  })
+}
+
+function conditionRemarks(conditions: readonly Condition[], level = 0): Remark[] {
+  return conditions.flatMap((condition) => {
+    const key = condition.held ? '✓' : '✗'
+    const indent = '· '.repeat(level)
+    if (condition.kind === 'field') {
+      const found = condition.actual === undefined ? 'it is missing' : `it is ${shortly(condition.actual)}`
+      return [
+        {
+          key,
+          text: `${indent}${describe(condition)}${condition.held ? '' : `, but ${found}`}`,
+          faint: condition.held,
+        },
+      ]
+    }
+    const words = { any: 'any of', all: 'all of', not: 'not' }[condition.kind]
+    return [
+      { key, text: `${indent}${words}`, faint: condition.held },
+      ...conditionRemarks(condition.conditions, level + 1),
+    ]
+  })
+}
+
+const LONGEST_VALUE = 120
+
+function shortly(value: unknown): string {
+  const text = JSON.stringify(value)
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text
+}
+
+function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
+  if (result === 'no_match') return []
+  const went = continued ? ', and goes on to the next route' : ''
+  if (result === 'child_took') return [{ key: '→', text: `taken by its own routes${went}` }]
+  const to = receivers.length === 0 ? 'nobody: the route has no receivers' : receivers.join(', ')
+  return [{ key: '→', text: `${to}${went}` }]
+}
+
+function showDeliveries(terminal: Terminal, { messages, skipped }: Outcome): void {
+  if (messages.length + skipped.length === 0) {
+    print(terminal, '\nNothing is delivered.')
+    return
+  }
+  print(terminal, '')
+  const rows = [
+    ...messages.map(({ delivery, rendered }) => ({
+      ...delivery,
+      how: rendered.ok ? `template ${rendered.template}` : rendered.reason,
+    })),
+    ...skipped.map((delivery) => ({ ...delivery, how: `skipped: ${delivery.skipped}` })),
+  ]
+  printTable(terminal, rows, [
+    { title: 'CHANNEL', value: ({ channel }) => channel },
+    { title: 'TARGET', value: ({ target }) => target, shrinks: true },
+    { title: 'RECEIVER', value: ({ receiver }) => receiver },
+    { title: 'HOW', value: ({ how }) => printable(how), shrinks: true },
+  ])
+  const notes = new Set(messages.flatMap(({ rendered }) => rendered.notes))
+  for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))
+}
+
+function asJson(compiled: CompiledConfig, event: Event, { unrouted, receivers, messages, skipped }: Outcome) {
+  const { id, type, source, payload } = event
+  return {
+    event: { id, type, source, payload },
+    visits: compiled.router.visits(viewOf(event)),
+    unrouted,
+    receivers,
+    deliveries: [
+      ...messages.map(({ delivery, rendered, text }) => ({
+        ...delivery,
+        ...(rendered.ok ? { rendered_with: rendered.template, text } : { problem: rendered.reason }),
+        notes: rendered.notes,
+      })),
+      ...skipped,
+    ],
+  }
+}

@@ -1,0 +1,93 @@
+/** The routes as a Mermaid flowchart. Every label is quoted and escaped: no name can change the drawing. */
+
+import { describe } from '../../core/match/describe.ts'
+import type { ReceiverTarget } from '../../core/owe.ts'
+import type { RouteNode, Router } from '../../core/route.ts'
+
+type Targets = ReadonlyMap<string, readonly ReceiverTarget[]>
+
+interface Chart {
+  readonly lines: string[]
+  /** The node of each receiver. */
+  readonly receivers: ReadonlyMap<string, string>
+}
+
+/** Solid arrows are ways that events go; dotted ones are tried next where a route does not match. */
+export function flowchart(
+  { routes, unrouted }: Pick<Router, 'routes' | 'unrouted'>,
+  targets: Targets,
+): string {
+  const chart: Chart = {
+    lines: ['flowchart LR', '  events(["events"])'],
+    receivers: new Map([...targets.keys()].map((name, index) => [name, `receiver${index}`])),
+  }
+  for (const [name, places] of targets) drawReceiver(chart, name, places)
+  arrow(chart, 'events', 'route0')
+  drawLevel(chart, routes, 'route')
+  drawUnrouted(chart, routes, unrouted)
+  return chart.lines.join('\n')
+}
+
+/** Not drawn where a route without a match takes every event that comes so far. */
+function drawUnrouted(chart: Chart, routes: readonly RouteNode[], unrouted: Router['unrouted']): void {
+  if (routes.some(({ match }) => match === null)) return
+  const words = unrouted === null ? 'stored, and counted as unrouted' : 'what no route takes'
+  chart.lines.push(`  unrouted["${words}"]`, `  route${routes.length - 1} -. "no route took it" .-> unrouted`)
+  for (const name of unrouted?.receivers ?? []) arrow(chart, 'unrouted', idOf(chart, name))
+}
+
+function drawReceiver({ lines, receivers }: Chart, name: string, places: readonly ReceiverTarget[]): void {
+  const shown = places.map(({ channel, target }) => (channel === target ? channel : `${channel} ${target}`))
+  lines.push(`  ${receivers.get(name)}([${label([name, ...shown])}])`)
+}
+
+/** Siblings are tried one after another; each one's own routes before it takes the event itself. */
+function drawLevel(chart: Chart, routes: readonly RouteNode[], prefix: string): void {
+  for (const [index, { taken, match, continues, inherits, routes: below }] of routes.entries()) {
+    const id = `${prefix}${index}`
+    const template = taken.template === null ? [] : [`template ${taken.template}`]
+    const condition = match === null ? 'any event' : describe(match)
+    chart.lines.push(`  ${id}[${label([taken.route, condition, ...template])}]`)
+    if (below.length > 0) {
+      drawLevel(chart, below, `${id}_`)
+      arrow(chart, id, `${id}_0`, 'first')
+    }
+    const why = [...(below.length > 0 ? ['else'] : []), ...(inherits.receivers ? ['inherited'] : [])].join(
+      ', ',
+    )
+    for (const name of taken.receivers) arrow(chart, id, idOf(chart, name), why)
+    if (index === routes.length - 1) continue
+    const next = `${prefix}${index + 1}`
+    if (continues) arrow(chart, id, next, 'goes on')
+    else if (match !== null) chart.lines.push(`  ${id} -. "no match" .-> ${next}`)
+  }
+}
+
+function arrow({ lines }: Chart, from: string, to: string, words = ''): void {
+  lines.push(words === '' ? `  ${from} --> ${to}` : `  ${from} -- "${words}" --> ${to}`)
+}
+
+function idOf({ receivers }: Chart, name: string): string {
+  const id = receivers.get(name)
+  if (id === undefined) throw new Error(`a route names a receiver without targets: ${name}`)
+  return id
+}
+
+function label(lines: readonly string[]): string {
+  return `"${lines.map(escaped).filter(Boolean).join('<br/>')}"`
+}
+
+/**
+ * Mermaid reads Markdown, HTML, icons, formulas and comments in a label: all but letters, digits and harmless
+ * punctuation is written as an entity. A list or a heading begins only at the start of a line.
+ */
+function escaped(text: string): string {
+  return text
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ')
+    .replaceAll(/[^\p{L}\p{M}\p{N} .,/()@=-]/gu, entity)
+    .replace(/^[^\p{L}]/u, (first) => (first.startsWith('#') ? first : entity(first)))
+}
+
+function entity(char: string): string {
+  return `#${char.codePointAt(0)};`
+}

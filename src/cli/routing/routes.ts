@@ -1,0 +1,63 @@
+import type { CompiledConfig } from '../../config/load.ts'
+import { describe } from '../../core/match/describe.ts'
+import type { RouteMatch, RouteNode } from '../../core/route.ts'
+import { load, type Register } from '../context.ts'
+import { CommandError, print, printJson, printTable, type Terminal } from '../terminal.ts'
+import { flowchart } from './flowchart.ts'
+import { drawRoutes } from './route-tree.ts'
+
+export const registerRoutes: Register = (hookbridge, context) => {
+  hookbridge
+    .command('routes')
+    .description('draw the routes: which events go to whom')
+    .option('--mermaid', 'as a Mermaid flowchart, for a README or a wiki')
+    .option('--json', 'print JSON')
+    .action((options: { mermaid?: boolean; json?: boolean }) => {
+      if (options.mermaid && options.json) throw new CommandError('give either --mermaid or --json', 2)
+      const compiled = load(context)
+      if (options.json) printJson(context.terminal, asJson(compiled))
+      else if (options.mermaid) print(context.terminal, flowchart(compiled.router, compiled.targets))
+      else show(context.terminal, compiled)
+    })
+}
+
+function show(terminal: Terminal, { router, targets }: CompiledConfig): void {
+  print(terminal, drawRoutes(terminal, router).join('\n'))
+  print(terminal, '')
+  const rows = [...targets].flatMap(([receiver, places]) => places.map((place) => ({ receiver, ...place })))
+  printTable(terminal, rows, [
+    { title: 'RECEIVER', value: ({ receiver }) => receiver, shrinks: true },
+    { title: 'CHANNEL', value: ({ channel }) => channel },
+    { title: 'TARGET', value: ({ target }) => target, shrinks: true },
+  ])
+}
+
+function asJson({ router, targets }: CompiledConfig) {
+  return {
+    routes: router.routes.map(routeJson),
+    unrouted: router.unrouted === null ? null : { receivers: router.unrouted.receivers },
+    receivers: Object.fromEntries(
+      [...targets].map(([name, places]) => [
+        name,
+        places.map(({ channel, target }) => ({ channel, target })),
+      ]),
+    ),
+  }
+}
+
+interface RouteJson extends RouteMatch {
+  readonly match: string | null
+  readonly continue: boolean
+  readonly inherited: readonly string[]
+  readonly routes: readonly RouteJson[]
+}
+
+function routeJson({ taken, match, continues, inherits, routes }: RouteNode): RouteJson {
+  return {
+    ...taken,
+    match: match === null ? null : describe(match),
+    continue: continues,
+    inherited: (['receivers', 'template'] as const).filter((key) => inherits[key]),
+    routes: routes.map(routeJson),
+  }
+}

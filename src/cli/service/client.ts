@@ -1,0 +1,78 @@
+/** How a command speaks to the running service. */
+import { CommandError } from '../terminal.ts'
+
+// As in src/http/hardening.ts: an import would load Node's WebSocket, also for `serve`.
+const { request } = process.getBuiltinModule('node:http')
+
+const PATIENCE = 15_000
+
+export interface Answer {
+  readonly status: number
+  readonly text: string
+  /** The text as JSON, or as it is where it is none. */
+  readonly body: unknown
+}
+
+/** Where the configuration says that it listens. */
+export function serviceUrl({ host, port }: { readonly host: string; readonly port: number }): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/** Posts to a path of the service; fails where nothing answers. `hint` is more to say then. */
+export async function postTo(
+  target: string,
+  headers: Readonly<Record<string, string>>,
+  body = '',
+  hint = '',
+): Promise<Answer> {
+  try {
+    const signal = AbortSignal.timeout(PATIENCE)
+    const response = await fetch(target, { method: 'POST', headers, body, signal })
+    const text = await response.text()
+    return { status: response.status, text, body: parse(text) }
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    throw new CommandError(
+      `nothing answers at ${target} (${cause}); is "hookbridge serve" running there? --url names another address${hint === '' ? '' : ` (${hint})`}`,
+    )
+  }
+}
+
+/** Posts to a path of the service over its admin socket; fails where nothing answers. */
+export function postToSocket(socketPath: string, path: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error & { code?: string }) => {
+      const why =
+        error.code === 'EACCES'
+          ? "only root and the service's own user may open it"
+          : 'is "hookbridge serve" running with this server.admin_socket?'
+      reject(new CommandError(`nothing answers at ${socketPath} (${error.code ?? error.message}); ${why}`))
+    }
+    const signal = AbortSignal.timeout(PATIENCE)
+    const sent = request({ socketPath, path, method: 'POST', signal }, async (response) => {
+      try {
+        let text = ''
+        for await (const chunk of response.setEncoding('utf8')) text += chunk
+        resolve({ status: response.statusCode ?? 0, text, body: parse(text) })
+      } catch (error) {
+        fail(error instanceof Error ? error : new Error(String(error)))
+      }
+    })
+    sent.once('error', fail)
+    sent.end()
+  })
+}
+
+/** The path of the service at this address. */
+export function at(url: string, path: string): string {
+  return `${url.replace(/\/$/, '')}${path}`
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,69 @@
+import { loadService } from '../../config/part.ts'
+import { formatProblem } from '../../config/problem.ts'
+import { ownProperty } from '../../core/json.ts'
+import { type Context, type Register, summary } from '../context.ts'
+import { CommandError, colour, print, printable, printJson } from '../terminal.ts'
+import { at, serviceUrl } from './client.ts'
+
+interface HealthFlags {
+  readonly live?: boolean
+  readonly url?: string
+  readonly json?: boolean
+}
+
+// A container engine gives a check ten seconds, and Node needs some of them to start.
+const PATIENCE = 5_000
+
+export const registerHealth: Register = (hookbridge, context) => {
+  hookbridge
+    .command('health')
+    .description('ask the running service whether it is ready; exit 1 if it is not')
+    .option('--live', 'ask only whether it answers at all')
+    .option('--url <url>', 'the service (default: where the configuration says it listens)')
+    .option('--json', "print the service's answer as JSON")
+    .action((flags: HealthFlags) => health(context, flags))
+}
+
+/** `hookbridge health`: for container engines, probes and scripts. It reads no more of the configuration than the address. */
+async function health({ terminal, file }: Context, { url, live, json }: HealthFlags): Promise<void> {
+  const target = at(url ?? ownUrl(file(), terminal.env), live === true ? '/livez' : '/readyz')
+  const { status, body } = await ask(target)
+  if (json === true) printJson(terminal, body)
+  const state = ownProperty(body, 'status')
+  if (status === 200 && typeof state === 'string') {
+    if (json !== true) print(terminal, colour(terminal, 'green', printable(state)))
+    return
+  }
+  const problems = ownProperty(body, 'problems')
+  const reasons = Array.isArray(problems) ? problems.map((problem) => printable(String(problem))) : []
+  if (typeof state === 'string') throw new CommandError([printable(state), ...reasons].join(': '))
+  throw new CommandError(`what answers at ${target} is not Hookbridge (${status})`)
+}
+
+function ownUrl(file: string, env: Context['terminal']['env']): string {
+  const loaded = loadService(file, env)
+  if (loaded.ok) return serviceUrl(loaded.service)
+  const problems = loaded.problems.map((problem) => `${printable(formatProblem(problem))}\n`)
+  throw new CommandError(
+    `${problems.join('')}${summary(loaded.problems)}; the service was not asked. --url names its address`,
+  )
+}
+
+async function ask(target: string): Promise<{ readonly status: number; readonly body: unknown }> {
+  try {
+    const response = await fetch(target, { signal: AbortSignal.timeout(PATIENCE) })
+    return { status: response.status, body: parsed(await response.text()) }
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    throw new CommandError(`nothing answers at ${target} (${cause})`)
+  }
+}
+
+/** Something else may answer there. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

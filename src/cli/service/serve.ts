@@ -1,0 +1,123 @@
+import closeWithGrace from 'close-with-grace'
+import { createLog, flushLog } from '../../app/log.ts'
+import type { Supervision } from '../../app/systemd/supervision.ts'
+import { AdminSocketRefused, type App, type AppOptions, startApp } from '../../app.ts'
+import type { CompiledConfig } from '../../config/load.ts'
+import { StoreRefused } from '../../store/store.ts'
+import { cheapExaminations, examine } from '../doctor/checks.ts'
+import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
+
+// A stop takes about seven seconds at the most; this is for one that hangs.
+const STOP_DEADLINE = 9_000
+const EXAMINED_WITHIN = 2_000
+
+/**
+ * The exit code where the next start would end the same way: one of its own under systemd, whose unit then does not
+ * start the service again, as it does after all else.
+ */
+export function hopeless({ env }: Terminal): ExitCode {
+  return env.NOTIFY_SOCKET ? 78 : 1
+}
+
+/** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
+export async function serve(terminal: Terminal, compiled: CompiledConfig): Promise<void> {
+  const { out, env } = terminal
+  const log = await createLog({ terminal: out.isTTY === true, level: env.LOG_LEVEL || 'info', env })
+  const print = (text: string) => {
+    terminal.out.write(`${text}\n`)
+  }
+  const reload = onHangUp()
+  const { socket, supervision } = await systemd(log, terminal)
+  const supervised = { socket, supervisor: supervision }
+  const app = await startApp({ compiled, env: terminal.env, log, print, ...supervised }).catch(
+    (error: unknown) => {
+      throw startFailure(error, compiled, hopeless(terminal))
+    },
+  )
+  reload.with(app)
+  closeWithGrace({ delay: STOP_DEADLINE, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
+    if (err) log.fatal({ err }, 'unexpected error; stopping')
+    else log.info({ signal }, 'stopping')
+    supervision?.stopping()
+    await app.stop()
+    log.info('stopped')
+    await flushLog(log)
+  })
+  // Whoever reads this may stop us at once: by now we know how.
+  const sources = Object.keys(compiled.config.sources).map((name) => `${app.url}/webhooks/${name}`)
+  log.info({ url: app.url, sources, config: compiled.file }, 'listening')
+  if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
+  supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat })
+  await flushLog(log)
+  await warn(log, compiled)
+  // The process ends by a signal; until then the command is not over.
+  await new Promise<never>(() => {})
+}
+
+/** What systemd gives and wants; nothing of it is loaded where it did not start us. */
+async function systemd(
+  log: AppOptions['log'],
+  terminal: Terminal,
+): Promise<{ socket?: number; supervision?: Supervision }> {
+  const { NOTIFY_SOCKET, LISTEN_PID } = process.env
+  if (!NOTIFY_SOCKET && !LISTEN_PID) return {}
+  const { takeFromSystemd } = await import('../../app/systemd/systemd.ts')
+  const { socket, supervision } = takeFromSystemd(process.env, process.pid, log)
+  if (!socket.ok) throw new CommandError(socket.problem, hopeless(terminal))
+  return { ...(socket.fd !== undefined && { socket: socket.fd }), ...(supervision && { supervision }) }
+}
+
+/** What `hookbridge doctor` finds out at no cost. The service works already. */
+async function warn(log: AppOptions['log'], compiled: CompiledConfig): Promise<void> {
+  for (const examination of cheapExaminations(compiled)) {
+    for (const { level, summary, meaning, hint } of await examine(examination, compiled, EXAMINED_WITHIN)) {
+      if (level !== 'fine') log.warn({ examined: examination.group, meaning, hint }, summary)
+    }
+  }
+}
+
+/**
+ * SIGHUP reloads. One that comes while the service starts is kept until it runs; before that, while Node loads the
+ * program and its configuration, it still ends the process, as it does any other. systemd sends none before READY=1.
+ */
+function onHangUp(): { with(app: App): void } {
+  let running: App | undefined
+  let early = false
+  process.on('SIGHUP', () => {
+    if (running === undefined) early = true
+    else void running.reload('signal')
+  })
+  return {
+    with(app) {
+      running = app
+      if (early) void app.reload('signal')
+    },
+  }
+}
+
+function startFailure(error: unknown, { config }: CompiledConfig, exitCode: ExitCode): unknown {
+  if (!(error instanceof Error)) return error
+  if (error instanceof AdminSocketRefused) return new CommandError(error.message)
+  const code = 'code' in error ? error.code : undefined
+  const where = `${config.server.host}:${config.server.port}`
+  if (code === 'EADDRINUSE') {
+    return new CommandError(`${where} is in use by another program; stop it, or change server.port`)
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+    return new CommandError(
+      `cannot listen on ${where} (${code}); change server.host or server.port`,
+      code === 'EACCES' ? exitCode : 1,
+    )
+  }
+  // Only a socket that was passed on can be something else.
+  if (code === 'EINVAL') {
+    return new CommandError(
+      'what was passed on as LISTEN_FDS is no TCP socket; give the socket unit one ListenStream, a port or an address with one',
+      exitCode,
+    )
+  }
+  if (error instanceof StoreRefused && error.reason !== 'in_use') {
+    return new CommandError(error.message, exitCode)
+  }
+  return error
+}

@@ -1,0 +1,52 @@
+/** Paths of the configuration, made absolute: it does not matter where the service is started. */
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { ownProperty } from '../../core/json.ts'
+import type { Env } from '../file/interpolate.ts'
+import type { YamlDocument } from '../file/yaml-document.ts'
+import type { Problem } from '../problem.ts'
+
+// sun_path of unix(7) has 108 bytes, the last of them zero; a longer path would be cut in silence.
+const LONGEST = 107
+
+/** A relative path is in the folder that systemd made for what runs ($RUNTIME_DIRECTORY), else beside the file. */
+function socketPath(file: string, path: string, env: Env): string {
+  if (isAbsolute(path)) return path
+  const [runtime = ''] = (env.RUNTIME_DIRECTORY ?? '').split(':')
+  return resolve(runtime === '' ? dirname(file) : runtime, path)
+}
+
+/** `value`: the configuration with its variables filled in, sound or not. */
+export function checkSocketPath(
+  file: string,
+  { value, document }: { readonly value: unknown; readonly document: YamlDocument },
+  env: Env,
+): readonly Problem[] {
+  const written = ownProperty(ownProperty(value, 'server'), 'admin_socket')
+  if (typeof written !== 'string') return []
+  const length = Buffer.byteLength(socketPath(file, written, env))
+  if (length <= LONGEST) return []
+  const message = `server.admin_socket: the path of a socket has ${LONGEST} bytes at the most, and this one, written whole, has ${length}`
+  const place = document.at(['server', 'admin_socket'])
+  const hint = 'put it into a folder with a shorter name, such as /run/hookbridge'
+  return [{ severity: 'error', code: 'wrong_value', file, ...place, message, hint }]
+}
+
+interface Located {
+  readonly store?: { readonly url: string }
+  readonly server?: { readonly admin_socket?: string | undefined }
+}
+
+/** The same with absolute paths; what is not there is not added. */
+export function withPaths<T extends Located>(file: string, config: T, env: Env): T {
+  const { store, server } = config
+  const socket = server?.admin_socket
+  return {
+    ...config,
+    ...(store !== undefined && { store: { ...store, url: storeUrl(file, store.url) } }),
+    ...(socket !== undefined && { server: { ...server, admin_socket: socketPath(file, socket, env) } }),
+  }
+}
+
+function storeUrl(file: string, url: string): string {
+  return `sqlite:${resolve(dirname(file), url.replace(/^sqlite:/, ''))}`
+}

@@ -1,0 +1,56 @@
+/** The configuration file as a document: there, readable, YAML, and a mapping. */
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { isObject } from '../../core/json.ts'
+import type { Problem, ProblemCode } from '../problem.ts'
+import { type ParsedYaml, parseYaml } from './yaml.ts'
+
+export function readDocument(file: string): ParsedYaml {
+  const text = readText(file)
+  if (typeof text !== 'string') return { ok: false, problems: [text] }
+  const parsed = parseYaml(file, text)
+  if (!parsed.ok || isObject(parsed.document.value)) return parsed
+  if (parsed.document.value === null) {
+    const hint = 'run `hookbridge init` in an empty folder for one to start from'
+    return { ok: false, problems: [problemAt(file, 'missing_key', 'the configuration is empty', hint)] }
+  }
+  const hint = 'begin with a key, such as sources:'
+  return { ok: false, problems: [problemAt(file, 'wrong_type', 'the configuration must be a mapping', hint)] }
+}
+
+/** Whether it can be read only once. */
+export function isPipe(file: string): boolean {
+  try {
+    return statSync(file).isFIFO()
+  } catch {
+    return false
+  }
+}
+
+function readText(file: string): string | Problem {
+  const unreadable = (message: string, hint: string) => problemAt(file, 'unreadable_file', message, hint)
+  try {
+    const stats = statSync(file)
+    if (stats.isDirectory()) {
+      return unreadable('the configuration is a folder', `name the file: ${join(file, 'config.yaml')}`)
+    }
+    // A device may have no end; a pipe has one, as in --config <(…).
+    if (!stats.isFile() && !stats.isFIFO())
+      return unreadable('the configuration is not a file', 'name another')
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      const hint = 'run `hookbridge init` to write one, or name another with --config'
+      return unreadable('there is no configuration', hint)
+    }
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
+      return unreadable('the configuration is not valid UTF-8', 'save it as UTF-8')
+    }
+    return unreadable(`the configuration cannot be read (${code})`, 'let this user read it')
+  }
+}
+
+function problemAt(file: string, code: ProblemCode, message: string, hint: string): Problem {
+  return { severity: 'error', code, file, line: 1, column: 1, message, hint }
+}

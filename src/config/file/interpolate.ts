@@ -1,0 +1,171 @@
+/** Variables and files in place of text: after the YAML is parsed, so that no value can change the structure. */
+import { readFileSync, statSync } from 'node:fs'
+import { isAbsolute, join, normalize } from 'node:path'
+import { isObject } from '../../core/json.ts'
+import { nearest, type Path, type Problem, type ProblemCode, quote } from '../problem.ts'
+import type { Note } from './fingerprint.ts'
+import type { Origin } from './origin.ts'
+import type { YamlDocument } from './yaml-document.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+export interface Interpolated {
+  readonly value: unknown
+  readonly origins: readonly Origin[]
+  readonly problems: readonly Problem[]
+}
+
+export interface InterpolateOptions {
+  readonly document: YamlDocument
+  readonly env: Env
+  /** The folder of the configuration file. */
+  readonly folder: string
+  /** Whether a text is wanted at this path, so that `{file: …}` stands for one. */
+  readonly takesText: (path: Path) => boolean
+  readonly note: Note
+}
+
+/** `${NAME}` and `${NAME:-default}`. */
+export const variablePattern = '\\$\\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\\}'
+
+const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
+const LARGEST_FILE = 65_536
+const RESTART = 'restart the service, for systemd passes credentials on when it starts'
+const LET_READ = 'let the user of the service read it'
+
+/** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */
+export function interpolate({ document, env, folder, takesText, note }: InterpolateOptions): Interpolated {
+  const origins: Origin[] = []
+  const problems: Problem[] = []
+  return { value: copy(document.value, []), origins, problems }
+
+  function copy(value: unknown, path: Path): unknown {
+    if (typeof value === 'string') return text(value, path)
+    if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index]))
+    if (!isObject(value)) return value
+    const file = fileOf(value)
+    if (file !== null && takesText(path)) return readSecret(file, path)
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copy(item, [...path, key])]))
+  }
+
+  function text(written: string, path: Path): string {
+    if (!written.includes('$')) return written
+    const values: string[] = []
+    let broken = false
+    const filled = written.replaceAll(VARIABLE, (match: string, name?: string, preset?: string) => {
+      if (match === '$$') return '$'
+      const found = name === undefined ? undefined : env[name]
+      // As in a shell: with a default, an empty variable counts as unset.
+      const value = preset === undefined ? found : found || preset
+      if (value === undefined) {
+        broken = true
+        tell(path, match, name)
+        return match
+      }
+      values.push(value)
+      return value
+    })
+    if (broken || values.length > 0) origins.push({ path, written, values, kind: 'variable', broken })
+    return filled
+  }
+
+  function tell(path: Path, match: string, name: string | undefined) {
+    const place = document.textAt(path, match)
+    if (name === undefined) {
+      const hint = 'write ${NAME} or ${NAME:-default}; $$ is a dollar sign'
+      problems.push(problem('wrong_variable', place, `${quote(match)} is not a variable`, hint))
+    } else {
+      const near = nearest(name, Object.keys(env))
+      const hint =
+        near === undefined ? `set it, or write \${${name}:-default}` : `set it; did you mean ${near}?`
+      problems.push(problem('unset_variable', place, `the environment variable ${name} is not set`, hint))
+    }
+  }
+
+  function readSecret(written: string, path: Path): string {
+    const before = problems.length
+    const name = text(written, [...path, 'file'])
+    const content = problems.length > before ? null : readFirst(candidates(name), note)
+    const broken = content === null || typeof content !== 'string'
+    if (content !== null && typeof content !== 'string') {
+      const place = document.at([...path, 'file'])
+      problems.push(
+        problem('unreadable_file', place, `the file ${quote(written)} ${content.reason}`, content.hint),
+      )
+    }
+    origins.push({
+      path,
+      written: `{file: ${written}}`,
+      values: broken ? [] : [content],
+      kind: 'file',
+      broken,
+    })
+    return broken ? '' : content
+  }
+
+  function candidates(name: string): string[] {
+    if (isAbsolute(name)) return [name]
+    const credentials = env.CREDENTIALS_DIRECTORY
+    if (!credentials) return [join(folder, name)]
+    // As systemd names the files of a folder that LoadCredential= passes on.
+    const flat = normalize(name).replaceAll('/', '_')
+    return [...new Set([join(credentials, name), join(credentials, flat), join(folder, name)])]
+  }
+
+  function problem(
+    code: ProblemCode,
+    place: { line: number; column: number },
+    message: string,
+    hint: string,
+  ): Problem {
+    return {
+      severity: 'error',
+      code,
+      file: document.file,
+      line: place.line,
+      column: place.column,
+      message,
+      hint,
+    }
+  }
+}
+
+function fileOf(value: object): string | null {
+  const [entry, ...others] = Object.entries(value)
+  if (entry === undefined || others.length > 0) return null
+  const [key, path] = entry
+  return key === 'file' && typeof path === 'string' && path !== '' ? path : null
+}
+
+interface Unreadable {
+  readonly reason: string
+  readonly hint: string
+}
+
+/** The text of the first file that exists, without its last newline. */
+function readFirst(paths: readonly string[], note: Note): string | Unreadable {
+  for (const path of paths) {
+    note(path)
+    try {
+      // A pipe or a device could keep the loader waiting for ever.
+      const stats = statSync(path)
+      if (!stats.isFile()) return { reason: 'is not a regular file', hint: 'name a file' }
+      if (stats.size > LARGEST_FILE)
+        return { reason: 'is larger than 64 kB', hint: 'name a file that holds one value' }
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+      return text.replace(/\r?\n$/, '')
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined
+      if (code === 'ENOENT' || code === 'ENOTDIR') continue
+      if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+        return { reason: 'is not valid UTF-8', hint: 'store it as text' }
+      const hint = paths.length > 1 ? `${RESTART}, or ${LET_READ}` : LET_READ
+      return { reason: `cannot be read (${String(code)})`, hint }
+    }
+  }
+  const hint =
+    paths.length > 1
+      ? 'put it into $CREDENTIALS_DIRECTORY or beside the configuration'
+      : 'create it; a relative path is looked up in $CREDENTIALS_DIRECTORY, then beside the configuration'
+  return { reason: 'does not exist', hint }
+}

@@ -1,0 +1,95 @@
+/** Kinds of setting that the configuration's keys have in common. */
+import { isIP } from 'node:net'
+import * as z from 'zod'
+import { secret } from '../../channels/settings.ts'
+import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts'
+
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/
+const NAME_MISTAKE =
+  'is not a name: write letters, digits, ".", "_" and "-", 64 at most, a letter or digit first'
+const SECRET_MISTAKE =
+  "must be a signing secret, whsec_ and base64: copy it whole from the endpoint's page, without spaces or line breaks"
+
+const DURATION_MISTAKE = 'must be a duration, such as 30s, 5m, 1h30m or 30d'
+const durationText = z
+  .string({ error: DURATION_MISTAKE })
+  .regex(durationPattern, { error: DURATION_MISTAKE })
+  .meta({
+    id: 'duration',
+    patternErrorMessage: DURATION_MISTAKE,
+    description:
+      'Whole numbers and their units, the larger unit first: d (days), h (hours), m (minutes), s (seconds), ' +
+      'ms (milliseconds).',
+    examples: ['30s', '5m', '1h30m', '30d', '500ms'],
+  })
+
+/** Leaves the schema as milliseconds. */
+export function duration() {
+  return durationText.transform((text) => parseDuration(text) ?? 0)
+}
+
+const SIZE_MISTAKE = 'must be a size, such as 256kb or 1mb'
+const sizeText = z
+  .string({ error: SIZE_MISTAKE })
+  .regex(sizePattern, { error: SIZE_MISTAKE })
+  .meta({
+    id: 'size',
+    patternErrorMessage: SIZE_MISTAKE,
+    description: 'A whole number and its unit: b (bytes), kb (1,024 bytes), mb (1,024 kb).',
+    examples: ['256kb', '1mb'],
+  })
+
+/** Leaves the schema as bytes. */
+export function size() {
+  return sizeText.transform((text) => parseSize(text) ?? 0)
+}
+
+function name() {
+  return z.string().regex(namePattern, { error: NAME_MISTAKE })
+}
+
+/** A mapping by name, with at least one entry. */
+export function named<T extends z.ZodType>(value: T, what: string) {
+  return z
+    .record(name(), value)
+    .refine((entries) => Object.keys(entries).length > 0, { error: `must have at least one ${what}` })
+    .meta({ minProperties: 1 })
+}
+
+/** A URL of scheme, host and path alone. */
+export function isBare(text: string): boolean {
+  const { username, password, search, hash } = new URL(text)
+  return username + password + search + hash === '' && !/[?#]/.test(text)
+}
+
+/** An address, or a network such as 10.0.0.0/8. */
+export function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+}
+
+const svixSecretPattern = /^whsec_([A-Za-z0-9+/]+={0,2})$/
+
+export const svixSecret = secret()
+  .refine((value) => isSvixSecret(value.reveal()), { error: SECRET_MISTAKE })
+  .describe("The endpoint's signing secret, whsec_…; better a variable than the secret itself.")
+  .meta({
+    pattern: svixSecretPattern.source,
+    patternErrorMessage: SECRET_MISTAKE,
+    examples: ['${CUURO_WEBHOOK_SECRET}'],
+  })
+
+// What an Authorization header can carry, long enough not to be guessed over the network.
+const adminTokenPattern = /^[\x21-\x7e]{16,}$/
+
+export const adminToken = secret().refine((value) => adminTokenPattern.test(value.reveal()), {
+  error:
+    'must be 16 or more letters, digits and signs without spaces: `openssl rand -hex 32` makes a good one',
+})
+
+function isSvixSecret(text: string): boolean {
+  const [, encoded = ''] = svixSecretPattern.exec(text) ?? []
+  return encoded !== '' && Buffer.from(encoded, 'base64').toString('base64') === encoded
+}

@@ -1,0 +1,96 @@
+/** The JSON schema of a `match`. The core compiles it and knows its words; here they are only drawn up. */
+
+import type { JsonObject } from '../../core/json.ts'
+import { type Operand, operators } from '../../core/match/condition.ts'
+import { vocabulary } from '../../core/match/match.ts'
+
+const SCALAR: JsonObject = { $ref: '#/$defs/scalar' }
+const VALUE: JsonObject = { $ref: '#/$defs/value' }
+const VALUES: JsonObject = { $ref: '#/$defs/list' }
+
+const operands: Readonly<Record<Operand, JsonObject>> = {
+  value: VALUE,
+  values: VALUES,
+  scalar: SCALAR,
+  number: { type: 'number' },
+  boolean: { type: 'boolean' },
+  text: { type: 'string' },
+  regex: { type: 'string' },
+}
+
+const parts = {
+  match: { $ref: '#/$defs/match' },
+  matches: { type: 'array', minItems: 1, items: { $ref: '#/$defs/match' } },
+} as const
+
+/** What a match is made of, as definitions that refer to each other. */
+export function matchDefinitions(): JsonObject {
+  const { fields, combinators } = vocabulary
+  const nested = Object.entries(fields).filter(([, { isText }]) => !isText)
+  return {
+    match: {
+      type: 'object',
+      examples: [
+        { type: 'analysis.*' },
+        { source: 'cuuro', 'data.score': { gte: 80, lt: 100 } },
+        { any: [{ type: 'startup.created' }, { 'data.stage': ['seed', 'series a'] }] },
+      ],
+      minProperties: 1,
+      properties: {
+        ...mapValues(fields, ({ description, example }) => ({ description, examples: [example], ...VALUE })),
+        ...mapValues(combinators, ({ description, takes }) => ({ description, ...parts[takes] })),
+      },
+      patternProperties: {
+        [`^(?:${nested.map(([name]) => name).join('|')})(?:\\.[^.]+)+$`]: {
+          title: nested.map(([name]) => `${name}.PATH`).join(', '),
+          description:
+            'A field within, by its path: names, and the numbers of list elements, with dots between.',
+          examples: [['seed', 'series a'], { gte: 80 }],
+          ...VALUE,
+        },
+      },
+      additionalProperties: false,
+    },
+    value: {
+      description:
+        'What a field must be: equal to a scalar, in type and case; like a text with `*`, which stands for any text ' +
+        '(`\\*` is a star); any of a list; or all that its operators say. A field that is missing satisfies only ' +
+        '`exists: false` and `not`.',
+      examples: ['analysis.completed', 'analysis.*', ['seed', 'series a'], { gte: 80, lt: 100 }],
+      // Of choices that fit equally little, editors explain the first: an unknown operator is told as one.
+      anyOf: [{ $ref: '#/$defs/operators' }, VALUES, SCALAR],
+    },
+    list: {
+      type: 'array',
+      description: 'Any of these, at least one.',
+      examples: [
+        ['analysis.*', 'startup.created'],
+        ['seed', 2, { gt: 80 }],
+      ],
+      minItems: 1,
+      items: { anyOf: [SCALAR, { $ref: '#/$defs/operators' }] },
+    },
+    scalar: {
+      description: 'A value without parts. Types are never converted: 80 is not "80".',
+      examples: ['analysis.completed', 80, true, null],
+      type: ['string', 'number', 'boolean', 'null'],
+    },
+    operators: {
+      type: 'object',
+      description: 'Operators, all of which must hold.',
+      examples: [{ prefix: 'analysis.', not: 'analysis.created' }],
+      minProperties: 1,
+      properties: Object.fromEntries(
+        operators.map(({ name, takes, description, example }) => [
+          name,
+          { description, examples: [example], ...operands[takes] },
+        ]),
+      ),
+      additionalProperties: false,
+    },
+  }
+}
+
+function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) => JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+}

@@ -1,0 +1,206 @@
+/** The configuration's keys, types and defaults: the one truth that the JSON schema and the docs derive from. */
+import * as z from 'zod'
+import type { Channel } from '../../channels/channel.ts'
+import { channels } from '../../channels/channels.ts'
+import { addressEntryPattern, checkAddressEntry } from '../../core/addresses.ts'
+import { duration, named, svixSecret } from './kinds.ts'
+import { server } from './server.ts'
+import { test } from './test.ts'
+
+const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'
+
+const sqliteUrl = /^sqlite:(?!\/\/)./
+
+const storeUrl = z.string().superRefine((url, context) => {
+  if (/^postgres(ql)?:/.test(url)) {
+    context.addIssue({
+      code: 'custom',
+      message: 'PostgreSQL is not supported by this version',
+      params: { code: 'unsupported', hint: 'write sqlite:PATH' },
+    })
+  } else if (!sqliteUrl.test(url)) {
+    context.addIssue({ code: 'custom', message: 'must be sqlite:PATH, such as sqlite:data/hookbridge.db' })
+  }
+})
+
+const store = z
+  .strictObject({
+    url: storeUrl
+      .default('sqlite:data/hookbridge.db')
+      .describe('sqlite:PATH, relative to the configuration file. One machine, one file.')
+      .meta({
+        pattern: sqliteUrl.source,
+        examples: ['sqlite:data/hookbridge.db', 'sqlite:/var/lib/hookbridge/hookbridge.db'],
+      }),
+    retain: duration().prefault('30d').describe('How long finished events are kept.'),
+    dedupe: duration()
+      .prefault('72h')
+      .describe('How long a message id is remembered; the same id later is a deliberate resend.'),
+  })
+  .refine((settings) => settings.retain >= settings.dedupe, {
+    error: 'must not be below store.dedupe (72h by default): an event is remembered while it is kept',
+    path: ['retain'],
+  })
+  .describe('Where events and deliveries are kept.')
+
+const allowed = z
+  .string()
+  .superRefine((text, context) => {
+    const message = checkAddressEntry(text)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+  .meta({ pattern: addressEntryPattern })
+
+const source = z
+  .strictObject({
+    svix: z
+      .strictObject({
+        secrets: z
+          .array(svixSecret)
+          .min(1, { error: 'must list at least one secret' })
+          .describe('The signing secrets; several while one replaces another.')
+          .meta({ examples: [[EXAMPLE_SECRET]] }),
+      })
+      .describe('Requests are signed as Svix and Standard Webhooks do.')
+      .meta({ examples: [{ secrets: [EXAMPLE_SECRET] }] }),
+    event_type: z
+      .string()
+      .regex(/^(?:\/(?:[^~/]|~[01])*)+$/, { error: 'must be a JSON pointer, such as /type or /meta/event' })
+      .optional()
+      .describe('Where the event type stands in the body, as a JSON pointer. Default: /type, then /event.')
+      .meta({ examples: ['/event'] }),
+    allow_ips: z
+      .array(allowed)
+      .min(1, { error: 'must list at least one address; without the key all are allowed' })
+      .optional()
+      .describe('Who may send: svix, svix:REGION, addresses, networks. Default: everyone who signs.')
+      .meta({ examples: [['svix'], ['svix:eu', '192.0.2.0/24']] }),
+  })
+  .describe('A sender, and how its requests are verified.')
+
+const receiverNames = z
+  .array(z.string())
+  .min(1, { error: 'must name at least one receiver' })
+  .meta({ uniqueItems: true })
+
+const route = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .max(200, { error: 'must have 200 characters at most' })
+      .optional()
+      .describe('What the route is called in the history and in templates.')
+      .meta({ examples: ['completed analyses'] }),
+    match: z
+      .unknown()
+      .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
+      .optional(),
+    receivers: receiverNames
+      .optional()
+      .describe("Who gets the event. Default: the parent route's.")
+      .meta({ examples: [['deal-flow']] }),
+    template: z
+      .string()
+      .optional()
+      .describe(
+        "A folder of templates. Default: the parent route's, else the event type's own, else default.",
+      )
+      .meta({ examples: ['analysis.completed'] }),
+    continue: z.boolean().default(false).describe('Try the routes that follow even though this one matched.'),
+    get routes() {
+      return z
+        .array(route)
+        .optional()
+        .describe('Tried first; where none of them matches, this route takes the event itself.')
+    },
+  })
+  .meta({ id: 'route', description: 'Which events go where.' })
+
+const delivery = z
+  .strictObject({
+    retry_for: duration().prefault('24h').describe('How long a failing delivery is tried again.'),
+    on_ambiguous: z
+      .enum(['resend', 'park'])
+      .default('resend')
+      .describe(
+        'What to do when nobody knows whether a message arrived: resend it, or park it for a person.',
+      ),
+    timeout: duration()
+      .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })
+      .prefault('10s')
+      .describe('How long one attempt may take.'),
+  })
+  .describe('How deliveries are attempted.')
+
+/** The schema of a configuration whose channels are these. */
+function createSchema(list: readonly Channel[]) {
+  const settings = Object.fromEntries(list.map((channel) => [channel.name, channel.settings.optional()]))
+  const places = Object.fromEntries(list.map((channel) => [channel.name, channel.receiver.optional()]))
+  const names = list.map((channel) => channel.name)
+  const receiver = z
+    .strictObject(places)
+    .refine((value) => names.some((channel) => value[channel] !== undefined), {
+      error: `must have at least one of ${names.join(', ')}`,
+    })
+    .meta({ minProperties: 1 })
+    .describe('A named destination, over one channel or several.')
+
+  return z.strictObject({
+    server: server.prefault({}),
+    store: store.prefault({}),
+    sources: named(source, 'source')
+      .describe('Who sends. POST /webhooks/NAME takes the events of NAME.')
+      .meta({ examples: [{ cuuro: { svix: { secrets: [EXAMPLE_SECRET] } } }] }),
+    templates: z
+      .string()
+      .min(1, { error: 'must name a folder' })
+      .optional()
+      .describe('A folder beside this file. Its files overlay the templates that ship with the product.')
+      .meta({ examples: ['templates'] }),
+    links: z
+      .record(z.string().min(1), z.string().describe('The URL, a template that sees what messages see.'))
+      .optional()
+      .describe(
+        'The page of what an event is about, by event type (* is a wildcard), as a template of a URL.',
+      )
+      .meta({ examples: [{ 'analysis.*': 'https://app.example.com/analyses/{{ data.id }}' }] }),
+    channels: z.strictObject(settings).prefault({}).describe('The ways to deliver.'),
+    receivers: named(receiver, 'receiver')
+      .describe('The named destinations.')
+      .meta({ examples: [{ 'deal-flow': { slack: { channel: '#deal-flow' } } }] }),
+    routes: z
+      .array(route)
+      .min(1, { error: 'must have at least one route' })
+      .describe('Which events go where: tried in order, the first that matches takes the event.')
+      .meta({ examples: [[{ match: { type: 'analysis.*' }, receivers: ['deal-flow'] }]] }),
+    unrouted: z
+      .strictObject({
+        receivers: receiverNames
+          .describe('Who gets the events that no route takes.')
+          .meta({ examples: [['everything-else']] }),
+      })
+      .optional()
+      .describe('What becomes of events that no route takes. Without it they are stored and counted.'),
+    delivery: delivery.prefault({}),
+    tests: z
+      .array(test)
+      .optional()
+      .describe('Events and what must come of them: `hookbridge check` tells where it is otherwise.')
+      .meta({
+        examples: [
+          [
+            {
+              event: { event: 'analysis.completed', data: { id: '42' } },
+              expect: { receivers: ['deal-flow'] },
+            },
+          ],
+        ],
+      }),
+  })
+}
+
+export const schema = createSchema(channels)
+
+/** The configuration with its defaults, durations in milliseconds, sizes in bytes, and secrets wrapped. */
+export type Config = z.output<typeof schema>

@@ -1,0 +1,109 @@
+/** The schema of `server:`. */
+import * as z from 'zod'
+import { isSafeUrl, rate } from '../../channels/settings.ts'
+import { networkPattern } from '../../core/addresses.ts'
+import { adminToken, duration, isBare, isNetwork, size } from './kinds.ts'
+
+export const server = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .default('127.0.0.1')
+      .describe('The address to listen on; 0.0.0.0 is all of them.')
+      .meta({ examples: ['127.0.0.1', '0.0.0.0'] }),
+    port: z.int().min(0).max(65_535).default(8080).describe('The port to listen on; 0 takes a free one.'),
+    public_url: z
+      .string()
+      .refine((url) => isSafeUrl(url) && isBare(url), {
+        error: 'must be an https URL without a query, such as https://hooks.example.com',
+      })
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional()
+      .describe('Where senders reach the service, without /webhooks/…; `hookbridge doctor` tries it.')
+      .meta({ examples: ['https://hooks.example.com'] }),
+    trust_proxy: z
+      .union(
+        [
+          z.literal(false),
+          z.literal('loopback'),
+          z
+            .array(
+              z
+                .string()
+                .refine((text) => text === 'loopback' || isNetwork(text), {
+                  error: 'must be an address such as 10.0.0.1, a network such as 10.0.0.0/8, or loopback',
+                })
+                .meta({ pattern: `^(?:loopback|${networkPattern})$` }),
+            )
+            .min(1, { error: 'must list at least one address; false trusts none' }),
+        ],
+        { error: 'must be loopback, a list of addresses and networks, or false' },
+      )
+      .default('loopback')
+      .describe('The addresses whose X-Forwarded-For is believed: loopback, a list, or false.')
+      .meta({ examples: ['loopback', ['10.0.0.0/8'], false] }),
+    body_limit: size()
+      .refine((bytes) => bytes >= 1_024 && bytes <= 8_388_608, { error: 'must be from 1kb to 8mb' })
+      .prefault('256kb')
+      .describe('The largest body that is read, up to 8mb.')
+      .meta({ examples: ['256kb', '1mb'] }),
+    request_timeout: duration()
+      .refine((ms) => ms >= 1_000, { error: 'must be at least 1s' })
+      .prefault('10s')
+      .describe('How long a request may take to arrive.'),
+    max_pending: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(1_000)
+      .describe('Requests handled at once before others are answered 429.'),
+    max_connections: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(4_096)
+      .describe(
+        'Connections open at once, as far as the process may open files; then a new one replaces the one least of use.',
+      ),
+    unverified: z
+      .union(
+        [
+          z.literal(false),
+          z
+            .strictObject({
+              rate: rate().prefault('5/s').describe('Failures that one address may have in the long run.'),
+              burst: z
+                .int()
+                .min(1)
+                .max(1_000_000)
+                .default(100)
+                .describe('Failures that one address may have at once after a rest.'),
+            })
+            .describe('The pace of failures.'),
+        ],
+        { error: 'must be {rate: 5/s, burst: 100}, or false for no limit' },
+      )
+      .prefault({ rate: '5/s', burst: 100 })
+      .describe(
+        'How often requests that do not verify may come from one address (of IPv6, its /64) before it is answered 429; false for no limit.',
+      )
+      .meta({ examples: [{ rate: '5/s', burst: 100 }, false] }),
+    admin_socket: z
+      .string()
+      .min(1, { error: 'must name a path' })
+      .optional()
+      .describe(
+        'A Unix socket that answers POST /-/reload without a token, /metrics and the health checks, for the service and root alone; a relative path is in $RUNTIME_DIRECTORY, else beside this file.',
+      )
+      .meta({ examples: ['/run/hookbridge/admin.sock'] }),
+    admin_token: adminToken
+      .optional()
+      .describe('Lets whoever has it POST to /-/reload; without it that is switched off.')
+      .meta({ examples: ['${HOOKBRIDGE_ADMIN_TOKEN}'] }),
+    watch: z
+      .boolean()
+      .default(false)
+      .describe('Reload by itself when this file, a template or a file that holds a secret changes.'),
+  })
+  .describe('The HTTP server.')

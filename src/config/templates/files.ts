@@ -1,0 +1,115 @@
+/** Reads a folder of templates: a folder a template, its files within, shared files at the top. */
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TemplateFile } from '../../channels/channel.ts'
+import { type Note, visibleNames } from '../file/fingerprint.ts'
+import { parseYaml } from '../file/yaml.ts'
+import type { Problem, ProblemCode } from '../problem.ts'
+
+/** By file name; null for a file that cannot be read, which is told already. */
+export type FilesByName = ReadonlyMap<string, TemplateFile | null>
+
+export interface TemplateFolder {
+  /** How the folder is named to the operator. */
+  readonly shown: string
+  readonly templates: ReadonlyMap<string, FilesByName>
+  readonly shared: FilesByName
+}
+
+const LARGEST_FILE = 262_144
+
+/** Reads every file but hidden ones; `shown` is how the folder is named to the operator. Null if it is none. */
+export function readTemplateFolder(
+  folder: string,
+  shown: string,
+  problems: Problem[],
+  note: Note,
+): TemplateFolder | null {
+  note(folder)
+  const names = list(folder)
+  if (names === null) return null
+  const templates = new Map<string, FilesByName>()
+  const shared = new Map<string, TemplateFile | null>()
+  for (const name of names) {
+    const path = join(folder, name)
+    note(path)
+    const within = list(path)
+    if (within === null) {
+      shared.set(name, readTemplateFile(path, join(shown, name), problems))
+      continue
+    }
+    const files = new Map<string, TemplateFile | null>()
+    for (const inner of within) {
+      note(join(path, inner))
+      files.set(inner, readTemplateFile(join(path, inner), join(shown, name, inner), problems))
+    }
+    templates.set(name, files)
+  }
+  return { shown, templates, shared }
+}
+
+/** The visible names in a folder, sorted; null where it is none, or cannot be read. */
+function list(folder: string): string[] | null {
+  try {
+    return visibleNames(folder)
+  } catch {
+    return null
+  }
+}
+
+function readTemplateFile(path: string, shown: string, problems: Problem[]): TemplateFile | null {
+  const text = readText(path, shown, problems)
+  if (text === null) return null
+  if (shown.endsWith('.yaml')) return withYaml(shown, text, text, 1, text, 1, problems)
+  const front = shown.endsWith('.md') ? splitFrontMatter(text) : null
+  if (front === null) return { path: shown, text, yaml: null, body: text, bodyLine: 1 }
+  return withYaml(shown, text, front.yaml, 2, front.body, front.bodyLine, problems)
+}
+
+function readText(path: string, shown: string, problems: Problem[]): string | null {
+  try {
+    const stats = statSync(path)
+    if (!stats.isFile()) return complain('is not a regular file', 'remove it, or put a file there')
+    if (stats.size > LARGEST_FILE) return complain('is larger than 256 kB', 'shorten it')
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      return complain('is not valid UTF-8', 'save it as UTF-8')
+    return complain(`cannot be read (${code})`, 'let the user of the service read it')
+  }
+
+  function complain(reason: string, hint: string): null {
+    problems.push(problemAt('unreadable_file', shown, `the file ${reason}`, hint))
+    return null
+  }
+}
+
+function problemAt(code: ProblemCode, file: string, message: string, hint: string): Problem {
+  return { severity: 'error', code, file, line: 1, column: 1, message, hint }
+}
+
+/** The lines between a first line `---` and the next one. */
+function splitFrontMatter(text: string): { yaml: string; body: string; bodyLine: number } | null {
+  const lines = text.replace(/^\uFEFF/, '').split('\n')
+  const isFence = (line: string) => line.trimEnd() === '---'
+  if (!isFence(lines[0] ?? '')) return null
+  const end = lines.findIndex((line, index) => index > 0 && isFence(line))
+  if (end === -1) return null
+  return { yaml: lines.slice(1, end).join('\n'), body: lines.slice(end + 1).join('\n'), bodyLine: end + 2 }
+}
+
+function withYaml(
+  path: string,
+  text: string,
+  yamlText: string,
+  yamlLine: number,
+  body: string,
+  bodyLine: number,
+  problems: Problem[],
+): TemplateFile | null {
+  const parsed = parseYaml(path, yamlText, yamlLine)
+  if (parsed.ok) return { path, text, yaml: parsed.document, body, bodyLine }
+  problems.push(...parsed.problems)
+  return null
+}

@@ -1,0 +1,185 @@
+/** The templates that ship with the product, overlaid by the operator's, compiled for every channel. */
+import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Channel, Renderer, TemplateFile } from '../../channels/channel.ts'
+import type { NamedRenderer, RenderDeps } from '../../core/render.ts'
+import type { Note } from '../file/fingerprint.ts'
+import { shippedTemplates } from '../package.ts'
+import { meant, type Problem } from '../problem.ts'
+import { type FilesByName, readTemplateFolder, type TemplateFolder } from './files.ts'
+
+export interface Templates {
+  /** The names of all templates, whatever channel they are for. */
+  readonly names: ReadonlySet<string>
+  /**
+   * What to render an event with, the wanted template first: the route's, the event type's own, `default`, and at
+   * last the `default` that ships with the product, where the operator replaced it.
+   */
+  readonly renderers: RenderDeps['renderers']
+}
+
+export interface LoadedTemplates {
+  readonly templates: Templates
+  /** The names of those that the operator made, and that do not ship as well. */
+  readonly own: readonly string[]
+  readonly problems: readonly Problem[]
+}
+
+export interface OperatorFolder {
+  readonly folder: string
+  /** How it is named to the operator. */
+  readonly shown: string
+  readonly note: Note
+}
+
+const DEFAULT = 'default'
+const SHIPPED_DEFAULT = 'default, as shipped'
+
+/** Loads and compiles all templates. Null if the operator's folder is none. */
+export function loadTemplates(
+  channels: readonly Channel[],
+  operator?: OperatorFolder,
+): LoadedTemplates | null {
+  const problems: Problem[] = []
+  const same = operator !== undefined && isSame(operator.folder, shippedTemplates) ? operator : null
+  const shipped = readTemplateFolder(
+    same?.folder ?? shippedTemplates,
+    shippedTemplates,
+    problems,
+    same?.note ?? (() => {}),
+  )
+  if (shipped === null) throw new Error(`the shipped templates are missing: ${shippedTemplates}`)
+  if (operator === undefined || same !== null) {
+    return { templates: compileAll(channels, shipped, null, problems), own: [], problems }
+  }
+  const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
+  if (own === null) return null
+  problems.push(...unknownFiles(channels, own))
+  const names = [...own.templates.keys()].filter((name) => !shipped.templates.has(name))
+  return { templates: compileAll(channels, shipped, own, problems), own: names, problems }
+}
+
+function isSame(one: string, other: string): boolean {
+  try {
+    return realpathSync(one) === realpathSync(other)
+  } catch {
+    return false
+  }
+}
+
+function compileAll(
+  channels: readonly Channel[],
+  shipped: TemplateFolder,
+  own: TemplateFolder | null,
+  problems: Problem[],
+): Templates {
+  const names = new Set([...shipped.templates.keys(), ...(own?.templates.keys() ?? [])])
+  // By channel, then by name: names from payloads are only ever looked up here.
+  const compiled = new Map<string, ReadonlyMap<string, NamedRenderer>>()
+  const last = new Map<string, NamedRenderer>()
+  for (const channel of channels) {
+    const shared = overlay(shipped.shared, own?.shared, channel.sharedFiles)
+    const byName = new Map<string, NamedRenderer>()
+    for (const name of names) {
+      const files = overlay(shipped.templates.get(name), own?.templates.get(name), channel.templateFiles)
+      const shown = join(own?.templates.has(name) === true ? own.shown : shipped.shown, name)
+      const renderer = compile(channel, files, shared, shown, problems)
+      if (renderer !== null) byName.set(name, { name, renderer })
+    }
+    compiled.set(channel.name, byName)
+    const renderer = own !== null && replaces(own, channel) ? compileShipped(channel, shipped) : null
+    if (renderer !== null) last.set(channel.name, { name: SHIPPED_DEFAULT, renderer })
+  }
+  return {
+    names,
+    renderers(channel, template, eventType) {
+      const byName = compiled.get(channel)
+      const wanted = new Set([...(template === null ? [] : [template]), eventType, DEFAULT])
+      const found = [...wanted].map((name) => byName?.get(name)).filter((one) => one !== undefined)
+      const fallback = last.get(channel)
+      return fallback === undefined ? found : [...found, fallback]
+    },
+  }
+}
+
+/** Of the wanted files those that exist, the operator's before the shipped. */
+function overlay(
+  shipped: FilesByName | undefined,
+  own: FilesByName | undefined,
+  wanted: readonly string[],
+): FilesByName {
+  const files = new Map<string, TemplateFile | null>()
+  for (const name of wanted) {
+    const file = own?.has(name) ? own.get(name) : shipped?.get(name)
+    if (file !== undefined) files.set(name, file)
+  }
+  return files
+}
+
+function replaces(own: TemplateFolder, channel: Channel): boolean {
+  const files = own.templates.get(DEFAULT)
+  return (
+    channel.templateFiles.some((name) => files?.has(name)) ||
+    channel.sharedFiles.some((name) => own.shared.has(name))
+  )
+}
+
+function compileShipped(channel: Channel, shipped: TemplateFolder): Renderer<unknown> | null {
+  const files = overlay(shipped.templates.get(DEFAULT), undefined, channel.templateFiles)
+  const shared = overlay(shipped.shared, undefined, channel.sharedFiles)
+  return compile(channel, files, shared, join(shipped.shown, DEFAULT), [])
+}
+
+/** Null where the folder has nothing for the channel, or something is wrong with it. */
+function compile(
+  channel: Channel,
+  own: FilesByName,
+  shared: FilesByName,
+  shown: string,
+  problems: Problem[],
+): Renderer<unknown> | null {
+  if (own.size === 0) return null
+  const files = new Map<string, TemplateFile>()
+  for (const [name, file] of [...shared, ...own]) {
+    // Told already, when the file was read.
+    if (file === null) return null
+    files.set(name, file)
+  }
+  const compiled = channel.compile({ files })
+  if (compiled.ok) return compiled.renderer
+  const paths = new Set([...files.values()].map(({ path }) => path))
+  for (const { path, line, column, message } of compiled.problems) {
+    // A file that is missing has only its name.
+    const file = paths.has(path) ? path : join(shown, path)
+    problems.push({ severity: 'error', code: 'wrong_template', file, line, column, message, hint: '' })
+  }
+  return null
+}
+
+/** Files of the operator's that no channel reads: mostly a misspelt name, and then a template that is never used. */
+function unknownFiles(channels: readonly Channel[], { shown, templates, shared }: TemplateFolder): Problem[] {
+  const known = channels.flatMap(({ templateFiles }) => templateFiles)
+  const knownShared = channels.flatMap(({ sharedFiles }) => sharedFiles)
+  const warn = (path: string, name: string, names: readonly string[]): Problem => {
+    const message = 'no channel reads a file of this name'
+    return {
+      severity: 'warning',
+      code: 'unknown_file',
+      file: path,
+      line: 1,
+      column: 1,
+      message,
+      hint: meant(name, names),
+    }
+  }
+  return [
+    ...[...shared.keys()]
+      .filter((name) => !knownShared.includes(name))
+      .map((name) => warn(join(shown, name), name, knownShared)),
+    ...[...templates].flatMap(([template, files]) =>
+      [...files.keys()]
+        .filter((name) => !known.includes(name))
+        .map((name) => warn(join(shown, template, name), name, known)),
+    ),
+  ]
+}

@@ -1,0 +1,93 @@
+/** What the schema found wrong, as problems with a place and a way to fix them. */
+import type * as z from 'zod'
+import type { Position } from '../../channels/channel.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { redact, Secret } from '../../core/secret.ts'
+import { conceal, concerns, type Origin } from '../file/origin.ts'
+import type { YamlDocument } from '../file/yaml-document.ts'
+import { nearest, type Path, type Problem } from '../problem.ts'
+import { placeAt } from '../schema/place.ts'
+import { describe, describeKey, describeMissing, type Words } from './words.ts'
+
+type Issue = z.core.$ZodIssue
+
+export interface IssueContext {
+  readonly document: YamlDocument
+  /** The JSON schema that the document was held against. */
+  readonly schema: JsonObject
+  readonly origins: readonly Origin[]
+}
+
+/** Turns what Zod found into problems: one line a mistake, none for what is broken already. */
+export function toProblems(issues: readonly Issue[], context: IssueContext): Problem[] {
+  const flat = issues.flatMap((issue) => flatten(issue, []))
+  const misspelt = misspeltKeys(flat, context)
+  return flat
+    .filter((issue) => !isConsequence(issue, misspelt, context))
+    .flatMap((issue) => toProblem(issue, context))
+}
+
+/** Zod's paths may hold symbols, which no YAML file can. */
+export function pathOf({ path }: Pick<Issue, 'path'>): Path {
+  return path.map((part) => (typeof part === 'symbol' ? String(part) : part))
+}
+
+/** Within a union, the alternative whose shape fits tells more than the union. */
+function flatten(issue: Issue, prefix: readonly PropertyKey[]): Issue[] {
+  const path = [...prefix, ...issue.path]
+  if (issue.code !== 'invalid_union') return [{ ...issue, path }]
+  const deeper = issue.errors.find((inner) => inner.length > 0 && inner.every((one) => one.path.length > 0))
+  return deeper === undefined ? [{ ...issue, path }] : deeper.flatMap((inner) => flatten(inner, path))
+}
+
+function pathKey(path: readonly PropertyKey[]): string {
+  return JSON.stringify(path.map(String))
+}
+
+/** The mappings with an unknown key, and the missing keys that an unknown one was probably meant to be. */
+function misspeltKeys(issues: readonly Issue[], { schema }: IssueContext): ReadonlySet<string> {
+  const misspelt = new Set<string>()
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue
+    misspelt.add(pathKey(issue.path))
+    const { keys } = placeAt(schema, pathOf(issue))
+    for (const key of issue.keys) misspelt.add(pathKey([...issue.path, nearest(key, keys) ?? key]))
+  }
+  return misspelt
+}
+
+/** Whether it is only wrong because of an unset variable, an unreadable file or a misspelt key, and told as that. */
+function isConsequence(
+  issue: Issue,
+  misspelt: ReadonlySet<string>,
+  { document, origins }: IssueContext,
+): boolean {
+  if (issue.code === 'unrecognized_keys') return false
+  const path = pathOf(issue)
+  const lacks =
+    path.length === 0 || !document.has(path) || issue.code === 'custom' || issue.code === 'too_small'
+  if (lacks && misspelt.has(pathKey(path))) return true
+  return origins.some((origin) => origin.broken && concerns(origin, path))
+}
+
+function toProblem(issue: Issue, { document, schema, origins }: IssueContext): Problem[] {
+  const path = pathOf(issue)
+  const place = placeAt(schema, path)
+  const written = document.written(path)
+  const own = place.secret && written !== null ? [new Secret(written)] : []
+  const problem = (words: Words, { line, column }: Position): Problem => {
+    const message = conceal(redact(words.message, own), path, origins)
+    return { severity: 'error', file: document.file, line, column, ...words, message }
+  }
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => problem(describeKey(key, place), document.keyAt([...path, key])))
+  }
+  const at = issue.code === 'invalid_key' ? document.keyAt(path) : document.at(path)
+  const isMissing = issue.code === 'invalid_type' && path.length > 0 && !document.has(path)
+  return [
+    problem(
+      isMissing ? describeMissing(path, place) : describe({ issue, path, place, document, origins }),
+      at,
+    ),
+  ]
+}

@@ -1,0 +1,140 @@
+/** What to say about an issue that Zod found, and how to fix it. */
+import type * as z from 'zod'
+import { isObject } from '../../core/json.ts'
+import { isAt, type Origin } from '../file/origin.ts'
+import type { YamlDocument } from '../file/yaml-document.ts'
+import { known, meant, type Path, type ProblemCode, pathName, problemCodes, quote } from '../problem.ts'
+import type { Place } from '../schema/place.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** A problem without its place. */
+export interface Words {
+  readonly code: ProblemCode
+  readonly message: string
+  readonly hint: string
+}
+
+export interface Described {
+  readonly issue: Issue
+  readonly path: Path
+  readonly place: Place
+  readonly document: YamlDocument
+  readonly origins: readonly Origin[]
+}
+
+export function describeKey(key: string, { keys }: Place): Words {
+  const hint =
+    key === '<<'
+      ? 'YAML 1.2 has no merge keys: write the keys out, or give a whole value an alias'
+      : meant(key, keys)
+  return { code: 'unknown_key', message: `unknown key ${quote(key)}`, hint }
+}
+
+export function describeMissing(path: Path, { example, description }: Place): Words {
+  const key = String(path.at(-1))
+  const holder = pathName(path.slice(0, -1))
+  const message = `missing key "${key}"${holder === '' ? '' : ` in ${holder}`}`
+  const hint = example === undefined ? `add it: ${description}` : `such as ${key}: ${flow(example)}`
+  return { code: 'missing_key', message, hint: hint.replace(/[:.\s]+$/, '') }
+}
+
+export function describe({ issue, path, place, document, origins }: Described): Words {
+  const name = path.length === 0 ? 'the configuration' : pathName(path)
+  if (issue.code === 'invalid_key') {
+    const words = issue.issues[0]?.message || 'cannot be a key here'
+    return { code: 'wrong_value', message: `${quote(String(path.at(-1)))} ${words}`, hint: '' }
+  }
+  if (document.isEmpty(path)) return describeEmpty(name, document.isCommentedOut(path))
+  const origin = origins.find((other) => isAt(other, path))
+  const written = origin?.written ?? document.written(path)
+  if (issue.code === 'invalid_value') return describeValue(name, written, place)
+  if (issue.code === 'custom') return describeCustom(issue, name, origin)
+  return {
+    code: issue.code === 'invalid_type' ? 'wrong_type' : 'wrong_value',
+    message: sentence(name, issue.message || builtIn(issue, place)),
+    hint: origin === undefined ? hintType(issue, place, document.scalar(path)) : checkOrigin(origin),
+  }
+}
+
+function describeEmpty(name: string, commentedOut: boolean): Words {
+  const hint = commentedOut
+    ? 'an unquoted # starts a comment: put the value in quotes'
+    : 'give it a value, or remove the key'
+  return { code: 'wrong_type', message: `${name} is empty`, hint }
+}
+
+function describeValue(name: string, written: string | null, place: Place): Words {
+  const values = place.values.map(String)
+  if (written === null)
+    return { code: 'wrong_type', message: `${name} must be one of ${values.join(', ')}`, hint: '' }
+  return { code: 'wrong_value', message: `${name} cannot be ${quote(written)}`, hint: meant(written, values) }
+}
+
+/** A refinement may bring its own code and hint along, in `params`. */
+function describeCustom(issue: z.core.$ZodIssueCustom, name: string, origin: Origin | undefined): Words {
+  const { code, hint } = issue.params ?? {}
+  return {
+    code: problemCodes.find((candidate) => candidate === code) ?? 'wrong_value',
+    message: sentence(name, issue.message),
+    hint: typeof hint === 'string' ? hint : checkOrigin(origin),
+  }
+}
+
+function checkOrigin(origin: Origin | undefined): string {
+  return origin === undefined ? '' : `check the value of ${origin.written}`
+}
+
+function sentence(name: string, words: string): string {
+  return /^(must|needs|is|has|cannot)\b/.test(words) ? `${name} ${words}` : `${name}: ${words}`
+}
+
+const typeWords: Readonly<Record<string, string>> = {
+  string: 'must be text',
+  number: 'must be a number',
+  int: 'must be a whole number',
+  boolean: 'must be true or false',
+  array: 'must be a list',
+  object: 'must be a mapping',
+  record: 'must be a mapping',
+}
+
+function builtIn(issue: Issue, { types }: Place): string {
+  if (issue.code === 'invalid_type') {
+    const whole = issue.expected === 'number' && types.includes('integer')
+    return typeWords[whole ? 'int' : issue.expected] ?? 'has the wrong type'
+  }
+  if (issue.code === 'too_small') return `must ${amount('at least', issue.origin, issue.minimum)}`
+  if (issue.code === 'too_big') return `must ${amount('at most', issue.origin, issue.maximum)}`
+  return 'has a wrong value'
+}
+
+function amount(bound: string, origin: string, limit: number | bigint): string {
+  if (origin === 'string') return `have ${bound} ${limit} characters`
+  return origin === 'array' ? `have ${bound} ${limit} items` : `be ${bound} ${limit}`
+}
+
+/** What to do about a value of the wrong type, where YAML is likely to be the cause. */
+function hintType(issue: Issue, { keys }: Place, value: unknown): string {
+  if (issue.code !== 'invalid_type') return ''
+  if (issue.expected === 'object') return known(keys)
+  if (value === undefined) return ''
+  if (issue.expected === 'array') return 'write it in brackets: […]'
+  if (typeof value !== 'string') {
+    const wantsText = issue.message === '' || issue.message.startsWith(typeWords.string ?? '')
+    return issue.expected === 'string' && wantsText ? 'put the value in quotes' : ''
+  }
+  if (issue.expected === 'boolean') return 'yes, no, on and off are text'
+  const isNumber = issue.expected === 'number' || issue.expected === 'int'
+  return isNumber && /^\d+$/.test(value) ? 'remove the quotes' : ''
+}
+
+/** A value in YAML, on one line. */
+function flow(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`
+  if (isObject(value)) {
+    const pairs = Object.entries(value).map(([key, item]) => `${flow(key)}: ${flow(item)}`)
+    return `{${pairs.join(', ')}}`
+  }
+  return typeof value === 'string' && /[^\w./-]/.test(value) ? JSON.stringify(value) : String(value)
+}

@@ -1,0 +1,241 @@
+/** What one field must be: values, wildcards and operators, each compiled to a test of bounded time. */
+import { RE2JS } from 're2js'
+import { isObject, type Json } from '../json.ts'
+import { wildcard } from './wildcard.ts'
+
+/** Decides about one field's value; a missing field is undefined. */
+export type Test = (value: unknown) => boolean
+
+export type ProblemPath = readonly (string | number)[]
+
+/** A mistake, and where it is within the mapping that was compiled. */
+export interface Problem {
+  readonly path: ProblemPath
+  readonly message: string
+}
+
+interface Documented {
+  /** When it holds, for who writes a configuration. */
+  readonly description: string
+  readonly example: Json
+}
+
+type Compiler<Takes extends string, Operand> = Documented & {
+  readonly takes: Takes
+  readonly compile: (operand: Operand, path: ProblemPath, problems: Problem[]) => Test
+}
+
+type Operator =
+  | Compiler<'value', unknown>
+  | Compiler<'values', readonly unknown[]>
+  | Compiler<'scalar', Scalar>
+  | Compiler<'number', number>
+  | Compiler<'boolean', boolean>
+  | Compiler<'text' | 'regex', string>
+
+/** What stands behind an operator. */
+export type Operand = Operator['takes']
+
+type Scalar = string | number | boolean | null
+
+const known: Readonly<Record<string, Operator>> = {
+  in: {
+    takes: 'values',
+    description: 'The field is one of these.',
+    example: ['seed', 'series a'],
+    compile: compileList,
+  },
+  not: {
+    takes: 'value',
+    description: 'The field is not this value, none of this list, or these operators do not all hold.',
+    example: 'internal',
+    compile: (operand, path, problems) => {
+      const test = compileValue(operand, path, problems)
+      return (value) => !test(value)
+    },
+  },
+  gt: order('The field is a number above this one.', (value, limit) => value > limit),
+  gte: order('The field is this number or above.', (value, limit) => value >= limit),
+  lt: order('The field is a number below this one.', (value, limit) => value < limit),
+  lte: order('The field is this number or below.', (value, limit) => value <= limit),
+  exists: {
+    takes: 'boolean',
+    description: 'true: the field is there, even if it is null. false: it is missing.',
+    example: true,
+    compile: (operand) => (value) => (value !== undefined) === operand,
+  },
+  prefix: part('The field is text that starts with this.', 'analysis.', (text, start) =>
+    text.startsWith(start),
+  ),
+  suffix: part('The field is text that ends with this.', '.completed', (text, end) => text.endsWith(end)),
+  contains: {
+    takes: 'scalar',
+    description: 'The field is text with this in it, or a list with this as an element.',
+    example: 'urgent',
+    compile: compileContains,
+  },
+  regex: {
+    takes: 'regex',
+    description: 'The field is text that this regular expression (RE2) matches from its start to its end.',
+    example: 'analysis\\.(created|completed)',
+    compile: compileRegex,
+  },
+}
+
+export const operatorNames: readonly string[] = Object.keys(known)
+
+/** The operators in their order, without what compiles them: for the JSON schema and the reference. */
+export const operators: readonly (Documented & { readonly name: string; readonly takes: Operand })[] =
+  Object.entries(known).map(([name, { takes, description, example }]) => ({
+    name,
+    takes,
+    description,
+    example,
+  }))
+
+// A regular expression's work grows with its program times the text. Together these two keep the worst case to
+// about half a second; a longer text does not match.
+const LONGEST_REGEX_TEXT = 65_536
+const LARGEST_REGEX_PROGRAM = 300
+
+/**
+ * Compiles what stands behind a field's name: a scalar, a string with wildcards, a list (any of them), or a
+ * mapping of operators (all of them). Mistakes are added to `problems`; the test is then of no use.
+ */
+export function compileValue(raw: unknown, path: ProblemPath, problems: Problem[]): Test {
+  if (Array.isArray(raw)) return compileList(raw, path, problems)
+  if (isObject(raw)) return compileOperators(raw, path, problems)
+  if (typeof raw === 'string' && raw.includes('*')) {
+    const test = wildcard(raw)
+    return (value) => typeof value === 'string' && test(value)
+  }
+  if (!isScalar(raw))
+    return fail(problems, path, 'must be text, a number, true, false, null, a list or operators')
+  return (value) => value === raw
+}
+
+function compileList(raw: readonly unknown[], path: ProblemPath, problems: Problem[]): Test {
+  if (raw.length === 0) return fail(problems, path, 'an empty list matches nothing; list at least one value')
+  const tests = raw.map((item, index) => {
+    const place = [...path, index]
+    return Array.isArray(item)
+      ? fail(problems, place, 'a list within a list; write one list')
+      : compileValue(item, place, problems)
+  })
+  return (value) => tests.some((test) => test(value))
+}
+
+function compileOperators(raw: object, path: ProblemPath, problems: Problem[]): Test {
+  const entries = Object.entries(raw)
+  if (entries.length === 0) return fail(problems, path, `no operator; known are ${operatorNames.join(', ')}`)
+  const tests = entries.map(([name, operand]) => {
+    const place = [...path, name]
+    const operator = Object.hasOwn(known, name) ? known[name] : undefined
+    if (operator === undefined) return fail(problems, place, unknownOperator(name, path))
+    return compileOperator(name, operator, operand, place, problems)
+  })
+  const [only] = tests
+  if (only !== undefined && tests.length === 1) return only
+  return (value) => tests.every((test) => test(value))
+}
+
+function unknownOperator(name: string, path: ProblemPath): string {
+  const field = path.at(-1)
+  const nested =
+    typeof field === 'string' && !Object.hasOwn(known, field)
+      ? `; for a field within ${field} write ${JSON.stringify(`${field}.${name}`)}`
+      : ''
+  return `unknown operator ${JSON.stringify(name)}; known are ${operatorNames.join(', ')}${nested}`
+}
+
+function compileOperator(
+  name: string,
+  operator: Operator,
+  operand: unknown,
+  path: ProblemPath,
+  problems: Problem[],
+): Test {
+  const takes = (what: string) => fail(problems, path, `"${name}" takes ${what}`)
+  switch (operator.takes) {
+    case 'value':
+      return operator.compile(operand, path, problems)
+    case 'values':
+      return Array.isArray(operand) ? operator.compile(operand, path, problems) : takes('a list of values')
+    case 'scalar':
+      if (!isScalar(operand)) return takes('text, or one element of a list')
+      return operator.compile(operand, path, problems)
+    case 'number':
+      if (typeof operand === 'number' && Number.isFinite(operand))
+        return operator.compile(operand, path, problems)
+      return takes(isQuotedNumber(operand) ? 'a number; remove the quotes' : 'a number')
+    case 'boolean':
+      return typeof operand === 'boolean' ? operator.compile(operand, path, problems) : takes('true or false')
+    case 'text':
+      return typeof operand === 'string' ? operator.compile(operand, path, problems) : takes('text')
+    case 'regex':
+      if (typeof operand !== 'string') return takes('a regular expression as text')
+      return operator.compile(operand, path, problems)
+  }
+}
+
+function isQuotedNumber(operand: unknown): boolean {
+  return typeof operand === 'string' && operand.trim() !== '' && Number.isFinite(Number(operand))
+}
+
+function order(description: string, holds: (value: number, limit: number) => boolean): Operator {
+  return {
+    takes: 'number',
+    description,
+    example: 80,
+    compile: (limit) => (value) => typeof value === 'number' && holds(value, limit),
+  }
+}
+
+function part(
+  description: string,
+  example: string,
+  holds: (text: string, part: string) => boolean,
+): Operator {
+  return {
+    takes: 'text',
+    description,
+    example,
+    compile: (part) => (value) => typeof value === 'string' && holds(value, part),
+  }
+}
+
+function compileContains(operand: Scalar): Test {
+  return (value) => {
+    if (typeof value === 'string') return typeof operand === 'string' && value.includes(operand)
+    return Array.isArray(value) && value.includes(operand)
+  }
+}
+
+function compileRegex(operand: string, path: ProblemPath, problems: Problem[]): Test {
+  let regex: RE2JS
+  try {
+    regex = RE2JS.compile(operand)
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error)
+    return fail(problems, path, `not a regular expression that RE2 knows: ${words}`)
+  }
+  const size = regex.programSize()
+  if (size > LARGEST_REGEX_PROGRAM) {
+    return fail(
+      problems,
+      path,
+      `too large (${size} steps, at most ${LARGEST_REGEX_PROGRAM}); repeat less often`,
+    )
+  }
+  return (value) => typeof value === 'string' && value.length <= LONGEST_REGEX_TEXT && regex.testExact(value)
+}
+
+function isScalar(raw: unknown): raw is Scalar {
+  return raw === null || typeof raw === 'string' || typeof raw === 'boolean' || Number.isFinite(raw)
+}
+
+/** Adds a problem. */
+export function fail(problems: Problem[], path: ProblemPath, message: string): Test {
+  problems.push({ path, message })
+  return () => false
+}

@@ -1,0 +1,250 @@
+/** A match is a condition on an event, compiled once from what the configuration says. */
+
+import type { View } from '../event.ts'
+import { isObject, type Json, ownProperty } from '../json.ts'
+import { compileValue, fail, type Problem, type ProblemPath, type Test } from './condition.ts'
+
+export type Match = FieldMatch | GroupMatch | NotMatch
+
+interface FieldMatch {
+  readonly kind: 'field'
+  /** The field as written: `type`, `data.id`. */
+  readonly path: string
+  readonly keys: readonly Key[]
+  /** What it must be, as written. */
+  readonly wanted: unknown
+  /** The same as a person wrote it: a variable's name stands there, not what it holds. */
+  readonly written: unknown
+  readonly test: Test
+}
+
+interface GroupMatch {
+  readonly kind: 'all' | 'any'
+  readonly parts: readonly Match[]
+}
+
+interface NotMatch {
+  readonly kind: 'not'
+  readonly part: Match
+}
+
+interface Key {
+  readonly name: string
+  /** The name as a list index; -1 where it is none. */
+  readonly index: number
+}
+
+export type CompiledMatch =
+  | { readonly ok: true; readonly match: Match }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** One condition and whether it held: what `explain` draws. */
+export type Condition =
+  | {
+      readonly kind: 'field'
+      readonly path: string
+      readonly wanted: unknown
+      /** Undefined where the field is missing. */
+      readonly actual: unknown
+      readonly held: boolean
+    }
+  | {
+      readonly kind: 'all' | 'any' | 'not'
+      readonly conditions: readonly Condition[]
+      readonly held: boolean
+    }
+
+export interface Evaluation {
+  readonly matched: boolean
+  readonly conditions: readonly Condition[]
+}
+
+interface Field {
+  /** Where it is found in the view. */
+  readonly at: readonly string[]
+  /** Text has no fields of its own. */
+  readonly isText: boolean
+  readonly description: string
+  readonly example: Json
+}
+
+// What the first part of a key may be. `data` is read within the payload, where a missing one is missing.
+const roots: Readonly<Record<string, Field>> = {
+  type: {
+    at: ['event', 'type'],
+    isText: true,
+    description: "The event's type.",
+    example: 'analysis.*',
+  },
+  source: {
+    at: ['event', 'source'],
+    isText: true,
+    description: 'The name of the source that it came from.',
+    example: 'cuuro',
+  },
+  event: {
+    at: ['event'],
+    isText: false,
+    description: 'The event itself: event.id, event.type, event.source, event.received_at, event.sent_at.',
+    example: { exists: true },
+  },
+  data: {
+    at: ['payload', 'data'],
+    isText: false,
+    description: "The payload's data. A path leads into it: data.id, data.scores.0.",
+    example: { exists: true },
+  },
+  payload: {
+    at: ['payload'],
+    isText: false,
+    description: 'The whole body. A path leads into it: payload.meta.version.',
+    example: { exists: true },
+  },
+  enriched: {
+    at: ['enriched'],
+    isText: false,
+    description: 'What enrichment fetched, by name. This version fetches nothing.',
+    example: { exists: false },
+  },
+}
+const combinators = {
+  any: { takes: 'matches', description: 'At least one of these matches must hold.' },
+  all: { takes: 'matches', description: 'Each of these matches must hold.' },
+  not: { takes: 'match', description: 'This match must not hold.' },
+} as const
+
+/** What a key of a match may be, for the JSON schema and the reference. */
+export const vocabulary = { fields: roots, combinators }
+
+// Nobody nests this deep on purpose, but a YAML alias can make a mapping contain itself.
+const DEEPEST = 32
+
+/**
+ * Compiles the value of a route's `match`. Every mistake is told, with its path within that value. `written` is the
+ * same value before its variables were filled in: what people are shown.
+ */
+export function compileMatch(raw: unknown, written: unknown = raw): CompiledMatch {
+  if (isDeeper(raw, DEEPEST)) {
+    return { ok: false, problems: [{ path: [], message: `nested more than ${DEEPEST} levels deep` }] }
+  }
+  const problems: Problem[] = []
+  const match = compileMapping(raw, written, [], problems)
+  return problems.length === 0 ? { ok: true, match } : { ok: false, problems }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1))
+}
+
+function compileMapping(raw: unknown, written: unknown, path: ProblemPath, problems: Problem[]): Match {
+  const entries = isObject(raw) ? Object.entries(raw) : []
+  if (!isObject(raw)) {
+    fail(problems, path, 'a match is a mapping, such as {type: "analysis.*"}')
+  } else if (entries.length === 0) {
+    fail(problems, path, 'an empty match; leave it out to match everything')
+  }
+  const parts = entries.map(([key, value]) => {
+    const place = [...path, key]
+    const shown = ownProperty(written, key) ?? value
+    if (key === 'any' || key === 'all') return compileGroup(key, value, shown, place, problems)
+    if (key === 'not') return { kind: 'not', part: compileMapping(value, shown, place, problems) } as const
+    return compileField(key, value, shown, place, problems)
+  })
+  const [only] = parts
+  return only !== undefined && parts.length === 1 ? only : { kind: 'all', parts }
+}
+
+function compileGroup(
+  kind: 'any' | 'all',
+  raw: unknown,
+  written: unknown,
+  path: ProblemPath,
+  problems: Problem[],
+): Match {
+  const items: readonly unknown[] = Array.isArray(raw) ? raw : []
+  const shown: readonly unknown[] = Array.isArray(written) ? written : []
+  if (items.length === 0) fail(problems, path, `"${kind}" takes a list of at least one match`)
+  return {
+    kind,
+    parts: items.map((item, index) => compileMapping(item, shown[index] ?? item, [...path, index], problems)),
+  }
+}
+
+function compileField(
+  path: string,
+  wanted: unknown,
+  written: unknown,
+  place: ProblemPath,
+  problems: Problem[],
+): Match {
+  const [root = '', ...names] = path.split('.')
+  const start = Object.hasOwn(roots, root) ? roots[root] : undefined
+  if (start === undefined) {
+    const known = [...Object.keys(roots), ...Object.keys(combinators)].join(', ')
+    const payload = root === '' ? '' : `; a field of the payload is "data.${path}" or "payload.${path}"`
+    fail(
+      problems,
+      place,
+      `unknown field ${JSON.stringify(path)}; a key starts with one of ${known}${payload}`,
+    )
+  } else if (start.isText && names.length > 0) {
+    fail(problems, place, `"${root}" is text and has no fields of its own`)
+  } else if (names.includes('')) {
+    fail(problems, place, `an empty name in ${JSON.stringify(path)}; write one dot between two names`)
+  }
+  const keys = [...(start?.at ?? []), ...names].map((name) => ({ name, index: toIndex(name) }))
+  return { kind: 'field', path, keys, wanted, written, test: compileValue(wanted, place, problems) }
+}
+
+function toIndex(name: string): number {
+  return /^(0|[1-9]\d{0,8})$/.test(name) ? Number(name) : -1
+}
+
+/** Whether an event matches. Allocates nothing: every event passes here. */
+export function matches(match: Match, view: View): boolean {
+  return decide(match, view, null)
+}
+
+/** Like `matches`, and says of every condition what was wanted, what was there, and whether it held. */
+export function evaluate(match: Match, view: View): Evaluation {
+  const conditions: Condition[] = []
+  const matched = decide(match, view, conditions)
+  const [only] = conditions
+  // The mapping itself is an `all` that nobody wrote.
+  return { matched, conditions: only?.kind === 'all' ? only.conditions : conditions }
+}
+
+/** Decides, and records every condition if asked to; without a record it stops as soon as the answer is clear. */
+function decide(match: Match, view: View, record: Condition[] | null): boolean {
+  if (match.kind === 'field') {
+    const actual = lookUp(view, match.keys)
+    const held = match.test(actual)
+    record?.push({ kind: 'field', path: match.path, wanted: match.written, actual, held })
+    return held
+  }
+  const conditions: Condition[] | null = record === null ? null : []
+  let held: boolean
+  if (match.kind === 'not') {
+    held = !decide(match.part, view, conditions)
+  } else {
+    const decisive = match.kind === 'any'
+    held = !decisive
+    for (const part of match.parts) {
+      if (decide(part, view, conditions) !== decisive) continue
+      held = decisive
+      if (conditions === null) break
+    }
+  }
+  if (conditions !== null) record?.push({ kind: match.kind, conditions, held })
+  return held
+}
+
+function lookUp(view: View, keys: readonly Key[]): unknown {
+  let found: unknown = view
+  for (const key of keys) {
+    found = Array.isArray(found) ? found[key.index] : ownProperty(found, key.name)
+    if (found === undefined) return undefined
+  }
+  return found
+}

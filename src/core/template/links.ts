@@ -1,0 +1,80 @@
+/** Turns the id in a thin payload into the page of what it is about: the configuration's `links`. */
+
+import type { View } from '../event.ts'
+import { wildcard } from '../match/wildcard.ts'
+import { createEngine, eventFields, type Template, TemplateError } from './template.ts'
+
+interface LinkProblem {
+  /** The event type or wildcard whose template is wrong. */
+  readonly key: string
+  readonly message: string
+  /** Counted from 1 within the template. */
+  readonly line: number
+  readonly column: number
+}
+
+export type CompiledLinks =
+  | {
+      readonly ok: true
+      /** The URL for an event; empty where no template is for its type, or a value for it is missing. */
+      readonly links: (view: View) => string
+    }
+  | { readonly ok: false; readonly problems: readonly LinkProblem[] }
+
+// A value can fill in a path or a query; it never chooses the host.
+const FIXED_HOST = /^https?:\/\/[^\s/?#\\{}]+(?:[/?#]|$)/i
+// Stands for a value that is there and empty; no URL has it, so the link is none.
+const HOLE = '\u0000'
+const engine = createEngine((text) => (text === '' ? HOLE : encodeURIComponent(text)))
+
+/**
+ * Compiles URL templates by event type or wildcard. An exact type goes before a wildcard, and of the wildcards
+ * the first that matches counts. Values are percent-encoded.
+ */
+export function compileLinks(map: Readonly<Record<string, string>>): CompiledLinks {
+  const exact = new Map<string, Template>()
+  const wild: { readonly test: (type: string) => boolean; readonly template: Template }[] = []
+  const problems: LinkProblem[] = []
+  for (const [key, text] of Object.entries(map)) {
+    const compiled = compile(key, text)
+    if ('message' in compiled) problems.push(compiled)
+    else if (key.includes('*')) wild.push({ test: wildcard(key), template: compiled })
+    else exact.set(key, compiled)
+  }
+  if (problems.length > 0) return { ok: false, problems }
+  return {
+    ok: true,
+    links(view) {
+      const { type } = view.event
+      const template = exact.get(type) ?? wild.find(({ test }) => test(type))?.template
+      return template === undefined ? '' : render(template, view)
+    },
+  }
+}
+
+function compile(key: string, text: string): Template | LinkProblem {
+  if (!FIXED_HOST.test(text)) {
+    const message = 'must start with http:// or https:// and a host that no variable is part of'
+    return { key, message, line: 1, column: 1 }
+  }
+  try {
+    const template = engine.compile(text, eventFields)
+    const [unknown] = template.unknown
+    if (unknown !== undefined) throw unknown
+    return template
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    return { key, message: error.message, line: error.line, column: error.column }
+  }
+}
+
+/** A link with a hole in it leads nowhere: then there is none. */
+function render(template: Template, view: View): string {
+  try {
+    const { text, missing } = template.render(view)
+    return missing.length === 0 && /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) && URL.canParse(text) ? text : ''
+  } catch (error) {
+    if (error instanceof TemplateError) return ''
+    throw error
+  }
+}

@@ -1,0 +1,24 @@
+/** Finds out what can be known of the senders: their secrets, and the difference between their clock and ours. */
+import type { Finding } from '../core/finding.ts'
+import { classifyClock, classifySecrets } from '../core/machine.ts'
+import type { Secret } from '../core/secret.ts'
+
+/** The times of one verified request, in milliseconds since the epoch. */
+export interface Timing {
+  readonly receivedAt: number
+  readonly sentAt: number
+}
+
+export function examineSecrets(source: string, secrets: readonly Secret[]): Finding {
+  return classifySecrets(
+    source,
+    secrets.map((secret) => Buffer.from(secret.reveal().replace(/^whsec_/, ''), 'base64').length),
+  )
+}
+
+/** Newest first. */
+export function examineClock(source: string, requests: readonly Timing[]): Finding {
+  // A request's time is cut to whole seconds: half a second is the most likely to be missing.
+  const skews = requests.map(({ receivedAt, sentAt }) => receivedAt - sentAt - 500)
+  return classifyClock(source, skews, requests[0]?.receivedAt ?? 0)
+}

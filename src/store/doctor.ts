@@ -1,0 +1,134 @@
+/** Finds out whether the store's place on the disk is fit for it. Changes nothing that stays. */
+import { constants } from 'node:fs'
+import { access, open, stat, statfs, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
+import { classifySpace, classifySync } from '../core/machine.ts'
+import { openStore, pathOf } from './open.ts'
+import { StoreRefused, StoreUnavailable } from './store.ts'
+
+const WRITES = 9
+const WRITE_SIZE = 4_096
+const FOR_OTHERS = 0o077
+
+/** Everything, among it a few small writes to a file of its own in the store's folder. */
+export async function examineStore(url: string): Promise<readonly Finding[]> {
+  const path = pathOf(url)
+  return [await examineOpening(url), ...(await examinePlace(url)), await examineWrites(dirname(path))]
+}
+
+/** What costs next to nothing: free space, and who may read the files. */
+export async function examinePlace(url: string): Promise<readonly Finding[]> {
+  const path = pathOf(url)
+  const folder = await nearestFolder(dirname(path))
+  const { bavail, bsize, blocks } = await statfs(folder)
+  return [classifySpace(bavail * bsize, blocks * bsize, folder), ...(await examinePermissions(path))]
+}
+
+async function examineOpening(url: string): Promise<Finding> {
+  try {
+    const store = await openStore(url, 'operator')
+    await store.close()
+    return fine(`${pathOf(url)} opens, and its schema is current`)
+  } catch (error) {
+    if (error instanceof StoreRefused) return refused(error, pathOf(url))
+    if (error instanceof StoreUnavailable) {
+      return wrong(error.message, 'Without it the service neither takes events nor delivers any.', '')
+    }
+    throw error
+  }
+}
+
+function refused({ reason, message }: StoreRefused, path: string): Finding {
+  if (reason === 'missing') {
+    return unknown(
+      `there is no store at ${path} yet`,
+      '',
+      '"hookbridge serve" makes it; or correct store.url',
+    )
+  }
+  const tell = reason === 'older_schema' ? warning : wrong
+  return tell(message, '', '')
+}
+
+async function examinePermissions(path: string): Promise<Finding[]> {
+  const found = await Promise.all([path, `${path}-wal`].map(modeOf))
+  const modes = found.filter((mode) => mode !== null)
+  if (modes.length === 0) return []
+  const open = modes.find((mode) => (mode & FOR_OTHERS) !== 0)
+  if (open === undefined) return [fine('nobody but its owner may read it')]
+  return [
+    warning(
+      `others on this machine may open the store (mode ${(open & 0o777).toString(8)})`,
+      'It holds whole events, and the addresses that messages go to.',
+      `chmod 600 ${path}*`,
+    ),
+  ]
+}
+
+/** Null for a file that is not there, or that we may not look at: opening it tells of that. */
+async function modeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).mode
+  } catch {
+    return null
+  }
+}
+
+async function examineWrites(folder: string): Promise<Finding> {
+  const path = join(folder, `.hookbridge-doctor-${process.pid}-${Date.now()}`)
+  if ((await nearestFolder(folder)) !== folder) return examineMissing(folder)
+  try {
+    return classifySync(await timeWrites(path))
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error)
+    return wrong(
+      `a file in ${folder} cannot be written: ${words}`,
+      'The service then takes no events, if it runs as this user.',
+      "make room, or give the service's user the folder (chown)",
+    )
+  } finally {
+    await unlink(path).catch(() => {})
+  }
+}
+
+async function examineMissing(folder: string): Promise<Finding> {
+  const above = await nearestFolder(folder)
+  try {
+    await access(above, constants.W_OK)
+    return unknown(`how fast the disk is cannot be measured: there is no folder ${folder} yet`, '', '')
+  } catch {
+    const hint = `make the folder and give it to the service's user, or correct store.url`
+    return wrong(`there is no folder ${folder}, and this user cannot make it in ${above}`, '', hint)
+  }
+}
+
+/** As the store commits: an append, and a wait until it is on the disk. */
+async function timeWrites(path: string): Promise<number[]> {
+  const file = await open(path, 'ax', 0o600)
+  try {
+    const times: number[] = []
+    const page = Buffer.alloc(WRITE_SIZE)
+    for (let count = 0; count < WRITES; count++) {
+      const before = performance.now()
+      await file.write(page)
+      await file.datasync()
+      times.push(performance.now() - before)
+    }
+    return times
+  } finally {
+    await file.close()
+  }
+}
+
+/** The folder, or the one above it that is there already. */
+async function nearestFolder(folder: string): Promise<string> {
+  try {
+    await access(folder, constants.F_OK)
+    return folder
+  } catch (error) {
+    const above = dirname(folder)
+    if (above === folder) throw error
+    return nearestFolder(above)
+  }
+}

@@ -1,0 +1,499 @@
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import t, { type Test } from 'tap'
+import { examine as examination } from '../../../src/cli/doctor/checks.ts'
+import type { Finding } from '../../../src/core/finding.ts'
+import { Secret } from '../../../src/core/secret.ts'
+import { type MailServerOptions, startMailServer } from '../../../src/demo/mail-server.ts'
+import { startSlackServer } from '../../../src/demo/slack-server.ts'
+import type { SlackServerOptions } from '../../../src/demo/slack-workspace.ts'
+import { openStore } from '../../../src/store/open.ts'
+import { closedPort } from '../../channels/contract.ts'
+import { startTestApp } from '../../support/app.ts'
+import { hookbridge } from '../../support/hookbridge.ts'
+import { environment, newEvent, post, startService, temporaryFolder } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
+
+const password = 'correct-horse/battery'
+const webhookSecret = 'only-the-doctor-tests-know'
+const webhookUrl = `https://hooks.slack.com/services/T0/B0/${webhookSecret}`
+
+/** Everything that any doctor of this file said. */
+let said = ''
+
+interface Report {
+  readonly ok: boolean
+  readonly wrong: number
+  readonly findings: readonly (Finding & { readonly group: string })[]
+}
+
+interface World {
+  readonly server?: string
+  readonly slackUrl?: string
+  readonly smtp?: string
+  readonly mail?: string
+  readonly receivers?: Readonly<Record<string, string>>
+}
+
+function configuration({ server = '', slackUrl, smtp, mail = '', receivers = {} }: World): string {
+  const slack = slackUrl ? `  slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "${slackUrl}" }\n` : ''
+  const email = smtp ? `  email: { smtp: "\${SMTP_URL}", from: alerts@example.com${mail} }\n` : ''
+  const entries = { log: 'console: {}', ...receivers }
+  return `
+${server === '' ? '' : `server: { ${server} }`}
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+channels:
+  console: {}
+${slack}${email}receivers:
+${Object.entries(entries)
+  .map(([name, value]) => `  ${name}: { ${value} }`)
+  .join('\n')}
+routes:
+  - receivers: [${Object.keys(entries).join(', ')}]
+`
+}
+
+function channel(name: string): string {
+  return `slack: { channel: "${name}" }`
+}
+
+/** Runs the doctor on a configuration in `folder`, and reads what it says. */
+async function examine(t: Test, world: World, folder = temporaryFolder(t), timeout = '2s') {
+  const file = join(folder, 'config.yaml')
+  writeFileSync(file, configuration(world))
+  const env = { HOOK_URL: webhookUrl, SMTP_URL: world.smtp ?? '' }
+  const ran = await hookbridge(['doctor', '--config', file, '--timeout', timeout, '--json'], { env })
+  said += ran.out + ran.err
+  const report: Report = JSON.parse(ran.out)
+  t.equal(ran.code, report.wrong > 0 ? 1 : 0, 'the exit code is 1 when something is wrong')
+  return { ...report, in: (group: string) => report.findings.filter((finding) => finding.group === group) }
+}
+
+async function slackServer(t: Test, options: SlackServerOptions = {}) {
+  const server = await startSlackServer({ token: environment.SLACK_BOT_TOKEN, ...options })
+  t.teardown(() => server.close())
+  return server
+}
+
+async function mailServer(t: Test, options: MailServerOptions = {}) {
+  const server = await startMailServer(options)
+  t.teardown(() => server.close())
+  return server
+}
+
+async function httpServer(t: Test, listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+t.test('nothing is wrong where all is well', async (t) => {
+  const slack = await slackServer(t, { channels: ['#deal-flow'], scopes: ['chat:write', 'channels:read'] })
+  const mail = await mailServer(t, { auth: { user: 'alerts', pass: password } })
+  const app = await startTestApp(t, configuration({}))
+  await post(app.url, newEvent())
+  const world: World = {
+    server: `public_url: "${app.url}/"`,
+    slackUrl: slack.url,
+    smtp: mail.url,
+    receivers: { deals: channel('#deal-flow'), partners: 'email: { to: [partners@example.com] }' },
+  }
+  const file = join(app.folder, 'doctor.yaml')
+  writeFileSync(file, `store: { url: "sqlite:${join(app.folder, 'store.db')}" }${configuration(world)}`)
+  const env = { SMTP_URL: mail.url }
+  const { code, out, err } = await hookbridge(['doctor', '--config', file], { env })
+  said += out
+  t.equal(code, 0, out)
+  t.equal(err, '')
+  for (const expected of [
+    /^configuration\n {2}✓ \S*doctor\.yaml: fine$/m,
+    /✓ cuuro: its signing secret is well-formed and long enough/,
+    /✓ .*store\.db opens, and its schema is current/,
+    /✓ nobody but its owner may read it/,
+    /a write is on the disk after \d+\.\d ms/,
+    /✓ the clock agrees with that of cuuro \(last request: 20\d\d-\d\d-\d\d \d\d:\d\d\n? *UTC\)/,
+    new RegExp(`✓ ${app.url}/webhooks/cuuro reaches this service`),
+    /✓ the token is accepted: hookbridge in Stand-in/,
+    /✓ its scopes: chat:write, channels:read/,
+    /✓ #deal-flow \(deals\): the app is in the channel/,
+    /✓ 127\.0\.0\.1:\d+ answers, not encrypted, the login is accepted/,
+    /nothing is wrong.*\n$/,
+  ])
+    t.match(out, expected)
+  for (const line of out.split('\n')) {
+    // A longer word stays whole, so that it can be copied.
+    t.ok(line.length <= 80 || !line.slice(6).includes(' '), line)
+  }
+  t.strictSame(slack.messages, [], 'nothing was posted')
+  t.strictSame(mail.messages, [], 'nothing was mailed')
+  t.notOk(
+    readdirSync(app.folder).some((name) => name.includes('doctor-')),
+    'nothing is left behind',
+  )
+
+  const shown = await hookbridge(['doctor', '--config', file], { columns: 80, env })
+  t.match(shown.out, /\u001b\[32m✓\u001b\[39m/, 'coloured on a terminal')
+  const plain = await hookbridge(['doctor', '--config', file], {
+    columns: 80,
+    env: { ...env, NO_COLOR: '1' },
+  })
+  t.notMatch(plain.out, /\u001b/)
+})
+
+t.test('a configuration with mistakes is told as check tells it', async (t) => {
+  const file = join(temporaryFolder(t), 'config.yaml')
+  writeFileSync(file, configuration({}).replace('receivers: [log]', 'recievers: [log]'))
+  const { code, out } = await hookbridge(['doctor', '--config', file])
+  t.equal(code, 1)
+  t.match(
+    out.replaceAll(/\s+/g, ' '),
+    /✗ \S*config\.yaml:\d+:5: unknown key "recievers" \(did you mean "receivers"\?\)/,
+  )
+  t.match(out, /fix the configuration first/)
+  const json = await hookbridge(['doctor', '--config', file, '--json'])
+  t.match([json.code, JSON.parse(json.out)], [1, { ok: false, findings: [{ group: 'configuration' }] }])
+})
+
+t.test('Slack: each channel', async (t) => {
+  const slack = await slackServer(t, {
+    channels: Array.from({ length: 2_500 }, (_, index) => `#channel-${index}`),
+    archived: ['#old', 'C0000ARCHIVED'],
+    notJoined: ['#foreign', 'C00000FOREIGN', '#secret'],
+    unknown: ['#missing', 'C00000MISSING'],
+    privateChannels: ['#board', '#secret'],
+  })
+  const names = ['#channel-2400', '#old', '#foreign', '#missing', '#board', '#secret']
+  const ids = ['C000000JOINED', 'C0000ARCHIVED', 'C00000FOREIGN', 'C00000MISSING', 'D000000PERSON']
+  const receivers = Object.fromEntries([...names, ...ids].map((name, index) => [`r${index}`, channel(name)]))
+  const report = await examine(t, {
+    slackUrl: slack.url,
+    receivers: { ...receivers, again: channel('#old') },
+  })
+  const of = (name: string) => report.in('slack').find(({ summary }) => summary.startsWith(`${name} `))
+  t.match(of('#channel-2400'), { level: 'fine', summary: '#channel-2400 (r0): the app is in the channel' })
+  t.match(of('#board'), { level: 'fine' }, 'a private channel that the app is in')
+  t.match(of('#old'), { level: 'wrong', summary: '#old (r1, again) is archived', hint: /unarchive #old/ })
+  t.match(of('#foreign'), {
+    level: 'wrong',
+    summary: /not in the channel/,
+    meaning: /wait as parked/,
+    hint: /\/invite @app; or give it the scope chat:write\.public/,
+  })
+  t.match(of('#missing'), { level: 'wrong', summary: /no such channel/, hint: /correct the channel/ })
+  t.match(of('#secret'), {
+    level: 'wrong',
+    summary: /no such channel/,
+    hint: /invite the app if #secret is private/,
+  })
+  t.match(of('C000000JOINED'), { level: 'fine' })
+  t.match(of('C0000ARCHIVED'), { level: 'wrong', summary: /is archived/ })
+  t.match(of('C00000FOREIGN'), { level: 'wrong', summary: /not in the channel/ })
+  t.match(of('C00000MISSING'), { level: 'wrong', summary: /no such channel/ })
+  t.match(of('D000000PERSON'), { level: 'unknown', summary: /a conversation with a person/ })
+  t.equal(report.wrong, 7)
+  t.strictSame(slack.messages, [])
+})
+
+t.test('Slack: with chat:write.public a public channel needs no member', async (t) => {
+  const slack = await slackServer(t, {
+    notJoined: ['#foreign'],
+    scopes: ['chat:write', 'chat:write.public', 'channels:read'],
+  })
+  const report = await examine(t, { slackUrl: slack.url, receivers: { a: channel('#foreign') } })
+  t.match(report.in('slack')[2], { level: 'fine', summary: /may post without being in the channel/ })
+})
+
+t.test('Slack: what the scopes do not let it see is said, and is not wrong', async (t) => {
+  const receivers = { a: channel('#general'), b: channel('#x'), c: channel('C0123456789') }
+  const few = await slackServer(t, { scopes: ['chat:write'] })
+  const report = await examine(t, { slackUrl: few.url, receivers })
+  t.equal(report.ok, true)
+  t.match(report.in('slack').slice(2), [
+    {
+      level: 'unknown',
+      summary: '#general, #x, C0123456789 could not be checked: the app lacks the scope channels:read',
+      meaning: /shows with the first message/,
+      hint: /give it channels:read .*posting needs neither/,
+    },
+  ])
+  const some = await slackServer(t, { scopes: ['chat:write', 'channels:read'] })
+  t.match((await examine(t, { slackUrl: some.url, receivers })).in('slack').slice(2), [
+    { level: 'fine', summary: /^#general/ },
+    { level: 'fine', summary: /^C0123456789/ },
+    {
+      level: 'unknown',
+      summary: /^#x could not be checked: no public channel has this name/,
+      hint: /groups:read/,
+    },
+  ])
+  const none = await slackServer(t, { scopes: ['channels:read'] })
+  t.match((await examine(t, { slackUrl: none.url, receivers })).in('slack')[1], {
+    level: 'wrong',
+    summary: 'the app lacks the scope chat:write (it has: channels:read)',
+    hint: 'give the app the scope chat:write and reinstall it',
+  })
+})
+
+t.test('Slack: a token that is refused, and a Slack that cannot be asked', async (t) => {
+  const receivers = { deals: channel('#deal-flow'), hook: 'slack: { webhook_url: "${HOOK_URL}" }' }
+  const other = await slackServer(t, { token: 'xoxb-another' })
+  const refused = await examine(t, { slackUrl: other.url, receivers })
+  t.match(refused.in('slack'), [
+    {
+      level: 'wrong',
+      summary: 'Slack does not accept the token: invalid_auth',
+      meaning: /wait as parked/,
+      hint: 'put a valid bot token into channels.slack.token',
+    },
+    { level: 'unknown', summary: 'webhook:hook could not be checked', meaning: /without posting/ },
+  ])
+  t.equal(refused.in('slack').length, 2)
+
+  const gone = await examine(t, { slackUrl: `http://127.0.0.1:${await closedPort()}/api/`, receivers })
+  t.match(gone.in('slack')[0], {
+    level: 'wrong',
+    summary: 'Slack cannot be asked: cannot connect: ECONNREFUSED',
+    hint: /check that this machine reaches http:\/\/127/,
+  })
+
+  const misbehaving = await slackServer(t)
+  misbehaving.behave = () => 'hang'
+  const hung = await examine(t, { slackUrl: misbehaving.url, receivers }, undefined, '200ms')
+  t.match(hung.in('slack')[0], { level: 'wrong', summary: 'Slack cannot be asked: no answer within 200 ms' })
+
+  misbehaving.behave = ({ method }) => (method === 'auth.test' ? undefined : 'hang')
+  const ids = { a: channel('C0000000001'), b: channel('C0000000002'), c: channel('#general') }
+  const later = await examine(t, { slackUrl: misbehaving.url, receivers: ids }, undefined, '200ms')
+  t.match(later.in('slack').slice(2), [
+    { level: 'unknown', summary: /C0000000001, C0000000002.*no answer within 200 ms/, hint: /again later/ },
+  ])
+
+  const token = environment.SLACK_BOT_TOKEN
+  for (const body of [
+    `bad token ${token}`,
+    JSON.stringify({ ok: false, error: token, detail: webhookUrl }),
+  ]) {
+    for (const status of [200, 500]) {
+      misbehaving.behave = () => ({ status, body })
+      t.match((await examine(t, { slackUrl: misbehaving.url, receivers })).in('slack')[0], { level: 'wrong' })
+    }
+  }
+  misbehaving.behave = () => ({
+    status: 200,
+    body: JSON.stringify({ ok: true, user: token, team: webhookUrl }),
+  })
+  t.match((await examine(t, { slackUrl: misbehaving.url, receivers })).in('slack')[0], {
+    summary: /\*\*\* in \*\*\*/,
+  })
+})
+
+t.test('mail', async (t) => {
+  const auth = { user: 'alerts', pass: password }
+  const partners = { partners: 'email: { to: [partners@example.com] }' }
+  const mailOf = async (smtp: string, mail = '', timeout = '2s') => {
+    const report = await examine(t, { smtp, mail, receivers: partners }, undefined, timeout)
+    t.equal(report.in('email').length, 1)
+    return report.in('email')[0]
+  }
+
+  const guarded = await mailServer(t, { auth })
+  t.match(await mailOf(guarded.url.replace('correct', 'wrong')), {
+    level: 'wrong',
+    summary: /^the mail server does not accept the login \(127\.0\.0\.1:\d+\)$/,
+    meaning: /The server said: 535 /,
+    hint: 'correct user and password in channels.email.smtp',
+  })
+  guarded.behave = (step) =>
+    step === 'auth' ? { code: 535, message: `no, not with ${password}` } : undefined
+  t.match(await mailOf(guarded.url), { level: 'wrong', meaning: /no, not with \*\*\*/ })
+  guarded.behave = (step) => (step === 'connect' ? { code: 554, message: 'you are on a list' } : undefined)
+  t.match(await mailOf(guarded.url), {
+    level: 'wrong',
+    summary: /does not want to talk now/,
+    meaning: /you are on a list/,
+    hint: /ask who runs/,
+  })
+  guarded.behave = (step) => (step === 'connect' ? 'stall' : undefined)
+  t.match(await mailOf(guarded.url, '', '300ms'), {
+    level: 'wrong',
+    summary: /does not answer in time/,
+    hint: /firewall/,
+  })
+
+  const plain = await mailServer(t)
+  t.match(await mailOf(plain.url), { level: 'fine', summary: /not encrypted, without a login/ })
+  t.match(await mailOf(plain.url, ', tls: required'), {
+    level: 'wrong',
+    summary: /no encrypted connection/,
+    hint: /channels\.email\.tls/,
+  })
+  t.match(await mailOf(plain.url.replace('//', '//u:some-password@')), {
+    level: 'wrong',
+    summary: /offers no login/,
+  })
+  const tls = await mailServer(t, { tls: true })
+  t.match(await mailOf(tls.url, ', tls: opportunistic'), { level: 'fine', summary: /answers, encrypted/ })
+  t.match(await mailOf(tls.url, ', tls: required'), { level: 'wrong', summary: /no encrypted connection/ })
+
+  t.match(await mailOf(`smtp://127.0.0.1:${await closedPort()}`), {
+    level: 'wrong',
+    summary: /refuses the connection: nothing listens there/,
+    hint: /correct host and port/,
+  })
+})
+
+t.test('the public URL', async (t) => {
+  const probe = async (publicUrl: string, timeout = '2s') => {
+    const report = await examine(t, { server: `public_url: "${publicUrl}"` }, undefined, timeout)
+    return report.in('public URL')[0]
+  }
+  t.match((await examine(t, {})).in('public URL'), [
+    { level: 'unknown', meaning: /https:\/\/YOUR-HOST\/webhooks\/cuuro/, hint: /set server\.public_url/ },
+  ])
+
+  const json = (error: string) => JSON.stringify({ error, message: '' })
+  let answer = { status: 200, body: 'hello' }
+  const requests: string[] = []
+  const host = await httpServer(t, (request, response) => {
+    requests.push(`${request.method} ${request.url}`)
+    response.writeHead(answer.status).end(answer.body)
+  })
+  for (const [status, body, level, words] of [
+    [401, json('missing_signature'), 'fine', /reaches this service/],
+    [403, json('address_not_allowed'), 'fine', /allow_ips/],
+    [404, json('unknown_source'), 'wrong', /does not know this source/],
+    [404, json('not_found'), 'wrong', /another path/],
+    [503, json('store_unavailable'), 'warning', /reaches this service/],
+    [401, 'log in', 'wrong', /behind a login/],
+    [301, '', 'wrong', /redirected/],
+    [404, '<html>', 'wrong', /leads nowhere/],
+    [405, '', 'wrong', /leads nowhere/],
+    [502, 'Bad Gateway', 'wrong', /the proxy not this service/],
+    [200, '{"ok":true}', 'wrong', /something else \(200\)/],
+    [500, 'x'.repeat(100_000), 'wrong', /something else \(500\)/],
+  ] as const) {
+    answer = { status, body }
+    const finding = await probe(`http://${host}/hooks/`)
+    t.match(finding, { level, summary: words }, `${status} ${body.slice(0, 40)}`)
+    if (level === 'wrong') t.match(finding?.hint, /\w/)
+  }
+  t.strictSame([...new Set(requests)], ['POST /hooks/webhooks/cuuro'])
+
+  t.match(await probe(`https://${host}`), { level: 'wrong', summary: /does not speak TLS/, hint: /proxy/ })
+  t.match(await probe(`http://127.0.0.1:${await closedPort()}`), {
+    level: 'wrong',
+    summary: /nothing listens/,
+  })
+  const silent = createTcpServer(() => {})
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => silent.close())
+  const { port } = silent.address() as AddressInfo
+  t.match(await probe(`http://127.0.0.1:${port}`, '200ms'), {
+    level: 'wrong',
+    summary: /does not answer within 0\.2 s/,
+    hint: /firewall/,
+  })
+})
+
+t.test('the store and the clock', async (t) => {
+  const folder = temporaryFolder(t)
+  const path = join(folder, 'data/hookbridge.db')
+  const before = await examine(t, {}, folder)
+  t.match(before.in('store'), [
+    { level: 'unknown', summary: /there is no store at .* yet/, hint: /hookbridge serve/ },
+    { summary: /GiB free/ },
+    { level: 'unknown', summary: /no folder .*\/data yet/ },
+  ])
+  t.match(before.in('clock'), [{ level: 'unknown' }])
+
+  const store = await openStore(`sqlite:${path}`, 'service')
+  const skewed = async (seconds: number, count: number) => {
+    for (let at = 0; at < count; at++) {
+      const id = `${seconds}-${at}`
+      const receivedAt = Date.now()
+      const sentAt = receivedAt - seconds * 1000
+      const request = { id, messageId: id, source: 'cuuro', receivedAt, sentAt, secretIndex: 0 }
+      await store.append({
+        kind: 'quarantine',
+        request: { ...request, body: Buffer.from('{}'), problem: 'none' },
+        dedupeFor: 0,
+      })
+    }
+  }
+  const clock = async () => (await examine(t, {}, folder)).in('clock')[0]
+  t.match(await clock(), { level: 'unknown', summary: /nothing to compare/, meaning: /five minutes/ })
+  await skewed(1, 10)
+  t.match(await clock(), { level: 'fine', summary: /agrees with that of cuuro/ })
+  await skewed(90, 50)
+  t.match(await clock(), { level: 'warning', summary: /89\.5 s ahead of that of cuuro/, hint: /NTP/ })
+  await skewed(-280, 50)
+  t.match(await clock(), { level: 'wrong', summary: /280\.5 s behind/, meaning: /refused/ })
+  await store.close()
+
+  chmodSync(path, 0o644)
+  t.match((await examine(t, {}, folder)).in('store'), [
+    { level: 'fine', summary: /opens, and its schema is current/ },
+    { summary: /GiB free/ },
+    { level: 'warning', summary: /others on this machine.*644/, hint: `chmod 600 ${path}*` },
+    { summary: /a write is on the disk after/ },
+  ])
+
+  const database = new DatabaseSync(path)
+  database.exec('PRAGMA user_version = 99')
+  database.close()
+  t.match((await examine(t, {}, folder)).in('store')[0], { level: 'wrong', summary: /upgrade hookbridge/ })
+  writeFileSync(path, 'this is no database, however long one looks at it'.repeat(100))
+  t.match((await examine(t, {}, folder)).in('store')[0], { level: 'wrong', summary: /not a SQLite database/ })
+
+  const blocked = temporaryFolder(t)
+  writeFileSync(join(blocked, 'data'), 'a file where the folder should be')
+  const isolated = await examine(t, {}, blocked)
+  t.match(isolated.in('store').at(-1), { level: 'wrong', summary: /cannot be written: ENOTDIR/ })
+})
+
+t.test('an examination that fails or hangs is a finding', async (t) => {
+  const secrets = [new Secret(password)]
+  const failing = { group: 'moon', run: () => Promise.reject(new Error(`no ${password} there`)) }
+  t.match(await examination(failing, { secrets }, 1_000), [
+    { level: 'wrong', summary: 'the examination of moon failed: no *** there', hint: /\w/ },
+  ])
+  const hanging = { group: 'moon', run: () => new Promise<never>(() => {}) }
+  t.match(await examination(hanging, { secrets }, 50), [{ level: 'wrong', summary: /longer than 0\.05 s/ }])
+})
+
+t.test('serve warns of what can be seen at no cost', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, 'config.yaml')
+  mkdirSync(join(folder, 'data'))
+  writeFileSync(join(folder, 'data/hookbridge.db'), '', { mode: 0o644 })
+  writeFileSync(file, configuration({ server: 'port: 0' }))
+  const short = 'whsec_b25seSB0aGUgdGVzdHM='
+  const service = await startService(file, { ...environment, WEBHOOK_SECRET: short })
+  t.teardown(() => service.end('SIGKILL'))
+  await until(() => service.output().includes('others on this machine'), 'the warnings')
+  t.match(service.output(), /"level":40.*cuuro: secrets\[0\] has less than 24 bytes/)
+  t.notOk(service.output().includes(short.slice(6)))
+  t.equal((await service.end('SIGTERM')).code, 0)
+})
+
+t.test('no doctor told a secret', async (t) => {
+  t.ok(said.length > 10_000)
+  for (const secret of [
+    environment.SLACK_BOT_TOKEN,
+    environment.WEBHOOK_SECRET.slice('whsec_'.length),
+    password,
+    encodeURIComponent(password),
+    Buffer.from(`\0alerts\0${password}`).toString('base64'),
+    'some-password',
+    webhookSecret,
+  ])
+    t.notOk(said.includes(secret), secret)
+})

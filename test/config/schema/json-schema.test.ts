@@ -1,0 +1,176 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import t from 'tap'
+import { parseYaml } from '../../../src/config/file/yaml.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import { jsonSchema } from '../../../src/config/schema/json-schema.ts'
+import { addressEntryPattern, checkAddressEntry } from '../../../src/core/addresses.ts'
+import { isObject, type Json, type JsonObject } from '../../../src/core/json.ts'
+import { environment, fixtureNames, fixtures, problemsOf } from '../../support/config-fixtures.ts'
+import { ajv } from '../../support/validator.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const validate = ajv.compile(jsonSchema())
+
+/** Whether the schema takes the file; undefined where it is not YAML. */
+function verdict(file: string): boolean | undefined {
+  const parsed = parseYaml(file, readFileSync(file, 'utf8'))
+  return parsed.ok ? validate(parsed.document.value) : undefined
+}
+
+t.test('config.schema.json is what the schema says; UPDATE_GOLDEN=1 writes it anew', async (t) => {
+  const file = join(root, 'config.schema.json')
+  const text = `${JSON.stringify(jsonSchema(), null, 2)}\n`
+  if (process.env.UPDATE_GOLDEN === '1') writeFileSync(file, text)
+  t.equal(readFileSync(file, 'utf8'), text)
+})
+
+t.test('the example and the good configurations are valid', async (t) => {
+  const files = [
+    join(root, 'config.example.yaml'),
+    ...fixtureNames('good').map((name) => join(fixtures, 'good', name)),
+  ]
+  for (const file of files)
+    t.equal(verdict(file), true, `${basename(file)} ${JSON.stringify(validate.errors)}`)
+})
+
+/** What the loader refuses and the schema cannot: by reason, the fixtures that show it. */
+const beyondSchema: Readonly<Record<string, readonly string[]>> = {
+  'what a variable or a file holds is known when the configuration is loaded': [
+    'missing-file',
+    'unset-variable',
+    'unset-variable-in-a-list',
+    'unset-variable-within',
+    'wrong-type-variable',
+    'wrong-value-enum-variable',
+    'wrong-value-admin-token',
+    'wrong-value-secret',
+    'wrong-variable',
+  ],
+  'a name must be one that stands elsewhere in the file': ['unknown-receiver', 'unknown-receiver-unrouted'],
+  'whether a key is wanted depends on another part of the file': [
+    'missing-email-settings',
+    'missing-settings',
+    'route-without-receivers',
+  ],
+  'two values are compared': ['store-retain-below-dedupe'],
+  'a bound on a duration is one on what it comes to, in whatever units': ['wrong-value-short-timeout'],
+  'a text is in a language of its own: a regular expression, a template': [
+    'link-host',
+    'link-scheme',
+    'link-template',
+    'match-regex',
+  ],
+  'a URL is read as browsers read one, which no pattern does': [
+    'wrong-value-public-url',
+    'wrong-value-public-url-query',
+  ],
+  'the length of a path is that of the whole one': ['wrong-value-admin-socket'],
+  'a folder must be there': ['missing-templates-folder', 'unknown-template'],
+}
+
+t.test('the schema and the loader have the same verdict wherever the schema can have one', async (t) => {
+  const exceptions = Object.values(beyondSchema).flat()
+  const names = fixtureNames('bad').map((name) => basename(name, '.yaml'))
+  for (const name of exceptions) t.ok(names.includes(name), `${name} is a fixture`)
+  for (const name of names) {
+    const file = join(fixtures, 'bad', `${name}.yaml`)
+    const found = verdict(file)
+    // What is not YAML no schema gets to see.
+    if (found === undefined) continue
+    const loaded = loadConfig(file, environment)
+    const codes = problemsOf(loaded).map(({ code }) => code)
+    const expected = exceptions.includes(name) ? !loaded.ok : loaded.ok
+    t.equal(found, expected, `${name}: ${codes} ${JSON.stringify(validate.errors)}`)
+  }
+})
+
+/** Every part of the schema that is one itself, with its path. */
+function* parts(schema: Json, path = '#'): Generator<readonly [string, JsonObject]> {
+  if (!isObject(schema)) return
+  yield [path, schema]
+  const { properties, patternProperties, $defs, additionalProperties, items, anyOf } = schema
+  for (const children of [properties, patternProperties, $defs])
+    for (const [name, child] of Object.entries(isObject(children) ? children : {}))
+      yield* parts(child, `${path}/${name}`)
+  for (const child of [additionalProperties, items, ...(Array.isArray(anyOf) ? anyOf : [])])
+    yield* parts(child ?? null, `${path}/*`)
+}
+
+t.test('every key says what it is for, and shows its form', async (t) => {
+  const { $defs = {} } = jsonSchema()
+  let keys = 0
+  for (const [path, { properties, patternProperties }] of parts(jsonSchema())) {
+    for (const [name, key] of Object.entries({ ...toObject(properties), ...toObject(patternProperties) })) {
+      const [, referred = ''] = /^#\/\$defs\/(\w+)$/.exec(String(toObject(key).$ref)) ?? []
+      const known = { ...toObject(toObject($defs)[referred]), ...toObject(key) }
+      keys += 1
+      t.match(known.description, /\.$/, `${path}/${name} is described`)
+      t.ok(showsForm(known), `${path}/${name} has an example, or needs none`)
+    }
+  }
+  t.ok(keys > 60)
+})
+
+function showsForm(key: JsonObject): boolean {
+  const shown = ['examples', 'default', 'properties', 'enum'].some((word) => key[word] !== undefined)
+  const choices = Array.isArray(key.anyOf) ? key.anyOf.map(toObject) : []
+  const listed = choices.some(({ enum: values, type }) => values !== undefined || type === 'boolean')
+  const list = toObject(key.items).$ref !== undefined
+  return shown || listed || list
+}
+
+function toObject(value: Json | undefined): JsonObject {
+  return isObject(value) ? value : {}
+}
+
+t.test('examples and defaults are valid where they stand', async (t) => {
+  let shown = 0
+  for (const [path, part] of parts(jsonSchema())) {
+    const values = [...(Array.isArray(part.examples) ? part.examples : []), part.default].filter(
+      (value) => value !== undefined,
+    )
+    if (values.length === 0) continue
+    const takes = ajv.compile({ ...part, $defs: jsonSchema().$defs ?? {} })
+    for (const value of values)
+      t.ok(takes(value), `${path}: ${JSON.stringify(value)} ${JSON.stringify(takes.errors)}`)
+    shown += values.length
+  }
+  t.ok(shown > 60)
+})
+
+t.test('the pattern of an address refuses none that the loader takes', async () => {
+  const pattern = new RegExp(addressEntryPattern)
+  const piece = fc.constantFrom(
+    '0',
+    '1',
+    '25',
+    '255',
+    '256',
+    '10',
+    '.',
+    '.',
+    ':',
+    '::',
+    'ffff',
+    'a',
+    '/',
+    '/8',
+    '/32',
+    'svix',
+    'svix:eu',
+  )
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.array(piece, { maxLength: 9 }).map((pieces) => pieces.join('')),
+        fc.ipV4(),
+        fc.ipV6(),
+      ),
+      (entry) => checkAddressEntry(entry) !== null || pattern.test(entry),
+    ),
+    { numRuns: 2_000 },
+  )
+})

@@ -1,0 +1,258 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { channels } from '../../../src/channels/channels.ts'
+import { runTests } from '../../../src/config/checks/tests.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import { loadTemplates, type Templates } from '../../../src/config/templates/templates.ts'
+import { environment, lines, problemsOf } from '../../support/config-fixtures.ts'
+import { temporaryFolder } from '../../support/service.ts'
+
+type Test = Parameters<typeof temporaryFolder>[0]
+
+/** A configuration with these files in its folder of templates; gives the folder of the configuration. */
+function withTemplates(t: Test, files: Readonly<Record<string, string>>): string {
+  const folder = temporaryFolder(t)
+  mkdirSync(join(folder, 'templates'))
+  for (const [name, text] of Object.entries(files)) {
+    const file = join(folder, 'templates', name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    'sources: { cuuro: { svix: { secrets: ["${SECRET}"] } } }\nreceivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\ntemplates: templates\n',
+  )
+  return folder
+}
+
+function templatesOf(folder: string): Templates {
+  const loaded = loadConfig(join(folder, 'config.yaml'), environment)
+  if (!loaded.ok) throw new Error(lines(loaded.problems, folder).join('\n'))
+  return loaded.compiled.templates
+}
+
+function told(folder: string): string[] {
+  return lines(problemsOf(loadConfig(join(folder, 'config.yaml'), environment)), folder)
+}
+
+function names(templates: Templates, channel: string, template: string | null, type: string): string[] {
+  return templates.renderers(channel, template, type).map(({ name }) => name)
+}
+
+const view = {
+  event: { id: 'evt_1', type: 'a.b', source: 'cuuro', received_at: '', sent_at: '' },
+  data: { id: '7' },
+  payload: { data: { id: '7' } },
+  enriched: {},
+  route: { name: 'r' },
+  receiver: { name: 'here' },
+  link: '',
+}
+
+t.test('what ships compiles for every channel, and always has a default', async (t) => {
+  const loaded = loadTemplates(channels)
+  t.same(loaded?.problems, [])
+  for (const { name } of channels) {
+    const chain = loaded ? names(loaded.templates, name, null, 'nobody.knows') : []
+    t.same(chain, ['default'], name)
+  }
+})
+
+t.test(
+  'the route’s template is tried first, then the event type’s own, then default, each once',
+  async (t) => {
+    const folder = withTemplates(t, {
+      'mine/console.txt': 'mine',
+      'a.b/console.txt': 'type',
+      'only-slack/slack.yaml': 'text: x',
+    })
+    const templates = templatesOf(folder)
+    t.same(names(templates, 'console', 'mine', 'a.b'), ['mine', 'a.b', 'default'])
+    t.same(names(templates, 'console', 'a.b', 'a.b'), ['a.b', 'default'])
+    t.same(
+      names(templates, 'console', 'only-slack', 'x'),
+      ['default'],
+      'one that has nothing for the channel',
+    )
+    t.same(names(templates, 'slack', 'only-slack', 'analysis.completed'), [
+      'only-slack',
+      'analysis.completed',
+      'default',
+    ])
+    t.same(names(templates, 'nothing', null, 'a.b'), [], 'a channel that nobody knows')
+    t.ok(templates.names.has('only-slack'))
+  },
+)
+
+t.test('an event type is only ever looked up', async (t) => {
+  const templates = templatesOf(withTemplates(t, {}))
+  for (const type of ['__proto__', 'constructor', '../default', 'default/../default', '', 'toString']) {
+    t.same(names(templates, 'slack', null, type), ['default'], type)
+  }
+})
+
+t.test('the operator’s files go before the shipped, file by file', async (t) => {
+  const folder = withTemplates(t, {
+    'default/console.txt': 'mine {{ data.id }}',
+    '.hidden/console.txt': '{{',
+  })
+  const templates = templatesOf(folder)
+  t.same(names(templates, 'console', null, 'a.b'), ['default', 'default, as shipped'])
+  const [mine, shipped] = templates
+    .renderers('console', null, 'a.b')
+    .map(({ renderer }) => renderer.render(view))
+  t.match(mine, { ok: true, message: { text: 'mine 7' } })
+  t.match(shipped, { ok: true, message: { text: /a\.b/ } })
+  t.same(
+    names(templates, 'slack', null, 'a.b'),
+    ['default'],
+    'another channel’s file is still the shipped one',
+  )
+  t.notOk(templates.names.has('.hidden'))
+})
+
+t.test('a shared file of the operator’s replaces the shipped one too', async (t) => {
+  const folder = withTemplates(t, { 'layout.html': '<html><body>MINE {{ content | raw }}</body></html>' })
+  const templates = templatesOf(folder)
+  t.same(names(templates, 'email', null, 'a.b'), ['default', 'default, as shipped'])
+  const rendered = templates
+    .renderers('email', null, 'a.b')
+    .map(({ renderer }) => JSON.stringify(renderer.render(view)))
+  t.match(rendered[0], /MINE/)
+  t.notMatch(rendered[1], /MINE/)
+})
+
+t.test('a mistake in a template has its file, line and column', async (t) => {
+  const folder = withTemplates(t, {
+    'one/console.txt': 'first\n  {{ data.id | nope }}\n',
+    'two/slack.yaml':
+      'text: x\nblocks:\n  - type: section\n    text:\n      type: mrkdwn\n      text: |\n        fine\n        {{ data.id | nope }}\n',
+    'three/slack.yaml': 'text: x\nblocks: [\n',
+    'four/email.md': '---\nsubject: x\npreheader: "\n---\ntext\n',
+    'five/email.md': '---\nsubject: "{{ data.id"\n---\ntext\n',
+    'six/email.md': '---\nsubject: x\n---\n\nline five\n{% if x %}\n',
+    'seven/email.html': '<p>',
+  })
+  t.match(told(folder), [
+    /^wrong_template templates\/five\/email\.md:2:\d+: /,
+    /^syntax templates\/four\/email\.md:3:\d+: not valid YAML/,
+    /^wrong_template templates\/one\/console\.txt:2:3: .*nope/,
+    /^wrong_template templates\/seven\/email\.md:1:1: /,
+    /^wrong_template templates\/six\/email\.md:6:\d+: /,
+    /^syntax templates\/three\/slack\.yaml:\d:\d+: not valid YAML/,
+    /^wrong_template templates\/two\/slack\.yaml:8:\d+: .*nope/,
+  ])
+})
+
+t.test('a file that no channel reads is a warning', async (t) => {
+  const folder = withTemplates(t, { 'a.b/slack.yml': 'text: x', 'layuot.html': '', 'a.b/.gitkeep': '' })
+  t.same(told(folder), [
+    'unknown_file templates/a.b/slack.yml:1:1: warning: no channel reads a file of this name (did you mean "slack.yaml"?)',
+    'unknown_file templates/layuot.html:1:1: warning: no channel reads a file of this name (did you mean "layout.html"?)',
+  ])
+})
+
+t.test('a file that cannot be read is told once', async (t) => {
+  const folder = withTemplates(t, { 'large/console.txt': 'x'.repeat(300_000), 'folder/console.txt/x': '' })
+  t.match(told(folder), [
+    /^unreadable_file templates\/folder\/console\.txt:1:1: the file is not a regular file/,
+    /^unreadable_file templates\/large\/console\.txt:1:1: the file is larger than 256 kB/,
+  ])
+})
+
+t.test('a variable that no event has is told in every file, at its place', async (t) => {
+  const folder = withTemplates(t, {
+    'a/slack.yaml':
+      'text: "{{ evnt.type }}"\nblocks:\n  - type: section\n    text:\n      type: mrkdwn\n      text: |\n        fine {{ event.type }}\n        {{ event.tpye }} {% if rout %}x{% endif %}\n',
+    'a/email.md': '---\nsubject: "{{ link.href }}"\n---\n\n{{ data.whatever }}\n\n  {{ receivr.name }}\n',
+    'a/console.txt': '{% assign mine = data.x %}{% for one in mine %}{{ one }}{% endfor %}\n{{ yours }}',
+    'layout.html': '{{ content | raw }}{{ contents }}',
+  })
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    'sources: { cuuro: { svix: { secrets: ["${SECRET}"] } } }\nreceivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\ntemplates: templates\nlinks: { "a": "https://x.example/{{ route.name }}" }\n',
+  )
+  const message = 'there is event, data, payload, enriched, lifecycle, route, receiver, link'
+  const fields = 'there is event.id, event.type, event.source, event.received_at, event.sent_at'
+  t.strictSame(told(folder), [
+    'wrong_link config.yaml:5:15: links.a: unknown variable route.name; there is event, data, payload, enriched, lifecycle',
+    `wrong_template templates/a/console.txt:2:4: unknown variable yours; ${message}`,
+    'wrong_template templates/a/email.md:2:13: unknown variable link.href; link has no fields',
+    `wrong_template templates/a/email.md:7:6: unknown variable receivr.name; ${message}`,
+    `wrong_template templates/a/slack.yaml:1:7: unknown variable evnt.type; ${message}`,
+    `wrong_template templates/a/slack.yaml:8:9: unknown variable event.tpye; ${fields}`,
+    `wrong_template templates/a/slack.yaml:8:9: unknown variable rout; ${message}`,
+    `wrong_template templates/layout.html:1:23: unknown variable contents; ${message}, subject, preheader, content`,
+  ])
+})
+
+t.test('a template that nothing uses is a warning', async (t) => {
+  const folder = withTemplates(t, {
+    'named/console.txt': 'x',
+    'order.paid/console.txt': 'x',
+    'orphan/console.txt': 'x',
+    'analysis.created/console.txt': 'x',
+  })
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+receivers: { here: { console: {} } }
+templates: templates
+routes:
+  - { match: { type: "order.*" }, receivers: [here] }
+  - { match: { type: other }, receivers: [here], template: named }
+`,
+  )
+  const why = 'no route names it, and none takes events of that type'
+  t.strictSame(told(folder), [
+    `unused_template config.yaml:3:12: warning: nothing uses the template "orphan": ${why} (name it in a route, or remove its folder)`,
+  ])
+})
+
+t.test('what the events of a test lack in a template is a warning', async (t) => {
+  const folder = withTemplates(t, { 'default/console.txt': '{{ data.name }} {{ data.id }}' })
+  const file = join(folder, 'config.yaml')
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}tests: [{ event: { event: a, data: { id: "1" } }, expect: { receivers: [here] } }]\n`,
+  )
+  const loaded = loadConfig(file, environment)
+  const found = loaded.ok ? runTests(loaded.compiled, () => 'none') : []
+  t.strictSame(
+    lines(found, folder).map((line) => line.replace(`${folder}/`, '')),
+    [
+      'sample_note config.yaml:5:9: warning: the event of tests[0]: unknown variable data.name (templates/default/console.txt)',
+    ],
+  )
+})
+
+t.test('what Cuuro’s events lack in the templates for them is a warning', async (t) => {
+  const folder = withTemplates(t, { 'analysis.created/console.txt': '{{ data.id }} {{ data.name }}' })
+  t.match(told(folder), [
+    /^sample_note config\.yaml:4:1: warning: analysis\.created as Cuuro sends it: unknown variable data\.name \(.*console\.txt\) \(its payload holds only an id\)$/,
+  ])
+})
+
+t.test('what does not fit into Slack with the event of a test is a warning', async (t) => {
+  const folder = withTemplates(t, {
+    'a/slack.yaml':
+      'text: x\nblocks:\n  - type: header\n    text: { type: plain_text, text: "{{ data.title }}" }\n',
+  })
+  const file = join(folder, 'config.yaml')
+  writeFileSync(
+    file,
+    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+receivers: { here: { slack: { webhook_url: "\${HOOK}" } } }
+routes: [{ match: { type: a }, receivers: [here] }]
+templates: templates
+tests: [{ event: { event: a, data: { title: "${'x'.repeat(151)}" } }, expect: { receivers: [here] } }]
+`,
+  )
+  const loaded = loadConfig(file, environment)
+  t.ok(loaded.ok)
+  const found = loaded.ok ? runTests(loaded.compiled, () => 'none') : []
+  t.strictSame(lines(found, folder), [
+    'sample_note config.yaml:5:9: warning: the event of tests[0]: cut to 150 characters (slack.yaml:4)',
+  ])
+})

@@ -1,0 +1,207 @@
+import { execFileSync } from 'node:child_process'
+import t from 'tap'
+import { createEngine, TemplateError, toText } from '../../../src/core/template/template.ts'
+
+const engine = createEngine((text) => text.replaceAll('<', '&lt;'), {
+  loud: { safe: false, apply: (value, end) => `${toText(value).toUpperCase()}${toText(end)}` },
+  bold: { safe: true, apply: (value) => `<b>${toText(value)}</b>` },
+})
+
+const view = {
+  data: {
+    id: 'one',
+    html: '<i>',
+    list: [{ a: 1 }, { b: 2 }],
+    nothing: null,
+    zero: 0,
+    no: false,
+    map: { k: '<' },
+  },
+  payload: JSON.parse('{"__proto__": {"own": "yes"}}'),
+}
+
+function render(text: string): string {
+  return engine.compile(text).render(view).text
+}
+
+function missing(text: string): readonly string[] {
+  return engine.compile(text).render(view).missing
+}
+
+/** The place and the words of the error that the action throws. */
+function failure(action: () => unknown): { line: number; column: number; message: string } {
+  try {
+    action()
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    const { line, column, message } = error
+    return { line, column, message }
+  }
+  throw new Error('nothing was thrown')
+}
+
+t.test('values become text', async (t) => {
+  t.equal(render('a {{ data.id }}!'), 'a one!')
+  t.equal(render('{{ data.nothing }}|{{ data.zero }}|{{ data.no }}'), '|0|false')
+  t.equal(render('{{ data.list }}'), '[{"a":1},{"b":2}]')
+  t.equal(render('{% for x in data.list %}{{ forloop.index }}{% endfor %}'), '12')
+})
+
+t.test('a filter for text sees a structure as a message shows it, whatever its keys are named', async (t) => {
+  t.equal(render('{{ data.map | append: data.map }}'), '{"k":"&lt;"}{"k":"&lt;"}')
+  t.equal(render('{{ data.list | truncate: 8 }}'), '[{"a"...')
+  const hostile = { value: [{ toString: null, valueOf: null, toLiquid: null }] }
+  const template = engine.compile('{{ value | truncate: 100 | upcase }}')
+  t.equal(template.render(hostile).text, '[{"TOSTRING":NULL,"VALUEOF":NULL,"TOLIQUID":NULL}]')
+})
+
+t.test('a variable is unknown only where nothing sets it and no event has it', async (t) => {
+  for (const text of [
+    '{% for x in data.l %}{% if prev != x %}{{ x }}{% endif %}{% assign prev = x %}{% endfor %}',
+    '{% for x in data.l %}{% unless seen %}{{ x }}{% capture seen %}yes{% endcapture %}{% endunless %}{% endfor %}',
+    '{% for i in data.l limit: 2 offset: continue %}{{ i }}{{ forloop.index }}{% endfor %}',
+    '{% for x in data.l %}{{ n }}{% increment n %}{% endfor %}',
+    '{{ link.size }}{% if event.type.size > 3 %}{{ event["type"] }}{% endif %}{{ payload[data.key] }}',
+    '{% if lifecycle %}{{ lifecycle.key }}{% endif %}{{ enriched.x.y }}',
+    '{% raw %}{{ nothing }}{% endraw %}{% comment %}{{ nothing }}{% endcomment %}',
+    '{% tablerow r in data.l %}{{ r }}{{ tablerowloop.col }}{% endtablerow %}',
+    '{% liquid assign q = 1\n echo q %}{% case event.type %}{% when "a" %}{% endcase %}{% cycle "a", "b" %}',
+  ]) {
+    t.strictSame(
+      engine.compile(text).unknown.map(({ message }) => message),
+      [],
+      text,
+    )
+  }
+  for (const text of ['{{ evnt }}', '{{ event.tpye }}', '{% if rout %}{% endif %}', '{{ x | append: y }}'])
+    t.ok(engine.compile(text).unknown.length > 0, text)
+})
+
+t.test('every value is escaped unless its last filter is raw or safe', async (t) => {
+  t.equal(render('{{ data.html }} < {{ data.map }}'), '&lt;i> < {"k":"&lt;"}')
+  t.equal(render('{{ data.html | raw }}'), '<i>')
+  t.equal(render('{{ data.html | upcase }}'), '&lt;I>')
+  t.equal(render('{{ data.html | loud: "<" }}'), '&lt;I>&lt;')
+  t.equal(render('{{ data.html | bold }}'), '<b><i></b>')
+  t.equal(render('{{ data.html | bold | upcase }}'), '&lt;B>&lt;I>&lt;/B>')
+  t.equal(render('{{ "<" }}{% assign x = data.html %}{{ x }}{% echo data.html %}'), '&lt;&lt;i>&lt;i>')
+})
+
+t.test('a variable that does not exist renders as nothing, and is told as written', async (t) => {
+  t.strictSame(
+    engine.compile('a{{ data.gone }}b{{ data.gone.deep }}{{ nope }}{{ data.gone }}').render(view),
+    {
+      text: 'ab',
+      missing: ['data.gone', 'data.gone.deep', 'nope'],
+    },
+  )
+  t.same(missing('{{ data.id }}{{ data.nothing }}{{ data.no }}'), [])
+  t.same(missing('{{ data["odd key"].x }}{{ data.list[7] }}'), ['data["odd key"].x', 'data.list[7]'])
+  t.same(missing('{{ data.gone | upcase }}{{ "a" | append: data.other }}'), ['data.gone', 'data.other'])
+  t.same(missing('{% for x in data.gone %}{% endfor %}'), ['data.gone'])
+  t.same(missing('{% for x in data.list %}{{ x.a }}{% endfor %}{{ data.later }}'), ['x.a', 'data.later'])
+  t.same(missing('{% if data.id %}{{ data.gone }}{% for x in data.list %}{{ x.c }}{% endfor %}{% endif %}'), [
+    'data.gone',
+    'x.c',
+  ])
+})
+
+t.test('a variable that is only tested may be missing, and so may a branch that is not taken', async (t) => {
+  t.same(missing('{% if data.gone %}{{ data.gone }}{{ data.other }}{% endif %}'), [])
+  t.same(missing('{% if data.gone %}{{ data.gone }}{% endif %}{{ data.typo }}'), ['data.typo'])
+  t.same(
+    missing('{% unless data.gone == "x" %}{% endunless %}{% case data.gone %}{% when 1 %}{% endcase %}'),
+    [],
+  )
+  t.equal(render('{{ data.gone | default: "none" }}'), 'none')
+  t.same(missing('{{ data.gone | default: "none" }}'), [])
+})
+
+t.test('mistakes have a line, a column and words', async (t) => {
+  t.same(
+    failure(() => engine.compile('a\nb {{ data.id | nosuch }}')),
+    {
+      line: 2,
+      column: 3,
+      message: 'undefined filter: nosuch',
+    },
+  )
+  t.match(
+    failure(() => engine.compile('a\n\n  {{ data.id ')),
+    { line: 3, column: 3, message: /not closed/ },
+  )
+  t.match(
+    failure(() => engine.compile('{% if data.id %}\nx')),
+    { line: 1, column: 1, message: /not closed/ },
+  )
+  t.match(
+    failure(() => engine.compile('é漢\n {% nosuch %}')),
+    { line: 2, column: 2, message: /tag "nosuch" not found/ },
+  )
+  t.match(
+    failure(() => engine.compile('x'.repeat(200_001))),
+    { message: /limit exceeded/ },
+  )
+})
+
+t.test('one rendering is bounded in time and memory', async (t) => {
+  const wide = engine.compile('\n {% for i in (1..100000000) %}x{% endfor %}')
+  t.match(
+    failure(() => wide.render(view)),
+    { line: 2, column: 2, message: /memory alloc limit exceeded/ },
+  )
+  const endless = engine.compile('{% for i in (1..9999) %}{% for j in (1..9999) %}x{% endfor %}{% endfor %}')
+  t.match(
+    failure(() => endless.render(view)),
+    { message: /limit exceeded/ },
+  )
+})
+
+t.test('a template reads no file', async (t) => {
+  for (const text of [
+    '{% include "/etc/hostname" %}',
+    '{% render "package.json" %}',
+    '{% layout "../x" %}',
+  ]) {
+    t.match(
+      failure(() => engine.compile(text).render(view)),
+      { line: 1, column: 1, message: /ENOENT/ },
+      text,
+    )
+  }
+  t.match(
+    failure(() => engine.compile('{% include data.id %}').render(view)),
+    { message: /ENOENT/ },
+  )
+})
+
+t.test('a template sees own properties only', async (t) => {
+  const names = [
+    'constructor',
+    'toString',
+    '__proto__',
+    'data.constructor',
+    'data.__proto__',
+    'data.list.map',
+  ]
+  for (const name of [...names, 'data.id.constructor', 'data["__proto__"].polluted', 'payload.constructor']) {
+    t.strictSame(engine.compile(`{{ ${name} }}`).render(view), { text: '', missing: [name] }, name)
+  }
+  t.equal(render('{{ payload.__proto__.own }}'), 'yes', 'unless the payload has them as its own')
+  t.equal(render('{% assign __proto__ = "x" %}{% assign constructor = "y" %}{{ constructor }}'), 'y')
+})
+
+t.test('values in a view are never templates', async (t) => {
+  const nasty = { data: { id: '{{ data.secret }}{% include "x" %}', secret: 's' } }
+  t.equal(engine.compile('{{ data.id }}').render(nasty).text, '{{ data.secret }}{% include "x" %}')
+})
+
+t.test('months and days have the same names whatever language the machine speaks', async (t) => {
+  const program = `
+    import { createEngine } from ${JSON.stringify(new URL('../../../src/core/template/template.ts', import.meta.url).href)}
+    const template = createEngine((text) => text).compile("{{ '2026-03-02T10:00:00Z' | date: '%A %-d %B, %b' }}")
+    console.log(new Intl.DateTimeFormat().resolvedOptions().locale, template.render({}).text)`
+  const env = { ...process.env, LC_ALL: 'de_DE.UTF-8' }
+  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { env })
+  t.equal(String(printed), 'de-DE Monday 2 March, Mar\n')
+})

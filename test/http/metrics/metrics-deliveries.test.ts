@@ -1,0 +1,101 @@
+/** What metrics say of deliveries and of where they go. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { openStore } from '../../../src/store/open.ts'
+import { entry, event, owed } from '../../store/contract/sample.ts'
+import { startTestApp } from '../../support/app.ts'
+import { scrape, twoSources } from '../../support/metrics.ts'
+import { slackServer } from '../../support/reload.ts'
+import { newEvent, post, temporaryFolder } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
+
+t.test('attempts, deliveries, health and queue tell what becomes of events', async (t) => {
+  const slack = await slackServer(t)
+  const app = await startTestApp(t, twoSources(slack.url))
+  await post(app.url, newEvent('deal.closed'))
+  const of = (labels: Record<string, string>) => ({ channel: 'slack', ...labels })
+  const reach = (name: string, labels: Record<string, string>, wanted: number) =>
+    until(async () => (await scrape(app.url)).value(name, of(labels)) === wanted, `${name} to be ${wanted}`)
+  await reach('hookbridge_deliveries_total', { receiver: 'deals', outcome: 'delivered' }, 1)
+  const fine = await scrape(app.url)
+  t.equal(fine.value('hookbridge_attempts_total', of({ receiver: 'deals', outcome: 'sent' })), 1)
+  t.equal(fine.value('hookbridge_attempt_duration_seconds_count', of({})), 1)
+  t.equal(fine.value('hookbridge_delivery_latency_seconds_count', of({})), 1)
+  const success = 'hookbridge_destination_last_success_timestamp_seconds'
+  t.ok(Math.abs((fine.value(success, of({ receiver: 'deals' })) ?? 0) - Date.now() / 1000) < 60)
+  t.equal(fine.value(success, of({ receiver: 'desk' })), undefined, 'nothing was sent there')
+
+  slack.behave = () => ({ status: 200, headers: {}, body: '{"ok":false,"error":"invalid_auth"}' })
+  await post(app.url, newEvent('deal.closed'))
+  await reach('hookbridge_queue_depth', { state: 'parked' }, 1)
+  slack.behave = () => ({ status: 503, headers: { 'retry-after': '600' }, body: '' })
+  await post(app.url, newEvent('deal.closed'))
+  await reach('hookbridge_queue_depth', { state: 'retrying' }, 1)
+  const bad = await scrape(app.url)
+  t.equal(bad.value('hookbridge_deliveries_total', of({ receiver: 'deals', outcome: 'parked' })), 1)
+  t.equal(bad.value('hookbridge_attempts_total', of({ receiver: 'deals', outcome: 'park' })), 1)
+  t.equal(bad.value('hookbridge_attempts_total', of({ receiver: 'deals', outcome: 'retry' })), 1)
+  t.equal(bad.value('hookbridge_destination_consecutive_failures', of({ receiver: 'deals' })), 2)
+  t.equal(bad.value('hookbridge_destination_consecutive_failures', of({ receiver: 'desk' })), 0)
+  t.equal(bad.value('hookbridge_delivery_latency_seconds_count', of({})), 1, 'only what was delivered')
+  t.ok((bad.value('hookbridge_store_commit_duration_seconds_count') ?? 0) >= 6)
+  t.ok(
+    (bad.value('hookbridge_store_commit_batch_size_sum') ?? 0) >=
+      (bad.value('hookbridge_store_commit_batch_size_count') ?? Infinity),
+  )
+})
+
+t.test('an attempt whose end nobody saw says nothing about its destination', async (t) => {
+  const slack = await slackServer(t)
+  const folder = temporaryFolder(t)
+  const path = join(folder, 'store.db')
+  const earlier = await openStore(`sqlite:${path}`, 'service')
+  await earlier.append(entry(event(1), [owed({ receiver: 'deals', lane: 'slack:#deals', target: '#deals' })]))
+  const now = Date.now()
+  await earlier.claim({ now, leaseUntil: now + 60_000, limit: 9, limits: new Map(), budgets: new Map() })
+  await earlier.close()
+  const app = await startTestApp(t, twoSources(slack.url), { folder })
+  const of = { channel: 'slack', receiver: 'deals' }
+  await until(
+    async () =>
+      (await scrape(app.url)).value('hookbridge_attempts_total', { ...of, outcome: 'ambiguous' }) === 1,
+    'the interrupted attempt',
+  )
+  const { value } = await scrape(app.url)
+  t.equal(value('hookbridge_destination_consecutive_failures', of), 0)
+  const sent = value('hookbridge_attempts_total', { ...of, outcome: 'sent' })
+  t.equal(value('hookbridge_attempt_duration_seconds_count', { channel: 'slack' }), sent)
+})
+
+t.test('a reload brings what is new at 0, takes what is gone, and forgives', async (t) => {
+  const slack = await slackServer(t)
+  const app = await startTestApp(t, twoSources(slack.url))
+  slack.behave = () => ({ status: 503, headers: { 'retry-after': '600' }, body: '' })
+  await post(app.url, newEvent('deal.closed'))
+  const failures = 'hookbridge_destination_consecutive_failures'
+  await until(async () => (await scrape(app.url)).value(failures, { receiver: 'deals' }) === 1, 'the failure')
+  const text = twoSources(slack.url, '  - { match: { type: brand.new }, receivers: [fresh] }\n')
+    .replace('  desk: {', '  fresh: {')
+    .replaceAll('[desk]', '[fresh]')
+    .replace('  other:', '  newcomer:')
+  writeFileSync(app.config, `store: { url: "sqlite:${join(app.folder, 'store.db')}" }\n${text}`)
+  t.match(await app.reload('signal'), { ok: true })
+  const { value } = await scrape(app.url)
+  t.equal(value('hookbridge_events_total', { source: 'newcomer', type: 'brand.new', result: 'stored' }), 0)
+  t.equal(value('hookbridge_verification_failures_total', { source: 'newcomer' }), 0)
+  t.equal(value('hookbridge_deliveries_total', { channel: 'slack', receiver: 'fresh', outcome: 'dead' }), 0)
+  t.equal(value(failures, { channel: 'console', receiver: 'fresh' }), 0)
+  t.equal(value(failures, { receiver: 'desk' }), undefined, 'there is no such destination now')
+  t.equal(value(failures, { receiver: 'deals' }), 0, 'its cause may be fixed')
+  t.equal(
+    value('hookbridge_attempts_total', { receiver: 'deals', outcome: 'retry' }),
+    1,
+    'what was counted stays',
+  )
+  t.equal(
+    value('hookbridge_attempt_duration_seconds_count', { channel: 'slack' }),
+    1,
+    'what was measured stays',
+  )
+})
