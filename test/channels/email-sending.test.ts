@@ -9,7 +9,7 @@ import {
   type MailServerOptions,
   type MailStep,
   startMailServer,
-} from '../../src/demo/mail-server.ts'
+} from '../support/mail-server.ts'
 import { until } from '../support/until.ts'
 import { closedPort } from './contract.ts'
 

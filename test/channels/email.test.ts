@@ -1,7 +1,7 @@
 import t from 'tap'
 import { email } from '../../src/channels/email/email.ts'
 import { isLoopback, parseSmtpUrl } from '../../src/channels/email/settings.ts'
-import { startMailServer } from '../../src/demo/mail-server.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { channelContract } from './contract.ts'
 
 const auth = { user: 'alerts', pass: 'p@ss/word' }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { z } from 'zod'
 import { rate, secret } from '../../src/channels/settings.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { channelContract } from './contract.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'

@@ -1,9 +1,9 @@
 /** Slack limits and fails at random, the mail server is away for a while: everything arrives in the end. */
 import t from 'tap'
-import { startMailServer } from '../../src/demo/mail-server.ts'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { history, newEvent, post, startService, temporaryFolder, writeConfig } from '../support/service.ts'
 import { arrivals, unexplained } from '../support/sinks.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 
 const EVENTS = 200

@@ -2,9 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
 import { startTestApp } from '../support/app.ts'
 import { history, newEvent, post, temporaryFolder } from '../support/service.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 
 function yaml(slackUrl: string, slack: string, extra = ''): string {
