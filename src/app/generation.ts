@@ -59,7 +59,7 @@ function createGeneration(compiled: CompiledConfig, print: (text: string) => voi
     dedupeFor: config.store.dedupe,
     renderers: templates.renderers,
     links,
-    policy: { retryFor: config.delivery.retry_for, onAmbiguous: config.delivery.on_ambiguous },
+    policy: { retryFor: config.delivery.retry_for, ambiguousResends: config.delivery.ambiguous_resends },
     channels: openChannels(compiled, print),
   }
 }

@@ -60,7 +60,8 @@ export interface Delivery {
 export interface Policy {
   /** Milliseconds during which a failing delivery is tried again. */
   readonly retryFor: number
-  readonly onAmbiguous: 'resend' | 'park'
+  /** How often a message is sent again when it is unknown whether it arrived. */
+  readonly ambiguousResends: number
 }
 
 export interface NextState {
@@ -91,7 +92,7 @@ export function nextState(
     case 'refuse':
       return { state: 'dead', dueAt: null, reason: outcome.reason }
     case 'ambiguous':
-      if (policy.onAmbiguous === 'park')
+      if (policy.ambiguousResends === 0)
         return { state: 'parked', dueAt: null, reason: `ambiguous: ${outcome.reason}` }
       return later('ambiguous', outcome.reason, undefined)
     case 'retry':

@@ -150,11 +150,11 @@ t.test('the retry policy of an attempt is the one it began with', async (t) => {
   const slack = await slackServer(t)
   const held = Promise.withResolvers<'reset'>()
   slack.behave = () => held.promise
-  const app = await start(t, slackYaml(slack.url, 'delivery: { on_ambiguous: park }\n'))
+  const app = await start(t, slackYaml(slack.url, 'delivery: { ambiguous_resends: 0 }\n'))
   await post(app.url, newEvent())
   await until(() => slack.calls === 1, 'an attempt to be in flight')
-  edit(app.config, 'on_ambiguous: park', 'on_ambiguous: resend')
-  t.match(await reload(app), { body: { changed: ['delivery.on_ambiguous'] } })
+  edit(app.config, 'ambiguous_resends: 0', 'ambiguous_resends: 2')
+  t.match(await reload(app), { body: { changed: ['delivery.ambiguous_resends'] } })
   held.resolve('reset')
   await until(
     async () => (await history(app.folder)).deliveries[0]?.state === 'parked',

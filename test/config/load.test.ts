@@ -88,9 +88,10 @@ t.test('the defaults', async (t) => {
   t.same(config.store, {
     url: `sqlite:${join(file, '../data/hookbridge.db')}`,
     retain: 30 * 86_400_000,
+    retain_unresolved: 365 * 86_400_000,
     dedupe: 3 * 86_400_000,
   })
-  t.same(config.delivery, { retry_for: 86_400_000, on_ambiguous: 'resend', timeout: 10_000 })
+  t.same(config.delivery, { retry_for: 86_400_000, ambiguous_resends: 2, timeout: 10_000 })
   t.same(config.routes, [{ receivers: ['here'], continue: false }])
   t.same(config.channels, {})
 })
@@ -98,7 +99,7 @@ t.test('the defaults', async (t) => {
 t.test('variables fill in text, numbers and booleans', async (t) => {
   const { config } = setupOf(join(fixtures, 'good/variables.yaml'))
   t.match(config.server, { host: '0.0.0.0', port: 8081, trust_proxy: false })
-  t.match(config.delivery, { on_ambiguous: 'park', retry_for: 5_400_000 })
+  t.match(config.delivery, { ambiguous_resends: 0, retry_for: 5_400_000 })
   t.match(config.routes, [
     { name: 'costs $5 or $5', match: { type: 'analysis.*' }, continue: true },
     { receivers: ['here'] },

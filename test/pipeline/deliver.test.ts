@@ -32,7 +32,7 @@ function delivering(record: Store['record']) {
       channels: new Map(),
       renderers: () => [],
       links: () => '',
-      policy: { retryFor: 86_400_000, onAmbiguous: 'resend' },
+      policy: { retryFor: 86_400_000, ambiguousResends: 2 },
     }),
     now: () => START + 1_000,
     clock: () => 0,

@@ -23,12 +23,18 @@ export interface Described {
   readonly origins: readonly Origin[]
 }
 
+/** Hints for keys that are not near any known one. */
+const keyHints: ReadonlyMap<string, string> = new Map([
+  ['<<', 'YAML 1.2 has no merge keys: write the keys out, or give a whole value an alias'],
+  ['on_ambiguous', 'replaced by ambiguous_resends: write ambiguous_resends: 0 for park, 2 for resend'],
+])
+
 export function describeKey(key: string, { keys }: Place): Words {
-  const hint =
-    key === '<<'
-      ? 'YAML 1.2 has no merge keys: write the keys out, or give a whole value an alias'
-      : meant(key, keys)
-  return { code: 'unknown_key', message: `unknown key ${quote(key)}`, hint }
+  return {
+    code: 'unknown_key',
+    message: `unknown key ${quote(key)}`,
+    hint: keyHints.get(key) ?? meant(key, keys),
+  }
 }
 
 export function describeMissing(path: Path, { example, description }: Place): Words {
