@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { dateWords } from '../../src/channels/slack/date.ts'
 import { mrkdwn, plainText } from '../../src/channels/slack/mrkdwn.ts'
+import { slackPreview } from '../../src/channels/slack/preview.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import { tagsOf } from '../support/html.ts'
 
@@ -103,7 +104,7 @@ t.test('whatever stands in a message, it stays text', async () => {
         picture,
         { type: text, text },
       ]
-      tagsOf(slack.toHtml({ text, blocks }, { settings: undefined, target: text, ...clock }))
+      tagsOf(slackPreview.toHtml({ text, blocks }, { settings: undefined, target: text, ...clock }))
     }),
     { numRuns: 500 },
   )
@@ -145,8 +146,8 @@ t.test('dates are told in the words of who looks on', async (t) => {
 t.test('blocks', async (t) => {
   const mark = (text: string) => ({ type: 'mrkdwn', text })
   const shown = { settings: undefined, target: '#deals', ...clock }
-  const html = (blocks: Parameters<typeof slack.toHtml>[0]['blocks']) =>
-    slack.toHtml({ text: 'hello', blocks }, shown)
+  const html = (blocks: Parameters<typeof slackPreview.toHtml>[0]['blocks']) =>
+    slackPreview.toHtml({ text: 'hello', blocks }, shown)
   t.match(html([]), /<p>hello<\/p>/, 'without blocks the text is the message')
   t.match(html([]), /12:00 PM/)
   t.match(html([{ type: 'section', fields: [mark('*a*'), mark('b')] }]), /slack-fields"><div><p><b>a<\/b>/)
@@ -172,10 +173,13 @@ t.test('blocks', async (t) => {
 
 t.test('a preview is marked within the limits of a message', async (t) => {
   const block = { type: 'divider' }
-  const full = slack.withPreviewBanner({ text: 'hello', blocks: Array.from({ length: 50 }, () => block) })
+  const full = slackPreview.withPreviewBanner({
+    text: 'hello',
+    blocks: Array.from({ length: 50 }, () => block),
+  })
   t.equal(full.blocks.length, 50)
   t.match(full.blocks[0], { type: 'context', elements: [{ text: /\*Preview\*/ }] })
-  t.strictSame(slack.withPreviewBanner({ text: 'hello', blocks: [] }), {
+  t.strictSame(slackPreview.withPreviewBanner({ text: 'hello', blocks: [] }), {
     text: '[Preview] hello',
     blocks: [],
   })
@@ -183,15 +187,15 @@ t.test('a preview is marked within the limits of a message', async (t) => {
 
 t.test('an address is a channel, a person, or me', async (t) => {
   const settings = slack.settings.parse({ me: 'U0123ABCD' })
-  t.strictSame(slack.receiverAt('@me', settings), { ok: true, receiver: { channel: 'U0123ABCD' } })
-  t.match(slack.receiverAt('@me', slack.settings.parse({})), {
+  t.strictSame(slackPreview.receiverAt('@me', settings), { ok: true, receiver: { channel: 'U0123ABCD' } })
+  t.match(slackPreview.receiverAt('@me', slack.settings.parse({})), {
     ok: false,
     reason: /channels\.slack\.me.*Copy member ID.*slack:U…/,
   })
   for (const address of ['#test', 'C0123456789', 'U0123456789']) {
-    t.strictSame(slack.receiverAt(address, settings), { ok: true, receiver: { channel: address } })
+    t.strictSame(slackPreview.receiverAt(address, settings), { ok: true, receiver: { channel: address } })
   }
   for (const address of ['', '@jane', 'test', '#', '#a b', '<!here>'])
-    t.match(slack.receiverAt(address, settings), { ok: false, reason: /#name/ }, address)
+    t.match(slackPreview.receiverAt(address, settings), { ok: false, reason: /#name/ }, address)
   t.notOk(slack.settings.safeParse({ me: '#deals' }).success, 'me is a person')
 })

@@ -98,10 +98,10 @@ t.test('a receiver is a channel or a webhook, and not both', async (t) => {
 t.test('only a channel needs a token', async (t) => {
   const webhook = slack.receiver.parse({ webhook_url: 'https://hooks.slack.com/services/T1/B1/x' })
   const channel = slack.receiver.parse({ channel: '#deal-flow' })
-  t.equal(slack.missingSettings(undefined, webhook), null)
-  t.match(slack.missingSettings(undefined, channel), /channels\.slack\.token/)
-  t.match(slack.missingSettings(slack.settings.parse({}), channel), /channels\.slack\.token/)
-  t.equal(slack.missingSettings(slack.settings.parse({ token: 'xoxb-1' }), channel), null)
+  t.equal(slack.missingSettings?.(undefined, webhook), null)
+  t.match(slack.missingSettings?.(undefined, channel), /channels\.slack\.token/)
+  t.match(slack.missingSettings?.(slack.settings.parse({}), channel), /channels\.slack\.token/)
+  t.equal(slack.missingSettings?.(slack.settings.parse({ token: 'xoxb-1' }), channel), null)
   t.strictSame(slack.targets(webhook, 'partners'), [
     { target: 'webhook:partners', lane: 'slack:webhook:partners' },
   ])

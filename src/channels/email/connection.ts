@@ -1,7 +1,6 @@
 /** How to connect to the mail server, and what it must never be quoted with. */
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../core/secret.ts'
-import type { ChannelEnvironment } from '../channel.ts'
 import type { SessionSettings } from './session.ts'
 import { type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
 
@@ -10,7 +9,7 @@ const CLOSE_TIMEOUT = 1_000
 export function sessionSettings(
   settings: EmailSettings,
   server: SmtpServer,
-  { timeout }: ChannelEnvironment,
+  timeout: number,
 ): SessionSettings {
   return { connection: connectionOptions(settings, server, timeout), credentials: server.credentials }
 }

@@ -1,20 +1,33 @@
 /** Finds out whether the mail server takes us: connects, encrypts, logs in, and sends nothing. */
 import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
-import type { ChannelEnvironment } from '../channel.ts'
+import type { ChannelDoctor } from '../doctor.ts'
 import { secretsOf, sessionSettings } from './connection.ts'
 import { diagnose } from './outcome.ts'
 import { type Failure, Session } from './session.ts'
-import { type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
+import {
+  type EmailReceiver,
+  type EmailSettings,
+  isLoopback,
+  parseSmtpUrl,
+  type SmtpServer,
+} from './settings.ts'
 
 const UNTIL_FIXED = 'Mail waits meanwhile; once this is fixed it goes out, or can be resent.'
 
-export async function examineMail(
+export const emailDoctor: ChannelDoctor<EmailSettings, EmailReceiver> = {
+  async check(settings, _receivers, timeoutMs) {
+    const server = settings && parseSmtpUrl(settings.smtp.reveal())
+    return settings && server ? checkMailServer(settings, server, timeoutMs) : []
+  },
+}
+
+async function checkMailServer(
   settings: EmailSettings,
   server: SmtpServer,
-  env: ChannelEnvironment,
+  timeoutMs: number,
 ): Promise<readonly Finding[]> {
-  const session = new Session(sessionSettings(settings, server, env))
-  const deadline = Date.now() + env.timeout
+  const session = new Session(sessionSettings(settings, server, timeoutMs))
+  const deadline = Date.now() + timeoutMs
   try {
     const failure = await session.open(deadline)
     if (failure !== null) return [failed(failure, settings, server)]

@@ -36,7 +36,7 @@ export class MailSender implements Sender<Mail> {
   ) {
     this.#settings = settings
     this.#receivers = receivers
-    this.#session = sessionSettings(settings, server, env)
+    this.#session = sessionSettings(settings, server, env.timeout)
     this.#timeout = env.timeout
     this.#secrets = secretsOf(settings, server)
   }

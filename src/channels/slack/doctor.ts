@@ -3,39 +3,44 @@ import type { WebClient } from '@slack/web-api'
 import { type Finding, fine, unknown, wrong } from '../../core/finding.ts'
 import { ownProperty } from '../../core/json.ts'
 import { redact } from '../../core/secret.ts'
-import type { ChannelEnvironment } from '../channel.ts'
+import type { ChannelDoctor } from '../doctor.ts'
 import { openClient } from './client.ts'
 import { type Lookup, lookUpChannels, type Reader } from './directory.ts'
 import { type Circumstances, type Fault, faultOf, hintOf } from './outcome.ts'
-import type { SlackReceiver, SlackSettings } from './settings.ts'
-import { targetOf } from './target.ts'
+import { type SlackReceiver, type SlackSettings, slackSettings } from './settings.ts'
+import { slackTarget } from './target.ts'
 import { openTransport } from './transport.ts'
 
 const PARKED = 'Slack refuses every message to it; they wait as parked until this is fixed.'
 const CONNECTIONS = 4
 
-export async function examineSlack(
+export const slackDoctor: ChannelDoctor<SlackSettings, SlackReceiver> = {
+  check: (settings, receivers, timeoutMs) =>
+    checkSlack(settings ?? slackSettings.parse({}), receivers, timeoutMs),
+}
+
+async function checkSlack(
   settings: SlackSettings,
   receivers: ReadonlyMap<string, SlackReceiver>,
-  { timeout }: ChannelEnvironment,
+  timeoutMs: number,
 ): Promise<readonly Finding[]> {
-  const transport = openTransport(timeout, CONNECTIONS)
+  const transport = openTransport(timeoutMs, CONNECTIONS)
   const secrets = [settings.token, ...[...receivers.values()].map(({ webhook_url }) => webhook_url)]
   const circumstances: Circumstances = {
     target: 'the channel',
-    timeout,
+    timeout: timeoutMs,
     secrets: secrets.filter((secret) => secret !== undefined),
   }
   try {
-    const client = openClient(settings, transport, timeout)
-    const found = client === null ? [] : await examineToken(client, receivers, settings, circumstances)
+    const client = openClient(settings, transport, timeoutMs)
+    const found = client === null ? [] : await checkToken(client, receivers, settings, circumstances)
     return [...found, ...webhookNotes(receivers)]
   } finally {
     await transport.close()
   }
 }
 
-async function examineToken(
+async function checkToken(
   client: WebClient,
   receivers: ReadonlyMap<string, SlackReceiver>,
   { api_url }: SlackSettings,
@@ -156,7 +161,7 @@ function classify(
 
 function webhookNotes(receivers: ReadonlyMap<string, SlackReceiver>): Finding[] {
   const names = [...receivers].flatMap(([name, receiver]) =>
-    receiver.webhook_url === undefined ? [] : [targetOf(receiver, name)],
+    receiver.webhook_url === undefined ? [] : [slackTarget(receiver, name)],
   )
   if (names.length === 0) return []
   const why = 'An incoming webhook cannot be tried without posting a message.'

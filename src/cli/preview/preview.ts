@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { Option } from 'commander'
 import { channels } from '../../channels/channels.ts'
+import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/load.ts'
 import { meant } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
@@ -54,13 +55,14 @@ async function previewCommand(
   }
   const compiled = load(context)
   checkNames(compiled, flags)
-  const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, text, flags.channel))
+  const previews = await loadPreviews()
+  const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, previews, text, flags.channel))
   const event = await readEvent(context, compiled, named, sampleOf(named, flags))
   const deps = partsOf(compiled)
   const shown = previewOf(deps, event, flags, addressees)
 
   if (flags.html !== undefined)
-    writePage(context, { compiled, event, preview: shown, wanted: flags }, flags.html)
+    writePage(context, { compiled, previews, event, preview: shown, wanted: flags }, flags.html)
   const speaks = !flags.json && flags.html !== '-'
   const framed = flags.html === undefined && addressees.length === 0
   if (speaks) printPreview(terminal, event, shown, flags, framed)
@@ -83,6 +85,13 @@ function checkNames({ config, templates }: CompiledConfig, { template, receiver 
   if (receiver !== undefined && !Object.hasOwn(config.receivers, receiver)) {
     throw new CommandError(`no receiver "${receiver}" (${meant(receiver, Object.keys(config.receivers))})`, 2)
   }
+}
+
+/** How each channel shows its messages; one that has no way of its own is not in it. */
+async function loadPreviews(): Promise<ReadonlyMap<string, ChannelPreview>> {
+  const previews = new Map<string, ChannelPreview>()
+  for (const { name, preview } of channels) if (preview) previews.set(name, await preview())
+  return previews
 }
 
 function partsOf({ router, targets, templates, links }: CompiledConfig): PreviewDeps {

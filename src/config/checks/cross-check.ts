@@ -198,7 +198,7 @@ function checkSettings({ value, channels, document, error, receivers }: Checker)
       const place = ownProperty(ownProperty(ownProperty(value, 'receivers'), name), channel.name)
       const receiver = place === undefined ? undefined : channel.receiver.safeParse(place)
       if (receiver?.success !== true) continue
-      const missing = channel.missingSettings(settings?.data, receiver.data)
+      const missing = channel.missingSettings?.(settings?.data, receiver.data) ?? null
       // Many receivers may lack the same setting: that is one mistake.
       if (missing === null || told.has(missing)) continue
       told.add(missing)
