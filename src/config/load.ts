@@ -150,7 +150,7 @@ function loadNamedTemplates(
     code: 'unreadable_file',
     file,
     ...document.at(['templates']),
-    message: `templates: there is no folder ${document.written(['templates']) ?? ''} beside ${basename(file)}`,
+    message: `templates: there is no folder ${document.scalar(['templates'])?.text ?? ''} beside ${basename(file)}`,
     hint: 'create it, or remove the key to use the templates that ship with the product',
   }
   return { loaded: null, names: null, problems: [problem] }

@@ -51,15 +51,16 @@ export function describe({ issue, path, place, document, origins }: Described): 
     const words = issue.issues[0]?.message || 'cannot be a key here'
     return { code: 'wrong_value', message: `${quote(String(path.at(-1)))} ${words}`, hint: '' }
   }
-  if (document.isEmpty(path)) return describeEmpty(name, document.isCommentedOut(path))
+  const scalar = document.scalar(path)
+  if (scalar?.value === null) return describeEmpty(name, scalar.isCommentedOut)
   const origin = origins.find((other) => isAt(other, path))
-  const written = origin?.written ?? document.written(path)
+  const written = origin?.written ?? scalar?.text ?? null
   if (issue.code === 'invalid_value') return describeValue(name, written, place)
   if (issue.code === 'custom') return describeCustom(issue, name, origin)
   return {
     code: issue.code === 'invalid_type' ? 'wrong_type' : 'wrong_value',
     message: sentence(name, issue.message || builtIn(issue, place)),
-    hint: origin === undefined ? hintType(issue, place, document.scalar(path)) : checkOrigin(origin),
+    hint: origin === undefined ? hintType(issue, place, scalar?.value) : checkOrigin(origin),
   }
 }
 
