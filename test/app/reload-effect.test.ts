@@ -165,7 +165,7 @@ t.test('the retry policy of an attempt is the one it began with', async (t) => {
 t.test('what was stored under the old configuration is attempted under the new one', async (t) => {
   const before = await slackServer(t)
   const after = await slackServer(t)
-  before.behave = () => ({ status: 500, body: 'no' })
+  before.behave = () => ({ status: 503, body: 'no' })
   const app = await start(t, slackYaml(before.url))
   await post(app.url, newEvent())
   await until(

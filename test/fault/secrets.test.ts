@@ -35,7 +35,7 @@ t.test('no secret leaves the process', { timeout: 60_000 }, async (t) => {
   // The destinations repeat our own secrets in their errors, as some really do.
   let failures = 3
   slack.behave = () =>
-    failures-- > 0 ? { status: 500, headers: {}, body: `bad token ${token} at ${webhookPath}` } : undefined
+    failures-- > 0 ? { status: 503, headers: {}, body: `bad token ${token} at ${webhookPath}` } : undefined
   const config = writeConfig({
     folder,
     slackUrl: slack.url,

@@ -3,7 +3,7 @@ import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
 import type { ChannelDoctor } from '../doctor.ts'
 import { secretsOf, sessionSettings } from './connection.ts'
 import { diagnose } from './outcome.ts'
-import { type Failure, Session } from './session.ts'
+import { Session, type SmtpFailure } from './session.ts'
 import {
   type EmailReceiver,
   type EmailSettings,
@@ -26,14 +26,14 @@ async function checkMailServer(
   server: SmtpServer,
   timeoutMs: number,
 ): Promise<readonly Finding[]> {
-  const session = new Session(sessionSettings(settings, server, timeoutMs))
-  const deadline = Date.now() + timeoutMs
+  const timeouts = { stepTimeoutMs: timeoutMs, acceptTimeoutMs: timeoutMs }
+  const session = new Session(sessionSettings(settings, server, timeouts))
   try {
-    const failure = await session.open(deadline)
+    const failure = await session.open()
     if (failure !== null) return [failed(failure, settings, server)]
     const encrypted = session.encrypted
     // A server that answers to this too does more than greet.
-    if (!(await session.reset(deadline))) return [fellSilent(server)]
+    if (!(await session.reset())) return [fellSilent(server)]
     return [working(settings, server, encrypted)]
   } finally {
     session.close()
@@ -60,17 +60,17 @@ function fellSilent(server: SmtpServer): Finding {
   return wrong(`${nameOf(server)} took the connection and then fell silent`, UNTIL_FIXED, hint)
 }
 
-function failed(failure: Failure, settings: EmailSettings, server: SmtpServer): Finding {
-  const { fault, reason } = diagnose(failure, secretsOf(settings, server))
+function failed(failure: SmtpFailure, settings: EmailSettings, server: SmtpServer): Finding {
+  const { error, reason } = diagnose(failure, secretsOf(settings, server))
   const said = failure.response === undefined ? `The error was: ${reason}` : `The server said: ${reason}`
-  if (fault !== null)
-    return wrong(`${fault.problem} (${nameOf(server)})`, `${said}\n${UNTIL_FIXED}`, fault.hint)
+  if (error !== null)
+    return wrong(`${error.summary} (${nameOf(server)})`, `${said}\n${UNTIL_FIXED}`, error.hint)
   const { what, hint } = unreachable(failure, server)
   return wrong(`${nameOf(server)} ${what}`, `${said}\n${UNTIL_FIXED}`, hint)
 }
 
 /** For what may pass by itself, or may not. */
-function unreachable(failure: Failure, { host, port }: SmtpServer): { what: string; hint: string } {
+function unreachable(failure: SmtpFailure, { host, port }: SmtpServer): { what: string; hint: string } {
   const code = failure.originalCode ?? failure.code ?? ''
   if (failure.response !== undefined) {
     const hint = 'try again in some minutes; if it stays so, ask who runs the mail server'

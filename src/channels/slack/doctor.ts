@@ -6,7 +6,7 @@ import { redact } from '../../core/secret.ts'
 import type { ChannelDoctor } from '../doctor.ts'
 import { openClient } from './client.ts'
 import { type Lookup, lookUpChannels, type Reader } from './directory.ts'
-import { type Circumstances, type Fault, faultOf, hintOf } from './outcome.ts'
+import { type AttemptContext, type FailedCall, failedCall, hintOf } from './outcome.ts'
 import { type SlackReceiver, type SlackSettings, slackSettings } from './settings.ts'
 import { slackTarget } from './target.ts'
 import { openTransport } from './transport.ts'
@@ -26,14 +26,14 @@ async function checkSlack(
 ): Promise<readonly Finding[]> {
   const transport = openTransport(timeoutMs, CONNECTIONS)
   const secrets = [settings.token, ...[...receivers.values()].map(({ webhook_url }) => webhook_url)]
-  const circumstances: Circumstances = {
+  const context: AttemptContext = {
     target: 'the channel',
     timeout: timeoutMs,
     secrets: secrets.filter((secret) => secret !== undefined),
   }
   try {
     const client = openClient(settings, transport, timeoutMs)
-    const found = client === null ? [] : await checkToken(client, receivers, settings, circumstances)
+    const found = client === null ? [] : await checkToken(client, receivers, settings, context)
     return [...found, ...webhookNotes(receivers)]
   } finally {
     await transport.close()
@@ -44,20 +44,19 @@ async function checkToken(
   client: WebClient,
   receivers: ReadonlyMap<string, SlackReceiver>,
   { api_url }: SlackSettings,
-  circumstances: Circumstances,
+  context: AttemptContext,
 ): Promise<Finding[]> {
   const read: Reader = async (method, options) => {
     try {
       return { ok: true, answer: await client.apiCall(method, options) }
     } catch (error) {
-      return { ok: false, fault: faultOf(error, circumstances) }
+      return { ok: false, failed: failedCall(error, context) }
     }
   }
   const authenticated = await read('auth.test', {})
-  if (!authenticated.ok) return [refusedToken(authenticated.fault, api_url)]
+  if (!authenticated.ok) return [refusedToken(authenticated.failed, api_url)]
   const { answer } = authenticated
-  const words = (key: string) =>
-    redact(String(ownProperty(answer, key) ?? '?'), circumstances.secrets).slice(0, 80)
+  const words = (key: string) => redact(String(ownProperty(answer, key) ?? '?'), context.secrets).slice(0, 80)
   const scopes = scopesOf(answer)
   const channels = receiversByChannel(receivers)
   return [
@@ -72,7 +71,7 @@ function scopesOf(answer: unknown): readonly string[] | null {
   return Array.isArray(scopes) ? scopes.map(String).filter((scope) => /^[\w:.-]{1,64}$/.test(scope)) : null
 }
 
-function refusedToken({ name, reason, hint }: Fault, apiUrl: string): Finding {
+function refusedToken({ name, reason, hint }: FailedCall, apiUrl: string): Finding {
   if (name !== null && hint !== '') {
     return wrong(
       `Slack does not accept the token: ${name}`,
