@@ -43,8 +43,8 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
 export interface Target {
   /** Where it goes, in words that are no secret. Unique within the receiver. */
   readonly target: string
-  /** The destination whose pace and health this delivery shares. */
-  readonly lane: string
+  /** Targets of one rate key share a rate limit and their health: for the remote they are one place. */
+  readonly rateKey: string
 }
 
 /** One file of a template folder. Lines and columns are counted from 1. */

@@ -3,6 +3,8 @@
  * from the outcome of an attempt to the next state and when it is due.
  */
 
+import type { Destination } from './destination.ts'
+
 /** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
 export type Outcome =
   | { readonly kind: 'sent'; readonly reference: Reference }
@@ -40,11 +42,7 @@ export interface Delivery {
   /** The route that owes it, as `routes[0].routes[2]` or its name. */
   readonly route: string
   readonly receiver: string
-  readonly channel: string
-  /** Where it goes, in the channel's words: `#deal-flow`, `partners@example.com`. Never a secret. */
-  readonly target: string
-  /** Deliveries of one lane share a pace and a fate: one destination. */
-  readonly lane: string
+  readonly destination: Destination
   readonly template: string | null
   readonly state: State
   /** Why it is in this state, where that needs words. */

@@ -74,8 +74,8 @@ t.test('settings that are refused', (t) => {
 t.test('receivers', (t) => {
   const targets = (to: unknown) => email.targets(email.receiver.parse({ to }), 'r')
   t.strictSame(targets(['Jane <Jane@Example.org>', 'b+c@sub.example.org']), [
-    { target: 'Jane@Example.org', lane: 'email:jane@example.org' },
-    { target: 'b+c@sub.example.org', lane: 'email:b+c@sub.example.org' },
+    { target: 'Jane@Example.org', rateKey: 'email:jane@example.org' },
+    { target: 'b+c@sub.example.org', rateKey: 'email:b+c@sub.example.org' },
   ])
   for (const to of [
     [],

@@ -103,9 +103,9 @@ t.test('only a channel needs a token', async (t) => {
   t.match(slack.missingSettings?.(slack.settings.parse({}), channel), /channels\.slack\.token/)
   t.equal(slack.missingSettings?.(slack.settings.parse({ token: 'xoxb-1' }), channel), null)
   t.strictSame(slack.targets(webhook, 'partners'), [
-    { target: 'webhook:partners', lane: 'slack:webhook:partners' },
+    { target: 'webhook:partners', rateKey: 'slack:webhook:partners' },
   ])
-  t.strictSame(slack.targets(channel, 'partners'), [{ target: '#deal-flow', lane: 'slack:#deal-flow' }])
+  t.strictSame(slack.targets(channel, 'partners'), [{ target: '#deal-flow', rateKey: 'slack:#deal-flow' }])
 })
 
 t.test('secret() wraps text, and is text in the JSON schema', async (t) => {

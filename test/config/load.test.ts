@@ -128,7 +128,7 @@ t.test('a compiled configuration knows its secrets, and prints none', async (t) 
   for (const one of known) t.notOk(printed.includes(one))
 })
 
-t.test('routes, targets and links are compiled', async (t) => {
+t.test('routes, destinations and links are compiled', async (t) => {
   const compiled = setupOf(example, exampleEnv)
   const routed = (type: string, data: Event['payload']) =>
     compiled.router
@@ -138,8 +138,10 @@ t.test('routes, targets and links are compiled', async (t) => {
   t.same(routed('analysis.created', { score: 90 }), [['analyses with a high score', 'deal-flow', 'partners']])
   t.same(routed('analysis.created', { score: 10 }), [['analyses', 'deal-flow']])
   t.same(routed('something.else', {}), [['unrouted', 'everything-else']])
-  t.match(compiled.targets.get('deal-flow'), [{ channel: 'slack', target: '#deal-flow', lane: String }])
-  t.match(compiled.targets.get('partners'), [{ channel: 'email', target: 'partners@example.com' }])
+  t.match(compiled.destinations.get('deal-flow'), [
+    { channel: 'slack', target: '#deal-flow', rateKey: String },
+  ])
+  t.match(compiled.destinations.get('partners'), [{ channel: 'email', target: 'partners@example.com' }])
   t.equal(compiled.links(viewOf(event('startup.created'))), 'https://app.example.com/startups/7')
   t.same([...receiversOf(compiled.config, 'slack').keys()], ['deal-flow'])
   t.same([...receiversOf(compiled.config, 'nothing').keys()], [])

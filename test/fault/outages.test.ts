@@ -40,7 +40,7 @@ t.test('429 and 500 at random, and SMTP refusing', { timeout: 180_000 }, async (
     60_000,
   )
   const during = await history(folder)
-  const mails = during.deliveries.filter(({ channel }) => channel === 'email')
+  const mails = during.deliveries.filter(({ destination }) => destination.channel === 'email')
   t.ok(
     mails.some(({ history }) => history.length > 0),
     'mail was attempted',

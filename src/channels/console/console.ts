@@ -16,7 +16,7 @@ export const consoleChannel: Channel<Nothing, Nothing, TextMessage> = {
   settings: z.strictObject({}).describe('Messages are printed where the service runs. It has no settings.'),
   receiver: z.strictObject({}).describe('Print the messages where the service runs. It has no settings.'),
   templateFiles,
-  targets: () => [{ target: 'console', lane: 'console' }],
+  targets: () => [{ target: 'console', rateKey: 'console' }],
   compile: (files) => compileText(engine, templateFiles, files),
   toText: ({ text }) => text,
   open: (_settings, _receivers, env) => ({

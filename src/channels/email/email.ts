@@ -20,7 +20,8 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   sharedFiles,
   missingSettings: (settings) =>
     settings === undefined ? 'channels.email is missing: set its `smtp` and `from`' : null,
-  targets: ({ to }) => to.map(({ address }) => ({ target: address, lane: `email:${address.toLowerCase()}` })),
+  targets: ({ to }) =>
+    to.map(({ address }) => ({ target: address, rateKey: `email:${address.toLowerCase()}` })),
   compile,
   toText: ({ subject, text }) => `Subject: ${subject}\n\n${text.trim()}`,
   open(settings, receivers, env) {

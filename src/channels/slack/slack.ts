@@ -17,7 +17,7 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
   },
   targets(receiver, receiverName) {
     const target = slackTarget(receiver, receiverName)
-    return [{ target, lane: `slack:${target}` }]
+    return [{ target, rateKey: `slack:${target}` }]
   },
   compile: compileTemplate,
   toText,

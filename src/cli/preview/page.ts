@@ -4,6 +4,7 @@ import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/load.ts'
 import type { Event } from '../../core/event.ts'
 import { escapeHtml } from '../../core/html.ts'
+import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
 import { nameOf, noticeOf } from './text.ts'
 
@@ -53,7 +54,9 @@ export function previewPage(content: PageContent): string {
   const { event, preview, previews, wanted } = content
   const notice = noticeOf(event, preview, wanted)
   const drawn = preview.messages.map((message) => drawMessage(content, message))
-  const skipped = preview.skipped.map((delivery) => `${nameOf(delivery)}: skipped, ${delivery.skipped}`)
+  const skipped = preview.skipped.map(
+    (delivery) => `${nameOf(delivery.destination)}: skipped, ${skippedBecause(delivery)}`,
+  )
   const used = [...previews].filter(([name]) => preview.messages.some(({ channel }) => channel === name))
   return `<!doctype html>
 <html lang="en">

@@ -6,6 +6,7 @@ import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/load.ts'
 import { meant } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
+import { skippedBecause } from '../../core/plan.ts'
 import { type Preview, type PreviewDeps, preview, type Wanted } from '../../core/preview.ts'
 import { type Context, fromHere, load, type Register } from '../context.ts'
 import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
@@ -94,9 +95,9 @@ async function loadPreviews(): Promise<ReadonlyMap<string, ChannelPreview>> {
   return previews
 }
 
-function partsOf({ router, targets, templates, links }: CompiledConfig): PreviewDeps {
+function partsOf({ router, destinations, templates, links }: CompiledConfig): PreviewDeps {
   const names = channels.map(({ name }) => name)
-  return { router, targets, links, renderers: templates.renderers, channels: names }
+  return { router, destinations, links, renderers: templates.renderers, channels: names }
 }
 
 /** With addressees only what goes to them is of interest. */
@@ -113,7 +114,7 @@ function previewOf(
   )
   return {
     unrouted: shown.every(({ unrouted }) => unrouted),
-    owed: shown.every(({ owed }) => owed),
+    planned: shown.every(({ planned }) => planned),
     messages: shown.flatMap(({ messages }) => messages),
     skipped: shown.flatMap(({ skipped }) => skipped),
   }
@@ -138,11 +139,11 @@ function writePage(context: Context, content: Omit<PageContent, 'now' | 'timeZon
   )
 }
 
-function asJson(event: Event, { unrouted, owed, messages, skipped }: Preview): object {
+function asJson(event: Event, { unrouted, planned, messages, skipped }: Preview): object {
   return {
     event: { id: event.id, type: event.type, source: event.source },
     unrouted,
-    owed,
+    planned,
     messages: messages.map(({ rendered, ...place }) => ({
       ...place,
       template: rendered.ok ? rendered.template : null,
@@ -150,12 +151,12 @@ function asJson(event: Event, { unrouted, owed, messages, skipped }: Preview): o
       notes: rendered.notes,
       message: rendered.ok ? rendered.message : null,
     })),
-    skipped: skipped.map(({ route, receiver, channel, target, skipped: reason }) => ({
-      route,
-      receiver,
-      channel,
-      target,
-      reason,
+    skipped: skipped.map((delivery) => ({
+      route: delivery.route,
+      receiver: delivery.receiver,
+      channel: delivery.destination.channel,
+      target: delivery.destination.target,
+      reason: skippedBecause(delivery),
     })),
   }
 }

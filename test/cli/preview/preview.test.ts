@@ -101,7 +101,7 @@ t.test('--json prints what would be sent', async (t) => {
   t.match(JSON.parse(out), {
     event: { id: 'evt_SAMPLE', type: 'analysis.completed', source: 'cuuro' },
     unrouted: false,
-    owed: true,
+    planned: true,
     messages: [
       {
         route: 'routes[0]',
