@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { dateWords } from '../../src/channels/slack/date.ts'
-import { mrkdwn, plainText } from '../../src/channels/slack/mrkdwn.ts'
+import { mrkdwnHtml, plainTextHtml } from '../../src/channels/slack/mrkdwn-html.ts'
 import { slackPreview } from '../../src/channels/slack/preview.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import { tagsOf } from '../support/html.ts'
 
 const clock = { now: Date.UTC(2026, 10, 23, 12, 0), timeZone: 'UTC' }
-const drawn = (text: string) => mrkdwn(text, clock)
+const drawn = (text: string) => mrkdwnHtml(text, clock)
 const link = (url: string, words: string) =>
   `<p><a href="${url}" target="_blank" rel="noopener noreferrer">${words}</a></p>`
 
@@ -52,10 +52,29 @@ t.test('mrkdwn is drawn as Slack draws it', async (t) => {
   ] as const) {
     t.equal(drawn(text), html, text)
   }
-  t.equal(plainText('*a* <b> &lt;c&gt; :x:\nd'), '*a* &lt;b&gt; &lt;c&gt; ❌<br>d')
+  t.equal(plainTextHtml('*a* <b> &lt;c&gt; :x:\nd'), '*a* &lt;b&gt; &lt;c&gt; ❌<br>d')
 })
 
-t.test('whatever stands in a message, it stays text', async () => {
+t.test('mrkdwn as plain text', async (t) => {
+  for (const [text, plainText] of [
+    ['*bold* _italic_ ~strike~ `code`', 'bold italic strike code'],
+    ['a*b*c snake_case_word 2 * 3 * 4', 'a*b*c snake_case_word 2 * 3 * 4'],
+    ['a\n\n• b\n&gt; c\n```\n*d*\n```', 'a\n\n• b\n> c\n*d*\n'],
+    ['A &amp; B &lt;Ltd&gt; :tada:', 'A & B <Ltd> :tada:'],
+    ['<https://example.com/?a=1&amp;b=2|it>', 'it (https://example.com/?a=1&b=2)'],
+    ['<https://example.com> <mailto:a@example.com>', 'https://example.com a@example.com'],
+    ['<javascript:alert(1)|words>', 'words'],
+    ['<!here> <#C0123456|deals>', '@here #deals'],
+    ['<!date^1795435200^{date_short}|2026-11-23 12:00 UTC>', '2026-11-23 12:00 UTC'],
+    ['', ''],
+  ] as const) {
+    t.equal(slack.toText({ text, blocks: [] }), plainText, text)
+  }
+  const plain = { type: 'plain_text', text: '*a* &lt;b&gt;' }
+  t.equal(slack.toText({ text: '', blocks: [{ type: 'header', text: plain }] }), '*a* <b>')
+})
+
+t.test('whatever is in a message, it stays text', async () => {
   const marks = fc.constantFrom(
     ...[
       '<',

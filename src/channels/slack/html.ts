@@ -4,7 +4,8 @@ import { ownProperty } from '../../core/json.ts'
 import type { PreviewContext } from '../preview.ts'
 import { type Clock, timeWords } from './date.ts'
 import type { SlackMessage } from './message.ts'
-import { anchor, mrkdwn, plainText, safeLink } from './mrkdwn.ts'
+import { safeLink } from './mrkdwn.ts'
+import { anchor, mrkdwnHtml, plainTextHtml } from './mrkdwn-html.ts'
 import { plain } from './plain-text.ts'
 import type { SlackSettings } from './settings.ts'
 
@@ -13,7 +14,7 @@ const LOGO = `<span class="slack-logo" aria-hidden="true">H</span>`
 
 export function toHtml({ text, blocks }: SlackMessage, context: PreviewContext<SlackSettings>): string {
   const drawn = blocks.map((block) => drawBlock(block, context)).join('')
-  const body = drawn === '' ? `<div class="slack-section">${mrkdwn(text, context)}</div>` : drawn
+  const body = drawn === '' ? `<div class="slack-section">${mrkdwnHtml(text, context)}</div>` : drawn
   const place = context.target === null ? '' : `<div class="slack-place">${placeOf(context.target)}</div>`
   return `<div class="slack">
 <div class="slack-window">${place}
@@ -98,7 +99,7 @@ function picture(element: unknown): string {
 function textOf(value: unknown, clock: Clock): string {
   const text = ownProperty(value, 'text')
   if (typeof text !== 'string') return ''
-  return ownProperty(value, 'type') === 'mrkdwn' ? mrkdwn(text, clock) : plainText(text)
+  return ownProperty(value, 'type') === 'mrkdwn' ? mrkdwnHtml(text, clock) : plainTextHtml(text)
 }
 
 function list(value: unknown, key: string): readonly unknown[] {

@@ -1,5 +1,6 @@
 /** What a reader of the channel sees of a message, as plain text. */
 import type { SlackMessage } from './message.ts'
+import { decode, type MrkdwnWriter, readMrkdwn } from './mrkdwn.ts'
 
 interface Block {
   readonly type?: unknown
@@ -42,18 +43,25 @@ function button(element: unknown): string {
 
 function textOf(value: unknown): string {
   const text = property(value, 'text')
-  return typeof text === 'string' ? plain(text) : ''
+  if (typeof text !== 'string') return ''
+  return property(value, 'type') === 'mrkdwn' ? plain(text) : decode(text)
 }
 
-/** Takes Slack's markup away: dates and links become their words, entities their characters. */
+/** The words of a text in mrkdwn. */
 export function plain(text: string): string {
-  return text
-    .replace(/<!date\^[^|>]*\|([^>]*)>/g, '$1')
-    .replace(/<([^|>]*)\|([^>]*)>/g, '$2 ($1)')
-    .replace(/[*`]/g, '')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&amp;', '&')
+  return readMrkdwn(text, plainWriter).join('\n')
+}
+
+const plainWriter: MrkdwnWriter = {
+  text: (text) => text,
+  verbatim: (text) => text,
+  mark: (_mark, inner) => inner,
+  code: (inner) => inner,
+  codeBlock: (inner) => inner,
+  lines: (lines, quoted) => lines.map((line) => (quoted ? `> ${line}` : line)).join('\n'),
+  link: (url, label) => ([label, `${label}/`, `mailto:${label}`].includes(url) ? label : `${label} (${url})`),
+  mention: (name) => name,
+  date: (_time, _format, _url, fallback) => fallback,
 }
 
 function list(value: unknown): readonly unknown[] {
