@@ -202,12 +202,12 @@ function createSchema(list: readonly Channel[]) {
           .meta({ examples: [['everything-else']] }),
       })
       .optional()
-      .describe('What becomes of events that no route takes. Without it they are stored and counted.'),
+      .describe('Where events go that no route takes. Without it they are stored and counted.'),
     delivery: delivery.prefault({}),
     tests: z
       .array(test)
       .optional()
-      .describe('Events and what must come of them: `hookbridge check` tells where it is otherwise.')
+      .describe('Events and what is expected of them: `hookbridge check` reports where they differ.')
       .meta({
         examples: [
           [
