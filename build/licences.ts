@@ -1,8 +1,8 @@
 /** The licences under which bundled packages are given away: each wants its own words to go with it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { packageFolders } from './packages.ts'
 
-const PACKAGE = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i
 
 interface Manifest {
@@ -17,8 +17,7 @@ interface Manifest {
  * says nothing of a licence.
  */
 export function licences(root: string, files: readonly string[]): string {
-  const folders = new Set(files.flatMap((file) => PACKAGE.exec(file)?.[0] ?? []))
-  const texts = new Map([...folders].map((folder) => licence(join(root, folder))))
+  const texts = new Map(packageFolders(files).map((folder) => licence(join(root, folder))))
   const sorted = [...texts].sort(([a], [b]) => (a < b ? -1 : 1))
   return `Hookbridge contains these packages.\n\n${sorted.map(([name, text]) => `${name}\n\n${text}\n`).join(`\n${'-'.repeat(80)}\n\n`)}`
 }

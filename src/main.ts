@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { enableCompileCache } from 'node:module'
 
 // Keeps what Node makes of our sources between starts: later starts need not strip and compile them again.

@@ -8,20 +8,13 @@ if (manifest === undefined) throw new Error(`no package.json above ${import.meta
 
 export const packageFolder: string = dirname(manifest)
 
-const runsFromSources = import.meta.url.endsWith('.ts')
-
 /** What `hookbridge` runs. */
-export const program: string = join(packageFolder, runsFromSources ? 'src/main.ts' : 'dist/main.js')
+export const program: string = join(packageFolder, 'bin/hookbridge.js')
 
 /** The templates that a channel has when the operator's folder has none. */
 export const shippedTemplates: string = join(packageFolder, 'templates')
 
 export const exampleConfig: string = join(packageFolder, 'config.example.yaml')
-
-/** How a person runs a command: by npx in a checkout and where it was run by npx, by its name where it is installed. */
-export function commandName(env: Readonly<Record<string, string | undefined>>): string {
-  return runsFromSources || env.npm_command === 'exec' ? 'npx hookbridge' : 'hookbridge'
-}
 
 export function packageVersion(): string {
   const { version }: { readonly version: string } = JSON.parse(

@@ -3,8 +3,6 @@
  * from the outcome of an attempt to the next state and when it is due.
  */
 
-import type { Destination } from './destination.ts'
-
 /** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
 export type Outcome =
   | { readonly kind: 'sent'; readonly reference: Reference }
@@ -42,7 +40,11 @@ export interface Delivery {
   /** The route that owes it, as `routes[0].routes[2]` or its name. */
   readonly route: string
   readonly receiver: string
-  readonly destination: Destination
+  readonly channel: string
+  /** Where it goes, in the channel's words: `#deal-flow`, `partners@example.com`. Never a secret. */
+  readonly target: string
+  /** Deliveries of one lane share a pace and a fate: one destination. */
+  readonly lane: string
   readonly template: string | null
   readonly state: State
   /** Why it is in this state, where that needs words. */
@@ -58,8 +60,7 @@ export interface Delivery {
 export interface Policy {
   /** Milliseconds during which a failing delivery is tried again. */
   readonly retryFor: number
-  /** How often a message is sent again when it is unknown whether it arrived. */
-  readonly ambiguousResends: number
+  readonly onAmbiguous: 'resend' | 'park'
 }
 
 export interface NextState {
@@ -90,7 +91,7 @@ export function nextState(
     case 'refuse':
       return { state: 'dead', dueAt: null, reason: outcome.reason }
     case 'ambiguous':
-      if (policy.ambiguousResends === 0)
+      if (policy.onAmbiguous === 'park')
         return { state: 'parked', dueAt: null, reason: `ambiguous: ${outcome.reason}` }
       return later('ambiguous', outcome.reason, undefined)
     case 'retry':

@@ -179,11 +179,10 @@ export class DeliveryLoop {
   }
 
   #laneOf({ delivery }: Leased): Lane {
-    const { channel, rateKey } = delivery.destination
-    let lane = this.#lanes.get(rateKey)
+    let lane = this.#lanes.get(delivery.lane)
     if (lane === undefined) {
-      lane = new Lane(channel, this.#paceOf(channel), this.#deps.now())
-      this.#lanes.set(rateKey, lane)
+      lane = new Lane(delivery.channel, this.#paceOf(delivery.channel), this.#deps.now())
+      this.#lanes.set(delivery.lane, lane)
     }
     return lane
   }

@@ -1,15 +1,16 @@
 /**
- * The package as users get it: packed; installed globally, and run on each Node it is for; installed in a project, whose
- * program is checked and run.
+ * The package as users get it: packed; installed globally, and run on each Node it is for, and on one that is too old;
+ * installed in a project, whose program is checked and run. A checkout, and what npm installs from it.
  */
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
 import t from 'tap'
-import { readPage, section } from '../docs/pages.ts'
 import { secret, temporaryFolder } from '../support/service.ts'
+import { testCheckout } from './checkout.ts'
 import { serves } from './serving.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -37,6 +38,14 @@ function npm(...args: string[]): Promise<string> {
   return run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'])
 }
 
+const sources = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+interface Component {
+  readonly group?: string
+  readonly name: string
+  readonly version: string
+}
+
 // The declarations of what programs import, and of what these name; the others would only be weight.
 const declarations = ['config/problem.d.ts', 'index.d.ts', 'signing.d.ts']
 // Most of it is the packages that it contains.
@@ -48,12 +57,14 @@ function archive(): string {
 }
 
 t.test('it is packed, built, with all that it needs and nothing else', async (t) => {
-  await npm('pack', '--pack-destination', folder)
+  await run('npm', ['run', '--silent', 'package', '--', '--destination', folder])
   const listed = (await run('tar', ['-tvzf', archive()])).trim().split('\n')
   const files = listed.map((line) => line.replace(/^.* package\//, ''))
   for (const file of [
+    'bin/hookbridge.js',
     'dist/main.js',
     'dist/LICENSES.txt',
+    'dist/sbom.cdx.json',
     'templates/layout.html',
     'packaging/prometheus/alerts.yaml',
     'packaging/grafana/dashboard.json',
@@ -68,7 +79,10 @@ t.test('it is packed, built, with all that it needs and nothing else', async (t)
   ])
     t.ok(files.includes(file), file)
   const others = files.filter(
-    (file) => !/^(?:dist\/(?:.*\.js|LICENSES\.txt)|(?:templates|docs|packaging)\/.*|[\w.]+)$/.test(file),
+    (file) =>
+      !/^(?:bin\/[\w-]+\.js|dist\/(?:.*\.js|LICENSES\.txt|sbom\.cdx\.json)|(?:templates|docs|packaging)\/.*|[\w.]+)$/.test(
+        file,
+      ),
   )
   t.strictSame(
     others.sort(),
@@ -89,20 +103,57 @@ t.test('it is packed, built, with all that it needs and nothing else', async (t)
 
 t.test('it names the packages that it contains, and their licences', async (t) => {
   const text = readFileSync(join(installed, 'dist/LICENSES.txt'), 'utf8')
-  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  for (const name of ['fastify', 'svix', '@slack/web-api', 'nodemailer', 'yaml', 'pino'])
-    t.match(text, `\n${name} ${devDependencies[name]}\n\n`)
+  for (const [name, version] of Object.entries(sources.dependencies))
+    t.match(text, `\n${name} ${version}\n\n`)
   t.notMatch(text, /^(?:tap|typescript|esbuild) \d/m)
   t.match(text, /^fastify [\d.]+\n\nMIT License\n[\s\S]*?copyright notice and this permission notice/m)
+})
+
+t.test('its bill of materials is valid, and names the same packages', async (t) => {
+  const text = readFileSync(join(installed, 'dist/sbom.cdx.json'), 'utf8')
+  t.equal(await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text), null)
+  const { metadata, components } = JSON.parse(text)
+  t.match(metadata.component, { name: 'hookbridge', version: sources.version })
+  const names = components.map(
+    (one: Component) => `${one.group ? `${one.group}/` : ''}${one.name} ${one.version}`,
+  )
+  const licences = readFileSync(join(installed, 'dist/LICENSES.txt'), 'utf8')
+  const listed = licences
+    .split(`\n${'-'.repeat(80)}\n\n`)
+    .flatMap((part) => /^(?:Hook.*\n\n)?(\S+ \d\S*)\n/.exec(part)?.[1] ?? [])
+  t.same(names.toSorted(), listed.toSorted())
+})
+
+t.test('its package.json asks for Node, and for no other package', async (t) => {
+  const packed = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+  t.match(packed, { version: sources.version, engines: { node: '>=24' }, private: true })
+  t.same(
+    Object.keys(packed).filter((key) => /dependencies|scripts|devEngines/i.test(key)),
+    [],
+  )
+})
+
+t.test('on a Node that is too old it says what it needs', async (t) => {
+  for (const major of [20, 16]) {
+    const node = await nodeOf(major)
+    const needs =
+      /^hookbridge needs Node\.js 24 or newer, and this is \d+\.\d+\.\d+ \(\S+\): see https:\S+\n$/
+    const ran = await run(node, [join(installed, 'bin/hookbridge.js'), '--version']).catch((error) => error)
+    t.match(ran, { code: 2, stdout: '', stderr: needs }, `the command on Node ${major}`)
+    const program = `import ${JSON.stringify(join(installed, 'bin/index.js'))}`
+    const imported = await run(node, ['--input-type=module', '--eval', program]).catch((error) => error)
+    t.match(imported, { code: 1, stderr: /Error: hookbridge needs Node\.js 24 or newer, and this is/ })
+    t.notMatch(imported.stderr, /^ +at /m, 'no stack trace')
+  }
 })
 
 for (const major of [26, 24]) {
   t.test(`it runs on Node ${major}`, async (t) => {
     const node = major === 26 ? process.execPath : await nodeOf(major)
     t.match(await run(node, ['--version']), new RegExp(`^v${major}\\.`))
-    const hookbridge = (...args: string[]) => run(node, [join(installed, 'dist/main.js'), ...args], folder)
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    t.equal(await hookbridge('--version'), `${version}\n`)
+    const hookbridge = (...args: string[]) =>
+      run(node, [join(installed, 'bin/hookbridge.js'), ...args], folder)
+    t.equal(await hookbridge('--version'), `${sources.version}\n`)
     const made = join(folder, `made-${major}`)
     await hookbridge('init', made)
     const ofMade = ['--config', join(made, 'config.yaml')]
@@ -126,20 +177,26 @@ for (const major of [26, 24]) {
 for (const major of [26, 24]) {
   t.test(`it serves on Node ${major}, with an admin socket and traces`, async (t) => {
     const node = major === 26 ? process.execPath : await nodeOf(major)
-    const main = join(installed, 'dist/main.js')
+    const main = join(installed, 'bin/hookbridge.js')
     await serves(t, node, main, join(folder, `served-${major}`))
   })
 }
 
-t.test('the program of docs/program.md', async (t) => {
-  const shown = section(readPage('docs/program.md'), 'program')
+t.test("the README's program", async (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, section = ''] = /<!-- program -->([\s\S]*)<!-- \/program -->/.exec(readme) ?? []
   mkdirSync(project)
-  for (const [, comment, name, text] of shown.matchAll(/```\w+\n((?:#|\/\/) (\S+)\n)([\s\S]*?)```/g))
+  for (const [, comment, name, text] of section.matchAll(/```\w+\n((?:#|\/\/) (\S+)\n)([\s\S]*?)```/g))
     writeFileSync(join(project, name ?? ''), `${comment}${text}`)
   t.same(readdirSync(project).sort(), ['config.yaml', 'program.ts'], 'stands there whole')
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
-  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  await npm('install', '--prefix', project, archive(), `@types/node@${devDependencies['@types/node']}`)
+  await npm(
+    'install',
+    '--prefix',
+    project,
+    archive(),
+    `@types/node@${sources.devDependencies['@types/node']}`,
+  )
 
   for (const how of [
     ['--module', 'nodenext'],
@@ -178,6 +235,10 @@ t.test('the program of docs/program.md', async (t) => {
       )
     })
   }
+})
+
+t.test('a checkout', async (t) => {
+  await testCheckout(t, { folder, node: process.execPath, oldNode: await nodeOf(20), run })
 })
 
 /** What the compiler says of a file of the project, with everything strict and every declaration read; '' is nothing. */

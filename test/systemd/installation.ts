@@ -29,10 +29,10 @@ export async function testInstallation(t: Test, place: Place): Promise<void> {
       t.equal(code, 1)
       return err.replace(/\s+/g, ' ')
     }
-    const homely = `ln /usr/local/bin/node /root/node && /root/node ${folder}/dist/main.js install-service`
+    const homely = `ln /usr/local/bin/node /root/node && /root/node ${folder}/bin/hookbridge.js install-service`
     t.match(await refusal(homely), "Node's binary /root/node is in /root, which the service does not see")
     const closed = `chmod 700 ${folder} && hookbridge install-service`
-    t.match(await refusal(closed), `/dist/main.js is in ${folder}, which only its owner may enter`)
+    t.match(await refusal(closed), `/bin/hookbridge.js is in ${folder}, which only its owner may enter`)
     await run(`rm /root/node; chmod 755 ${folder}; test ! -e /etc/hookbridge`)
   })
 

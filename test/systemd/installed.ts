@@ -27,7 +27,7 @@ export async function prepare(t: { teardown(action: () => void): unknown }): Pro
   const root = join(folder, 'root')
   await Promise.all([
     makeDebian(root, packages),
-    shell(`npm pack --loglevel=error --pack-destination ${folder}`),
+    shell(`npm run --silent package -- --destination ${folder}`),
   ])
   copyFileSync(process.execPath, join(root, PREFIX, 'bin/node'))
   const [archive = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'))

@@ -1,27 +1,24 @@
-/** How to connect to the mail server, and the secrets in that. */
+/** How to connect to the mail server, and what it must never be quoted with. */
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../core/secret.ts'
-import type { SessionSettings, SmtpTimeouts } from './session.ts'
+import type { ChannelEnvironment } from '../channel.ts'
+import type { SessionSettings } from './session.ts'
 import { type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
 
-const CLOSE_TIMEOUT_MS = 1_000
+const CLOSE_TIMEOUT = 1_000
 
 export function sessionSettings(
   settings: EmailSettings,
   server: SmtpServer,
-  timeouts: SmtpTimeouts,
+  { timeout }: ChannelEnvironment,
 ): SessionSettings {
-  return {
-    connection: connectionOptions(settings, server, timeouts),
-    credentials: server.credentials,
-    ...timeouts,
-  }
+  return { connection: connectionOptions(settings, server, timeout), credentials: server.credentials }
 }
 
 function connectionOptions(
   settings: EmailSettings,
   { host, port, secure }: SmtpServer,
-  { stepTimeoutMs, acceptTimeoutMs }: SmtpTimeouts,
+  timeout: number,
 ): SMTPConnectionOptions {
   const mode = settings.tls ?? (isLoopback(host) ? 'off' : 'required')
   return {
@@ -31,18 +28,17 @@ function connectionOptions(
     requireTLS: mode === 'required',
     ignoreTLS: mode === 'off',
     opportunisticTLS: mode === 'opportunistic',
-    // A connection that may do without encryption gains nothing by refusing a certificate.
+    // Whoever would take no encryption at all gains nothing by refusing a certificate.
     tls: { rejectUnauthorized: mode !== 'opportunistic' },
-    connectionTimeout: stepTimeoutMs,
-    greetingTimeout: stepTimeoutMs,
-    dnsTimeout: stepTimeoutMs,
-    // Of silence; the session itself limits each of its steps.
-    socketTimeout: acceptTimeoutMs,
-    socketCloseTimeout: CLOSE_TIMEOUT_MS,
+    connectionTimeout: timeout,
+    greetingTimeout: timeout,
+    dnsTimeout: timeout,
+    socketTimeout: timeout,
+    socketCloseTimeout: CLOSE_TIMEOUT,
   }
 }
 
-/** What to redact from the server's words. */
+/** What a server may quote back at us. */
 export function secretsOf({ smtp }: EmailSettings, { credentials }: SmtpServer): Secret[] {
   if (credentials === null) return [smtp]
   const { user, pass } = credentials

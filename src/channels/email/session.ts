@@ -2,24 +2,13 @@
 import { Readable } from 'node:stream'
 import SMTPConnection, { type SMTPConnectionOptions, type SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
 
-export interface SessionSettings extends SmtpTimeouts {
+export interface SessionSettings {
   readonly connection: SMTPConnectionOptions
   readonly credentials: { readonly user: string; readonly pass: string } | null
 }
 
-/** Milliseconds. */
-export interface SmtpTimeouts {
-  /** For connecting with greeting and TLS, for the login, and for MAIL, RCPT and DATA together. */
-  readonly stepTimeoutMs: number
-  /**
-   * For the message and the answer to its final dot. A server that has taken a message and is slow to say so would get
-   * it twice from a client that gives up: RFC 5321, 4.5.3.2.6.
-   */
-  readonly acceptTimeoutMs: number
-}
-
 /** Why a step failed, in nodemailer's words; see its errors.js for the codes. */
-export interface SmtpFailure {
+export interface Failure {
   readonly message: string
   readonly code?: string | undefined
   /** The code of the system's or OpenSSL's error behind this one. */
@@ -32,30 +21,26 @@ export interface SmtpFailure {
   readonly begun: boolean
 }
 
-export type SmtpResult =
-  | { readonly ok: true; readonly response: string }
-  | ({ readonly ok: false } & SmtpFailure)
+export type Answer = { readonly ok: true; readonly response: string } | ({ readonly ok: false } & Failure)
 
 type Done<T> = (error?: Error | null, value?: T) => void
 
 export class Session {
   readonly #connection: SMTPConnection
-  readonly #settings: SessionSettings
+  readonly #credentials: SessionSettings['credentials']
   /** Fails the step that is under way. */
   #fail: ((error: Error) => void) | null = null
-  /** Gives the step that is under way so many milliseconds from now. */
-  #extend: (ms: number) => void = () => {}
   #begun = false
   #ended = false
 
   constructor(settings: SessionSettings) {
-    this.#settings = settings
+    this.#credentials = settings.credentials
     this.#connection = new SMTPConnection(settings.connection)
-    // An error without a listener would end the process, also one of an idle connection.
+    // An error without a listener would end the process, also one of a connection that rests.
     this.#connection.on('error', (error: Error) => this.#fail?.(error))
     this.#connection.once('end', () => {
       this.#ended = true
-      // The reason usually arrives before this event, or within this turn.
+      // Whoever waits has usually been told why by now, or is told within this turn.
       setImmediate(() => this.#fail?.(new Error('the connection was closed')))
     })
   }
@@ -68,43 +53,42 @@ export class Session {
     return this.#connection.secure
   }
 
-  /** Connects and logs in. */
-  async open(): Promise<SmtpFailure | null> {
-    const connected = await this.#step<unknown>((done) => this.#connection.connect(done))
+  /** Connects and logs in. `deadline` is in milliseconds since the epoch. */
+  async open(deadline: number): Promise<Failure | null> {
+    const connected = await this.#step<unknown>(deadline, (done) => this.#connection.connect(done))
     if (!connected.ok) return connected
-    const { credentials } = this.#settings
+    const credentials = this.#credentials
     if (credentials === null) return null
     if (!this.#connection.allowsAuth) {
       this.close()
       return { message: 'the server offers no login', code: 'ENOAUTH', begun: false }
     }
-    const login = await this.#step<unknown>((done) =>
+    const login = await this.#step<unknown>(deadline, (done) =>
       this.#connection.login({ credentials: { ...credentials } }, done),
     )
     return login.ok ? null : login
   }
 
-  async send(envelope: SMTPEnvelope, message: Buffer): Promise<SmtpResult> {
+  async send(envelope: SMTPEnvelope, message: Buffer, deadline: number): Promise<Answer> {
     this.#begun = false
     // Nodemailer reads the message when the server has asked for it, and not before.
     const body = new Readable({
       read: () => {
         this.#begun = true
-        this.#extend(this.#settings.acceptTimeoutMs)
         body.push(message)
         body.push(null)
       },
     })
-    const sent = await this.#step<{ response: string }>((done) =>
+    const sent = await this.#step<{ response: string }>(deadline, (done) =>
       this.#connection.send({ ...envelope, size: message.length }, body, done),
     )
     return sent.ok ? { ok: true, response: sent.value?.response ?? '' } : sent
   }
 
-  /** Makes it ready for another mail after one was refused. False where that fails. */
-  async reset(): Promise<boolean> {
+  /** Makes it fit for another mail after one was refused. False where it is not. */
+  async reset(deadline: number): Promise<boolean> {
     if (!this.usable) return false
-    const reset = await this.#step<unknown>((done) => this.#connection.reset(done))
+    const reset = await this.#step<unknown>(deadline, (done) => this.#connection.reset(done))
     return reset.ok
   }
 
@@ -115,31 +99,30 @@ export class Session {
   }
 
   #step<T>(
+    deadline: number,
     action: (done: Done<T>) => void,
-  ): Promise<{ ok: true; value: T | undefined } | ({ ok: false } & SmtpFailure)> {
+  ): Promise<{ ok: true; value: T | undefined } | ({ ok: false } & Failure)> {
     return new Promise((resolve) => {
-      let timer: NodeJS.Timeout | undefined
       const settle = (error: Error | null | undefined, value?: T) => {
-        // One failure may be reported twice, and the second time another step can be under way.
+        // One failure may be told twice, and the second time another step can be under way.
         if (this.#fail !== settle) return
         clearTimeout(timer)
         this.#fail = null
         resolve(error ? { ok: false, ...this.#failure(error) } : { ok: true, value })
       }
-      this.#extend = (ms) => {
-        clearTimeout(timer)
-        timer = setTimeout(() => {
+      const timer = setTimeout(
+        () => {
           settle(Object.assign(new Error('the server did not answer in time'), { code: 'ETIMEDOUT' }))
           this.#connection.close()
-        }, ms)
-      }
+        },
+        Math.max(0, deadline - Date.now()),
+      )
       this.#fail = settle
-      this.#extend(this.#settings.stepTimeoutMs)
       action(settle)
     })
   }
 
-  #failure(error: Error & Partial<SmtpFailure>): SmtpFailure {
+  #failure(error: Error & Partial<Failure>): Failure {
     const { message, code, originalCode, command, response, responseCode } = error
     return { message, code, originalCode, command, response, responseCode, begun: this.#begun }
   }

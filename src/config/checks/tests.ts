@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { channels } from '../../channels/channels.ts'
-import { type Event, readBody } from '../../core/event.ts'
-import { type PlannedDelivery, plan, skippedBecause } from '../../core/plan.ts'
+import { type Event, readBody, viewOf } from '../../core/event.ts'
+import { type OwedDelivery, owe } from '../../core/owe.ts'
 import { type RenderedMessage, render } from '../../core/render.ts'
 import type { CompiledConfig } from '../load.ts'
 import { meant, type Path, type Problem, quote } from '../problem.ts'
@@ -17,12 +17,12 @@ export interface Outcome {
   readonly receivers: readonly string[]
   readonly unrouted: boolean
   readonly messages: readonly Message[]
-  /** Planned, and not sent. */
-  readonly skipped: readonly PlannedDelivery[]
+  /** Owed a second time, and therefore not sent. */
+  readonly skipped: readonly OwedDelivery[]
 }
 
 interface Message {
-  readonly delivery: PlannedDelivery
+  readonly delivery: OwedDelivery
   readonly rendered: RenderedMessage
   /** As its reader sees it; empty where no template renders it. */
   readonly text: string
@@ -49,24 +49,22 @@ export function storedIds({ config }: CompiledConfig): readonly string[] {
 
 /** What the service would make of an event. */
 export function outcomeOf(compiled: CompiledConfig, event: Event): Outcome {
-  const { routes, unrouted, deliveries } = plan(compiled, event)
+  const routing = compiled.router.route(viewOf(event))
+  const owed = owe(routing, compiled.targets)
   return {
-    routes: unrouted ? [] : routes.map(({ route }) => route),
-    receivers: [...new Set(routes.flatMap(({ receivers }) => receivers))],
-    unrouted,
-    messages: deliveries
-      .filter((delivery) => skippedBecause(delivery) === null)
+    routes: routing.unrouted ? [] : routing.matches.map(({ route }) => route),
+    receivers: [...new Set(routing.matches.flatMap(({ receivers }) => receivers))],
+    unrouted: routing.unrouted,
+    messages: owed
+      .filter(({ skipped }) => skipped === undefined)
       .map((delivery) => toMessage(compiled, event, delivery)),
-    skipped: deliveries.filter((delivery) => skippedBecause(delivery) !== null),
+    skipped: owed.filter(({ skipped }) => skipped !== undefined),
   }
 }
 
-function toMessage(compiled: CompiledConfig, event: Event, delivery: PlannedDelivery): Message {
-  const rendered = render({ renderers: compiled.templates.renderers, links: compiled.links }, event, {
-    ...delivery,
-    channel: delivery.destination.channel,
-  })
-  const channel = channels.find(({ name }) => name === delivery.destination.channel)
+function toMessage(compiled: CompiledConfig, event: Event, delivery: OwedDelivery): Message {
+  const rendered = render({ renderers: compiled.templates.renderers, links: compiled.links }, event, delivery)
+  const channel = channels.find(({ name }) => name === delivery.channel)
   return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }
 }
 

@@ -34,8 +34,7 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
 
   return {
     attempted({ delivery, outcome, next, took, times }: Extract<Fact, { kind: 'attempted' }>): void {
-      const { receiver, owedSince } = delivery
-      const { channel } = delivery.destination
+      const { channel, receiver, owedSince } = delivery
       const tally = tallies.of(channel, receiver)
       tally.attempts[outcome.kind] += 1
       if (isEnd(next.state)) tally.deliveries[next.state] += 1

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
+import { packageVersion } from '../../../src/config/package.ts'
 import { errors } from '../../../src/core/errors.ts'
 import { startTestApp } from '../../support/app.ts'
 import { type Scrape, scrape, twoSources } from '../../support/metrics.ts'
@@ -68,7 +69,7 @@ t.test('everything that the configuration names starts at 0', async (t) => {
   for (const during of ['append', 'claim', 'record', 'purge', 'backlog'])
     t.equal(value('hookbridge_store_failures_total', { during }), 0, during)
   t.equal(value('hookbridge_build_info'), 1)
-  t.equal(families.get('hookbridge_build_info')?.samples[0]?.labels.version, '0.1.0')
+  t.equal(families.get('hookbridge_build_info')?.samples[0]?.labels.version, packageVersion())
 })
 
 t.test('events and verification failures are counted by source', async (t) => {

@@ -10,7 +10,7 @@ import {
   event,
   eventId,
   type Harness,
-  planned,
+  owed,
   quarantine,
   recordRetry,
   recordSent,
@@ -138,9 +138,9 @@ class Run {
   }
 
   #owe(stored: ModelEvent, owing: readonly Owing[]): void {
-    for (const { rateKey, skipped } of owing) {
+    for (const { lane, skipped } of owing) {
       stored.deliveries.push({
-        ...rateKey,
+        ...lane,
         id: `${stored.id}-${stored.deliveries.length + 1}`,
         createdAt: this.#now,
         owedSince: this.#now,
@@ -235,10 +235,7 @@ class Run {
       const deliveries = stored.find(({ id }) => id === each.id)?.deliveries ?? []
       assert.partialDeepStrictEqual(
         deliveries,
-        each.deliveries.map(({ leasedAt, channel, rateKey, ...rest }) => ({
-          ...rest,
-          destination: { channel, rateKey },
-        })),
+        each.deliveries.map(({ leasedAt, ...rest }) => rest),
       )
       assert.equal(deliveries.length, each.deliveries.length)
       for (const { history, attempts } of deliveries) {
@@ -251,8 +248,8 @@ class Run {
   }
 }
 
-function newDelivery({ rateKey, skipped }: Owing): NewDelivery {
-  return planned({ ...rateKey, ...(skipped && { skipped: 'muted' }) })
+function newDelivery({ lane, skipped }: Owing): NewDelivery {
+  return owed({ ...lane, ...(skipped && { skipped: 'muted' }) })
 }
 
 function pick<T>(list: readonly T[], which: number): T | undefined {

@@ -1,0 +1,150 @@
+/** A real SMTP server on the loopback interface: for the demo, the tests and the benchmark. */
+import type { AddressInfo } from 'node:net'
+import { SMTPServer, type SMTPServerSession } from 'smtp-server'
+
+export interface ReceivedMail {
+  /** The envelope: what the server was told, whatever the headers say. */
+  readonly from: string
+  readonly to: readonly string[]
+  /** The message as it came over the wire, not parsed. */
+  readonly raw: Buffer
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+/**
+ * The moments at which the server can misbehave. `data` is when a whole message has arrived and before it is
+ * kept; `accepted` is when it has been kept and before the client hears of it.
+ */
+export type MailStep = 'connect' | 'auth' | 'mail' | 'rcpt' | 'data' | 'accepted'
+
+export type MailBehaviour =
+  | { readonly code: number; readonly message: string }
+  /** Never answers. */
+  | 'stall'
+  /** Closes the socket without a word. */
+  | 'drop'
+
+export interface MailServerOptions {
+  /** 0, the default, takes a free one. */
+  readonly port?: number
+  /** What a client must present; without it nobody is asked, and AUTH is not offered. */
+  readonly auth?: { readonly user: string; readonly pass: string }
+  /** Offers STARTTLS, with the self-signed certificate of smtp-server. */
+  readonly tls?: boolean
+  /** Milliseconds between the end of a message and the answer. */
+  readonly delay?: number
+}
+
+export interface MailServer {
+  /** `smtp://127.0.0.1:PORT`, with the credentials where some are needed. */
+  readonly url: string
+  readonly port: number
+  /** In the order of arrival; a caller may empty it. */
+  readonly messages: ReceivedMail[]
+  /** Connections open now, and ever. */
+  readonly connections: { readonly open: number; readonly total: number }
+  /** Is asked at each step; undefined means all is well. `detail` is the address, the user or nothing. */
+  behave: (step: MailStep, detail: string) => MailBehaviour | undefined
+  /** Cuts every connection. Idempotent. */
+  close(): Promise<void>
+}
+
+type Answer = (error?: Error | null) => void
+
+/** Resolves when the server listens on 127.0.0.1; rejects where the port is taken. */
+export async function startMailServer(options: MailServerOptions = {}): Promise<MailServer> {
+  const messages: ReceivedMail[] = []
+  let total = 0
+
+  const smtp = new SMTPServer({
+    logger: false,
+    name: 'mail.localhost',
+    disableReverseLookup: true,
+    authOptional: options.auth === undefined,
+    allowInsecureAuth: true,
+    disabledCommands: [...(options.auth ? [] : ['AUTH']), ...(options.tls ? [] : ['STARTTLS'])],
+    onConnect(session, answer) {
+      total++
+      step('connect', session.remoteAddress, session, answer)
+    },
+    onAuth(auth, session, answer) {
+      const user = auth.username ?? ''
+      step('auth', user, session, (error) => {
+        if (error) return answer(error)
+        if (user === options.auth?.user && auth.password === options.auth.pass) return answer(null, { user })
+        answer(refusal(535, 'Authentication credentials invalid'))
+      })
+    },
+    onMailFrom: (address, session, answer) => step('mail', address.address, session, answer),
+    onRcptTo: (address, session, answer) => step('rcpt', address.address, session, answer),
+    onData(stream, session, answer) {
+      const chunks: Buffer[] = []
+      const from = session.envelope.mailFrom ? session.envelope.mailFrom.address : ''
+      const to = session.envelope.rcptTo.map((recipient) => recipient.address)
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('end', () => {
+        step('data', from, session, (error) => {
+          if (error) return answer(error)
+          messages.push({ from, to, raw: Buffer.concat(chunks), at: Date.now() })
+          const accept = () => step('accepted', from, session, answer)
+          if (options.delay) setTimeout(accept, options.delay)
+          else accept()
+        })
+      })
+    },
+  })
+
+  function step(name: MailStep, detail: string, session: SMTPServerSession, answer: Answer): void {
+    const behaviour = server.behave(name, detail)
+    if (behaviour === 'stall') return
+    if (behaviour === undefined) answer()
+    else if (behaviour === 'drop') socketOf(smtp, session)?.destroy()
+    else answer(refusal(behaviour.code, behaviour.message))
+  }
+
+  // A client that is cut off in the middle of a line is part of the exercise.
+  smtp.on('error', () => {})
+  await new Promise<void>((resolve, reject) => {
+    smtp.server.once('error', reject)
+    smtp.listen(options.port ?? 0, '127.0.0.1', () => resolve())
+  })
+  const { port } = smtp.server.address() as AddressInfo
+  const user = options.auth
+    ? `${encodeURIComponent(options.auth.user)}:${encodeURIComponent(options.auth.pass)}@`
+    : ''
+
+  const server: MailServer = {
+    url: `smtp://${user}127.0.0.1:${port}`,
+    port,
+    messages,
+    connections: {
+      get open() {
+        return smtp.connections.size
+      },
+      get total() {
+        return total
+      },
+    },
+    behave: () => undefined,
+    close: () => close(smtp),
+  }
+  return server
+}
+
+function refusal(responseCode: number, message: string): Error {
+  return Object.assign(new Error(message), { responseCode })
+}
+
+function socketOf(smtp: SMTPServer, session: SMTPServerSession) {
+  for (const connection of smtp.connections) if (connection.id === session.id) return connection._socket
+  return undefined
+}
+
+function close(smtp: SMTPServer): Promise<void> {
+  return new Promise((resolve) => {
+    if (!smtp.server.listening) return resolve()
+    smtp.close(() => resolve())
+    for (const connection of smtp.connections) connection._socket.destroy()
+  })
+}

@@ -1,0 +1,177 @@
+/**
+ * A stand-in for Slack: its Web API and incoming webhooks over HTTP, with their errors and limits. The demo,
+ * the tests and the bench send to it.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { isObject } from '../core/json.ts'
+import type { Answer } from './slack-answer.ts'
+import {
+  answerMethod,
+  type SlackServerMessage,
+  type SlackServerOptions,
+  type Workspace,
+} from './slack-workspace.ts'
+
+interface SlackRequest {
+  /** `chat.postMessage`; `webhook` for an incoming webhook. */
+  readonly method: string
+  readonly channel: string | undefined
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** What to do instead of behaving like Slack. The last three accept the message first. */
+export type Misbehaviour =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body: string }
+  | 'hang'
+  | 'reset'
+  | 'accept-and-hang'
+  | 'accept-and-reset'
+  | 'accept-and-cut'
+
+export interface SlackServer {
+  /** The Web API's base, with a slash at its end. */
+  readonly url: string
+  /** The one incoming webhook that exists. */
+  readonly webhookUrl: string
+  readonly messages: SlackServerMessage[]
+  /** Requests until now. */
+  readonly calls: number
+  /** TCP connections until now, and those open now. */
+  readonly connections: number
+  readonly open: number
+  /** Decides about each request, at once or later; undefined leaves it to the stand-in. */
+  behave: (request: SlackRequest) => Misbehaviour | undefined | Promise<Misbehaviour | undefined>
+  close(): Promise<void>
+}
+
+const WEBHOOK_PATH = '/services/T00000000/B00000000/standInWebhookSecret'
+const BODY_LIMIT = 1_000_000
+// Longer than any test: a connection that ends was ended by the client.
+const LONGEST_REST = 60_000
+
+/** Listens on a free port of 127.0.0.1. */
+export async function startSlackServer(options: SlackServerOptions = {}): Promise<SlackServer> {
+  const workspace: Workspace = { options, messages: [], channelIds: new Map(), buckets: new Map(), lastTs: 0 }
+  const counts = { calls: 0, connections: 0, open: 0 }
+  const http = createServer({ keepAliveTimeout: LONGEST_REST }, (request, response) => {
+    counts.calls += 1
+    serve(request, response).catch(() => response.destroy())
+  })
+  http.on('connection', (socket) => {
+    counts.connections += 1
+    counts.open += 1
+    socket.once('close', () => {
+      counts.open -= 1
+    })
+  })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  const address = http.address()
+  const origin = `http://127.0.0.1:${isObject(address) ? address.port : ''}`
+  const server: SlackServer = {
+    url: `${origin}/api/`,
+    webhookUrl: origin + WEBHOOK_PATH,
+    messages: workspace.messages,
+    behave: () => undefined,
+    get calls() {
+      return counts.calls
+    },
+    get connections() {
+      return counts.connections
+    },
+    get open() {
+      return counts.open
+    },
+    async close() {
+      if (!http.listening) return
+      const closed = new Promise((resolve) => http.close(resolve))
+      http.closeAllConnections()
+      await closed
+    },
+  }
+  return server
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const method = methodOf(request)
+    const text = await readText(request)
+    if (method === null) return respond(response, { status: 404, headers: {}, body: 'no_service' })
+    const body = parseBody(text, request.headers['content-type'] ?? '')
+    const channel = typeof body?.channel === 'string' ? body.channel : undefined
+    const wanted = await server.behave({ method, channel, body: body ?? {} })
+    if (wanted === 'hang') return
+    if (wanted === 'reset') return reset(response)
+    if (typeof wanted === 'object') return respond(response, { headers: {}, ...wanted })
+    const answer = answerMethod(workspace, method, body, request.headers.authorization)
+    if (wanted === 'accept-and-hang') return
+    if (wanted === 'accept-and-reset') return reset(response)
+    if (wanted === 'accept-and-cut') return cutShort(response, answer)
+    if (options.delay !== undefined && options.delay > 0) await pause(options.delay)
+    respond(response, answer)
+  }
+}
+
+function methodOf({ url = '/' }: IncomingMessage): string | null {
+  const { pathname } = new URL(url, 'http://stand-in')
+  if (pathname === WEBHOOK_PATH) return 'webhook'
+  return pathname.startsWith('/api/') ? pathname.slice('/api/'.length) : null
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request) {
+    size += chunk.length
+    if (size > BODY_LIMIT) throw new Error('the request is too large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The arguments, with JSON within a form already parsed; null where the body cannot be read. */
+function parseBody(text: string, contentType: string): Record<string, unknown> | null {
+  if (contentType.startsWith('application/json')) {
+    const parsed = parseJson(text)
+    return isObject(parsed) ? { ...parsed } : null
+  }
+  const form: Record<string, unknown> = Object.fromEntries(new URLSearchParams(text))
+  if (typeof form.payload === 'string') {
+    const parsed = parseJson(form.payload)
+    return isObject(parsed) ? { ...parsed } : null
+  }
+  for (const key of ['blocks', 'metadata']) {
+    if (typeof form[key] === 'string') form[key] = parseJson(form[key])
+  }
+  return form
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+  response.writeHead(status, {
+    'content-type': body.startsWith('{') ? 'application/json; charset=utf-8' : 'text/html',
+    'content-length': Buffer.byteLength(body),
+    ...headers,
+  })
+  response.end(body)
+}
+
+function cutShort(response: ServerResponse, { status, body }: Answer): void {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  })
+  response.write(body.slice(0, 5), () => reset(response))
+}
+
+function reset(response: ServerResponse): void {
+  response.socket?.resetAndDestroy()
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
