@@ -1,6 +1,6 @@
 /** One burst of events, from the first request to the last message in the sinks. */
-import { type MailServer, startMailServer } from '../src/demo/mail-server.ts'
-import { type SlackServer, startSlackServer } from '../src/demo/slack-server.ts'
+import { type MailServer, startMailServer } from '../test/support/mail-server.ts'
+import { type SlackServer, startSlackServer } from '../test/support/slack/server.ts'
 import { fire, quantile, type Shot } from './load.ts'
 import { cpuMs, memory, type Running } from './process.ts'
 

@@ -48,18 +48,18 @@ export class Generations {
 
 /** Connects to nothing: a channel does so with its first attempt. */
 function createGeneration(compiled: CompiledConfig, print: (text: string) => void): Generation {
-  const { config, router, targets, templates, links } = compiled
+  const { config, router, destinations, templates, links } = compiled
   return {
     compiled,
     sources: sourcesOf(compiled),
     allowLists: allowListsOf(compiled),
     maxPending: config.server.max_pending,
     router,
-    targets,
+    destinations,
     dedupeFor: config.store.dedupe,
     renderers: templates.renderers,
     links,
-    policy: { retryFor: config.delivery.retry_for, onAmbiguous: config.delivery.on_ambiguous },
+    policy: { retryFor: config.delivery.retry_for, ambiguousResends: config.delivery.ambiguous_resends },
     channels: openChannels(compiled, print),
   }
 }

@@ -4,9 +4,14 @@ import type { RouteNode } from '../core/route.ts'
 import type { MetricLabels } from '../http/metrics/metrics.ts'
 
 /** What the configuration says can happen: what metrics count from 0 on. */
-export function metricLabelsOf({ config, router, targets, templates }: CompiledConfig): MetricLabels {
-  const destinations = [...targets].flatMap(([receiver, places]) =>
-    [...new Set(places.map(({ channel }) => channel))].map((channel) => ({ channel, receiver })),
+export function metricLabelsOf({
+  config,
+  router,
+  destinations: places,
+  templates,
+}: CompiledConfig): MetricLabels {
+  const destinations = [...places].flatMap(([receiver, ofReceiver]) =>
+    [...new Set(ofReceiver.map(({ channel }) => channel))].map((channel) => ({ channel, receiver })),
   )
   const nodes = router.routes.flatMap(withBelow)
   const ofRoutes = new Set(nodes.map(({ taken }) => taken.template))

@@ -1,11 +1,12 @@
 /**
  * The contract of a channel: a way to deliver. A channel is a folder that owns its settings, its rendering and
- * its sending; it knows nothing of routes, retries or the store, and decides nothing but how an attempt ended.
+ * its sending; it does not see routes, retries or the store, and decides only how an attempt ended.
  */
 import type { ZodType } from 'zod'
 import type { Outcome } from '../core/delivery.ts'
-import type { Finding } from '../core/finding.ts'
 import type { Renderer, RenderResult } from '../core/render.ts'
+import type { ChannelDoctor } from './doctor.ts'
+import type { ChannelPreview } from './preview.ts'
 
 export type { Renderer, RenderResult }
 
@@ -15,65 +16,35 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   readonly settings: ZodType<Settings>
   /** The schema of `receivers.<receiver>.<name>`. */
   readonly receiver: ZodType<Receiver>
-  /** The files of a template folder that this channel reads, the most telling first. */
+  /** The files of a template folder that this channel reads, the most important first. */
   readonly templateFiles: readonly string[]
   /** Files at the top of the templates folder that it reads, such as a layout. */
-  readonly sharedFiles: readonly string[]
+  readonly sharedFiles?: readonly string[]
   /** What the receiver's settings need that the channel's settings lack, as a sentence; null if nothing. */
-  missingSettings(settings: Settings | undefined, receiver: Receiver): string | null
+  missingSettings?(settings: Settings | undefined, receiver: Receiver): string | null
   /** The messages that a receiver owes for one event: where each goes. Pure. */
   targets(receiver: Receiver, receiverName: string): readonly Target[]
   /** Compiles the files of one template. Pure. */
   compile(files: TemplateFiles): Compiled<Message>
   /** The message as its reader sees it, in plain text: for terminals and for tests of a configuration. Pure. */
   toText(message: Message): string
-  /**
-   * Finds out, without sending a message, whether messages to these receivers would arrive. Never throws for what
-   * the destination does; ends by itself; tells no secret. What cannot be found out is a finding too.
-   */
-  examine(
-    settings: Settings | undefined,
-    receivers: ReadonlyMap<string, Receiver>,
-    env: ChannelEnvironment,
-  ): Promise<readonly Finding[]>
-  /**
-   * The message as its reader sees it, as HTML within one element; for pages that show no picture from elsewhere and
-   * run no script. Whatever the message holds, it cannot leave its place. Pure.
-   */
-  toHtml(message: Message, shown: Shown<Settings>): string
-  /** The style sheet of what `toHtml` writes, for light and dark; every rule is about an element of the channel's. */
-  readonly css: string
-  /** The message with the mark of a preview where its reader sees it first. Pure. */
-  withPreviewBanner(message: Message): Message
-  /** The receiver at an address that a person typed, such as `#test`; or what is wrong with the address. Pure. */
-  receiverAt(address: string, settings: Settings | undefined): ReceiverAt<Receiver>
   /** Opens what sending needs. Makes no connection before the first attempt. */
   open(
     settings: Settings | undefined,
     receivers: ReadonlyMap<string, Receiver>,
     env: ChannelEnvironment,
   ): OpenChannel<Message>
+  /** Draws messages for `hookbridge preview`; loaded on first use. Without it a preview shows `toText`. */
+  readonly preview?: () => Promise<ChannelPreview<Settings, Receiver, Message>>
+  /** Checks destinations for `hookbridge doctor`; loaded on first use. */
+  readonly doctor?: () => Promise<ChannelDoctor<Settings, Receiver>>
 }
-
-/** What a drawing must know besides the message. */
-export interface Shown<Settings> {
-  readonly settings: Settings | undefined
-  /** Where it goes; null where no receiver says. */
-  readonly target: string | null
-  /** When somebody looks at it, and where: an IANA time zone. */
-  readonly now: number
-  readonly timeZone: string
-}
-
-export type ReceiverAt<Receiver> =
-  | { readonly ok: true; readonly receiver: Receiver }
-  | { readonly ok: false; readonly reason: string }
 
 export interface Target {
   /** Where it goes, in words that are no secret. Unique within the receiver. */
   readonly target: string
-  /** The destination whose pace and health this delivery shares. */
-  readonly lane: string
+  /** Targets of one rate key share a rate limit and their health: for the remote they are one place. */
+  readonly rateKey: string
 }
 
 /** One file of a template folder. Lines and columns are counted from 1. */
@@ -90,7 +61,7 @@ export interface TemplateFile {
 
 export interface YamlValue {
   readonly value: unknown
-  /** Where the value at this path stands in the file; for a block scalar, its first line of text. */
+  /** Where the value at this path is in the file; for a block scalar, its first line of text. */
   at(path: readonly (string | number)[]): Position
 }
 
@@ -114,7 +85,7 @@ export interface TemplateProblem extends Position {
 }
 
 export interface ChannelEnvironment {
-  /** Milliseconds after which an attempt is given up. */
+  /** Milliseconds for connecting, and for each answer that a step of an attempt waits for. */
   readonly timeout: number
   /** Writes for the console channel. */
   readonly print: (text: string) => void
@@ -140,7 +111,7 @@ export interface OpenChannel<Message> {
   close(): Promise<void>
 }
 
-/** What an attempt must know of the delivery: the same on every attempt. */
+/** What an attempt needs of its delivery: the same on every attempt. */
 export interface Addressed {
   readonly id: string
   readonly receiver: string

@@ -1,18 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import PostalMime from 'postal-mime'
 import { createLog } from '../app/log.ts'
 import { startApp } from '../app.ts'
 import { email } from '../channels/email/email.ts'
 import { slack } from '../channels/slack/slack.ts'
 import { loadConfig } from '../config/load.ts'
-import { exampleConfig } from '../config/package.ts'
+import { commandName, exampleConfig } from '../config/package.ts'
 import { formatProblem } from '../config/problem.ts'
-import { isObject, type JsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
-import { type MailServer, startMailServer } from '../demo/mail-server.ts'
-import { type SlackServer, startSlackServer } from '../demo/slack-server.ts'
+import { type DemoMailServer, startMailServer } from '../demo/mail.ts'
+import { type DemoSlack, startSlack } from '../demo/slack.ts'
 import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
 import { listDeliveries, listEvents } from './history/history.ts'
@@ -21,11 +20,11 @@ import { CommandError, colour, print, printFramed, type Terminal } from './termi
 const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
 const TYPES = ['startup.created', 'analysis.created', 'analysis.completed']
 const OBJECT = '0191e29a-1644-7972-9466-18ada4a3636e'
-const PATIENCE = 20_000
+const ARRIVAL_TIMEOUT_MS = 20_000
 
 interface Demo {
-  readonly slack: SlackServer
-  readonly mail: MailServer
+  readonly slack: DemoSlack
+  readonly mail: DemoMailServer
   readonly url: string
   readonly storeUrl: string
   readonly env: Readonly<Record<string, string>>
@@ -38,12 +37,15 @@ export async function demo(terminal: Terminal, keep: boolean): Promise<void> {
   try {
     print(
       terminal,
-      `Hookbridge listens on ${running.url}, with ${short(exampleConfig)}, a Slack stand-in and a mail server.\n`,
+      `Hookbridge listens on ${running.url}, with ${basename(exampleConfig)}, a stand-in for Slack and a mail server.\n`,
     )
     for (const [at, type] of TYPES.entries()) await sendEvent(terminal, running.url, type, at)
     await show(terminal, running)
     if (keep) await leaveRunning(terminal, running)
-    else print(terminal, 'Run it again with --keep to look around while it runs: npm run demo -- --keep')
+    else {
+      const again = `${commandName(terminal.env)} demo --keep`
+      print(terminal, `To look around while it runs, run it again with --keep: ${again}`)
+    }
   } finally {
     await running.stop()
   }
@@ -51,7 +53,7 @@ export async function demo(terminal: Terminal, keep: boolean): Promise<void> {
 
 async function startDemo(terminal: Terminal): Promise<Demo> {
   const folder = mkdtempSync(join(tmpdir(), 'hookbridge-demo-'))
-  const slack = await startSlackServer()
+  const slack = await startSlack()
   const mail = await startMailServer()
   const storeUrl = `sqlite:${join(folder, 'hookbridge.db')}`
   const env = {
@@ -99,7 +101,7 @@ async function sendEvent(terminal: Terminal, url: string, type: string, at: numb
 async function show(terminal: Terminal, running: Demo): Promise<void> {
   const store = await openStore(running.storeUrl, 'operator')
   try {
-    const deadline = Date.now() + PATIENCE
+    const deadline = Date.now() + ARRIVAL_TIMEOUT_MS
     for (;;) {
       const deliveries = await store.deliveries({ limit: 100 })
       if (deliveries.length > 0 && deliveries.every(({ dueAt }) => dueAt === null)) break
@@ -107,9 +109,9 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     for (const { channel, text, blocks } of running.slack.messages) {
-      printFramed(terminal, `Slack ${channel}`, slack.toText({ text, blocks: jsonObjects(blocks) }))
+      printFramed(terminal, `Slack ${channel}`, slack.toText({ text, blocks }))
     }
-    for (const { to, raw } of running.mail.messages) {
+    for (const { to, raw } of running.mail.mails) {
       const { subject = '', text = '' } = await PostalMime.parse(new Uint8Array(raw))
       printFramed(
         terminal,
@@ -131,27 +133,19 @@ async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
   const exports = Object.entries({ ...running.env, HOOKBRIDGE_CONFIG: exampleConfig })
     .filter(([name]) => name !== 'HOOKBRIDGE_PORT')
     .map(([name, value]) => `  export ${name}='${value}'`)
+  const hookbridge = commandName(terminal.env)
   print(
     terminal,
     [
-      'It goes on running; Ctrl-C ends it. In another terminal, here:',
+      'It keeps running until Ctrl-C. In another terminal, in this folder:',
       ...exports,
-      '  node src/main.ts events',
-      '  node src/main.ts deliveries',
-      `  node src/main.ts send --type analysis.completed --url ${running.url}`,
+      `  ${hookbridge} events`,
+      `  ${hookbridge} deliveries`,
+      `  ${hookbridge} send --type analysis.completed --url ${running.url}`,
     ].join('\n'),
   )
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve)
     process.once('SIGTERM', resolve)
   })
-}
-
-/** The blocks as they were posted. */
-function jsonObjects(blocks: unknown): readonly JsonObject[] {
-  return Array.isArray(blocks) ? blocks.filter(isObject) : []
-}
-
-function short(path: string): string {
-  return path.split('/').at(-1) ?? path
 }

@@ -1,10 +1,10 @@
 /** From a file to a configuration that can run, or to everything that is wrong with it. */
 import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
+import type { Destination } from '../core/destination.ts'
 import type { View } from '../core/event.ts'
 import { ownProperty } from '../core/json.ts'
 import { compileMatch } from '../core/match/match.ts'
-import type { ReceiverTarget } from '../core/owe.ts'
 import { compileRoutes, type RouteInput, type Router } from '../core/route.ts'
 import type { Secret } from '../core/secret.ts'
 import { compileLinks } from '../core/template/links.ts'
@@ -37,7 +37,7 @@ export interface CompiledConfig {
   readonly router: Router
   readonly templates: Templates
   /** Where each receiver's messages go. */
-  readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
+  readonly destinations: ReadonlyMap<string, readonly Destination[]>
   /** The page of what an event is about; empty if there is none. */
   readonly links: (view: View) => string
   /** For the places of what is told later. */
@@ -150,7 +150,7 @@ function loadNamedTemplates(
     code: 'unreadable_file',
     file,
     ...document.at(['templates']),
-    message: `templates: there is no folder ${document.written(['templates']) ?? ''} beside ${basename(file)}`,
+    message: `templates: there is no folder ${document.scalar(['templates'])?.text ?? ''} beside ${basename(file)}`,
     hint: 'create it, or remove the key to use the templates that ship with the product',
   }
   return { loaded: null, names: null, problems: [problem] }
@@ -172,7 +172,7 @@ function toSetup(
     secrets: secretsOf(config),
     router: compileRoutes(toRoutes(config.routes, ownProperty(document.value, 'routes')), config.unrouted),
     templates,
-    targets: targetsOf(config),
+    destinations: destinationsOf(config),
     links: links.links,
     document,
   }
@@ -193,16 +193,14 @@ function toRoutes(routes: Config['routes'], written: unknown): RouteInput[] {
   })
 }
 
-function targetsOf(config: Config): ReadonlyMap<string, readonly ReceiverTarget[]> {
+function destinationsOf(config: Config): ReadonlyMap<string, readonly Destination[]> {
   return new Map(
     Object.entries(config.receivers).map(([name, settings]) => [
       name,
       channels.flatMap((channel) => {
         const receiver = settings[channel.name]
         if (receiver === undefined) return []
-        return channel
-          .targets(receiver, name)
-          .map(({ target, lane }) => ({ channel: channel.name, target, lane }))
+        return channel.targets(receiver, name).map((target) => ({ channel: channel.name, ...target }))
       }),
     ]),
   )

@@ -29,8 +29,8 @@ export const credentialFiles = {
 
 const service: Surroundings = {
   about: [
-    '# Everyone on this machine may read this file: put secrets into files in credentials/, which',
-    '# only root and the service read, and name them as below.',
+    '# Every user of this machine can read this file: put secrets into files in credentials/, which',
+    '# only root and the service can read, and name them as below.',
     '# After every change: hookbridge check --config FILE, then systemctl reload hookbridge',
   ],
   host: '127.0.0.1                # as in hookbridge.socket: systemd listens there for the service',
@@ -40,7 +40,7 @@ const service: Surroundings = {
   smtp: `{ file: ${credentialFiles.smtp} } # smtp://user:password@host:587 or smtps://host`,
 }
 
-/** The least that runs, with what comes next as comments: from a shell, or as a service of systemd. */
+/** The least that runs, with the next steps as comments: for a shell, or for a systemd service. */
 export function starterConfig(runAs: 'shell' | 'service' = 'shell'): string {
   return starter(runAs === 'shell' ? shell : service)
 }
@@ -58,17 +58,17 @@ const starter = ({ about, host, store, cuuro, slack, smtp }: Surroundings) =>
     'store:',
     `  url: ${store}`,
     '',
-    '# Who sends. Tell Cuuro to post to https://YOUR-HOST/webhooks/cuuro',
+    '# Who sends. In Cuuro, enter the URL https://YOUR-HOST/webhooks/cuuro',
     'sources:',
     '  cuuro:',
     '    svix:',
     "      # The signing secret from the endpoint's page, whsec_…",
     `      secrets: [${cuuro}]`,
     '',
-    '# What messages look like. These files go before those that ship with the product.',
+    '# What messages look like. These files replace those that ship with Hookbridge.',
     'templates: templates',
     '',
-    '# Where the object of an event has its page; templates see it as {{ link }}.',
+    '# The page of what an event is about; templates see it as {{ link }}.',
     '# links:',
     '#   "analysis.*": "https://app.example.com/analyses/{{ data.id }}"',
     '',
@@ -79,7 +79,7 @@ const starter = ({ about, host, store, cuuro, slack, smtp }: Surroundings) =>
     `    smtp: ${smtp}`,
     '    from: "Cuuro alerts <alerts@example.com>"',
     '',
-    '# Named destinations. Invite the Slack app to its channel: /invite @YOUR-APP',
+    '# Named groups of destinations. Invite the Slack app to its channel: /invite @YOUR-APP',
     'receivers:',
     '  deal-flow:',
     '    slack: { channel: "#deal-flow" }',

@@ -3,6 +3,8 @@
  * from the outcome of an attempt to the next state and when it is due.
  */
 
+import type { Destination } from './destination.ts'
+
 /** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
 export type Outcome =
   | { readonly kind: 'sent'; readonly reference: Reference }
@@ -40,11 +42,7 @@ export interface Delivery {
   /** The route that owes it, as `routes[0].routes[2]` or its name. */
   readonly route: string
   readonly receiver: string
-  readonly channel: string
-  /** Where it goes, in the channel's words: `#deal-flow`, `partners@example.com`. Never a secret. */
-  readonly target: string
-  /** Deliveries of one lane share a pace and a fate: one destination. */
-  readonly lane: string
+  readonly destination: Destination
   readonly template: string | null
   readonly state: State
   /** Why it is in this state, where that needs words. */
@@ -60,7 +58,8 @@ export interface Delivery {
 export interface Policy {
   /** Milliseconds during which a failing delivery is tried again. */
   readonly retryFor: number
-  readonly onAmbiguous: 'resend' | 'park'
+  /** How often a message is sent again when it is unknown whether it arrived. */
+  readonly ambiguousResends: number
 }
 
 export interface NextState {
@@ -91,7 +90,7 @@ export function nextState(
     case 'refuse':
       return { state: 'dead', dueAt: null, reason: outcome.reason }
     case 'ambiguous':
-      if (policy.onAmbiguous === 'park')
+      if (policy.ambiguousResends === 0)
         return { state: 'parked', dueAt: null, reason: `ambiguous: ${outcome.reason}` }
       return later('ambiguous', outcome.reason, undefined)
     case 'retry':

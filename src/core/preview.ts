@@ -1,12 +1,9 @@
 /** What an event would send, as the service decides it; or how a template looks where no route sends anything. */
-import { type Event, viewOf } from './event.ts'
-import { type OwedDelivery, owe, type ReceiverTarget } from './owe.ts'
+import type { Event } from './event.ts'
+import { type PlannedDelivery, type Planner, plan, skippedBecause } from './plan.ts'
 import { type RenderDeps, type RenderedMessage, render } from './render.ts'
-import type { Router } from './route.ts'
 
-export interface PreviewDeps extends RenderDeps {
-  readonly router: Pick<Router, 'route'>
-  readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
+export interface PreviewDeps extends RenderDeps, Planner {
   /** The names of all channels. */
   readonly channels: readonly string[]
 }
@@ -22,10 +19,10 @@ export interface Preview {
   /** No configured route takes the event. */
   readonly unrouted: boolean
   /** The messages are those that the routes send; otherwise none of what is wanted is sent, and they show a template. */
-  readonly owed: boolean
+  readonly planned: boolean
   readonly messages: readonly PreviewedMessage[]
-  /** What is owed and not sent. */
-  readonly skipped: readonly OwedDelivery[]
+  /** What is planned and not sent. */
+  readonly skipped: readonly PlannedDelivery[]
 }
 
 /** Where no route sends it, it has none; the template then sees the name `preview`. */
@@ -40,26 +37,28 @@ export interface PreviewedMessage {
 const NOBODY = 'preview'
 
 export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Preview {
-  const routing = deps.router.route(viewOf(event))
-  const owed = owe(routing, deps.targets).filter(
-    ({ channel, receiver }) =>
+  const { unrouted, deliveries } = plan(deps, event)
+  const planned = deliveries.filter(
+    ({ destination: { channel }, receiver }) =>
       wanted.template === undefined &&
       (wanted.channel ?? channel) === channel &&
       (wanted.receiver ?? receiver) === receiver,
   )
-  if (owed.length === 0) {
-    return { unrouted: routing.unrouted, owed: false, messages: sketches(deps, event, wanted), skipped: [] }
+  if (planned.length === 0) {
+    return { unrouted, planned: false, messages: sketches(deps, event, wanted), skipped: [] }
   }
   return {
-    unrouted: routing.unrouted,
-    owed: true,
-    messages: owed
-      .filter(({ skipped }) => skipped === undefined)
+    unrouted,
+    planned: true,
+    messages: planned
+      .filter((delivery) => skippedBecause(delivery) === null)
       .map((delivery) => {
-        const { route, receiver, channel, target } = delivery
-        return { route, receiver, channel, target, rendered: render(deps, event, delivery) }
+        const { route, receiver, template, destination } = delivery
+        const { channel, target } = destination
+        const rendered = render(deps, event, { route, receiver, channel, template })
+        return { route, receiver, channel, target, rendered }
       }),
-    skipped: owed.filter(({ skipped }) => skipped !== undefined),
+    skipped: planned.filter((delivery) => skippedBecause(delivery) !== null),
   }
 }
 
@@ -82,7 +81,9 @@ interface Place {
 /** The wanted receiver's; else every channel for which the template says something, or the one that is wanted. */
 function placesOf(deps: PreviewDeps, { type }: Event, { template, channel, receiver }: Wanted): Place[] {
   if (receiver !== undefined) {
-    return (deps.targets.get(receiver) ?? []).filter((place) => (channel ?? place.channel) === place.channel)
+    return (deps.destinations.get(receiver) ?? []).filter(
+      (place) => (channel ?? place.channel) === place.channel,
+    )
   }
   if (channel !== undefined) return [{ channel, target: null }]
   const first = (name: string) => deps.renderers(name, template ?? null, type)[0]?.name

@@ -45,11 +45,16 @@ export type RenderedMessage = {
   | { readonly ok: false; readonly reason: string }
 )
 
+/** What a message is rendered for. */
+export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'template'> {
+  readonly channel: string
+}
+
 /** Renders with the first template that can. `notes` tell of those that could not, and of what was cut or unknown. */
 export function render(
   { renderers, links }: RenderDeps,
   event: Event,
-  { route, receiver, channel, template }: Pick<Delivery, 'route' | 'receiver' | 'channel' | 'template'>,
+  { route, receiver, channel, template }: Rendering,
 ): RenderedMessage {
   const view = viewOf(event)
   const renderView: RenderView = {

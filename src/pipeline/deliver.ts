@@ -74,12 +74,13 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const { delivery, event } = leased
     const began = deps.clock()
     const times = (rendered: number | null) => ({ began, rendered, ended: deps.clock() })
-    const channel = settings.channels.get(delivery.channel)
+    const { channel: name, target } = delivery.destination
+    const channel = settings.channels.get(name)
     if (channel === undefined) {
-      const reason = `channels.${delivery.channel} is not configured any more; add it and resend, or let it be`
+      const reason = `channels.${name} is not configured any more; add it and resend, or let it be`
       return { outcome: { kind: 'park', reason }, notes: [], template: null, times: times(null) }
     }
-    const rendered = render(settings, event, delivery)
+    const rendered = render(settings, event, { ...delivery, channel: name })
     const renderedAt = deps.clock()
     const { notes } = rendered
     if (!rendered.ok) {
@@ -89,13 +90,13 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const { template } = rendered
     try {
       const outcome = await Promise.race([
-        channel.send(rendered.message, delivery),
+        channel.send(rendered.message, { id: delivery.id, receiver: delivery.receiver, target }),
         stopped.then(() => cutShort),
       ])
       return { outcome, notes, template, times: times(renderedAt) }
     } catch (error) {
       // A channel answers with an outcome; what it throws is a bug, and nobody knows how far it came.
-      const reason = `unexpected error in channel ${delivery.channel}: ${error instanceof Error ? error.name : 'unknown'}`
+      const reason = `unexpected error in channel ${name}: ${error instanceof Error ? error.name : 'unknown'}`
       return { outcome: { kind: 'ambiguous', reason }, notes, template, times: times(renderedAt) }
     }
   }

@@ -179,10 +179,11 @@ export class DeliveryLoop {
   }
 
   #laneOf({ delivery }: Leased): Lane {
-    let lane = this.#lanes.get(delivery.lane)
+    const { channel, rateKey } = delivery.destination
+    let lane = this.#lanes.get(rateKey)
     if (lane === undefined) {
-      lane = new Lane(delivery.channel, this.#paceOf(delivery.channel), this.#deps.now())
-      this.#lanes.set(delivery.lane, lane)
+      lane = new Lane(channel, this.#paceOf(channel), this.#deps.now())
+      this.#lanes.set(rateKey, lane)
     }
     return lane
   }

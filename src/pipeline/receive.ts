@@ -1,7 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts'
-import { type Event, readBody, type UnreadableCode, viewOf } from '../core/event.ts'
-import { owe, type ReceiverTarget } from '../core/owe.ts'
-import type { Router } from '../core/route.ts'
+import { type Event, readBody, type UnreadableCode } from '../core/event.ts'
+import { type Planner, plan } from '../core/plan.ts'
 import type { Verifier } from '../sources/svix.ts'
 import { type Entry, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Handling, Observe } from './fact.ts'
@@ -18,10 +17,8 @@ export interface ReceiveDeps {
 }
 
 /** What the configuration says of receiving. */
-export interface ReceiveSettings {
+export interface ReceiveSettings extends Planner {
   readonly sources: ReadonlyMap<string, SourceDeps>
-  readonly router: Router
-  readonly targets: ReadonlyMap<string, readonly ReceiverTarget[]>
   /** Milliseconds during which a message id seen before is a duplicate. */
   readonly dedupeFor: number
 }
@@ -114,18 +111,18 @@ export function createReceive(deps: ReceiveDeps): Receive {
   }
 
   function eventEntry(
-    { router, targets, dedupeFor }: ReceiveSettings,
+    settings: ReceiveSettings,
     event: Event,
     body: Buffer,
   ): Extract<Entry, { kind: 'event' }> {
-    const routing = router.route(viewOf(event))
+    const { routes, unrouted, deliveries } = plan(settings, event)
     return {
       kind: 'event',
       event,
       body,
-      routing: { routes: routing.matches.map((match) => match.route), unrouted: routing.unrouted },
-      deliveries: owe(routing, targets),
-      dedupeFor,
+      routing: { routes: routes.map(({ route }) => route), unrouted },
+      deliveries,
+      dedupeFor: settings.dedupeFor,
     }
   }
 

@@ -5,7 +5,7 @@
  */
 import type { Delivery, NextState, Outcome, State } from '../core/delivery.ts'
 import type { Event } from '../core/event.ts'
-import type { OwedDelivery } from '../core/owe.ts'
+import type { PlannedDelivery } from '../core/plan.ts'
 
 export interface Store {
   /**
@@ -66,7 +66,7 @@ export type Appended =
   | { readonly kind: 'unknown' }
 
 /** A delivery as routing makes it; the store gives it its id. Its state is `skipped` with a reason, or `pending`. */
-export type NewDelivery = OwedDelivery
+export type NewDelivery = PlannedDelivery
 
 /** Which routes took an event: kept with it, so that the history can say why. */
 export interface RoutingRecord {

@@ -114,14 +114,15 @@ function steps({ verifying, verified, routed, stored, routes }: Handling, storeE
 
 function attempt(fact: Attempted): Span {
   const { delivery, outcome, next, startedAt, template, times } = fact
+  const { channel, target } = delivery.destination
   const attributes = {
     'hookbridge.event.id': delivery.eventId,
     'hookbridge.delivery.id': delivery.id,
     'hookbridge.delivery.state': next.state,
     'hookbridge.route': withoutAddresses(delivery.route),
     'hookbridge.receiver': delivery.receiver,
-    'hookbridge.channel': delivery.channel,
-    ...(withoutAddresses(delivery.target) === delivery.target && { 'hookbridge.target': delivery.target }),
+    'hookbridge.channel': channel,
+    ...(withoutAddresses(target) === target && { 'hookbridge.target': target }),
     'hookbridge.attempt': delivery.attempts + 1,
     'hookbridge.outcome': outcome.kind,
     'hookbridge.ambiguous': outcome.kind === 'ambiguous',

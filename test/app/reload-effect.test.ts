@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { startMailServer } from '../../src/demo/mail-server.ts'
 import { startTestApp } from '../support/app.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { channels, NEW_SECRET, reload, slackServer, slackYaml, start } from '../support/reload.ts'
 import { edit, replaceFile } from '../support/replace.ts'
 import { environment, history, newEvent, post, secret, signedHeaders } from '../support/service.ts'
@@ -150,11 +150,11 @@ t.test('the retry policy of an attempt is the one it began with', async (t) => {
   const slack = await slackServer(t)
   const held = Promise.withResolvers<'reset'>()
   slack.behave = () => held.promise
-  const app = await start(t, slackYaml(slack.url, 'delivery: { on_ambiguous: park }\n'))
+  const app = await start(t, slackYaml(slack.url, 'delivery: { ambiguous_resends: 0 }\n'))
   await post(app.url, newEvent())
   await until(() => slack.calls === 1, 'an attempt to be in flight')
-  edit(app.config, 'on_ambiguous: park', 'on_ambiguous: resend')
-  t.match(await reload(app), { body: { changed: ['delivery.on_ambiguous'] } })
+  edit(app.config, 'ambiguous_resends: 0', 'ambiguous_resends: 2')
+  t.match(await reload(app), { body: { changed: ['delivery.ambiguous_resends'] } })
   held.resolve('reset')
   await until(
     async () => (await history(app.folder)).deliveries[0]?.state === 'parked',
@@ -165,7 +165,7 @@ t.test('the retry policy of an attempt is the one it began with', async (t) => {
 t.test('what was stored under the old configuration is attempted under the new one', async (t) => {
   const before = await slackServer(t)
   const after = await slackServer(t)
-  before.behave = () => ({ status: 500, body: 'no' })
+  before.behave = () => ({ status: 503, body: 'no' })
   const app = await start(t, slackYaml(before.url))
   await post(app.url, newEvent())
   await until(

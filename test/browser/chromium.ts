@@ -7,6 +7,8 @@ import type { Readable, Writable } from 'node:stream'
 
 export interface Look {
   readonly width: number
+  /** Of the window; the page may be longer. */
+  readonly height?: number
   readonly scheme: 'light' | 'dark'
 }
 
@@ -124,13 +126,17 @@ function connect(to: Writable, from: Readable): Connection {
   }
 }
 
-async function open(connection: Connection, url: string, { width, scheme }: Look): Promise<OpenPage> {
+async function open(
+  connection: Connection,
+  url: string,
+  { width, height = HEIGHT, scheme }: Look,
+): Promise<OpenPage> {
   const { targetId } = await connection.call('Target.createTarget', { url: 'about:blank' })
   const attached = await connection.call('Target.attachToTarget', { targetId, flatten: true })
   const sessionId = String(attached.sessionId)
   const call = (method: string, params: Fields = {}) => connection.call(method, params, sessionId)
   await call('Page.enable')
-  const metrics = { width, height: HEIGHT, deviceScaleFactor: 1, mobile: false }
+  const metrics = { width, height, deviceScaleFactor: 1, mobile: false }
   await call('Emulation.setDeviceMetricsOverride', metrics)
   const features = [{ name: 'prefers-color-scheme', value: scheme }]
   await call('Emulation.setEmulatedMedia', { features })

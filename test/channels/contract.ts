@@ -1,10 +1,13 @@
-/** What every channel keeps. A channel passes it by describing a working and an unreachable destination. */
+/**
+ * What every channel must do; its preview and its doctor are checked where it has them. A channel passes it by
+ * describing a working and an unreachable destination.
+ */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import { z } from 'zod'
-import type { Channel, OpenChannel, Target } from '../../src/channels/channel.ts'
+import type { Channel, OpenChannel, Renderer, Target } from '../../src/channels/channel.ts'
 import type { Outcome } from '../../src/core/delivery.ts'
 import { isObject } from '../../src/core/json.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
@@ -31,14 +34,14 @@ export interface ChannelHarness<Settings, Receiver, Message> {
   start(): Promise<Destination>
   /** The same settings, with a destination at a port of 127.0.0.1 where nothing listens. */
   unreachable(port: number): RawSettings
-  /** Where a person would send a preview. */
-  readonly address: string
+  /** Where a person would send a preview; for a channel that has one. */
+  readonly address?: string
   /** Every secret that the settings above hold. */
   readonly secrets: readonly string[]
 }
 
 const TIMEOUT = 2_000
-const shown = {
+const context = {
   settings: undefined,
   target: '"><script>alert(1)</script>',
   now: Date.UTC(2026, 10, 23, 10),
@@ -88,7 +91,8 @@ export function channelContract<Settings, Receiver, Message>(
   t.test('settings', (t) => settingsContract(t, harness))
   t.test('targets', (t) => targetsContract(t, harness))
   t.test('rendering', (t) => renderingContract(t, harness))
-  t.test('examining', (t) => examiningContract(t, harness))
+  t.test('preview', (t) => previewContract(t, harness))
+  t.test('doctor', (t) => doctorContract(t, harness))
   t.test('sending', (t) => sendingContract(t, harness))
 }
 
@@ -129,12 +133,10 @@ function describedProperties(schema: unknown): { name: string; described: boolea
 
 async function targetsContract<S, R, M>(
   t: Test,
-  { channel, start, secrets, address }: ChannelHarness<S, R, M>,
+  { channel, start, secrets }: ChannelHarness<S, R, M>,
 ): Promise<void> {
   const destination = await start()
   t.teardown(() => destination.close())
-  const at = channel.receiverAt(address, channel.settings.parse(destination.settings))
-  t.equal(at.ok && channel.targets(at.receiver, 'preview').length, 1, 'an address is one target')
   const receiver = channel.receiver.parse(destination.receiver)
   const targets = channel.targets(receiver, 'deal-flow')
   t.not(targets.length, 0, 'a receiver owes at least one message')
@@ -142,7 +144,7 @@ async function targetsContract<S, R, M>(
   t.strictSame(channel.targets(receiver, 'deal-flow'), targets, 'targets are the same every time')
   noSecrets(t, targets, secrets, 'no target holds a secret')
   t.equal(
-    channel.missingSettings(channel.settings.parse(destination.settings), receiver),
+    channel.missingSettings?.(channel.settings.parse(destination.settings), receiver) ?? null,
     null,
     'nothing is missing',
   )
@@ -150,7 +152,11 @@ async function targetsContract<S, R, M>(
 
 async function renderingContract<S, R, M>(t: Test, { channel }: ChannelHarness<S, R, M>): Promise<void> {
   for (const name of shippedTemplates) {
-    const compiled = channel.compile(readTemplate(name, channel))
+    const files = readTemplate(name, channel)
+    const isOwn = channel.templateFiles.some((file) => files.files.has(file))
+    t.ok(isOwn || name !== 'default', 'there is something to send for every event')
+    if (!isOwn) continue
+    const compiled = channel.compile(files)
     if (!compiled.ok) {
       t.strictSame(compiled.problems, [], `${name}: compiles`)
       continue
@@ -160,19 +166,12 @@ async function renderingContract<S, R, M>(t: Test, { channel }: ChannelHarness<S
     t.match(plain, { ok: true, notes: [] }, `${name}: renders a thin payload without notes`)
     if (plain.ok) {
       t.match(channel.toText(plain.message), /\p{L}/u, `${name}: can be read as text`)
-      t.match(channel.toHtml(plain.message, shown), /\p{L}/u, `${name}: can be seen`)
-      t.match(
-        channel.toText(channel.withPreviewBanner(plain.message)),
-        /Preview/,
-        `${name}: says when it is a preview`,
-      )
     }
     fc.assert(
       fc.property(anyView, (view) => {
         const first = renderer.render(view)
         if (!first.ok) throw new Error(first.reason)
         channel.toText(first.message)
-        tagsOf(channel.toHtml(first.message, shown))
         assert.deepEqual(renderer.render(view), first)
       }),
       { numRuns: 50 },
@@ -207,17 +206,48 @@ async function sendingContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M
   await unreachable.open.close()
 }
 
-async function examiningContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M>): Promise<void> {
+async function previewContract<S, R, M>(
+  t: Test,
+  { channel, start, address }: ChannelHarness<S, R, M>,
+): Promise<void> {
+  const preview = await channel.preview?.()
+  t.equal(preview === undefined, address === undefined, 'it has an address where it has a preview')
+  if (preview === undefined) return
+  const destination = await start()
+  t.teardown(() => destination.close())
+  const at = preview.receiverAt(address ?? '', channel.settings.parse(destination.settings))
+  t.equal(at.ok && channel.targets(at.receiver, 'preview').length, 1, 'an address is one target')
+  for (const name of shippedTemplates) {
+    const { renderer } = compiledTemplate(channel, name)
+    const plain = renderer.render(exampleView(name))
+    if (!plain.ok) throw new Error(plain.reason)
+    t.match(preview.toHtml(plain.message, context), /\p{L}/u, `${name}: can be seen`)
+    const banner = channel.toText(preview.withPreviewBanner(plain.message))
+    t.match(banner, /Preview/, `${name}: says when it is a preview`)
+    fc.assert(
+      fc.property(anyView, (view) => {
+        const result = renderer.render(view)
+        if (!result.ok) throw new Error(result.reason)
+        tagsOf(preview.toHtml(result.message, context))
+      }),
+      { numRuns: 50 },
+    )
+  }
+}
+
+async function doctorContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M>): Promise<void> {
   const { channel, secrets } = harness
-  const examine = (raw: RawSettings) =>
-    channel.examine(
+  const doctor = await channel.doctor?.()
+  if (doctor === undefined) return
+  const check = (raw: RawSettings) =>
+    doctor.check(
       channel.settings.parse(raw.settings),
       new Map([['deal-flow', channel.receiver.parse(raw.receiver)]]),
-      { timeout: TIMEOUT, print: () => {} },
+      TIMEOUT,
     )
   const destination = await harness.start()
   t.teardown(() => destination.close())
-  const good = await examine(destination)
+  const good = await check(destination)
   t.strictSame(
     good.filter(({ level }) => level === 'wrong' || level === 'warning'),
     [],
@@ -225,10 +255,10 @@ async function examiningContract<S, R, M>(t: Test, harness: ChannelHarness<S, R,
   )
   noSecrets(t, good, secrets, 'no secret is in what was found')
 
-  const bad = await examine(harness.unreachable(await closedPort()))
-  t.equal(bad.length === 0, good.length === 0, 'what can be examined is examined')
+  const bad = await check(harness.unreachable(await closedPort()))
+  t.equal(bad.length === 0, good.length === 0, 'what can be checked is checked')
   for (const { level, summary, hint } of bad) {
-    t.ok(level === 'wrong' || level === 'unknown', 'an unreachable destination is told')
+    t.ok(level === 'wrong' || level === 'unknown', 'an unreachable destination is reported')
     t.match(summary, /\w/, 'in words')
     t.match(hint, /\w/, 'with what to do')
   }
@@ -247,14 +277,18 @@ function opened<S, R, M>(
   return { open, send }
 
   async function send(): Promise<Outcome> {
-    const compiled = channel.compile(readTemplate('default', channel))
-    if (!compiled.ok) throw new Error(compiled.problems.map(({ message }) => message).join())
-    const rendered = compiled.renderer.render(exampleView())
+    const rendered = compiledTemplate(channel, 'default').renderer.render(exampleView())
     if (!rendered.ok) throw new Error(rendered.reason)
     const [first]: readonly (Target | undefined)[] = channel.targets(receiver, 'deal-flow')
     if (first === undefined) throw new Error('no target')
     return open.send(rendered.message, { id: 'evt_1-1', receiver: 'deal-flow', target: first.target })
   }
+}
+
+function compiledTemplate<S, R, M>(channel: Channel<S, R, M>, name: string): { renderer: Renderer<M> } {
+  const compiled = channel.compile(readTemplate(name, channel))
+  if (!compiled.ok) throw new Error(compiled.problems.map(({ message }) => message).join())
+  return compiled
 }
 
 function noSecrets(t: Test, value: unknown, secrets: readonly string[], message: string): void {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import PostalMime, { type Email } from 'postal-mime'
 import t from 'tap'
 import { email } from '../../src/channels/email/email.ts'
-import { startMailServer } from '../../src/demo/mail-server.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { templateFile } from '../support/template-files.ts'
 import { exampleView } from './contract.ts'
 

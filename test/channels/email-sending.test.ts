@@ -2,6 +2,8 @@ import t from 'tap'
 import type { OpenChannel } from '../../src/channels/channel.ts'
 import { email } from '../../src/channels/email/email.ts'
 import type { Mail } from '../../src/channels/email/rendering.ts'
+import { MailSender } from '../../src/channels/email/sending.ts'
+import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
 import type { Outcome } from '../../src/core/delivery.ts'
 import {
   type MailBehaviour,
@@ -9,7 +11,7 @@ import {
   type MailServerOptions,
   type MailStep,
   startMailServer,
-} from '../../src/demo/mail-server.ts'
+} from '../support/mail-server.ts'
 import { until } from '../support/until.ts'
 import { closedPort } from './contract.ts'
 
@@ -124,10 +126,31 @@ t.test('a server that falls silent or away', async (t) => {
   t.match(await outcomeOf(t, 'accepted', 'drop'), { kind: 'ambiguous' }, 'dropped after it was accepted')
   t.match(await outcomeOf(t, 'connect', 'stall', { timeout }), { kind: 'retry' }, 'no greeting')
   t.match(await outcomeOf(t, 'rcpt', 'stall', { timeout }), { kind: 'retry' }, 'no answer before the message')
+})
+
+t.test('the answer to the final dot may take longer than any other', async (t) => {
+  // Waits for the answer to a whole message for `acceptTimeoutMs`, and for any other `timeout`.
+  const sender = (url: string, timeout: number, acceptTimeoutMs: number) => {
+    const settings = email.settings.parse({ from: 'alerts@example.org', smtp: url })
+    const server = parseSmtpUrl(url)
+    if (server === null) throw new Error(url)
+    const sender = new MailSender(settings, server, new Map(), { timeout }, acceptTimeoutMs)
+    t.teardown(() => sender.close())
+    return sender
+  }
+  const delivery = { id: 'evt_1-1', receiver: 'partners', target: 'jane@example.org' }
+  const timeout = 1_500
+
+  const late = await start(t, { delay: timeout + 500 })
+  t.match(await sender(late.url, timeout, 60_000).send(mail, delivery), { kind: 'sent' }, 'a late answer')
+  t.equal(late.messages.length, 1)
+
+  const silent = await start(t)
+  silent.behave = (step) => (step === 'data' ? 'stall' : undefined)
   t.match(
-    await outcomeOf(t, 'data', 'stall', { timeout }),
-    { kind: 'ambiguous', reason: /in time/ },
-    'no answer after it',
+    await sender(silent.url, 60_000, 200).send(mail, delivery),
+    { kind: 'ambiguous', reason: /did not answer in time/ },
+    'no answer',
   )
 })
 

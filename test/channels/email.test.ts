@@ -1,7 +1,7 @@
 import t from 'tap'
 import { email } from '../../src/channels/email/email.ts'
 import { isLoopback, parseSmtpUrl } from '../../src/channels/email/settings.ts'
-import { startMailServer } from '../../src/demo/mail-server.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { channelContract } from './contract.ts'
 
 const auth = { user: 'alerts', pass: 'p@ss/word' }
@@ -74,8 +74,8 @@ t.test('settings that are refused', (t) => {
 t.test('receivers', (t) => {
   const targets = (to: unknown) => email.targets(email.receiver.parse({ to }), 'r')
   t.strictSame(targets(['Jane <Jane@Example.org>', 'b+c@sub.example.org']), [
-    { target: 'Jane@Example.org', lane: 'email:jane@example.org' },
-    { target: 'b+c@sub.example.org', lane: 'email:b+c@sub.example.org' },
+    { target: 'Jane@Example.org', rateKey: 'email:jane@example.org' },
+    { target: 'b+c@sub.example.org', rateKey: 'email:b+c@sub.example.org' },
   ])
   for (const to of [
     [],
@@ -98,7 +98,7 @@ t.test('receivers', (t) => {
 })
 
 t.test('a receiver of mail needs channels.email', (t) => {
-  t.match(email.missingSettings(undefined, { to: [] }), /^channels\.email is missing/)
+  t.match(email.missingSettings?.(undefined, { to: [] }), /^channels\.email is missing/)
   t.end()
 })
 

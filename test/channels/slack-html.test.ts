@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { dateWords } from '../../src/channels/slack/date.ts'
-import { mrkdwn, plainText } from '../../src/channels/slack/mrkdwn.ts'
+import { mrkdwnHtml, plainTextHtml } from '../../src/channels/slack/mrkdwn-html.ts'
+import { slackPreview } from '../../src/channels/slack/preview.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import { tagsOf } from '../support/html.ts'
 
 const clock = { now: Date.UTC(2026, 10, 23, 12, 0), timeZone: 'UTC' }
-const drawn = (text: string) => mrkdwn(text, clock)
+const drawn = (text: string) => mrkdwnHtml(text, clock)
 const link = (url: string, words: string) =>
   `<p><a href="${url}" target="_blank" rel="noopener noreferrer">${words}</a></p>`
 
@@ -51,10 +52,29 @@ t.test('mrkdwn is drawn as Slack draws it', async (t) => {
   ] as const) {
     t.equal(drawn(text), html, text)
   }
-  t.equal(plainText('*a* <b> &lt;c&gt; :x:\nd'), '*a* &lt;b&gt; &lt;c&gt; ❌<br>d')
+  t.equal(plainTextHtml('*a* <b> &lt;c&gt; :x:\nd'), '*a* &lt;b&gt; &lt;c&gt; ❌<br>d')
 })
 
-t.test('whatever stands in a message, it stays text', async () => {
+t.test('mrkdwn as plain text', async (t) => {
+  for (const [text, plainText] of [
+    ['*bold* _italic_ ~strike~ `code`', 'bold italic strike code'],
+    ['a*b*c snake_case_word 2 * 3 * 4', 'a*b*c snake_case_word 2 * 3 * 4'],
+    ['a\n\n• b\n&gt; c\n```\n*d*\n```', 'a\n\n• b\n> c\n*d*\n'],
+    ['A &amp; B &lt;Ltd&gt; :tada:', 'A & B <Ltd> :tada:'],
+    ['<https://example.com/?a=1&amp;b=2|it>', 'it (https://example.com/?a=1&b=2)'],
+    ['<https://example.com> <mailto:a@example.com>', 'https://example.com a@example.com'],
+    ['<javascript:alert(1)|words>', 'words'],
+    ['<!here> <#C0123456|deals>', '@here #deals'],
+    ['<!date^1795435200^{date_short}|2026-11-23 12:00 UTC>', '2026-11-23 12:00 UTC'],
+    ['', ''],
+  ] as const) {
+    t.equal(slack.toText({ text, blocks: [] }), plainText, text)
+  }
+  const plain = { type: 'plain_text', text: '*a* &lt;b&gt;' }
+  t.equal(slack.toText({ text: '', blocks: [{ type: 'header', text: plain }] }), '*a* <b>')
+})
+
+t.test('whatever is in a message, it stays text', async () => {
   const marks = fc.constantFrom(
     ...[
       '<',
@@ -103,7 +123,7 @@ t.test('whatever stands in a message, it stays text', async () => {
         picture,
         { type: text, text },
       ]
-      tagsOf(slack.toHtml({ text, blocks }, { settings: undefined, target: text, ...clock }))
+      tagsOf(slackPreview.toHtml({ text, blocks }, { settings: undefined, target: text, ...clock }))
     }),
     { numRuns: 500 },
   )
@@ -145,8 +165,8 @@ t.test('dates are told in the words of who looks on', async (t) => {
 t.test('blocks', async (t) => {
   const mark = (text: string) => ({ type: 'mrkdwn', text })
   const shown = { settings: undefined, target: '#deals', ...clock }
-  const html = (blocks: Parameters<typeof slack.toHtml>[0]['blocks']) =>
-    slack.toHtml({ text: 'hello', blocks }, shown)
+  const html = (blocks: Parameters<typeof slackPreview.toHtml>[0]['blocks']) =>
+    slackPreview.toHtml({ text: 'hello', blocks }, shown)
   t.match(html([]), /<p>hello<\/p>/, 'without blocks the text is the message')
   t.match(html([]), /12:00 PM/)
   t.match(html([{ type: 'section', fields: [mark('*a*'), mark('b')] }]), /slack-fields"><div><p><b>a<\/b>/)
@@ -172,10 +192,13 @@ t.test('blocks', async (t) => {
 
 t.test('a preview is marked within the limits of a message', async (t) => {
   const block = { type: 'divider' }
-  const full = slack.withPreviewBanner({ text: 'hello', blocks: Array.from({ length: 50 }, () => block) })
+  const full = slackPreview.withPreviewBanner({
+    text: 'hello',
+    blocks: Array.from({ length: 50 }, () => block),
+  })
   t.equal(full.blocks.length, 50)
   t.match(full.blocks[0], { type: 'context', elements: [{ text: /\*Preview\*/ }] })
-  t.strictSame(slack.withPreviewBanner({ text: 'hello', blocks: [] }), {
+  t.strictSame(slackPreview.withPreviewBanner({ text: 'hello', blocks: [] }), {
     text: '[Preview] hello',
     blocks: [],
   })
@@ -183,15 +206,15 @@ t.test('a preview is marked within the limits of a message', async (t) => {
 
 t.test('an address is a channel, a person, or me', async (t) => {
   const settings = slack.settings.parse({ me: 'U0123ABCD' })
-  t.strictSame(slack.receiverAt('@me', settings), { ok: true, receiver: { channel: 'U0123ABCD' } })
-  t.match(slack.receiverAt('@me', slack.settings.parse({})), {
+  t.strictSame(slackPreview.receiverAt('@me', settings), { ok: true, receiver: { channel: 'U0123ABCD' } })
+  t.match(slackPreview.receiverAt('@me', slack.settings.parse({})), {
     ok: false,
     reason: /channels\.slack\.me.*Copy member ID.*slack:U…/,
   })
   for (const address of ['#test', 'C0123456789', 'U0123456789']) {
-    t.strictSame(slack.receiverAt(address, settings), { ok: true, receiver: { channel: address } })
+    t.strictSame(slackPreview.receiverAt(address, settings), { ok: true, receiver: { channel: address } })
   }
   for (const address of ['', '@jane', 'test', '#', '#a b', '<!here>'])
-    t.match(slack.receiverAt(address, settings), { ok: false, reason: /#name/ }, address)
+    t.match(slackPreview.receiverAt(address, settings), { ok: false, reason: /#name/ }, address)
   t.notOk(slack.settings.safeParse({ me: '#deals' }).success, 'me is a person')
 })

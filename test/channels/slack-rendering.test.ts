@@ -6,7 +6,7 @@ import type { Renderer } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import { isObject, type JsonObject } from '../../src/core/json.ts'
-import { areBlocksTooLong, checkBlocks } from '../../src/demo/slack-blocks.ts'
+import { areBlocksTooLong, checkBlocks } from '../support/slack/blocks.ts'
 import { readTemplate, shippedTemplates, templateFile } from '../support/template-files.ts'
 import { anyView, exampleView } from './contract.ts'
 

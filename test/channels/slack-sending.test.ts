@@ -4,8 +4,8 @@ import type { OpenChannel } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery.ts'
-import { type Misbehaviour, type SlackServer, startSlackServer } from '../../src/demo/slack-server.ts'
-import type { SlackServerOptions } from '../../src/demo/slack-workspace.ts'
+import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
+import type { SlackServerOptions } from '../support/slack/workspace.ts'
 import { closedPort } from './contract.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
@@ -156,7 +156,6 @@ t.test('what passes by itself is tried again', async (t) => {
   for (const error of ['ratelimited', 'service_unavailable', 'request_timeout', 'never_heard_of']) {
     t.strictSame(await answer(failing(error)), { kind: 'retry', reason: error })
   }
-  t.strictSame(await answer({ status: 500, body: 'oops' }), { kind: 'retry', reason: 'HTTP 500' })
   t.strictSame(
     await answer({
       status: 503,
@@ -223,7 +222,6 @@ t.test('an attempt whose end nobody saw is ambiguous', async (t) => {
     const body = JSON.stringify({ ok: false, error })
     t.strictSame(await answer({ status: 500, body }), { kind: 'ambiguous', reason: error })
   }
-  t.strictSame(await answer({ status: 504, body: '' }), { kind: 'ambiguous', reason: 'HTTP 504' })
   t.equal(sender.server.messages.length, 3, 'the three that were accepted did arrive')
 })
 
@@ -266,6 +264,16 @@ t.test('nothing was sent where no connection was made', async (t) => {
     'no TLS',
   )
   await untrusted.close()
+
+  const closing = await listen(createServer((socket) => socket.once('data', () => socket.destroy())))
+  t.teardown(() => closing.server.close())
+  const cut = slack.open(
+    slack.settings.parse({ token: TOKEN, api_url: `https://127.0.0.1:${closing.port}/api/` }),
+    new Map(),
+    { timeout: 2_000, print: () => {} },
+  )
+  t.match(await cut.send(message, addressed), { kind: 'retry', reason: /^cannot connect: / }, 'TLS cut short')
+  await cut.close()
 })
 
 async function listen(server: Server): Promise<{ server: Server; port: number }> {
@@ -275,17 +283,41 @@ async function listen(server: Server): Promise<{ server: Server; port: number }>
   return { server, port: address.port }
 }
 
-t.test('an answer that is not Slack’s is not believed, nor repeated', async (t) => {
+t.test('an HTTP answer, by its status and its body', async (t) => {
   const answer = misbehave(await start(t))
   const page = `<html>${TOKEN}</html>`
-  t.strictSame(await answer({ status: 200, body: page }), { kind: 'retry', reason: 'unrecognised answer' })
-  t.strictSame(await answer({ status: 200, body: '' }), { kind: 'retry', reason: 'unrecognised answer' })
-  t.strictSame(await answer({ status: 200, body: '{}' }), { kind: 'retry', reason: 'unrecognised answer' })
-  for (const body of ['null', '5', '"text"', '[]']) {
-    const outcome = await answer({ status: 200, body })
-    t.match(outcome.kind, /retry|ambiguous/, body)
+  const json = (error: string) => JSON.stringify({ ok: false, error })
+  const cases: readonly (readonly [number, string, Outcome['kind'], string])[] = [
+    // Whether Slack took the message, nobody can say.
+    [200, page, 'ambiguous', 'unrecognised answer'],
+    [200, '', 'ambiguous', 'unrecognised answer'],
+    [200, 'ok', 'ambiguous', 'unrecognised answer'],
+    [200, '{}', 'ambiguous', 'unrecognised answer'],
+    [200, '{"ok":true,"channel":"C0000', 'ambiguous', 'unrecognised answer'],
+    [200, 'null', 'ambiguous', 'unrecognised answer'],
+    [200, '5', 'ambiguous', 'unrecognised answer'],
+    [200, '"text"', 'ambiguous', 'unrecognised answer'],
+    [200, '[]', 'ambiguous', 'unrecognised answer'],
+    [202, '{"ok":true}', 'ambiguous', 'unrecognised answer'],
+    [500, page, 'ambiguous', 'HTTP 500'],
+    [502, page, 'ambiguous', 'HTTP 502'],
+    [504, '', 'ambiguous', 'HTTP 504'],
+    // It was not taken.
+    [503, page, 'retry', 'HTTP 503'],
+    [404, page, 'retry', 'HTTP 404'],
+    [408, '', 'retry', 'HTTP 408'],
+    // The name of an error says more than the status.
+    [500, json('fatal_error'), 'ambiguous', 'fatal_error'],
+    [500, json('service_unavailable'), 'retry', 'HTTP 500: service_unavailable'],
+    [400, json('invalid_blocks'), 'refuse', 'invalid_blocks'],
+  ]
+  for (const [status, body, kind, reason] of cases) {
+    t.strictSame(await answer({ status, body }), { kind, reason }, `${status} ${body}`)
   }
-  t.strictSame(await answer({ status: 502, body: page }), { kind: 'retry', reason: 'HTTP 502' })
+})
+
+t.test('an answer that is not Slack’s is cut, and holds no token', async (t) => {
+  const answer = misbehave(await start(t))
   const huge = await answer({ status: 200, body: 'a'.repeat(1_500_000) })
   t.match(huge, { kind: 'ambiguous', reason: /UND_ERR_RES_EXCEEDED_MAX_SIZE/ }, 'a huge answer is not read')
   const messages = [`[ERROR] ${TOKEN} ${'x'.repeat(500)}`]
@@ -312,14 +344,33 @@ t.test('webhooks', async (t) => {
   t.match(await send(404, 'no_service'), { kind: 'park', reason: /^no_service: .*webhook_url/ })
   t.match(await send(404, 'channel_not_found'), { kind: 'park' })
   t.match(await send(410, 'channel_is_archived'), { kind: 'park' })
-  t.strictSame(await send(500, 'rollup_error'), { kind: 'retry', reason: 'HTTP 500: rollup_error' })
+  for (const [status, body, kind, reason] of [
+    [500, 'rollup_error', 'ambiguous', 'HTTP 500: rollup_error'],
+    [502, '<html>', 'ambiguous', 'HTTP 502'],
+    [503, '', 'retry', 'HTTP 503'],
+    [200, 'fatal_error', 'ambiguous', 'fatal_error'],
+    [200, 'no_text', 'refuse', 'no_text'],
+  ] as const) {
+    t.strictSame(await send(status, body), { kind, reason }, `${status} ${body}`)
+  }
+  for (const [status, body] of [
+    [200, '{"success":true}'],
+    [200, '<html>'],
+    [201, 'Created'],
+    [204, ''],
+  ] as const) {
+    t.strictSame(
+      await send(status, body),
+      { kind: 'sent', reference: { channel: 'webhook:hook', response: body } },
+      `${status} ${body} was taken`,
+    )
+  }
   t.strictSame(await send(429, '', { 'retry-after': '2' }), {
     kind: 'retry',
     reason: 'ratelimited',
     after: 2_000,
   })
   t.strictSame(await send(429, ''), { kind: 'retry', reason: 'ratelimited', after: 1_000 })
-  t.strictSame(await send(200, '<html>'), { kind: 'retry', reason: 'unrecognised answer' })
   t.strictSame(await answer('hang', 'webhook:hook'), { kind: 'ambiguous', reason: 'no answer within 300 ms' })
   t.match(await answer('accept-and-reset', 'webhook:hook'), { kind: 'ambiguous' })
   t.match(await sender.send('webhook:removed'), { kind: 'park', reason: /no webhook_url any more/ })

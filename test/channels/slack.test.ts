@@ -2,7 +2,7 @@ import t from 'tap'
 import { z } from 'zod'
 import { rate, secret } from '../../src/channels/settings.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { channelContract } from './contract.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
@@ -98,14 +98,14 @@ t.test('a receiver is a channel or a webhook, and not both', async (t) => {
 t.test('only a channel needs a token', async (t) => {
   const webhook = slack.receiver.parse({ webhook_url: 'https://hooks.slack.com/services/T1/B1/x' })
   const channel = slack.receiver.parse({ channel: '#deal-flow' })
-  t.equal(slack.missingSettings(undefined, webhook), null)
-  t.match(slack.missingSettings(undefined, channel), /channels\.slack\.token/)
-  t.match(slack.missingSettings(slack.settings.parse({}), channel), /channels\.slack\.token/)
-  t.equal(slack.missingSettings(slack.settings.parse({ token: 'xoxb-1' }), channel), null)
+  t.equal(slack.missingSettings?.(undefined, webhook), null)
+  t.match(slack.missingSettings?.(undefined, channel), /channels\.slack\.token/)
+  t.match(slack.missingSettings?.(slack.settings.parse({}), channel), /channels\.slack\.token/)
+  t.equal(slack.missingSettings?.(slack.settings.parse({ token: 'xoxb-1' }), channel), null)
   t.strictSame(slack.targets(webhook, 'partners'), [
-    { target: 'webhook:partners', lane: 'slack:webhook:partners' },
+    { target: 'webhook:partners', rateKey: 'slack:webhook:partners' },
   ])
-  t.strictSame(slack.targets(channel, 'partners'), [{ target: '#deal-flow', lane: 'slack:#deal-flow' }])
+  t.strictSame(slack.targets(channel, 'partners'), [{ target: '#deal-flow', rateKey: 'slack:#deal-flow' }])
 })
 
 t.test('secret() wraps text, and is text in the JSON schema', async (t) => {

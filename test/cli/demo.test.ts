@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { fenced, readPage, section } from '../docs/pages.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -20,12 +20,11 @@ t.test('the demo shows the three messages on each side, and the history', { time
   t.match(ran.stdout, /\d delivered/)
   for (const line of ran.stdout.split('\n')) t.ok(line.length <= 160, line)
 
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  const shown = /<!-- demo -->\n```\n([\s\S]*?)```\n<!-- \/demo -->/.exec(readme)?.[1] ?? ''
-  t.equal(timeless(shown), timeless(frames(ran.stdout)), "the README's picture is what the demo prints")
+  const [shown = ''] = fenced(section(readPage('docs/templates.md'), 'demo'), '')
+  t.equal(timeless(shown), timeless(frames(ran.stdout)), 'docs/templates.md shows what the demo prints')
 })
 
-/** The last Slack message and the mail, as they stand in the README. */
+/** The last Slack message and the mail, as docs/templates.md shows them. */
 function frames(output: string): string {
   return [...output.matchAll(/^┌─[\s\S]*?^└─\n/gm)].slice(-2).join('\n')
 }

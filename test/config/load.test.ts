@@ -88,9 +88,10 @@ t.test('the defaults', async (t) => {
   t.same(config.store, {
     url: `sqlite:${join(file, '../data/hookbridge.db')}`,
     retain: 30 * 86_400_000,
+    retain_unresolved: 365 * 86_400_000,
     dedupe: 3 * 86_400_000,
   })
-  t.same(config.delivery, { retry_for: 86_400_000, on_ambiguous: 'resend', timeout: 10_000 })
+  t.same(config.delivery, { retry_for: 86_400_000, ambiguous_resends: 2, timeout: 10_000 })
   t.same(config.routes, [{ receivers: ['here'], continue: false }])
   t.same(config.channels, {})
 })
@@ -98,7 +99,7 @@ t.test('the defaults', async (t) => {
 t.test('variables fill in text, numbers and booleans', async (t) => {
   const { config } = setupOf(join(fixtures, 'good/variables.yaml'))
   t.match(config.server, { host: '0.0.0.0', port: 8081, trust_proxy: false })
-  t.match(config.delivery, { on_ambiguous: 'park', retry_for: 5_400_000 })
+  t.match(config.delivery, { ambiguous_resends: 0, retry_for: 5_400_000 })
   t.match(config.routes, [
     { name: 'costs $5 or $5', match: { type: 'analysis.*' }, continue: true },
     { receivers: ['here'] },
@@ -127,7 +128,7 @@ t.test('a compiled configuration knows its secrets, and prints none', async (t) 
   for (const one of known) t.notOk(printed.includes(one))
 })
 
-t.test('routes, targets and links are compiled', async (t) => {
+t.test('routes, destinations and links are compiled', async (t) => {
   const compiled = setupOf(example, exampleEnv)
   const routed = (type: string, data: Event['payload']) =>
     compiled.router
@@ -137,8 +138,10 @@ t.test('routes, targets and links are compiled', async (t) => {
   t.same(routed('analysis.created', { score: 90 }), [['analyses with a high score', 'deal-flow', 'partners']])
   t.same(routed('analysis.created', { score: 10 }), [['analyses', 'deal-flow']])
   t.same(routed('something.else', {}), [['unrouted', 'everything-else']])
-  t.match(compiled.targets.get('deal-flow'), [{ channel: 'slack', target: '#deal-flow', lane: String }])
-  t.match(compiled.targets.get('partners'), [{ channel: 'email', target: 'partners@example.com' }])
+  t.match(compiled.destinations.get('deal-flow'), [
+    { channel: 'slack', target: '#deal-flow', rateKey: String },
+  ])
+  t.match(compiled.destinations.get('partners'), [{ channel: 'email', target: 'partners@example.com' }])
   t.equal(compiled.links(viewOf(event('startup.created'))), 'https://app.example.com/startups/7')
   t.same([...receiversOf(compiled.config, 'slack').keys()], ['deal-flow'])
   t.same([...receiversOf(compiled.config, 'nothing').keys()], [])

@@ -7,7 +7,7 @@ const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const now = Date.UTC(2026, 10, 23)
-const policy: Policy = { retryFor: 24 * HOUR, onAmbiguous: 'resend' }
+const policy: Policy = { retryFor: 24 * HOUR, ambiguousResends: 2 }
 const first = { attempts: 1, owedSince: now }
 
 t.test('what each outcome leads to', async (t) => {
@@ -34,7 +34,7 @@ t.test('what each outcome leads to', async (t) => {
     reason: 'timeout',
   })
   t.strictSame(
-    nextState(first, { kind: 'ambiguous', reason: 'timeout' }, { ...policy, onAmbiguous: 'park' }, now, 0.5),
+    nextState(first, { kind: 'ambiguous', reason: 'timeout' }, { ...policy, ambiguousResends: 0 }, now, 0.5),
     { state: 'parked', dueAt: null, reason: 'ambiguous: timeout' },
   )
 })
@@ -101,10 +101,10 @@ t.test('whatever happens, a delivery is due within its budget, or final with a r
       fc.integer({ min: 1, max: 10_000 }),
       fc.integer({ min: 0, max: 2 * 24 * HOUR }),
       fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-      fc.constantFrom('resend' as const, 'park' as const),
-      (ended, attempts, age, random, onAmbiguous) => {
+      fc.integer({ min: 0, max: 10 }),
+      (ended, attempts, age, random, ambiguousResends) => {
         const owedSince = now - age
-        const next = nextState({ attempts, owedSince }, ended, { ...policy, onAmbiguous }, now, random)
+        const next = nextState({ attempts, owedSince }, ended, { ...policy, ambiguousResends }, now, random)
         const final = finalStates.some((state) => state === next.state)
         assert.equal(next.dueAt === null, final)
         assert.ok(next.reason?.endsWith(ended.reason))

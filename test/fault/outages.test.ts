@@ -1,9 +1,9 @@
 /** Slack limits and fails at random, the mail server is away for a while: everything arrives in the end. */
 import t from 'tap'
-import { startMailServer } from '../../src/demo/mail-server.ts'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { history, newEvent, post, startService, temporaryFolder, writeConfig } from '../support/service.ts'
 import { arrivals, unexplained } from '../support/sinks.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 
 const EVENTS = 200
@@ -40,7 +40,7 @@ t.test('429 and 500 at random, and SMTP refusing', { timeout: 180_000 }, async (
     60_000,
   )
   const during = await history(folder)
-  const mails = during.deliveries.filter(({ channel }) => channel === 'email')
+  const mails = during.deliveries.filter(({ destination }) => destination.channel === 'email')
   t.ok(
     mails.some(({ history }) => history.length > 0),
     'mail was attempted',

@@ -2,7 +2,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type SlackServer, startSlackServer } from '../../src/demo/slack-server.ts'
 import { replaceFile } from '../support/replace.ts'
 import {
   environment,
@@ -13,6 +12,7 @@ import {
   startService,
   temporaryFolder,
 } from '../support/service.ts'
+import { type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 
 const VERSIONS = 50

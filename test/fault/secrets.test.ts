@@ -4,9 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { startMailServer } from '../../src/demo/mail-server.ts'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
 import { exportingTo, startCollector } from '../support/collector.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import {
   environment,
   newEvent,
@@ -15,6 +14,7 @@ import {
   temporaryFolder,
   writeConfig,
 } from '../support/service.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 
 const password = 'correct-horse-battery'
@@ -35,7 +35,7 @@ t.test('no secret leaves the process', { timeout: 60_000 }, async (t) => {
   // The destinations repeat our own secrets in their errors, as some really do.
   let failures = 3
   slack.behave = () =>
-    failures-- > 0 ? { status: 500, headers: {}, body: `bad token ${token} at ${webhookPath}` } : undefined
+    failures-- > 0 ? { status: 503, headers: {}, body: `bad token ${token} at ${webhookPath}` } : undefined
   const config = writeConfig({
     folder,
     slackUrl: slack.url,

@@ -60,7 +60,7 @@ t.test('an attempt that does not end is recorded as ambiguous', { timeout: 60_00
   t.equal((await service.end('SIGTERM')).code, 0)
   t.ok(Date.now() - begun < 9_000, `${Date.now() - begun} ms`)
   const { deliveries } = await history(folder)
-  const slack = deliveries.find(({ channel }) => channel === 'slack')
+  const slack = deliveries.find(({ destination }) => destination.channel === 'slack')
   t.match(slack, { state: 'ambiguous', history: [{ outcome: { kind: 'ambiguous' } }] })
 })
 

@@ -40,7 +40,7 @@ t.test('kill -9 in the middle of an attempt: the next process goes on with the t
   let attempts = 0
   sinks.slack.behave = () => {
     attempts += 1
-    return attempts === 1 ? { status: 500, headers: {}, body: '' } : 'hang'
+    return attempts === 1 ? { status: 503, headers: {}, body: '' } : 'hang'
   }
   let service = await run(t, config, exportingTo(collector))
   t.equal((await post(service.url, newEvent())).status, 202)

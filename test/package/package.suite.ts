@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
 import t from 'tap'
+import { readPage, section } from '../docs/pages.ts'
 import { secret, temporaryFolder } from '../support/service.ts'
 import { testCheckout } from './checkout.ts'
 import { serves } from './serving.ts'
@@ -182,11 +183,10 @@ for (const major of [26, 24]) {
   })
 }
 
-t.test("the README's program", async (t) => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
-  const [, section = ''] = /<!-- program -->([\s\S]*)<!-- \/program -->/.exec(readme) ?? []
+t.test('the program of docs/program.md', async (t) => {
+  const shown = section(readPage('docs/program.md'), 'program')
   mkdirSync(project)
-  for (const [, comment, name, text] of section.matchAll(/```\w+\n((?:#|\/\/) (\S+)\n)([\s\S]*?)```/g))
+  for (const [, comment, name, text] of shown.matchAll(/```\w+\n((?:#|\/\/) (\S+)\n)([\s\S]*?)```/g))
     writeFileSync(join(project, name ?? ''), `${comment}${text}`)
   t.same(readdirSync(project).sort(), ['config.yaml', 'program.ts'], 'stands there whole')
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }')

@@ -3,14 +3,14 @@ import t from 'tap'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { type Leased, type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { event, owed, START } from '../store/contract/sample.ts'
+import { event, planned, START } from '../store/contract/sample.ts'
 import { until } from '../support/until.ts'
 
 const one = event(1)
 const leased: Leased = {
   event: one,
   delivery: {
-    ...owed(),
+    ...planned(),
     id: `${one.id}-1`,
     eventId: one.id,
     state: 'sending',
@@ -32,7 +32,7 @@ function delivering(record: Store['record']) {
       channels: new Map(),
       renderers: () => [],
       links: () => '',
-      policy: { retryFor: 86_400_000, onAmbiguous: 'resend' },
+      policy: { retryFor: 86_400_000, ambiguousResends: 2 },
     }),
     now: () => START + 1_000,
     clock: () => 0,

@@ -2,9 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
 import { startTestApp } from '../support/app.ts'
 import { history, newEvent, post, temporaryFolder } from '../support/service.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 
 function yaml(slackUrl: string, slack: string, extra = ''): string {
@@ -40,7 +40,9 @@ t.test('a destination that hangs delays no other', async (t) => {
   t.ok(asked.length > 0 && asked.length < events, 'the one that hangs got some attempts, never all places')
   const { deliveries } = await history(app.folder)
   t.ok(
-    deliveries.filter(({ target }) => target === '#slow').every(({ state }) => state !== 'delivered'),
+    deliveries
+      .filter(({ destination }) => destination.target === '#slow')
+      .every(({ state }) => state !== 'delivered'),
     'while it still hangs',
   )
   slack.behave = () => undefined
@@ -63,7 +65,7 @@ t.test('Slack is paced: a burst, then the rate', async (t) => {
   )
   for (const channel of ['#slow', '#quick']) {
     const times = deliveries
-      .filter(({ target }) => target === channel)
+      .filter(({ destination }) => destination.target === channel)
       .map(({ history }) => history[0]?.startedAt ?? 0)
       .toSorted((a, b) => a - b)
     const [first = 0] = times
@@ -110,7 +112,7 @@ t.test('what a person must fix is parked, and a resend after fixing delivers it'
     'the delivery to be parked',
   )
   const parked = (await history(app.folder)).deliveries.find(({ state }) => state === 'parked')
-  t.match(parked, { target: '#slow', dueAt: null, reason: /not_in_channel.*invite/i })
+  t.match(parked, { destination: { target: '#slow' }, dueAt: null, reason: /not_in_channel.*invite/i })
   t.match(
     await (await fetch(`${app.url}/metrics`)).text(),
     'hookbridge_deliveries_total{channel="slack",receiver="slow",outcome="parked"} 1',

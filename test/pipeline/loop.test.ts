@@ -5,14 +5,14 @@ import type { Outcome } from '../../src/core/delivery.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Leased } from '../../src/store/store.ts'
-import { entry, event, owed } from '../store/contract/sample.ts'
+import { entry, event, planned } from '../store/contract/sample.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
 t.test('an attempt that outlives its lease is not begun a second time', async (t) => {
   const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
   t.teardown(() => store.close())
-  await store.append(entry(event(1), [owed()]))
+  await store.append(entry(event(1), [planned()]))
   let now = Date.now()
   let claims = 0
   const begun: Leased[] = []
@@ -55,7 +55,7 @@ t.test(
   async (t) => {
     const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
     t.teardown(() => store.close())
-    await store.append(entry(event(1), [owed()]))
+    await store.append(entry(event(1), [planned()]))
     const now = Date.now()
     const ambiguous: Outcome = { kind: 'ambiguous', reason: 'nobody knows' }
     const begun: Leased[] = []

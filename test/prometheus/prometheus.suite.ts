@@ -120,7 +120,7 @@ t.test('a Prometheus configured as the docs say reads the service, and its alert
   )
   t.match(await state('HookbridgeEventsQuarantined'), {
     labels: { source: 'cuuro', severity: 'warning', job: 'hookbridge' },
-    annotations: { summary: 'Source cuuro sends what is no event.' },
+    annotations: { summary: 'Source cuuro sends requests that are not events.' },
   })
   t.match(await state('HookbridgeDeliveriesParked'), {
     annotations: { summary: '1 messages over slack wait for a person.' },

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { entry, event, everything, owed, START } from './contract/sample.ts'
+import { entry, event, everything, planned, START } from './contract/sample.ts'
 
 const [path = '', work = ''] = process.argv.slice(2)
 const store = await openSqlite({ path, role: 'service' })
@@ -13,7 +13,7 @@ if (work === 'append') {
   const appending = async () => {
     for (;;) {
       number += 1
-      const appended = await store.append(entry(event(number), [owed(), owed({ lane: 'other' })]))
+      const appended = await store.append(entry(event(number), [planned(), planned({ rateKey: 'other' })]))
       if (appended.kind === 'stored') writeSync(1, `${appended.id}\n`)
     }
   }

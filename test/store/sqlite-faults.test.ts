@@ -8,7 +8,16 @@ import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { createSqliteStore, openSqlite } from '../../src/store/sqlite.ts'
 import type { Entry, Store } from '../../src/store/store.ts'
-import { deliverAll, entry, event, eventId, everything, owed, recordSent, START } from './contract/sample.ts'
+import {
+  deliverAll,
+  entry,
+  event,
+  eventId,
+  everything,
+  planned,
+  recordSent,
+  START,
+} from './contract/sample.ts'
 
 const unavailable = { name: 'StoreUnavailable' }
 
@@ -26,7 +35,7 @@ async function reachable(
 }
 
 function large(number: number, size = 20_000): Entry {
-  return entry(event(number, { payload: { data: randomBytes(size / 2).toString('hex') } }), [owed()])
+  return entry(event(number, { payload: { data: randomBytes(size / 2).toString('hex') } }), [planned()])
 }
 
 /** Appends until the disk is full, four at once. Returns the ids that were stored, and those that were not. */
@@ -126,7 +135,7 @@ t.test('all that was asked for in one turn is one transaction, seen after its co
 
 t.test('a wrong change rejects alone, with its own error, and leaves nothing behind', async (t) => {
   const { store } = await reachable(t)
-  await store.append(entry(event(1), [owed()]))
+  await store.append(entry(event(1), [planned()]))
   await store.claim(everything(START + 1))
   const id = `${eventId(1)}-1`
   const attempt = { deliveryId: id, number: 1, startedAt: START, took: 1, notes: [] }
@@ -139,7 +148,7 @@ t.test('a wrong change rejects alone, with its own error, and leaves nothing beh
     ),
     store.append(entry(event(3))),
     // Nor a delivery that no claim would find.
-    store.append(entry(event(4), [owed({ lane: '' })])),
+    store.append(entry(event(4), [planned({ rateKey: '' })])),
   ])
   t.match(results, [
     { status: 'fulfilled', value: { kind: 'stored' } },
@@ -157,7 +166,7 @@ t.test('a claim that finds nothing writes nothing', async (t) => {
   const observer = new Database(path, 0)
   t.teardown(() => observer.close())
   const version = () => observer.pragma('data_version')
-  await store.append(entry(event(1), [owed()]))
+  await store.append(entry(event(1), [planned()]))
   const before = version()
   await store.claim(everything(START))
   t.equal(version(), before)
@@ -185,11 +194,11 @@ t.test('service and operators change the same store at once', async (t) => {
   await service.append(entry(event(0)))
   const replaying = operators.map(async (operator) => {
     for (let count = 0; count < 20; count += 1) {
-      await operator.append({ kind: 'replay', eventId: eventId(0), now: START, deliveries: [owed()] })
+      await operator.append({ kind: 'replay', eventId: eventId(0), now: START, deliveries: [planned()] })
     }
   })
   const appending = Array.from({ length: 50 }, (_, index) =>
-    service.append(entry(event(index + 1), [owed()])),
+    service.append(entry(event(index + 1), [planned()])),
   )
   await Promise.all([...replaying, ...appending])
   const delivered = await deliverAll(service, START + 100)

@@ -10,7 +10,7 @@ import { FIRST_OF_LANE } from '../../src/store/sqlite/claim.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { entry, event, eventId, everything, owed, START } from './contract/sample.ts'
+import { entry, event, eventId, everything, planned, START } from './contract/sample.ts'
 import { storeContract } from './contract.ts'
 
 const serviceProcess = fileURLToPath(new URL('service-process.ts', import.meta.url))
@@ -61,7 +61,7 @@ t.test('a second service on the same file is refused, until the first one is gon
 t.test('kill -9 frees the store, and what it was sending comes back as interrupted', async (t) => {
   const path = join(t.testdir(), 'store.db')
   const before = await opened(t, path, 'service')
-  await before.append(entry(event(1), [owed()]))
+  await before.append(entry(event(1), [planned()]))
   await before.close()
 
   const holder = startProcess(t, path)
@@ -131,7 +131,7 @@ t.test('a store of a newer program is refused, by everyone', async (t) => {
 t.test('a store of the first version is taken over, with what it owes', async (t) => {
   const path = join(t.testdir(), 'store.db')
   const before = await opened(t, path, 'service')
-  await before.append(entry(event(1), [owed(), owed({ lane: 'other' })]))
+  await before.append(entry(event(1), [planned(), planned({ rateKey: 'other' })]))
   await before.close()
   const database = new Database(path, 0)
   database.execute(`
@@ -216,7 +216,7 @@ t.test('what cannot be opened says why', async (t) => {
 t.test('a store in memory works, and is alone', async (t) => {
   const one = await opened(t, ':memory:', 'service')
   const two = await opened(t, ':memory:', 'service')
-  await one.append(entry(event(1), [owed()]))
+  await one.append(entry(event(1), [planned()]))
   t.equal((await one.claim(everything(START + 1))).leased.length, 1)
   t.same(await two.events({ limit: 1 }), [])
 })

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
 import { startTestApp, type TestApp } from './app.ts'
 import { secret, temporaryFolder } from './service.ts'
+import { startSlackServer } from './slack/server.ts'
 
 export const ADMIN = 'only-tests-know-this-admin-token'
 export const NEW_SECRET = `whsec_${Buffer.from('another secret for a rotation').toString('base64')}`

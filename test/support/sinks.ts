@@ -1,6 +1,6 @@
-import { type MailServer, startMailServer } from '../../src/demo/mail-server.ts'
-import { type SlackServer, startSlackServer } from '../../src/demo/slack-server.ts'
 import type { DeliveryRecord } from '../../src/store/store.ts'
+import { type MailServer, startMailServer } from './mail-server.ts'
+import { type SlackServer, startSlackServer } from './slack/server.ts'
 
 export interface Sinks {
   readonly slack: SlackServer

@@ -19,7 +19,7 @@ export function readTemplate(
 ): TemplateFiles {
   const folder = new URL(`${name}/`, templates)
   const own = readAll(folder, channel.templateFiles, `templates/${name}/`)
-  const shared = readAll(templates, channel.sharedFiles, 'templates/')
+  const shared = readAll(templates, channel.sharedFiles ?? [], 'templates/')
   return { files: new Map([...own, ...shared]) }
 }
 

@@ -185,7 +185,7 @@ t.test('who is refused leaves no trace', async (t) => {
 
 t.test('failures: errors with the kind and the words, without the address', async (t) => {
   const { collector, sinks, service } = await setUp(t)
-  sinks.slack.behave = () => ({ status: 500, headers: {}, body: '' })
+  sinks.slack.behave = () => ({ status: 503, headers: {}, body: '' })
   sinks.mail.behave = (step) =>
     step === 'rcpt' ? { code: 550, message: 'no <partners@example.com> here' } : undefined
   const { traceId } = traceOf(await idOf(post(service.url, newEvent())))

@@ -1,24 +1,27 @@
-/** How to connect to the mail server, and what it must never be quoted with. */
+/** How to connect to the mail server, and the secrets in that. */
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../core/secret.ts'
-import type { ChannelEnvironment } from '../channel.ts'
-import type { SessionSettings } from './session.ts'
+import type { SessionSettings, SmtpTimeouts } from './session.ts'
 import { type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
 
-const CLOSE_TIMEOUT = 1_000
+const CLOSE_TIMEOUT_MS = 1_000
 
 export function sessionSettings(
   settings: EmailSettings,
   server: SmtpServer,
-  { timeout }: ChannelEnvironment,
+  timeouts: SmtpTimeouts,
 ): SessionSettings {
-  return { connection: connectionOptions(settings, server, timeout), credentials: server.credentials }
+  return {
+    connection: connectionOptions(settings, server, timeouts),
+    credentials: server.credentials,
+    ...timeouts,
+  }
 }
 
 function connectionOptions(
   settings: EmailSettings,
   { host, port, secure }: SmtpServer,
-  timeout: number,
+  { stepTimeoutMs, acceptTimeoutMs }: SmtpTimeouts,
 ): SMTPConnectionOptions {
   const mode = settings.tls ?? (isLoopback(host) ? 'off' : 'required')
   return {
@@ -28,17 +31,18 @@ function connectionOptions(
     requireTLS: mode === 'required',
     ignoreTLS: mode === 'off',
     opportunisticTLS: mode === 'opportunistic',
-    // Whoever would take no encryption at all gains nothing by refusing a certificate.
+    // A connection that may do without encryption gains nothing by refusing a certificate.
     tls: { rejectUnauthorized: mode !== 'opportunistic' },
-    connectionTimeout: timeout,
-    greetingTimeout: timeout,
-    dnsTimeout: timeout,
-    socketTimeout: timeout,
-    socketCloseTimeout: CLOSE_TIMEOUT,
+    connectionTimeout: stepTimeoutMs,
+    greetingTimeout: stepTimeoutMs,
+    dnsTimeout: stepTimeoutMs,
+    // Of silence; the session itself limits each of its steps.
+    socketTimeout: acceptTimeoutMs,
+    socketCloseTimeout: CLOSE_TIMEOUT_MS,
   }
 }
 
-/** What a server may quote back at us. */
+/** What to redact from the server's words. */
 export function secretsOf({ smtp }: EmailSettings, { credentials }: SmtpServer): Secret[] {
   if (credentials === null) return [smtp]
   const { user, pass } = credentials

@@ -1,26 +1,39 @@
 /** Finds out whether the mail server takes us: connects, encrypts, logs in, and sends nothing. */
 import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
-import type { ChannelEnvironment } from '../channel.ts'
+import type { ChannelDoctor } from '../doctor.ts'
 import { secretsOf, sessionSettings } from './connection.ts'
 import { diagnose } from './outcome.ts'
-import { type Failure, Session } from './session.ts'
-import { type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
+import { Session, type SmtpFailure } from './session.ts'
+import {
+  type EmailReceiver,
+  type EmailSettings,
+  isLoopback,
+  parseSmtpUrl,
+  type SmtpServer,
+} from './settings.ts'
 
 const UNTIL_FIXED = 'Mail waits meanwhile; once this is fixed it goes out, or can be resent.'
 
-export async function examineMail(
+export const emailDoctor: ChannelDoctor<EmailSettings, EmailReceiver> = {
+  async check(settings, _receivers, timeoutMs) {
+    const server = settings && parseSmtpUrl(settings.smtp.reveal())
+    return settings && server ? checkMailServer(settings, server, timeoutMs) : []
+  },
+}
+
+async function checkMailServer(
   settings: EmailSettings,
   server: SmtpServer,
-  env: ChannelEnvironment,
+  timeoutMs: number,
 ): Promise<readonly Finding[]> {
-  const session = new Session(sessionSettings(settings, server, env))
-  const deadline = Date.now() + env.timeout
+  const timeouts = { stepTimeoutMs: timeoutMs, acceptTimeoutMs: timeoutMs }
+  const session = new Session(sessionSettings(settings, server, timeouts))
   try {
-    const failure = await session.open(deadline)
+    const failure = await session.open()
     if (failure !== null) return [failed(failure, settings, server)]
     const encrypted = session.encrypted
     // A server that answers to this too does more than greet.
-    if (!(await session.reset(deadline))) return [fellSilent(server)]
+    if (!(await session.reset())) return [fellSilent(server)]
     return [working(settings, server, encrypted)]
   } finally {
     session.close()
@@ -47,17 +60,17 @@ function fellSilent(server: SmtpServer): Finding {
   return wrong(`${nameOf(server)} took the connection and then fell silent`, UNTIL_FIXED, hint)
 }
 
-function failed(failure: Failure, settings: EmailSettings, server: SmtpServer): Finding {
-  const { fault, reason } = diagnose(failure, secretsOf(settings, server))
+function failed(failure: SmtpFailure, settings: EmailSettings, server: SmtpServer): Finding {
+  const { error, reason } = diagnose(failure, secretsOf(settings, server))
   const said = failure.response === undefined ? `The error was: ${reason}` : `The server said: ${reason}`
-  if (fault !== null)
-    return wrong(`${fault.problem} (${nameOf(server)})`, `${said}\n${UNTIL_FIXED}`, fault.hint)
+  if (error !== null)
+    return wrong(`${error.summary} (${nameOf(server)})`, `${said}\n${UNTIL_FIXED}`, error.hint)
   const { what, hint } = unreachable(failure, server)
   return wrong(`${nameOf(server)} ${what}`, `${said}\n${UNTIL_FIXED}`, hint)
 }
 
 /** For what may pass by itself, or may not. */
-function unreachable(failure: Failure, { host, port }: SmtpServer): { what: string; hint: string } {
+function unreachable(failure: SmtpFailure, { host, port }: SmtpServer): { what: string; hint: string } {
   const code = failure.originalCode ?? failure.code ?? ''
   if (failure.response !== undefined) {
     const hint = 'try again in some minutes; if it stays so, ask who runs the mail server'

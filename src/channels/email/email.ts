@@ -1,8 +1,6 @@
 /** Mail over SMTP: one message for each recipient, with a text part and an HTML part. */
 import type { Channel } from '../channel.ts'
 import { openOnFirstUse, type Sender } from '../sender.ts'
-import { parseMailbox } from './address.ts'
-import { css, toHtml } from './preview.ts'
 import { compile, type Mail, sharedFiles, templateFiles } from './rendering.ts'
 import {
   type EmailReceiver,
@@ -22,24 +20,10 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   sharedFiles,
   missingSettings: (settings) =>
     settings === undefined ? 'channels.email is missing: set its `smtp` and `from`' : null,
-  targets: ({ to }) => to.map(({ address }) => ({ target: address, lane: `email:${address.toLowerCase()}` })),
+  targets: ({ to }) =>
+    to.map(({ address }) => ({ target: address, rateKey: `email:${address.toLowerCase()}` })),
   compile,
   toText: ({ subject, text }) => `Subject: ${subject}\n\n${text.trim()}`,
-  async examine(settings, _receivers, env) {
-    const server = settings && parseSmtpUrl(settings.smtp.reveal())
-    if (!settings || !server) return []
-    const { examineMail } = await import('./doctor.ts')
-    return examineMail(settings, server, env)
-  },
-  toHtml,
-  css,
-  withPreviewBanner: (mail) => ({ ...mail, subject: `[Preview] ${mail.subject}` }),
-  receiverAt(address) {
-    const mailbox = parseMailbox(address)
-    return mailbox === null
-      ? { ok: false, reason: 'it is no mail address, such as jane@example.org' }
-      : { ok: true, receiver: { to: [mailbox] } }
-  },
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
     const concurrency = settings?.connections ?? 1
@@ -50,9 +34,11 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
       return new MailSender(settings, server, receivers, env)
     })
   },
+  preview: async () => (await import('./preview.ts')).emailPreview,
+  doctor: async () => (await import('./doctor.ts')).emailDoctor,
 }
 
-/** For deliveries that were owed before the channel left the configuration. */
+/** For deliveries that were planned before the channel left the configuration. */
 const unconfigured: Sender<Mail> = {
   send: () => Promise.resolve({ kind: 'park', reason: NOT_CONFIGURED }),
   close: () => Promise.resolve(),

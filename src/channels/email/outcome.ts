@@ -1,45 +1,45 @@
 /** What the failure of an attempt means for the delivery. */
 import type { Outcome } from '../../core/delivery.ts'
 import { redact, type Secret } from '../../core/secret.ts'
-import type { Failure } from './session.ts'
+import type { SmtpFailure } from './session.ts'
 
 const LONGEST_REASON = 300
 
-/** Something that no repetition fixes. */
-export interface Fault {
-  readonly problem: string
+/** Something that a person must correct: no repetition helps. */
+export interface MailSetupError {
+  readonly summary: string
   readonly hint: string
 }
 
-const FAULTS = {
+const setupErrors = {
   login: {
-    problem: 'the mail server does not accept the login',
+    summary: 'the mail server does not accept the login',
     hint: 'correct user and password in channels.email.smtp',
   },
   noLogin: {
-    problem: 'the mail server offers no login on this connection',
+    summary: 'the mail server offers no login on this connection',
     hint: 'remove user and password from channels.email.smtp, or let it encrypt (channels.email.tls: required)',
   },
   loginNeeded: {
-    problem: 'the mail server wants a login',
+    summary: 'the mail server wants a login',
     hint: 'put user and password into channels.email.smtp',
   },
   sender: {
-    problem: 'the mail server refuses the sender',
+    summary: 'the mail server refuses the sender',
     hint: 'correct channels.email.from, or allow it there',
   },
   relay: {
-    problem: 'the mail server does not take mail for this address from us',
+    summary: 'the mail server does not take mail for this address from us',
     hint: 'check channels.email.smtp and its login',
   },
-  hello: { problem: 'the mail server refuses to talk to this machine', hint: 'ask who runs it' },
+  hello: { summary: 'the mail server refuses to talk to this machine', hint: 'ask who runs it' },
   encryption: {
-    problem: 'no encrypted connection to the mail server',
+    summary: 'no encrypted connection to the mail server',
     hint:
       'check channels.email.smtp (smtp:// or smtps://, port), its certificate, or set channels.email.tls to ' +
       'opportunistic',
   },
-} as const satisfies Readonly<Record<string, Fault>>
+} as const satisfies Readonly<Record<string, MailSetupError>>
 
 /** Replies that ask for a login or refuse one (RFC 4954), and Exchange's refusal to send as this sender. */
 const LOGIN_NEEDED = [530, 538]
@@ -50,25 +50,27 @@ const TLS_FAULT = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HO
 const BAD_SEQUENCE = 503
 const TOO_LARGE = 552
 
-type Judged = Exclude<Outcome, { kind: 'sent' | 'park' }> | { kind: 'park'; fault: Fault; reason: string }
+type FailedOutcome =
+  | Exclude<Outcome, { kind: 'sent' | 'park' }>
+  | { kind: 'park'; error: MailSetupError; reason: string }
 
-export function outcomeOf(failure: Failure, secrets: readonly Secret[]): Outcome {
-  const judged = classify(failure, secrets)
-  if (judged.kind !== 'park') return judged
-  const { fault, reason } = judged
-  return { kind: 'park', reason: `${fault.problem}: ${fault.hint} (${reason})` }
+export function outcomeOf(failure: SmtpFailure, secrets: readonly Secret[]): Outcome {
+  const outcome = classify(failure, secrets)
+  if (outcome.kind !== 'park') return outcome
+  const { error, reason } = outcome
+  return { kind: 'park', reason: `${error.summary}: ${error.hint} (${reason})` }
 }
 
-/** The same for a failure of a session that carried no mail; `fault` is null where it may pass by itself. */
+/** The same for a failure of a session that carried no mail; `error` is null where it may pass by itself. */
 export function diagnose(
-  failure: Failure,
+  failure: SmtpFailure,
   secrets: readonly Secret[],
-): { readonly fault: Fault | null; readonly reason: string } {
-  const judged = classify(failure, secrets)
-  return { fault: judged.kind === 'park' ? judged.fault : null, reason: judged.reason }
+): { readonly error: MailSetupError | null; readonly reason: string } {
+  const outcome = classify(failure, secrets)
+  return { error: outcome.kind === 'park' ? outcome.error : null, reason: outcome.reason }
 }
 
-function classify(failure: Failure, secrets: readonly Secret[]): Judged {
+function classify(failure: SmtpFailure, secrets: readonly Secret[]): FailedOutcome {
   const reason = cutReason(failure.response ?? failure.message, secrets)
   const code = failure.responseCode ?? 0
   if (code >= 500 && code < 600 && code !== BAD_SEQUENCE) return refused(failure, code, reason)
@@ -85,31 +87,31 @@ export function cutReason(text: string, secrets: readonly Secret[]): string {
   return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON - 1).toWellFormed()}…`
 }
 
-function refused(failure: Failure, code: number, reason: string): Judged {
+function refused(failure: SmtpFailure, code: number, reason: string): FailedOutcome {
   const { command = '' } = failure
-  if (LOGIN_NEEDED.includes(code)) return park(FAULTS.loginNeeded, reason)
-  if (failure.code === 'EAUTH' || LOGIN_REFUSED.includes(code)) return park(FAULTS.login, reason)
-  if (failure.code === 'ETLS') return park(FAULTS.encryption, reason)
-  if (command === 'EHLO' || command === 'HELO') return park(FAULTS.hello, reason)
-  if (NOT_AS_THIS_SENDER.test(reason)) return park(FAULTS.sender, reason)
-  if (command === 'MAIL FROM' && code !== TOO_LARGE) return park(FAULTS.sender, reason)
-  if (command === 'RCPT TO' && /relay/i.test(reason)) return park(FAULTS.relay, reason)
+  if (LOGIN_NEEDED.includes(code)) return park(setupErrors.loginNeeded, reason)
+  if (failure.code === 'EAUTH' || LOGIN_REFUSED.includes(code)) return park(setupErrors.login, reason)
+  if (failure.code === 'ETLS') return park(setupErrors.encryption, reason)
+  if (command === 'EHLO' || command === 'HELO') return park(setupErrors.hello, reason)
+  if (NOT_AS_THIS_SENDER.test(reason)) return park(setupErrors.sender, reason)
+  if (command === 'MAIL FROM' && code !== TOO_LARGE) return park(setupErrors.sender, reason)
+  if (command === 'RCPT TO' && /relay/i.test(reason)) return park(setupErrors.relay, reason)
   // A refused greeting is often a block list or an overload, which pass.
   if (command === 'CONN') return { kind: 'retry', reason }
   return { kind: 'refuse', reason }
 }
 
 /** Nothing of the message had left, and no server said why. */
-function withoutReply(failure: Failure, reason: string): Judged {
+function withoutReply(failure: SmtpFailure, reason: string): FailedOutcome {
   const { code, originalCode = '' } = failure
-  if (code === 'ENOAUTH') return park(FAULTS.noLogin, reason)
-  if (code === 'EAUTH' || code === 'ECONFIG') return park(FAULTS.login, reason)
-  if (TLS_FAULT.test(originalCode)) return park(FAULTS.encryption, `${reason} (${originalCode})`)
+  if (code === 'ENOAUTH') return park(setupErrors.noLogin, reason)
+  if (code === 'EAUTH' || code === 'ECONFIG') return park(setupErrors.login, reason)
+  if (TLS_FAULT.test(originalCode)) return park(setupErrors.encryption, `${reason} (${originalCode})`)
   // Larger than the server takes, or an address that SMTP cannot carry: found before anything was sent.
   if (code === 'EMESSAGE' || code === 'EENVELOPE') return { kind: 'refuse', reason }
   return { kind: 'retry', reason }
 }
 
-function park(fault: Fault, reason: string): Judged {
-  return { kind: 'park', fault, reason }
+function park(error: MailSetupError, reason: string): FailedOutcome {
+  return { kind: 'park', error, reason }
 }

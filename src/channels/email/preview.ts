@@ -1,18 +1,18 @@
-/** A mail as its reader sees it: the line in the mailbox, and both parts. */
+/** Mail's part of a preview: the line in the mailbox, and both parts of the mail. */
 import { escapeHtml } from '../../core/html.ts'
-import type { Shown } from '../channel.ts'
-import type { Mailbox } from './address.ts'
+import type { ChannelPreview, PreviewContext, ReceiverAt } from '../preview.ts'
+import { type Mailbox, parseMailbox } from './address.ts'
 import type { Mail } from './rendering.ts'
-import type { EmailSettings } from './settings.ts'
+import type { EmailReceiver, EmailSettings } from './settings.ts'
 
-// The frame cannot tell its page how tall it wants to be without a script: the text part gives an idea of it.
+// Without a script the page cannot ask the frame how tall its content is: the text part gives an estimate.
 const TALL_LINE = 30
 const AROUND = 260
 const TALLEST = 1_200
 
-export function toHtml(
+function toHtml(
   { subject, preheader, html, text }: Mail,
-  { settings, target }: Shown<EmailSettings>,
+  { settings, target }: PreviewContext<EmailSettings>,
 ): string {
   const from = settings?.from
   const height = Math.min(AROUND + text.trim().split('\n').length * TALL_LINE, TALLEST)
@@ -42,7 +42,7 @@ function inNewTabs(html: string): string {
   return html.replace(/<head\b[^>]*>/i, (head) => `${head}<base target="_blank">`)
 }
 
-export const css = `
+const css = `
 .mail { --text: #1c2230; --faint: #5b6472; --paper: #fff; --line: #dfe2e8; --frame: #f3f4f6; color: var(--text);
   overflow-wrap: anywhere }
 @media (prefers-color-scheme: dark) { .mail { --text: #e7e9ee; --faint: #9aa3b2; --paper: #191c22; --line: #2f343d;
@@ -59,3 +59,17 @@ export const css = `
   background: var(--frame); resize: vertical }
 .mail pre { margin: 0; padding: 16px 20px; border: 1px solid var(--line); border-radius: 8px; background: var(--paper);
   font: 13px/1.55 ui-monospace, Menlo, Consolas, "Liberation Mono", monospace; white-space: pre-wrap }`
+
+function receiverAt(address: string): ReceiverAt<EmailReceiver> {
+  const mailbox = parseMailbox(address)
+  return mailbox === null
+    ? { ok: false, reason: 'it is no mail address, such as jane@example.org' }
+    : { ok: true, receiver: { to: [mailbox] } }
+}
+
+export const emailPreview: ChannelPreview<EmailSettings, EmailReceiver, Mail> = {
+  toHtml,
+  css,
+  withPreviewBanner: (mail) => ({ ...mail, subject: `[Preview] ${mail.subject}` }),
+  receiverAt,
+}

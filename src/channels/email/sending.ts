@@ -9,22 +9,22 @@ import { secretsOf, sessionSettings } from './connection.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
 import { cutReason, outcomeOf } from './outcome.ts'
 import type { Mail } from './rendering.ts'
-import { type Answer, type Failure, Session, type SessionSettings } from './session.ts'
+import { Session, type SessionSettings, type SmtpFailure, type SmtpResult } from './session.ts'
 import type { EmailReceiver, EmailSettings, SmtpServer } from './settings.ts'
 
-/** A connection that rests longer says goodbye: servers count those that are open. */
-const LONGEST_REST = 15_000
+/** A connection that is idle longer is closed: servers count those that are open. */
+const IDLE_TIMEOUT_MS = 15_000
+const ACCEPT_TIMEOUT_MS = 10 * 60_000
 const SERVICE_CLOSING = 421
 
 export class MailSender implements Sender<Mail> {
   readonly #settings: EmailSettings
   readonly #receivers: ReadonlyMap<string, EmailReceiver>
   readonly #session: SessionSettings
-  readonly #timeout: number
   readonly #secrets: readonly Secret[]
   readonly #headers = new Map<string, string>()
-  /** The one that rested least is last, and is taken first: the others reach their time. */
-  readonly #resting: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
+  /** The one that was used last is taken first: the others reach their time. */
+  readonly #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
   readonly #attempts = new Set<Promise<unknown>>()
   #closed = false
 
@@ -32,12 +32,12 @@ export class MailSender implements Sender<Mail> {
     settings: EmailSettings,
     server: SmtpServer,
     receivers: ReadonlyMap<string, EmailReceiver>,
-    env: ChannelEnvironment,
+    { timeout }: Pick<ChannelEnvironment, 'timeout'>,
+    acceptTimeoutMs = ACCEPT_TIMEOUT_MS,
   ) {
     this.#settings = settings
     this.#receivers = receivers
-    this.#session = sessionSettings(settings, server, env)
-    this.#timeout = env.timeout
+    this.#session = sessionSettings(settings, server, { stepTimeoutMs: timeout, acceptTimeoutMs })
     this.#secrets = secretsOf(settings, server)
   }
 
@@ -55,7 +55,7 @@ export class MailSender implements Sender<Mail> {
   async close(): Promise<void> {
     this.#closed = true
     await Promise.allSettled(this.#attempts)
-    for (const { session, timer } of this.#resting.splice(0)) {
+    for (const { session, timer } of this.#idle.splice(0)) {
       clearTimeout(timer)
       session.close()
     }
@@ -73,60 +73,60 @@ export class MailSender implements Sender<Mail> {
       date: new Date(),
     })
     const envelope = { from: this.#settings.from.address, to: [to.address] }
-    const answer = await this.#exchange(envelope, message, Date.now() + this.#timeout)
-    if (!answer.ok) return outcomeOf(answer, this.#secrets)
+    const result = await this.#exchange(envelope, message)
+    if (!result.ok) return outcomeOf(result, this.#secrets)
     return {
       kind: 'sent',
-      reference: { message_id: id, response: cutReason(answer.response, this.#secrets) },
+      reference: { message_id: id, response: cutReason(result.response, this.#secrets) },
     }
   }
 
-  /** A connection is opened whenever none rests: the caller keeps to `concurrency`. */
-  async #exchange(envelope: SMTPEnvelope, message: Buffer, deadline: number): Promise<Answer> {
-    const rested = this.#take()
-    if (rested !== null) {
-      const answer = await this.#use(rested, envelope, message, deadline)
-      if (answer.ok || !isStale(answer)) return answer
+  /** A connection is opened whenever none is idle: the caller keeps to `concurrency`. */
+  async #exchange(envelope: SMTPEnvelope, message: Buffer): Promise<SmtpResult> {
+    const idle = this.#take()
+    if (idle !== null) {
+      const result = await this.#use(idle, envelope, message)
+      if (result.ok || !isStale(result)) return result
     }
     const session = new Session(this.#session)
-    const failure = await session.open(deadline)
+    const failure = await session.open()
     if (failure !== null) {
       session.close()
       return { ok: false, ...failure }
     }
-    return this.#use(session, envelope, message, deadline)
+    return this.#use(session, envelope, message)
   }
 
-  async #use(session: Session, envelope: SMTPEnvelope, message: Buffer, deadline: number): Promise<Answer> {
-    const answer = await session.send(envelope, message, deadline)
-    if (answer.ok) this.#rest(session)
-    else if (isRefusal(answer) && (await session.reset(deadline))) this.#rest(session)
+  async #use(session: Session, envelope: SMTPEnvelope, message: Buffer): Promise<SmtpResult> {
+    const result = await session.send(envelope, message)
+    if (result.ok) this.#keep(session)
+    else if (isRefusal(result) && (await session.reset())) this.#keep(session)
     else session.close()
-    return answer
+    return result
   }
 
   #take(): Session | null {
-    for (let next = this.#resting.pop(); next !== undefined; next = this.#resting.pop()) {
+    for (let next = this.#idle.pop(); next !== undefined; next = this.#idle.pop()) {
       clearTimeout(next.timer)
       if (next.session.usable) return next.session
     }
     return null
   }
 
-  #rest(session: Session): void {
+  #keep(session: Session): void {
     if (this.#closed || !session.usable) {
       session.close()
       return
     }
     const timer = setTimeout(() => {
-      const index = this.#resting.findIndex((resting) => resting.session === session)
-      if (index !== -1) this.#resting.splice(index, 1)
+      const index = this.#idle.findIndex((idle) => idle.session === session)
+      if (index !== -1) this.#idle.splice(index, 1)
       session.close()
-    }, LONGEST_REST)
-    this.#resting.push({ session, timer })
+    }, IDLE_TIMEOUT_MS)
+    this.#idle.push({ session, timer })
   }
 
-  /** As the receiver names it; its name is lost where the configuration has changed since. */
+  /** As the receiver names it; without its name where the configuration has changed since. */
   #mailbox(delivery: Addressed): Mailbox | null {
     const named = this.#receivers
       .get(delivery.receiver)
@@ -147,13 +147,13 @@ export class MailSender implements Sender<Mail> {
 }
 
 /** A connection that the server had already given up, found out before any of the message was sent. */
-function isStale(answer: Failure): boolean {
-  if (answer.begun) return false
-  if (answer.responseCode !== undefined) return answer.responseCode === SERVICE_CLOSING
-  return answer.code === 'ECONNECTION' || answer.code === 'ESOCKET'
+function isStale({ begun, code, responseCode }: SmtpFailure): boolean {
+  if (begun) return false
+  if (responseCode !== undefined) return responseCode === SERVICE_CLOSING
+  return code === 'ECONNECTION' || code === 'ESOCKET'
 }
 
 /** The server refused this mail in good order, and would take another one. */
-function isRefusal(answer: Failure): boolean {
-  return answer.responseCode !== undefined && answer.responseCode !== SERVICE_CLOSING
+function isRefusal({ responseCode }: SmtpFailure): boolean {
+  return responseCode !== undefined && responseCode !== SERVICE_CLOSING
 }

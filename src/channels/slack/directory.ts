@@ -1,12 +1,14 @@
-/** What Slack tells of channels, as far as the app's scopes let it. */
+/** What Slack says of channels, as far as the app's scopes allow. */
 import { isObject, ownProperty } from '../../core/json.ts'
-import type { Fault } from './outcome.ts'
+import type { FailedCall } from './outcome.ts'
 
 /** Calls a method of the Web API. Never throws. */
 export type Reader = (
   method: string,
   options: Record<string, unknown>,
-) => Promise<{ readonly ok: true; readonly answer: unknown } | { readonly ok: false; readonly fault: Fault }>
+) => Promise<
+  { readonly ok: true; readonly answer: unknown } | { readonly ok: false; readonly failed: FailedCall }
+>
 
 export type Lookup =
   | {
@@ -47,7 +49,7 @@ async function lookUpId(read: Reader, id: string): Promise<Lookup> {
   }
   const info = await read('conversations.info', { channel: id })
   if (info.ok) return describe(ownProperty(info.answer, 'channel'))
-  return info.fault.name === 'channel_not_found' ? { kind: 'absent' } : unchecked(info.fault)
+  return info.failed.name === 'channel_not_found' ? { kind: 'absent' } : unchecked(info.failed)
 }
 
 /** A name has to be looked for among all of them: no method takes one. */
@@ -97,7 +99,7 @@ async function list(
   for (let page = 0; page < MOST_PAGES; page++) {
     const options = { types: types.join(','), limit: PAGE, ...(cursor !== '' && { cursor }) }
     const listed = await read('conversations.list', options)
-    if (!listed.ok) return { channels, rest: unchecked(listed.fault) }
+    if (!listed.ok) return { channels, rest: unchecked(listed.failed) }
     const entries = ownProperty(listed.answer, 'channels')
     for (const entry of Array.isArray(entries) ? entries : []) {
       const name = ownProperty(entry, 'name')
@@ -122,6 +124,6 @@ function describe(channel: unknown): Lookup {
   }
 }
 
-function unchecked({ name, reason }: Fault): Lookup {
+function unchecked({ name, reason }: FailedCall): Lookup {
   return name === 'missing_scope' ? lacking('channels:read') : { kind: 'unchecked', why: reason, hint: LATER }
 }

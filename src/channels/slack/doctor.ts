@@ -3,56 +3,60 @@ import type { WebClient } from '@slack/web-api'
 import { type Finding, fine, unknown, wrong } from '../../core/finding.ts'
 import { ownProperty } from '../../core/json.ts'
 import { redact } from '../../core/secret.ts'
-import type { ChannelEnvironment } from '../channel.ts'
+import type { ChannelDoctor } from '../doctor.ts'
 import { openClient } from './client.ts'
 import { type Lookup, lookUpChannels, type Reader } from './directory.ts'
-import { type Circumstances, type Fault, faultOf, hintOf } from './outcome.ts'
-import type { SlackReceiver, SlackSettings } from './settings.ts'
-import { targetOf } from './target.ts'
+import { type AttemptContext, type FailedCall, failedCall, hintOf } from './outcome.ts'
+import { type SlackReceiver, type SlackSettings, slackSettings } from './settings.ts'
+import { slackTarget } from './target.ts'
 import { openTransport } from './transport.ts'
 
 const PARKED = 'Slack refuses every message to it; they wait as parked until this is fixed.'
 const CONNECTIONS = 4
 
-export async function examineSlack(
+export const slackDoctor: ChannelDoctor<SlackSettings, SlackReceiver> = {
+  check: (settings, receivers, timeoutMs) =>
+    checkSlack(settings ?? slackSettings.parse({}), receivers, timeoutMs),
+}
+
+async function checkSlack(
   settings: SlackSettings,
   receivers: ReadonlyMap<string, SlackReceiver>,
-  { timeout }: ChannelEnvironment,
+  timeoutMs: number,
 ): Promise<readonly Finding[]> {
-  const transport = openTransport(timeout, CONNECTIONS)
+  const transport = openTransport(timeoutMs, CONNECTIONS)
   const secrets = [settings.token, ...[...receivers.values()].map(({ webhook_url }) => webhook_url)]
-  const circumstances: Circumstances = {
+  const context: AttemptContext = {
     target: 'the channel',
-    timeout,
+    timeout: timeoutMs,
     secrets: secrets.filter((secret) => secret !== undefined),
   }
   try {
-    const client = openClient(settings, transport, timeout)
-    const found = client === null ? [] : await examineToken(client, receivers, settings, circumstances)
+    const client = openClient(settings, transport, timeoutMs)
+    const found = client === null ? [] : await checkToken(client, receivers, settings, context)
     return [...found, ...webhookNotes(receivers)]
   } finally {
     await transport.close()
   }
 }
 
-async function examineToken(
+async function checkToken(
   client: WebClient,
   receivers: ReadonlyMap<string, SlackReceiver>,
   { api_url }: SlackSettings,
-  circumstances: Circumstances,
+  context: AttemptContext,
 ): Promise<Finding[]> {
   const read: Reader = async (method, options) => {
     try {
       return { ok: true, answer: await client.apiCall(method, options) }
     } catch (error) {
-      return { ok: false, fault: faultOf(error, circumstances) }
+      return { ok: false, failed: failedCall(error, context) }
     }
   }
   const authenticated = await read('auth.test', {})
-  if (!authenticated.ok) return [refusedToken(authenticated.fault, api_url)]
+  if (!authenticated.ok) return [refusedToken(authenticated.failed, api_url)]
   const { answer } = authenticated
-  const words = (key: string) =>
-    redact(String(ownProperty(answer, key) ?? '?'), circumstances.secrets).slice(0, 80)
+  const words = (key: string) => redact(String(ownProperty(answer, key) ?? '?'), context.secrets).slice(0, 80)
   const scopes = scopesOf(answer)
   const channels = receiversByChannel(receivers)
   return [
@@ -67,7 +71,7 @@ function scopesOf(answer: unknown): readonly string[] | null {
   return Array.isArray(scopes) ? scopes.map(String).filter((scope) => /^[\w:.-]{1,64}$/.test(scope)) : null
 }
 
-function refusedToken({ name, reason, hint }: Fault, apiUrl: string): Finding {
+function refusedToken({ name, reason, hint }: FailedCall, apiUrl: string): Finding {
   if (name !== null && hint !== '') {
     return wrong(
       `Slack does not accept the token: ${name}`,
@@ -156,7 +160,7 @@ function classify(
 
 function webhookNotes(receivers: ReadonlyMap<string, SlackReceiver>): Finding[] {
   const names = [...receivers].flatMap(([name, receiver]) =>
-    receiver.webhook_url === undefined ? [] : [targetOf(receiver, name)],
+    receiver.webhook_url === undefined ? [] : [slackTarget(receiver, name)],
   )
   if (names.length === 0) return []
   const why = 'An incoming webhook cannot be tried without posting a message.'

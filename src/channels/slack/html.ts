@@ -1,24 +1,25 @@
 /** A message as Slack draws it: the post with its blocks, and the notification that announces it. */
 import { escapeHtml } from '../../core/html.ts'
 import { ownProperty } from '../../core/json.ts'
-import type { Shown } from '../channel.ts'
+import type { PreviewContext } from '../preview.ts'
 import { type Clock, timeWords } from './date.ts'
 import type { SlackMessage } from './message.ts'
-import { anchor, mrkdwn, plainText, safeLink } from './mrkdwn.ts'
-import { plain } from './preview.ts'
+import { safeLink } from './mrkdwn.ts'
+import { anchor, mrkdwnHtml, plainTextHtml } from './mrkdwn-html.ts'
+import { plain } from './plain-text.ts'
 import type { SlackSettings } from './settings.ts'
 
 const NAME = 'Hookbridge'
 const LOGO = `<span class="slack-logo" aria-hidden="true">H</span>`
 
-export function toHtml({ text, blocks }: SlackMessage, shown: Shown<SlackSettings>): string {
-  const drawn = blocks.map((block) => drawBlock(block, shown)).join('')
-  const body = drawn === '' ? `<div class="slack-section">${mrkdwn(text, shown)}</div>` : drawn
-  const place = shown.target === null ? '' : `<div class="slack-place">${placeOf(shown.target)}</div>`
+export function toHtml({ text, blocks }: SlackMessage, context: PreviewContext<SlackSettings>): string {
+  const drawn = blocks.map((block) => drawBlock(block, context)).join('')
+  const body = drawn === '' ? `<div class="slack-section">${mrkdwnHtml(text, context)}</div>` : drawn
+  const place = context.target === null ? '' : `<div class="slack-place">${placeOf(context.target)}</div>`
   return `<div class="slack">
 <div class="slack-window">${place}
 <div class="slack-post">${LOGO}<div class="slack-body">
-<div class="slack-by"><b>${NAME}</b> <span class="slack-app">APP</span> <span class="slack-time">${timeWords(shown.now, shown)}</span></div>
+<div class="slack-by"><b>${NAME}</b> <span class="slack-app">APP</span> <span class="slack-time">${timeWords(context.now, context)}</span></div>
 ${body}
 </div></div></div>
 <div class="slack-notice"><h3>Notification</h3>
@@ -98,7 +99,7 @@ function picture(element: unknown): string {
 function textOf(value: unknown, clock: Clock): string {
   const text = ownProperty(value, 'text')
   if (typeof text !== 'string') return ''
-  return ownProperty(value, 'type') === 'mrkdwn' ? mrkdwn(text, clock) : plainText(text)
+  return ownProperty(value, 'type') === 'mrkdwn' ? mrkdwnHtml(text, clock) : plainTextHtml(text)
 }
 
 function list(value: unknown, key: string): readonly unknown[] {

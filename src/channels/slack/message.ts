@@ -9,13 +9,3 @@ export interface SlackMessage {
 
 /** Slack takes no more blocks than these. */
 export const MOST_BLOCKS = 50
-
-export function withPreviewBanner({ text, blocks }: SlackMessage): SlackMessage {
-  const mark = { type: 'mrkdwn', text: ':mag: *Preview* · not an event', verbatim: true }
-  const first = { type: 'context', elements: [mark] }
-  return {
-    text: `[Preview] ${text}`,
-    // Without blocks Slack shows the text.
-    blocks: blocks.length === 0 ? [] : [first, ...blocks.slice(0, MOST_BLOCKS - 1)],
-  }
-}

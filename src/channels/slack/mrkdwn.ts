@@ -1,33 +1,45 @@
-/**
- * Slack's mrkdwn as HTML. Slack knows no lists in it: a line that begins with a bullet is a line. Every text is
- * escaped where it is written, and the tags are constants: no message can add one of its own.
- */
-import { escapeHtml } from '../../core/html.ts'
-import { type Clock, dateWords } from './date.ts'
-import { withEmoji } from './emoji.ts'
+/** Reads Slack's mrkdwn. It has no lists: a line that begins with a bullet is a line like any other. */
+
+/** Writes what is read, as HTML or plain text. Texts come without entities; what is written comes back as `inner`. */
+export interface MrkdwnWriter {
+  text(text: string): string
+  /** Text within code, where nothing but links and dates is parsed. */
+  verbatim(text: string): string
+  mark(mark: Mark, inner: string): string
+  code(inner: string): string
+  codeBlock(inner: string): string
+  lines(lines: readonly string[], quoted: boolean): string
+  /** `url` is an http, https or mailto URL. */
+  link(url: string, label: string): string
+  mention(name: string): string
+  /** `time` in milliseconds, `format` with tokens such as {date_short}. */
+  date(time: number, format: string, url: string | null, fallback: string): string
+}
+
+export type Mark = '*' | '_' | '~'
 
 const FENCE = /```([\s\S]+?)```/
 const QUOTE = /^(?:&gt;|>) ?/
 const QUOTE_TO_END = /^(?:&gt;&gt;&gt;|>>>) ?/
 const TOKEN = /<([^<>]*)>|`([^`\n]+)`|[*_~]/g
-const tags: Readonly<Record<string, string>> = { '*': 'b', _: 'i', '~': 's' }
 
-/** Text as Slack draws it, in `p`, `blockquote` and `pre`. */
-export function mrkdwn(text: string, clock: Clock): string {
+/** The paragraphs, quotations and code blocks of a text, as the writer writes them. */
+export function readMrkdwn(text: string, writer: MrkdwnWriter): readonly string[] {
   return (
     text
       .split(FENCE)
-      // Every second part stood between fences.
-      .map((part, index) =>
-        index % 2 === 1 ? `<pre>${inCode(part.replace(/^\n/, ''), clock)}</pre>` : lines(part, clock),
+      // Every second part was between fences.
+      .flatMap((part, index) =>
+        index % 2 === 1
+          ? [writer.codeBlock(inCode(part.replace(/^\n/, ''), writer))]
+          : readLines(part, writer),
       )
-      .join('')
   )
 }
 
-/** Text of a plain_text element, which is not parsed but for its emoji. */
-export function plainText(text: string): string {
-  return escapeHtml(withEmoji(decode(text))).replaceAll('\n', '<br>')
+/** Slack's three entities as their characters. */
+export function decode(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
 }
 
 /** Where a link may lead; null for anything but an http, https or mailto URL. */
@@ -37,15 +49,10 @@ export function safeLink(url: unknown): string | null {
   return ['http:', 'https:', 'mailto:'].includes(protocol) ? href : null
 }
 
-export function anchor(url: string, className: string, inner: string): string {
-  const attributes = `href="${escapeHtml(url)}" target="_blank" rel="noopener noreferrer"`
-  return `<a${className && ` class="${className}"`} ${attributes}>${inner}</a>`
-}
-
-function lines(text: string, clock: Clock): string {
+function readLines(text: string, writer: MrkdwnWriter): string[] {
   const groups: { quoted: boolean; lines: string[] }[] = []
   let toEnd = false
-  // Slack draws no empty line around a code block.
+  // Slack shows no empty line around a code block.
   for (const line of text.replace(/^\n|\n$/g, '').split('\n')) {
     toEnd ||= QUOTE_TO_END.test(line)
     const quoted = toEnd || QUOTE.test(line)
@@ -56,38 +63,44 @@ function lines(text: string, clock: Clock): string {
   }
   return groups
     .filter(({ lines }) => lines.some((line) => line !== ''))
-    .map(({ quoted, lines }) => {
-      const tag = quoted ? 'blockquote' : 'p'
-      return `<${tag}>${lines.map((line) => inline(line, clock, '')).join('<br>')}</${tag}>`
-    })
-    .join('')
+    .map(({ quoted, lines }) =>
+      writer.lines(
+        lines.map((line) => inline(line, writer, '')),
+        quoted,
+      ),
+    )
 }
 
 /** One line; `within` are the marks that are open around it, so that each nests but once. */
-function inline(text: string, clock: Clock, within: string): string {
-  let html = ''
+function inline(text: string, writer: MrkdwnWriter, within: string): string {
+  let written = ''
   let done = 0
+  const words = (end?: number) =>
+    done === (end ?? text.length) ? '' : writer.text(decode(text.slice(done, end)))
   const token = new RegExp(TOKEN)
   for (let match = token.exec(text); match !== null; match = token.exec(text)) {
     const [whole, angle, code] = match
-    const isMark = angle === undefined && code === undefined
-    const end = isMark ? closing(text, match.index, whole) : match.index + whole.length
-    if (end === null || (isMark && within.includes(whole))) continue
-    html += words(text.slice(done, match.index))
-    if (angle !== undefined) html += reference(angle, clock)
-    else if (code !== undefined) html += `<code>${inCode(code, clock)}</code>`
-    else {
-      const inner = inline(text.slice(match.index + 1, end - 1), clock, within + whole)
-      html += `<${tags[whole]}>${inner}</${tags[whole]}>`
+    const mark = isMark(whole) ? whole : null
+    const end = mark === null ? match.index + whole.length : closing(text, match.index, mark)
+    if (end === null || (mark !== null && within.includes(mark))) continue
+    written += words(match.index)
+    if (angle !== undefined) written += reference(angle, writer)
+    else if (code !== undefined) written += writer.code(inCode(code, writer))
+    else if (mark !== null) {
+      written += writer.mark(mark, inline(text.slice(match.index + 1, end - 1), writer, within + mark))
     }
     done = end
     token.lastIndex = end
   }
-  return html + words(text.slice(done))
+  return written + words()
+}
+
+function isMark(text: string): text is Mark {
+  return text === '*' || text === '_' || text === '~'
 }
 
 /** Where the text that this mark opens ends, after its second mark; null where it opens none. */
-function closing(text: string, open: number, mark: string): number | null {
+function closing(text: string, open: number, mark: Mark): number | null {
   if (/[\p{L}\p{N}]/u.test(text.charAt(open - 1)) || /^(?:\s|$)/.test(text.charAt(open + 1))) return null
   const token = new RegExp(TOKEN)
   token.lastIndex = open + 1
@@ -99,46 +112,31 @@ function closing(text: string, open: number, mark: string): number | null {
   return null
 }
 
-/** Nothing but links and dates is parsed in code. */
-function inCode(text: string, clock: Clock): string {
+function inCode(text: string, writer: MrkdwnWriter): string {
   return text
     .split(/<([^<>]*)>/)
-    .map((part, index) => (index % 2 === 1 ? reference(part, clock) : escapeHtml(decode(part))))
+    .map((part, index) => (index % 2 === 1 ? reference(part, writer) : writer.verbatim(decode(part))))
     .join('')
 }
 
-/** What stands between < and >. */
-function reference(inner: string, clock: Clock): string {
+/** What is between < and >: a link, a date, or a mention of a person, a group or a channel. */
+function reference(inner: string, writer: MrkdwnWriter): string {
   const bar = inner.indexOf('|')
   const target = decode(bar === -1 ? inner : inner.slice(0, bar))
-  const label = bar === -1 ? '' : inner.slice(bar + 1)
-  if (target.startsWith('!date^')) return date(target, label, clock)
+  const label = bar === -1 ? '' : decode(inner.slice(bar + 1))
+  if (target.startsWith('!date^')) return date(target, label, writer)
   if (/^[!@#]/.test(target)) {
-    const name = target.replace(/^!(?:subteam\^)?/, '@')
-    const shown = label === '' ? escapeHtml(name) : `${target.startsWith('#') ? '#' : ''}${words(label)}`
-    return `<span class="mention">${shown}</span>`
+    if (label !== '') return writer.mention(target.startsWith('#') ? `#${label}` : label)
+    return writer.mention(target.replace(/^!(?:subteam\^)?/, '@'))
   }
   const url = safeLink(target)
-  if (url === null) return words(label === '' ? `<${target}>` : label)
-  return anchor(url, '', label.trim() === '' ? escapeHtml(target.replace(/^mailto:/, '')) : words(label))
+  if (url === null) return writer.text(label === '' ? `<${target}>` : label)
+  return writer.link(url, label.trim() === '' ? target.replace(/^mailto:/, '') : label)
 }
 
-function date(target: string, fallback: string, clock: Clock): string {
+function date(target: string, fallback: string, writer: MrkdwnWriter): string {
   const [, seconds = '', format = '', url] = target.split('^')
   // The years that a date can have: Slack shows the fallback for any other.
-  if (!/^-?\d{1,11}$/.test(seconds)) return words(fallback)
-  const time = Number(seconds) * 1000
-  const shown = escapeHtml(dateWords(time, format, clock))
-  const link = safeLink(url)
-  const iso = new Date(time).toISOString()
-  const html = `<time datetime="${iso}" title="${escapeHtml(decode(fallback))}">${shown}</time>`
-  return link === null ? html : anchor(link, '', html)
-}
-
-function words(text: string): string {
-  return escapeHtml(withEmoji(decode(text)))
-}
-
-function decode(text: string): string {
-  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+  if (!/^-?\d{1,11}$/.test(seconds)) return writer.text(fallback)
+  return writer.date(Number(seconds) * 1000, format, safeLink(url), fallback)
 }

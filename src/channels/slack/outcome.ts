@@ -8,7 +8,7 @@ import {
 import type { Outcome } from '../../core/delivery.ts'
 import { isObject, ownProperty } from '../../core/json.ts'
 import { redact, type Secret } from '../../core/secret.ts'
-import type { Answer } from './transport.ts'
+import { UnrecognisedAnswer, type WebhookResponse } from './transport.ts'
 
 const LONGEST_REASON = 300
 
@@ -70,7 +70,10 @@ const temporary: ReadonlySet<string> = new Set([
 const NEVER_SENT =
   /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EPROTO|ERR_SSL_\w+|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED|UND_ERR_DESTROYED|CERT_\w+|ERR_TLS_CERT_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+)$/
 
-export interface Circumstances {
+// Node's words for a connection that ended during the TLS handshake; its code is that of any broken connection.
+const TLS_NEVER_MADE = /before secure TLS connection was established/
+
+export interface AttemptContext {
   readonly target: string
   /** Milliseconds. */
   readonly timeout: number
@@ -78,7 +81,7 @@ export interface Circumstances {
 }
 
 /** Why a call failed that carried no message. */
-export interface Fault {
+export interface FailedCall {
   /** Slack's name for it; null where it gave none. */
   readonly name: string | null
   readonly reason: string
@@ -86,20 +89,20 @@ export interface Fault {
   readonly hint: string
 }
 
-type Judged = Exclude<Outcome, { kind: 'sent' }>
+type FailedOutcome = Exclude<Outcome, { kind: 'sent' }>
 
 /** What an attempt that ended with WebClient's exception means. */
-export function fromException(error: unknown, circumstances: Circumstances): Outcome {
-  return clean(classify(error, circumstances), circumstances.secrets)
+export function fromException(error: unknown, context: AttemptContext): Outcome {
+  return clean(classify(error, context), context.secrets)
 }
 
 /** What a failed call means that carried no message: nothing of it can have arrived. */
-export function faultOf(error: unknown, circumstances: Circumstances): Fault {
-  const { kind, reason } = clean(classify(error, circumstances), circumstances.secrets)
+export function failedCall(error: unknown, context: AttemptContext): FailedCall {
+  const { kind, reason } = clean(classify(error, context), context.secrets)
   const given = error instanceof WebAPIPlatformError ? ownProperty(error.data, 'error') : undefined
-  const name = isName(given) ? redact(given, circumstances.secrets) : null
+  const name = isName(given) ? redact(given, context.secrets) : null
   if (kind === 'retry' || kind === 'ambiguous') return { name, reason, hint: '' }
-  return { name, reason: name ?? reason, hint: (name !== null && hintOf(name, circumstances.target)) || '' }
+  return { name, reason: name ?? reason, hint: (name !== null && hintOf(name, context.target)) || '' }
 }
 
 /** What a person does about an error that no repetition fixes; null where there is no such error. */
@@ -108,61 +111,66 @@ export function hintOf(name: string, target: string): string | null {
   return hint?.replace('{target}', target) ?? null
 }
 
-/** What a webhook's answer means; null where it took the message. */
-export function fromWebhook(answer: Answer, circumstances: Circumstances): Outcome | null {
-  const text = answer.text.trim()
-  if (answer.status === 200 && text === 'ok') return null
-  const outcome =
-    answer.status === 429
-      ? { kind: 'retry' as const, reason: 'ratelimited', after: milliseconds(answer.retryAfter) }
-      : byStatus(answer.status, text, answer.retryAfter, circumstances)
-  return clean(outcome, circumstances.secrets)
+/** What a webhook's answer means. A success without the name of an error means that the message was taken. */
+export function fromWebhook({ status, text, retryAfter }: WebhookResponse, context: AttemptContext): Outcome {
+  const words = text.trim()
+  if (status === 429) return { kind: 'retry', reason: 'ratelimited', after: milliseconds(retryAfter) }
+  if (!isSuccess(status) || isKnown(words)) {
+    return clean(byStatus(status, words, retryAfter, context), context.secrets)
+  }
+  const channel = context.target
+  if (words === 'ok') return { kind: 'sent', reference: { channel } }
+  return { kind: 'sent', reference: { channel, response: cutWords(words, context.secrets) } }
 }
 
-function classify(error: unknown, circumstances: Circumstances): Judged {
+function classify(error: unknown, context: AttemptContext): FailedOutcome {
   if (error instanceof WebAPIRateLimitedError) {
     return { kind: 'retry', reason: 'ratelimited', after: error.retryAfter * 1000 }
   }
-  if (error instanceof WebAPIPlatformError) return platform(error, circumstances)
+  if (error instanceof WebAPIPlatformError) return platform(error, context)
   if (error instanceof WebAPIHTTPError) {
     const after = error.headers['retry-after']
     return byStatus(
       error.statusCode,
       ownProperty(error.body, 'error'),
       typeof after === 'string' ? after : null,
-      circumstances,
+      context,
     )
   }
-  return noAnswer(error instanceof WebAPIRequestError ? error.original : error, circumstances)
+  return noAnswer(error instanceof WebAPIRequestError ? error.original : error, context)
 }
 
-function platform({ data }: WebAPIPlatformError, circumstances: Circumstances): Judged {
+function platform({ data }: WebAPIPlatformError, context: AttemptContext): FailedOutcome {
   const { messages, retryAfter } = data.response_metadata ?? {}
-  const outcome = byName(ownProperty(data, 'error'), circumstances)
-  if (outcome === null) return { kind: 'retry', reason: 'unrecognised answer' }
+  const outcome = byName(ownProperty(data, 'error'), context)
+  if (outcome === null) return unrecognised
   if (outcome.kind === 'retry' && retryAfter !== undefined) return { ...outcome, after: retryAfter * 1000 }
   if (messages === undefined || messages.length === 0) return outcome
   return { ...outcome, reason: `${outcome.reason}: ${messages.join('; ')}` }
 }
 
-/** An answer that is not 200: an error name in it says more than the status. */
+/** Something answered, and nobody can tell whether it was Slack and took the message. */
+const unrecognised = { kind: 'ambiguous', reason: 'unrecognised answer' } as const
+
+/** An error name in an answer says more than its status. */
 function byStatus(
   status: number,
   name: unknown,
   retryAfter: string | null,
-  circumstances: Circumstances,
-): Judged {
-  const named = isKnown(name) ? byName(name, circumstances) : null
+  context: AttemptContext,
+): FailedOutcome {
+  const named = isKnown(name) ? byName(name, context) : null
   if (named !== null && named.kind !== 'retry') return named
-  const reason = status === 200 ? 'unrecognised answer' : `HTTP ${status}`
-  // The gateway waited in vain: what it sent on may have arrived.
-  if (status === 504) return { kind: 'ambiguous', reason }
-  const outcome: Judged = { kind: 'retry', reason: isName(name) ? `${reason}: ${name}` : reason }
+  if (named === null && isSuccess(status)) return unrecognised
+  const reason = isName(name) ? `HTTP ${status}: ${name}` : `HTTP ${status}`
+  // A server or a gateway that fails may have passed the message on before. 503 says that it did not begin.
+  if (named === null && status >= 500 && status !== 503) return { kind: 'ambiguous', reason }
+  const outcome: FailedOutcome = { kind: 'retry', reason }
   const after = milliseconds(retryAfter)
   return after === 0 ? outcome : { ...outcome, after }
 }
 
-function byName(name: unknown, { target }: Pick<Circumstances, 'target'>): Judged | null {
+function byName(name: unknown, { target }: Pick<AttemptContext, 'target'>): FailedOutcome | null {
   if (!isName(name)) return null
   const hint = hintOf(name, target)
   if (hint !== null) return { kind: 'park', reason: `${name}: ${hint}` }
@@ -178,20 +186,23 @@ function isKnown(name: unknown): boolean {
   )
 }
 
-// An answer that is no answer of Slack's, such as a proxy's page, stands in the same place as a name.
+// WebClient gives an answer that is not Slack's, such as a proxy's page, as the name of an error.
 function isName(name: unknown): name is string {
   return typeof name === 'string' && /^[a-z0-9_]{1,64}$/.test(name)
 }
 
-function noAnswer(error: unknown, { timeout }: Circumstances): Judged {
+function noAnswer(error: unknown, { timeout }: AttemptContext): FailedOutcome {
+  if (error instanceof UnrecognisedAnswer) return unrecognised
   const code = codeOf(error)
+  const text = error instanceof Error ? error.message : ''
   const call = isObject(error) ? ownProperty(error, 'syscall') : undefined
-  if (NEVER_SENT.test(code) || call === 'connect' || call === 'getaddrinfo')
+  if (NEVER_SENT.test(code) || call === 'connect' || call === 'getaddrinfo' || TLS_NEVER_MADE.test(text)) {
     return { kind: 'retry', reason: `cannot connect: ${code}` }
+  }
   if (/Timeout/.test(error instanceof Error ? error.name : '') || /TIMEOUT|ETIMEDOUT/.test(code)) {
     return { kind: 'ambiguous', reason: `no answer within ${timeout} ms` }
   }
-  const words = code === '' && error instanceof Error ? error.message : code
+  const words = code === '' ? text : code
   return { kind: 'ambiguous', reason: `the connection was lost before the answer: ${words}` }
 }
 
@@ -204,10 +215,15 @@ function milliseconds(retryAfter: string | null): number {
   return retryAfter !== null && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) * 1000 : 0
 }
 
-function clean<Kind extends Judged>(outcome: Kind, secrets: readonly Secret[]): Kind {
-  const reason = redact(outcome.reason, secrets)
-  return {
-    ...outcome,
-    reason: reason.length <= LONGEST_REASON ? reason : `${reason.slice(0, LONGEST_REASON - 1)}…`,
-  }
+function clean<Kind extends FailedOutcome>(outcome: Kind, secrets: readonly Secret[]): Kind {
+  return { ...outcome, reason: cutWords(outcome.reason, secrets) }
+}
+
+function cutWords(words: string, secrets: readonly Secret[]): string {
+  const text = redact(words, secrets)
+  return text.length <= LONGEST_REASON ? text : `${text.slice(0, LONGEST_REASON - 1)}…`
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300
 }

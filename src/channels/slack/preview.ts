@@ -1,65 +1,40 @@
-/** What a reader of the channel sees of a message, as plain text. */
-import type { SlackMessage } from './message.ts'
+/** Slack's part of a preview: its look, its banner, and the addresses that `--to slack:` takes. */
+import type { ChannelPreview, ReceiverAt } from '../preview.ts'
+import { toHtml } from './html.ts'
+import { MOST_BLOCKS, type SlackMessage } from './message.ts'
+import { type SlackReceiver, type SlackSettings, slackReceiver } from './settings.ts'
+import { css } from './style.ts'
 
-interface Block {
-  readonly type?: unknown
-  readonly text?: unknown
-  readonly fields?: unknown
-  readonly elements?: unknown
+const MEMBER_ID = 'in Slack: your profile, ⋮, "Copy member ID"'
+
+export const slackPreview: ChannelPreview<SlackSettings, SlackReceiver, SlackMessage> = {
+  toHtml,
+  css,
+  withPreviewBanner,
+  receiverAt,
 }
 
-export function toText({ text, blocks }: SlackMessage): string {
-  const drawn = blocks.map(drawBlock).filter((block) => block.length > 0)
-  return drawn.length === 0 ? plain(text) : drawn.map((block) => block.join('\n')).join('\n\n')
-}
-
-function drawBlock(block: Block): string[] {
-  switch (block.type) {
-    case 'header':
-      return [textOf(block.text)]
-    case 'section':
-      return [textOf(block.text), ...list(block.fields).map(field)].filter((text) => text !== '')
-    case 'context':
-      return [list(block.elements).map(textOf).join(' · ')]
-    case 'actions':
-      return [list(block.elements).map(button).join('  ')]
-    case 'divider':
-      return ['─'.repeat(20)]
-    default:
-      return []
+function withPreviewBanner({ text, blocks }: SlackMessage): SlackMessage {
+  const mark = { type: 'mrkdwn', text: ':mag: *Preview* · not an event', verbatim: true }
+  const first = { type: 'context', elements: [mark] }
+  return {
+    text: `[Preview] ${text}`,
+    // Without blocks Slack shows the text.
+    blocks: blocks.length === 0 ? [] : [first, ...blocks.slice(0, MOST_BLOCKS - 1)],
   }
 }
 
-/** A field is a label over a value; side by side they are read more easily. */
-function field(element: unknown): string {
-  return textOf(element).replace('\n', ': ')
-}
-
-function button(element: unknown): string {
-  const url = property(element, 'url')
-  return `[ ${textOf(property(element, 'text'))} ]${typeof url === 'string' ? ` ${url}` : ''}`
-}
-
-function textOf(value: unknown): string {
-  const text = property(value, 'text')
-  return typeof text === 'string' ? plain(text) : ''
-}
-
-/** Takes Slack's markup away: dates and links become their words, entities their characters. */
-export function plain(text: string): string {
-  return text
-    .replace(/<!date\^[^|>]*\|([^>]*)>/g, '$1')
-    .replace(/<([^|>]*)\|([^>]*)>/g, '$2 ($1)')
-    .replace(/[*`]/g, '')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&amp;', '&')
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
-}
-
-function property(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
+/** `#name`, an id, or `@me`. A bot token cannot tell who looks on, so the settings say who `@me` is. */
+function receiverAt(address: string, settings: SlackSettings | undefined): ReceiverAt<SlackReceiver> {
+  const channel = address === '@me' ? settings?.me : address
+  if (channel === undefined) {
+    const reason = `nobody said who @me is: set channels.slack.me to your member id (${MEMBER_ID}), or give it here: slack:U…`
+    return { ok: false, reason }
+  }
+  const parsed = slackReceiver.safeParse({ channel })
+  if (parsed.success) return { ok: true, receiver: parsed.data }
+  return {
+    ok: false,
+    reason: `Slack takes #name, the id of a channel (C…) or of a person (U…; ${MEMBER_ID}), or @me`,
+  }
 }

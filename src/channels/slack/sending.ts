@@ -7,7 +7,7 @@ import type { Addressed, ChannelEnvironment } from '../channel.ts'
 import type { Sender } from '../sender.ts'
 import { openClient } from './client.ts'
 import type { SlackMessage } from './message.ts'
-import { type Circumstances, fromException, fromWebhook } from './outcome.ts'
+import { type AttemptContext, fromException, fromWebhook } from './outcome.ts'
 import type { SlackReceiver, SlackSettings } from './settings.ts'
 import { WEBHOOK } from './target.ts'
 import { openTransport, type Transport } from './transport.ts'
@@ -40,15 +40,15 @@ export function openSender(
   }
 
   async function send(message: SlackMessage, delivery: Addressed): Promise<Outcome> {
-    const circumstances: Circumstances = { target: delivery.target, timeout, secrets }
+    const context: AttemptContext = { target: delivery.target, timeout, secrets }
     try {
       if (delivery.target.startsWith(WEBHOOK)) {
-        return await toWebhook(transport, webhooks.get(delivery.target), message, circumstances)
+        return await toWebhook(transport, webhooks.get(delivery.target), message, context)
       }
       if (client === null) return parked('channels.slack.token is missing; set it, then resend')
       return await toChannel(client, message, delivery)
     } catch (error) {
-      return fromException(error, circumstances)
+      return fromException(error, context)
     }
   }
 }
@@ -62,13 +62,13 @@ async function toChannel(
     channel: target,
     text: message.text,
     // An empty list would count as blocks, and hide the text. As JSON already, because WebClient would walk
-    // through a structure three times for a log that nobody reads.
+    // through a structure three times for a log that is switched off.
     ...(message.blocks.length > 0 && { blocks: JSON.stringify(message.blocks) }),
     unfurl_links: false,
     unfurl_media: false,
     parse: 'none',
     link_names: false,
-    // With it the message can be found in the channel's history, should an attempt's end be unknown.
+    // The message can be found by it in the channel's history, should the end of an attempt be unknown.
     metadata: JSON.stringify({ event_type: 'hookbridge_delivery', event_payload: { delivery_id: id } }),
   })
   const channel = ownProperty(answer, 'channel')
@@ -88,7 +88,7 @@ async function toWebhook(
   transport: Transport,
   url: Secret | undefined,
   { text, blocks }: SlackMessage,
-  circumstances: Circumstances,
+  context: AttemptContext,
 ): Promise<Outcome> {
   if (url === undefined) return parked('the receiver has no webhook_url any more; put it back, then resend')
   const body = JSON.stringify({
@@ -97,8 +97,7 @@ async function toWebhook(
     unfurl_links: false,
     unfurl_media: false,
   })
-  const answer = await transport.post(url.reveal(), body)
-  return fromWebhook(answer, circumstances) ?? { kind: 'sent', reference: { channel: circumstances.target } }
+  return fromWebhook(await transport.post(url.reveal(), body), context)
 }
 
 function parked(reason: string): Outcome {

@@ -6,31 +6,37 @@ export interface Transport {
   /** What WebClient calls instead of fetch. */
   readonly fetch: FetchFunction
   /** Posts JSON. Throws what undici throws, and a TimeoutError. */
-  post(url: string, body: string): Promise<Answer>
+  post(url: string, body: string): Promise<WebhookResponse>
   close(): Promise<void>
 }
 
 type FetchResponse = Awaited<ReturnType<FetchFunction>>
 
-export interface Answer {
+export interface WebhookResponse {
   readonly status: number
   readonly retryAfter: string | null
   readonly text: string
 }
 
-const LARGEST_ANSWER = 1_000_000
-// A 429 without a usable Retry-After: Slack's own rate is one a second.
-const USUAL_RETRY_AFTER = '1'
+/** A success whose body is not the answer of a method: nobody can tell whether the method did its work. */
+export class UnrecognisedAnswer extends Error {
+  override readonly name = 'UnrecognisedAnswer'
+}
 
-/** `timeout`: milliseconds for an attempt. Connects on first use, to as many as `connections` sockets. */
-export function openTransport(timeout: number, connections: number): Transport {
+const LONGEST_CONNECT_MS = 5_000
+const LARGEST_ANSWER_BYTES = 1_000_000
+// A 429 without a usable Retry-After: Slack's own rate is one a second.
+const DEFAULT_RETRY_AFTER = '1'
+
+/** Connects on first use, to as many as `connections` sockets. `timeoutMs`: for an attempt. */
+export function openTransport(timeoutMs: number, connections: number): Transport {
   const agent = new Agent({
     connections,
     // Shorter than the whole: that no connection was made means that nothing was sent.
-    connect: { timeout: Math.max(1, Math.floor(timeout / 2)) },
-    headersTimeout: timeout,
-    bodyTimeout: timeout,
-    maxResponseSize: LARGEST_ANSWER,
+    connect: { timeout: Math.max(1, Math.min(LONGEST_CONNECT_MS, Math.floor(timeoutMs / 2))) },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    maxResponseSize: LARGEST_ANSWER_BYTES,
   })
   return {
     async fetch(url, init = {}) {
@@ -51,7 +57,7 @@ export function openTransport(timeout: number, connections: number): Transport {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body,
-        signal: AbortSignal.timeout(timeout),
+        signal: AbortSignal.timeout(timeoutMs),
       })
       const text = await response.body.text()
       return { status: response.statusCode, retryAfter: header(response, 'retry-after'), text }
@@ -76,15 +82,20 @@ function toFetchResponse(url: string, response: Dispatcher.ResponseData): FetchR
     },
     arrayBuffer: () => body.arrayBuffer(),
     json: () => body.json(),
-    text: () => body.text(),
+    async text() {
+      const text = await body.text()
+      // WebClient would take any other text for the name of an error.
+      if (status === 200 && !text.trimStart().startsWith('{')) throw new UnrecognisedAnswer()
+      return text
+    },
   }
 }
 
-/** WebClient cannot read a 429 whose Retry-After is missing or no number; it gets the usual one. */
+/** WebClient cannot read a 429 whose Retry-After is missing or no number: it gets a default. */
 function header({ headers, statusCode }: Dispatcher.ResponseData, name: string): string | null {
   const key = name.toLowerCase()
   const value = headers[key]
   const text = Array.isArray(value) ? value.join(', ') : (value ?? null)
   if (key !== 'retry-after' || statusCode !== 429) return text
-  return text !== null && /^\d{1,6}$/.test(text) ? text : USUAL_RETRY_AFTER
+  return text !== null && /^\d{1,6}$/.test(text) ? text : DEFAULT_RETRY_AFTER
 }

@@ -31,8 +31,9 @@ export function examinations(compiled: CompiledConfig, timeout: number, env: Env
       const receivers = receiversOf(config, channel.name)
       const settings = config.channels[channel.name]
       if (settings === undefined && receivers.size === 0) return []
-      const env = { timeout, print: () => {} }
-      return [{ group: channel.name, run: () => channel.examine(settings, receivers, env) }]
+      const run = async () =>
+        (await channel.doctor?.())?.check(settings, receivers, timeout) ?? [uncheckable(channel.name)]
+      return [{ group: channel.name, run }]
     }),
   ]
 }
@@ -73,6 +74,11 @@ export async function examine(
   } finally {
     clearTimeout(timer)
   }
+}
+
+function uncheckable(channel: string): Finding {
+  const meaning = 'Whether its messages arrive shows with the first one.'
+  return unknown(`nothing can be checked of ${channel} without sending a message`, meaning, '')
 }
 
 function secretFindings({ config }: CompiledConfig): Finding[] {

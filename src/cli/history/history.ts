@@ -106,7 +106,7 @@ export async function listDeliveries(
   printTable(terminal, deliveries, [
     { title: 'CREATED UTC', value: (delivery) => shortly(delivery.createdAt) },
     { title: 'ID', value: (delivery) => delivery.id },
-    { title: 'TARGET', value: (delivery) => `${delivery.channel} ${delivery.target}`, shrinks: true },
+    { title: 'TARGET', value: (delivery) => nameOf(delivery), shrinks: true },
     { title: 'STATE', value: (delivery) => delivery.state, style: (delivery) => stateStyles[delivery.state] },
     { title: 'REASON', value: (delivery) => printable(delivery.reason ?? ''), shrinks: true },
   ])
@@ -158,7 +158,7 @@ function describeEvent(terminal: Terminal, event: EventRecord): string {
 function describeDelivery(terminal: Terminal, delivery: DeliveryRecord): string[] {
   const state = colour(terminal, stateStyles[delivery.state], delivery.state)
   const lines = [
-    `  ${delivery.id}  ${delivery.channel} ${delivery.target}  ${state}`,
+    `  ${delivery.id}  ${nameOf(delivery)}  ${state}`,
     `    owed by route "${delivery.route}" to receiver ${delivery.receiver}`,
   ]
   if (delivery.reason !== null) lines.push(`    ${printable(delivery.reason)}`)
@@ -205,8 +205,22 @@ function deliveryJson(delivery: DeliveryRecord): unknown {
   return snakeKeys(withoutBookkeeping(delivery))
 }
 
-function withoutBookkeeping({ owedSince: _owedSince, history, ...delivery }: DeliveryRecord): object {
-  return { ...delivery, attempts: history.map(({ deliveryId: _deliveryId, ...attempt }) => attempt) }
+function nameOf({ destination: { channel, target } }: DeliveryRecord): string {
+  return `${channel} ${target}`
+}
+
+function withoutBookkeeping({
+  owedSince: _owedSince,
+  destination: { channel, target },
+  history,
+  ...delivery
+}: DeliveryRecord): object {
+  return {
+    ...delivery,
+    channel,
+    target,
+    attempts: history.map(({ deliveryId: _deliveryId, ...attempt }) => attempt),
+  }
 }
 
 /** Keys as the configuration writes them, and times (keys that end in `At`) as ISO strings. */

@@ -1,6 +1,6 @@
 import type { CompiledConfig } from '../../config/load.ts'
-import { eventOf, viewOf } from '../../core/event.ts'
-import { owe } from '../../core/owe.ts'
+import { eventOf } from '../../core/event.ts'
+import { plan, skippedBecause } from '../../core/plan.ts'
 import type { DeliveryFilter, EventRecord, Store } from '../../store/store.ts'
 import { duration, load, type Register, sinceNow, withStore } from '../context.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
@@ -104,11 +104,11 @@ async function replayOne(
   // A request quarantined for a wrong event_type stays there: its sender can send it again.
   if (event === null)
     return 'it is quarantined and never became an event; fix the source and let the sender resend it'
-  const deliveries = owe(compiled.router.route(viewOf(event)), compiled.targets)
+  const { deliveries } = plan(compiled, event)
   const appended = await store.append({ kind: 'replay', eventId: event.id, now: Date.now(), deliveries })
   return appended.kind === 'unknown'
     ? 'it is gone'
-    : deliveries.filter(({ skipped }) => skipped === undefined).length
+    : deliveries.filter((delivery) => skippedBecause(delivery) === null).length
 }
 
 function count(number: number, one: string, many: string): string {

@@ -1,22 +1,26 @@
 /** A preview as one page: no script, nothing from elsewhere, and no value that could leave its place. */
 import { channels } from '../../channels/channels.ts'
+import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/load.ts'
 import type { Event } from '../../core/event.ts'
 import { escapeHtml } from '../../core/html.ts'
+import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
 import { nameOf, noticeOf } from './text.ts'
 
 export interface PageContent {
   readonly compiled: Pick<CompiledConfig, 'config'>
+  /** By channel; one without a preview is not in it. */
+  readonly previews: ReadonlyMap<string, ChannelPreview>
   readonly event: Event
   readonly preview: Preview
   readonly wanted: Wanted
-  /** When and where somebody looks at it: an IANA time zone. */
+  /** The time of the preview, in milliseconds, and an IANA time zone to show it in. */
   readonly now: number
   readonly timeZone: string
 }
 
-// What the channels draw has styles of its own, and the frame with a mail's HTML keeps to this as well.
+// What the channels draw has style attributes. The frame with a mail's HTML inherits this policy.
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -39,16 +43,21 @@ h3 { margin: 20px 0 8px; color: var(--quiet); font: 600 12px/1.5 system-ui, -app
   font-size: 14px }
 .note ul { margin: 0; padding: 0; list-style: none }
 .failure { background: var(--bad-page); color: var(--bad) }
+.plain { margin: 0; padding: 16px 20px; border-radius: 8px; background: #16181d; color: #d7dae0;
+  font: 13px/1.6 ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
+@media (prefers-color-scheme: dark) { .plain { outline: 1px solid #2b3038 } }
 header .note { margin: 16px 0 0; color: var(--warn) }
 @media (max-width: 480px) { body { padding: 24px 12px 40px } h1 { font-size: 22px } }`
 
 /** The whole page, to write to a file. */
 export function previewPage(content: PageContent): string {
-  const { event, preview, wanted } = content
+  const { event, preview, previews, wanted } = content
   const notice = noticeOf(event, preview, wanted)
   const drawn = preview.messages.map((message) => drawMessage(content, message))
-  const skipped = preview.skipped.map((delivery) => `${nameOf(delivery)}: skipped, ${delivery.skipped}`)
-  const used = channels.filter(({ name }) => preview.messages.some(({ channel }) => channel === name))
+  const skipped = preview.skipped.map(
+    (delivery) => `${nameOf(delivery.destination)}: skipped, ${skippedBecause(delivery)}`,
+  )
+  const used = [...previews].filter(([name]) => preview.messages.some(({ channel }) => channel === name))
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -58,7 +67,7 @@ export function previewPage(content: PageContent): string {
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>Preview: ${escapeHtml(event.type)}</title>
-<style>${[css, ...used.map((channel) => channel.css)].join('')}
+<style>${[css, ...used.map(([, { css }]) => css)].join('')}
 </style>
 </head>
 <body>
@@ -72,24 +81,36 @@ ${drawn.join('\n')}
 `
 }
 
-function drawMessage({ compiled, now, timeZone }: PageContent, message: PreviewedMessage): string {
-  const { route, receiver, channel: name, target, rendered } = message
-  const channel = channels.find((known) => known.name === name)
-  if (channel === undefined) throw new Error(`no channel ${name}`)
-  const settings = compiled.config.channels[name]
+function drawMessage(content: PageContent, message: PreviewedMessage): string {
+  const { route, receiver, rendered } = message
   const facts = [
     ...(route === null ? [] : [`route ${route}`]),
     ...(receiver === null ? [] : [`receiver ${receiver}`]),
     ...(rendered.ok ? [`template ${rendered.template}`] : []),
   ]
   const body = rendered.ok
-    ? `${notes(rendered.notes)}\n${channel.toHtml(rendered.message, { settings, target, now, timeZone })}`
+    ? `${notes(rendered.notes)}\n${toHtml(content, message, rendered.message)}`
     : `<p class="failure">${escapeHtml(rendered.reason)}</p>`
   return `<article>
 <h2>${escapeHtml(nameOf(message))}</h2>
 <p class="facts">${escapeHtml(facts.join(' · '))}</p>
 ${body}
 </article>`
+}
+
+/** As the channel draws it; in plain text where it does not. */
+function toHtml(
+  { compiled, previews, now, timeZone }: PageContent,
+  { channel: name, target }: PreviewedMessage,
+  message: unknown,
+): string {
+  const preview = previews.get(name)
+  if (preview !== undefined) {
+    return preview.toHtml(message, { settings: compiled.config.channels[name], target, now, timeZone })
+  }
+  const channel = channels.find((known) => known.name === name)
+  if (channel === undefined) throw new Error(`no channel ${name}`)
+  return `<pre class="plain">${escapeHtml(channel.toText(message))}</pre>`
 }
 
 function notes(lines: readonly string[]): string {

@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { Option } from 'commander'
 import { channels } from '../../channels/channels.ts'
+import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/load.ts'
 import { meant } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
+import { skippedBecause } from '../../core/plan.ts'
 import { type Preview, type PreviewDeps, preview, type Wanted } from '../../core/preview.ts'
 import { type Context, fromHere, load, type Register } from '../context.ts'
 import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
@@ -54,13 +56,14 @@ async function previewCommand(
   }
   const compiled = load(context)
   checkNames(compiled, flags)
-  const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, text, flags.channel))
+  const previews = await loadPreviews()
+  const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, previews, text, flags.channel))
   const event = await readEvent(context, compiled, named, sampleOf(named, flags))
   const deps = partsOf(compiled)
   const shown = previewOf(deps, event, flags, addressees)
 
   if (flags.html !== undefined)
-    writePage(context, { compiled, event, preview: shown, wanted: flags }, flags.html)
+    writePage(context, { compiled, previews, event, preview: shown, wanted: flags }, flags.html)
   const speaks = !flags.json && flags.html !== '-'
   const framed = flags.html === undefined && addressees.length === 0
   if (speaks) printPreview(terminal, event, shown, flags, framed)
@@ -85,9 +88,16 @@ function checkNames({ config, templates }: CompiledConfig, { template, receiver 
   }
 }
 
-function partsOf({ router, targets, templates, links }: CompiledConfig): PreviewDeps {
+/** How each channel shows its messages; one that has no way of its own is not in it. */
+async function loadPreviews(): Promise<ReadonlyMap<string, ChannelPreview>> {
+  const previews = new Map<string, ChannelPreview>()
+  for (const { name, preview } of channels) if (preview) previews.set(name, await preview())
+  return previews
+}
+
+function partsOf({ router, destinations, templates, links }: CompiledConfig): PreviewDeps {
   const names = channels.map(({ name }) => name)
-  return { router, targets, links, renderers: templates.renderers, channels: names }
+  return { router, destinations, links, renderers: templates.renderers, channels: names }
 }
 
 /** With addressees only what goes to them is of interest. */
@@ -104,7 +114,7 @@ function previewOf(
   )
   return {
     unrouted: shown.every(({ unrouted }) => unrouted),
-    owed: shown.every(({ owed }) => owed),
+    planned: shown.every(({ planned }) => planned),
     messages: shown.flatMap(({ messages }) => messages),
     skipped: shown.flatMap(({ skipped }) => skipped),
   }
@@ -129,11 +139,11 @@ function writePage(context: Context, content: Omit<PageContent, 'now' | 'timeZon
   )
 }
 
-function asJson(event: Event, { unrouted, owed, messages, skipped }: Preview): object {
+function asJson(event: Event, { unrouted, planned, messages, skipped }: Preview): object {
   return {
     event: { id: event.id, type: event.type, source: event.source },
     unrouted,
-    owed,
+    planned,
     messages: messages.map(({ rendered, ...place }) => ({
       ...place,
       template: rendered.ok ? rendered.template : null,
@@ -141,12 +151,12 @@ function asJson(event: Event, { unrouted, owed, messages, skipped }: Preview): o
       notes: rendered.notes,
       message: rendered.ok ? rendered.message : null,
     })),
-    skipped: skipped.map(({ route, receiver, channel, target, skipped: reason }) => ({
-      route,
-      receiver,
-      channel,
-      target,
-      reason,
+    skipped: skipped.map((delivery) => ({
+      route: delivery.route,
+      receiver: delivery.receiver,
+      channel: delivery.destination.channel,
+      target: delivery.destination.target,
+      reason: skippedBecause(delivery),
     })),
   }
 }

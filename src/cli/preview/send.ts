@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Channel } from '../../channels/channel.ts'
 import { channels } from '../../channels/channels.ts'
+import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/load.ts'
 import type { Outcome } from '../../core/delivery.ts'
 import type { Preview } from '../../core/preview.ts'
@@ -10,6 +11,7 @@ import { nameOf } from './text.ts'
 
 export interface Addressee {
   readonly channel: Channel
+  readonly preview: ChannelPreview
   readonly receiver: unknown
 }
 
@@ -24,24 +26,26 @@ const RECEIVER = 'preview'
 /** `slack:#test`; fails with how to write it. `only` is the one channel that is previewed, if there is one. */
 export function parseAddressee(
   { config }: CompiledConfig,
+  previews: ReadonlyMap<string, ChannelPreview>,
   text: string,
   only: string | undefined,
 ): Addressee {
   const [, name = '', address = ''] = /^([^:]*):(.*)$/s.exec(text) ?? []
   const channel = channels.find((known) => known.name === name)
-  if (channel === undefined) {
-    const forms = channels.map((known) => `${known.name}:…`).join(', ')
+  const preview = previews.get(name)
+  if (channel === undefined || preview === undefined) {
+    const forms = [...previews.keys()].map((known) => `${known}:…`).join(', ')
     throw new CommandError(`--to takes ${forms}, as in email:me@example.com, not "${text}"`, 2)
   }
   if (only !== undefined && only !== name) {
     throw new CommandError(`--channel ${only} leaves nothing to send --to ${text}; give one of them`, 2)
   }
   const settings = config.channels[name]
-  const found = channel.receiverAt(address, settings)
+  const found = preview.receiverAt(address, settings)
   if (!found.ok) throw new CommandError(`--to ${text}: ${found.reason}`, 2)
-  const missing = channel.missingSettings(settings, found.receiver)
+  const missing = channel.missingSettings?.(settings, found.receiver) ?? null
   if (missing !== null) throw new CommandError(`--to ${text}: ${missing}`)
-  return { channel, receiver: found.receiver }
+  return { channel, preview, receiver: found.receiver }
 }
 
 /** Sends each addressee every message of its channel, and one that looks the same for several receivers once. */
@@ -52,7 +56,7 @@ export async function sendPreviews(
   addressees: readonly Addressee[],
 ): Promise<readonly Sending[]> {
   const sendings: Sending[] = []
-  for (const { channel, receiver } of addressees) {
+  for (const { channel, preview, receiver } of addressees) {
     const rendered = messages.flatMap((one) =>
       one.channel === channel.name && one.rendered.ok ? [one.rendered.message] : [],
     )
@@ -66,7 +70,7 @@ export async function sendPreviews(
       for (const message of unique.values()) {
         for (const { target } of channel.targets(receiver, RECEIVER)) {
           const addressed = { id: `preview_${randomUUID()}`, receiver: RECEIVER, target }
-          const outcome = await open.send(channel.withPreviewBanner(message), addressed)
+          const outcome = await open.send(preview.withPreviewBanner(message), addressed)
           sendings.push({ channel: channel.name, target, outcome })
         }
       }

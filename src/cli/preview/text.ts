@@ -1,6 +1,7 @@
 /** A preview in the terminal: each message in a frame, and under it what its author should know. */
 import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
+import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
 import { colour, print, printable, printFramed, type Terminal } from '../terminal.ts'
 
@@ -27,18 +28,19 @@ export function printPreview(
       print(terminal, colour(terminal, 'yellow', printable(`   note: ${name}${note}`)))
     }
   }
-  for (const { skipped, route, ...place } of preview.skipped) {
-    print(terminal, colour(terminal, 'dim', `\n${printable(`${nameOf(place)}: skipped, ${skipped}`)}`))
+  for (const delivery of preview.skipped) {
+    const text = `${nameOf(delivery.destination)}: skipped, ${skippedBecause(delivery)}`
+    print(terminal, colour(terminal, 'dim', `\n${printable(text)}`))
   }
 }
 
 /** Why what is shown is not what the routes send; null where it is. */
 export function noticeOf(
   { type }: Event,
-  { unrouted, owed }: Preview,
+  { unrouted, planned }: Preview,
   { template, channel, receiver }: Wanted,
 ): string | null {
-  if (owed) return unrouted ? `No route takes ${type}; it goes where \`unrouted\` says.` : null
+  if (planned) return unrouted ? `No route takes ${type}; it goes where \`unrouted\` says.` : null
   if (template !== undefined) return null
   const way = `${channel === undefined ? '' : ` by ${channel}`}${receiver === undefined ? '' : ` to ${receiver}`}`
   const reason = unrouted ? `No route takes ${type}` : `No route sends ${type}${way}`

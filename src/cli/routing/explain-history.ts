@@ -2,6 +2,7 @@
 
 import { type Outcome, outcomeOf } from '../../config/checks/tests.ts'
 import type { CompiledConfig } from '../../config/load.ts'
+import type { Destination } from '../../core/destination.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { storedEvent } from '../event-input.ts'
 import { CommandError, colour, print, printable, printJson, printTable, type Terminal } from '../terminal.ts'
@@ -70,14 +71,22 @@ async function* storedEvents(store: Store, since: number): AsyncGenerator<EventR
 
 function changesOf(record: EventRecord, outcome: Outcome): Omit<Change, 'events'>[] {
   const type = record.type ?? ''
-  const before = targets(record.deliveries.filter(({ createdAt }) => createdAt === record.receivedAt))
-  const after = targets([...outcome.messages.map(({ delivery }) => delivery), ...outcome.skipped])
+  const before = targets(
+    record.deliveries
+      .filter(({ createdAt }) => createdAt === record.receivedAt)
+      .map(({ destination }) => destination),
+  )
+  const after = targets(
+    [...outcome.messages.map(({ delivery }) => delivery), ...outcome.skipped].map(
+      ({ destination }) => destination,
+    ),
+  )
   const failures = outcome.messages
     .filter(({ rendered }) => rendered.failed.length > 0 || !rendered.ok)
     .map(({ delivery, rendered }) => ({
       kind: 'template fails' as const,
       type,
-      from: `${delivery.channel} ${delivery.target}`,
+      from: nameOf(delivery.destination),
       to: rendered.notes.join('; '),
     }))
   if (before === after) return failures
@@ -85,8 +94,12 @@ function changesOf(record: EventRecord, outcome: Outcome): Omit<Change, 'events'
   return [{ kind, type, from: before, to: after }, ...failures]
 }
 
-function targets(deliveries: readonly { readonly channel: string; readonly target: string }[]): string {
-  return [...new Set(deliveries.map(({ channel, target }) => `${channel} ${target}`))].sort().join(', ')
+function targets(destinations: readonly Destination[]): string {
+  return [...new Set(destinations.map(nameOf))].sort().join(', ')
+}
+
+function nameOf({ channel, target }: Destination): string {
+  return `${channel} ${target}`
 }
 
 function show(terminal: Terminal, events: number, changes: readonly Change[]): void {

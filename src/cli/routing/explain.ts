@@ -4,6 +4,7 @@ import { meant, quote } from '../../config/problem.ts'
 import { type Event, viewOf } from '../../core/event.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { Condition } from '../../core/match/match.ts'
+import { plannedJson, skippedBecause } from '../../core/plan.ts'
 import type { Visit } from '../../core/route.ts'
 import { duration, load, type Register, withStore } from '../context.ts'
 import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
@@ -58,7 +59,7 @@ export const registerExplain: Register = (hookbridge, context) => {
       const outcome = outcomeOf(compiled, event)
       if (flags.json) printJson(context.terminal, asJson(compiled, event, outcome))
       else show(context.terminal, compiled, event, outcome)
-      if (flags.verify !== undefined) verify(flags.verify, outcome, [...compiled.targets.keys()])
+      if (flags.verify !== undefined) verify(flags.verify, outcome, [...compiled.destinations.keys()])
     })
 }
 
@@ -168,11 +169,11 @@ function showDeliveries(terminal: Terminal, { messages, skipped }: Outcome): voi
       ...delivery,
       how: rendered.ok ? `template ${rendered.template}` : rendered.reason,
     })),
-    ...skipped.map((delivery) => ({ ...delivery, how: `skipped: ${delivery.skipped}` })),
+    ...skipped.map((delivery) => ({ ...delivery, how: `skipped: ${skippedBecause(delivery)}` })),
   ]
   printTable(terminal, rows, [
-    { title: 'CHANNEL', value: ({ channel }) => channel },
-    { title: 'TARGET', value: ({ target }) => target, shrinks: true },
+    { title: 'CHANNEL', value: ({ destination }) => destination.channel },
+    { title: 'TARGET', value: ({ destination }) => destination.target, shrinks: true },
     { title: 'RECEIVER', value: ({ receiver }) => receiver },
     { title: 'HOW', value: ({ how }) => printable(how), shrinks: true },
   ])
@@ -189,11 +190,11 @@ function asJson(compiled: CompiledConfig, event: Event, { unrouted, receivers, m
     receivers,
     deliveries: [
       ...messages.map(({ delivery, rendered, text }) => ({
-        ...delivery,
+        ...plannedJson(delivery),
         ...(rendered.ok ? { rendered_with: rendered.template, text } : { problem: rendered.reason }),
         notes: rendered.notes,
       })),
-      ...skipped,
+      ...skipped.map(plannedJson),
     ],
   }
 }

@@ -1,10 +1,10 @@
 /** The routes as a Mermaid flowchart. Every label is quoted and escaped: no name can change the drawing. */
 
+import type { Destination } from '../../core/destination.ts'
 import { describe } from '../../core/match/describe.ts'
-import type { ReceiverTarget } from '../../core/owe.ts'
 import type { RouteNode, Router } from '../../core/route.ts'
 
-type Targets = ReadonlyMap<string, readonly ReceiverTarget[]>
+type Destinations = ReadonlyMap<string, readonly Destination[]>
 
 interface Chart {
   readonly lines: string[]
@@ -15,13 +15,13 @@ interface Chart {
 /** Solid arrows are ways that events go; dotted ones are tried next where a route does not match. */
 export function flowchart(
   { routes, unrouted }: Pick<Router, 'routes' | 'unrouted'>,
-  targets: Targets,
+  destinations: Destinations,
 ): string {
   const chart: Chart = {
     lines: ['flowchart LR', '  events(["events"])'],
-    receivers: new Map([...targets.keys()].map((name, index) => [name, `receiver${index}`])),
+    receivers: new Map([...destinations.keys()].map((name, index) => [name, `receiver${index}`])),
   }
-  for (const [name, places] of targets) drawReceiver(chart, name, places)
+  for (const [name, places] of destinations) drawReceiver(chart, name, places)
   arrow(chart, 'events', 'route0')
   drawLevel(chart, routes, 'route')
   drawUnrouted(chart, routes, unrouted)
@@ -36,7 +36,7 @@ function drawUnrouted(chart: Chart, routes: readonly RouteNode[], unrouted: Rout
   for (const name of unrouted?.receivers ?? []) arrow(chart, 'unrouted', idOf(chart, name))
 }
 
-function drawReceiver({ lines, receivers }: Chart, name: string, places: readonly ReceiverTarget[]): void {
+function drawReceiver({ lines, receivers }: Chart, name: string, places: readonly Destination[]): void {
   const shown = places.map(({ channel, target }) => (channel === target ? channel : `${channel} ${target}`))
   lines.push(`  ${receivers.get(name)}([${label([name, ...shown])}])`)
 }
@@ -69,7 +69,7 @@ function arrow({ lines }: Chart, from: string, to: string, words = ''): void {
 
 function idOf({ receivers }: Chart, name: string): string {
   const id = receivers.get(name)
-  if (id === undefined) throw new Error(`a route names a receiver without targets: ${name}`)
+  if (id === undefined) throw new Error(`a route names a receiver without destinations: ${name}`)
   return id
 }
 

@@ -16,15 +16,17 @@ export const registerRoutes: Register = (hookbridge, context) => {
       if (options.mermaid && options.json) throw new CommandError('give either --mermaid or --json', 2)
       const compiled = load(context)
       if (options.json) printJson(context.terminal, asJson(compiled))
-      else if (options.mermaid) print(context.terminal, flowchart(compiled.router, compiled.targets))
+      else if (options.mermaid) print(context.terminal, flowchart(compiled.router, compiled.destinations))
       else show(context.terminal, compiled)
     })
 }
 
-function show(terminal: Terminal, { router, targets }: CompiledConfig): void {
+function show(terminal: Terminal, { router, destinations }: CompiledConfig): void {
   print(terminal, drawRoutes(terminal, router).join('\n'))
   print(terminal, '')
-  const rows = [...targets].flatMap(([receiver, places]) => places.map((place) => ({ receiver, ...place })))
+  const rows = [...destinations].flatMap(([receiver, places]) =>
+    places.map((place) => ({ receiver, ...place })),
+  )
   printTable(terminal, rows, [
     { title: 'RECEIVER', value: ({ receiver }) => receiver, shrinks: true },
     { title: 'CHANNEL', value: ({ channel }) => channel },
@@ -32,12 +34,12 @@ function show(terminal: Terminal, { router, targets }: CompiledConfig): void {
   ])
 }
 
-function asJson({ router, targets }: CompiledConfig) {
+function asJson({ router, destinations }: CompiledConfig) {
   return {
     routes: router.routes.map(routeJson),
     unrouted: router.unrouted === null ? null : { receivers: router.unrouted.receivers },
     receivers: Object.fromEntries(
-      [...targets].map(([name, places]) => [
+      [...destinations].map(([name, places]) => [
         name,
         places.map(({ channel, target }) => ({ channel, target })),
       ]),

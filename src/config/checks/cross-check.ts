@@ -137,7 +137,7 @@ function checkNames(raw: unknown, path: Path, checker: Checker): void {
       for (const receiver of receivers) used.add(receiver)
       continue
     }
-    const written = quote(document.written(place) ?? '')
+    const written = quote(document.scalar(place)?.text ?? '')
     if (seen.has(name)) {
       error('wrong_value', document.at(place), `the receiver ${written} is here twice`, 'remove one')
     } else if (!receivers.includes(name)) {
@@ -153,7 +153,7 @@ function checkNames(raw: unknown, path: Path, checker: Checker): void {
 function checkTemplate(name: unknown, path: Path, checker: Checker): void {
   const { templates, document, error } = checker
   if (typeof name !== 'string' || templates === null || templates.has(name) || isBroken(checker, path)) return
-  const message = `unknown template ${quote(document.written(path) ?? '')}`
+  const message = `unknown template ${quote(document.scalar(path)?.text ?? '')}`
   error('unknown_template', document.at(path), message, meant(name, [...templates]))
 }
 
@@ -198,7 +198,7 @@ function checkSettings({ value, channels, document, error, receivers }: Checker)
       const place = ownProperty(ownProperty(ownProperty(value, 'receivers'), name), channel.name)
       const receiver = place === undefined ? undefined : channel.receiver.safeParse(place)
       if (receiver?.success !== true) continue
-      const missing = channel.missingSettings(settings?.data, receiver.data)
+      const missing = channel.missingSettings?.(settings?.data, receiver.data) ?? null
       // Many receivers may lack the same setting: that is one mistake.
       if (missing === null || told.has(missing)) continue
       told.add(missing)

@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { channels } from '../../channels/channels.ts'
-import { type Event, readBody, viewOf } from '../../core/event.ts'
-import { type OwedDelivery, owe } from '../../core/owe.ts'
+import { type Event, readBody } from '../../core/event.ts'
+import { type PlannedDelivery, plan, skippedBecause } from '../../core/plan.ts'
 import { type RenderedMessage, render } from '../../core/render.ts'
 import type { CompiledConfig } from '../load.ts'
 import { meant, type Path, type Problem, quote } from '../problem.ts'
@@ -17,12 +17,12 @@ export interface Outcome {
   readonly receivers: readonly string[]
   readonly unrouted: boolean
   readonly messages: readonly Message[]
-  /** Owed a second time, and therefore not sent. */
-  readonly skipped: readonly OwedDelivery[]
+  /** Planned, and not sent. */
+  readonly skipped: readonly PlannedDelivery[]
 }
 
 interface Message {
-  readonly delivery: OwedDelivery
+  readonly delivery: PlannedDelivery
   readonly rendered: RenderedMessage
   /** As its reader sees it; empty where no template renders it. */
   readonly text: string
@@ -49,22 +49,24 @@ export function storedIds({ config }: CompiledConfig): readonly string[] {
 
 /** What the service would make of an event. */
 export function outcomeOf(compiled: CompiledConfig, event: Event): Outcome {
-  const routing = compiled.router.route(viewOf(event))
-  const owed = owe(routing, compiled.targets)
+  const { routes, unrouted, deliveries } = plan(compiled, event)
   return {
-    routes: routing.unrouted ? [] : routing.matches.map(({ route }) => route),
-    receivers: [...new Set(routing.matches.flatMap(({ receivers }) => receivers))],
-    unrouted: routing.unrouted,
-    messages: owed
-      .filter(({ skipped }) => skipped === undefined)
+    routes: unrouted ? [] : routes.map(({ route }) => route),
+    receivers: [...new Set(routes.flatMap(({ receivers }) => receivers))],
+    unrouted,
+    messages: deliveries
+      .filter((delivery) => skippedBecause(delivery) === null)
       .map((delivery) => toMessage(compiled, event, delivery)),
-    skipped: owed.filter(({ skipped }) => skipped !== undefined),
+    skipped: deliveries.filter((delivery) => skippedBecause(delivery) !== null),
   }
 }
 
-function toMessage(compiled: CompiledConfig, event: Event, delivery: OwedDelivery): Message {
-  const rendered = render({ renderers: compiled.templates.renderers, links: compiled.links }, event, delivery)
-  const channel = channels.find(({ name }) => name === delivery.channel)
+function toMessage(compiled: CompiledConfig, event: Event, delivery: PlannedDelivery): Message {
+  const rendered = render({ renderers: compiled.templates.renderers, links: compiled.links }, event, {
+    ...delivery,
+    channel: delivery.destination.channel,
+  })
+  const channel = channels.find(({ name }) => name === delivery.destination.channel)
   return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }
 }
 

@@ -16,9 +16,10 @@ export interface Origin {
 const SHORTEST_CONCEALED = 4
 
 /** Whether the text stands at this path, or within what does, or around it. */
-export function concerns(origin: Origin, path: Path): boolean {
-  const length = Math.min(path.length, origin.path.length)
-  return path.slice(0, length).every((part, index) => part === origin.path[index])
+export function concerns({ path: own }: Origin, path: Path): boolean {
+  const length = Math.min(path.length, own.length)
+  for (let at = 0; at < length; at += 1) if (own[at] !== path[at]) return false
+  return true
 }
 
 /** Whether this very text stands at the path. */

@@ -20,13 +20,12 @@ interface Row {
 }
 
 const PREFACE = [
-  'Every key of `config.yaml`: what may stand there, what holds where it is left out, and what it is for.',
-  '[config.example.yaml](../config.example.yaml) shows them all in one file; an editor with a YAML language server ' +
-    'completes and explains them from [config.schema.json](../config.schema.json). `hookbridge check` tells mistakes ' +
-    'with line and column: an unknown key is one.',
-  'In place of a text, a number, true or false a [variable](#variable) may stand, in place of a text also a ' +
-    '[file](#file).',
-  '`hookbridge schema --markdown` wrote this page.',
+  'Every key of `config.yaml`: its value, its default, and what it is for.',
+  '[config.example.yaml](../config.example.yaml) shows all keys in one file. With ' +
+    '[config.schema.json](../config.schema.json), an editor that has a YAML language server completes and explains ' +
+    'them. `hookbridge check` reports mistakes, including unknown keys, with line and column.',
+  'Any text, number, true or false can also be a [variable](#variable), and any text a [file](#file).',
+  '`hookbridge schema --markdown` writes this page.',
 ]
 
 // Explained once, and possible nearly everywhere.

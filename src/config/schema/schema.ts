@@ -33,6 +33,11 @@ const store = z
         examples: ['sqlite:data/hookbridge.db', 'sqlite:/var/lib/hookbridge/hookbridge.db'],
       }),
     retain: duration().prefault('30d').describe('How long finished events are kept.'),
+    retain_unresolved: duration()
+      .prefault('365d')
+      .describe(
+        'How long events are kept that have a parked or dead delivery, unless it is resent or dismissed before.',
+      ),
     dedupe: duration()
       .prefault('72h')
       .describe('How long a message id is remembered; the same id later is a deliberate resend.'),
@@ -40,6 +45,10 @@ const store = z
   .refine((settings) => settings.retain >= settings.dedupe, {
     error: 'must not be below store.dedupe (72h by default): an event is remembered while it is kept',
     path: ['retain'],
+  })
+  .refine((settings) => settings.retain_unresolved >= settings.retain, {
+    error: 'must not be below store.retain (30d by default)',
+    path: ['retain_unresolved'],
   })
   .describe('Where events and deliveries are kept.')
 
@@ -50,6 +59,12 @@ const allowed = z
     if (message !== null) context.addIssue({ code: 'custom', message })
   })
   .meta({ pattern: addressEntryPattern })
+
+function jsonPointer(examples: string) {
+  return z
+    .string()
+    .regex(/^(?:\/(?:[^~/]|~[01])*)+$/, { error: `must be a JSON pointer, such as ${examples}` })
+}
 
 const source = z
   .strictObject({
@@ -63,12 +78,16 @@ const source = z
       })
       .describe('Requests are signed as Svix and Standard Webhooks do.')
       .meta({ examples: [{ secrets: [EXAMPLE_SECRET] }] }),
-    event_type: z
-      .string()
-      .regex(/^(?:\/(?:[^~/]|~[01])*)+$/, { error: 'must be a JSON pointer, such as /type or /meta/event' })
+    event_type: jsonPointer('/type or /meta/event')
       .optional()
       .describe('Where the event type stands in the body, as a JSON pointer. Default: /type, then /event.')
       .meta({ examples: ['/event'] }),
+    subject: jsonPointer('/data/id')
+      .default('/data/id')
+      .describe(
+        'Where the id of what an event is about stands in the body, as a JSON pointer; text or a whole number.',
+      )
+      .meta({ examples: ['/data/id', '/data/object/id'] }),
     allow_ips: z
       .array(allowed)
       .min(1, { error: 'must list at least one address; without the key all are allowed' })
@@ -120,11 +139,13 @@ const route = z
 const delivery = z
   .strictObject({
     retry_for: duration().prefault('24h').describe('How long a failing delivery is tried again.'),
-    on_ambiguous: z
-      .enum(['resend', 'park'])
-      .default('resend')
+    ambiguous_resends: z
+      .int()
+      .min(0)
+      .max(10)
+      .default(2)
       .describe(
-        'What to do when nobody knows whether a message arrived: resend it, or park it for a person.',
+        'How often a message is sent again when it is unknown whether it arrived. After that it is parked; 0 parks it at once.',
       ),
     timeout: duration()
       .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })
@@ -181,12 +202,12 @@ function createSchema(list: readonly Channel[]) {
           .meta({ examples: [['everything-else']] }),
       })
       .optional()
-      .describe('What becomes of events that no route takes. Without it they are stored and counted.'),
+      .describe('Where events go that no route takes. Without it they are stored and counted.'),
     delivery: delivery.prefault({}),
     tests: z
       .array(test)
       .optional()
-      .describe('Events and what must come of them: `hookbridge check` tells where it is otherwise.')
+      .describe('Events and what is expected of them: `hookbridge check` reports where they differ.')
       .meta({
         examples: [
           [

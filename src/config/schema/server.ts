@@ -86,7 +86,7 @@ export const server = z
       )
       .prefault({ rate: '5/s', burst: 100 })
       .describe(
-        'How often requests that do not verify may come from one address (of IPv6, its /64) before it is answered 429; false for no limit.',
+        'How many requests of one address (for IPv6, its /64) may fail verification before it is answered 429; false for no limit.',
       )
       .meta({ examples: [{ rate: '5/s', burst: 100 }, false] }),
     admin_socket: z
@@ -99,7 +99,7 @@ export const server = z
       .meta({ examples: ['/run/hookbridge/admin.sock'] }),
     admin_token: adminToken
       .optional()
-      .describe('Lets whoever has it POST to /-/reload; without it that is switched off.')
+      .describe('The token for POST /-/reload; without it /-/reload is switched off.')
       .meta({ examples: ['${HOOKBRIDGE_ADMIN_TOKEN}'] }),
     watch: z
       .boolean()

@@ -52,18 +52,18 @@ export const test = z
         rendered: z
           .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
           .optional()
-          .describe('By receiver: what its messages say, in these very words.')
+          .describe('By receiver: texts that its messages contain.')
           .meta({ examples: [{ 'deal-flow': ['Analysis complete'] }] }),
       })
       .refine((expected) => Object.keys(expected).length > 0, {
         error: 'must say routes, receivers or rendered',
       })
       .meta({ minProperties: 1 })
-      .describe('What must come of it.'),
+      .describe('What is expected of it.'),
   })
   .refine(
     ({ event, file, stored }) => [event, file, stored].filter((given) => given !== undefined).length === 1,
     { error: 'must have one of event, file and stored' },
   )
   .meta({ oneOf: [{ required: ['event'] }, { required: ['file'] }, { required: ['stored'] }] })
-  .describe('An event, and what must come of it.')
+  .describe('An event, and what is expected of it.')

@@ -78,7 +78,7 @@ function compileAll(
   const compiled = new Map<string, ReadonlyMap<string, NamedRenderer>>()
   const last = new Map<string, NamedRenderer>()
   for (const channel of channels) {
-    const shared = overlay(shipped.shared, own?.shared, channel.sharedFiles)
+    const shared = overlay(shipped.shared, own?.shared, channel.sharedFiles ?? [])
     const byName = new Map<string, NamedRenderer>()
     for (const name of names) {
       const files = overlay(shipped.templates.get(name), own?.templates.get(name), channel.templateFiles)
@@ -120,13 +120,13 @@ function replaces(own: TemplateFolder, channel: Channel): boolean {
   const files = own.templates.get(DEFAULT)
   return (
     channel.templateFiles.some((name) => files?.has(name)) ||
-    channel.sharedFiles.some((name) => own.shared.has(name))
+    channel.sharedFiles?.some((name) => own.shared.has(name)) === true
   )
 }
 
 function compileShipped(channel: Channel, shipped: TemplateFolder): Renderer<unknown> | null {
   const files = overlay(shipped.templates.get(DEFAULT), undefined, channel.templateFiles)
-  const shared = overlay(shipped.shared, undefined, channel.sharedFiles)
+  const shared = overlay(shipped.shared, undefined, channel.sharedFiles ?? [])
   return compile(channel, files, shared, join(shipped.shown, DEFAULT), [])
 }
 
@@ -159,7 +159,7 @@ function compile(
 /** Files of the operator's that no channel reads: mostly a misspelt name, and then a template that is never used. */
 function unknownFiles(channels: readonly Channel[], { shown, templates, shared }: TemplateFolder): Problem[] {
   const known = channels.flatMap(({ templateFiles }) => templateFiles)
-  const knownShared = channels.flatMap(({ sharedFiles }) => sharedFiles)
+  const knownShared = channels.flatMap(({ sharedFiles = [] }) => sharedFiles)
   const warn = (path: string, name: string, names: readonly string[]): Problem => {
     const message = 'no channel reads a file of this name'
     return {

@@ -73,8 +73,8 @@ function isConsequence(
 function toProblem(issue: Issue, { document, schema, origins }: IssueContext): Problem[] {
   const path = pathOf(issue)
   const place = placeAt(schema, path)
-  const written = document.written(path)
-  const own = place.secret && written !== null ? [new Secret(written)] : []
+  const written = document.scalar(path)
+  const own = place.secret && written !== null ? [new Secret(written.text)] : []
   const problem = (words: Words, { line, column }: Position): Problem => {
     const message = conceal(redact(words.message, own), path, origins)
     return { severity: 'error', file: document.file, line, column, ...words, message }

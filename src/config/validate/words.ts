@@ -23,12 +23,18 @@ export interface Described {
   readonly origins: readonly Origin[]
 }
 
+/** Hints for keys that are not near any known one. */
+const keyHints: ReadonlyMap<string, string> = new Map([
+  ['<<', 'YAML 1.2 has no merge keys: write the keys out, or give a whole value an alias'],
+  ['on_ambiguous', 'replaced by ambiguous_resends: write ambiguous_resends: 0 for park, 2 for resend'],
+])
+
 export function describeKey(key: string, { keys }: Place): Words {
-  const hint =
-    key === '<<'
-      ? 'YAML 1.2 has no merge keys: write the keys out, or give a whole value an alias'
-      : meant(key, keys)
-  return { code: 'unknown_key', message: `unknown key ${quote(key)}`, hint }
+  return {
+    code: 'unknown_key',
+    message: `unknown key ${quote(key)}`,
+    hint: keyHints.get(key) ?? meant(key, keys),
+  }
 }
 
 export function describeMissing(path: Path, { example, description }: Place): Words {
@@ -45,15 +51,16 @@ export function describe({ issue, path, place, document, origins }: Described): 
     const words = issue.issues[0]?.message || 'cannot be a key here'
     return { code: 'wrong_value', message: `${quote(String(path.at(-1)))} ${words}`, hint: '' }
   }
-  if (document.isEmpty(path)) return describeEmpty(name, document.isCommentedOut(path))
+  const scalar = document.scalar(path)
+  if (scalar?.value === null) return describeEmpty(name, scalar.isCommentedOut)
   const origin = origins.find((other) => isAt(other, path))
-  const written = origin?.written ?? document.written(path)
+  const written = origin?.written ?? scalar?.text ?? null
   if (issue.code === 'invalid_value') return describeValue(name, written, place)
   if (issue.code === 'custom') return describeCustom(issue, name, origin)
   return {
     code: issue.code === 'invalid_type' ? 'wrong_type' : 'wrong_value',
     message: sentence(name, issue.message || builtIn(issue, place)),
-    hint: origin === undefined ? hintType(issue, place, document.scalar(path)) : checkOrigin(origin),
+    hint: origin === undefined ? hintType(issue, place, scalar?.value) : checkOrigin(origin),
   }
 }
 

@@ -34,7 +34,8 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
 
   return {
     attempted({ delivery, outcome, next, took, times }: Extract<Fact, { kind: 'attempted' }>): void {
-      const { channel, receiver, owedSince } = delivery
+      const { receiver, owedSince } = delivery
+      const { channel } = delivery.destination
       const tally = tallies.of(channel, receiver)
       tally.attempts[outcome.kind] += 1
       if (isEnd(next.state)) tally.deliveries[next.state] += 1

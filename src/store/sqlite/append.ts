@@ -1,4 +1,5 @@
 import type { Event } from '../../core/event.ts'
+import { skippedBecause } from '../../core/plan.ts'
 import type { Appended, Entry, NewDelivery, QuarantinedRequest } from '../store.ts'
 import type { Database, Value } from './database.ts'
 
@@ -90,7 +91,9 @@ function insertDeliveries(
        0, ?10, ?10)`,
   )
   for (const [index, delivery] of deliveries.entries()) {
-    const { route, receiver, channel, target, lane, template, skipped = null } = delivery
-    insert.run(event, number + index, route, receiver, channel, target, lane, template, skipped, now)
+    const { route, receiver, destination, template } = delivery
+    const { channel, target, rateKey } = destination
+    const skipped = skippedBecause(delivery)
+    insert.run(event, number + index, route, receiver, channel, target, rateKey, template, skipped, now)
   }
 }

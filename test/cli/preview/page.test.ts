@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import t from 'tap'
 import { channels } from '../../../src/channels/channels.ts'
+import type { ChannelPreview } from '../../../src/channels/preview.ts'
 import { previewPage } from '../../../src/cli/preview/page.ts'
 import { type CompiledConfig, loadConfig } from '../../../src/config/load.ts'
 import type { Event } from '../../../src/core/event.ts'
@@ -28,6 +29,8 @@ function exampleSetup(): CompiledConfig {
 }
 
 const compiled = exampleSetup()
+const previews = new Map<string, ChannelPreview>()
+for (const { name, preview } of channels) if (preview) previews.set(name, await preview())
 
 function page(event: Event, wanted: Wanted = {}): string {
   const names = channels.map(({ name }) => name)
@@ -35,6 +38,7 @@ function page(event: Event, wanted: Wanted = {}): string {
   const now = Date.UTC(2026, 10, 23, 12, 0, 5)
   return previewPage({
     compiled,
+    previews,
     event,
     preview: preview(parts, event, wanted),
     wanted,

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openStore } from '../../../src/store/open.ts'
-import { entry, event, eventId, quarantine } from '../../store/contract/sample.ts'
+import { entry, event, eventId, planned, quarantine } from '../../store/contract/sample.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { temporaryFolder } from '../../support/service.ts'
 
@@ -72,7 +72,7 @@ not tried, for the event was taken before: never reached by analyses
 CHANNEL  TARGET            RECEIVER  HOW
 console  console           log       template default
 email    team@example.org  team      template analysis.created
-email    team@example.org  team      skipped: already owed by route high
+email    team@example.org  team      skipped: already sent by route high
 `,
   )
   t.equal(shown.code, 0)
@@ -153,19 +153,12 @@ t.test('--since tells what a configuration would change, and changes nothing', a
   const cwd = configured(t)
   const receivedAt = Date.now() - 1_000
   const store = await openStore(`sqlite:${join(cwd, 'store.db')}`, 'service')
-  const owed = {
-    route: 'r',
-    receiver: 'log',
-    channel: 'console',
-    target: 'console',
-    lane: 'console',
-    template: null,
-  }
+  const delivery = planned({ route: 'r', receiver: 'log', channel: 'console', target: 'console' })
   // More than two pages, many in the same millisecond.
   for (let number = 1; number <= 1_200; number += 1) {
     const type = number % 2 === 0 ? 'analysis.completed' : 'startup.created'
     await store.append(
-      entry(event(number, { type, receivedAt: receivedAt + Math.floor(number / 700) }), [owed]),
+      entry(event(number, { type, receivedAt: receivedAt + Math.floor(number / 700) }), [delivery]),
     )
   }
   await store.append(entry(event(1_201, { type: 'other', receivedAt })))

@@ -225,7 +225,7 @@ t.test('no name and no pattern can break the flowchart', async (t) => {
           return { name, match: compiled.match, template, continue: goesOn, receivers: [name] }
         })
         const targets = new Map(
-          rows.map(([name, , target]) => [name, [{ channel: 'slack', target, lane: 'x' }]]),
+          rows.map(([name, , target]) => [name, [{ channel: 'slack', target, rateKey: 'x' }]]),
         )
         const { nodes } = parse(flowchart(compileRoutes(routes), targets))
         for (const [index, [name]] of rows.entries()) {

@@ -55,7 +55,7 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'missing-settings',
     'route-without-receivers',
   ],
-  'two values are compared': ['store-retain-below-dedupe'],
+  'two values are compared': ['store-retain-below-dedupe', 'store-retain-unresolved-below-retain'],
   'a bound on a duration is one on what it comes to, in whatever units': ['wrong-value-short-timeout'],
   'a text is in a language of its own: a regular expression, a template': [
     'link-host',

@@ -1,5 +1,16 @@
 import type { Test } from 'tap'
-import { entry, event, eventId, everything, type Harness, HOUR, owed, quarantine, START } from './sample.ts'
+import {
+  stored as asStored,
+  entry,
+  event,
+  eventId,
+  everything,
+  type Harness,
+  HOUR,
+  planned,
+  quarantine,
+  START,
+} from './sample.ts'
 
 export function appendContract(t: Test, create: (t: Test) => Harness): void {
   t.test('an event is stored whole, with the deliveries it owes', async (t) => {
@@ -7,8 +18,8 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
     const body = Buffer.from('\uFEFF{ "type": "analysis.completed",  "data": {"name": "Zoë ∆"} }')
     const stored = event(1, { secretIndex: 2 })
     const deliveries = [
-      owed({ template: 'big' }),
-      owed({ channel: 'email', lane: 'email', target: 'a@example.com', skipped: 'muted' }),
+      planned({ template: 'big' }),
+      planned({ channel: 'email', rateKey: 'email', target: 'a@example.com', skipped: 'muted' }),
     ]
     t.same(await store.append({ ...entry(stored, deliveries), body }), { kind: 'stored', id: stored.id })
 
@@ -33,7 +44,7 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
     }
     t.same(found?.deliveries, [
       {
-        ...owed({ template: 'big' }),
+        ...asStored({ template: 'big' }),
         ...common,
         id: `${stored.id}-1`,
         state: 'pending',
@@ -42,7 +53,7 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
         history: [],
       },
       {
-        ...owed({ channel: 'email', lane: 'email', target: 'a@example.com' }),
+        ...asStored({ channel: 'email', rateKey: 'email', target: 'a@example.com' }),
         ...common,
         id: `${stored.id}-2`,
         state: 'skipped',
@@ -57,7 +68,7 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
     const harness = create(t)
     const store = await harness.service()
     const operator = await harness.operator()
-    await store.append(entry(event(1), [owed()]))
+    await store.append(entry(event(1), [planned()]))
     t.equal((await operator.events({ id: eventId(1), limit: 1 }))[0]?.deliveries.length, 1)
     await operator.close()
     await store.close()
@@ -67,9 +78,9 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('the same message within the window is a duplicate', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed()]))
+    await store.append(entry(event(1), [planned()]))
     const again = event(2, { messageId: 'msg_1', receivedAt: START + 1 + 72 * HOUR - 1 })
-    t.same(await store.append(entry(again, [owed()])), { kind: 'duplicate', id: eventId(1) })
+    t.same(await store.append(entry(again, [planned()])), { kind: 'duplicate', id: eventId(1) })
     t.equal((await store.events({ limit: 10 })).length, 1)
     t.equal((await store.deliveries({ limit: 10 })).length, 1, 'it owes nothing')
   })
@@ -132,13 +143,13 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('a replay adds deliveries and goes on counting', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed(), owed()]))
+    await store.append(entry(event(1), [planned(), planned()]))
     const now = START + 5 * HOUR
     const replay = {
       kind: 'replay',
       eventId: eventId(1),
       now,
-      deliveries: [owed({ lane: 'new' }), owed()],
+      deliveries: [planned({ rateKey: 'new' }), planned()],
     } as const
     t.same(await store.append(replay), { kind: 'stored', id: eventId(1) })
     const [found] = await store.events({ limit: 10 })
@@ -157,7 +168,7 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
     const store = await create(t).service()
     await store.append(quarantine(1))
     for (const id of [eventId(1), eventId(2)]) {
-      const replay = { kind: 'replay', eventId: id, now: START, deliveries: [owed()] } as const
+      const replay = { kind: 'replay', eventId: id, now: START, deliveries: [planned()] } as const
       t.same(await store.append(replay), { kind: 'unknown' })
     }
     t.same(await store.deliveries({ limit: 10 }), [])

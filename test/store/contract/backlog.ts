@@ -8,7 +8,7 @@ import {
   everything,
   type Harness,
   HOUR,
-  owed,
+  planned,
   recordRetry,
   START,
 } from './sample.ts'
@@ -29,13 +29,13 @@ export function backlogContract(t: Test, create: (t: Test) => Harness): void {
     const store = await service()
     t.same(await store.backlog(), [], 'nothing is owed')
 
-    await store.append(entry(event(1), [owed({ skipped: 'muted' }), owed()]))
+    await store.append(entry(event(1), [planned({ skipped: 'muted' }), planned()]))
     await deliverAll(store, NOW)
     t.same(await store.backlog(), [], 'delivered and skipped are done with')
 
-    const lanes = ['a', 'b', 'c', 'd', 'e'].map((lane) => owed({ lane, target: lane }))
+    const lanes = ['a', 'b', 'c', 'd', 'e'].map((rateKey) => planned({ rateKey, target: rateKey }))
     await store.append(entry(event(2), lanes))
-    await store.append(entry(event(3), [owed({ channel: 'email', lane: 'email:a' })]))
+    await store.append(entry(event(3), [planned({ channel: 'email', rateKey: 'email:a' })]))
     t.same(await (await operator()).backlog(), await store.backlog(), 'an operator sees the same')
     t.same(
       (await store.backlog()).toSorted((one, other) => one.channel.localeCompare(other.channel)),
@@ -60,7 +60,7 @@ export function backlogContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('the backlog knows of what was given up alone, until it is resent or purged', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed(), owed({ lane: 'other' })]))
+    await store.append(entry(event(1), [planned(), planned({ rateKey: 'other' })]))
     await store.claim(everything(NOW))
     for (const number of [1, 2]) await end(store, `${eventId(1)}-${number}`, 'parked')
     t.same(await store.backlog(), [{ channel: 'slack', counts: { ...nothing, parked: 2 }, firstDueAt: null }])

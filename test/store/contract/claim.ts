@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import type { Claimed, Store } from '../../../src/store/store.ts'
 import {
+  stored as asStored,
   deliverAll,
   entry,
   event,
@@ -8,7 +9,7 @@ import {
   everything,
   type Harness,
   HOUR,
-  owed,
+  planned,
   recordRetry,
   recordSent,
   START,
@@ -22,13 +23,15 @@ function ids(claimed: Claimed): string[] {
 
 async function fill(
   store: Store,
-  lane: string,
+  rateKey: string,
   from: number,
   count: number,
   channel = 'slack',
 ): Promise<void> {
   const numbers = Array.from({ length: count }, (_, index) => from + index)
-  await Promise.all(numbers.map((number) => store.append(entry(event(number), [owed({ lane, channel })]))))
+  await Promise.all(
+    numbers.map((number) => store.append(entry(event(number), [planned({ rateKey, channel })]))),
+  )
 }
 
 export function claimContract(t: Test, create: (t: Test) => Harness): void {
@@ -36,7 +39,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     const store = await create(t).service()
     const stored = event(1)
     await store.append({
-      ...entry(stored, [owed(), owed({ lane: 'other' })]),
+      ...entry(stored, [planned(), planned({ rateKey: 'other' })]),
       body: Buffer.from(`\uFEFF{"x":[1,"é"]}`),
     })
     t.same(await store.claim(everything(START)), { leased: [], nextDueAt: START + 1 }, 'not before it is due')
@@ -47,7 +50,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     t.same(leased[0]?.event, { ...stored, payload: { x: [1, 'é'] } }, 'the payload is what the body says')
     t.equal(leased[0]?.interruptedAt, null)
     t.match(leased[0]?.delivery, {
-      ...owed(),
+      ...asStored(),
       id: `${stored.id}-1`,
       eventId: stored.id,
       state: 'sending',
@@ -62,14 +65,14 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
   t.test('the longest due comes first', async (t) => {
     const store = await create(t).service()
     for (const number of [5, 2, 9, 1])
-      await store.append(entry(event(number), [owed({ lane: `lane ${number}` })]))
+      await store.append(entry(event(number), [planned({ rateKey: `rateKey ${number}` })]))
     t.same(
       ids(await store.claim(everything(NOW))),
       [1, 2, 5, 9].map((number) => `${eventId(number)}-1`),
     )
   })
 
-  t.test('limits hold for each lane, budgets for each channel', async (t) => {
+  t.test('limits hold for each rateKey, budgets for each channel', async (t) => {
     const store = await create(t).service()
     await fill(store, 'a', 1, 5)
     await fill(store, 'b', 11, 5)
@@ -109,11 +112,11 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     )
   })
 
-  t.test('a lane with thousands due keeps no other out', async (t) => {
+  t.test('a rateKey with thousands due keeps no other out', async (t) => {
     const store = await create(t).service()
-    const crowd = Array.from({ length: 100 }, () => owed({ lane: 'dead' }))
+    const crowd = Array.from({ length: 100 }, () => planned({ rateKey: 'dead' }))
     await Promise.all(Array.from({ length: 100 }, (_, n) => store.append(entry(event(n + 1), crowd))))
-    await store.append(entry(event(101), [owed({ lane: 'zebra' }), owed({ lane: 'alive' })]))
+    await store.append(entry(event(101), [planned({ rateKey: 'zebra' }), planned({ rateKey: 'alive' })]))
     const none = new Map([['dead', 0]])
     const first = await store.claim(everything(NOW, { limit: 1, limits: none }))
     t.same(ids(first), [`${eventId(101)}-1`, `${eventId(101)}-2`])
@@ -130,7 +133,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     t.equal((await store.claim(everything(START, { limits: new Map([['a', 0]]) }))).nextDueAt, START + 3)
     const mailOnly = everything(START, { budgets: new Map([['slack', 0]]) })
     t.equal((await store.claim(mailOnly)).nextDueAt, START + 4)
-    t.equal((await store.claim(everything(START + 1))).nextDueAt, START + 2, 'the next of the same lane')
+    t.equal((await store.claim(everything(START + 1))).nextDueAt, START + 2, 'the next of the same rateKey')
     const behind = await store.claim(everything(NOW, { limit: 0, limits: new Map([['a', 1]]) }))
     t.equal(behind.nextDueAt, START + 1 + 60_000, 'the lease of the first one ends')
     const all = await store.claim(everything(START + 4))
@@ -175,7 +178,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     const harness = create(t)
     const before = await harness.service()
     await fill(before, 'a', 1, 2)
-    await before.append(entry(event(3), [owed({ lane: 'b' })]))
+    await before.append(entry(event(3), [planned({ rateKey: 'b' })]))
     await before.claim(everything(NOW))
     await recordSent(before, `${eventId(3)}-1`, 1, NOW)
     await before.close()
@@ -199,7 +202,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.claim(everything(NOW)), { leased: [], nextDueAt: null })
     t.same(await operator.resend([`${eventId(1)}-1`], NOW + 1), [`${eventId(1)}-1`])
     t.equal((await store.claim(everything(NOW))).nextDueAt, NOW + 1)
-    await operator.append({ kind: 'replay', eventId: eventId(1), now: NOW + 1, deliveries: [owed()] })
+    await operator.append({ kind: 'replay', eventId: eventId(1), now: NOW + 1, deliveries: [planned()] })
     t.same(ids(await store.claim(everything(NOW + 1))), [`${eventId(1)}-1`, `${eventId(1)}-2`])
   })
 }

@@ -1,15 +1,17 @@
 import type { Test } from 'tap'
 import type { DeliveryFilter, EventFilter, Store } from '../../../src/store/store.ts'
-import { deliverAll, entry, event, eventId, type Harness, owed, quarantine, START } from './sample.ts'
+import { deliverAll, entry, event, eventId, type Harness, planned, quarantine, START } from './sample.ts'
 
 async function filled(store: Store): Promise<void> {
   const unrouted = { routes: [], unrouted: true }
-  await store.append(entry(event(1), [owed({ receiver: 'a', lane: '1' })]))
+  await store.append(entry(event(1), [planned({ receiver: 'a', rateKey: '1' })]))
   await deliverAll(store, START + 1)
   await store.append({ ...entry(event(2, { type: 'startup.created' })), routing: unrouted })
   await store.append(quarantine(3))
-  await store.append(entry(event(4, { source: 'other' }), [owed({ channel: 'email', receiver: 'b' })]))
-  await store.append(entry(event(5), [owed({ receiver: 'a', skipped: 'muted' }), owed({ receiver: 'b' })]))
+  await store.append(entry(event(4, { source: 'other' }), [planned({ channel: 'email', receiver: 'b' })]))
+  await store.append(
+    entry(event(5), [planned({ receiver: 'a', skipped: 'muted' }), planned({ receiver: 'b' })]),
+  )
 }
 
 export function historyContract(t: Test, create: (t: Test) => Harness): void {
@@ -98,8 +100,8 @@ export function historyContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('a replayed delivery is newer than those of later events', async (t) => {
     const store = await create(t).service()
-    for (const number of [1, 2]) await store.append(entry(event(number), [owed()]))
-    await store.append({ kind: 'replay', eventId: eventId(1), now: START + 9, deliveries: [owed()] })
+    for (const number of [1, 2]) await store.append(entry(event(number), [planned()]))
+    await store.append({ kind: 'replay', eventId: eventId(1), now: START + 9, deliveries: [planned()] })
     t.same(
       (await store.deliveries({ limit: 9 })).map(({ id }) => id),
       [`${eventId(1)}-2`, `${eventId(2)}-1`, `${eventId(1)}-1`],

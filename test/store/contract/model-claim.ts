@@ -4,7 +4,7 @@ import type { Claimed, ClaimRequest } from '../../../src/store/store.ts'
 export interface ModelDelivery {
   readonly id: string
   readonly channel: string
-  readonly lane: string
+  readonly rateKey: string
   readonly createdAt: number
   state: State
   dueAt: number | null
@@ -13,12 +13,12 @@ export interface ModelDelivery {
   owedSince: number
 }
 
-// A lane belongs to one channel.
+// A rateKey belongs to one channel.
 export const lanes = [
-  { channel: 'slack', lane: 'one' },
-  { channel: 'slack', lane: 'two' },
-  { channel: 'slack', lane: 'three' },
-  { channel: 'email', lane: 'mail' },
+  { channel: 'slack', rateKey: 'one' },
+  { channel: 'slack', rateKey: 'two' },
+  { channel: 'slack', rateKey: 'three' },
+  { channel: 'email', rateKey: 'mail' },
 ] as const
 
 /** Checks a claim against its contract; where several deliveries were due at the same time, any of them is right. */
@@ -53,23 +53,23 @@ function wrongWithRest(
   before: readonly ModelDelivery[],
   request: ClaimRequest,
 ): string | null {
-  const laneRoom = (lane: string) =>
-    (request.limits.get(lane) ?? request.limit) - taken.filter((each) => each.lane === lane).length
+  const laneRoom = (rateKey: string) =>
+    (request.limits.get(rateKey) ?? request.limit) - taken.filter((each) => each.rateKey === rateKey).length
   const channelRoom = (channel: string) =>
     (request.budgets.get(channel) ?? Infinity) - taken.filter((each) => each.channel === channel).length
-  for (const { lane, channel } of lanes) {
-    if (laneRoom(lane) < 0 || channelRoom(channel) < 0) return `too many of ${lane}`
+  for (const { rateKey, channel } of lanes) {
+    if (laneRoom(rateKey) < 0 || channelRoom(channel) < 0) return `too many of ${rateKey}`
   }
   let next: number | null = null
   for (const left of before) {
     if (left.dueAt === null || taken.includes(left)) continue
     const open =
-      (request.limits.get(left.lane) ?? request.limit) > 0 && (request.budgets.get(left.channel) ?? 1) > 0
+      (request.limits.get(left.rateKey) ?? request.limit) > 0 && (request.budgets.get(left.channel) ?? 1) > 0
     if (open) next = Math.min(next ?? Infinity, left.dueAt)
     if (left.dueAt > request.now || !open) continue
-    if (laneRoom(left.lane) > 0 && channelRoom(left.channel) > 0) return `${left.id} was left behind`
+    if (laneRoom(left.rateKey) > 0 && channelRoom(left.channel) > 0) return `${left.id} was left behind`
     const rivals = taken.filter((each) =>
-      laneRoom(left.lane) > 0 ? each.channel === left.channel : each.lane === left.lane,
+      laneRoom(left.rateKey) > 0 ? each.channel === left.channel : each.rateKey === left.rateKey,
     )
     if (rivals.some(({ dueAt }) => (dueAt ?? 0) > (left.dueAt ?? 0))) return `${left.id} was due longer`
   }

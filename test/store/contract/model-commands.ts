@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { lanes } from './model-claim.ts'
 
 export interface Owing {
-  readonly lane: (typeof lanes)[number]
+  readonly rateKey: (typeof lanes)[number]
   readonly skipped: boolean
 }
 
 const some = fc.nat({ max: 1_000 })
-const owing = fc.array(fc.record({ lane: fc.constantFrom(...lanes), skipped: fc.boolean() }), {
+const owing = fc.array(fc.record({ rateKey: fc.constantFrom(...lanes), skipped: fc.boolean() }), {
   maxLength: 3,
 })
 const bound = fc.nat({ max: 3 })
@@ -21,7 +21,9 @@ export const command = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('claim'),
       limit: bound,
-      limits: fc.array(fc.tuple(fc.constantFrom(...lanes.map(({ lane }) => lane)), bound), { maxLength: 2 }),
+      limits: fc.array(fc.tuple(fc.constantFrom(...lanes.map(({ rateKey }) => rateKey)), bound), {
+        maxLength: 2,
+      }),
       budgets: fc.array(fc.tuple(fc.constantFrom('slack', 'email'), fc.nat({ max: 4 })), { maxLength: 2 }),
     }),
   },

@@ -10,7 +10,7 @@ import {
   event,
   eventId,
   type Harness,
-  owed,
+  planned,
   quarantine,
   recordRetry,
   recordSent,
@@ -138,9 +138,9 @@ class Run {
   }
 
   #owe(stored: ModelEvent, owing: readonly Owing[]): void {
-    for (const { lane, skipped } of owing) {
+    for (const { rateKey, skipped } of owing) {
       stored.deliveries.push({
-        ...lane,
+        ...rateKey,
         id: `${stored.id}-${stored.deliveries.length + 1}`,
         createdAt: this.#now,
         owedSince: this.#now,
@@ -235,7 +235,10 @@ class Run {
       const deliveries = stored.find(({ id }) => id === each.id)?.deliveries ?? []
       assert.partialDeepStrictEqual(
         deliveries,
-        each.deliveries.map(({ leasedAt, ...rest }) => rest),
+        each.deliveries.map(({ leasedAt, channel, rateKey, ...rest }) => ({
+          ...rest,
+          destination: { channel, rateKey },
+        })),
       )
       assert.equal(deliveries.length, each.deliveries.length)
       for (const { history, attempts } of deliveries) {
@@ -248,8 +251,8 @@ class Run {
   }
 }
 
-function newDelivery({ lane, skipped }: Owing): NewDelivery {
-  return owed({ ...lane, ...(skipped && { skipped: 'muted' }) })
+function newDelivery({ rateKey, skipped }: Owing): NewDelivery {
+  return planned({ ...rateKey, ...(skipped && { skipped: 'muted' }) })
 }
 
 function pick<T>(list: readonly T[], which: number): T | undefined {

@@ -9,7 +9,7 @@ import {
   everything,
   type Harness,
   HOUR,
-  owed,
+  planned,
   quarantine,
   recordRetry,
   recordSent,
@@ -22,7 +22,7 @@ const ID = `${eventId(1)}-1`
 export function recordContract(t: Test, create: (t: Test) => Harness): void {
   t.test('every kind of outcome is kept with its attempt', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed()]))
+    await store.append(entry(event(1), [planned()]))
     const outcomes: readonly [Outcome, NextState][] = [
       [
         { kind: 'retry', reason: 'http 503', after: 30_000 },
@@ -74,7 +74,7 @@ export function recordContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('a delivery that nobody leased cannot be recorded', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed()]))
+    await store.append(entry(event(1), [planned()]))
     const before = await store.deliveries({ limit: 10 })
     for (const id of [ID, `${eventId(1)}-2`, `${eventId(2)}-1`, eventId(1), '', 'x-1', `${eventId(1)}-01`]) {
       t.equal(await recordSent(store, id, 1, NOW), false, `for "${id}"`)
@@ -84,7 +84,7 @@ export function recordContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('who lost the lease changes nothing', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed()]))
+    await store.append(entry(event(1), [planned()]))
     await store.claim(everything(NOW))
     t.equal(await recordSent(store, ID, 2, NOW), false, 'another number than the attempt that was leased')
     t.equal(await recordSent(store, ID, 0, NOW), false)
@@ -100,7 +100,7 @@ export function recordContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('two records of one attempt at once: one counts', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed()]))
+    await store.append(entry(event(1), [planned()]))
     await store.claim(everything(NOW))
     const both = await Promise.all([recordSent(store, ID, 1, NOW), recordSent(store, ID, 1, NOW)])
     t.same(both.sort(), [false, true])
@@ -113,7 +113,7 @@ export function recordContract(t: Test, create: (t: Test) => Harness): void {
     await store.append(
       entry(
         event(1),
-        rest.map((state) => owed({ lane: state })),
+        rest.map((state) => planned({ rateKey: state })),
       ),
     )
     await store.claim(everything(NOW))
@@ -138,7 +138,7 @@ export function recordContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('resend returns only what it changed', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [owed(), owed({ skipped: 'muted' })]))
+    await store.append(entry(event(1), [planned(), planned({ skipped: 'muted' })]))
     const skipped = `${eventId(1)}-2`
     const asked = [ID, skipped, skipped, `${eventId(1)}-3`, 'nonsense', '']
     t.same(await store.resend(asked, NOW), [skipped], 'a pending one is due already')
@@ -151,9 +151,11 @@ export function recordContract(t: Test, create: (t: Test) => Harness): void {
   t.test('purge removes old finished events in steps, and leaves the unfinished', async (t) => {
     const store = await create(t).service()
     for (let number = 1; number <= 5; number += 1)
-      await store.append(entry(event(number), [owed({ lane: 'a' })]))
+      await store.append(entry(event(number), [planned({ rateKey: 'a' })]))
     await deliverAll(store, NOW)
-    await store.append(entry(event(6), [owed({ lane: 'b', skipped: 'muted' }), owed({ lane: 'b' })]))
+    await store.append(
+      entry(event(6), [planned({ rateKey: 'b', skipped: 'muted' }), planned({ rateKey: 'b' })]),
+    )
     await store.append(quarantine(7))
     await store.append(entry(event(8)))
     await store.append(entry(event(9, { receivedAt: NOW })))

@@ -1,3 +1,4 @@
+import type { Destination } from '../../../src/core/destination.ts'
 import type { Event } from '../../../src/core/event.ts'
 import type { ClaimRequest, Entry, NewDelivery, QuarantinedRequest, Store } from '../../../src/store/store.ts'
 
@@ -30,16 +31,25 @@ export function event(number: number, change: Partial<Event> = {}): Event {
   }
 }
 
-export function owed(change: Partial<NewDelivery> = {}): NewDelivery {
-  return {
-    route: 'completed analyses',
-    receiver: 'deal-flow',
-    channel: 'slack',
-    target: '#deal-flow',
-    lane: 'slack:#deal-flow',
-    template: null,
-    ...change,
-  }
+/** What a test wants different about a planned delivery; with `skipped`, the reason, it is not to be sent. */
+export interface Change
+  extends Partial<Pick<NewDelivery, 'route' | 'receiver' | 'template'>>,
+    Partial<Destination> {
+  readonly skipped?: string
+}
+
+export function planned(change: Change = {}): NewDelivery {
+  const { skipped } = change
+  const start =
+    skipped === undefined ? ({ kind: 'pending' } as const) : { kind: 'skipped' as const, reason: skipped }
+  return { ...stored(change), start }
+}
+
+/** What a store keeps of it as it is. */
+export function stored(change: Change = {}): Omit<NewDelivery, 'start'> {
+  const { channel = 'slack', target = '#deal-flow', rateKey = `${channel}:${target}` } = change
+  const { route = 'completed analyses', receiver = 'deal-flow', template = null } = change
+  return { route, receiver, template, destination: { channel, target, rateKey } }
 }
 
 /** An event's entry, its body made from its payload. */

@@ -1,16 +1,12 @@
 /**
- * A stand-in for Slack: its Web API and incoming webhooks over HTTP, with their errors and limits. The demo,
- * the tests and the bench send to it.
+ * A stand-in for Slack: its Web API and incoming webhooks over HTTP, with their errors and limits. The tests
+ * and the benchmark send to it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { isObject } from '../core/json.ts'
-import type { Answer } from './slack-answer.ts'
-import {
-  answerMethod,
-  type SlackServerMessage,
-  type SlackServerOptions,
-  type Workspace,
-} from './slack-workspace.ts'
+import { isObject } from '../../../src/core/json.ts'
+import type { SlackAnswer } from './answer.ts'
+import { answerMethod } from './methods.ts'
+import type { SlackServerMessage, SlackServerOptions, Workspace } from './workspace.ts'
 
 interface SlackRequest {
   /** `chat.postMessage`; `webhook` for an incoming webhook. */
@@ -151,7 +147,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+function respond(response: ServerResponse, { status, headers, body }: SlackAnswer): void {
   response.writeHead(status, {
     'content-type': body.startsWith('{') ? 'application/json; charset=utf-8' : 'text/html',
     'content-length': Buffer.byteLength(body),
@@ -160,7 +156,7 @@ function respond(response: ServerResponse, { status, headers, body }: Answer): v
   response.end(body)
 }
 
-function cutShort(response: ServerResponse, { status, body }: Answer): void {
+function cutShort(response: ServerResponse, { status, body }: SlackAnswer): void {
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),

@@ -1,34 +1,11 @@
-/** The stand-in's channels: which there are, and what conversations.info and conversations.list say of them. */
-import { type Answer, failure, missingScope, success } from './slack-answer.ts'
-import type { Workspace } from './slack-workspace.ts'
+/** The methods conversations.info and conversations.list. */
+import { type Arguments, failure, missingScope, type SlackAnswer, success } from './answer.ts'
+import { channelId, ID, isMember, isPrivate, scopesOf, type Workspace } from './workspace.ts'
 
-type Arguments = Readonly<Record<string, unknown>>
-
-const ID = /^[CDGUW][A-Z0-9]{6,}$/
 const USUAL_LIMIT = 100
 const LARGEST_LIMIT = 1_000
 
-/** The id of a channel that a request names, by its name or its id. */
-export function channelId({ channelIds }: Workspace, channel: string): string {
-  if (ID.test(channel)) return channel
-  const id = channelIds.get(channel) ?? `C${String(channelIds.size + 1).padStart(10, '0')}`
-  channelIds.set(channel, id)
-  return id
-}
-
-export function scopesOf({ options }: Workspace): readonly string[] {
-  return options.scopes ?? ['chat:write', 'channels:read', 'groups:read']
-}
-
-export function isPrivate({ options }: Workspace, channel: string): boolean {
-  return options.privateChannels?.includes(channel) === true
-}
-
-function isMember({ options }: Workspace, channel: string): boolean {
-  return options.notJoined?.includes(channel) !== true
-}
-
-export function conversationsInfo(workspace: Workspace, args: Arguments): Answer {
+export function conversationsInfo(workspace: Workspace, args: Arguments): SlackAnswer {
   const { channel: id } = args
   if (typeof id !== 'string' || !ID.test(id)) return failure('channel_not_found')
   const name = [...workspace.channelIds].find(([, known]) => known === id)?.[0] ?? id
@@ -42,7 +19,7 @@ export function conversationsInfo(workspace: Workspace, args: Arguments): Answer
   return success({ channel: channelOf(workspace, name) })
 }
 
-export function conversationsList(workspace: Workspace, args: Arguments): Answer {
+export function conversationsList(workspace: Workspace, args: Arguments): SlackAnswer {
   const types = (typeof args.types === 'string' ? args.types : 'public_channel').split(',')
   for (const [type, scope] of [
     ['public_channel', 'channels:read'],

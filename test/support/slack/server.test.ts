@@ -1,7 +1,7 @@
 /** The stand-in answers about channels as Slack's documentation says. */
 import t, { type Test } from 'tap'
-import { startSlackServer } from '../../src/demo/slack-server.ts'
-import type { SlackServerOptions } from '../../src/demo/slack-workspace.ts'
+import { startSlackServer } from './server.ts'
+import type { SlackServerOptions } from './workspace.ts'
 
 interface Answer {
   readonly ok: boolean

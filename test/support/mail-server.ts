@@ -1,4 +1,4 @@
-/** A real SMTP server on the loopback interface: for the demo, the tests and the benchmark. */
+/** A real SMTP server on the loopback interface, which misbehaves where a test asks for it. */
 import type { AddressInfo } from 'node:net'
 import { SMTPServer, type SMTPServerSession } from 'smtp-server'
 

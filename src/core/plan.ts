@@ -1,0 +1,78 @@
+/** What an event is to send under one configuration: for the service, explain, preview, tests and replay alike. */
+import type { Delivery } from './delivery.ts'
+import type { Destination } from './destination.ts'
+import { type Event, viewOf } from './event.ts'
+import type { RouteMatch, Router } from './route.ts'
+
+export interface Plan {
+  /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
+  readonly routes: readonly PlannedRoute[]
+  /** No configured route takes the event. */
+  readonly unrouted: boolean
+  readonly deliveries: readonly PlannedDelivery[]
+}
+
+export type PlannedRoute = Pick<RouteMatch, 'route' | 'path' | 'receivers'>
+
+/** A delivery before it has an id. */
+export interface PlannedDelivery extends Pick<Delivery, 'route' | 'receiver' | 'destination' | 'template'> {
+  readonly start: Start
+}
+
+/** In which state a delivery begins. */
+export type Start =
+  | { readonly kind: 'pending' }
+  /** Not before `until`. */
+  | { readonly kind: 'held'; readonly until: number; readonly reason: string }
+  /** Recorded, and never attempted. */
+  | { readonly kind: 'skipped'; readonly reason: string }
+
+/** What a configuration says of planning. */
+export interface Planner {
+  readonly router: Pick<Router, 'route'>
+  /** Where each receiver's messages go. */
+  readonly destinations: ReadonlyMap<string, readonly Destination[]>
+}
+
+/**
+ * The deliveries of an event, in the order of its routes. A destination that two routes or receivers share gets one
+ * message. With `receiver` the plan is for that receiver alone. Throws for a receiver without an entry in
+ * `destinations`: the configuration was checked for that.
+ */
+export function plan({ router, destinations }: Planner, event: Event, receiver?: string): Plan {
+  const { matches, unrouted } = router.route(viewOf(event))
+  const deliveries: PlannedDelivery[] = []
+  for (const { route, receivers, template } of matches) {
+    for (const name of receivers) {
+      if (receiver !== undefined && name !== receiver) continue
+      const places = destinations.get(name)
+      if (places === undefined)
+        throw new Error(`route ${route} names a receiver without destinations: ${name}`)
+      for (const destination of places) {
+        const earlier = deliveries.find((other) => isSame(other.destination, destination))
+        const start: Start =
+          earlier === undefined
+            ? { kind: 'pending' }
+            : { kind: 'skipped', reason: `already sent by route ${earlier.route}` }
+        deliveries.push({ route, receiver: name, destination, template, start })
+      }
+    }
+  }
+  const routes = matches.map(({ route, path, receivers }) => ({ route, path, receivers }))
+  return { routes, unrouted, deliveries }
+}
+
+function isSame(one: Destination, other: Destination): boolean {
+  return one.channel === other.channel && one.target === other.target
+}
+
+/** A planned delivery as commands print it. */
+export function plannedJson({ start, destination: { channel, target }, ...planned }: PlannedDelivery) {
+  const { kind: state, ...more } = start
+  return { ...planned, channel, target, state, ...more }
+}
+
+/** Why a planned delivery is not sent; null where it is. */
+export function skippedBecause({ start }: Pick<PlannedDelivery, 'start'>): string | null {
+  return start.kind === 'skipped' ? start.reason : null
+}

@@ -1,0 +1,39 @@
+/** A mail server for the demo: it takes every mail and keeps it. */
+import type { AddressInfo } from 'node:net'
+import { SMTPServer } from 'smtp-server'
+
+export interface DemoMailServer {
+  readonly url: string
+  readonly mails: readonly DemoMail[]
+  close(): Promise<void>
+}
+
+export interface DemoMail {
+  readonly to: readonly string[]
+  /** The message as it came over the wire. */
+  readonly raw: Buffer
+}
+
+/** Listens on a free port of 127.0.0.1. */
+export async function startMailServer(): Promise<DemoMailServer> {
+  const mails: DemoMail[] = []
+  const smtp = new SMTPServer({
+    disableReverseLookup: true,
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    onData(stream, { envelope }, answer) {
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('end', () => {
+        mails.push({ to: envelope.rcptTo.map(({ address }) => address), raw: Buffer.concat(chunks) })
+        answer()
+      })
+    },
+  })
+  await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', resolve))
+  const { port } = smtp.server.address() as AddressInfo
+  return {
+    url: `smtp://127.0.0.1:${port}`,
+    mails,
+    close: () => new Promise((resolve) => smtp.close(resolve)),
+  }
+}

@@ -1,0 +1,50 @@
+/** A Slack for the demo: it takes every message of chat.postMessage and keeps it. */
+import { createServer, type IncomingMessage } from 'node:http'
+import { isObject, type JsonObject } from '../core/json.ts'
+
+export interface DemoSlack {
+  /** The base of its Web API, with a slash at its end. */
+  readonly url: string
+  readonly messages: readonly DemoSlackMessage[]
+  close(): Promise<void>
+}
+
+export interface DemoSlackMessage {
+  readonly channel: string
+  readonly text: string
+  readonly blocks: readonly JsonObject[]
+}
+
+/** Listens on a free port of 127.0.0.1. */
+export async function startSlack(): Promise<DemoSlack> {
+  const messages: DemoSlackMessage[] = []
+  const http = createServer(async (request, response) => {
+    const form = new URLSearchParams(await textOf(request))
+    const channel = form.get('channel') ?? ''
+    messages.push({ channel, text: form.get('text') ?? '', blocks: parseBlocks(form.get('blocks')) })
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ ok: true, channel, ts: `${Math.floor(Date.now() / 1000)}.000001` }))
+  })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  const address = http.address()
+  return {
+    url: `http://127.0.0.1:${isObject(address) ? address.port : ''}/api/`,
+    messages,
+    async close() {
+      const closed = new Promise((resolve) => http.close(resolve))
+      http.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseBlocks(json: string | null): readonly JsonObject[] {
+  const blocks: unknown = JSON.parse(json ?? '[]')
+  return Array.isArray(blocks) ? blocks.filter(isObject) : []
+}

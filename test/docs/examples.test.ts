@@ -1,0 +1,66 @@
+/** What the pages show is what the product does. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { runTests } from '../../src/config/checks/tests.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { hookbridge } from '../support/hookbridge.ts'
+import { environment, temporaryFolder } from '../support/service.ts'
+import { fenced, readPage, root, section } from './pages.ts'
+
+const README_MAX_LINES = 150
+
+/** What an example leaves out. */
+const rest = {
+  sources: '{ cuuro: { svix: { secrets: ["${WEBHOOK_SECRET}"] } } }',
+  channels:
+    '{ slack: { token: "${SLACK_BOT_TOKEN}" }, email: { smtp: "${SMTP_URL}", from: "Alerts <alerts@example.com>" } }',
+  receivers:
+    '{ deal-flow: { slack: { channel: "#deal-flow" } }, partners: { email: { to: [partners@example.com] } }, everything-else: { console: {} } }',
+  routes: '[{ match: { type: analysis.completed }, receivers: [deal-flow, partners] }]',
+}
+
+t.test('the README is short', async (t) => {
+  t.ok(readPage('README.md').trimEnd().split('\n').length <= README_MAX_LINES)
+})
+
+for (const [page, count] of Object.entries({ 'README.md': 1, 'docs/routing.md': 6 })) {
+  t.test(`every YAML block of ${page} is part of a configuration, and its tests hold`, async (t) => {
+    const blocks = fenced(readPage(page), 'yaml')
+    t.equal(blocks.length, count)
+    for (const block of blocks) {
+      const missing = Object.entries(rest)
+        .filter(([key]) => !new RegExp(`^${key}:`, 'm').test(block))
+        .map(([key, value]) => `${key}: ${value}\n`)
+      const file = join(temporaryFolder(t), 'config.yaml')
+      writeFileSync(file, missing.join('') + block)
+      const loaded = loadConfig(file, { ...environment, SMTP_URL: 'smtp://127.0.0.1:2525' })
+      t.same(loaded.ok ? [] : loaded.problems, [], block)
+      if (loaded.ok)
+        t.same(
+          runTests(loaded.compiled, () => 'none'),
+          [],
+        )
+    }
+  })
+}
+
+const example = {
+  config: fileURLToPath(new URL('config.example.yaml', root)),
+  env: { CUURO_WEBHOOK_SECRET: environment.WEBHOOK_SECRET, SMTP_URL: 'smtp://127.0.0.1:2525' },
+}
+
+t.test('the flowchart of the routes is what the command draws of the example', async (t) => {
+  const { code, out, err } = await hookbridge(['routes', '--mermaid', '--config', example.config], example)
+  t.equal(code, 0, err)
+  t.equal(fenced(section(readPage('docs/routing.md'), 'routes'), 'mermaid')[0], out)
+})
+
+t.test('the explanation is what the command says of the example', async (t) => {
+  const shown = fenced(section(readPage('docs/routing.md'), 'explain'), '')[0] ?? ''
+  const [, command = '', output] = /^\$ hookbridge (.*)\n([\s\S]*)$/.exec(shown) ?? []
+  const { code, out, err } = await hookbridge([...command.split(' '), '--config', example.config], example)
+  t.equal(code, 0, err)
+  t.equal(output, out)
+})
