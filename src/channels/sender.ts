@@ -4,29 +4,37 @@ import type { Addressed, OpenChannel } from './channel.ts'
 /** The part of an open channel that needs the libraries which send. */
 export interface Sender<Message> {
   send(message: Message, delivery: Addressed): Promise<Outcome>
+  /** Closes connections; no attempt is in flight, and none follows. */
   close(): Promise<void>
 }
 
 /**
  * Opens a channel that loads what sends with its first attempt: those libraries are the slowest to load, and the
- * service can take events, and commands can do their work, without them.
+ * service can take events, and commands can do their work, without them. Closing waits for the attempts in flight.
  */
 export function openOnFirstUse<Message>(
   limits: Pick<OpenChannel<Message>, 'pace' | 'concurrency'>,
   load: () => Promise<Sender<Message>>,
 ): OpenChannel<Message> {
+  const inFlight = new Set<Promise<Outcome>>()
   let sender: Promise<Sender<Message>> | undefined
-  let closed = false
+  let closing: Promise<void> | undefined
   return {
     ...limits,
     async send(message, delivery) {
-      if (closed) return { kind: 'retry', reason: 'the channel is closed' }
+      if (closing !== undefined) return { kind: 'retry', reason: 'the channel is closed' }
       sender ??= load()
-      return (await sender).send(message, delivery)
+      const attempt = sender.then((loaded) => loaded.send(message, delivery))
+      inFlight.add(attempt)
+      try {
+        return await attempt
+      } finally {
+        inFlight.delete(attempt)
+      }
     },
-    async close() {
-      closed = true
-      await (await sender)?.close()
+    close() {
+      closing ??= Promise.allSettled(inFlight).then(async () => (await sender)?.close())
+      return closing
     },
   }
 }

@@ -25,8 +25,6 @@ export class MailSender implements Sender<Mail> {
   readonly #headers = new Map<string, string>()
   /** The one that was used last is taken first: the others reach their time. */
   readonly #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
-  readonly #attempts = new Set<Promise<unknown>>()
-  #closed = false
 
   constructor(
     settings: EmailSettings,
@@ -42,26 +40,6 @@ export class MailSender implements Sender<Mail> {
   }
 
   async send(mail: Mail, delivery: Addressed): Promise<Outcome> {
-    if (this.#closed) return { kind: 'retry', reason: 'the channel is closed' }
-    const attempt = this.#attempt(mail, delivery)
-    this.#attempts.add(attempt)
-    try {
-      return await attempt
-    } finally {
-      this.#attempts.delete(attempt)
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    await Promise.allSettled(this.#attempts)
-    for (const { session, timer } of this.#idle.splice(0)) {
-      clearTimeout(timer)
-      session.close()
-    }
-  }
-
-  async #attempt(mail: Mail, delivery: Addressed): Promise<Outcome> {
     const to = this.#mailbox(delivery)
     if (to === null) return { kind: 'refuse', reason: `${delivery.target} is no mail address` }
     const id = messageId(delivery.id, this.#settings.from)
@@ -78,6 +56,13 @@ export class MailSender implements Sender<Mail> {
     return {
       kind: 'sent',
       reference: { message_id: id, response: cutReason(result.response, this.#secrets) },
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { session, timer } of this.#idle.splice(0)) {
+      clearTimeout(timer)
+      session.close()
     }
   }
 
@@ -114,7 +99,7 @@ export class MailSender implements Sender<Mail> {
   }
 
   #keep(session: Session): void {
-    if (this.#closed || !session.usable) {
+    if (!session.usable) {
       session.close()
       return
     }

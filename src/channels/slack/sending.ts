@@ -21,23 +21,7 @@ export function openSender(
   const client = openClient(settings, transport, timeout)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
   const secrets = [settings.token, ...webhooks.values()].filter((secret) => secret !== undefined)
-  const inFlight = new Set<Promise<Outcome>>()
-  let closed: Promise<void> | undefined
-  return {
-    async send(message, delivery) {
-      const attempt = send(message, delivery)
-      inFlight.add(attempt)
-      try {
-        return await attempt
-      } finally {
-        inFlight.delete(attempt)
-      }
-    },
-    close() {
-      closed ??= Promise.allSettled(inFlight).then(() => transport.close())
-      return closed
-    },
-  }
+  return { send, close: () => transport.close() }
 
   async function send(message: SlackMessage, delivery: Addressed): Promise<Outcome> {
     const context: AttemptContext = { target: delivery.target, timeout, secrets }
