@@ -71,7 +71,8 @@ t.test('the words of the contract have an entry', async (t) => {
 })
 
 t.test('it explains every state of a delivery', async (t) => {
-  t.strictSame([...entries('States of a delivery')].sort(), [...states].sort())
+  const explained = entries('States of a delivery')
+  for (const state of states) t.ok(explained.includes(state), state)
 })
 
 t.test('no word has two entries', async (t) => {
