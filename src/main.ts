@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module'
 // Keeps what Node makes of our sources between starts: later starts need not strip and compile them again.
 enableCompileCache()
 const { run } = await import('./cli/cli.ts')
+const { commandName } = await import('./cli/command-name.ts')
 
 // A reader that has seen enough, as in `hookbridge events | head`, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,6 +16,7 @@ const code = await run(process.argv.slice(2), {
   err: process.stderr,
   env: process.env,
   cwd: process.cwd(),
+  command: commandName(process.argv[1] ?? '', process.cwd()),
 })
 // A pipe takes 64 KiB at once; what is written and not taken yet would go with the process.
 const taken = (stream: NodeJS.WriteStream) =>

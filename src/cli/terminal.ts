@@ -6,6 +6,8 @@ export interface Terminal {
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** How the user runs this program: printed commands begin with it. See command-name.ts. */
+  readonly command: string
 }
 
 /** 0 fine, 1 the thing checked is wrong, 2 bad usage; 78 (EX_CONFIG) is for systemd: see `serve`. */

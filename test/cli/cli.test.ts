@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -51,23 +51,6 @@ t.test('a missing configuration says how to get one', async (t) => {
     code: 1,
     err: /config\.yaml.*hookbridge init/,
   })
-})
-
-t.test('init writes what check accepts, and never overwrites', async (t) => {
-  const cwd = temporaryFolder(t)
-  const env = { CUURO_WEBHOOK_SECRET: environment.WEBHOOK_SECRET, SMTP_URL: 'smtp://127.0.0.1:2525' }
-  t.match(await hookbridge(['init'], { cwd }), { code: 0, out: /hookbridge check/ })
-  t.strictSame(readdirSync(cwd).toSorted(), ['config.schema.json', 'config.yaml', 'templates'])
-  t.ok(existsSync(join(cwd, 'templates/analysis.completed/slack.yaml')))
-  t.match(await hookbridge(['check'], { cwd, env }), { code: 0, err: '', out: /fine/ })
-  const before = readFileSync(join(cwd, 'config.yaml'), 'utf8')
-  t.match(await hookbridge(['init'], { cwd }), { code: 1, err: /config\.yaml.*already there/ })
-  t.equal(readFileSync(join(cwd, 'config.yaml'), 'utf8'), before)
-  t.match(
-    await hookbridge(['check'], { cwd, env: { ...env, SMTP_URL: '' } }),
-    { code: 1 },
-    'an empty variable is told',
-  )
 })
 
 t.test('check tells all problems, with their places, and exits 1', async (t) => {

@@ -173,7 +173,7 @@ t.test('where something is in the way, nothing is done', async (t) => {
   const { machine, asked, home } = aMachine(t, { systemd: 0 })
   const written: string[] = []
   const stream = new Writable({ write: (chunk, _, done) => done(void written.push(String(chunk))) })
-  const terminal = { out: stream, err: stream, env: {}, cwd: '/' }
+  const terminal = { out: stream, err: stream, env: {}, cwd: '/', command: 'hookbridge' }
   t.throws(() => installService(terminal, {}, machine), {
     name: 'CommandError',
     message: /systemd does not run/,

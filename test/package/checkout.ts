@@ -40,6 +40,13 @@ export async function testCheckout(t: Test, { folder, node, oldNode, run }: Give
       `${version}\n`,
       'with the Node that npm ci brought',
     )
+    const made = await run('npx', ['hookbridge', 'init', 'made'], checkout)
+    const [, check = ''] = /:\n {5}(npx hookbridge check .*)\n/.exec(made) ?? []
+    t.match(
+      await run('sh', ['-c', check], checkout),
+      /config\.yaml: fine/,
+      'what init prints works as it stands',
+    )
     const demo = await run('npm', ['run', '--silent', 'demo'], checkout)
     t.match(demo, /Slack #deal-flow[\s\S]*2 delivered/)
     await serves(t, node, command, join(folder, 'served-checkout'))

@@ -156,7 +156,10 @@ for (const major of [26, 24]) {
       run(node, [join(installed, 'bin/hookbridge.js'), ...args], folder)
     t.equal(await hookbridge('--version'), `${sources.version}\n`)
     const made = join(folder, `made-${major}`)
-    await hookbridge('init', made)
+    t.match(
+      await hookbridge('init', made),
+      `:\n     node ${installed}/bin/hookbridge.js check --config made-${major}/`,
+    )
     const ofMade = ['--config', join(made, 'config.yaml')]
     const event = ['--type', 'analysis.completed', ...ofMade]
     // What is loaded when it is first asked for is in files of its own.
@@ -182,6 +185,13 @@ for (const major of [26, 24]) {
     await serves(t, node, main, join(folder, `served-${major}`))
   })
 }
+
+t.test('the commands that init prints work as they stand', async (t) => {
+  const made = await run(join(folder, 'global/bin/hookbridge'), ['init', 'first'], folder)
+  const [, check = ''] = /:\n {5}(hookbridge check .*)\n/.exec(made) ?? []
+  const path = `PATH=${join(folder, 'global/bin')}:$PATH`
+  t.match(await run('sh', ['-c', `${path}; ${check}`], folder), /config\.yaml: fine/)
+})
 
 t.test('the program of docs/program.md', async (t) => {
   const shown = section(readPage('docs/program.md'), 'program')

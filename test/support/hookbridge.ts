@@ -5,7 +5,7 @@ import { environment } from './service.ts'
 /** Runs a command in this process; with `columns` it writes to a terminal of that width. */
 export async function hookbridge(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string>; columns?: number } = {},
+  options: { cwd?: string; env?: Record<string, string>; columns?: number; command?: string } = {},
 ) {
   const written = { out: '', err: '' }
   const stream = (name: 'out' | 'err') =>
@@ -24,6 +24,7 @@ export async function hookbridge(
     err: Object.assign(stream('err'), { isTTY: options.columns !== undefined }),
     env: { ...environment, ...options.env },
     cwd: options.cwd ?? '/nonexistent',
+    command: options.command ?? 'hookbridge',
   })
   return { code, ...written }
 }
