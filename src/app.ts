@@ -23,7 +23,8 @@ import { type Fact, logEntry } from './pipeline/fact.ts'
 import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
-import { compileTrust, isNear, isPublished } from './sources/addresses.ts'
+import { compileTrust, isPrivate, isPublished } from './sources/addresses.ts'
+import { readSignature } from './sources/svix.ts'
 import { openStore } from './store/open.ts'
 import { startTraces } from './telemetry/traces.ts'
 
@@ -71,14 +72,14 @@ export async function startApp(options: AppOptions): Promise<App> {
   let storeFailedAt = -Infinity
   let stopping: Promise<void> | undefined
 
-  const load = { pending: 0 }
+  const inFlight = { count: 0 }
   const metrics = createMetrics({
     version: packageVersion(),
     now,
     clock,
     backlog: () => store.backlog(),
     observe: (fact) => observe(fact),
-    pending: () => load.pending,
+    inFlight: () => inFlight.count,
     connections: () => connectionsOf(server.server),
   })
   metrics.configure(metricLabelsOf(compiled))
@@ -107,7 +108,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   })
   const loop = new DeliveryLoop({ store, channels: () => settings().channels, deliver, onBug, now, observe })
   const receive = createReceive({
-    settings,
     store,
     now,
     clock,
@@ -139,17 +139,17 @@ export async function startApp(options: AppOptions): Promise<App> {
     receive,
     observe,
     settings,
-    load,
+    inFlight,
     metrics,
-    refused: metrics.refused,
+    countError: metrics.countError,
     lastReload: reloads.last,
-    // For ages alone: the wall clock may be set.
-    now: clock,
+    clock,
     adminToken: () => config().server.admin_token,
     isProxy: compileTrust(listen.trust_proxy),
-    isNear,
+    isPrivate,
     isPublished,
-    unverifiedPace: () => config().server.unverified || null,
+    readSignature,
+    failureLimit: () => config().server.unverified || null,
     reload: () => reloads.request('http'),
     notReady: () => [
       ...(now() - storeFailedAt < STORE_FAILED_FOR

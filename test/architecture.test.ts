@@ -15,7 +15,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
   config: { config: 'all', core: 'all', channels: 'all' },
   // StoreUnavailable is part of the store's contract, and a value: see pipelineValues.
   pipeline: { pipeline: 'all', core: 'all', store: 'types', channels: 'types', sources: 'types' },
-  http: { http: 'all', core: 'all', pipeline: 'types', store: 'types' },
+  http: { http: 'all', core: 'all', pipeline: 'types', store: 'types', sources: 'types' },
   // Traces are made from the facts of the pipeline, as the log is; nobody below app knows of them.
   telemetry: { telemetry: 'all', core: 'all', pipeline: 'types' },
   demo: { demo: 'all', core: 'all' },

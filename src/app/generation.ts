@@ -52,7 +52,6 @@ function createGeneration(compiled: CompiledConfig, print: (text: string) => voi
   return {
     compiled,
     sources: sourcesOf(compiled),
-    allowLists: allowListsOf(compiled),
     maxPending: config.server.max_pending,
     router,
     destinations,
@@ -84,20 +83,15 @@ function openChannels(
 }
 
 function sourcesOf({ config }: CompiledConfig): Map<string, SourceDeps> {
-  return new Map(
-    Object.entries(config.sources).map(([name, source]) => [
-      name,
-      { verifier: createVerifier(source.svix.secrets), eventType: source.event_type },
-    ]),
-  )
-}
-
-function allowListsOf({ config }: CompiledConfig): Map<string, ((address: string) => boolean) | null> {
-  const lists = new Map<string, ((address: string) => boolean) | null>()
-  for (const [name, { allow_ips }] of Object.entries(config.sources)) {
+  const sources = new Map<string, SourceDeps>()
+  for (const [name, { svix, event_type, allow_ips }] of Object.entries(config.sources)) {
     const list = allow_ips === undefined ? null : compileAllowList(allow_ips)
-    if (list !== null && !list.ok) throw new Error(`sources.${name}.allow_ips: ${list.problems[0]?.message}`)
-    lists.set(name, list === null ? null : list.allows)
+    if (list?.ok === false) throw new Error(`sources.${name}.allow_ips: ${list.problems[0]?.message}`)
+    sources.set(name, {
+      verifier: createVerifier(svix.secrets),
+      eventType: event_type,
+      allows: list?.allows ?? null,
+    })
   }
-  return lists
+  return sources
 }

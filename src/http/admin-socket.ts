@@ -1,4 +1,4 @@
-/** The admin endpoints on a Unix socket, without a token: who may open the socket may use them. */
+/** The admin endpoints on a Unix socket, without a token: the file's permissions decide who may use them. */
 import { lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify'
@@ -9,18 +9,18 @@ import { HardenedResponse } from './hardening.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { codeOf, lastAnswersOnClose, type ServerLimits, withoutSchemas } from './server.ts'
 
-/** Why the socket cannot be had, in words for an operator. */
+/** The message tells an operator why the socket cannot be opened. */
 export class AdminSocketRefused extends Error {}
 
 interface AdminSocketDeps extends HealthDeps, ReloadDeps {
   readonly log: FastifyBaseLogger
   readonly limits: Pick<ServerLimits, 'requestTimeout'>
   /** Counts the errors that requests are answered with. */
-  readonly refused: (code: ErrorCode) => void
+  readonly countError: (code: ErrorCode) => void
 }
 
 export interface AdminSocket {
-  /** Answers what came, and removes the socket. */
+  /** Answers requests that have arrived, and removes the socket. */
   close(): Promise<void>
   closeAllConnections(): void
 }
@@ -36,7 +36,7 @@ export async function openAdminSocket(path: string, deps: AdminSocketDeps): Prom
     http: { headersTimeout: deps.limits.requestTimeout, ServerResponse: HardenedResponse },
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error)),
   })
-  server.decorate('refused', deps.refused)
+  server.decorate('countError', deps.countError)
   lastAnswersOnClose(server)
   server.setNotFoundHandler((_request, reply) => sendError(reply, 'not_found'))
   server.setErrorHandler((error: FastifyError, request, reply) => {
@@ -46,9 +46,9 @@ export async function openAdminSocket(path: string, deps: AdminSocketDeps): Prom
   })
   healthRoutes(server, deps)
   server.register(async (scope) => reloadRoute(scope, deps))
-  await removeDead(path)
+  await removeStaleSocket(path)
   await server.ready()
-  // The socket is made within the call to listen: nobody else can open it for a moment either.
+  // The socket is created within the call to listen, with its final permissions from the first moment.
   const umask = process.umask(0o177)
   try {
     await new Promise<void>((resolve, reject) => {
@@ -69,16 +69,16 @@ export async function openAdminSocket(path: string, deps: AdminSocketDeps): Prom
   }
 }
 
-/** What a process that was killed left behind is removed; what another one listens on, or is something else, stays. */
-async function removeDead(path: string): Promise<void> {
+/** Removes a socket that a killed process left behind. One that is in use, and any other file, stays. */
+async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
   if (!found.isSocket()) {
     throw new AdminSocketRefused(
-      `server.admin_socket: ${path} is there and is no socket; move it, or name another path`,
+      `server.admin_socket: ${path} exists and is not a socket; move it, or name another path`,
     )
   }
-  const code = await probe(path)
+  const code = await tryConnecting(path)
   if (code === null) {
     throw new AdminSocketRefused(
       `another process answers at server.admin_socket ${path}; stop it, or name another path`,
@@ -86,14 +86,14 @@ async function removeDead(path: string): Promise<void> {
   }
   if (code !== 'ECONNREFUSED' && code !== 'ENOENT') {
     throw new AdminSocketRefused(
-      `server.admin_socket: nobody can tell whether ${path} is in use (${code}); remove it, or name another path`,
+      `server.admin_socket: cannot find out whether ${path} is in use (${code}); remove it, or name another path`,
     )
   }
   if (code === 'ECONNREFUSED') unlinkSync(path)
 }
 
-/** Null where something answers, else the code of the error. */
-function probe(path: string): Promise<string | null> {
+/** Null where something answers, else the error's code. */
+function tryConnecting(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => {

@@ -1,21 +1,19 @@
-/** `POST /-/reload`, where Prometheus and its kin have it: for whoever has the admin token. */
+/** `POST /-/reload`, the path that Prometheus and Alertmanager use: for clients that have the admin token. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Secret } from '../core/secret.ts'
-import type { Observe } from '../pipeline/fact.ts'
 import { sendError } from './errors.ts'
-import type { Gate } from './limits/gate.ts'
+import type { Failures } from './limits/failures.ts'
+import { addressOf, type Refuse } from './refuse.ts'
 
 export interface AdminDeps extends ReloadDeps {
-  /** Undefined where nobody may. */
+  /** Undefined where the route is off. */
   readonly adminToken: () => Secret | undefined
 }
 
 export interface ReloadDeps {
   readonly reload: () => Promise<ReloadAnswer>
 }
-
-const RELOAD = '/-/reload'
 
 /** How a reload ended, as it is answered. */
 export type ReloadAnswer =
@@ -35,38 +33,37 @@ export type ReloadAnswer =
 
 export function adminRoutes(
   scope: FastifyInstance,
-  { adminToken, reload, gate, observe }: AdminDeps & { readonly gate: Gate; readonly observe: Observe },
+  {
+    adminToken,
+    reload,
+    failures,
+    refuse,
+  }: AdminDeps & { readonly failures: Failures; readonly refuse: Refuse },
 ): void {
   scope.addHook('onRequest', (request, reply, done) => {
     const token = adminToken()
+    // Before the limit, so that others who share an address cannot lock the operator out.
     if (token !== undefined && isBearer(request.headers.authorization, token)) return done()
-    if (!gate.admit(request, reply, request.ip, false, () => false)) return
-    // The body was not read: the connection cannot be used again.
-    reply.header('connection', 'close')
-    if (token === undefined) {
-      gate.refuse(request, reply, 'not_found')
-      return
-    }
-    observe({ kind: 'rejected', source: RELOAD, code: 'unauthorized', address: request.ip })
-    reply.header('www-authenticate', 'Bearer')
-    gate.refuse(request, reply, 'unauthorized')
+    if (failures.wait(addressOf(request)) > 0) refuse(request, reply, 'rate_limited')
+    else if (token === undefined) refuse(request, reply, 'not_found')
+    else refuse(request, reply.header('www-authenticate', 'Bearer'), 'unauthorized')
   })
   reloadRoute(scope, { reload })
 }
 
-/** For whoever reaches it. */
+/** Without a check of its own. */
 export function reloadRoute(scope: FastifyInstance, { reload }: ReloadDeps): void {
-  // There is nothing to say in a body; whatever a client puts there is read and forgotten.
+  // A body means nothing here: it is read and ignored.
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
-  scope.post(RELOAD, async (_request, reply) => {
+  scope.post('/-/reload', async (_request, reply) => {
     const answer = await reload()
     if (!answer.ok) return sendError(reply, answer.code, { problems: answer.problems })
     return answer
   })
 }
 
-/** In a time that does not depend on how much of the token is right, or how long it is. */
+/** Takes the same time however much of the token is right, and however long it is. */
 function isBearer(header: string | undefined, token: Secret): boolean {
   const [, given = ''] = /^Bearer +(\S+) *$/i.exec(header ?? '') ?? []
   const digest = (text: string) => createHash('sha256').update(text).digest()

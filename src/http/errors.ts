@@ -29,13 +29,13 @@ export const statuses = {
 declare module 'fastify' {
   interface FastifyInstance {
     /** Counts an error that a request is answered with. */
-    refused(code: ErrorCode): void
+    countError(code: ErrorCode): void
   }
 }
 
 const RETRY_AFTER_SECONDS = 5
 
-/** Answers with an error in its one form, and more where somebody who may know it asked. `retryAfter`: seconds. */
+/** Answers with an error. `details`: further fields, for clients that are authorized. `retryAfter`: seconds. */
 export function sendError(
   reply: FastifyReply,
   code: ErrorCode,
@@ -43,7 +43,7 @@ export function sendError(
   retryAfter = RETRY_AFTER_SECONDS,
 ): FastifyReply {
   const status = statuses[code]
-  reply.server.refused(code)
+  reply.server.countError(code)
   if (status === 429 || status === 503) reply.header('retry-after', retryAfter)
   return reply.code(status).send({ error: code, message: errors[code], ...details })
 }

@@ -6,20 +6,23 @@ import fastify, {
   LogController,
 } from 'fastify'
 import { type ErrorCode, errors } from '../core/errors.ts'
+import type { Observe } from '../pipeline/fact.ts'
 import { type AdminDeps, adminRoutes } from './admin.ts'
 import { sendError, statuses } from './errors.ts'
 import { HardenedResponse, hardeningLines } from './hardening.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
-import { affordable, boundConnections } from './limits/connections.ts'
-import { createGate, type GateDeps, targetOf } from './limits/gate.ts'
+import { affordableConnections } from './limits/connections.ts'
+import { createFailures, type Failures, type FailuresDeps } from './limits/failures.ts'
+import { addressOf, createRefuse, observeRefusal } from './refuse.ts'
 import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
 
-export interface ServerDeps extends HealthDeps, WebhookDeps, AdminDeps, GateDeps {
+export interface ServerDeps extends HealthDeps, WebhookDeps, AdminDeps, FailuresDeps {
   readonly log: FastifyBaseLogger
+  readonly observe: Observe
   /** Whether `limits.trustProxy` lists the peer. */
   readonly isProxy: (peer: string) => boolean
   /** Counts the errors that requests are answered with. */
-  readonly refused: (code: ErrorCode) => void
+  readonly countError: (code: ErrorCode) => void
   readonly limits: ServerLimits
 }
 
@@ -30,6 +33,7 @@ export interface ServerLimits {
   readonly requestTimeout: number
   /** Addresses whose X-Forwarded-For is believed. */
   readonly trustProxy: string | string[] | false
+  /** Connections at once; further ones are closed as they come. */
   readonly maxConnections: number
 }
 
@@ -40,11 +44,12 @@ function noSchemas(): never {
   throw new Error('routes are not described by schemas here')
 }
 
-const KEEP_ALIVE_TIMEOUT = 5_000
-const TIMEOUTS_CHECKED_EVERY = 1_000
-const ARRIVES_WITHIN = 100
-// Past the time that a request may take: for a client that does not read its answer.
-const IDLE_GRACE = 5_000
+const KEEP_ALIVE_TIMEOUT_MS = 5_000
+const TIMEOUT_CHECK_INTERVAL_MS = 1_000
+// How long requests that are on their way may still arrive while the server stops.
+const ARRIVAL_GRACE_MS = 100
+// Beyond the time that a request may take: for a client that does not read its answer.
+const UNREAD_GRACE_MS = 5_000
 
 const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
@@ -56,80 +61,92 @@ const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
 
 /** Builds the HTTP server; the caller listens. */
 export function createServer(deps: ServerDeps): FastifyInstance {
-  const { log, limits, observe, isProxy } = deps
-  const gate = createGate(deps)
-  // Behind a proxy nobody knows whose request it was.
-  const mayGoOn = ({ remoteAddress }: Socket) =>
-    remoteAddress === undefined || isProxy(remoteAddress) || gate.failed(remoteAddress)
+  const { log, limits, observe } = deps
+  const failures = createFailures(deps)
+  const refuse = createRefuse(failures, observe)
+  const refuseMalformed = createRefuseMalformed(deps, failures)
   const server = fastify({
     loggerInstance: log,
-    // Every request's fate is logged once, as a fact of the pipeline.
+    // Every refusal and every event is logged once, as a fact of the pipeline.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyLimit,
     trustProxy: limits.trustProxy,
     requestTimeout: limits.requestTimeout,
-    connectionTimeout: limits.requestTimeout + IDLE_GRACE,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    connectionTimeout: limits.requestTimeout + UNREAD_GRACE_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // Requests that come while the server stops are still answered; preClose makes each the last of its connection.
     return503OnClosing: false,
     schemaController: withoutSchemas,
     http: {
       headersTimeout: limits.requestTimeout,
-      connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
       ServerResponse: HardenedResponse,
     },
-    clientErrorHandler: (error, socket) => answerRaw(error, socket, mayGoOn, deps.refused),
+    clientErrorHandler: (error, socket) => answerRaw(error, socket, deps.countError, refuseMalformed),
     frameworkErrors: (error, request, reply) => {
-      // Fastify gives such a request no address but its connection's.
-      mayGoOn(request.socket)
-      return sendError(reply.header('connection', 'close'), codeOf(error))
+      const code = codeOf(error)
+      refuseMalformed(request.socket, code)
+      return sendError(reply.header('connection', 'close'), code)
     },
   })
-  const connections = boundConnections(
-    server.server,
-    affordable(limits.maxConnections),
-    (address) => isProxy(address) || gate.knows(address),
-  )
+  server.server.maxConnections = affordableConnections(limits.maxConnections)
+  // Node looks the peer's address up when it is first read, which is too late once the client has gone.
+  server.server.on('connection', (socket) => socket.remoteAddress)
+  server.server.on('drop', (dropped) => {
+    observe({ kind: 'rejected', source: '', code: 'overloaded', address: dropped?.remoteAddress ?? '' })
+    deps.countError('overloaded')
+  })
 
-  server.decorate('refused', deps.refused)
+  server.decorate('countError', deps.countError)
+  server.decorateRequest('messageId', '')
   lastAnswersOnClose(server)
   server.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done()
-    // Nobody reads a body for which there is nothing.
-    if (!gate.admit(request, reply, request.ip, false, () => false)) return
-    reply.header('connection', 'close')
-    gate.refuse(request, reply, 'not_found')
+    // The body of a request for a path that does not exist is not read.
+    refuse(request, reply, failures.wait(addressOf(request)) > 0 ? 'rate_limited' : 'not_found')
   })
-  // What the hook has not answered: never, but Fastify's own words would be others.
-  server.setNotFoundHandler((request, reply) => gate.refuse(request, reply, 'not_found'))
+  // The hook answers all of them; without a handler Fastify would have one of its own.
+  server.setNotFoundHandler((request, reply) => refuse(request, reply, 'not_found'))
   server.setErrorHandler((error: FastifyError, request, reply) => {
-    const source = targetOf(request)
     if (error.code === 'ECONNRESET') {
-      // The body did not come whole: nobody hears an answer, and what came too late has had its own.
+      // The connection ended before the body was complete.
       reply.hijack()
-      gate.failed(request.ip)
-      observe({ kind: 'rejected', source, code: 'request_timeout', address: request.ip })
+      observeRefusal(request, 'request_timeout', failures, observe)
       return
     }
     const code = codeOf(error)
     if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
-    observe({ kind: 'rejected', source, code, address: request.ip })
-    return gate.refuse(request, reply, code)
+    return refuse(request, reply, code)
   })
   healthRoutes(server, deps)
-  server.register(async (scope) => webhookRoutes(scope, { ...deps, gate, connections }))
-  server.register(async (scope) => adminRoutes(scope, { ...deps, gate }))
+  server.register(async (scope) => webhookRoutes(scope, { ...deps, failures, refuse }))
+  server.register(async (scope) => adminRoutes(scope, { ...deps, failures, refuse }))
   return server
 }
 
-/** While it stops, each answer is the last of its connection. */
+/** False where the peer is over its limit of failures, so that it is not worth an answer. */
+type RefuseMalformed = (socket: Socket, code: ErrorCode) => boolean
+
+/** For what never became a request: it counts against the peer, unless that is a proxy, which speaks for many clients. */
+function createRefuseMalformed({ isProxy, observe }: ServerDeps, failures: Failures): RefuseMalformed {
+  return ({ remoteAddress = '' }, code) => {
+    // A request whose body is late is observed where it is known what it was for.
+    if (code !== 'request_timeout') observe({ kind: 'rejected', source: '', code, address: remoteAddress })
+    if (remoteAddress === '' || isProxy(remoteAddress)) return true
+    const isWithinLimit = failures.wait(remoteAddress) === 0
+    failures.failed(remoteAddress)
+    return isWithinLimit
+  }
+}
+
+/** While the server stops, each answer is the last of its connection. */
 export function lastAnswersOnClose(server: FastifyInstance): void {
   let closing = false
   server.addHook('preClose', (done) => {
     closing = true
-    // Accepts no more, and closes nothing yet: Node takes a connection whose first request it has not read for an idle one.
+    // Stops listening, but closes no connection yet: Node would take one whose first request is not read yet for an idle one.
     Server.prototype.close.call(server.server)
-    server.server.getConnections((_error, open) => setTimeout(done, open === 0 ? 0 : ARRIVES_WITHIN))
+    server.server.getConnections((_error, open) => setTimeout(done, open === 0 ? 0 : ARRIVAL_GRACE_MS))
   })
   server.addHook('onSend', (_request, reply, payload, done) => {
     if (closing) reply.header('connection', 'close')
@@ -141,19 +158,19 @@ export function codeOf(error: FastifyError): ErrorCode {
   return fastifyErrors[error.code] ?? (error.statusCode === 400 ? 'bad_request' : 'internal')
 }
 
-/** A request that is not HTTP, or never arrived whole, has no reply object: this writes the answer itself. */
+/** A request that is not HTTP, or did not arrive in time, has no reply object: this writes the answer itself. */
 function answerRaw(
   error: Error & { code?: string },
   socket: Socket,
-  mayGoOn: (socket: Socket) => boolean,
-  refused: ServerDeps['refused'],
+  countError: ServerDeps['countError'],
+  refuseMalformed: RefuseMalformed,
 ): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || !mayGoOn(socket)) {
+  const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_request'
+  if (error.code === 'ECONNRESET' || !socket.writable || !refuseMalformed(socket, code)) {
     socket.destroy()
     return
   }
-  const code: ErrorCode = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_request'
-  refused(code)
+  countError(code)
   const status = statuses[code]
   const body = JSON.stringify({ error: code, message: errors[code] })
   const phrase = status === 408 ? 'Request Timeout' : 'Bad Request'

@@ -1,71 +1,65 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../core/errors.ts'
-import type { Observe } from '../pipeline/fact.ts'
-import type { Receive, Received, SourceDeps } from '../pipeline/receive.ts'
+import type { Receive, Received, ReceiveSettings } from '../pipeline/receive.ts'
+import type { RequestHeaders, SignatureHeaders } from '../sources/svix.ts'
 import { sendError, statuses } from './errors.ts'
-import type { Connections } from './limits/connections.ts'
-import { type Gate, targetOf } from './limits/gate.ts'
-import { createPlaces } from './limits/places.ts'
+import type { Failures } from './limits/failures.ts'
+import { addressOf, type Refuse } from './refuse.ts'
 
 export interface WebhookDeps {
-  /** Whether a sender says that it sends from there. */
+  readonly readSignature: (headers: RequestHeaders) => SignatureHeaders
+  /** Whether Svix publishes the address as one of its own. */
   readonly isPublished: (address: string) => boolean
+  /** Whether the address is a private one, which nobody has on the internet. */
+  readonly isPrivate: (address: string) => boolean
   readonly receive: Receive
-  readonly now: () => number
   /** Asked once for each request. */
   readonly settings: () => WebhookSettings
-  readonly observe: Observe
-  readonly load: Load
+  readonly inFlight: InFlight
 }
 
-export interface Load {
-  /** Requests being handled now. */
-  pending: number
+/** Webhook requests being handled now. */
+export interface InFlight {
+  count: number
 }
 
-/** What the configuration says of who may send, and how much at once. */
-export interface WebhookSettings {
-  /** By source: whether an address may send; null where every address may. */
-  readonly allowLists: ReadonlyMap<string, ((address: string) => boolean) | null>
-  /** Requests being handled at once, before others are told to come back. */
+export interface WebhookSettings extends ReceiveSettings {
+  /** The in-flight limit: beyond it, requests are answered 429. */
   readonly maxPending: number
-  readonly sources: ReadonlyMap<string, SourceDeps>
 }
 
 interface RoutesDeps extends WebhookDeps {
-  readonly gate: Gate
-  readonly connections: Connections
+  readonly failures: Failures
+  readonly refuse: Refuse
 }
 
 interface SourceParams {
   readonly Params: { readonly source: string }
 }
 
+/** What is worked out once for each request, before its body is read. */
+interface Head {
+  readonly settings: WebhookSettings
+  readonly signature: SignatureHeaders
+  readonly address: string
+}
+
 const NO_BODY = Buffer.alloc(0)
 const accepted = { stored: 202, duplicate: 200 } as const
 
-/** What a request is answered that ends so. */
-export function statusOf(end: keyof typeof accepted | ErrorCode): number {
-  return end === 'stored' || end === 'duplicate' ? accepted[end] : statuses[end]
+/** The HTTP status of every outcome. */
+export function statusOf(outcome: keyof typeof accepted | ErrorCode): number {
+  return outcome === 'stored' || outcome === 'duplicate' ? accepted[outcome] : statuses[outcome]
 }
 
-/** `POST /webhooks/<source>`: the raw body, checked from the cheapest test to the dearest. */
+/** `POST /webhooks/<source>`: checked from the cheapest test to the dearest, and passed on with its body as it came. */
 export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
-  const { gate, observe, now, load, isPublished } = deps
-  const places = createPlaces<FastifyRequest>((request) => {
-    gate.failed(request.ip)
-    observe({
-      kind: 'rejected',
-      source: targetOf(request),
-      code: 'request_timeout',
-      address: request.ip,
-    })
-    request.raw.destroy()
-  })
-
-  function leave(request: FastifyRequest): void {
-    places.leave(request)
-    load.pending = places.size
+  const { failures, refuse, inFlight } = deps
+  const heads = new WeakMap<FastifyRequest, Head>()
+  const pending = new Set<FastifyRequest>()
+  const leave = (request: FastifyRequest) => {
+    pending.delete(request)
+    inFlight.count = pending.size
   }
 
   scope.removeAllContentTypeParsers()
@@ -75,56 +69,72 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     (_request, body, done) => done(null, body),
   )
   scope.addHook<SourceParams>('onRequest', (request, reply, done) => {
-    const { allowLists, sources, maxPending } = deps.settings()
-    const { source } = request.params
-    // Fastify works it out anew each time it is asked.
-    const address = request.ip
-    const allows = allowLists.get(source)
-    const unfit = misfit(allows, address)
-    const mayVerify = unfit === null && sources.get(source)?.verifier.claims(request.headers) === true
-    const isVouched = () => (allows !== undefined && allows !== null) || isPublished(address)
-    if (!gate.admit(request, reply, address, mayVerify, isVouched)) return
-    const known = mayVerify && (gate.knows(address) || isVouched())
-    const refusal = unfit ?? (places.take(request, known, maxPending, now()) ? null : 'overloaded')
+    const settings = deps.settings()
+    const signature = deps.readSignature(request.headers)
+    const address = addressOf(request)
+    if (signature.ok) request.messageId = signature.messageId
+    const refusal = refusalOf(request, address, signature, settings)
     if (refusal !== null) {
-      observe({ kind: 'rejected', source, code: refusal, address })
-      // The body was not read: the connection cannot be used again.
-      reply.header('connection', 'close')
-      gate.refuse(request, reply, refusal)
+      refuse(request, reply, refusal)
       return
     }
-    load.pending = places.size
+    heads.set(request, { settings, signature, address })
+    inFlight.count = pending.add(request).size
     reply.raw.once('close', () => leave(request))
     done()
   })
-  // Not when the answer has been read: whoever reads none would keep the place.
+  // Not when the answer has been read: a client that does not read would be counted for as long as it likes.
   scope.addHook('onSend', (request, _reply, payload, done) => {
     leave(request)
     done(null, payload)
   })
   scope.post<SourceParams>('/webhooks/:source', async (request, reply) => {
-    places.arrived(request)
-    const address = request.ip
-    const received = await deps.receive({
-      source: request.params.source,
-      headers: request.headers,
-      body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
-      address,
-      age: reply.elapsedTime,
-    })
-    if (received.kind === 'rejected') return gate.refuse(request, reply, received.code)
-    gate.verified(address)
-    deps.connections.touch(request.raw.socket)
+    const head = heads.get(request)
+    if (head === undefined) throw new Error('the onRequest hook did not run')
+    const { traceparent } = request.headers
+    const received = await deps.receive(
+      {
+        source: request.params.source,
+        signature: head.signature,
+        body: Buffer.isBuffer(request.body) ? request.body : NO_BODY,
+        age: reply.elapsedTime,
+        traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+      },
+      head.settings,
+    )
+    if (received.kind === 'rejected') return refuse(request, reply, received.code)
+    failures.verified(head.address)
     return answer(reply, received)
   })
-}
 
-function misfit(
-  allows: ((address: string) => boolean) | null | undefined,
-  address: string,
-): ErrorCode | null {
-  if (allows === undefined) return 'unknown_source'
-  return allows === null || allows(address) ? null : 'address_not_allowed'
+  function refusalOf(
+    request: FastifyRequest<SourceParams>,
+    address: string,
+    signature: SignatureHeaders,
+    { sources, maxPending }: WebhookSettings,
+  ): ErrorCode | null {
+    const source = sources.get(request.params.source)
+    const isAllowed = source === undefined || source.allows === null || source.allows(address)
+    if (failures.wait(address) > 0) {
+      const looksSigned = source !== undefined && isAllowed && signature.ok
+      if (!looksSigned || !(source.allows !== null || isTrusted(request, address))) return 'rate_limited'
+    }
+    if (source === undefined) return 'unknown_source'
+    if (!isAllowed) return 'address_not_allowed'
+    return inFlight.count >= maxPending ? 'overloaded' : null
+  }
+
+  /** Whether signed requests are known to come from an address: those are verified, whatever else comes from there. */
+  function isTrusted(request: FastifyRequest, address: string): boolean {
+    return failures.hasVerified(address) || deps.isPublished(address) || isUnlistedProxy(request, address)
+  }
+
+  /** A proxy that `trust_proxy` does not list: all clients then share its one address, the sender among them. */
+  function isUnlistedProxy({ headers, socket }: FastifyRequest, address: string): boolean {
+    return (
+      headers['x-forwarded-for'] !== undefined && socket.remoteAddress === address && deps.isPrivate(address)
+    )
+  }
 }
 
 function answer(reply: FastifyReply, received: Exclude<Received, { kind: 'rejected' }>): FastifyReply {

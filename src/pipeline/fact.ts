@@ -25,6 +25,8 @@ export type Fact =
       readonly source: string
       readonly code: ErrorCode
       readonly address?: string
+      /** The sender's id, where the request's headers name one. */
+      readonly messageId?: string
     }
   | {
       readonly kind: 'attempted'
@@ -118,8 +120,8 @@ export function logEntry(fact: Fact): LogEntry {
       }
     }
     case 'rejected': {
-      const { source, code, address } = fact
-      return { level: 'warn', message: 'request rejected', fields: { source, code, address } }
+      const { source, code, address, messageId: message_id } = fact
+      return { level: 'warn', message: 'request rejected', fields: { source, code, address, message_id } }
     }
     case 'attempted':
       return attemptedEntry(fact)

@@ -1,13 +1,11 @@
 import type { ErrorCode } from '../core/errors.ts'
 import { type Event, readBody, type UnreadableCode } from '../core/event.ts'
 import { type Planner, plan } from '../core/plan.ts'
-import type { Verifier } from '../sources/svix.ts'
+import type { SignatureHeaders, Verifier } from '../sources/svix.ts'
 import { type Entry, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Handling, Observe } from './fact.ts'
 
 export interface ReceiveDeps {
-  /** Asked once for each request. */
-  readonly settings: () => ReceiveSettings
   readonly store: Pick<Store, 'append'>
   readonly now: () => number
   /** Milliseconds with fractions since any moment, for measuring. */
@@ -25,17 +23,20 @@ export interface ReceiveSettings extends Planner {
 
 export interface SourceDeps {
   readonly verifier: Verifier
+  /** Whether an address may send; null where every address may. */
+  readonly allows: ((address: string) => boolean) | null
   /** JSON pointer to the event type; undefined tries the usual places. */
   readonly eventType: string | undefined
 }
 
 export interface WebhookRequest {
   readonly source: string
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly signature: SignatureHeaders
   readonly body: Buffer
-  readonly address: string
   /** Milliseconds since its head had arrived. */
   readonly age: number
+  /** The header of that name, as it came. */
+  readonly traceparent: string | undefined
 }
 
 export type Received =
@@ -44,7 +45,7 @@ export type Received =
   | { readonly kind: 'rejected'; readonly code: ErrorCode }
 
 /** Verifies, reads, routes and stores one request: resolves after the event is on disk, or refused. */
-export type Receive = (request: WebhookRequest) => Promise<Received>
+export type Receive = (request: WebhookRequest, settings: ReceiveSettings) => Promise<Received>
 
 const rejections = {
   missing_headers: 'missing_signature',
@@ -56,14 +57,13 @@ const rejections = {
 export function createReceive(deps: ReceiveDeps): Receive {
   const { store, observe, clock } = deps
 
-  return async (request) => {
-    const settings = deps.settings()
+  return async (request, settings) => {
     const source = settings.sources.get(request.source)
-    if (source === undefined) return reject('unknown_source')
+    if (source === undefined) return { kind: 'rejected', code: 'unknown_source' }
     const verifying = clock()
-    const verified = source.verifier.verify(request.headers, request.body)
+    const verified = source.verifier.verify(request.signature, request.body)
     const verifiedAt = clock()
-    if (!verified.ok) return reject(rejections[verified.reason])
+    if (!verified.ok) return { kind: 'rejected', code: rejections[verified.reason] }
 
     const { messageId, sentAt, secretIndex } = verified
     const origin = {
@@ -87,7 +87,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
       stored: clock(),
       routes: entry.kind === 'event' ? entry.routing.routes : [],
       bytes: request.body.length,
-      traceparent: traceparentOf(request),
+      traceparent: request.traceparent,
     })
     try {
       const appended = await store.append(entry)
@@ -102,11 +102,6 @@ export function createReceive(deps: ReceiveDeps): Receive {
       const unstored = { source: request.source, type, id, messageId, handling: handling() }
       observe({ kind: 'store_failed', during: 'append', message: error.message, request: unstored })
       return { kind: 'rejected', code: 'store_unavailable' }
-    }
-
-    function reject(code: ErrorCode): Received {
-      observe({ kind: 'rejected', source: request.source, code, address: request.address })
-      return { kind: 'rejected', code }
     }
   }
 
@@ -169,9 +164,4 @@ export function createReceive(deps: ReceiveDeps): Receive {
       })
     }
   }
-}
-
-function traceparentOf({ headers }: WebhookRequest): string | undefined {
-  const { traceparent } = headers
-  return typeof traceparent === 'string' ? traceparent : undefined
 }

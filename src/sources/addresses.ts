@@ -6,7 +6,7 @@ export type AllowList =
   | { readonly ok: false; readonly problems: readonly { readonly index: number; readonly message: string }[] }
 
 /**
- * Compiles a source's `allow_ips`. It keeps floods away from the signature check, and never replaces it: other
+ * Compiles a source's `allow_ips`. It saves the signature check in a flood, and never replaces it: other
  * customers of Svix send from the same addresses.
  */
 export function compileAllowList(entries: readonly string[]): AllowList {
@@ -30,7 +30,7 @@ export function compileAllowList(entries: readonly string[]): AllowList {
   }
 }
 
-/** Whether an address is in one of these networks. Throws for what is none: the configuration was checked for that. */
+/** Whether an address is in one of these networks. Throws for a malformed one: the configuration was checked for that. */
 function compileNetworks(networks: readonly string[]): (address: string) => boolean {
   const list = compileAllowList(networks)
   if (!list.ok) throw new Error(list.problems.map(({ message }) => message).join('; '))
@@ -39,11 +39,11 @@ function compileNetworks(networks: readonly string[]): (address: string) => bool
 
 const LOOPBACK = ['127.0.0.0/8', '::1']
 
-/** Whether a sender says that it sends from there. */
+/** Whether Svix publishes the address as one that it sends from. */
 export const isPublished = compileNetworks(['svix'])
 
-/** Whether it is an address of a machine nearby: nobody has it on the internet. */
-export const isNear = compileNetworks([
+/** Whether it is a private address, which nobody has on the internet. */
+export const isPrivate = compileNetworks([
   ...LOOPBACK,
   '10.0.0.0/8',
   '172.16.0.0/12',
@@ -54,7 +54,7 @@ export const isNear = compileNetworks([
   'fe80::/10',
 ])
 
-/** Whether a peer is one whose X-Forwarded-For `trust_proxy` believes: its own address says nothing of the client. */
+/** Whether `trust_proxy` lists a peer: the client's address is then in X-Forwarded-For. */
 export function compileTrust(trustProxy: string | readonly string[] | false): (peer: string) => boolean {
   const entries = trustProxy === false ? [] : [trustProxy].flat()
   return compileNetworks(entries.flatMap((entry) => (entry === 'loopback' ? LOOPBACK : entry)))

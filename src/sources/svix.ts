@@ -4,13 +4,22 @@ import { Webhook } from 'svix'
 import type { Secret } from '../core/secret.ts'
 
 export interface Verifier {
-  /** Whether the headers alone leave it open that the request verifies; costs next to nothing. */
-  claims(headers: RequestHeaders): boolean
-  /** `headers` as Node gives them, names in lower case. `body` is what was received, byte for byte. */
-  verify(headers: RequestHeaders, body: Buffer): Verified
+  /** `body` is what was received, byte for byte. */
+  verify(signature: SignatureHeaders, body: Buffer): Verified
 }
 
 export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+/** What the headers say of the signature. Where `ok`, only the body and a secret can tell whether it is genuine. */
+export type SignatureHeaders =
+  | {
+      readonly ok: true
+      readonly messageId: string
+      readonly timestamp: string
+      /** Several, divided by spaces. */
+      readonly signatures: string
+    }
+  | { readonly ok: false; readonly reason: Exclude<Rejection, 'no_matching_signature'> }
 
 type Verified =
   | {
@@ -32,18 +41,13 @@ interface Signer {
   readonly key: KeyObject
 }
 
-/** One complete set of signature headers, checked for form only. */
-interface Claim {
-  readonly messageId: string
-  readonly timestamp: string
-  readonly signatures: string
-}
+type Signature = Omit<Extract<SignatureHeaders, { ok: true }>, 'ok'>
 
 const PREFIX = 'whsec_'
 const TOLERANCE_S = 300
-// Some twelve signatures are the most that a rotation makes; each takes 48 characters, an asymmetric one 92.
-const LONGEST_SIGNATURES = 4_096
-// Dots are allowed, although they also divide the signed text: a body that begins elsewhere in it is never JSON.
+// A rotation makes twelve signatures at most; each takes 48 characters, an asymmetric one 92.
+const MAX_SIGNATURES_LENGTH = 4_096
+// Dots are allowed, although they also divide the signed text: if it is divided elsewhere, the body is never JSON.
 const MESSAGE_ID = /^[\x21-\x7e]{1,256}$/
 // No sign, no leading zero: a timestamp has one spelling, and the signed text is made from it.
 const TIMESTAMP = /^[1-9]\d{0,10}$/
@@ -64,19 +68,11 @@ export function createVerifier(secrets: readonly Secret[]): Verifier {
   for (const signer of signers) assertAgreement(signer)
 
   return {
-    claims(headers) {
-      const claim = readClaim(headers)
-      return typeof claim !== 'string' && isFresh(claim)
-    },
-    verify(headers, body) {
-      const claim = readClaim(headers)
-      if (typeof claim === 'string') return { ok: false, reason: claim }
-      const { messageId, timestamp } = claim
-      if (!isFresh(claim)) {
-        return { ok: false, reason: 'timestamp_out_of_range' }
-      }
-      const secretIndex = findSigner(signers, claim, body)
+    verify(signature, body) {
+      if (!signature.ok) return signature
+      const secretIndex = findSigner(signers, signature, body)
       if (secretIndex === -1) return { ok: false, reason: 'no_matching_signature' }
+      const { messageId, timestamp } = signature
       return { ok: true, messageId, sentAt: Number(timestamp) * 1000, secretIndex }
     },
   }
@@ -100,57 +96,59 @@ function createSigner(secret: Secret, name: string): Signer {
     return { webhook, key: createSecretKey(base64, 'base64') }
   } catch {
     throw new Error(
-      `${name} is no signing secret: it is ${PREFIX} and base64, exactly as the sender shows it`,
+      `${name} is not a signing secret: copy it exactly as the sender shows it, ${PREFIX} and base64`,
     )
   }
 }
 
-function readClaim(headers: RequestHeaders): Claim | 'missing_headers' | 'malformed_headers' {
+/** Reads the `svix-*` or `webhook-*` headers; names are in lower case, as Node gives them. */
+export function readSignature(headers: RequestHeaders): SignatureHeaders {
   for (const names of headerSets) {
     const messageId = headers[names.id]
     const timestamp = headers[names.timestamp]
     const signatures = headers[names.signature]
     if (!messageId || !timestamp || !signatures) continue
-    const formed =
+    const isWellFormed =
       typeof messageId === 'string' &&
       typeof timestamp === 'string' &&
       typeof signatures === 'string' &&
       MESSAGE_ID.test(messageId) &&
       TIMESTAMP.test(timestamp) &&
-      signatures.length <= LONGEST_SIGNATURES
-    return formed ? { messageId, timestamp, signatures } : 'malformed_headers'
+      signatures.length <= MAX_SIGNATURES_LENGTH
+    if (!isWellFormed) return { ok: false, reason: 'malformed_headers' }
+    const skew = Math.abs(Math.floor(Date.now() / 1000) - Number(timestamp))
+    if (skew > TOLERANCE_S) return { ok: false, reason: 'timestamp_out_of_range' }
+    return { ok: true, messageId, timestamp, signatures }
   }
-  return 'missing_headers'
-}
-
-function isFresh({ timestamp }: Claim): boolean {
-  return Math.abs(Math.floor(Date.now() / 1000) - Number(timestamp)) <= TOLERANCE_S
+  return { ok: false, reason: 'missing_headers' }
 }
 
 /**
  * The index of the secret that signed exactly these bytes, or -1. Node's own HMAC is much cheaper than the svix
  * package's, throws nothing for a secret that does not match, and sees bytes that are not UTF-8.
  */
-function findSigner(signers: readonly Signer[], claim: Claim, body: Buffer): number {
-  const given = claim.signatures.split(' ').filter((signature) => HMAC_SIGNATURE.test(signature))
+function findSigner(signers: readonly Signer[], signature: Signature, body: Buffer): number {
+  const given = signature.signatures.split(' ').filter((text) => HMAC_SIGNATURE.test(text))
   if (given.length === 0) return -1
-  const candidates = given.map((signature) => Buffer.from(signature))
+  const candidates = given.map((text) => Buffer.from(text))
   return signers.findIndex(({ key }) => {
-    const hmac = createHmac('sha256', key).update(`${claim.messageId}.${claim.timestamp}.`).update(body)
+    const hmac = createHmac('sha256', key)
+      .update(`${signature.messageId}.${signature.timestamp}.`)
+      .update(body)
     const expected = Buffer.from(`v1,${hmac.digest('base64')}`)
     return candidates.some((candidate) => timingSafeEqual(candidate, expected))
   })
 }
 
-/** Holds our verification against the sender's own package: what it signs with this secret, we must accept. */
+/** Checks our verification against the sender's own package: we must accept what it signs with this secret. */
 function assertAgreement(signer: Signer): void {
   const [messageId, body, at] = ['msg_agreement', '{"é":"漢"}', new Date()]
-  const claim = {
+  const signature = {
     messageId,
     timestamp: String(Math.floor(at.getTime() / 1000)),
     signatures: signer.webhook.sign(messageId, at, body),
   }
-  if (findSigner([signer], claim, Buffer.from(body)) !== 0) {
-    throw new Error('the svix package signs otherwise than this version of hookbridge verifies')
+  if (findSigner([signer], signature, Buffer.from(body)) !== 0) {
+    throw new Error('the svix package signs differently from what this version of hookbridge verifies')
   }
 }

@@ -1,15 +1,10 @@
-/** Every answer carries the same headers, whoever makes it: the service, Fastify or Node. */
+/** Every answer carries the same headers, whether it comes from a route, from Fastify or from Node. */
 import { connect } from 'node:net'
 import t from 'tap'
-import { startTestApp } from '../support/app.ts'
+import { Secret } from '../../src/core/secret.ts'
 import { newEvent, signedHeaders } from '../support/service.ts'
+import { fakeServer } from './fake-server.ts'
 
-const yaml = `
-sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
-receivers: { log: { console: {} } }
-channels: { console: {} }
-routes: [{ receivers: [log] }]
-`
 const expected = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -27,13 +22,15 @@ function headersOf(answer: string): Map<string, string> {
 }
 
 t.test('on every answer', async (t) => {
-  const app = await startTestApp(t, yaml, {
-    server: 'admin_token: only-tests-know-this-token, request_timeout: 1s',
+  const { server } = fakeServer(t, {
+    deps: { adminToken: () => new Secret('only-tests-know-this-token'), failureLimit: () => null },
+    limits: { requestTimeout: 1_000 },
   })
+  const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }))
   const raw = (text: string) =>
     new Promise<string>((resolve, reject) => {
       let answer = ''
-      const socket = connect(Number(new URL(app.url).port), '127.0.0.1', () => socket.write(text))
+      const socket = connect(Number(port), '127.0.0.1', () => socket.write(text))
       socket.on('data', (chunk) => {
         answer += chunk
       })
@@ -78,6 +75,7 @@ t.test('on every answer', async (t) => {
     const headers = headersOf(answer)
     for (const [header, value] of Object.entries(expected))
       t.equal(headers.get(header), value, `${name}: ${header}`)
-    for (const told of ['server', 'x-powered-by', 'via']) t.notOk(headers.has(told), `${name}: no ${told}`)
+    for (const header of ['server', 'x-powered-by', 'via'])
+      t.notOk(headers.has(header), `${name}: no ${header}`)
   }
 })

@@ -194,7 +194,7 @@ export function attackerAddress(n: number): string {
 }
 
 /** Connects from an address; errors end the connection and no more. */
-export function connectFrom({ port }: Siege, localAddress: string): Socket {
+export function connectFrom({ port }: Pick<Siege, 'port'>, localAddress: string): Socket {
   const socket = connect({ port, host: '127.0.0.1', localAddress })
   socket.on('error', () => {})
   return socket

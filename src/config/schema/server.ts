@@ -63,9 +63,7 @@ export const server = z
       .min(1)
       .max(100_000)
       .default(4_096)
-      .describe(
-        'Connections open at once, as far as the process may open files; then a new one replaces the one least of use.',
-      ),
+      .describe('Connections open at once, as far as the process may open files; further ones are closed.'),
     unverified: z
       .union(
         [

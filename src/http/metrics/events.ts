@@ -45,7 +45,7 @@ export function createEventMetrics(registers: Registry[]) {
     rejected({ source, code }: Extract<Fact, { kind: 'rejected' }>): void {
       if (ofVerification.has(code)) unverified.inc({ source, reason: code })
     },
-    refused(code: ErrorCode): void {
+    countError(code: ErrorCode): void {
       rejected.inc({ code })
     },
     configure(known: Pick<MetricLabels, 'sources' | 'types'>): void {

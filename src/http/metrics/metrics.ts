@@ -14,7 +14,7 @@ export interface Metrics {
   readonly text: () => Promise<string>
   readonly count: (fact: Fact) => void
   /** A request was answered with this error. */
-  readonly refused: (code: ErrorCode) => void
+  readonly countError: (code: ErrorCode) => void
   readonly committed: Committed
   /** Lets whatever the configuration names start at 0: Prometheus sees the first of something only where it saw none before. */
   readonly configure: (known: MetricLabels) => void
@@ -75,7 +75,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     count,
-    refused: events.refused,
+    countError: events.countError,
     committed: store.committed,
     configure(known) {
       events.configure(known)

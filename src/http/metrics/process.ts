@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-cli
 export interface ProcessDeps {
   readonly version: string
   /** Webhook requests being handled now. */
-  readonly pending: () => number
+  readonly inFlight: () => number
   readonly connections: () => Promise<number>
 }
 
@@ -34,7 +34,7 @@ export function createProcessMetrics(registry: Registry, deps: ProcessDeps): () 
     help: 'Webhook requests being handled; beyond server.max_pending they are told to come back.',
     registers,
     collect() {
-      this.set(deps.pending())
+      this.set(deps.inFlight())
     },
   })
   new Gauge({

@@ -9,7 +9,7 @@ const deps = (different: Partial<MetricsDeps>): MetricsDeps => ({
   clock: () => performance.now(),
   backlog: async () => [],
   observe: () => {},
-  pending: () => 0,
+  inFlight: () => 0,
   connections: async () => 0,
   ...different,
 })

@@ -1,0 +1,37 @@
+/** The limit of requests that do not verify, by client address: `server.unverified`. */
+import { createFailureLimiter, type FailureLimit } from '../../core/failure-limiter.ts'
+
+export interface FailuresDeps {
+  /** Null where nothing is limited. */
+  readonly failureLimit: () => FailureLimit | null
+  /** Monotonic milliseconds. */
+  readonly clock: () => number
+}
+
+export interface Failures {
+  /** Milliseconds until a request from this address may fail again; 0 where it may now. */
+  wait(address: string): number
+  failed(address: string): void
+  verified(address: string): void
+  /** Whether a verified request came from there since the start. */
+  hasVerified(address: string): boolean
+}
+
+// A few megabytes at most.
+const MAX_NETWORKS = { failing: 10_000, verified: 10_000 }
+
+export function createFailures({ failureLimit, clock }: FailuresDeps): Failures {
+  const limiter = createFailureLimiter(MAX_NETWORKS)
+  return {
+    wait(address) {
+      const limit = failureLimit()
+      return limit === null ? 0 : limiter.wait(address, limit, clock())
+    },
+    failed(address) {
+      const limit = failureLimit()
+      if (limit !== null) limiter.failed(address, limit, clock())
+    },
+    verified: limiter.verified,
+    hasVerified: limiter.hasVerified,
+  }
+}

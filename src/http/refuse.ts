@@ -1,0 +1,55 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type ErrorCode, unverified } from '../core/errors.ts'
+import type { Observe } from '../pipeline/fact.ts'
+import { sendError } from './errors.ts'
+import type { Failures } from './limits/failures.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The sender's id of the message, where its headers name one; for the log. */
+    messageId: string
+  }
+}
+
+/** Refuses a request: it is observed, counted against its address where nobody signed it, and answered. */
+export type Refuse = (request: FastifyRequest, reply: FastifyReply, code: ErrorCode) => FastifyReply
+
+export function createRefuse(failures: Failures, observe: Observe): Refuse {
+  return (request, reply, code) => {
+    observeRefusal(request, code, failures, observe)
+    // Where the body was not read, the connection cannot be used again.
+    if (!request.raw.complete) reply.header('connection', 'close')
+    if (code !== 'rate_limited') return sendError(reply, code)
+    return sendError(reply, code, {}, Math.ceil(failures.wait(addressOf(request)) / 1000))
+  }
+}
+
+/** For a request that no answer reaches: its client has gone. */
+export function observeRefusal(
+  request: FastifyRequest,
+  code: ErrorCode,
+  failures: Failures,
+  observe: Observe,
+): void {
+  const { messageId } = request
+  const address = addressOf(request)
+  if (unverified.has(code)) failures.failed(address)
+  observe({
+    kind: 'rejected',
+    source: nameOf(request),
+    code,
+    address,
+    ...(messageId !== '' && { messageId }),
+  })
+}
+
+/** The client's address; empty where the connection ended before anybody asked for it. */
+export function addressOf({ ip }: { readonly ip: string | undefined }): string {
+  return ip ?? ''
+}
+
+/** The source, or the route of a request that is for none. */
+function nameOf({ params, routeOptions }: FastifyRequest): string {
+  const source = typeof params === 'object' && params !== null && 'source' in params ? params.source : null
+  return typeof source === 'string' ? source : (routeOptions.url ?? '')
+}

@@ -1,0 +1,123 @@
+/** What connections may cost: how many there are, how long they last, and clients that break off. Over real sockets. */
+import { connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { affordableConnections } from '../../src/http/limits/connections.ts'
+import { until } from '../support/until.ts'
+import { type FakeServer, fakeServer } from './fake-server.ts'
+
+const head = 'POST /webhooks/cuuro HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
+const unsigned = `${head}content-length: 2\r\n\r\n{}`
+const partial = `${head}content-length: 100\r\n\r\n{`
+
+interface Client {
+  readonly socket: Socket
+  /** Everything received so far. */
+  text(): string
+  isClosed(): boolean
+}
+
+async function open(t: Test, { server }: FakeServer): Promise<() => Promise<Client>> {
+  const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }))
+  return async () => {
+    const socket = connect(Number(port), '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    let text = ''
+    let closed = false
+    socket.on('data', (chunk) => {
+      text += chunk
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      closed = true
+    })
+    await new Promise<void>((resolve) => socket.once('connect', resolve))
+    return { socket, text: () => text, isClosed: () => closed }
+  }
+}
+
+t.test('as many connections as the process may open files for', async (t) => {
+  t.equal(affordableConnections(4_096, 524_288), 4_096)
+  t.equal(affordableConnections(4_096, 1_024), 864)
+  t.equal(affordableConnections(4_096, 200), 50)
+  t.equal(affordableConnections(4_096, 1), 1)
+  t.ok(affordableConnections(4_096) > 0)
+})
+
+t.test('connections beyond the limit are closed; idle ones make room in time', async (t) => {
+  const server = fakeServer(t, { limits: { maxConnections: 2, requestTimeout: 1_000 } })
+  const connected = await open(t, server)
+  const idle = await connected()
+  const halfHead = await connected()
+  halfHead.socket.write(head)
+  const third = await connected()
+  await until(third.isClosed, 'the third to be closed')
+  t.equal(third.text(), '')
+  t.match(server.rejected, [{ code: 'overloaded', address: '127.0.0.1' }])
+  t.same(server.counted, ['overloaded'])
+  await until(() => idle.isClosed() && halfHead.isClosed(), 'the timeout to end the others')
+  t.match(idle.text(), /^HTTP\/1\.1 408 [\s\S]*"request_timeout"/)
+  t.match(halfHead.text(), /^HTTP\/1\.1 408 [\s\S]*"request_timeout"/)
+  const next = await connected()
+  next.socket.write(unsigned)
+  await until(() => next.text().includes('401'), 'the next to be served')
+})
+
+t.test('a body that does not arrive in time is one refusal, and holds its place no longer', async (t) => {
+  const server = fakeServer(t, { maxPending: 1, limits: { requestTimeout: 1_000 } })
+  const connected = await open(t, server)
+  const slow = await connected()
+  slow.socket.write(partial)
+  await until(() => server.inFlight.count === 1, 'the request to be in flight')
+  t.equal((await server.send()).error, 'overloaded')
+  await until(slow.isClosed, 'the timeout')
+  t.match(slow.text(), /^HTTP\/1\.1 408 [\s\S]*"request_timeout"/)
+  t.same(
+    server.rejected.map(({ code }) => code),
+    ['overloaded', 'request_timeout'],
+  )
+  t.equal(server.rejected[1]?.source, 'cuuro')
+  t.same(server.counted, ['overloaded', 'request_timeout'])
+  t.equal((await server.send()).status, 202)
+})
+
+t.test('a client that goes before its body is complete is observed, and not answered', async (t) => {
+  const server = fakeServer(t)
+  const client = await (await open(t, server))()
+  client.socket.write(partial, () => client.socket.resetAndDestroy())
+  await until(() => server.rejected.length > 0, 'the refusal')
+  t.match(server.rejected, [{ source: 'cuuro', code: 'request_timeout' }])
+  t.same(server.counted, [])
+  t.equal(server.inFlight.count, 0)
+})
+
+t.test('answers that are not read are not in flight', async (t) => {
+  const server = fakeServer(t, { maxPending: 10, deps: { failureLimit: () => null } })
+  const client = await (await open(t, server))()
+  client.socket.pause()
+  // More than the kernel buffers for a client that does not read: later answers wait.
+  client.socket.write(('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(50) + unsigned).repeat(500))
+  await until(() => server.received.length >= 10, 'the requests to be handled')
+  await until(async () => (await server.send()).status === 202, 'an event to be taken')
+  t.notOk(client.isClosed(), 'while the answers are still unread')
+  await until(() => server.inFlight.count === 0, 'nothing to be in flight')
+})
+
+t.test('what is not HTTP is answered 400, and the connection ends', async (t) => {
+  const server = fakeServer(t)
+  const client = await (await open(t, server))()
+  client.socket.write('this is not HTTP\r\n\r\n')
+  await until(client.isClosed, 'the end')
+  t.match(client.text(), /^HTTP\/1\.1 400 [\s\S]*"bad_request"/)
+})
+
+t.test('a client that asks for /metrics again and again, and reads nothing, is cut off', async (t) => {
+  const text = async () => 'x'.repeat(100_000)
+  const server = fakeServer(t, { deps: { metrics: { contentType: 'text/plain', text } } })
+  const client = await (await open(t, server))()
+  client.socket.pause()
+  client.socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500))
+  await until(async () => {
+    const open = new Promise<number>((resolve) => server.server.server.getConnections((_, n) => resolve(n)))
+    return (await open) === 0
+  }, 'the connection to be closed')
+})

@@ -1,0 +1,130 @@
+/** The HTTP server with a `receive` that stores nothing, asked through Fastify's inject: no socket, no disk. */
+import type { InjectOptions } from 'fastify'
+import { pino } from 'pino'
+import type { ErrorCode } from '../../src/core/errors.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { createServer, type ServerDeps } from '../../src/http/server.ts'
+import type { WebhookSettings } from '../../src/http/webhooks.ts'
+import type { Fact } from '../../src/pipeline/fact.ts'
+import type { Received, WebhookRequest } from '../../src/pipeline/receive.ts'
+import { compileAllowList, compileTrust, isPrivate, isPublished } from '../../src/sources/addresses.ts'
+import { createVerifier, readSignature } from '../../src/sources/svix.ts'
+import { newEvent, secret, signedHeaders } from '../support/service.ts'
+
+type Rejected = Extract<Fact, { kind: 'rejected' }>
+
+interface FakeOptions {
+  readonly deps?: Partial<ServerDeps>
+  readonly limits?: Partial<ServerDeps['limits']>
+  readonly maxPending?: number
+  /** What a request that verified ends as. */
+  readonly receive?: (request: WebhookRequest) => Received | Promise<Received>
+}
+
+/** Sources: cuuro; listed, which takes requests from 198.51.100.0/24 alone. */
+export function fakeServer(
+  t: { teardown(action: () => unknown): unknown },
+  { deps = {}, limits = {}, maxPending = 1_000, receive }: FakeOptions = {},
+) {
+  const rejected: Rejected[] = []
+  const counted: ErrorCode[] = []
+  const received: WebhookRequest[] = []
+  const log: Record<string, unknown>[] = []
+  const inFlight = { count: 0 }
+  const calls = { settings: 0, readSignature: 0 }
+  const verifier = createVerifier([new Secret(secret)])
+  const list = compileAllowList(['198.51.100.0/24'])
+  if (!list.ok) throw new Error('the list is well-formed')
+  const settings: WebhookSettings = {
+    maxPending,
+    sources: new Map([
+      ['cuuro', { verifier, eventType: undefined, allows: null }],
+      ['listed', { verifier, eventType: undefined, allows: list.allows }],
+    ]),
+    router: { route: () => ({ matches: [], unrouted: true }) },
+    destinations: new Map(),
+    dedupeFor: 0,
+  }
+  const trustProxy = limits.trustProxy ?? 'loopback'
+  const server = createServer({
+    log: pino({ level: 'warn' }, { write: (line: string) => log.push(JSON.parse(line)) }),
+    observe: (fact) => {
+      if (fact.kind === 'rejected') rejected.push(fact)
+    },
+    countError: (code) => counted.push(code),
+    settings: () => {
+      calls.settings += 1
+      return settings
+    },
+    readSignature: (headers) => {
+      calls.readSignature += 1
+      return readSignature(headers)
+    },
+    receive: async (request) => {
+      received.push(request)
+      if (!verifier.verify(request.signature, request.body).ok)
+        return { kind: 'rejected', code: 'wrong_signature' }
+      return receive === undefined ? { kind: 'stored', id: 'evt_1' } : receive(request)
+    },
+    isPublished,
+    isPrivate,
+    isProxy: compileTrust(trustProxy),
+    failureLimit: () => ({ rate: 1 / 3_600, burst: 5 }),
+    clock: () => performance.now(),
+    inFlight,
+    adminToken: () => undefined,
+    reload: async () => ({ ok: true, changed: [], notices: [] }),
+    notReady: () => [],
+    lastReload: () => null,
+    metrics: { contentType: 'text/plain', text: async () => '' },
+    ...deps,
+    limits: {
+      bodyLimit: 262_144,
+      requestTimeout: 10_000,
+      maxConnections: 100,
+      ...limits,
+      trustProxy,
+    },
+  })
+  t.teardown(() => server.close())
+
+  async function ask(options: InjectOptions) {
+    const response = await server.inject(options)
+    const text = response.payload
+    const answer = (text.startsWith('{') ? JSON.parse(text) : {}) as Record<string, unknown>
+    return { status: response.statusCode, headers: response.headers, error: answer.error, answer }
+  }
+
+  return {
+    server,
+    rejected,
+    counted,
+    received,
+    log,
+    inFlight,
+    calls,
+    ask,
+    /** Sends a signed event. `from` is the client's address, behind a proxy. */
+    send(
+      options: {
+        readonly from?: string
+        readonly key?: string
+        readonly source?: string
+        readonly body?: string
+        readonly headers?: Readonly<Record<string, string>>
+      } = {},
+    ) {
+      const event = newEvent()
+      const { from, key = secret, source = 'cuuro', body = event.body, headers = {} } = options
+      const url = `/webhooks/${source}`
+      const signed = signedHeaders(event.messageId, body, key)
+      const forwarded = from === undefined ? {} : { 'x-forwarded-for': from }
+      return ask({ method: 'POST', url, headers: { ...signed, ...forwarded, ...headers }, payload: body })
+    },
+  }
+}
+
+export type FakeServer = ReturnType<typeof fakeServer>
+
+/** A secret that no source has. */
+export const wrongSecret = `whsec_${Buffer.from('somebody elses secret, 32 bytes.').toString('base64')}`
