@@ -1,5 +1,7 @@
-/** What an examination found, in words for whoever runs the service. */
+/** What a check found, in words for the operator. */
 export interface Finding {
+  /** What was found, for programs: stable, as `not_in_channel`. */
+  readonly code: string
   readonly level: Level
   /** What was found, on one line and without secrets. */
   readonly summary: string
@@ -12,18 +14,18 @@ export interface Finding {
 /** `unknown`: it could not be found out, which is neither good nor bad. */
 export type Level = 'fine' | 'warning' | 'wrong' | 'unknown'
 
-export function fine(summary: string): Finding {
-  return { level: 'fine', summary, meaning: '', hint: '' }
+export function fine(code: string, summary: string): Finding {
+  return { code, level: 'fine', summary, meaning: '', hint: '' }
 }
 
-export function warning(summary: string, meaning: string, hint: string): Finding {
-  return { level: 'warning', summary, meaning, hint }
+export function warning(code: string, summary: string, meaning: string, hint: string): Finding {
+  return { code, level: 'warning', summary, meaning, hint }
 }
 
-export function wrong(summary: string, meaning: string, hint: string): Finding {
-  return { level: 'wrong', summary, meaning, hint }
+export function wrong(code: string, summary: string, meaning: string, hint: string): Finding {
+  return { code, level: 'wrong', summary, meaning, hint }
 }
 
-export function unknown(summary: string, meaning: string, hint: string): Finding {
-  return { level: 'unknown', summary, meaning, hint }
+export function unknown(code: string, summary: string, meaning: string, hint: string): Finding {
+  return { code, level: 'unknown', summary, meaning, hint }
 }

@@ -1,22 +1,23 @@
-/** Judges what was measured of the machine that the service runs on. */
+/** Says whether what was measured of the machine is good enough for the service. */
 import { type Finding, fine, unknown, warning, wrong } from './finding.ts'
 
 const GIB = 2 ** 30
-const LEAST_FREE = GIB
+const LEAST_FREE_BYTES = GIB
 const LEAST_FREE_SHARE = 0.05
-const SLOW_SYNC = 20
-const SKEW_WARNED = 60_000
+const SLOW_SYNC_MS = 20
+const SKEW_WARNED_MS = 60_000
 // Requests more than five minutes off are refused: this is a minute before.
-const SKEW_WRONG = 240_000
+const SKEW_WRONG_MS = 240_000
 // Standard Webhooks asks for 24 to 64 bytes.
-const SHORTEST_SECRET = 24
+const SHORTEST_SECRET_BYTES = 24
 
 /** Bytes. */
 export function classifySpace(free: number, total: number, folder: string): Finding {
   const share = total > 0 ? free / total : 1
   const summary = `${gib(free)} of ${gib(total)} GiB free (${Math.floor(share * 100)} %) in ${folder}`
-  if (free >= LEAST_FREE && share >= LEAST_FREE_SHARE) return fine(summary)
+  if (free >= LEAST_FREE_BYTES && share >= LEAST_FREE_SHARE) return fine('disk_space_ok', summary)
   return warning(
+    'disk_space_low',
     summary,
     'On a full disk the service takes no events: it answers 503, and senders try again later.',
     'make room, or keep finished events for less long (store.retain)',
@@ -27,8 +28,9 @@ export function classifySpace(free: number, total: number, folder: string): Find
 export function classifySync(times: readonly number[]): Finding {
   const typical = median(times)
   const summary = `a write is on the disk after ${typical.toFixed(1)} ms (median of ${times.length})`
-  if (typical <= SLOW_SYNC) return fine(summary)
+  if (typical <= SLOW_SYNC_MS) return fine('disk_sync_ok', summary)
   return warning(
+    'disk_sync_slow',
     summary,
     `Each answer waits for such a write, some ${Math.max(1, Math.floor(1000 / typical))} of them a second. ` +
       'Events that arrive together share one.',
@@ -40,6 +42,7 @@ export function classifySync(times: readonly number[]): Finding {
 export function classifyClock(source: string, skews: readonly number[], newest: number): Finding {
   if (skews.length === 0) {
     return unknown(
+      'clock_unknown',
       `no request from ${source} yet: nothing to compare the clock with`,
       'A request more than five minutes off is refused, and leaves no event.',
       '',
@@ -52,9 +55,10 @@ export function classifyClock(source: string, skews: readonly number[], newest: 
     Math.abs(skew) < 2_000
       ? `the clock agrees with that of ${source} (last request: ${at})`
       : `the clock is ${seconds} s ${skew > 0 ? 'ahead of' : 'behind'} that of ${source} (last request: ${at})`
-  if (Math.abs(skew) <= SKEW_WARNED) return fine(summary)
-  const tell = Math.abs(skew) > SKEW_WRONG ? wrong : warning
-  return tell(
+  if (Math.abs(skew) <= SKEW_WARNED_MS) return fine('clock_ok', summary)
+  const finding = Math.abs(skew) > SKEW_WRONG_MS ? wrong : warning
+  return finding(
+    'clock_skewed',
     summary,
     'Requests more than 300 s off are refused, and their events come late or never.',
     'set the clock by NTP: timedatectl set-ntp true',
@@ -63,11 +67,12 @@ export function classifyClock(source: string, skews: readonly number[], newest: 
 
 /** `sizes`: the bytes of each of a source's secrets. */
 export function classifySecrets(source: string, sizes: readonly number[]): Finding {
-  const short = sizes.flatMap((size, index) => (size < SHORTEST_SECRET ? [`secrets[${index}]`] : []))
+  const short = sizes.flatMap((size, index) => (size < SHORTEST_SECRET_BYTES ? [`secrets[${index}]`] : []))
   const number = sizes.length === 1 ? 'its signing secret is' : `its ${sizes.length} signing secrets are`
-  if (short.length === 0) return fine(`${source}: ${number} well-formed and long enough`)
+  if (short.length === 0) return fine('secrets_ok', `${source}: ${number} well-formed and long enough`)
   return warning(
-    `${source}: ${short.join(', ')} ${short.length === 1 ? 'has' : 'have'} less than ${SHORTEST_SECRET} bytes`,
+    'secret_short',
+    `${source}: ${short.join(', ')} ${short.length === 1 ? 'has' : 'have'} less than ${SHORTEST_SECRET_BYTES} bytes`,
     'A short secret can be guessed, and with it anyone could send events.',
     'let the sender make a new one (in Cuuro: rotate the secret), and list both meanwhile',
   )

@@ -9,7 +9,7 @@ export interface Timing {
   readonly sentAt: number
 }
 
-export function examineSecrets(source: string, secrets: readonly Secret[]): Finding {
+export function checkSecrets(source: string, secrets: readonly Secret[]): Finding {
   return classifySecrets(
     source,
     secrets.map((secret) => Buffer.from(secret.reveal().replace(/^whsec_/, ''), 'base64').length),
@@ -17,7 +17,7 @@ export function examineSecrets(source: string, secrets: readonly Secret[]): Find
 }
 
 /** Newest first. */
-export function examineClock(source: string, requests: readonly Timing[]): Finding {
+export function checkClock(source: string, requests: readonly Timing[]): Finding {
   // A request's time is cut to whole seconds: half a second is the most likely to be missing.
   const skews = requests.map(({ receivedAt, sentAt }) => receivedAt - sentAt - 500)
   return classifyClock(source, skews, requests[0]?.receivedAt ?? 0)

@@ -1,15 +1,16 @@
-/** Finds out whether senders reach this service: knocks at its public address as one who has no signature. */
+/** Checks whether senders reach this service: sends its public address a request without a signature. */
 import type { ErrorCode } from '../core/errors.ts'
 import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
 import { ownProperty } from '../core/json.ts'
 
 const LONGEST_ANSWER = 4_096
-const UNHEARD = 'Senders do not reach this service: their events wait there, and are lost when they give up.'
+const UNREACHED =
+  'Senders do not reach this service: their events wait there, and are lost when they give up.'
 const DISTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO/
 const NO_TLS = /ERR_SSL|ERR_TLS|EPROTO/
 
-/** What came back; `code` is the error's of our own answers, null for anyone else's. */
-interface Knock {
+/** `code` is the error of an answer of ours; null for any other answer. */
+interface ProbeResult {
   readonly status: number
   readonly code: string | null
 }
@@ -20,6 +21,7 @@ function urlFor(publicUrl: string, source: string): string {
 
 export function noPublicUrl(source: string): Finding {
   return unknown(
+    'public_url_unset',
     'whether senders reach this service cannot be checked: server.public_url is not set',
     `The URL to give the sender is ${urlFor('https://YOUR-HOST', source)} (in Cuuro: Settings > Developers > Webhooks).`,
     'set server.public_url to the address that your proxy serves, as in https://hooks.example.com',
@@ -27,7 +29,7 @@ export function noPublicUrl(source: string): Finding {
 }
 
 /** `timeout`: milliseconds. Never throws. */
-export async function examinePublicUrl(publicUrl: string, source: string, timeout: number): Promise<Finding> {
+export async function checkPublicUrl(publicUrl: string, source: string, timeout: number): Promise<Finding> {
   const url = urlFor(publicUrl, source)
   try {
     return classify(await probe(url, timeout), url)
@@ -36,7 +38,7 @@ export async function examinePublicUrl(publicUrl: string, source: string, timeou
   }
 }
 
-async function probe(url: string, timeout: number): Promise<Knock> {
+async function probe(url: string, timeout: number): Promise<ProbeResult> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -67,10 +69,14 @@ function codeIn(text: string): string | null {
   }
 }
 
-function classify({ status, code }: Knock, url: string): Finding {
-  if (status === 401 && is(code, 'missing_signature')) return fine(`${url} reaches this service`)
+function classify({ status, code }: ProbeResult, url: string): Finding {
+  if (status === 401 && is(code, 'missing_signature'))
+    return fine('public_url_ok', `${url} reaches this service`)
   if (status === 403 && is(code, 'address_not_allowed'))
-    return fine(`${url} reaches this service (and refuses this machine, which allow_ips does not list)`)
+    return fine(
+      'public_url_ok',
+      `${url} reaches this service (and refuses this machine, which allow_ips does not list)`,
+    )
   if (
     is(code, 'overloaded') ||
     is(code, 'rate_limited') ||
@@ -78,53 +84,61 @@ function classify({ status, code }: Knock, url: string): Finding {
     is(code, 'stopping')
   ) {
     return warning(
+      'public_url_busy',
       `${url} reaches this service, which answers ${status} ${code} now`,
       '',
-      'look into its log',
+      'read its log',
     )
   }
-  const { what, hint } = elsewhere(status, code)
-  return wrong(`${url} ${what}`, UNHEARD, hint)
+  const { finding, what, hint } = elsewhere(status, code)
+  return wrong(finding, `${url} ${what}`, UNREACHED, hint)
 }
 
-function elsewhere(status: number, code: string | null): { what: string; hint: string } {
+function elsewhere(status: number, code: string | null): { finding: string; what: string; hint: string } {
   if (is(code, 'unknown_source')) {
     return {
+      finding: 'public_url_unknown_source',
       what: 'reaches a service that does not know this source',
       hint: 'restart the service with this configuration, or correct server.public_url',
     }
   }
   if (is(code, 'not_found')) {
     return {
+      finding: 'public_url_wrong_path',
       what: 'reaches the service at another path',
       hint: 'let the proxy forward the path as it is: /webhooks/… and nothing in front',
     }
   }
   if (status >= 300 && status < 400) {
     return {
+      finding: 'public_url_redirected',
       what: `is redirected (${status}), and senders do not follow`,
       hint: 'set server.public_url, and the URL at the sender, to where it leads',
     }
   }
   if (status === 401 || status === 403) {
     return {
+      finding: 'public_url_login',
       what: `is behind a login (${status})`,
       hint: 'let the proxy forward /webhooks/ without one: requests are signed',
     }
   }
   if (status === 404 || status === 405) {
     return {
+      finding: 'public_url_not_found',
       what: `leads nowhere (${status})`,
       hint: 'let the proxy forward /webhooks/ to this service, POST among it',
     }
   }
   if (status >= 502 && status <= 504) {
     return {
+      finding: 'public_url_bad_gateway',
       what: `reaches the proxy, and the proxy not this service (${status})`,
       hint: 'start "hookbridge serve", and let the proxy forward to server.host and server.port',
     }
   }
   return {
+    finding: 'public_url_other',
     what: `is answered by something else (${status})`,
     hint: 'correct server.public_url, or let the proxy forward /webhooks/ to this service',
   }
@@ -138,32 +152,44 @@ function unanswered(error: unknown, url: string, timeout: number): Finding {
   const { hostname, port } = new URL(url)
   const code = causeOf(error)
   if (DISTRUSTED.test(code)) {
-    const hint = `reconfigure or correct the certificate of ${hostname}; senders refuse it too`
-    return wrong(`${url} has no certificate that can be trusted (${code})`, UNHEARD, hint)
+    const hint = `renew or correct the certificate of ${hostname}; senders refuse it too`
+    return wrong(
+      'public_url_certificate',
+      `${url} has no certificate that can be trusted (${code})`,
+      UNREACHED,
+      hint,
+    )
   }
   if (NO_TLS.test(code)) {
     const hint = 'let the proxy terminate TLS there, or correct the port in server.public_url'
-    return wrong(`${url} does not speak TLS as it should (${code})`, UNHEARD, hint)
+    return wrong('public_url_tls', `${url} does not speak TLS as it should (${code})`, UNREACHED, hint)
   }
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) {
     return wrong(
+      'public_url_no_host',
       `${url}: no such host (${code})`,
-      UNHEARD,
+      UNREACHED,
       `make a DNS record for ${hostname}, or correct server.public_url`,
     )
   }
   if (code === 'ECONNREFUSED') {
     const hint = `start the proxy, and let the firewall pass port ${port || '443'}`
-    return wrong(`${url}: nothing listens there`, UNHEARD, hint)
+    return wrong('public_url_refused', `${url}: nothing listens there`, UNREACHED, hint)
   }
   if (/Timeout|TIMEOUT/.test(code)) {
     return wrong(
+      'public_url_timeout',
       `${url} does not answer within ${timeout / 1000} s`,
-      UNHEARD,
+      UNREACHED,
       `check the firewall and the proxy; from inside your network the address may not be reachable at all`,
     )
   }
-  return wrong(`${url} cannot be reached (${code})`, UNHEARD, 'check the proxy and server.public_url')
+  return wrong(
+    'public_url_unreachable',
+    `${url} cannot be reached (${code})`,
+    UNREACHED,
+    'check the proxy and server.public_url',
+  )
 }
 
 /** A code, else the error's name. */

@@ -1,4 +1,4 @@
-/** Finds out whether the store's place on the disk is fit for it. Changes nothing that stays. */
+/** Checks the store's folder and file. Leaves nothing behind. */
 import { constants } from 'node:fs'
 import { access, open, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -12,28 +12,33 @@ const WRITE_SIZE = 4_096
 const FOR_OTHERS = 0o077
 
 /** Everything, among it a few small writes to a file of its own in the store's folder. */
-export async function examineStore(url: string): Promise<readonly Finding[]> {
+export async function checkStore(url: string): Promise<readonly Finding[]> {
   const path = pathOf(url)
-  return [await examineOpening(url), ...(await examinePlace(url)), await examineWrites(dirname(path))]
+  return [await checkOpening(url), ...(await checkFolder(url)), await checkWrites(dirname(path))]
 }
 
 /** What costs next to nothing: free space, and who may read the files. */
-export async function examinePlace(url: string): Promise<readonly Finding[]> {
+export async function checkFolder(url: string): Promise<readonly Finding[]> {
   const path = pathOf(url)
   const folder = await nearestFolder(dirname(path))
   const { bavail, bsize, blocks } = await statfs(folder)
-  return [classifySpace(bavail * bsize, blocks * bsize, folder), ...(await examinePermissions(path))]
+  return [classifySpace(bavail * bsize, blocks * bsize, folder), ...(await checkPermissions(path))]
 }
 
-async function examineOpening(url: string): Promise<Finding> {
+async function checkOpening(url: string): Promise<Finding> {
   try {
     const store = await openStore(url, 'operator')
     await store.close()
-    return fine(`${pathOf(url)} opens, and its schema is current`)
+    return fine('store_ok', `${pathOf(url)} opens, and its schema is current`)
   } catch (error) {
     if (error instanceof StoreRefused) return refused(error, pathOf(url))
     if (error instanceof StoreUnavailable) {
-      return wrong(error.message, 'Without it the service neither takes events nor delivers any.', '')
+      return wrong(
+        'store_unavailable',
+        error.message,
+        'Without it the service neither takes events nor delivers any.',
+        '',
+      )
     }
     throw error
   }
@@ -42,23 +47,25 @@ async function examineOpening(url: string): Promise<Finding> {
 function refused({ reason, message }: StoreRefused, path: string): Finding {
   if (reason === 'missing') {
     return unknown(
+      'store_missing',
       `there is no store at ${path} yet`,
       '',
       '"hookbridge serve" makes it; or correct store.url',
     )
   }
-  const tell = reason === 'older_schema' ? warning : wrong
-  return tell(message, '', '')
+  const finding = reason === 'older_schema' ? warning : wrong
+  return finding('store_refused', message, '', '')
 }
 
-async function examinePermissions(path: string): Promise<Finding[]> {
+async function checkPermissions(path: string): Promise<Finding[]> {
   const found = await Promise.all([path, `${path}-wal`].map(modeOf))
   const modes = found.filter((mode) => mode !== null)
   if (modes.length === 0) return []
   const open = modes.find((mode) => (mode & FOR_OTHERS) !== 0)
-  if (open === undefined) return [fine('nobody but its owner may read it')]
+  if (open === undefined) return [fine('store_private', 'nobody but its owner may read it')]
   return [
     warning(
+      'store_readable',
       `others on this machine may open the store (mode ${(open & 0o777).toString(8)})`,
       'It holds whole events, and the addresses that messages go to.',
       `chmod 600 ${path}*`,
@@ -75,14 +82,15 @@ async function modeOf(path: string): Promise<number | null> {
   }
 }
 
-async function examineWrites(folder: string): Promise<Finding> {
+async function checkWrites(folder: string): Promise<Finding> {
   const path = join(folder, `.hookbridge-doctor-${process.pid}-${Date.now()}`)
-  if ((await nearestFolder(folder)) !== folder) return examineMissing(folder)
+  if ((await nearestFolder(folder)) !== folder) return checkMissing(folder)
   try {
     return classifySync(await timeWrites(path))
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error)
     return wrong(
+      'store_not_writable',
       `a file in ${folder} cannot be written: ${words}`,
       'The service then takes no events, if it runs as this user.',
       "make room, or give the service's user the folder (chown)",
@@ -92,14 +100,16 @@ async function examineWrites(folder: string): Promise<Finding> {
   }
 }
 
-async function examineMissing(folder: string): Promise<Finding> {
+async function checkMissing(folder: string): Promise<Finding> {
   const above = await nearestFolder(folder)
   try {
     await access(above, constants.W_OK)
-    return unknown(`how fast the disk is cannot be measured: there is no folder ${folder} yet`, '', '')
+    const summary = `how fast the disk is cannot be measured: there is no folder ${folder} yet`
+    return unknown('disk_sync_unknown', summary, '', '')
   } catch {
     const hint = `make the folder and give it to the service's user, or correct store.url`
-    return wrong(`there is no folder ${folder}, and this user cannot make it in ${above}`, '', hint)
+    const summary = `there is no folder ${folder}, and this user cannot make it in ${above}`
+    return wrong('store_folder_missing', summary, '', hint)
   }
 }
 

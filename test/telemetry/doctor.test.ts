@@ -10,7 +10,7 @@ import { startSinks } from '../support/sinks.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
-async function examine(t: Test, env: Record<string, string>): Promise<readonly Finding[]> {
+async function check(t: Test, env: Record<string, string>): Promise<readonly Finding[]> {
   const { slack, mail } = await startSinks(t)
   const config = writeConfig({ folder: temporaryFolder(t), slackUrl: slack.url, smtpUrl: mail.url })
   const args = [main, 'doctor', '--config', config, '--json', '--timeout', '2s']
@@ -23,12 +23,12 @@ async function examine(t: Test, env: Record<string, string>): Promise<readonly F
 }
 
 t.test('without the variables there is nothing to say', async (t) => {
-  t.strictSame(await examine(t, {}), [])
+  t.strictSame(await check(t, {}), [])
 })
 
 t.test('a collector that takes traces, and gets none', async (t) => {
   const collector = await startCollector(t)
-  t.match(await examine(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }), [
+  t.match(await check(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }), [
     { level: 'fine', summary: 'the collector takes traces, 100 % of the traces are kept' },
   ])
   t.equal(collector.requests.length, 1)
@@ -39,12 +39,12 @@ t.test('a collector that refuses, one that is not there, and a wrong value', asy
   const collector = await startCollector(t)
   collector.behave = 401
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER: 'always' }
-  t.match(await examine(t, env), [
+  t.match(await check(t, env), [
     { level: 'warning', summary: /^OTEL_TRACES_SAMPLER: "always"/ },
     { level: 'warning', summary: 'the collector takes no traces: 401 Unauthorized', hint: /4318/ },
   ])
   const nobody = `http://127.0.0.1:${await closedPort()}`
-  t.match(await examine(t, { OTEL_EXPORTER_OTLP_ENDPOINT: nobody }), [
+  t.match(await check(t, { OTEL_EXPORTER_OTLP_ENDPOINT: nobody }), [
     { level: 'warning', summary: /^the collector takes no traces: .*ECONNREFUSED/ },
   ])
 })

@@ -7,33 +7,45 @@ const LONGEST_REASON = 300
 
 /** Something that a person must correct: no repetition helps. */
 export interface MailSetupError {
+  /** Of a finding of the doctor's. */
+  readonly code: string
   readonly summary: string
   readonly hint: string
 }
 
 const setupErrors = {
   login: {
+    code: 'smtp_login_refused',
     summary: 'the mail server does not accept the login',
     hint: 'correct user and password in channels.email.smtp',
   },
   noLogin: {
+    code: 'smtp_no_login',
     summary: 'the mail server offers no login on this connection',
     hint: 'remove user and password from channels.email.smtp, or let it encrypt (channels.email.tls: required)',
   },
   loginNeeded: {
-    summary: 'the mail server wants a login',
+    code: 'smtp_login_needed',
+    summary: 'the mail server requires a login',
     hint: 'put user and password into channels.email.smtp',
   },
   sender: {
+    code: 'smtp_sender_refused',
     summary: 'the mail server refuses the sender',
     hint: 'correct channels.email.from, or allow it there',
   },
   relay: {
+    code: 'smtp_relay_denied',
     summary: 'the mail server does not take mail for this address from us',
     hint: 'check channels.email.smtp and its login',
   },
-  hello: { summary: 'the mail server refuses to talk to this machine', hint: 'ask who runs it' },
+  hello: {
+    code: 'smtp_client_refused',
+    summary: 'the mail server refuses to talk to this machine',
+    hint: 'ask who runs it',
+  },
   encryption: {
+    code: 'smtp_tls',
     summary: 'no encrypted connection to the mail server',
     hint:
       'check channels.email.smtp (smtp:// or smtps://, port), its certificate, or set channels.email.tls to ' +
@@ -45,7 +57,7 @@ const setupErrors = {
 const LOGIN_NEEDED = [530, 538]
 const LOGIN_REFUSED = [534, 535]
 const NOT_AS_THIS_SENDER = /^\d{3}[ -]5\.7\.60\b/
-const TLS_FAULT = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
+const TLS_ERROR = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
 /** Bad sequence of commands: the session was at fault, not the mail. */
 const BAD_SEQUENCE = 503
 const TOO_LARGE = 552
@@ -106,7 +118,7 @@ function withoutReply(failure: SmtpFailure, reason: string): FailedOutcome {
   const { code, originalCode = '' } = failure
   if (code === 'ENOAUTH') return park(setupErrors.noLogin, reason)
   if (code === 'EAUTH' || code === 'ECONFIG') return park(setupErrors.login, reason)
-  if (TLS_FAULT.test(originalCode)) return park(setupErrors.encryption, `${reason} (${originalCode})`)
+  if (TLS_ERROR.test(originalCode)) return park(setupErrors.encryption, `${reason} (${originalCode})`)
   // Larger than the server takes, or an address that SMTP cannot carry: found before anything was sent.
   if (code === 'EMESSAGE' || code === 'EENVELOPE') return { kind: 'refuse', reason }
   return { kind: 'retry', reason }

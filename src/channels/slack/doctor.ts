@@ -1,4 +1,4 @@
-/** Finds out whether Slack takes the token, and whether the app may post to each receiver; posts nothing. */
+/** Checks the token, and whether the app may post to each channel; posts nothing. */
 import type { WebClient } from '@slack/web-api'
 import { type Finding, fine, unknown, wrong } from '../../core/finding.ts'
 import { ownProperty } from '../../core/json.ts'
@@ -60,7 +60,7 @@ async function checkToken(
   const scopes = scopesOf(answer)
   const channels = receiversByChannel(receivers)
   return [
-    fine(`the token is accepted: ${words('user')} in ${words('team')}`),
+    fine('token_ok', `the token is accepted: ${words('user')} in ${words('team')}`),
     scopeFinding(scopes),
     ...classifyAll(await lookUpChannels(read, [...channels.keys()], scopes), channels, scopes),
   ]
@@ -74,13 +74,15 @@ function scopesOf(answer: unknown): readonly string[] | null {
 function refusedToken({ name, reason, hint }: FailedCall, apiUrl: string): Finding {
   if (name !== null && hint !== '') {
     return wrong(
+      'token_refused',
       `Slack does not accept the token: ${name}`,
       'No message to Slack can be sent; they wait as parked.',
       hint,
     )
   }
   return wrong(
-    `Slack cannot be asked: ${reason}`,
+    'slack_unreachable',
+    `Slack cannot be reached: ${reason}`,
     'Messages to Slack wait, and are tried again until they arrive or are given up.',
     hint || `check that this machine reaches ${apiUrl} (network, proxy, DNS), then run this again`,
   )
@@ -89,14 +91,16 @@ function refusedToken({ name, reason, hint }: FailedCall, apiUrl: string): Findi
 function scopeFinding(scopes: readonly string[] | null): Finding {
   if (scopes === null) {
     return unknown(
-      'which scopes the app has, Slack did not say',
+      'scopes_unknown',
+      'Slack does not say which scopes the app has',
       '',
       "it needs chat:write; look at the app's page",
     )
   }
   const listed = scopes.length === 0 ? 'none' : scopes.join(', ')
-  if (scopes.includes('chat:write')) return fine(`its scopes: ${listed}`)
+  if (scopes.includes('chat:write')) return fine('scopes_ok', `its scopes: ${listed}`)
   return wrong(
+    'scope_missing',
     `the app lacks the scope chat:write (it has: ${listed})`,
     'It may not post at all: messages wait as parked.',
     hintOf('missing_scope', '') ?? '',
@@ -135,7 +139,7 @@ function classifyAll(
   return [
     ...findings,
     ...[...unchecked].map(([why, { names, hint }]) =>
-      unknown(`${names.join(', ')} could not be checked: ${why}`, meaning, hint),
+      unknown('channel_unchecked', `${names.join(', ')} could not be checked: ${why}`, meaning, hint),
     ),
   ]
 }
@@ -147,15 +151,18 @@ function classify(
   scopes: readonly string[] | null,
 ): Finding {
   if (lookup.kind === 'absent') {
-    return wrong(`${shown}: the app sees no such channel`, PARKED, hintOf('channel_not_found', channel) ?? '')
+    const hint = hintOf('channel_not_found', channel) ?? ''
+    return wrong('channel_not_found', `${shown}: the app sees no such channel`, PARKED, hint)
   }
-  if (lookup.archived) return wrong(`${shown} is archived`, PARKED, hintOf('is_archived', channel) ?? '')
-  if (lookup.member) return fine(`${shown}: the app is in the channel`)
+  if (lookup.archived) {
+    return wrong('is_archived', `${shown} is archived`, PARKED, hintOf('is_archived', channel) ?? '')
+  }
+  if (lookup.member) return fine('channel_ok', `${shown}: the app is in the channel`)
   if (!lookup.private && scopes?.includes('chat:write.public'))
-    return fine(`${shown}: the app may post without being in the channel`)
+    return fine('channel_ok', `${shown}: the app may post without being in the channel`)
   const invite = hintOf('not_in_channel', channel) ?? ''
   const hint = lookup.private ? invite : `${invite}; or give it the scope chat:write.public and reinstall it`
-  return wrong(`${shown}: the app is not in the channel`, PARKED, hint)
+  return wrong('not_in_channel', `${shown}: the app is not in the channel`, PARKED, hint)
 }
 
 function webhookNotes(receivers: ReadonlyMap<string, SlackReceiver>): Finding[] {
@@ -164,5 +171,6 @@ function webhookNotes(receivers: ReadonlyMap<string, SlackReceiver>): Finding[] 
   )
   if (names.length === 0) return []
   const why = 'An incoming webhook cannot be tried without posting a message.'
-  return [unknown(`${names.join(', ')} could not be checked`, why, 'post one: hookbridge send --type TYPE')]
+  const summary = `${names.join(', ')} could not be checked`
+  return [unknown('webhook_unchecked', summary, why, 'post one: hookbridge send --type TYPE')]
 }

@@ -13,7 +13,7 @@ import {
   textWidth,
   wrap,
 } from '../terminal.ts'
-import { type Examination, examinations, examine } from './checks.ts'
+import { type Check, checksOf, runCheck } from './checks.ts'
 
 interface DoctorOptions {
   readonly timeout: number
@@ -24,7 +24,7 @@ interface Grouped extends Finding {
   readonly group: string
 }
 
-// An examination asks several times; one that needs longer than this hangs.
+// A check waits for several answers; one that takes longer than this hangs.
 const ANSWERS_AT_MOST = 6
 
 const marks = {
@@ -50,21 +50,21 @@ export const registerDoctor: Register = (hookbridge, context) => {
 
 async function doctor({ terminal, file }: Context, { timeout, json = false }: DoctorOptions): Promise<void> {
   const loaded = loadConfig(file(), terminal.env)
-  const list = loaded.ok ? examinations(loaded.compiled, timeout, terminal.env) : []
+  const checks = loaded.ok ? checksOf(loaded.compiled, timeout, terminal.env) : []
   const secrets = loaded.ok ? loaded.compiled.secrets : []
   // All at once: each waits for something else.
-  const running = list.map((examination) => ({
-    examination,
-    findings: examine(examination, { secrets }, timeout * ANSWERS_AT_MOST),
+  const running = checks.map((check) => ({
+    check,
+    findings: runCheck(check, { secrets }, timeout * ANSWERS_AT_MOST),
   }))
   const found: Grouped[] = []
-  const tell = (group: string, findings: readonly Finding[]) => {
+  const report = (group: string, findings: readonly Finding[]) => {
     found.push(...findings.map((finding) => ({ group, ...finding })))
     if (!json && findings.length > 0) printGroup(terminal, group, findings)
   }
-  tell('configuration', configurationFindings(file(), loaded))
-  for (const { examination, findings } of running) {
-    tell(examination.group, await whileTelling(terminal, examination, findings))
+  report('configuration', configurationFindings(file(), loaded))
+  for (const { check, findings } of running) {
+    report(check.group, await withProgress(terminal, check, findings))
   }
   const counts = countsOf(found)
   if (json) printJson(terminal, { ok: counts.wrong === 0, ...counts, findings: found })
@@ -74,21 +74,22 @@ async function doctor({ terminal, file }: Context, { timeout, json = false }: Do
 
 function configurationFindings(file: string, loaded: Loaded): readonly Finding[] {
   const problems = loaded.ok ? loaded.warnings : loaded.problems
-  const told = problems.map((problem): Finding => {
+  const findings = problems.map((problem): Finding => {
     const level = problem.severity === 'error' ? 'wrong' : 'warning'
-    return { level, summary: formatProblem({ ...problem, severity: 'error' }), meaning: '', hint: '' }
+    const summary = formatProblem({ ...problem, severity: 'error' })
+    return { code: problem.code, level, summary, meaning: '', hint: '' }
   })
-  return told.length > 0 ? told : [fine(`${file}: fine`)]
+  return findings.length > 0 ? findings : [fine('configuration_ok', `${file}: fine`)]
 }
 
-/** Says what is being waited for, where a person watches. */
-async function whileTelling(
+/** Shows on a terminal which check is under way. */
+async function withProgress(
   { err, out }: Terminal,
-  { group }: Examination,
+  { group }: Check,
   findings: Promise<readonly Finding[]>,
 ): Promise<readonly Finding[]> {
   if (err.isTTY !== true || out.isTTY !== true) return findings
-  err.write(`\r\u001b[Kexamining ${group} …`)
+  err.write(`\r\u001b[Kchecking ${group} …`)
   try {
     return await findings
   } finally {
@@ -120,7 +121,7 @@ function countsOf(findings: readonly Finding[]): Counts {
 }
 
 function verdict({ wrong, warning, unknown }: Counts, loaded: boolean): string {
-  if (!loaded) return 'fix the configuration first; nothing else was examined'
+  if (!loaded) return 'fix the configuration first; nothing else was checked'
   const parts = [
     wrong === 0 ? 'nothing is wrong' : `${wrong} ${wrong === 1 ? 'problem' : 'problems'}`,
     ...(warning === 0 ? [] : [`${warning} ${warning === 1 ? 'warning' : 'warnings'}`]),

@@ -4,12 +4,12 @@ import type { Supervision } from '../../app/systemd/supervision.ts'
 import { AdminSocketRefused, type App, type AppOptions, startApp } from '../../app.ts'
 import type { CompiledConfig } from '../../config/load.ts'
 import { StoreRefused } from '../../store/store.ts'
-import { cheapExaminations, examine } from '../doctor/checks.ts'
+import { cheapChecks, runCheck } from '../doctor/checks.ts'
 import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
 
 // A stop takes about seven seconds at the most; this is for one that hangs.
 const STOP_DEADLINE = 9_000
-const EXAMINED_WITHIN = 2_000
+const CHECK_LIMIT_MS = 2_000
 
 /**
  * The exit code where the next start would end the same way: one of its own under systemd, whose unit then does not
@@ -69,9 +69,9 @@ async function systemd(
 
 /** What `hookbridge doctor` finds out at no cost. The service works already. */
 async function warn(log: AppOptions['log'], compiled: CompiledConfig): Promise<void> {
-  for (const examination of cheapExaminations(compiled)) {
-    for (const { level, summary, meaning, hint } of await examine(examination, compiled, EXAMINED_WITHIN)) {
-      if (level !== 'fine') log.warn({ examined: examination.group, meaning, hint }, summary)
+  for (const check of cheapChecks(compiled)) {
+    for (const { code, level, summary, meaning, hint } of await runCheck(check, compiled, CHECK_LIMIT_MS)) {
+      if (level !== 'fine') log.warn({ check: check.group, code, meaning, hint }, summary)
     }
   }
 }
