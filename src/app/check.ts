@@ -1,8 +1,9 @@
 /** Everything that can be said of a configuration without running it: its mistakes, its warnings, its tests. */
 
 import { runTests, storedIds } from '../config/checks/tests.ts'
+import type { CompiledConfig } from '../config/compiled.ts'
 import type { Env } from '../config/file/interpolate.ts'
-import { type CompiledConfig, loadConfig } from '../config/load.ts'
+import { loadConfig } from '../config/load.ts'
 import { inOrder, type Problem } from '../config/problem.ts'
 import { openStore } from '../store/open.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'

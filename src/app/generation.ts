@@ -1,7 +1,7 @@
 /** Everything that is made of one configuration, whole: another one is another value, put in its place at once. */
 import type { OpenChannel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
-import { type CompiledConfig, receiversOf } from '../config/load.ts'
+import { type CompiledConfig, receiversOf } from '../config/compiled.ts'
 import type { WebhookSettings } from '../http/webhooks.ts'
 import type { DeliverSettings } from '../pipeline/deliver.ts'
 import type { ReceiveSettings, SourceDeps } from '../pipeline/receive.ts'

@@ -1,4 +1,4 @@
-import type { CompiledConfig } from '../config/load.ts'
+import type { CompiledConfig } from '../config/compiled.ts'
 import type { Match } from '../core/match/match.ts'
 import type { RouteNode } from '../core/route.ts'
 import type { MetricLabels } from '../http/metrics/metrics.ts'
@@ -17,7 +17,7 @@ export function metricLabelsOf({
   const ofRoutes = new Set(nodes.map(({ taken }) => taken.template))
   const types = [
     ...nodes.flatMap(({ match }) => (match === null ? [] : typesIn(match))),
-    ...Object.keys(config.links ?? {}).filter(isLiteral),
+    ...Object.keys(config.links?.byType ?? {}).filter(isLiteral),
     // A folder of templates that no route names is there for its event type.
     ...[...templates.names].filter((name) => name !== 'default' && !ofRoutes.has(name)),
   ]

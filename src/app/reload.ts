@@ -1,8 +1,9 @@
 /** Reloads of the configuration: one at a time, each whole or not at all. */
 import type { Logger } from 'pino'
 import { changedKeys, untilRestart } from '../config/changes.ts'
+import type { CompiledConfig } from '../config/compiled.ts'
 import type { Fingerprints } from '../config/file/fingerprint.ts'
-import type { CompiledConfig, Loaded } from '../config/load.ts'
+import type { Loaded } from '../config/load.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { errors } from '../core/errors.ts'
 import type { ReloadAnswer } from '../http/admin.ts'

@@ -1,5 +1,5 @@
 import { runTests, storedIds } from '../config/checks/tests.ts'
-import type { CompiledConfig } from '../config/load.ts'
+import type { CompiledConfig } from '../config/compiled.ts'
 import type { Problem } from '../config/problem.ts'
 import { type Event, eventOf } from '../core/event.ts'
 import type { Store } from '../store/store.ts'

@@ -1,7 +1,8 @@
 /** What every command works with: where it writes, and the configuration it was given. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import { type CompiledConfig, loadConfig } from '../config/load.ts'
+import type { CompiledConfig } from '../config/compiled.ts'
+import { loadConfig } from '../config/load.ts'
 import { loadStoreUrl } from '../config/part.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/schema/units.ts'

@@ -2,7 +2,7 @@
 import { dirname, resolve, sep } from 'node:path'
 import { isObject, ownProperty } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
-import type { CompiledConfig } from './load.ts'
+import type { CompiledConfig } from './compiled.ts'
 import type { Config } from './schema/schema.ts'
 import { formatDuration, formatSize } from './schema/units.ts'
 
@@ -68,6 +68,8 @@ function union(one: object, other: object): string[] {
 }
 
 function isSame(one: unknown, other: unknown): boolean {
+  // Compiled from the values beside it, which are compared.
+  if (typeof one === 'function' && typeof other === 'function') return true
   if (one instanceof Secret && other instanceof Secret) return one.reveal() === other.reveal()
   if (Array.isArray(one) && Array.isArray(other)) {
     return one.length === other.length && one.every((item, index) => isSame(item, other[index]))

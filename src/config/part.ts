@@ -7,7 +7,6 @@ import type { Env } from './file/interpolate.ts'
 import type { YamlDocument } from './file/yaml-document.ts'
 import { fill } from './load.ts'
 import { inOrder, type Problem } from './problem.ts'
-import { filledSchema } from './schema/json-schema.ts'
 import { type Config, schema } from './schema/schema.ts'
 import { type Parsed, parse } from './validate/parse.ts'
 
@@ -56,7 +55,7 @@ export function loadService(file: string, env: Env): LoadedService {
 
 function loadPart<T>(part: z.ZodType<T>, file: string, document: YamlDocument, env: Env): Parsed<T> {
   const filled = fill(file, document, env, () => {})
-  const parsed = parse(part, filled.value, { ...filled, document, jsonSchema: filledSchema() })
+  const parsed = parse(part, filled.value, filled)
   if (parsed.ok && filled.problems.length === 0) return parsed
   return { ok: false, problems: inOrder(file, [...filled.problems, ...(parsed.ok ? [] : parsed.problems)]) }
 }

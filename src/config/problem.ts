@@ -46,7 +46,24 @@ export interface Problem {
   readonly detail?: string
 }
 
-/** A step within a document: the key of a mapping or the index of a list. */
+/** Where a file as a whole is wrong. */
+export const START = { line: 1, column: 1 } as const
+
+export function error(
+  code: ProblemCode,
+  file: string,
+  { line, column }: { readonly line: number; readonly column: number },
+  message: string,
+  hint = '',
+): Problem {
+  return { severity: 'error', code, file, line, column, message, hint }
+}
+
+export function warning(...problem: Parameters<typeof error>): Problem {
+  return { ...error(...problem), severity: 'warning' }
+}
+
+/** The steps into a document: keys of mappings and indexes of lists. */
 export type Path = readonly (string | number)[]
 
 /** `config.yaml:14:5: unknown key "chanel" (did you mean "channel"?)` */

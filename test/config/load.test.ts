@@ -4,7 +4,8 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { type CompiledConfig, loadConfig, receiversOf, reloadConfig } from '../../src/config/load.ts'
+import { type CompiledConfig, receiversOf } from '../../src/config/compiled.ts'
+import { loadConfig, reloadConfig } from '../../src/config/load.ts'
 import { loadService, loadStoreUrl } from '../../src/config/part.ts'
 import { filledSchema } from '../../src/config/schema/json-schema.ts'
 import { starterConfig } from '../../src/config/starter.ts'
@@ -101,7 +102,7 @@ t.test('variables fill in text, numbers and booleans', async (t) => {
   t.match(config.server, { host: '0.0.0.0', port: 8081, trust_proxy: false })
   t.match(config.delivery, { ambiguous_resends: 0, retry_for: 5_400_000 })
   t.match(config.routes, [
-    { name: 'costs $5 or $5', match: { type: 'analysis.*' }, continue: true },
+    { name: 'costs $5 or $5', match: { path: 'type', wanted: 'analysis.*' }, continue: true },
     { receivers: ['here'] },
   ])
   t.same(config.sources.cuuro?.allow_ips, ['svix:eu', '2001:db8::/32'])
@@ -160,7 +161,7 @@ t.test('a variable cannot change the structure', async (t) => {
   ]) {
     const { config } = setupOf(file, { ...environment, X: value })
     t.equal(config.server.port, 8080)
-    t.same(config.links, { '*': `https://a.example/${value}` }, 'neither is it filled in again')
+    t.same(config.links?.byType, { '*': `https://a.example/${value}` }, 'neither is it filled in again')
   }
 })
 
@@ -176,7 +177,7 @@ t.test('a default counts also where the variable is empty, and only there', asyn
 
 t.test('a key is never filled in', async (t) => {
   const file = write(t, `${minimal}links: { "\${SECRET}": "https://a.example" }\n`)
-  t.same(setupOf(file).config.links, { '${SECRET}': 'https://a.example' })
+  t.same(setupOf(file).config.links?.byType, { '${SECRET}': 'https://a.example' })
 })
 
 t.test('{file: PATH} is looked up in $CREDENTIALS_DIRECTORY, then beside the configuration', async (t) => {
@@ -237,7 +238,7 @@ t.test('a file that cannot stand for a text', async (t) => {
 
 t.test('a mapping with the key file is a file only where a text is wanted', async (t) => {
   const file = write(t, `${minimal}links: { file: "https://a.example/{{ data.id }}" }\n`)
-  t.same(setupOf(file).config.links, { file: 'https://a.example/{{ data.id }}' })
+  t.same(setupOf(file).config.links?.byType, { file: 'https://a.example/{{ data.id }}' })
 })
 
 t.test('a configuration that is not there, or cannot be read', async (t) => {

@@ -1,6 +1,6 @@
 /** The checks of `doctor`, and those among them that `serve` makes at its start. */
 import { channels } from '../../channels/channels.ts'
-import { type CompiledConfig, receiversOf } from '../../config/load.ts'
+import { type CompiledConfig, receiversOf } from '../../config/compiled.ts'
 import { type Finding, unknown, wrong } from '../../core/finding.ts'
 import { redact } from '../../core/secret.ts'
 import { checkClock, checkSecrets } from '../../sources/doctor.ts'

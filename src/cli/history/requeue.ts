@@ -1,4 +1,4 @@
-import type { CompiledConfig } from '../../config/load.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
 import { eventOf } from '../../core/event.ts'
 import { plan, skippedBecause } from '../../core/plan.ts'
 import type { DeliveryFilter, EventRecord, Store } from '../../store/store.ts'

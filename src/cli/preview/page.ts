@@ -1,7 +1,7 @@
 /** A preview as one page: no script, nothing from elsewhere, and no value that could leave its place. */
 import { channels } from '../../channels/channels.ts'
 import type { ChannelPreview } from '../../channels/preview.ts'
-import type { CompiledConfig } from '../../config/load.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Event } from '../../core/event.ts'
 import { escapeHtml } from '../../core/html.ts'
 import { skippedBecause } from '../../core/plan.ts'

@@ -1,7 +1,7 @@
 /** `hookbridge explain --since`: what a configuration would change for the events that are stored. */
 
 import { type Outcome, outcomeOf } from '../../config/checks/tests.ts'
-import type { CompiledConfig } from '../../config/load.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Destination } from '../../core/destination.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { storedEvent } from '../event-input.ts'

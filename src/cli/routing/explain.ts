@@ -1,5 +1,5 @@
 import { type Outcome, outcomeOf } from '../../config/checks/tests.ts'
-import type { CompiledConfig } from '../../config/load.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
 import { type Event, viewOf } from '../../core/event.ts'
 import { describe } from '../../core/match/describe.ts'

@@ -1,4 +1,4 @@
-import type { CompiledConfig } from '../../config/load.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { RouteMatch, RouteNode } from '../../core/route.ts'
 import { load, type Register } from '../context.ts'

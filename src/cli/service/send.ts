@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { CompiledConfig } from '../../config/load.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Secret } from '../../core/secret.ts'
 import { sign } from '../../sources/svix.ts'
 import { load, type Register } from '../context.ts'

@@ -1,9 +1,9 @@
 /** Paths of the configuration, made absolute: it does not matter where the service is started. */
 import { dirname, isAbsolute, resolve } from 'node:path'
-import { ownProperty } from '../../core/json.ts'
 import type { Env } from '../file/interpolate.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
-import type { Problem } from '../problem.ts'
+import { error, type Problem } from '../problem.ts'
+import type { Config } from '../schema/schema.ts'
 
 // sun_path of unix(7) has 108 bytes, the last of them zero; a longer path would be cut in silence.
 const LONGEST = 107
@@ -15,20 +15,18 @@ function socketPath(file: string, path: string, env: Env): string {
   return resolve(runtime === '' ? dirname(file) : runtime, path)
 }
 
-/** `value`: the configuration with its variables filled in, sound or not. */
 export function checkSocketPath(
   file: string,
-  { value, document }: { readonly value: unknown; readonly document: YamlDocument },
+  { server }: Config,
+  document: YamlDocument,
   env: Env,
 ): readonly Problem[] {
-  const written = ownProperty(ownProperty(value, 'server'), 'admin_socket')
-  if (typeof written !== 'string') return []
-  const length = Buffer.byteLength(socketPath(file, written, env))
+  if (server.admin_socket === undefined) return []
+  const length = Buffer.byteLength(socketPath(file, server.admin_socket, env))
   if (length <= LONGEST) return []
-  const message = `server.admin_socket: the path of a socket has ${LONGEST} bytes at the most, and this one, written whole, has ${length}`
-  const place = document.at(['server', 'admin_socket'])
-  const hint = 'put it into a folder with a shorter name, such as /run/hookbridge'
-  return [{ severity: 'error', code: 'wrong_value', file, ...place, message, hint }]
+  const message = `server.admin_socket: the absolute path has ${length} bytes, and a socket's has at most ${LONGEST}`
+  const hint = 'use a folder with a shorter path, such as /run/hookbridge'
+  return [error('wrong_value', file, document.at(['server', 'admin_socket']), message, hint)]
 }
 
 interface Located {

@@ -1,6 +1,4 @@
 /** Routes that no event can reach: an earlier one takes all that they would, or their conditions never hold. */
-
-import { isObject, ownProperty } from '../../core/json.ts'
 import {
   both,
   coveredBy,
@@ -9,34 +7,36 @@ import {
   possible,
   type Terms,
   termsOf,
+  termsOfEqual,
 } from '../../core/match/implies.ts'
-import { compileMatch } from '../../core/match/match.ts'
-import { equalTo } from '../../core/match/predicate.ts'
+import type { FieldMatch, Match } from '../../core/match/match.ts'
 import { eventFields } from '../../core/template/template.ts'
 import { meant, type Path, type ProblemCode, pathName } from '../problem.ts'
+import type { Config } from '../schema/schema.ts'
 
-interface Unreachable {
+export interface Unreachable {
   readonly code: ProblemCode
   readonly path: Path
   readonly message: string
   readonly hint: string
 }
 
-interface Reach {
-  readonly facts: Facts
-  readonly sources: readonly string[]
-  readonly isBroken: (path: Path) => boolean
-  readonly lineOf: (path: Path) => number
-  readonly found: Unreachable[]
-  /** Of each route, which events may come to it; null where that is not known. */
-  readonly reached: (Terms | null)[]
-}
-
-export interface Reachable {
+export interface Reach {
   readonly unreachable: readonly Unreachable[]
   /** Whether an event with this value of `type` or `source` may come to a route; true where that is not known. */
   mayTake(field: 'type' | 'source', value: string): boolean
 }
+
+interface Checker {
+  readonly facts: Facts
+  readonly sources: readonly string[]
+  readonly lineOf: (path: Path) => number
+  readonly found: Unreachable[]
+  /** Of each route that events may come to, which ones. */
+  readonly reached: Terms[]
+}
+
+type Route = Config['routes'][number]
 
 /** A route that is tried before others, and stops them where it matches. */
 interface Taker {
@@ -46,152 +46,127 @@ interface Taker {
 
 const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `event.${name}`)]
 
-/** `config` with its variables filled in; `isBroken` where one could not be. What is wrong otherwise is passed over. */
-export function checkReach(
-  config: unknown,
-  isBroken: (path: Path) => boolean,
-  lineOf: (path: Path) => number,
-): Reachable {
-  const named = ownProperty(config, 'sources')
-  const sources = isObject(named) ? Object.keys(named) : []
+export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => number): Reach {
+  const names = Object.keys(sources)
   const facts: Facts = {
-    values: new Map(sources.length === 0 ? [] : [['source', sources]]),
+    values: new Map([['source', names]]),
     isText: (path) => TEXTS.includes(path),
     // Nothing enriches events in this version.
     isMissing: (path) => /^(?:event|enriched)\./.test(path) && !TEXTS.includes(path),
   }
-  const reach: Reach = { facts, sources, isBroken, lineOf, found: [], reached: [] }
-  level(ownProperty(config, 'routes'), ['routes'], { terms: [[]], named: false }, reach)
-  const may = (able: Terms | null, field: string, value: string) => {
-    const terms = both(able, [[{ path: field, predicate: equalTo(value), positive: true }]])
-    return terms === null || possible(terms, facts).length > 0
-  }
+  const checker: Checker = { facts, sources: names, lineOf, found: [], reached: [] }
+  checkLevel(routes, ['routes'], { terms: termsOf(undefined), hasReceivers: false }, checker)
   return {
-    unreachable: reach.found,
-    mayTake: (field, value) => reach.reached.some((able) => may(able, field, value)),
+    unreachable: checker.found,
+    mayTake: (field, value) =>
+      checker.reached.some((terms) => possible(both(terms, termsOfEqual(field, value)), facts).length > 0),
   }
 }
 
-/** What routes have from the one above. */
-interface Above {
-  /** Holds for every event that comes to them; null where that is not known. */
-  readonly terms: Terms | null
-  /** It names receivers, or has them from above. */
-  readonly named: boolean
+interface Parent {
+  /** Hold for every event that comes to its routes. */
+  readonly terms: Terms
+  /** It names receivers, or inherits them. */
+  readonly hasReceivers: boolean
 }
 
-function level(raw: unknown, path: Path, above: Above, reach: Reach): void {
-  if (!Array.isArray(raw)) return
+function checkLevel(routes: readonly Route[], path: Path, parent: Parent, checker: Checker): void {
+  const { facts, found } = checker
   const takers: Taker[] = []
-  for (const [index, route] of raw.entries()) {
+  for (const [index, route] of routes.entries()) {
     const place = [...path, index]
-    if (!isObject(route)) continue
-    const own = ownTerms(route, place, reach)
-    const all = both(above.terms, own)
-    const able = all === null ? null : possible(all, reach.facts)
-    if (able !== null && able.length === 0) {
-      tellImpossible(route, place, own, reach)
-    } else if (able === null || !isTaken(able, place, takers, reach)) {
-      tellUnknownSources(route, place, reach)
-      reach.reached.push(able)
-      const named = above.named || Object.hasOwn(route, 'receivers')
-      const routes = ownProperty(route, 'routes')
-      if (!named && able !== null) tellLeaks(routes, place, able, reach)
-      level(routes, [...place, 'routes'], { terms: able, named }, reach)
+    const own = termsOf(route.match)
+    const terms = possible(both(parent.terms, own), facts)
+    const unreachable =
+      terms.length === 0 ? impossible(route, place, own, checker) : taken(terms, place, takers, checker)
+    if (unreachable !== null) {
       // What nothing reaches takes nothing either.
-      if (own !== null && route.continue !== true) takers.push({ path: place, terms: own })
+      found.push(unreachable)
+      continue
     }
+    found.push(...unknownSources(route.match, place, checker))
+    checker.reached.push(terms)
+    const hasReceivers = parent.hasReceivers || route.receivers !== undefined
+    const below = route.routes ?? []
+    if (!hasReceivers) found.push(...leaks(below, place, terms, facts))
+    checkLevel(below, [...place, 'routes'], { terms, hasReceivers }, checker)
+    if (!route.continue) takers.push({ path: place, terms: own })
   }
-}
-
-/** Null where the match is wrong, or nothing can be said of it. */
-function ownTerms(route: object, place: Path, { isBroken }: Reach): Terms | null {
-  if (!Object.hasOwn(route, 'match')) return termsOf(null)
-  if (isBroken([...place, 'match'])) return null
-  const compiled = compileMatch(ownProperty(route, 'match'))
-  return compiled.ok ? termsOf(compiled.match) : null
 }
 
 /** Events that match a route without receivers, and none of its own routes. */
-function tellLeaks(routes: unknown, place: Path, able: Terms, reach: Reach): void {
-  if (!Array.isArray(routes) || routes.length === 0) return
-  const below = routes.map((route: unknown, index) =>
-    isObject(route) ? ownTerms(route, [...place, 'routes', index], reach) : null,
-  )
-  // One of which nothing is known may take the rest.
-  if (
-    below.includes(null) ||
-    covers(
-      below.flatMap((terms) => terms ?? []),
-      able,
-      reach.facts,
-    )
-  )
-    return
-  reach.found.push({
-    code: 'no_receivers',
-    path: place,
-    message: 'an event that matches here and none of the routes below goes nowhere',
-    hint: 'add receivers, or a last route without match',
-  })
+function leaks(below: readonly Route[], path: Path, terms: Terms, facts: Facts): Unreachable[] {
+  // Each of them takes no more than this.
+  const most = below.flatMap(({ match }) => termsOf(match)).map(({ fields }) => ({ fields, exact: true }))
+  if (below.length === 0 || covers(most, terms, facts)) return []
+  const message = 'an event that matches here and none of the routes below is not delivered'
+  return [{ code: 'no_receivers', path, message, hint: 'add receivers, or a last route without match' }]
 }
 
-function tellImpossible(route: object, place: Path, own: Terms | null, reach: Reach): void {
-  const path = Object.hasOwn(route, 'match') ? [...place, 'match'] : place
-  const tell = (message: string, hint: string) =>
-    reach.found.push({ code: 'impossible_match', path, message, hint })
-  if (own !== null && possible(own, reach.facts).length === 0) {
-    tell('this match can never hold: no event has such values', hintOf(route, reach))
-  } else {
-    const parent = placed(place.slice(0, -2), reach)
-    tell(`no event that matches ${parent} can match here`, 'loosen one of the two, or move this route out')
+function impossible({ match }: Route, place: Path, own: Terms, checker: Checker): Unreachable {
+  const path = match === undefined ? place : [...place, 'match']
+  if (possible(own, checker.facts).length === 0) {
+    const message = 'this match can never hold: no event has such values'
+    return { code: 'impossible_match', path, message, hint: hintFor(match, checker) }
   }
+  const message = `no event that matches ${placed(place.slice(0, -2), checker)} can match here`
+  return { code: 'impossible_match', path, message, hint: 'change one of the two, or move this route out' }
 }
 
-/** Sources of a list that nobody is; where there is but one, the match is impossible. */
-function tellUnknownSources(route: object, place: Path, { sources, isBroken, found }: Reach): void {
-  const path = [...place, 'match', 'source']
-  const wanted = ownProperty(ownProperty(route, 'match'), 'source')
-  for (const [index, name] of (Array.isArray(wanted) ? wanted : []).entries()) {
-    if (typeof name !== 'string' || name.includes('*') || sources.includes(name)) continue
-    if (sources.length === 0 || isBroken([...path, index])) continue
-    const message = `no source is named "${name}"`
-    found.push({ code: 'unknown_source', path: [...path, index], message, hint: meant(name, sources) })
+function hintFor(match: Match | undefined, { facts, sources }: Checker): string {
+  const fields = fieldsOf(match)
+  const missing = fields.find(({ path }) => facts.isMissing(path))?.path
+  if (missing?.startsWith('enriched.')) return 'this version does not fetch anything into enriched'
+  if (missing !== undefined)
+    return `there is no ${missing}; a field of the payload is payload.NAME or data.NAME`
+  const source = fields.find(({ path }) => path === 'source')?.wanted
+  if (typeof source === 'string' && !source.includes('*') && !sources.includes(source))
+    return `there is no such source; ${meant(source, sources)}`
+  return 'type and source are text; compare a field with one value, or with a list of values'
+}
+
+/** Sources of a list that do not exist; where there is but one, the match is impossible. */
+function unknownSources(match: Match | undefined, place: Path, { sources }: Checker): Unreachable[] {
+  return fieldsOf(match)
+    .filter(({ path }) => path === 'source')
+    .flatMap(({ wanted }) =>
+      (Array.isArray(wanted) ? wanted : []).flatMap((name: unknown, index) => {
+        if (typeof name !== 'string' || name.includes('*') || sources.includes(name)) return []
+        const path = [...place, 'match', 'source', index]
+        return [
+          {
+            code: 'unknown_source',
+            path,
+            message: `no source is named "${name}"`,
+            hint: meant(name, sources),
+          },
+        ]
+      }),
+    )
+}
+
+/** The fields that a match names at its top. */
+function fieldsOf(match: Match | undefined): readonly FieldMatch[] {
+  if (match === undefined) return []
+  return (match.kind === 'all' ? match.parts : [match]).filter((part) => part.kind === 'field')
+}
+
+function taken(terms: Terms, path: Path, takers: readonly Taker[], checker: Checker): Unreachable | null {
+  const { facts } = checker
+  const one = takers.find((taker) => covers(taker.terms, terms, facts))
+  const takenBy = one === undefined ? coveredBy(terms, takers, facts) : [one]
+  if (takenBy === null) return null
+  const names = takenBy.map((taker) => pathName(taker.path)).join(' and ')
+  const places = takenBy.map((taker) => placed(taker.path, checker)).join(' and ')
+  return {
+    code: 'unreachable_route',
+    path,
+    message: `no event comes here: ${places} ${takenBy.length === 1 ? 'takes' : 'take'} them all`,
+    hint: `move it up, or set \`continue: true\` in ${names}, or let ${takenBy.length === 1 ? 'it' : 'them'} match less`,
   }
 }
 
 /** `routes[0] (line 12)` */
-function placed(path: Path, { lineOf }: Reach): string {
+function placed(path: Path, { lineOf }: Checker): string {
   return `${pathName(path)} (line ${lineOf(path)})`
-}
-
-function hintOf(route: object, { sources }: Reach): string {
-  const match = ownProperty(route, 'match')
-  if (isObject(match) && Object.keys(match).some((key) => /^enriched\b/.test(key))) {
-    return 'this version fetches nothing that could stand in enriched'
-  }
-  const field = isObject(match)
-    ? Object.keys(match).find((key) => /^event\./.test(key) && !TEXTS.includes(key))
-    : undefined
-  if (field !== undefined) return `there is no ${field}; a field of the payload is payload.NAME or data.NAME`
-  const source = ownProperty(match, 'source')
-  if (typeof source === 'string' && !source.includes('*') && !sources.includes(source)) {
-    return `no source is named so; ${meant(source, sources)}`
-  }
-  return 'type and source are text; compare a field with one kind of value, and ask for nothing that excludes another'
-}
-
-function isTaken(able: Terms, place: Path, takers: readonly Taker[], reach: Reach): boolean {
-  const one = takers.find(({ terms }) => covers(terms, able, reach.facts))
-  const takenBy = one === undefined ? coveredBy(able, takers, reach.facts) : [one]
-  if (takenBy === null) return false
-  const names = takenBy.map(({ path }) => pathName(path)).join(' and ')
-  const places = takenBy.map(({ path }) => placed(path, reach)).join(' and ')
-  reach.found.push({
-    code: 'unreachable_route',
-    path: place,
-    message: `no event comes here: ${places} ${takenBy.length === 1 ? 'takes' : 'take'} them all`,
-    hint: `move it up, or let ${names} say \`continue: true\` or match less`,
-  })
-  return true
 }

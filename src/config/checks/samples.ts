@@ -1,5 +1,5 @@
 /** What the known senders' events would lack in the templates that are made for them. */
-import type { CompiledConfig } from '../load.ts'
+import type { CompiledConfig } from '../compiled.ts'
 import type { Problem } from '../problem.ts'
 import { outcomeOf, sampleEvent } from './tests.ts'
 

@@ -5,7 +5,7 @@ import { channels } from '../../channels/channels.ts'
 import { type Event, readBody } from '../../core/event.ts'
 import { type PlannedDelivery, plan, skippedBecause } from '../../core/plan.ts'
 import { type RenderedMessage, render } from '../../core/render.ts'
-import type { CompiledConfig } from '../load.ts'
+import type { CompiledConfig } from '../compiled.ts'
 import { meant, type Path, type Problem, quote } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'
 

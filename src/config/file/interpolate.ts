@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
 import { isObject } from '../../core/json.ts'
-import { nearest, type Path, type Problem, type ProblemCode, quote } from '../problem.ts'
+import { error, nearest, type Path, type Problem, quote } from '../problem.ts'
 import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'
 import type { YamlDocument } from './yaml-document.ts'
@@ -10,6 +10,8 @@ import type { YamlDocument } from './yaml-document.ts'
 export type Env = Readonly<Record<string, string | undefined>>
 
 export interface Interpolated {
+  readonly document: YamlDocument
+  /** The document's value, with its variables and files filled in. */
   readonly value: unknown
   readonly origins: readonly Origin[]
   readonly problems: readonly Problem[]
@@ -20,8 +22,8 @@ export interface InterpolateOptions {
   readonly env: Env
   /** The folder of the configuration file. */
   readonly folder: string
-  /** Whether a text is wanted at this path, so that `{file: …}` stands for one. */
-  readonly takesText: (path: Path) => boolean
+  /** The types of value that this path takes, in the words of JSON Schema; none where it takes any. */
+  readonly typesAt: (path: Path) => readonly string[]
   readonly note: Note
 }
 
@@ -30,25 +32,29 @@ export const variablePattern = '\\$\\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\\}'
 
 const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
 const LARGEST_FILE = 65_536
-const RESTART = 'restart the service, for systemd passes credentials on when it starts'
+const RESTART = 'restart the service: systemd passes credentials on when it starts'
 const LET_READ = 'let the user of the service read it'
 
 /** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */
-export function interpolate({ document, env, folder, takesText, note }: InterpolateOptions): Interpolated {
+export function interpolate({ document, env, folder, typesAt, note }: InterpolateOptions): Interpolated {
   const origins: Origin[] = []
   const problems: Problem[] = []
-  return { value: copy(document.value, []), origins, problems }
+  return { document, value: copy(document.value, []), origins, problems }
 
   function copy(value: unknown, path: Path): unknown {
-    if (typeof value === 'string') return text(value, path)
+    if (typeof value === 'string') {
+      const before = origins.length
+      const filled = fill(value, path)
+      return origins.length === before ? filled : toType(filled, typesAt(path))
+    }
     if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index]))
     if (!isObject(value)) return value
     const file = fileOf(value)
-    if (file !== null && takesText(path)) return readSecret(file, path)
+    if (file !== null && typesAt(path).includes('string')) return readSecret(file, path)
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copy(item, [...path, key])]))
   }
 
-  function text(written: string, path: Path): string {
+  function fill(written: string, path: Path): string {
     if (!written.includes('$')) return written
     const values: string[] = []
     let broken = false
@@ -59,48 +65,41 @@ export function interpolate({ document, env, folder, takesText, note }: Interpol
       const value = preset === undefined ? found : found || preset
       if (value === undefined) {
         broken = true
-        tell(path, match, name)
+        problems.push(unset(path, match, name))
         return match
       }
       values.push(value)
       return value
     })
-    if (broken || values.length > 0) origins.push({ path, written, values, kind: 'variable', broken })
+    if (broken || values.length > 0) origins.push({ path, written, values, broken })
     return filled
   }
 
-  function tell(path: Path, match: string, name: string | undefined) {
+  function unset(path: Path, match: string, name: string | undefined): Problem {
     const place = document.textAt(path, match)
     if (name === undefined) {
       const hint = 'write ${NAME} or ${NAME:-default}; $$ is a dollar sign'
-      problems.push(problem('wrong_variable', place, `${quote(match)} is not a variable`, hint))
-    } else {
-      const near = nearest(name, Object.keys(env))
-      const hint =
-        near === undefined ? `set it, or write \${${name}:-default}` : `set it; did you mean ${near}?`
-      problems.push(problem('unset_variable', place, `the environment variable ${name} is not set`, hint))
+      return error('wrong_variable', document.file, place, `${quote(match)} is not a variable`, hint)
     }
+    const near = nearest(name, Object.keys(env))
+    const hint =
+      near === undefined ? `set it, or write \${${name}:-default}` : `set it; did you mean ${near}?`
+    return error('unset_variable', document.file, place, `the environment variable ${name} is not set`, hint)
   }
 
   function readSecret(written: string, path: Path): string {
     const before = problems.length
-    const name = text(written, [...path, 'file'])
+    const name = fill(written, [...path, 'file'])
     const content = problems.length > before ? null : readFirst(candidates(name), note)
-    const broken = content === null || typeof content !== 'string'
     if (content !== null && typeof content !== 'string') {
+      const message = `the file ${quote(written)} ${content.reason}`
       const place = document.at([...path, 'file'])
-      problems.push(
-        problem('unreadable_file', place, `the file ${quote(written)} ${content.reason}`, content.hint),
-      )
+      problems.push(error('unreadable_file', document.file, place, message, content.hint))
     }
-    origins.push({
-      path,
-      written: `{file: ${written}}`,
-      values: broken ? [] : [content],
-      kind: 'file',
-      broken,
-    })
-    return broken ? '' : content
+    const values = typeof content === 'string' ? [content] : []
+    const broken = values.length === 0
+    origins.push({ path, written: `{file: ${written}}`, values, broken })
+    return values[0] ?? ''
   }
 
   function candidates(name: string): string[] {
@@ -111,23 +110,13 @@ export function interpolate({ document, env, folder, takesText, note }: Interpol
     const flat = normalize(name).replaceAll('/', '_')
     return [...new Set([join(credentials, name), join(credentials, flat), join(folder, name)])]
   }
+}
 
-  function problem(
-    code: ProblemCode,
-    place: { line: number; column: number },
-    message: string,
-    hint: string,
-  ): Problem {
-    return {
-      severity: 'error',
-      code,
-      file: document.file,
-      line: place.line,
-      column: place.column,
-      message,
-      hint,
-    }
-  }
+/** Variables are text: where a number or a boolean is wanted, their text is read as one. */
+function toType(text: string, types: readonly string[]): string | number | boolean {
+  if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true'
+  const isNumber = types.includes('number') || types.includes('integer')
+  return isNumber && /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text
 }
 
 function fileOf(value: object): string | null {
@@ -147,7 +136,7 @@ function readFirst(paths: readonly string[], note: Note): string | Unreadable {
   for (const path of paths) {
     note(path)
     try {
-      // A pipe or a device could keep the loader waiting for ever.
+      // A pipe or a device could block the loader for ever.
       const stats = statSync(path)
       if (!stats.isFile()) return { reason: 'is not a regular file', hint: 'name a file' }
       if (stats.size > LARGEST_FILE)

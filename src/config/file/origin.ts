@@ -7,7 +7,6 @@ export interface Origin {
   readonly written: string
   /** The values put in. */
   readonly values: readonly string[]
-  readonly kind: 'variable' | 'file'
   /** No value was found; the text is of no use. */
   readonly broken: boolean
 }

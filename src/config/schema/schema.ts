@@ -3,6 +3,8 @@ import * as z from 'zod'
 import type { Channel } from '../../channels/channel.ts'
 import { channels } from '../../channels/channels.ts'
 import { addressEntryPattern, checkAddressEntry } from '../../core/addresses.ts'
+import { compileMatch } from '../../core/match/match.ts'
+import { compileLinks } from '../../core/template/links.ts'
 import { duration, named, svixSecret } from './kinds.ts'
 import { server } from './server.ts'
 import { test } from './test.ts'
@@ -102,6 +104,29 @@ const receiverNames = z
   .min(1, { error: 'must name at least one receiver' })
   .meta({ uniqueItems: true })
 
+const match = z
+  .unknown()
+  .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
+  .transform((raw, context) => {
+    const compiled = compileMatch(raw)
+    if (compiled.ok) return compiled.match
+    for (const { path, message } of compiled.problems) {
+      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match' } })
+    }
+    return z.NEVER
+  })
+
+const links = z
+  .record(z.string().min(1), z.string().describe('The URL, a template that sees what messages see.'))
+  .transform((byType, context) => {
+    const compiled = compileLinks(byType)
+    if (compiled.ok) return compiled.links
+    for (const { key, message } of compiled.problems) {
+      context.addIssue({ code: 'custom', path: [key], message, params: { code: 'wrong_link' } })
+    }
+    return z.NEVER
+  })
+
 const route = z
   .strictObject({
     name: z
@@ -111,10 +136,7 @@ const route = z
       .optional()
       .describe('What the route is called in the history and in templates.')
       .meta({ examples: ['completed analyses'] }),
-    match: z
-      .unknown()
-      .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
-      .optional(),
+    match: match.optional(),
     receivers: receiverNames
       .optional()
       .describe("Who gets the event. Default: the parent route's.")
@@ -179,8 +201,7 @@ function createSchema(list: readonly Channel[]) {
       .optional()
       .describe('A folder beside this file. Its files overlay the templates that ship with the product.')
       .meta({ examples: ['templates'] }),
-    links: z
-      .record(z.string().min(1), z.string().describe('The URL, a template that sees what messages see.'))
+    links: links
       .optional()
       .describe(
         'The page of what an event is about, by event type (* is a wildcard), as a template of a URL.',

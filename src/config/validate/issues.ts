@@ -1,34 +1,29 @@
 /** What the schema found wrong, as problems with a place and a way to fix them. */
 import type * as z from 'zod'
 import type { Position } from '../../channels/channel.ts'
-import type { JsonObject } from '../../core/json.ts'
 import { redact, Secret } from '../../core/secret.ts'
-import { conceal, concerns, type Origin } from '../file/origin.ts'
-import type { YamlDocument } from '../file/yaml-document.ts'
+import type { Interpolated } from '../file/interpolate.ts'
+import { conceal, concerns } from '../file/origin.ts'
 import { nearest, type Path, type Problem } from '../problem.ts'
+import { filledSchema } from '../schema/json-schema.ts'
 import { placeAt } from '../schema/place.ts'
 import { describe, describeKey, describeMissing, type Words } from './words.ts'
 
 type Issue = z.core.$ZodIssue
 
-export interface IssueContext {
-  readonly document: YamlDocument
-  /** The JSON schema that the document was held against. */
-  readonly schema: JsonObject
-  readonly origins: readonly Origin[]
-}
+export type IssueContext = Pick<Interpolated, 'document' | 'origins'>
 
 /** Turns what Zod found into problems: one line a mistake, none for what is broken already. */
 export function toProblems(issues: readonly Issue[], context: IssueContext): Problem[] {
   const flat = issues.flatMap((issue) => flatten(issue, []))
-  const misspelt = misspeltKeys(flat, context)
+  const misspelt = misspeltKeys(flat)
   return flat
     .filter((issue) => !isConsequence(issue, misspelt, context))
     .flatMap((issue) => toProblem(issue, context))
 }
 
 /** Zod's paths may hold symbols, which no YAML file can. */
-export function pathOf({ path }: Pick<Issue, 'path'>): Path {
+function pathOf({ path }: Pick<Issue, 'path'>): Path {
   return path.map((part) => (typeof part === 'symbol' ? String(part) : part))
 }
 
@@ -45,12 +40,12 @@ function pathKey(path: readonly PropertyKey[]): string {
 }
 
 /** The mappings with an unknown key, and the missing keys that an unknown one was probably meant to be. */
-function misspeltKeys(issues: readonly Issue[], { schema }: IssueContext): ReadonlySet<string> {
+function misspeltKeys(issues: readonly Issue[]): ReadonlySet<string> {
   const misspelt = new Set<string>()
   for (const issue of issues) {
     if (issue.code !== 'unrecognized_keys') continue
     misspelt.add(pathKey(issue.path))
-    const { keys } = placeAt(schema, pathOf(issue))
+    const { keys } = placeAt(filledSchema(), pathOf(issue))
     for (const key of issue.keys) misspelt.add(pathKey([...issue.path, nearest(key, keys) ?? key]))
   }
   return misspelt
@@ -70,9 +65,9 @@ function isConsequence(
   return origins.some((origin) => origin.broken && concerns(origin, path))
 }
 
-function toProblem(issue: Issue, { document, schema, origins }: IssueContext): Problem[] {
+function toProblem(issue: Issue, { document, origins }: IssueContext): Problem[] {
   const path = pathOf(issue)
-  const place = placeAt(schema, path)
+  const place = placeAt(filledSchema(), path)
   const written = document.scalar(path)
   const own = place.secret && written !== null ? [new Secret(written.text)] : []
   const problem = (words: Words, { line, column }: Position): Problem => {
@@ -82,7 +77,10 @@ function toProblem(issue: Issue, { document, schema, origins }: IssueContext): P
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => problem(describeKey(key, place), document.keyAt([...path, key])))
   }
-  const at = issue.code === 'invalid_key' ? document.keyAt(path) : document.at(path)
+  // The mistake may be the key, or the value that follows it.
+  const isKey =
+    issue.code === 'invalid_key' || (issue.code === 'custom' && issue.params?.code === 'wrong_match')
+  const at = isKey ? document.keyAt(path) : document.at(path)
   const isMissing = issue.code === 'invalid_type' && path.length > 0 && !document.has(path)
   return [
     problem(

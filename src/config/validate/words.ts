@@ -83,7 +83,7 @@ function describeCustom(issue: z.core.$ZodIssueCustom, name: string, origin: Ori
   const { code, hint } = issue.params ?? {}
   return {
     code: problemCodes.find((candidate) => candidate === code) ?? 'wrong_value',
-    message: sentence(name, issue.message),
+    message: code === 'wrong_match' ? issue.message : sentence(name, issue.message),
     hint: typeof hint === 'string' ? hint : checkOrigin(origin),
   }
 }

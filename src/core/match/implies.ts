@@ -1,22 +1,34 @@
 /**
- * What can be said of matches without an event: whether one can ever hold, and whether one holds wherever another
- * does. Everything said is true; where it would take too long, or a regular expression stands in the way, nothing is.
+ * What can be said of matches without an event: whether one can ever hold, and whether one holds wherever another does.
+ * It understands equality, lists, wildcards, prefixes and suffixes, in any and all; about the rest it claims nothing.
  */
-
+import { isObject } from '../json.ts'
 import type { Match } from './match.ts'
-import { equalTo, implies, isContradiction, type Predicate, predicatesOf, type Signed } from './predicate.ts'
+import {
+  endsWith,
+  equalTo,
+  excludes,
+  holds,
+  holdsForText,
+  implies,
+  type Predicate,
+  predicateOf,
+  startsWith,
+} from './predicate.ts'
 
-interface Literal {
+interface FieldPredicate {
   readonly path: string
   readonly predicate: Predicate
-  /** False for a condition that must not hold. */
-  readonly positive: boolean
 }
 
-/** Conditions that must all hold. */
-type Term = readonly Literal[]
+/** Predicates that all hold wherever the match does. */
+interface Term {
+  readonly fields: readonly FieldPredicate[]
+  /** The match also holds wherever they do. */
+  readonly exact: boolean
+}
 
-/** Any of these terms; a match that always holds is one empty term. */
+/** Wherever the match holds, one of these does. */
 export type Terms = readonly Term[]
 
 /** What is known of the fields that every event has. */
@@ -29,32 +41,84 @@ export interface Facts {
   readonly isMissing: (path: string) => boolean
 }
 
-// More are not worth the time: such a match is then taken for one of which nothing is known.
+// More are not worth the time: of such a match nothing is said.
 const MOST_TERMS = 256
+const ALWAYS: Terms = [{ fields: [], exact: true }]
+const UNKNOWN: Terms = [{ fields: [], exact: false }]
 
-/** A match as terms; null where they are too many. */
-export function termsOf(match: Match | null): Terms | null {
-  return match === null ? [[]] : expand(match, true)
+/** A match as terms; without one, what always holds. */
+export function termsOf(match: Match | undefined): Terms {
+  if (match === undefined) return ALWAYS
+  switch (match.kind) {
+    case 'field':
+      return termsOfValue(match.path, match.wanted)
+    case 'any':
+      return limited(match.parts.flatMap(termsOf))
+    case 'all':
+      return match.parts.map(termsOf).reduce(both, ALWAYS)
+    case 'not':
+      return UNKNOWN
+  }
 }
 
-/** Both at once; null where that is not known. */
-export function both(one: Terms | null, other: Terms | null): Terms | null {
-  return one === null || other === null ? null : product([one, other])
+function termsOfValue(path: string, wanted: unknown): Terms {
+  if (Array.isArray(wanted)) return limited(wanted.flatMap((item) => termsOfValue(path, item)))
+  if (!isObject(wanted)) return termOf(path, predicateOf(wanted))
+  return Object.entries(wanted)
+    .map(([operator, operand]) => termsOfOperator(path, operator, operand))
+    .reduce(both, ALWAYS)
+}
+
+function termsOfOperator(path: string, operator: string, operand: unknown): Terms {
+  if (operator === 'in') return termsOfValue(path, operand)
+  if (operator === 'prefix') return termOf(path, startsWith(String(operand)))
+  if (operator === 'suffix') return termOf(path, endsWith(String(operand)))
+  if (operator === 'not' || operand === false) return UNKNOWN
+  // Every other operator wants the field to be there.
+  return termOf(path, { kind: 'present' }, operator === 'exists')
+}
+
+function termOf(path: string, predicate: Predicate, exact = true): Terms {
+  return [{ fields: [{ path, predicate }], exact }]
+}
+
+function limited(terms: Terms): Terms {
+  return terms.length > MOST_TERMS ? UNKNOWN : terms
+}
+
+/** Both at once. */
+export function both(one: Terms, other: Terms): Terms {
+  if (one.length * other.length > MOST_TERMS) return UNKNOWN
+  return one.flatMap((term) =>
+    other.map((more) => ({ fields: [...term.fields, ...more.fields], exact: term.exact && more.exact })),
+  )
+}
+
+/** The terms of a field with one value. */
+export function termsOfEqual(path: string, value: unknown): Terms {
+  return termOf(path, equalTo(value))
 }
 
 /** Those terms that can hold. */
 export function possible(terms: Terms, facts: Facts): Terms {
-  return terms.filter((term) => !isImpossible(term, facts))
+  return terms.filter(({ fields }) => fields.every((field) => isPossible(field, fields, facts)))
 }
 
-/** Whether one of `covering` holds wherever one of `covered` does. */
+function isPossible({ path, predicate }: FieldPredicate, fields: Term['fields'], facts: Facts): boolean {
+  if (facts.isMissing(path)) return false
+  if (facts.isText(path) && predicate.kind === 'equal' && typeof predicate.value !== 'string') return false
+  const others = fields.filter((other) => other.path === path).map((other) => other.predicate)
+  const known = facts.values.get(path)
+  if (known !== undefined) return known.some((value) => others.every((other) => holds(other, value)))
+  return !others.some((other) => excludes(predicate, other))
+}
+
+/** Whether one of `covering` holds wherever one of `covered` does. False where that is not known. */
 export function covers(covering: Terms, covered: Terms, facts: Facts): boolean {
-  return covered
-    .flatMap((term) => byKnownValues(term, facts))
-    .every((term) => covering.some((other) => other.every((literal) => follows(literal, term, facts))))
+  return coveredBy(covered, [{ terms: covering }], facts) !== null
 }
 
-/** Of several, those that together hold wherever one of `covered` does, in their order; null where they do not. */
+/** Of several, those that together hold wherever one of `covered` does, in their order; null where that is not known. */
 export function coveredBy<T extends { readonly terms: Terms }>(
   covered: Terms,
   candidates: readonly T[],
@@ -62,7 +126,7 @@ export function coveredBy<T extends { readonly terms: Terms }>(
 ): readonly T[] | null {
   const found = new Set<T>()
   for (const term of covered.flatMap((one) => byKnownValues(one, facts))) {
-    const candidate = candidates.find(({ terms }) => covers(terms, [term], facts))
+    const candidate = candidates.find(({ terms }) => terms.some((other) => follows(other, term, facts)))
     if (candidate === undefined) return null
     found.add(candidate)
   }
@@ -71,101 +135,18 @@ export function coveredBy<T extends { readonly terms: Terms }>(
 
 /** A term for each value that a field of few values can have: several may cover together what none covers alone. */
 function byKnownValues(term: Term, facts: Facts): Terms {
-  let split: Terms = [term]
-  for (const [path, values] of facts.values) {
-    if (split.length * values.length > MOST_TERMS) continue
-    const cases = values.filter((value) => fits(value, at(term, path)))
-    split = split.flatMap((one) =>
-      cases.map((value): Term => [...one, { path, predicate: equalTo(value), positive: true }]),
-    )
-  }
-  return split
+  const values = [...facts.values].map(([path, known]) => known.flatMap((value) => termsOfEqual(path, value)))
+  const split = values.reduce<Terms>(both, [{ ...term, exact: true }])
+  return split.some(({ exact }) => !exact) ? [term] : possible(split, facts)
 }
 
-function expand(match: Match, positive: boolean): Terms | null {
-  if (match.kind === 'not') return expand(match.part, !positive)
-  if (match.kind === 'field') return expandField(match.path, match.wanted, positive)
-  const parts = match.parts.map((part) => expand(part, positive))
-  return (match.kind === 'all') === positive ? product(parts) : sum(parts)
-}
-
-function expandField(path: string, wanted: unknown, positive: boolean): Terms | null {
-  // The predicates of a value: any of some groups, all of each.
-  const groups = predicatesOf(wanted)
-  if (groups === null) return null
-  const literal = ({ predicate, holds }: Signed): Terms => [
-    [{ path, predicate, positive: holds === positive }],
-  ]
-  return positive
-    ? sum(groups.map((group) => product(group.map(literal))))
-    : product(groups.map((group) => sum(group.map(literal))))
-}
-
-function sum(parts: readonly (Terms | null)[]): Terms | null {
-  const terms: Term[] = []
-  for (const part of parts) {
-    if (part === null || terms.length + part.length > MOST_TERMS) return null
-    terms.push(...part)
-  }
-  return terms
-}
-
-function product(parts: readonly (Terms | null)[]): Terms | null {
-  let terms: Terms = [[]]
-  for (const part of parts) {
-    if (part === null || terms.length * part.length > MOST_TERMS) return null
-    terms = terms.flatMap((term) => part.map((more) => [...term, ...more]))
-  }
-  return terms
-}
-
-function isImpossible(term: Term, facts: Facts): boolean {
-  return [...new Set(term.map(({ path }) => path))].some((path) => {
-    const here = at(term, path)
-    if (here.wanted.length > 0 && facts.isMissing(path)) return true
-    const known = facts.values.get(path)
-    if (known !== undefined) return !known.some((value) => fits(value, here))
-    // What is always there, and text, cannot be refused as such.
-    if (facts.isText(path) && here.refused.some(({ kind }) => kind === 'exists')) return true
-    return isContradiction(here.wanted, here.refused, facts.isText(path))
-  })
-}
-
-/** Whether a condition holds wherever all of the term's do. */
-function follows({ path, predicate, positive }: Literal, term: Term, facts: Facts): boolean {
-  const here = at(term, path)
-  const known = facts.values.get(path)
-  if (known !== undefined) {
-    return known.filter((value) => fits(value, here)).every((value) => predicate.test(value) === positive)
-  }
-  if (positive) {
-    return (
-      (predicate.kind === 'exists' && facts.isText(path)) ||
-      here.wanted.some((other) => implies(other, predicate))
-    )
-  }
+function follows({ fields, exact }: Term, term: Term, facts: Facts): boolean {
   return (
-    here.refused.some((other) => implies(predicate, other)) ||
-    isContradiction([...here.wanted, predicate], here.refused, facts.isText(path))
-  )
-}
-
-interface Here {
-  readonly wanted: readonly Predicate[]
-  readonly refused: readonly Predicate[]
-}
-
-/** What a term says of one field. */
-function at(term: Term, path: string): Here {
-  const here = term.filter((literal) => literal.path === path)
-  return {
-    wanted: here.filter(({ positive }) => positive).map(({ predicate }) => predicate),
-    refused: here.filter(({ positive }) => !positive).map(({ predicate }) => predicate),
-  }
-}
-
-function fits(value: string, { wanted, refused }: Here): boolean {
-  return (
-    wanted.every((predicate) => predicate.test(value)) && !refused.some((predicate) => predicate.test(value))
+    exact &&
+    fields.every(
+      ({ path, predicate }) =>
+        (facts.isText(path) && holdsForText(predicate)) ||
+        term.fields.some((other) => other.path === path && implies(other.predicate, predicate)),
+    )
   )
 }

@@ -6,14 +6,15 @@ import { compileValue, fail, type Problem, type ProblemPath, type Test } from '.
 
 export type Match = FieldMatch | GroupMatch | NotMatch
 
-interface FieldMatch {
+export interface FieldMatch {
   readonly kind: 'field'
   /** The field as written: `type`, `data.id`. */
   readonly path: string
   readonly keys: readonly Key[]
-  /** What it must be, as written. */
+  /** Where it stands within the whole match. */
+  readonly place: ProblemPath
   readonly wanted: unknown
-  /** The same as a person wrote it: a variable's name stands there, not what it holds. */
+  /** `wanted` as people are shown it: with the name of a variable, not with what it holds. */
   readonly written: unknown
   readonly test: Test
 }
@@ -119,16 +120,13 @@ export const vocabulary = { fields: roots, combinators }
 // Nobody nests this deep on purpose, but a YAML alias can make a mapping contain itself.
 const DEEPEST = 32
 
-/**
- * Compiles the value of a route's `match`. Every mistake is told, with its path within that value. `written` is the
- * same value before its variables were filled in: what people are shown.
- */
-export function compileMatch(raw: unknown, written: unknown = raw): CompiledMatch {
+/** Compiles the value of a route's `match`. Every mistake is reported, with its path within that value. */
+export function compileMatch(raw: unknown): CompiledMatch {
   if (isDeeper(raw, DEEPEST)) {
     return { ok: false, problems: [{ path: [], message: `nested more than ${DEEPEST} levels deep` }] }
   }
   const problems: Problem[] = []
-  const match = compileMapping(raw, written, [], problems)
+  const match = compileMapping(raw, [], problems)
   return problems.length === 0 ? { ok: true, match } : { ok: false, problems }
 }
 
@@ -137,7 +135,7 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1))
 }
 
-function compileMapping(raw: unknown, written: unknown, path: ProblemPath, problems: Problem[]): Match {
+function compileMapping(raw: unknown, path: ProblemPath, problems: Problem[]): Match {
   const entries = isObject(raw) ? Object.entries(raw) : []
   if (!isObject(raw)) {
     fail(problems, path, 'a match is a mapping, such as {type: "analysis.*"}')
@@ -146,38 +144,24 @@ function compileMapping(raw: unknown, written: unknown, path: ProblemPath, probl
   }
   const parts = entries.map(([key, value]) => {
     const place = [...path, key]
-    const shown = ownProperty(written, key) ?? value
-    if (key === 'any' || key === 'all') return compileGroup(key, value, shown, place, problems)
-    if (key === 'not') return { kind: 'not', part: compileMapping(value, shown, place, problems) } as const
-    return compileField(key, value, shown, place, problems)
+    if (key === 'any' || key === 'all') return compileGroup(key, value, place, problems)
+    if (key === 'not') return { kind: 'not', part: compileMapping(value, place, problems) } as const
+    return compileField(key, value, place, problems)
   })
   const [only] = parts
   return only !== undefined && parts.length === 1 ? only : { kind: 'all', parts }
 }
 
-function compileGroup(
-  kind: 'any' | 'all',
-  raw: unknown,
-  written: unknown,
-  path: ProblemPath,
-  problems: Problem[],
-): Match {
+function compileGroup(kind: 'any' | 'all', raw: unknown, path: ProblemPath, problems: Problem[]): Match {
   const items: readonly unknown[] = Array.isArray(raw) ? raw : []
-  const shown: readonly unknown[] = Array.isArray(written) ? written : []
   if (items.length === 0) fail(problems, path, `"${kind}" takes a list of at least one match`)
   return {
     kind,
-    parts: items.map((item, index) => compileMapping(item, shown[index] ?? item, [...path, index], problems)),
+    parts: items.map((item, index) => compileMapping(item, [...path, index], problems)),
   }
 }
 
-function compileField(
-  path: string,
-  wanted: unknown,
-  written: unknown,
-  place: ProblemPath,
-  problems: Problem[],
-): Match {
+function compileField(path: string, wanted: unknown, place: ProblemPath, problems: Problem[]): Match {
   const [root = '', ...names] = path.split('.')
   const start = Object.hasOwn(roots, root) ? roots[root] : undefined
   if (start === undefined) {
@@ -194,7 +178,26 @@ function compileField(
     fail(problems, place, `an empty name in ${JSON.stringify(path)}; write one dot between two names`)
   }
   const keys = [...(start?.at ?? []), ...names].map((name) => ({ name, index: toIndex(name) }))
-  return { kind: 'field', path, keys, wanted, written, test: compileValue(wanted, place, problems) }
+  const test = compileValue(wanted, place, problems)
+  return { kind: 'field', path, keys, place, wanted, written: wanted, test }
+}
+
+/** The same match, shown as in `written`: its mapping before variables were filled in. */
+export function showAs(written: unknown, match: Match): Match {
+  switch (match.kind) {
+    case 'field': {
+      const shown = match.place.reduce<unknown>(
+        (value, step) =>
+          typeof step === 'number' ? Array.isArray(value) && value[step] : ownProperty(value, step),
+        written,
+      )
+      return { ...match, written: shown }
+    }
+    case 'not':
+      return { ...match, part: showAs(written, match.part) }
+    default:
+      return { ...match, parts: match.parts.map((part) => showAs(written, part)) }
+  }
 }
 
 function toIndex(name: string): number {

@@ -13,12 +13,15 @@ interface LinkProblem {
   readonly column: number
 }
 
+export interface Links {
+  /** The templates, by event type or wildcard. */
+  readonly byType: Readonly<Record<string, string>>
+  /** The URL for an event; empty where no template is for its type, or a value for it is missing. */
+  readonly urlOf: (view: View) => string
+}
+
 export type CompiledLinks =
-  | {
-      readonly ok: true
-      /** The URL for an event; empty where no template is for its type, or a value for it is missing. */
-      readonly links: (view: View) => string
-    }
+  | { readonly ok: true; readonly links: Links }
   | { readonly ok: false; readonly problems: readonly LinkProblem[] }
 
 // A value can fill in a path or a query; it never chooses the host.
@@ -31,25 +34,23 @@ const engine = createEngine((text) => (text === '' ? HOLE : encodeURIComponent(t
  * Compiles URL templates by event type or wildcard. An exact type goes before a wildcard, and of the wildcards
  * the first that matches counts. Values are percent-encoded.
  */
-export function compileLinks(map: Readonly<Record<string, string>>): CompiledLinks {
+export function compileLinks(byType: Readonly<Record<string, string>>): CompiledLinks {
   const exact = new Map<string, Template>()
   const wild: { readonly test: (type: string) => boolean; readonly template: Template }[] = []
   const problems: LinkProblem[] = []
-  for (const [key, text] of Object.entries(map)) {
+  for (const [key, text] of Object.entries(byType)) {
     const compiled = compile(key, text)
     if ('message' in compiled) problems.push(compiled)
     else if (key.includes('*')) wild.push({ test: wildcard(key), template: compiled })
     else exact.set(key, compiled)
   }
   if (problems.length > 0) return { ok: false, problems }
-  return {
-    ok: true,
-    links(view) {
-      const { type } = view.event
-      const template = exact.get(type) ?? wild.find(({ test }) => test(type))?.template
-      return template === undefined ? '' : render(template, view)
-    },
+  const urlOf = (view: View) => {
+    const { type } = view.event
+    const template = exact.get(type) ?? wild.find(({ test }) => test(type))?.template
+    return template === undefined ? '' : render(template, view)
   }
+  return { ok: true, links: { byType, urlOf } }
 }
 
 function compile(key: string, text: string): Template | LinkProblem {

@@ -206,7 +206,7 @@ routes:
   )
   const why = 'no route names it, and none takes events of that type'
   t.strictSame(told(folder), [
-    `unused_template config.yaml:3:12: warning: nothing uses the template "orphan": ${why} (name it in a route, or remove its folder)`,
+    `unused_template config.yaml:3:1: warning: nothing uses the template "orphan": ${why} (name it in a route, or remove its folder)`,
   ])
 })
 

@@ -9,7 +9,7 @@ import { aView } from '../../support/event.ts'
 const facts: Facts = {
   values: new Map([['source', ['cuuro', 'other']]]),
   isText: (path) => path === 'type' || path === 'source',
-  isMissing: (path) => path.startsWith('enriched.'),
+  isMissing: (path) => path.startsWith('enriched.') || path === 'event.account',
 }
 
 function match(raw: unknown): Match {
@@ -19,9 +19,7 @@ function match(raw: unknown): Match {
 }
 
 function terms(raw: unknown) {
-  const found = termsOf(raw === null ? null : match(raw))
-  if (found === null) throw new Error('too many terms')
-  return found
+  return termsOf(raw === null ? undefined : match(raw))
 }
 
 function covered(earlier: unknown, later: unknown): boolean {
@@ -39,16 +37,13 @@ t.test('a match that holds wherever another does is found to do so', async (t) =
     [{ type: 'analysis.*' }, { type: ['analysis.created', 'analysis.completed'] }],
     [{ type: 'analysis.*' }, { type: { prefix: 'analysis.c' }, 'data.id': '1' }],
     [{ type: { prefix: 'analysis.' } }, { type: 'analysis.*.failed' }],
-    [{ type: { contains: 'sis' } }, { type: 'analysis.*' }],
+    [{ type: '*' }, { 'data.id': '1' }],
+    [{ type: { suffix: '.completed' } }, { type: ['a.completed', '*.b.completed'] }],
+    [{ type: 'a' }, { type: 'a', 'data.score': { gt: 1 }, not: { 'data.id': '2' } }],
     [{ any: [{ type: 'a' }, { type: 'b' }] }, { type: ['b', 'a'] }],
-    [{ 'data.score': { gte: 80 } }, { 'data.score': { gt: 80, lt: 90 } }],
-    [{ 'data.score': { gte: 80 } }, { 'data.score': 80 }],
     [{ 'data.score': { exists: true } }, { 'data.score': { lt: 1 } }],
-    [{ 'data.score': { not: { gt: 5 } } }, { 'data.score': { lt: 5 } }],
-    [{ not: { type: 'a' } }, { type: 'b' }],
     [{ type: { exists: true } }, { 'data.id': 'x' }],
     [{ source: ['cuuro', 'other'] }, { type: 'a' }],
-    [{ type: { regex: 'a+' } }, { type: 'aaa' }],
     [{ type: 'a\\*b*' }, { type: { prefix: 'a*bc' } }],
   ]) {
     t.ok(covered(earlier, later), `${JSON.stringify(earlier)} covers ${JSON.stringify(later)}`)
@@ -57,7 +52,9 @@ t.test('a match that holds wherever another does is found to do so', async (t) =
     [{ type: 'a' }, null],
     [{ type: 'analysis.c*' }, { type: 'analysis.*' }],
     [{ type: 'a', 'data.id': '1' }, { type: 'a' }],
-    [{ 'data.score': { gt: 80 } }, { 'data.score': { gte: 80 } }],
+    [{ 'data.score': { gt: 80 } }, { 'data.score': 90 }],
+    [{ not: { type: 'a' } }, { type: 'b' }],
+    [{ 'data.id': '*' }, { type: 'a' }],
     [{ 'data.score': { exists: true } }, { type: 'a' }],
     [{ type: { contains: 'x' } }, { type: 'a*' }],
     [{ type: { regex: 'a.*' } }, { type: 'ab*' }],
@@ -70,20 +67,13 @@ t.test('a match that holds wherever another does is found to do so', async (t) =
 t.test('a match that can never hold is found to be one', async (t) => {
   for (const raw of [
     { type: 5 },
-    { type: { gt: 5 } },
-    { type: { exists: false } },
     { source: 'cuurro' },
     { 'enriched.score': { gt: 1 } },
-    { 'data.id': { exists: false, prefix: 'a' } },
-    { 'data.score': { gt: 5, lt: 5 } },
-    { 'data.score': { gte: 5, lt: 5 } },
-    { 'data.score': { gt: 5, prefix: 'x' } },
-    { 'data.score': { gt: 5, contains: 'x' } },
-    { 'data.id': { in: ['a', 'b'], not: ['b', 'a'] } },
-    { 'data.id': { prefix: 'a', not: { prefix: 'a' } } },
-    { 'data.id': { prefix: 'ab', suffix: 'x', contains: 'q', not: 'a*' } },
+    { 'event.account': 'x' },
+    { 'data.id': { in: ['a', 'b'], prefix: 'c' } },
+    { 'data.id': { prefix: 'ab', suffix: 'x', in: ['abc', 'bx'] } },
     { all: [{ type: 'a.*' }, { type: 'b.*' }] },
-    { type: 'a', not: { type: { prefix: 'a' } } },
+    { any: [{ type: 5 }, { source: 'nobody' }], type: 'a' },
   ]) {
     t.notOk(canHold(raw), JSON.stringify(raw))
   }
@@ -98,9 +88,13 @@ t.test('a match that can never hold is found to be one', async (t) => {
   }
 })
 
-t.test('too many alternatives are not looked at', async (t) => {
-  const many = (path: string) => ({ [path]: Array.from({ length: 20 }, (_, at) => at) })
-  t.equal(termsOf(match({ ...many('data.a'), ...many('data.b') })), null)
+t.test('nothing is claimed of a match with too many alternatives', async (t) => {
+  const many = (path: string, length: number) => ({ [path]: Array.from({ length }, (_, at) => at) })
+  for (const raw of [{ ...many('data.a', 20), ...many('data.b', 20) }, many('data.a', 300)]) {
+    t.ok(covered({ 'data.a': { exists: true } }, many('data.a', 20)))
+    t.notOk(covered(raw, { 'data.a': 0, 'data.b': 0 }))
+    t.notOk(covered({ 'data.a': { exists: true } }, raw))
+  }
 })
 
 t.test('what is said holds for every event', async (t) => {
@@ -138,29 +132,41 @@ t.test('what is said holds for every event', async (t) => {
     fc.record({ any: fc.array(fields, { minLength: 1, maxLength: 2 }) }),
     fc.tuple(fields, fields).map(([all, not]) => ({ all: [all, { not }] })),
   )
+  // What is understood, so that much is found to be covered.
+  const simple = fc.oneof(
+    pattern,
+    fc.array(fc.oneof(scalar, pattern), { minLength: 1, maxLength: 4 }),
+    fc.record({ prefix: text }),
+    fc.constant({ exists: true }),
+  )
+  const simpleFields = fc.oneof(fc.record({ type: simple }), fc.record({ 'data.x': simple }))
   const field = fc.oneof(scalar, fc.array(scalar, { maxLength: 2 }), fc.constant(undefined))
   const view: fc.Arbitrary<View> = fc
     .tuple(field, field, text)
     .map(([x, y, type]) => aView(JSON.parse(JSON.stringify({ x, y })), { type, source: 'cuuro' }))
   let found = { covering: 0, impossible: 0 }
   fc.assert(
-    fc.property(raw, raw, fc.array(view, { minLength: 20, maxLength: 40 }), (earlier, later, views) => {
-      const [one, other] = [match(earlier), match(later)]
-      const [covering, all] = [termsOf(one), termsOf(other)]
-      if (covering === null || all === null) return
-      const held = views.filter((event) => matches(other, event))
-      const able = possible(all, facts)
-      if (able.length === 0) {
-        found = { ...found, impossible: found.impossible + 1 }
-        assert.equal(held.length, 0, 'it was said that it can never hold')
-      } else if (covers(covering, able, facts)) {
-        found = { ...found, covering: found.covering + 1 }
-        assert.ok(
-          held.every((event) => matches(one, event)),
-          'it was said that the first holds wherever the second does',
-        )
-      }
-    }),
+    fc.property(
+      fc.oneof(simpleFields, raw),
+      fc.oneof(simpleFields, raw),
+      fc.array(view, { minLength: 20, maxLength: 40 }),
+      (earlier, later, views) => {
+        const [one, other] = [match(earlier), match(later)]
+        const [covering, all] = [termsOf(one), termsOf(other)]
+        const held = views.filter((event) => matches(other, event))
+        const able = possible(all, facts)
+        if (able.length === 0) {
+          found = { ...found, impossible: found.impossible + 1 }
+          assert.equal(held.length, 0, 'it was said that it can never hold')
+        } else if (covers(covering, able, facts)) {
+          found = { ...found, covering: found.covering + 1 }
+          assert.ok(
+            held.every((event) => matches(one, event)),
+            'it was said that the first holds wherever the second does',
+          )
+        }
+      },
+    ),
     { numRuns: 5_000 },
   )
   t.ok(found.covering > 100 && found.impossible > 100, JSON.stringify(found))

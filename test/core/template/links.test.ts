@@ -12,7 +12,7 @@ function view(type: string, data: Json): View {
 function links(map: Readonly<Record<string, string>>): (view: View) => string {
   const compiled = compileLinks(map)
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems))
-  return compiled.links
+  return compiled.links.urlOf
 }
 
 t.test('the exact type goes before a wildcard, and the first wildcard that matches counts', async (t) => {

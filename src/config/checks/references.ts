@@ -1,0 +1,101 @@
+/** Names that must exist elsewhere, and secrets in plain text: found also where other parts are wrong. */
+import { isObject, ownProperty } from '../../core/json.ts'
+import type { Interpolated } from '../file/interpolate.ts'
+import { isAt } from '../file/origin.ts'
+import { error, meant, type Path, type Problem, pathName, quote, warning } from '../problem.ts'
+import { filledSchema } from '../schema/json-schema.ts'
+import { placeAt } from '../schema/place.ts'
+
+interface Context extends Interpolated {
+  /** Null where it is not known which there are. */
+  readonly receivers: readonly string[] | null
+  readonly templates: ReadonlySet<string> | null
+}
+
+/** `templates`: those that a route may name; null where they are not known. */
+export function checkReferences(filled: Interpolated, templates: ReadonlySet<string> | null): Problem[] {
+  const { value, document } = filled
+  const receivers = ownProperty(value, 'receivers')
+  const context = { ...filled, templates, receivers: isObject(receivers) ? Object.keys(receivers) : null }
+  const unrouted = ownProperty(ownProperty(value, 'unrouted'), 'receivers')
+  return [
+    ...checkRoutes(ownProperty(value, 'routes'), ['routes'], false, context),
+    ...checkReceivers(unrouted, ['unrouted', 'receivers'], context),
+    ...checkSecrets(document.value, [], context),
+  ]
+}
+
+/** Whether its variable could not be filled in, which is reported already. */
+function isBroken({ origins }: Context, path: Path): boolean {
+  return origins.some((origin) => origin.broken && isAt(origin, path))
+}
+
+function checkRoutes(raw: unknown, path: Path, inherited: boolean, context: Context): Problem[] {
+  const routes: readonly unknown[] = Array.isArray(raw) ? raw : []
+  return routes.flatMap((route, index) =>
+    isObject(route) ? checkRoute(route, [...path, index], inherited, context) : [],
+  )
+}
+
+function checkRoute(route: object, path: Path, inherited: boolean, context: Context): Problem[] {
+  const { document } = context
+  const routes = ownProperty(route, 'routes')
+  const hasReceivers = inherited || Object.hasOwn(route, 'receivers')
+  // Merge keys are reported as such; what they would have brought is no mistake of its own.
+  const isComplete =
+    hasReceivers || Object.hasOwn(route, '<<') || (Array.isArray(routes) && routes.length > 0)
+  const message = 'a route without receivers, and without routes of its own'
+  return [
+    ...(isComplete
+      ? []
+      : [error('no_receivers', document.file, document.at(path), message, 'add receivers: […]')]),
+    ...checkReceivers(ownProperty(route, 'receivers'), [...path, 'receivers'], context),
+    ...checkTemplate(ownProperty(route, 'template'), [...path, 'template'], context),
+    ...checkRoutes(routes, [...path, 'routes'], hasReceivers, context),
+  ]
+}
+
+function checkReceivers(raw: unknown, path: Path, context: Context): Problem[] {
+  const { document, receivers } = context
+  if (!Array.isArray(raw) || receivers === null) return []
+  return raw.flatMap((name: unknown, index) => {
+    const place = [...path, index]
+    if (typeof name !== 'string' || isBroken(context, place)) return []
+    const written = quote(document.scalar(place)?.text ?? '')
+    if (raw.indexOf(name) < index)
+      return [
+        error(
+          'wrong_value',
+          document.file,
+          document.at(place),
+          `the receiver ${written} is here twice`,
+          'remove one',
+        ),
+      ]
+    if (receivers.includes(name)) return []
+    const message = `unknown receiver ${written}`
+    return [error('unknown_receiver', document.file, document.at(place), message, meant(name, receivers))]
+  })
+}
+
+function checkTemplate(name: unknown, path: Path, context: Context): Problem[] {
+  const { templates, document } = context
+  if (typeof name !== 'string' || templates === null || templates.has(name) || isBroken(context, path))
+    return []
+  const message = `unknown template ${quote(document.scalar(path)?.text ?? '')}`
+  return [error('unknown_template', document.file, document.at(path), message, meant(name, [...templates]))]
+}
+
+/** Secrets in the file itself, where backups and colleagues read them; the path of a file is none. */
+function checkSecrets(written: unknown, path: Path, context: Context): Problem[] {
+  if (Array.isArray(written))
+    return written.flatMap((item, index) => checkSecrets(item, [...path, index], context))
+  if (isObject(written))
+    return Object.entries(written).flatMap(([key, item]) => checkSecrets(item, [...path, key], context))
+  if (typeof written !== 'string' || written.includes('${') || !placeAt(filledSchema(), path).secret)
+    return []
+  const { document } = context
+  const message = `${pathName(path)} is a secret in plain text`
+  const hint = 'write ${NAME} and set the variable, or {file: PATH}'
+  return [warning('plain_secret', document.file, document.at(path), message, hint)]
+}

@@ -1,0 +1,55 @@
+/** Warnings about what a sound configuration names and never uses. */
+
+import type { Interpolated } from '../file/interpolate.ts'
+import { conceal } from '../file/origin.ts'
+import { type Path, type Problem, type ProblemCode, warning } from '../problem.ts'
+import type { Config } from '../schema/schema.ts'
+import { checkReach } from './reach.ts'
+
+type Route = Config['routes'][number]
+
+/** `ownTemplates`: those that the operator made, and that do not ship as well. */
+export function checkUsage(
+  config: Config,
+  ownTemplates: readonly string[],
+  { document, origins }: Pick<Interpolated, 'document' | 'origins'>,
+): Problem[] {
+  const warn = (code: ProblemCode, path: Path, message: string, hint: string) =>
+    warning(code, document.file, document.keyAt(path), message, hint)
+  const { unreachable, mayTake } = checkReach(config, (path) => document.at(path).line)
+  const routes = config.routes.flatMap(withBelow)
+  const used = [...routes.map(({ receivers }) => receivers ?? []), config.unrouted?.receivers ?? []].flat()
+  const unusedReceivers = Object.keys(config.receivers)
+    .filter((name) => !used.includes(name))
+    .map((name) => {
+      const message = `no route names the receiver "${name}"`
+      return warn('unused_receiver', ['receivers', name], message, 'add it to a route, or remove it')
+    })
+  const problems = [
+    ...unreachable.map(({ code, path, message, hint }) =>
+      warning(code, document.file, document.at(path), conceal(message, path, origins), hint),
+    ),
+    ...unusedReceivers,
+  ]
+  // With `unrouted` everything is used; where a route is unreachable by mistake, so may be what it would use.
+  if (config.unrouted !== undefined || unreachable.some(({ code }) => code !== 'no_receivers'))
+    return problems
+  const unusedSources = Object.keys(config.sources)
+    .filter((name) => !mayTake('source', name))
+    .map((name) => {
+      const message = `no route takes the events of the source "${name}"`
+      return warn('unused_source', ['sources', name], message, 'add a route for them, or remove it')
+    })
+  const named = new Set(routes.map(({ template }) => template))
+  const unusedTemplates = ownTemplates
+    .filter((name) => name !== 'default' && !named.has(name) && !mayTake('type', name))
+    .map((name) => {
+      const message = `nothing uses the template "${name}": no route names it, and none takes events of that type`
+      return warn('unused_template', ['templates'], message, 'name it in a route, or remove its folder')
+    })
+  return [...problems, ...unusedSources, ...unusedTemplates]
+}
+
+function withBelow(route: Route): Route[] {
+  return [route, ...(route.routes ?? []).flatMap(withBelow)]
+}

@@ -1,0 +1,87 @@
+/** A configuration that can run. */
+import { channels } from '../channels/channels.ts'
+import type { Destination } from '../core/destination.ts'
+import type { View } from '../core/event.ts'
+import { ownProperty } from '../core/json.ts'
+import { showAs } from '../core/match/match.ts'
+import { compileRoutes, type RouteInput, type Router } from '../core/route.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Fingerprints } from './file/fingerprint.ts'
+import type { YamlDocument } from './file/yaml-document.ts'
+import type { Config } from './schema/schema.ts'
+import { secretsOf } from './secrets.ts'
+import type { Templates } from './templates/templates.ts'
+
+/** A checked configuration, with everything compiled that routing and rendering need. */
+export interface CompiledConfig {
+  /** The configuration file, as it was named. */
+  readonly file: string
+  /** What it was read from. */
+  readonly files: Fingerprints
+  /** `store.url` and `server.admin_socket` have absolute paths. */
+  readonly config: Config
+  /** All of them, to keep them out of logs and messages. */
+  readonly secrets: readonly Secret[]
+  readonly router: Router
+  readonly templates: Templates
+  /** Where each receiver's messages go. */
+  readonly destinations: ReadonlyMap<string, readonly Destination[]>
+  /** The page of what an event is about; empty if there is none. */
+  readonly links: (view: View) => string
+  /** For the places of what is reported later. */
+  readonly document: Pick<YamlDocument, 'at' | 'keyAt'>
+}
+
+export function compile(
+  file: string,
+  files: Fingerprints,
+  config: Config,
+  templates: Templates,
+  document: YamlDocument,
+): CompiledConfig {
+  return {
+    file,
+    files,
+    config,
+    secrets: secretsOf(config),
+    router: compileRoutes(asWritten(config.routes, ownProperty(document.value, 'routes')), config.unrouted),
+    templates,
+    destinations: destinationsOf(config),
+    links: config.links?.urlOf ?? (() => ''),
+    document,
+  }
+}
+
+/** What `channel.open` wants to know of the receivers: the settings of each that uses the channel. */
+export function receiversOf(config: Config, channel: string): ReadonlyMap<string, unknown> {
+  return new Map(
+    Object.entries(config.receivers).flatMap(([name, receiver]) =>
+      receiver[channel] === undefined ? [] : [[name, receiver[channel]] as const],
+    ),
+  )
+}
+
+/** The routes, whose matches are shown with the names of variables. `written`: the same before those were filled in. */
+function asWritten(routes: Config['routes'], written: unknown): RouteInput[] {
+  return routes.map((route, index) => {
+    const shown: unknown = Array.isArray(written) ? written[index] : undefined
+    return {
+      ...route,
+      match: route.match && showAs(ownProperty(shown, 'match'), route.match),
+      routes: route.routes && asWritten(route.routes, ownProperty(shown, 'routes')),
+    }
+  })
+}
+
+function destinationsOf(config: Config): ReadonlyMap<string, readonly Destination[]> {
+  return new Map(
+    Object.entries(config.receivers).map(([name, settings]) => [
+      name,
+      channels.flatMap((channel) => {
+        const receiver = settings[channel.name]
+        if (receiver === undefined) return []
+        return channel.targets(receiver, name).map((target) => ({ channel: channel.name, ...target }))
+      }),
+    ]),
+  )
+}
