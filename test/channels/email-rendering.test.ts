@@ -2,7 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import type { TemplateFile } from '../../src/channels/channel.ts'
-import { compile, type Mail, sharedFiles, templateFiles } from '../../src/channels/email/rendering.ts'
+import {
+  compile,
+  type Mail,
+  sharedFiles,
+  templateFiles,
+} from '../../src/channels/email/template/rendering.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 import { readTemplate, shippedTemplates, templateFile } from '../support/template-files.ts'
 import { anyView, exampleView } from './contract.ts'

@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { OpenChannel } from '../../src/channels/channel.ts'
 import { email } from '../../src/channels/email/email.ts'
-import type { Mail } from '../../src/channels/email/rendering.ts'
-import { MailSender } from '../../src/channels/email/sending.ts'
+import { MailSender } from '../../src/channels/email/sending/sending.ts'
 import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
+import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import type { Outcome } from '../../src/core/delivery.ts'
 import {
   type MailBehaviour,

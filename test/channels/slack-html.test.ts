@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { dateWords } from '../../src/channels/slack/date.ts'
-import { mrkdwnHtml, plainTextHtml } from '../../src/channels/slack/mrkdwn-html.ts'
-import { slackPreview } from '../../src/channels/slack/preview.ts'
+import { dateWords } from '../../src/channels/slack/preview/date.ts'
+import { mrkdwnHtml, plainTextHtml } from '../../src/channels/slack/preview/mrkdwn-html.ts'
+import { slackPreview } from '../../src/channels/slack/preview/preview.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import { tagsOf } from '../support/html.ts'
 

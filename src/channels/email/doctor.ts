@@ -1,9 +1,9 @@
 /** Checks the mail server: connects, encrypts, logs in, and sends nothing. */
 import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
 import type { ChannelDoctor } from '../doctor.ts'
-import { secretsOf, sessionSettings } from './connection.ts'
-import { diagnose } from './outcome.ts'
-import { Session, type SmtpFailure } from './session.ts'
+import { secretsOf, sessionSettings } from './sending/connection.ts'
+import { diagnose } from './sending/outcome.ts'
+import { Session, type SmtpFailure } from './sending/session.ts'
 import {
   type EmailReceiver,
   type EmailSettings,

@@ -1,7 +1,6 @@
 /** Mail over SMTP: one message for each recipient, with a text part and an HTML part. */
 import type { Channel } from '../channel.ts'
 import { openOnFirstUse, type Sender } from '../sender.ts'
-import { compile, type Mail, sharedFiles, templateFiles } from './rendering.ts'
 import {
   type EmailReceiver,
   type EmailSettings,
@@ -9,6 +8,7 @@ import {
   emailSettings,
   parseSmtpUrl,
 } from './settings.ts'
+import { compile, type Mail, sharedFiles, templateFiles } from './template/rendering.ts'
 
 const NOT_CONFIGURED = 'channels.email is not configured: set its smtp and from'
 
@@ -30,7 +30,7 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
     const pace = { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency }
     return openOnFirstUse({ pace, concurrency }, async () => {
       if (!settings || !server) return unconfigured
-      const { MailSender } = await import('./sending.ts')
+      const { MailSender } = await import('./sending/sending.ts')
       return new MailSender(settings, server, receivers, env)
     })
   },

@@ -2,8 +2,8 @@
 import { escapeHtml } from '../../core/html.ts'
 import type { ChannelPreview, PreviewContext, ReceiverAt } from '../preview.ts'
 import { type Mailbox, parseMailbox } from './address.ts'
-import type { Mail } from './rendering.ts'
 import type { EmailReceiver, EmailSettings } from './settings.ts'
+import type { Mail } from './template/rendering.ts'
 
 // Without a script the page cannot ask the frame how tall its content is: the text part gives an estimate.
 const TALL_LINE = 30

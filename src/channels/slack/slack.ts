@@ -4,7 +4,7 @@ import type { SlackMessage } from './message.ts'
 import { toText } from './plain-text.ts'
 import { type SlackReceiver, type SlackSettings, slackReceiver, slackSettings } from './settings.ts'
 import { slackTarget } from './target.ts'
-import { compileTemplate, TEMPLATE_FILE } from './template.ts'
+import { compileTemplate, TEMPLATE_FILE } from './template/template.ts'
 
 export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
   name: 'slack',
@@ -27,10 +27,10 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
     // Half of all attempts: however many messages wait for one slow channel, others get their turn.
     const pace = { rate, burst, concurrency: Math.ceil(concurrency / 2) }
     return openOnFirstUse({ pace, concurrency }, async () => {
-      const { openSender } = await import('./sending.ts')
+      const { openSender } = await import('./sending/sending.ts')
       return openSender(settings, receivers, env)
     })
   },
-  preview: async () => (await import('./preview.ts')).slackPreview,
-  doctor: async () => (await import('./doctor.ts')).slackDoctor,
+  preview: async () => (await import('./preview/preview.ts')).slackPreview,
+  doctor: async () => (await import('./doctor/doctor.ts')).slackDoctor,
 }

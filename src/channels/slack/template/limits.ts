@@ -1,6 +1,6 @@
 /** Slack's limits on a message as a whole. What is too long is cut where a reader sees it, and never refused. */
-import { isObject, type Json, type JsonObject } from '../../core/json.ts'
-import { MOST_BLOCKS } from './message.ts'
+import { isObject, type Json, type JsonObject } from '../../../core/json.ts'
+import { MOST_BLOCKS } from '../message.ts'
 import { LONGEST_TOTAL } from './shape.ts'
 import { escapeText } from './text.ts'
 

@@ -1,8 +1,8 @@
 /** Slack's part of a preview: its look, its banner, and the addresses that `--to slack:` takes. */
-import type { ChannelPreview, ReceiverAt } from '../preview.ts'
+import type { ChannelPreview, ReceiverAt } from '../../preview.ts'
+import { MOST_BLOCKS, type SlackMessage } from '../message.ts'
+import { type SlackReceiver, type SlackSettings, slackReceiver } from '../settings.ts'
 import { toHtml } from './html.ts'
-import { MOST_BLOCKS, type SlackMessage } from './message.ts'
-import { type SlackReceiver, type SlackSettings, slackReceiver } from './settings.ts'
 import { css } from './style.ts'
 
 const MEMBER_ID = 'in Slack: your profile, ⋮, "Copy member ID"'

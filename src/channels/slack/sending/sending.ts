@@ -1,15 +1,15 @@
 /** One attempt at a time: to the Web API with a token, or to an incoming webhook. */
 import type { WebClient } from '@slack/web-api'
-import type { Outcome } from '../../core/delivery.ts'
-import { ownProperty } from '../../core/json.ts'
-import type { Secret } from '../../core/secret.ts'
-import type { Addressed, ChannelEnvironment } from '../channel.ts'
-import type { Sender } from '../sender.ts'
+import type { Outcome } from '../../../core/delivery.ts'
+import { ownProperty } from '../../../core/json.ts'
+import type { Secret } from '../../../core/secret.ts'
+import type { Addressed, ChannelEnvironment } from '../../channel.ts'
+import type { Sender } from '../../sender.ts'
+import type { SlackMessage } from '../message.ts'
+import type { SlackReceiver, SlackSettings } from '../settings.ts'
+import { WEBHOOK } from '../target.ts'
 import { openClient } from './client.ts'
-import type { SlackMessage } from './message.ts'
 import { type AttemptContext, fromException, fromWebhook } from './outcome.ts'
-import type { SlackReceiver, SlackSettings } from './settings.ts'
-import { WEBHOOK } from './target.ts'
 import { openTransport, type Transport } from './transport.ts'
 
 export function openSender(

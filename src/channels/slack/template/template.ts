@@ -2,9 +2,10 @@
  * slack.yaml: a YAML structure whose string leaves are templates. The structure is fixed when it is compiled;
  * rendering only fills in text and leaves things out, so no value can change it.
  */
-import { isObject, type Json, type JsonObject, ownProperty } from '../../core/json.ts'
-import type { RenderView } from '../../core/template/template.ts'
-import type { Compiled, RenderResult, TemplateFiles } from '../channel.ts'
+import { isObject, type Json, type JsonObject, ownProperty } from '../../../core/json.ts'
+import type { RenderView } from '../../../core/template/template.ts'
+import type { Compiled, RenderResult, TemplateFiles } from '../../channel.ts'
+import type { SlackMessage } from '../message.ts'
 import {
   conditionLeaf,
   type Path,
@@ -16,7 +17,6 @@ import {
   urlLeaf,
 } from './leaf.ts'
 import { cut, limitBlocks } from './limits.ts'
-import type { SlackMessage } from './message.ts'
 import { blocks, elements, LONGEST_LITERAL, LONGEST_TEXT, type Shape, type Slot } from './shape.ts'
 import { cleanText, escapeText } from './text.ts'
 

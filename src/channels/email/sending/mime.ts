@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto'
 import { encodeWord, encodeWords, foldLines } from 'nodemailer/lib/mime-funcs'
 import MimeNode from 'nodemailer/lib/mime-node'
-import { domainOf, type Mailbox } from './address.ts'
+import { domainOf, type Mailbox } from '../address.ts'
 
 /** The headers that every mail from one receiver to one recipient shares, encoded. */
 export type FixedHeaders = string

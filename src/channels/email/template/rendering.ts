@@ -1,5 +1,5 @@
 /** The files of a template become a mail: subject, HTML part and text part. */
-import { escapeHtml } from '../../core/html.ts'
+import { escapeHtml } from '../../../core/html.ts'
 import {
   createEngine,
   type Engine,
@@ -9,7 +9,7 @@ import {
   type RenderView,
   type Template,
   TemplateError,
-} from '../../core/template/template.ts'
+} from '../../../core/template/template.ts'
 import type {
   Compiled,
   Renderer,
@@ -17,7 +17,7 @@ import type {
   TemplateFile,
   TemplateFiles,
   TemplateProblem,
-} from '../channel.ts'
+} from '../../channel.ts'
 import { readFrontMatter } from './front-matter.ts'
 import { toHtml } from './html.ts'
 import { createParser } from './markdown.ts'

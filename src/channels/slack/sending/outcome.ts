@@ -5,9 +5,9 @@ import {
   WebAPIRateLimitedError,
   WebAPIRequestError,
 } from '@slack/web-api'
-import type { Outcome } from '../../core/delivery.ts'
-import { isObject, ownProperty } from '../../core/json.ts'
-import { redact, type Secret } from '../../core/secret.ts'
+import type { Outcome } from '../../../core/delivery.ts'
+import { isObject, ownProperty } from '../../../core/json.ts'
+import { redact, type Secret } from '../../../core/secret.ts'
 import { UnrecognisedAnswer, type WebhookResponse } from './transport.ts'
 
 const LONGEST_REASON = 300

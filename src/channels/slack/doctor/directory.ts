@@ -1,6 +1,6 @@
 /** What Slack says of channels, as far as the app's scopes allow. */
-import { isObject, ownProperty } from '../../core/json.ts'
-import type { FailedCall } from './outcome.ts'
+import { isObject, ownProperty } from '../../../core/json.ts'
+import type { FailedCall } from '../sending/outcome.ts'
 
 /** Calls a method of the Web API. Never throws. */
 export type Reader = (

@@ -3,7 +3,7 @@
  * place; it comes back when the parsed document is written out. So no value can ever be read as Markdown, whether
  * it stands in a paragraph, a code span, a table or the target of a link.
  */
-import { createEngine, type Template } from '../../core/template/template.ts'
+import { createEngine, type Template } from '../../../core/template/template.ts'
 
 export interface SetAside {
   /** Markdown, with a placeholder for each value. */

@@ -1,6 +1,6 @@
 /** What the failure of an attempt means for the delivery. */
-import type { Outcome } from '../../core/delivery.ts'
-import { redact, type Secret } from '../../core/secret.ts'
+import type { Outcome } from '../../../core/delivery.ts'
+import { redact, type Secret } from '../../../core/secret.ts'
 import type { SmtpFailure } from './session.ts'
 
 const LONGEST_REASON = 300

@@ -1,13 +1,13 @@
 /** A message as Slack draws it: the post with its blocks, and the notification that announces it. */
-import { escapeHtml } from '../../core/html.ts'
-import { ownProperty } from '../../core/json.ts'
-import type { PreviewContext } from '../preview.ts'
+import { escapeHtml } from '../../../core/html.ts'
+import { ownProperty } from '../../../core/json.ts'
+import type { PreviewContext } from '../../preview.ts'
+import type { SlackMessage } from '../message.ts'
+import { safeLink } from '../mrkdwn.ts'
+import { plain } from '../plain-text.ts'
+import type { SlackSettings } from '../settings.ts'
 import { type Clock, timeWords } from './date.ts'
-import type { SlackMessage } from './message.ts'
-import { safeLink } from './mrkdwn.ts'
 import { anchor, mrkdwnHtml, plainTextHtml } from './mrkdwn-html.ts'
-import { plain } from './plain-text.ts'
-import type { SlackSettings } from './settings.ts'
 
 const NAME = 'Hookbridge'
 const LOGO = `<span class="slack-logo" aria-hidden="true">H</span>`

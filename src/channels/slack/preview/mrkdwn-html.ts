@@ -1,8 +1,8 @@
 /** Slack's texts as HTML. Every text is escaped where it is written, and the tags are constants: no text can add one. */
-import { escapeHtml } from '../../core/html.ts'
+import { escapeHtml } from '../../../core/html.ts'
+import { decode, type Mark, type MrkdwnWriter, readMrkdwn } from '../mrkdwn.ts'
 import { type Clock, dateWords } from './date.ts'
 import { withEmoji } from './emoji.ts'
-import { decode, type Mark, type MrkdwnWriter, readMrkdwn } from './mrkdwn.ts'
 
 const tags: Readonly<Record<Mark, string>> = { '*': 'b', _: 'i', '~': 's' }
 

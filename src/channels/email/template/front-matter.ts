@@ -1,6 +1,6 @@
 /** The front matter of email.md: `subject`, and `preheader` if there is one. */
-import { isObject } from '../../core/json.ts'
-import type { Position, TemplateFile, TemplateProblem } from '../channel.ts'
+import { isObject } from '../../../core/json.ts'
+import type { Position, TemplateFile, TemplateProblem } from '../../channel.ts'
 
 export interface FrontMatter {
   readonly subject: Field

@@ -1,5 +1,5 @@
 /** Text that is safe where Slack reads it: escaping, URLs, and the filters that write Slack's own markup. */
-import { createEngine, type Engine, type Filter, toText } from '../../core/template/template.ts'
+import { createEngine, type Engine, type Filter, toText } from '../../../core/template/template.ts'
 
 const LONGEST_URL = 3_000
 

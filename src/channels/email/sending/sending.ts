@@ -1,16 +1,16 @@
 /** Sends mails over connections that are kept for the next one. */
 import type { SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
-import type { Outcome } from '../../core/delivery.ts'
-import type { Secret } from '../../core/secret.ts'
-import type { Addressed, ChannelEnvironment } from '../channel.ts'
-import type { Sender } from '../sender.ts'
-import { type Mailbox, parseMailbox } from './address.ts'
+import type { Outcome } from '../../../core/delivery.ts'
+import type { Secret } from '../../../core/secret.ts'
+import type { Addressed, ChannelEnvironment } from '../../channel.ts'
+import type { Sender } from '../../sender.ts'
+import { type Mailbox, parseMailbox } from '../address.ts'
+import type { EmailReceiver, EmailSettings, SmtpServer } from '../settings.ts'
+import type { Mail } from '../template/rendering.ts'
 import { secretsOf, sessionSettings } from './connection.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
 import { cutReason, outcomeOf } from './outcome.ts'
-import type { Mail } from './rendering.ts'
 import { Session, type SessionSettings, type SmtpFailure, type SmtpResult } from './session.ts'
-import type { EmailReceiver, EmailSettings, SmtpServer } from './settings.ts'
 
 /** A connection that is idle longer is closed: servers count those that are open. */
 const IDLE_TIMEOUT_MS = 15_000

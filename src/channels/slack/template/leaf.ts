@@ -1,6 +1,11 @@
 /** The string leaves of slack.yaml: each is compiled once, and rendered to a string that fits its place. */
-import { type Engine, type RenderView, type Template, TemplateError } from '../../core/template/template.ts'
-import type { Position, TemplateFile, TemplateProblem, YamlValue } from '../channel.ts'
+import {
+  type Engine,
+  type RenderView,
+  type Template,
+  TemplateError,
+} from '../../../core/template/template.ts'
+import type { Position, TemplateFile, TemplateProblem, YamlValue } from '../../channel.ts'
 import { cut } from './limits.ts'
 import { cleanText, finishUrl, mrkdwnEngine, plainEngine, urlEngine } from './text.ts'
 

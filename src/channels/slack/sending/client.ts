@@ -1,5 +1,5 @@
 import { type Logger, LogLevel, WebClient } from '@slack/web-api'
-import type { SlackSettings } from './settings.ts'
+import type { SlackSettings } from '../settings.ts'
 import type { Transport } from './transport.ts'
 
 /** Null without a token. The SDK's retries are off: ours are recorded, and survive a restart. */

@@ -1,8 +1,8 @@
 /** How to connect to the mail server, and the secrets in that. */
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
-import { Secret } from '../../core/secret.ts'
+import { Secret } from '../../../core/secret.ts'
+import { type EmailSettings, isLoopback, type SmtpServer } from '../settings.ts'
 import type { SessionSettings, SmtpTimeouts } from './session.ts'
-import { type EmailSettings, isLoopback, type SmtpServer } from './settings.ts'
 
 const CLOSE_TIMEOUT_MS = 1_000
 
