@@ -82,7 +82,13 @@ interface Import {
   readonly file: string
   readonly layer: string
   readonly specifier: string
+  /** The file within src/ that it names; null for a package. */
+  readonly target: string | null
   readonly typeOnly: boolean
+}
+
+function layerOf(file: string): string {
+  return file.includes('/') ? (file.split('/')[0] ?? '') : file.replace('.ts', '')
 }
 
 function sources(folder: string): string[] {
@@ -94,20 +100,27 @@ function sources(folder: string): string[] {
 
 function importsOf(path: string): Import[] {
   const file = relative(src, path)
-  const layer = file.includes('/') ? (file.split('/')[0] ?? '') : file.replace('.ts', '')
   const text = readFileSync(path, 'utf8')
+  const toImport = (specifier: string, typeOnly: boolean): Import => {
+    const target = specifier.startsWith('.') ? relative(src, resolve(dirname(path), specifier)) : null
+    return { file, layer: layerOf(file), specifier, target, typeOnly }
+  }
+  const onDemand = [...text.matchAll(/\bimport\('([^']+)'\)/g)].map(([, specifier = '']) =>
+    toImport(specifier, false),
+  )
   const statements = text.matchAll(
     /^(?:import|export) (type )?(\{[^}]*\}|\* as \w+|\*|\w+(?:, \{[^}]*\})?) from '([^']+)'/gm,
   )
-  return [...statements].map(([, type, names = '', specifier = '']) => {
+  const atStart = [...statements].map(([, type, names = '', specifier = '']) => {
     const listed = /^\{(.*)\}$/s
       .exec(names)?.[1]
       ?.split(',')
       .map((name) => name.trim())
       .filter(Boolean)
     const typeOnly = type !== undefined || (listed?.every((name) => name.startsWith('type ')) ?? false)
-    return { file, layer, specifier, typeOnly }
+    return toImport(specifier, typeOnly)
   })
+  return [...atStart, ...onDemand]
 }
 
 /** `@scope/name` or `name`, of an import that may reach into the package. */
@@ -122,11 +135,9 @@ const imports = sources(src).flatMap(importsOf)
 
 t.test('layers import only what the table allows', async (t) => {
   t.ok(imports.length > 100, 'imports were found')
-  for (const { file, layer, specifier, typeOnly } of imports.filter(({ specifier }) =>
-    specifier.startsWith('.'),
-  )) {
-    const target = relative(src, resolve(dirname(join(src, file)), specifier))
-    const to = target.includes('/') ? (target.split('/')[0] ?? '') : target.replace('.ts', '')
+  for (const { file, layer, target, typeOnly } of imports) {
+    if (target === null) continue
+    const to = layerOf(target)
     const rule = allowed[layer]?.[to]
     const fine = rule === 'all' || (rule === 'types' && (typeOnly || contractFiles.includes(target)))
     t.ok(fine, `${file} imports ${target}`)
@@ -161,27 +172,53 @@ t.test('core has no clock, no chance and no asynchrony', async (t) => {
   }
 })
 
-t.test('no import cycle', async (t) => {
-  const graph = new Map<string, string[]>()
-  for (const { file, specifier } of imports.filter(
-    ({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly,
-  )) {
-    const target = relative(src, resolve(dirname(join(src, file)), specifier))
-    graph.set(file, [...(graph.get(file) ?? []), target])
-  }
-  const done = new Set<string>()
-  const visit = (file: string, path: readonly string[]): string[] | null => {
-    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
-    if (done.has(file)) return null
-    for (const next of graph.get(file) ?? []) {
-      const cycle = visit(next, [...path, file])
-      if (cycle) return cycle
-    }
-    done.add(file)
-    return null
-  }
-  for (const file of graph.keys()) t.equal(visit(file, [])?.join(' -> '), undefined, file)
+// Until they are broken; a circle that is gone must leave the list.
+const knownCircles = [
+  [
+    'http/metrics/deliveries.ts',
+    'http/metrics/events.ts',
+    'http/metrics/metrics.ts',
+    'http/metrics/store.ts',
+  ],
+  ['telemetry/export-watch.ts', 'telemetry/sdk.ts', 'telemetry/traces.ts'],
+]
+
+t.test('no circle of imports, whether of values, of types or on demand', async (t) => {
+  const edges = imports.flatMap(({ file, target }) => (target === null ? [] : [[file, target] as const]))
+  const ofLayers = edges.map(([from, to]) => [layerOf(from), layerOf(to)] as const)
+  t.strictSame(circles(graphOf(edges)), knownCircles, 'of files')
+  t.strictSame(circles(graphOf(ofLayers.filter(([from, to]) => from !== to))), [], 'of folders')
 })
+
+type Graph = ReadonlyMap<string, ReadonlySet<string>>
+
+function graphOf(edges: readonly (readonly [from: string, to: string])[]): Graph {
+  const graph = new Map<string, Set<string>>()
+  for (const [from, to] of edges) graph.set(from, (graph.get(from) ?? new Set()).add(to))
+  return graph
+}
+
+/** Those that reach each other, sorted. */
+function circles(graph: Graph): string[][] {
+  const reached = new Map([...graph.keys()].map((node) => [node, reach(graph, node)]))
+  const found = [...graph.keys()]
+    .filter((node) => reached.get(node)?.has(node))
+    .map((node) => [...(reached.get(node) ?? [])].filter((other) => reached.get(other)?.has(node)).sort())
+  return [...new Map(found.map((circle) => [circle.join(), circle])).values()].sort()
+}
+
+function reach(graph: Graph, start: string): ReadonlySet<string> {
+  const seen = new Set<string>()
+  const visit = (node: string) => {
+    for (const next of graph.get(node) ?? []) {
+      if (seen.has(next)) continue
+      seen.add(next)
+      visit(next)
+    }
+  }
+  visit(start)
+  return seen
+}
 
 t.test('only main.ts ends the process', async (t) => {
   for (const path of sources(src)) {
