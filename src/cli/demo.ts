@@ -7,7 +7,7 @@ import { startApp } from '../app.ts'
 import { email } from '../channels/email/email.ts'
 import { slack } from '../channels/slack/slack.ts'
 import { loadConfig } from '../config/load.ts'
-import { commandName, exampleConfig } from '../config/package.ts'
+import { exampleConfig } from '../config/package.ts'
 import { formatProblem } from '../config/problem.ts'
 import { Secret } from '../core/secret.ts'
 import { type DemoMailServer, startMailServer } from '../demo/mail.ts'
@@ -43,7 +43,7 @@ export async function demo(terminal: Terminal, keep: boolean): Promise<void> {
     await show(terminal, running)
     if (keep) await leaveRunning(terminal, running)
     else {
-      const again = `${commandName(terminal.env)} demo --keep`
+      const again = `${terminal.command} demo --keep`
       print(terminal, `To look around while it runs, run it again with --keep: ${again}`)
     }
   } finally {
@@ -133,7 +133,7 @@ async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
   const exports = Object.entries({ ...running.env, HOOKBRIDGE_CONFIG: exampleConfig })
     .filter(([name]) => name !== 'HOOKBRIDGE_PORT')
     .map(([name, value]) => `  export ${name}='${value}'`)
-  const hookbridge = commandName(terminal.env)
+  const hookbridge = terminal.command
   print(
     terminal,
     [

@@ -8,8 +8,6 @@ if (manifest === undefined) throw new Error(`no package.json above ${import.meta
 
 export const packageFolder: string = dirname(manifest)
 
-const runsFromSources = import.meta.url.endsWith('.ts')
-
 /** What `hookbridge` runs. */
 export const program: string = join(packageFolder, 'bin/hookbridge.js')
 
@@ -17,11 +15,6 @@ export const program: string = join(packageFolder, 'bin/hookbridge.js')
 export const shippedTemplates: string = join(packageFolder, 'templates')
 
 export const exampleConfig: string = join(packageFolder, 'config.example.yaml')
-
-/** How a person runs a command: by npx in a checkout and where it was run by npx, by its name where it is installed. */
-export function commandName(env: Readonly<Record<string, string | undefined>>): string {
-  return runsFromSources || env.npm_command === 'exec' ? 'npx hookbridge' : 'hookbridge'
-}
 
 export function packageVersion(): string {
   const { version }: { readonly version: string } = JSON.parse(
