@@ -1,4 +1,4 @@
-/** Floods and slow clients, against a real process. `npm run test:hostile` goes on for longer. */
+/** Floods and slow clients, against a real process. */
 import t from 'tap'
 import { newEvent, signedHeaders } from '../support/service.ts'
 import {
