@@ -1,6 +1,6 @@
 /** What `allow_ips` may list: addresses, CIDRs, and names for the addresses that Svix sends from. */
 
-interface AddressRule {
+export interface AddressRule {
   readonly family: 'ipv4' | 'ipv6'
   readonly address: string
   /** How many leading bits count. */
@@ -33,12 +33,6 @@ const IPV6 = '[\\dA-Fa-f:.]*:[\\dA-Fa-f:.]*(?:%[^/]+)?(?:/\\d{1,3})?'
 export const networkPattern = `(?:${IPV4}|${IPV6})`
 /** Likewise for an entry of `allow_ips`. */
 export const addressEntryPattern = `^(?:${[...presets.keys()].join('|')}|${networkPattern})$`
-
-/** Says what is wrong with an entry of `allow_ips`, and how to fix it; null if nothing is. */
-export function checkAddressEntry(entry: string): string | null {
-  const parsed = parseAddressEntry(entry)
-  return parsed.ok ? null : parsed.message
-}
 
 export function parseAddressEntry(entry: string): AddressEntry {
   const preset = presets.get(entry)

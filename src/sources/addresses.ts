@@ -1,40 +1,25 @@
 import { BlockList, isIP } from 'node:net'
-import { parseAddressEntry } from '../core/addresses.ts'
-
-export type AllowList =
-  | { readonly ok: true; readonly allows: (ip: string) => boolean }
-  | { readonly ok: false; readonly problems: readonly { readonly index: number; readonly message: string }[] }
+import { type AddressRule, parseAddressEntry } from '../core/addresses.ts'
 
 /**
- * Compiles a source's `allow_ips`. It saves the signature check in a flood, and never replaces it: other
- * customers of Svix send from the same addresses.
+ * A source's `allow_ips`: whether it lists an address. It saves the signature check in a flood, and never replaces it:
+ * other customers of Svix send from the same addresses.
  */
-export function compileAllowList(entries: readonly string[]): AllowList {
+export function compileAllowList(rules: readonly AddressRule[]): (ip: string) => boolean {
   const list = new BlockList()
-  const problems: { index: number; message: string }[] = []
-  for (const [index, entry] of entries.entries()) {
-    const parsed = parseAddressEntry(entry)
-    if (!parsed.ok) problems.push({ index, message: parsed.message })
-    else for (const { family, address, prefix } of parsed.rules) list.addSubnet(address, prefix, family)
-  }
-  if (problems.length > 0) return { ok: false, problems }
-
-  return {
-    ok: true,
-    allows(ip) {
-      // The zone of a link-local address says which interface it came in by.
-      const [address = ''] = ip.split('%')
-      const version = isIP(address)
-      return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6')
-    },
+  for (const { family, address, prefix } of rules) list.addSubnet(address, prefix, family)
+  return (ip) => {
+    // The zone of a link-local address says which interface it came in by.
+    const [address = ''] = ip.split('%')
+    const version = isIP(address)
+    return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6')
   }
 }
 
-/** Whether an address is in one of these networks. Throws for a malformed one: the configuration was checked for that. */
+/** Whether an address is in one of these networks. */
 function compileNetworks(networks: readonly string[]): (address: string) => boolean {
-  const list = compileAllowList(networks)
-  if (!list.ok) throw new Error(list.problems.map(({ message }) => message).join('; '))
-  return list.allows
+  const parsed = networks.map(parseAddressEntry)
+  return compileAllowList(parsed.flatMap((entry) => (entry.ok ? entry.rules : [])))
 }
 
 const LOOPBACK = ['127.0.0.0/8', '::1']

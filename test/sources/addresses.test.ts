@@ -2,13 +2,23 @@ import assert from 'node:assert/strict'
 import { isIPv4, isIPv6 } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
-import { checkAddressEntry } from '../../src/core/addresses.ts'
+import { parseAddressEntry } from '../../src/core/addresses.ts'
 import { compileAllowList, compileTrust, isPrivate } from '../../src/sources/addresses.ts'
 
 function allowed(entries: readonly string[]): (ip: string) => boolean {
-  const list = compileAllowList(entries)
-  if (!list.ok) throw new Error(JSON.stringify(list.problems))
-  return list.allows
+  return compileAllowList(
+    entries.flatMap((entry) => {
+      const parsed = parseAddressEntry(entry)
+      if (!parsed.ok) throw new Error(parsed.message)
+      return parsed.rules
+    }),
+  )
+}
+
+/** What is wrong with an entry; null if nothing is. */
+function mistakeIn(entry: string): string | null {
+  const parsed = parseAddressEntry(entry)
+  return parsed.ok ? null : parsed.message
 }
 
 t.test('addresses and CIDRs of both families', async (t) => {
@@ -76,18 +86,16 @@ t.test('svix stands for all its regions, svix:<region> for one', async (t) => {
   t.ok(allowed(['svix:us-east', '127.0.0.1'])('127.0.0.1'))
 })
 
-t.test('mistakes are told with their place, all at once', async (t) => {
-  t.match(compileAllowList(['svix', 'svix:mars', '10.0.0.0/33', '300.1.1.1']), {
-    ok: false,
-    problems: [
-      { index: 1, message: /unknown preset "svix:mars"; known are svix, svix:us, svix:us-east, svix:eu/ },
-      { index: 2, message: '"10.0.0.0/33": the number after / must be 0 to 32' },
-      {
-        index: 3,
-        message: /"300.1.1.1" is not an address, a CIDR \(10.0.0.0\/8, 2001:db8::\/32\) or one of svix/,
-      },
-    ],
-  })
+t.test('a mistake is described', async (t) => {
+  t.match(
+    mistakeIn('svix:mars'),
+    /unknown preset "svix:mars"; known are svix, svix:us, svix:us-east, svix:eu/,
+  )
+  t.equal(mistakeIn('10.0.0.0/33'), '"10.0.0.0/33": the number after / must be 0 to 32')
+  t.match(
+    mistakeIn('300.1.1.1'),
+    /"300.1.1.1" is not an address, a CIDR \(10.0.0.0\/8, 2001:db8::\/32\) or one of svix/,
+  )
   for (const entry of [
     ...[
       '',
@@ -113,7 +121,7 @@ t.test('mistakes are told with their place, all at once', async (t) => {
       '*',
     ],
   ]) {
-    t.type(checkAddressEntry(entry), 'string', JSON.stringify(entry))
+    t.type(mistakeIn(entry), 'string', JSON.stringify(entry))
   }
   for (const entry of [
     'svix',
@@ -125,7 +133,7 @@ t.test('mistakes are told with their place, all at once', async (t) => {
     '::1.2.3.4',
     '::ffff:1.2.3.4/96',
   ]) {
-    t.equal(checkAddressEntry(entry), null, entry)
+    t.equal(mistakeIn(entry), null, entry)
   }
 })
 
@@ -149,7 +157,7 @@ t.test('what is an address is what Node takes for one', async () => {
   const made = fc.array(part, { maxLength: 10 }).map((parts) => parts.join(''))
   fc.assert(
     fc.property(fc.oneof(made, fc.ipV4(), fc.ipV6(), fc.string()), (text) => {
-      const refused = checkAddressEntry(text)
+      const refused = mistakeIn(text)
       if (text.includes('/')) return
       assert.equal(
         refused === null,

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import type { Channel } from '../../channels/channel.ts'
 import { channels } from '../../channels/channels.ts'
-import { addressEntryPattern, checkAddressEntry } from '../../core/addresses.ts'
+import { addressEntryPattern, parseAddressEntry } from '../../core/addresses.ts'
 import { compileMatch } from '../../core/match/match.ts'
 import { compileLinks } from '../../core/template/links.ts'
 import { duration, named, svixSecret } from './kinds.ts'
@@ -56,11 +56,13 @@ const store = z
 
 const allowed = z
   .string()
-  .superRefine((text, context) => {
-    const message = checkAddressEntry(text)
-    if (message !== null) context.addIssue({ code: 'custom', message })
-  })
   .meta({ pattern: addressEntryPattern })
+  .transform((text, context) => {
+    const parsed = parseAddressEntry(text)
+    if (parsed.ok) return parsed.rules
+    context.addIssue({ code: 'custom', message: parsed.message })
+    return z.NEVER
+  })
 
 function jsonPointer(examples: string) {
   return z
@@ -93,6 +95,7 @@ const source = z
     allow_ips: z
       .array(allowed)
       .min(1, { error: 'must list at least one address; without the key all are allowed' })
+      .transform((rules) => rules.flat())
       .optional()
       .describe('Who may send: svix, svix:REGION, addresses, networks. Default: everyone who signs.')
       .meta({ examples: [['svix'], ['svix:eu', '192.0.2.0/24']] }),

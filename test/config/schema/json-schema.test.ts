@@ -6,7 +6,7 @@ import t from 'tap'
 import { parseYaml } from '../../../src/config/file/yaml.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { jsonSchema } from '../../../src/config/schema/json-schema.ts'
-import { addressEntryPattern, checkAddressEntry } from '../../../src/core/addresses.ts'
+import { addressEntryPattern, parseAddressEntry } from '../../../src/core/addresses.ts'
 import { isObject, type Json, type JsonObject } from '../../../src/core/json.ts'
 import { environment, fixtureNames, fixtures, problemsOf } from '../../support/config-fixtures.ts'
 import { ajv } from '../../support/validator.ts'
@@ -169,7 +169,7 @@ t.test('the pattern of an address refuses none that the loader takes', async () 
         fc.ipV4(),
         fc.ipV6(),
       ),
-      (entry) => checkAddressEntry(entry) !== null || pattern.test(entry),
+      (entry) => !parseAddressEntry(entry).ok || pattern.test(entry),
     ),
     { numRuns: 2_000 },
   )
