@@ -22,7 +22,7 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   readonly sharedFiles?: readonly string[]
   /** What the receiver's settings need that the channel's settings lack, as a sentence; null if nothing. */
   missingSettings?(settings: Settings | undefined, receiver: Receiver): string | null
-  /** The messages that a receiver owes for one event: where each goes. Pure. */
+  /** Where the messages for a receiver go: one for each target. Pure. */
   targets(receiver: Receiver, receiverName: string): readonly Target[]
   /** Compiles the files of one template. Pure. */
   compile(files: TemplateFiles): Compiled<Message>
@@ -43,7 +43,7 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
 export interface Target {
   /** Where it goes, in words that are no secret. Unique within the receiver. */
   readonly target: string
-  /** Targets of one rate key share a rate limit and their health: for the remote they are one place. */
+  /** Targets with the same rate key share a rate limit and their health: they are one destination. */
   readonly rateKey: string
 }
 
@@ -54,7 +54,7 @@ export interface TemplateFile {
   readonly text: string
   /** A `.yaml` file's content, or the front matter of a `.md` file; null where there is none. */
   readonly yaml: YamlValue | null
-  /** The text behind the front matter, and the line on which it starts. */
+  /** The text after the front matter, and the line on which it starts. */
   readonly body: string
   readonly bodyLine: number
 }
@@ -95,7 +95,7 @@ export interface ChannelEnvironment {
 export interface Pace {
   /** Messages a second; Infinity where nothing limits them. */
   readonly rate: number
-  /** Messages that may go at once after a rest. */
+  /** Messages that may be sent at once before the rate limits them. */
   readonly burst: number
   /** Attempts in flight at once. */
   readonly concurrency: number

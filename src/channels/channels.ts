@@ -1,4 +1,4 @@
-/** The channels there are. A new one is a folder, and a line here. */
+/** All channels. A new one is a folder, and a line here: docs/channels.md. */
 import type { Channel } from './channel.ts'
 import { consoleChannel } from './console/console.ts'
 import { email } from './email/email.ts'

@@ -1,15 +1,15 @@
-/** Kinds of setting that several channels, and the configuration, share. */
+/** Types of settings that the channels and the configuration share. */
 import * as z from 'zod'
 import { Secret } from '../core/secret.ts'
 
-/** A secret: plain text in the file and in the JSON schema; it leaves the schema as a Secret. */
+/** A secret: plain text in the file and in the JSON schema, parsed to a Secret. */
 export function secret(): z.ZodType<Secret, string> {
   const error = 'must be text and not empty'
   return (
     z
       .string({ error })
       .min(1, { error })
-      // Tells whoever reads the JSON schema that the value must not be shown.
+      // Says in the JSON schema that the value must not be shown.
       .meta({ writeOnly: true })
       .transform((value) => new Secret(value))
   )
@@ -30,7 +30,7 @@ const rateText = z
     examples: ['1/s', '0.5/s', '30/m', '1000/h'],
   })
 
-/** A rate such as `1/s`, `30/m` or `1000/h`; it leaves the schema as a number a second. */
+/** A rate such as `1/s`, `30/m` or `1000/h`; parsed to a number a second. */
 export function rate(): z.ZodType<number, string> {
   return rateText.transform((text) => {
     const [, count, unit] = RATE.exec(text) ?? []
@@ -38,7 +38,7 @@ export function rate(): z.ZodType<number, string> {
   })
 }
 
-/** What is sent names companies and deals, and often a token with it: it does not cross a network in the clear. */
+/** Messages name companies and deals, often beside a token: they do not cross a network without encryption. */
 export function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, hostname } = new URL(text)

@@ -11,7 +11,7 @@ const SKEW_WRONG_MS = 240_000
 // Standard Webhooks asks for 24 to 64 bytes.
 const SHORTEST_SECRET_BYTES = 24
 
-/** Bytes. */
+/** `free` and `total` in bytes. */
 export function classifySpace(free: number, total: number, folder: string): Finding {
   const share = total > 0 ? free / total : 1
   const summary = `${gib(free)} of ${gib(total)} GiB free (${Math.floor(share * 100)} %) in ${folder}`
@@ -24,7 +24,7 @@ export function classifySpace(free: number, total: number, folder: string): Find
   )
 }
 
-/** Milliseconds that each of several small writes took until it was on the disk. */
+/** `times`: milliseconds until each of several small writes was on the disk. */
 export function classifySync(times: readonly number[]): Finding {
   const typical = median(times)
   const summary = `a write is on the disk after ${typical.toFixed(1)} ms (median of ${times.length})`
@@ -38,7 +38,7 @@ export function classifySync(times: readonly number[]): Finding {
   )
 }
 
-/** By how many milliseconds each of a source's last requests seemed to be sent before we received it. */
+/** `skews`: by how many milliseconds our clock was ahead of the sender's at each of its last requests. */
 export function classifyClock(source: string, skews: readonly number[], newest: number): Finding {
   if (skews.length === 0) {
     return unknown(

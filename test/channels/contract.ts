@@ -139,7 +139,7 @@ async function targetsContract<S, R, M>(
   t.teardown(() => destination.close())
   const receiver = channel.receiver.parse(destination.receiver)
   const targets = channel.targets(receiver, 'deal-flow')
-  t.not(targets.length, 0, 'a receiver owes at least one message')
+  t.not(targets.length, 0, 'a receiver has at least one target')
   t.equal(new Set(targets.map(({ target }) => target)).size, targets.length, 'targets are unique')
   t.strictSame(channel.targets(receiver, 'deal-flow'), targets, 'targets are the same every time')
   noSecrets(t, targets, secrets, 'no target holds a secret')

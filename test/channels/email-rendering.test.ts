@@ -172,7 +172,7 @@ t.test('email.html and email.txt take over their parts', (t) => {
   t.end()
 })
 
-t.test('an unknown variable renders as nothing and is noted with its place', (t) => {
+t.test('an unknown variable renders as nothing and is noted with its line', (t) => {
   const { subject, notes } = render({
     'email.md': '---\nsubject: "s {{ data.nothing }}"\n---\n\n{{ data.id }}\n{{ data.foo }}',
     'email.txt': 'a\nb {{ payload.bar }}',
@@ -195,7 +195,7 @@ t.test('a template that fails as a whole says why', (t) => {
   t.end()
 })
 
-t.test('problems are told with their place', (t) => {
+t.test('problems are reported with file and line', (t) => {
   const problems = (files: Readonly<Record<string, string>>) => {
     const result = compiled(files)
     return result.ok ? [] : result.problems.map(({ path, line, message }) => `${path}:${line}: ${message}`)

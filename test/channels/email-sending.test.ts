@@ -94,7 +94,7 @@ t.test('what the server refuses', async (t) => {
     ['rcpt', reply(550, 'no such mailbox'), 'refuse', /^550 no such mailbox$/],
     ['rcpt', reply(450, 'mailbox busy'), 'retry', /^450 mailbox busy$/],
     ['rcpt', reply(554, '5.7.1 Relay access denied'), 'park', /channels\.email\.smtp.*Relay access denied/],
-    ['rcpt', reply(530, 'Authentication required'), 'park', /wants a login/],
+    ['rcpt', reply(530, 'Authentication required'), 'park', /requires a login/],
     ['data', reply(554, 'this looks like spam'), 'refuse', /^554 this looks like spam$/],
     ['data', reply(451, 'try later'), 'retry', /^451 try later$/],
     ['data', reply(421, 'closing'), 'retry', /^421 closing$/],
@@ -118,7 +118,7 @@ t.test('what the server refuses', async (t) => {
   }
 })
 
-t.test('a server that falls silent or away', async (t) => {
+t.test('a server that stops answering, or closes the connection', async (t) => {
   const timeout = 400
   t.match(await outcomeOf(t, 'connect', 'drop'), { kind: 'retry' }, 'dropped before the greeting')
   t.match(await outcomeOf(t, 'mail', 'drop'), { kind: 'retry' }, 'dropped before the message')
@@ -175,7 +175,7 @@ t.test('logins', async (t) => {
 
   const closed = await start(t, { auth })
   const without = `smtp://127.0.0.1:${closed.port}`
-  t.match(await send(openChannel(t, { smtp: without })), { kind: 'park', reason: /wants a login/ })
+  t.match(await send(openChannel(t, { smtp: without })), { kind: 'park', reason: /requires a login/ })
   closed.behave = (step) =>
     step === 'auth' ? { code: 535, message: `no: ${auth.pass} ${btoa(auth.pass)}` } : undefined
   t.match(await send(openChannel(t, { smtp: closed.url })), { kind: 'park', reason: /535 no: \*\*\* \*\*\*/ })
@@ -200,7 +200,7 @@ t.test('encryption', async (t) => {
   t.match(
     await send(openChannel(t, { smtp: offering.url, tls: 'required' })),
     { kind: 'park', reason: /certificate.*SELF_SIGNED|certificate.*expired|certificate/ },
-    'a certificate that nobody vouches for',
+    'a certificate that no authority has signed',
   )
   t.strictSame(offering.messages, [])
   t.equal((await send(openChannel(t, { smtp: offering.url, tls: 'opportunistic' }))).kind, 'sent')
@@ -249,7 +249,7 @@ t.test('connections are kept, and replaced when the server has closed them', asy
 
   await server.close()
   const again = await start(t, { port: server.port })
-  t.equal((await send(channel)).kind, 'sent', 'so is one that the server closed while it rested')
+  t.equal((await send(channel)).kind, 'sent', 'so is one that the server closed while it was idle')
   t.equal(again.messages.length, 1)
 })
 

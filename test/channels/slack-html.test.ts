@@ -137,7 +137,7 @@ t.test('every hostile mixture of marks takes little time', async (t) => {
   }
 })
 
-t.test('dates are told in the words of who looks on', async (t) => {
+t.test('dates are written for the day and the time zone of the reader', async (t) => {
   const time = Date.UTC(2026, 10, 23, 3, 5, 9)
   const words = (format: string, more: Partial<typeof clock> = {}) =>
     dateWords(time, format, { ...clock, ...more })

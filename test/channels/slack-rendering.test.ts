@@ -135,7 +135,7 @@ t.test('no payload value changes the structure or mentions anyone', async (t) =>
         for (const [markup] of text.matchAll(/<[^>]*>?/g)) assert.match(markup, harmlessMarkup)
       }
       for (const url of strings(message, ['url', 'image_url'])) {
-        assert.equal(new URL(url).origin, 'https://a.example', 'a value cannot leave its place in a URL')
+        assert.equal(new URL(url).origin, 'https://a.example', 'a value cannot change the rest of a URL')
       }
       assert.deepEqual(checkBlocks(message.blocks), [])
     }),
@@ -273,7 +273,7 @@ blocks:
   const { message, notes } = rendered(renderer, { none: '' })
   t.strictSame(message.blocks, [{ type: 'section', fields: [{ type: 'plain_text', text: 'kept' }] }])
   t.equal(message.text, 'analysis.created from cuuro', 'a text is never empty')
-  t.match(notes, [/stands in/])
+  t.match(notes, [/replace it/])
 })
 
 t.test('URLs', async (t) => {
@@ -357,7 +357,7 @@ t.test('a rendering leaves no trace in the view', async (t) => {
   t.strictSame(view, before)
 })
 
-t.test('problems are found when a template is compiled, all at once and with a place', async (t) => {
+t.test('problems are found when a template is compiled, all at once and with line and column', async (t) => {
   const problems = (yaml: string) => {
     const compiled = compile(yaml)
     return compiled.ok

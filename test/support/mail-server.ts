@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { SMTPServer, type SMTPServerSession } from 'smtp-server'
 
 export interface ReceivedMail {
-  /** The envelope: what the server was told, whatever the headers say. */
+  /** The envelope, whatever the headers say. */
   readonly from: string
   readonly to: readonly string[]
   /** The message as it came over the wire, not parsed. */

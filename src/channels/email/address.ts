@@ -8,7 +8,7 @@ export interface Mailbox {
 }
 
 const WITH_NAME = /^(?<name>[^<>]*)<(?<address>[^<>]*)>$/
-// The characters of an atom (RFC 5322); a quoted local part is legal and used by nobody.
+// The characters of an atom (RFC 5322); a quoted local part is legal, and hardly used.
 const LOCAL_PART = /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
 const DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/i
 const LONGEST_LOCAL_PART = 64
@@ -22,7 +22,7 @@ export function parseMailbox(text: string): Mailbox | null {
   return isAddress(address) ? { name: unquote(name.trim()), address } : null
 }
 
-/** The part behind the @. */
+/** The part after the @. */
 export function domainOf(address: string): string {
   return address.slice(address.lastIndexOf('@') + 1)
 }

@@ -74,7 +74,7 @@ function failed(failure: SmtpFailure, settings: EmailSettings, server: SmtpServe
   return wrong(finding, `${nameOf(server)} ${what}`, `${said}\n${UNTIL_FIXED}`, hint)
 }
 
-/** For what may pass by itself, or may not. */
+/** For failures that may pass by themselves. */
 function unreachable(
   failure: SmtpFailure,
   { host, port }: SmtpServer,

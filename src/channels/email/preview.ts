@@ -37,7 +37,7 @@ function mailboxWords({ name, address }: Mailbox): string {
   return name === '' ? address : `${name} <${address}>`
 }
 
-/** A link opens beside the preview: the frame itself leads nowhere. */
+/** Links open in a new tab: the sandbox does not let the frame itself navigate. */
 function inNewTabs(html: string): string {
   return html.replace(/<head\b[^>]*>/i, (head) => `${head}<base target="_blank">`)
 }

@@ -1,4 +1,4 @@
-/** What an operator writes about mail: `channels.email` and `receivers.<receiver>.email`. */
+/** The settings `channels.email` and `receivers.<receiver>.email`. */
 import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 import type { Secret } from '../../core/secret.ts'

@@ -22,7 +22,7 @@ export const slackSettings = z
       .min(1)
       .max(1_000)
       .default(3)
-      .describe('Messages to one Slack channel that may go at once after a rest.'),
+      .describe('Messages to one Slack channel that may be sent at once before `rate` limits them.'),
     concurrency: z
       .int()
       .min(1)
@@ -34,7 +34,7 @@ export const slackSettings = z
       .refine(isSafeUrl, { error: 'must be an https URL (http only for a loopback address)' })
       .transform((url) => (url.endsWith('/') ? url : `${url}/`))
       .prefault('https://slack.com/api/')
-      .describe("Where Slack's Web API is; another address for a stand-in or a proxy."),
+      .describe("Where Slack's Web API is; another address for a proxy or a test server."),
     me: z
       .string({ error: ME_WORDS })
       .regex(/^[UW][A-Z0-9]{6,}$/, { error: ME_WORDS })

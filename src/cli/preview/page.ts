@@ -1,4 +1,4 @@
-/** A preview as one page: no script, nothing from elsewhere, and no value that could leave its place. */
+/** A preview as one page, without scripts and without anything from elsewhere; every value is escaped. */
 import { channels } from '../../channels/channels.ts'
 import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
@@ -108,7 +108,7 @@ function toHtml(
   if (preview !== undefined) {
     return preview.toHtml(message, { settings: compiled.config.channels[name], target, now, timeZone })
   }
-  const channel = channels.find((known) => known.name === name)
+  const channel = channels.find((one) => one.name === name)
   if (channel === undefined) throw new Error(`no channel ${name}`)
   return `<pre class="plain">${escapeHtml(channel.toText(message))}</pre>`
 }

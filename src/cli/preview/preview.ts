@@ -88,7 +88,7 @@ function checkNames({ config, templates }: CompiledConfig, { template, receiver 
   }
 }
 
-/** How each channel shows its messages; one that has no way of its own is not in it. */
+/** By channel; one without a preview is not in it. */
 async function loadPreviews(): Promise<ReadonlyMap<string, ChannelPreview>> {
   const previews = new Map<string, ChannelPreview>()
   for (const { name, preview } of channels) if (preview) previews.set(name, await preview())
@@ -100,7 +100,7 @@ function partsOf({ router, destinations, templates, links }: CompiledConfig): Pr
   return { router, destinations, links, renderers: templates.renderers, channels: names }
 }
 
-/** With addressees only what goes to them is of interest. */
+/** With addressees, only the messages of their channels. */
 function previewOf(
   deps: PreviewDeps,
   event: Event,

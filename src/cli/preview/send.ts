@@ -1,4 +1,4 @@
-/** `preview --to`: sends through the configured channel as the service does, past the history. */
+/** `preview --to`: sends through the configured channel as the service does, without a record in the history. */
 import { randomUUID } from 'node:crypto'
 import type { Channel } from '../../channels/channel.ts'
 import { channels } from '../../channels/channels.ts'
@@ -31,10 +31,10 @@ export function parseAddressee(
   only: string | undefined,
 ): Addressee {
   const [, name = '', address = ''] = /^([^:]*):(.*)$/s.exec(text) ?? []
-  const channel = channels.find((known) => known.name === name)
+  const channel = channels.find((one) => one.name === name)
   const preview = previews.get(name)
   if (channel === undefined || preview === undefined) {
-    const forms = [...previews.keys()].map((known) => `${known}:…`).join(', ')
+    const forms = [...previews.keys()].map((one) => `${one}:…`).join(', ')
     throw new CommandError(`--to takes ${forms}, as in email:me@example.com, not "${text}"`, 2)
   }
   if (only !== undefined && only !== name) {
@@ -48,7 +48,7 @@ export function parseAddressee(
   return { channel, preview, receiver: found.receiver }
 }
 
-/** Sends each addressee every message of its channel, and one that looks the same for several receivers once. */
+/** Sends each addressee every message of its channel; equal messages for several receivers once. */
 export async function sendPreviews(
   terminal: Terminal,
   compiled: CompiledConfig,
@@ -63,7 +63,7 @@ export async function sendPreviews(
     const unique = new Map(rendered.map((message) => [JSON.stringify(message), message]))
     const open = channel.open(compiled.config.channels[channel.name], new Map([[RECEIVER, receiver]]), {
       timeout: compiled.config.delivery.timeout,
-      // Standard output may be JSON, or the page.
+      // Standard output may be JSON or the page.
       print: (text) => terminal.err.write(`${text}\n`),
     })
     try {
@@ -82,11 +82,11 @@ export async function sendPreviews(
 }
 
 export function printSendings(terminal: Terminal, sendings: readonly Sending[]): void {
-  for (const { outcome, ...place } of sendings) {
+  for (const { outcome, ...destination } of sendings) {
     const sent = outcome.kind === 'sent'
     const words = sent ? referenceWords(outcome.reference) : outcome.reason
     const verdict = colour(terminal, sent ? 'green' : 'red', sent ? 'sent' : verdicts[outcome.kind])
-    print(terminal, `${nameOf(place)}: ${verdict}  ${printable(words)}`)
+    print(terminal, `${nameOf(destination)}: ${verdict}  ${printable(words)}`)
   }
 }
 
@@ -97,7 +97,7 @@ const verdicts = {
   refuse: 'refused',
 } as const satisfies Record<Exclude<Outcome['kind'], 'sent'>, string>
 
-/** What finds the message again: a link says it alone. */
+/** How to find the message: its link, where there is one. */
 function referenceWords(reference: Readonly<Record<string, string>>): string {
   return reference.permalink ?? Object.values(reference).join('  ')
 }

@@ -1,11 +1,11 @@
-/** A preview in the terminal: each message in a frame, and under it what its author should know. */
+/** A preview in the terminal: each message in a frame, and under it the notes for its author. */
 import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
 import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
 import { colour, print, printable, printFramed, type Terminal } from '../terminal.ts'
 
-/** With `framed` the messages themselves, else only what is to be said about them. */
+/** With `framed` the messages and the notes about them, otherwise the notes alone. */
 export function printPreview(
   terminal: Terminal,
   event: Event,
@@ -60,6 +60,6 @@ function titleOf(message: PreviewedMessage): string {
 
 /** `slack #deal-flow` */
 export function nameOf({ channel, target }: Pick<PreviewedMessage, 'channel' | 'target'>): string {
-  // A channel with one target of its own name says it once.
+  // The console's one target has the channel's name.
   return target === null || target === channel ? channel : `${channel} ${target}`
 }

@@ -47,7 +47,7 @@ t.test('an event is shown as the routes send it', async (t) => {
   t.notMatch(email.out, /slack/)
 })
 
-t.test('what no route takes is told, and looks as its template says', async (t) => {
+t.test('what no route takes is reported, and looks as its template says', async (t) => {
   const { preview } = await setting(t)
   const unrouted = await preview('--type', 'startup.created')
   t.match(unrouted, { code: 0, out: /No route takes startup\.created; this is how it would look\./ })
@@ -73,7 +73,7 @@ t.test('with a template, whatever the routes send', async (t) => {
   t.notMatch(other.out, /console/)
 })
 
-t.test('names that are not known, and usage that cannot be', async (t) => {
+t.test('unknown names, and wrong usage', async (t) => {
   const { preview } = await setting(t)
   for (const [args, words] of [
     [[], /say which event: a file, the id of a stored event, --type or --template/],
@@ -129,7 +129,7 @@ t.test('a file with a body, and notes under a message', async (t) => {
   t.match(await preview('body.json', '--type', 'x'), { code: 2, err: /not both/ })
 })
 
-t.test('a template that fails is told, and exits 1', async (t) => {
+t.test('a template that fails is reported, and exits 1', async (t) => {
   const folder = temporaryFolder(t)
   const broken = 'text: "{% for i in (1..100000000) %}{{ data.id }}{% endfor %}"\nblocks: []\n'
   const extra = template(folder, 'analysis.completed', broken)
@@ -145,14 +145,14 @@ t.test('a template that fails is told, and exits 1', async (t) => {
   t.match(
     out,
     /│ 🔔 analysis\.completed[\s\S]*note: template analysis\.completed failed: /,
-    'default stands in',
+    'default is used instead',
   )
   t.match(err, /template analysis\.completed failed for slack #deal-flow/)
 
   template(folder, 'default', broken)
   const page = await run(...analysis, '--html', '-')
   t.equal(page.code, 1)
-  t.match(page.out, /<li>template default failed: /, 'and what ships stands in for that')
+  t.match(page.out, /<li>template default failed: /, 'and what ships is used instead')
   t.match(JSON.parse((await run(...analysis, '--json')).out).messages[0], {
     failed: ['analysis.completed', 'default'],
     template: 'default, as shipped',
@@ -173,7 +173,7 @@ t.test('a stored event, by our id and by its sender’s', async (t) => {
   sinks.slack.messages.length = 0
   t.match(await preview(id, '--to', 'slack:#test'), { code: 0 })
   t.equal(sinks.slack.messages.length, 1)
-  t.strictSame(await history(folder), before, 'the history knows nothing of it')
+  t.strictSame(await history(folder), before, 'the history has no record of it')
 })
 
 t.test('--to sends for real, marked as a preview', async (t) => {

@@ -1,4 +1,4 @@
-/** What the stand-in answers to each request. A method that it does not know is an unknown one to its callers too. */
+/** What the stand-in answers to each method. */
 import { type Arguments, failure, type SlackAnswer, success } from './answer.ts'
 import { conversationsInfo, conversationsList } from './conversations.ts'
 import { postMessage, updateMessage, webhook } from './messages.ts'

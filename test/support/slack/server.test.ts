@@ -24,7 +24,7 @@ async function workspace(t: Test, options: SlackServerOptions) {
   }
 }
 
-t.test('scopes are told, and missed where they are needed', async (t) => {
+t.test('scopes are reported, and required', async (t) => {
   const call = await workspace(t, { token: 'xoxb-1', scopes: ['channels:read'], privateChannels: ['#board'] })
   t.match(await call('auth.test'), { answer: { ok: true, team: 'Stand-in' }, scopes: 'channels:read' })
   t.match(await call('auth.test', {}, 'xoxb-2'), {

@@ -36,7 +36,7 @@ function connectionOptions(
     connectionTimeout: stepTimeoutMs,
     greetingTimeout: stepTimeoutMs,
     dnsTimeout: stepTimeoutMs,
-    // Of silence; the session itself limits each of its steps.
+    // Without any traffic; the session limits each of its steps.
     socketTimeout: acceptTimeoutMs,
     socketCloseTimeout: CLOSE_TIMEOUT_MS,
   }

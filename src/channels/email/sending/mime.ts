@@ -1,7 +1,7 @@
 /**
  * A mail as the bytes that go over the wire. Nodemailer's own composer reads every message through a chain of
- * streams, which costs as much as sending it; our mails have one shape and lie in memory, so they are put together
- * here, with nodemailer's functions for everything that needs encoding.
+ * streams, which costs as much as sending it; our mails all have the same structure and are in memory, so they are put
+ * together here, with nodemailer's functions for everything that needs encoding.
  */
 import { hash } from 'node:crypto'
 import { encodeWord, encodeWords, foldLines } from 'nodemailer/lib/mime-funcs'
@@ -11,7 +11,7 @@ import { domainOf, type Mailbox } from '../address.ts'
 /** The headers that every mail from one receiver to one recipient shares, encoded. */
 export type FixedHeaders = string
 
-export interface Letter {
+export interface MailParts {
   readonly fixed: FixedHeaders
   readonly subject: string
   readonly messageId: string
@@ -52,28 +52,28 @@ export function fixedHeaders(settings: HeaderSettings, to: Mailbox, receiver: st
   return headers.join('\r\n')
 }
 
-/** The same on every attempt, so that a receiver who knows it drops a duplicate. */
+/** The same on every attempt: a mail system that has seen it drops the duplicate. */
 export function messageId(deliveryId: string, from: Mailbox): string {
   return `<${hash('sha256', deliveryId, 'hex').slice(0, 40)}@${domainOf(from.address)}>`
 }
 
-/** The whole message; its lines end in CR LF, as nodemailer's connection wants them to be cheap. */
-export function compose(letter: Letter): Buffer {
-  // The sender of an event cannot know the id it will get here, so no text can hold this line.
-  const boundary = `=_${hash('sha256', `boundary ${letter.deliveryId}`, 'hex').slice(0, 40)}`
+/** The whole message; its lines end in CR LF, which nodemailer's connection then need not convert. */
+export function compose(mail: MailParts): Buffer {
+  // The sender of an event cannot foresee its id, so no text can hold this line.
+  const boundary = `=_${hash('sha256', `boundary ${mail.deliveryId}`, 'hex').slice(0, 40)}`
   const message = [
-    letter.fixed,
-    header('Subject', encodeText(letter.subject)),
-    header('Message-ID', letter.messageId),
-    `Date: ${letter.date.toUTCString().replace('GMT', '+0000')}`,
-    header('X-Hookbridge-Delivery', encodeText(letter.deliveryId)),
+    mail.fixed,
+    header('Subject', encodeText(mail.subject)),
+    header('Message-ID', mail.messageId),
+    `Date: ${mail.date.toUTCString().replace('GMT', '+0000')}`,
+    header('X-Hookbridge-Delivery', encodeText(mail.deliveryId)),
     'MIME-Version: 1.0',
     `Content-Type: multipart/alternative; boundary="${boundary}"`,
     '',
     `--${boundary}`,
-    part('text/plain', letter.text),
+    part('text/plain', mail.text),
     `--${boundary}`,
-    part('text/html', letter.html),
+    part('text/html', mail.html),
     `--${boundary}--`,
     '',
   ]
@@ -86,7 +86,7 @@ function header(name: string, value: string): string {
 
 function encodeText(text: string): string {
   const line = text.replaceAll(/\p{Cc}+/gu, ' ')
-  // What looks like an encoded word would be decoded by whoever reads it.
+  // A mail program would decode what looks like an encoded word.
   return line.includes('=?') ? encodeWord(line, 'B', 52) : encodeWords(line, 'Q', 52, true)
 }
 

@@ -5,9 +5,9 @@ import type { SmtpFailure } from './session.ts'
 
 const LONGEST_REASON = 300
 
-/** Something that a person must correct: no repetition helps. */
+/** Something that a person must correct: trying again does not help. */
 export interface MailSetupError {
-  /** Of a finding of the doctor's. */
+  /** The code of the doctor's finding. */
   readonly code: string
   readonly summary: string
   readonly hint: string
@@ -41,7 +41,7 @@ const setupErrors = {
   },
   hello: {
     code: 'smtp_client_refused',
-    summary: 'the mail server refuses to talk to this machine',
+    summary: 'the mail server refuses mail from this machine',
     hint: 'ask who runs it',
   },
   encryption: {
@@ -91,7 +91,7 @@ function classify(failure: SmtpFailure, secrets: readonly Secret[]): FailedOutco
   return withoutReply(failure, reason)
 }
 
-/** The remote's words as they may be kept: one line, short, without secrets. */
+/** The server's words for the history: one line, short, without secrets. */
 export function cutReason(text: string, secrets: readonly Secret[]): string {
   const line = redact(text.toWellFormed(), secrets)
     .replaceAll(/[\p{Cc}\s]+/gu, ' ')
@@ -108,12 +108,12 @@ function refused(failure: SmtpFailure, code: number, reason: string): FailedOutc
   if (NOT_AS_THIS_SENDER.test(reason)) return park(setupErrors.sender, reason)
   if (command === 'MAIL FROM' && code !== TOO_LARGE) return park(setupErrors.sender, reason)
   if (command === 'RCPT TO' && /relay/i.test(reason)) return park(setupErrors.relay, reason)
-  // A refused greeting is often a block list or an overload, which pass.
+  // Often a block list or an overload, which pass.
   if (command === 'CONN') return { kind: 'retry', reason }
   return { kind: 'refuse', reason }
 }
 
-/** Nothing of the message had left, and no server said why. */
+/** None of the message was sent, and no server said why. */
 function withoutReply(failure: SmtpFailure, reason: string): FailedOutcome {
   const { code, originalCode = '' } = failure
   if (code === 'ENOAUTH') return park(setupErrors.noLogin, reason)

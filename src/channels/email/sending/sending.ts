@@ -23,7 +23,7 @@ export class MailSender implements Sender<Mail> {
   readonly #session: SessionSettings
   readonly #secrets: readonly Secret[]
   readonly #headers = new Map<string, string>()
-  /** The one that was used last is taken first: the others reach their time. */
+  /** The one that was used last is taken first, so that the others time out. */
   readonly #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
 
   constructor(
@@ -123,22 +123,22 @@ export class MailSender implements Sender<Mail> {
 
   #fixedHeaders(to: Mailbox, receiver: string): string {
     const key = `${receiver}\n${to.address}`
-    const known = this.#headers.get(key)
-    if (known !== undefined) return known
+    const cached = this.#headers.get(key)
+    if (cached !== undefined) return cached
     const headers = fixedHeaders(this.#settings, to, receiver)
     this.#headers.set(key, headers)
     return headers
   }
 }
 
-/** A connection that the server had already given up, found out before any of the message was sent. */
+/** The server had closed the idle connection; none of the message was sent. */
 function isStale({ begun, code, responseCode }: SmtpFailure): boolean {
   if (begun) return false
   if (responseCode !== undefined) return responseCode === SERVICE_CLOSING
   return code === 'ECONNECTION' || code === 'ESOCKET'
 }
 
-/** The server refused this mail in good order, and would take another one. */
+/** The server refused this mail, and the connection can carry another one. */
 function isRefusal({ responseCode }: SmtpFailure): boolean {
   return responseCode !== undefined && responseCode !== SERVICE_CLOSING
 }

@@ -43,7 +43,7 @@ export class Session {
   readonly #settings: SessionSettings
   /** Fails the step that is under way. */
   #fail: ((error: Error) => void) | null = null
-  /** Gives the step that is under way so many milliseconds from now. */
+  /** Gives the step that is under way this long from now. */
   #extend: (ms: number) => void = () => {}
   #begun = false
   #ended = false
@@ -108,7 +108,7 @@ export class Session {
     return reset.ok
   }
 
-  /** Says goodbye and closes, without waiting for an answer. Idempotent. */
+  /** Sends QUIT and closes, without waiting for an answer. Idempotent. */
   close(): void {
     if (this.usable && this.#connection.stage === 'connected') this.#connection.quit()
     this.#connection.close()

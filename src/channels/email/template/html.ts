@@ -23,7 +23,7 @@ const CODE = 'font-family:Menlo,Consolas,monospace;font-size:14px;overflow-wrap:
 const BLOCK = `margin:0 0 16px;padding:12px;border-radius:6px;white-space:pre-wrap;${CODE}`
 const LABEL = `${STYLES.td};color:#5b6472;white-space:nowrap`
 const LINK = 'color:#4338ca'
-// Borders in place of padding: Outlook ignores the padding of a link.
+// Borders instead of padding: Outlook ignores the padding of a link.
 const BUTTON =
   'display:inline-block;border:solid #4338ca;border-width:11px 22px;border-radius:8px;' +
   'background:#4338ca;color:#ffffff;' +

@@ -3,7 +3,7 @@ import MarkdownIt, { type Token } from 'markdown-it'
 
 const markdown = new MarkdownIt({ html: false, linkify: false })
 const normalizeLink = markdown.normalizeLink.bind(markdown)
-// The target of a link may be a placeholder: it is judged when its value is known, in linkTarget.
+// The target of a link may be a placeholder: linkTarget checks it when its value is filled in.
 markdown.normalizeLink = (url) => url
 markdown.validateLink = () => true
 
@@ -14,14 +14,14 @@ const MOST_KEPT = 8
 const LONGEST_KEPT = 20_000
 
 /**
- * Makes a parser that remembers what it parsed. Parsing is the dearest part of rendering, and since values are set
- * aside, a template gives the same Markdown for every event that takes the same way through its conditions.
+ * Makes a parser that remembers what it parsed. Parsing is the most expensive part of rendering, and since values are
+ * set aside, a template gives the same Markdown for all events with the same outcome of its conditions.
  */
 export function createParser(): (text: string) => readonly Token[] {
   const kept = new Map<string, readonly Token[]>()
   return (text) => {
-    const known = kept.get(text)
-    if (known !== undefined) return known
+    const cached = kept.get(text)
+    if (cached !== undefined) return cached
     const tokens = markdown.parse(text, {})
     if (kept.size >= MOST_KEPT) kept.clear()
     if (text.length <= LONGEST_KEPT) kept.set(text, tokens)
@@ -29,7 +29,7 @@ export function createParser(): (text: string) => readonly Token[] {
   }
 }
 
-/** The target as it may stand in a mail; null for anything but an http, https or mailto URL. */
+/** The target as a mail may hold it; null for anything but an http, https or mailto URL. */
 export function linkTarget(url: string): string | null {
   const normalized = normalizeLink(url.trim())
   return /^(?:https?:\/\/.|mailto:.)/i.test(normalized) ? normalized : null

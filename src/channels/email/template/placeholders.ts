@@ -1,7 +1,7 @@
 /**
  * Keeps values out of Markdown. While a template is rendered every value is set aside and a placeholder takes its
  * place; it comes back when the parsed document is written out. So no value can ever be read as Markdown, whether
- * it stands in a paragraph, a code span, a table or the target of a link.
+ * it is in a paragraph, a code span, a table or the target of a link.
  */
 import { createEngine, type Template } from '../../../core/template/template.ts'
 
@@ -22,7 +22,7 @@ const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
 const PLACEHOLDER = /\uFDD0(\d+)\uFDD1/g
 
-// Of the rendering that is under way: none waits for anything, so there is never a second one.
+// Of the current rendering: rendering is synchronous, so there is never a second one.
 let values: string[] = []
 const engine = createEngine((value) => {
   // A captured block arrives as a value that holds placeholders: they are resolved first.

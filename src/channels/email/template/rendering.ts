@@ -26,7 +26,7 @@ import { toPlainText } from './text.ts'
 
 export interface Mail {
   readonly subject: string
-  /** The words that a mailbox shows beside the subject; empty where there are none. They stand in the HTML part. */
+  /** The words that a mailbox shows beside the subject; empty where there are none. They are in the HTML part. */
   readonly preheader: string
   readonly html: string
   readonly text: string
@@ -105,15 +105,15 @@ export function compile({ files }: TemplateFiles): Compiled<Mail> {
   ): Part<T> | null {
     try {
       const template = make()
-      template.unknown.forEach(tell)
+      template.unknown.forEach(report)
       return { template, file }
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error
-      tell(error)
+      report(error)
       return null
     }
 
-    function tell(error: TemplateError): void {
+    function report(error: TemplateError): void {
       const line = start.line + error.line - 1
       const column = error.line === 1 ? start.column + error.column - 1 : error.column
       problems.push({ path: file.path, line, column, message: error.message })

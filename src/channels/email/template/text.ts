@@ -1,4 +1,4 @@
-/** The text part: parsed Markdown, written so that a person likes to read it in a terminal. */
+/** The text part: parsed Markdown, written to be read in a terminal. */
 import type { Token } from 'markdown-it'
 import { isEmptyHead } from './html.ts'
 import { linkTarget } from './markdown.ts'
@@ -141,7 +141,7 @@ function inline(children: readonly Token[], values: readonly string[]): string {
   return text
 }
 
-/** Labels and values stand in two columns; a table with a head keeps a bar between its cells. */
+/** A table without a head has labels and values in two columns; one with a head has bars between its cells. */
 function table(tokens: readonly Token[], values: readonly string[]): string {
   const rows: string[][] = []
   const head = !isEmptyHead(tokens, 0)

@@ -21,7 +21,7 @@ export type Lookup =
   | { readonly kind: 'unchecked'; readonly why: string; readonly hint: string }
 
 const PAGE = 1_000
-// A workspace with more channels than this takes longer to list than anyone waits.
+// A larger workspace takes too long to list.
 const MOST_PAGES = 20
 const LATER = 'run this again later'
 
@@ -87,7 +87,7 @@ function lacking(scope: string): Lookup {
   }
 }
 
-/** `rest` is what is to be said of a channel that was not found, where the list did not come to its end. */
+/** `rest`: the result for channels that were not found before the list ended early; null where it was complete. */
 async function list(
   read: Reader,
   types: readonly string[],

@@ -1,4 +1,4 @@
-/** What Slack makes of `<!date^…>`, in English: the words depend on when and where somebody reads them. */
+/** What Slack shows for `<!date^…>`, in English: it depends on the reader's time and time zone. */
 
 export interface Clock {
   readonly now: number

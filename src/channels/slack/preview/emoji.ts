@@ -1,4 +1,4 @@
-/** The names of emoji that alerts use; Slack knows thousands, and a name that is not here stays readable. */
+/** Emoji that alerts use, by name. Slack has thousands; a name that is not here is shown as it is written. */
 const emoji: Readonly<Record<string, string>> = {
   '+1': '👍',
   alarm_clock: '⏰',

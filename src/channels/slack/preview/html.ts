@@ -27,7 +27,7 @@ ${body}
 </div>`
 }
 
-/** A webhook's target names its receiver, and a member's id stands for a direct message. */
+/** The target is a channel, a member's id for a direct message, or a webhook with the name of its receiver. */
 function placeOf(target: string): string {
   const name = target.startsWith('#') ? target.slice(1) : target
   return `<span aria-hidden="true">${target.startsWith('#') ? '#' : '›'}</span> ${escapeHtml(name)}`
@@ -50,7 +50,7 @@ function drawBlock(block: unknown, clock: Clock): string {
     case 'divider':
       return '<hr>'
     case 'image':
-      return `<div class="slack-image">${title(block, clock)}${picture(block)}</div>`
+      return `<div class="slack-image">${title(block, clock)}${image(block)}</div>`
     default:
       return ''
   }
@@ -67,11 +67,11 @@ function section(block: unknown, clock: Clock): string {
 }
 
 function accessoryOf(element: unknown, clock: Clock): string {
-  return ownProperty(element, 'type') === 'image' ? picture(element) : button(element, clock)
+  return ownProperty(element, 'type') === 'image' ? image(element) : button(element, clock)
 }
 
 function contextElement(element: unknown, clock: Clock): string {
-  return ownProperty(element, 'type') === 'image' ? picture(element) : textOf(element, clock)
+  return ownProperty(element, 'type') === 'image' ? image(element) : textOf(element, clock)
 }
 
 function button(element: unknown, clock: Clock): string {
@@ -88,8 +88,8 @@ function title(block: unknown, clock: Clock): string {
   return text === undefined ? '' : `<div>${textOf(text, clock)}</div>`
 }
 
-/** Its words stand for a picture: fetching it would tell its server who looks at the preview. */
-function picture(element: unknown): string {
+/** The alternative text instead of the image: fetching it would show its server who opens the preview. */
+function image(element: unknown): string {
   const words = escapeHtml(String(ownProperty(element, 'alt_text') ?? 'image'))
   const url = safeLink(ownProperty(element, 'image_url'))
   const inner = `<span aria-hidden="true">🖼</span> ${words}`

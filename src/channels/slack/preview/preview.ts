@@ -24,7 +24,7 @@ function withPreviewBanner({ text, blocks }: SlackMessage): SlackMessage {
   }
 }
 
-/** `#name`, an id, or `@me`. A bot token cannot tell who looks on, so the settings say who `@me` is. */
+/** `#name`, an id, or `@me`. A bot token says nothing about the person at the terminal, so the settings say who `@me` is. */
 function receiverAt(address: string, settings: SlackSettings | undefined): ReceiverAt<SlackReceiver> {
   const channel = address === '@me' ? settings?.me : address
   if (channel === undefined) {

@@ -12,7 +12,7 @@ import { UnrecognisedAnswer, type WebhookResponse } from './transport.ts'
 
 const LONGEST_REASON = 300
 
-/** What a person does about an error that no repetition fixes. `{target}` is the delivery's. */
+/** What a person does about an error that trying again does not fix. `{target}` is the delivery's. */
 const hints: Readonly<Record<string, string>> = {
   not_in_channel: 'invite the app to {target}: /invite @app',
   channel_not_found: 'correct the channel of the receiver, or invite the app if {target} is private',
@@ -28,7 +28,7 @@ const hints: Readonly<Record<string, string>> = {
   restricted_action: 'ask an administrator who may post in {target}',
   message_limit_exceeded: "the workspace is over its plan's number of messages",
   team_access_not_granted: 'ask an administrator to grant the app this workspace',
-  ekm_access_denied: 'an administrator has suspended access to keys; ask them',
+  ekm_access_denied: 'ask an administrator: access to the encryption keys is suspended',
   access_denied: 'ask an administrator to allow the app',
   action_prohibited: 'ask an administrator to allow the webhook',
   posting_to_general_channel_denied: 'choose a channel that everyone may post in',
@@ -105,7 +105,7 @@ export function failedCall(error: unknown, context: AttemptContext): FailedCall 
   return { name, reason: name ?? reason, hint: (name !== null && hintOf(name, context.target)) || '' }
 }
 
-/** What a person does about an error that no repetition fixes; null where there is no such error. */
+/** What a person does about an error that trying again does not fix; null for any other. */
 export function hintOf(name: string, target: string): string | null {
   const hint = Object.hasOwn(hints, name) ? hints[name] : undefined
   return hint?.replace('{target}', target) ?? null
@@ -149,7 +149,7 @@ function platform({ data }: WebAPIPlatformError, context: AttemptContext): Faile
   return { ...outcome, reason: `${outcome.reason}: ${messages.join('; ')}` }
 }
 
-/** Something answered, and nobody can tell whether it was Slack and took the message. */
+/** The answer may not be Slack's, and the message may have been taken. */
 const unrecognised = { kind: 'ambiguous', reason: 'unrecognised answer' } as const
 
 /** An error name in an answer says more than its status. */

@@ -1,4 +1,4 @@
-/** One pool of connections to Slack. Node's own fetch costs five times the CPU of undici's request under it. */
+/** One pool of connections to Slack. Node's fetch costs five times the CPU of undici's request, on which it is built. */
 import type { FetchFunction } from '@slack/web-api'
 import { Agent, type Dispatcher, request } from 'undici'
 
@@ -18,7 +18,7 @@ export interface WebhookResponse {
   readonly text: string
 }
 
-/** A success whose body is not the answer of a method: nobody can tell whether the method did its work. */
+/** A success whose body is not the answer of a method: it says nothing about what the method did. */
 export class UnrecognisedAnswer extends Error {
   override readonly name = 'UnrecognisedAnswer'
 }

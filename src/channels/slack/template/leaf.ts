@@ -1,4 +1,4 @@
-/** The string leaves of slack.yaml: each is compiled once, and rendered to a string that fits its place. */
+/** The string leaves of slack.yaml: each is compiled once, and rendered to a string within the limit of its field. */
 import {
   type Engine,
   type RenderView,
@@ -9,16 +9,16 @@ import type { Position, TemplateFile, TemplateProblem, YamlValue } from '../../c
 import { cut } from './limits.ts'
 import { cleanText, finishUrl, mrkdwnEngine, plainEngine, urlEngine } from './text.ts'
 
-/** A template file while it is compiled. Problems are gathered, so that all are told at once. */
-export interface Source {
+/** A template file while it is compiled. All problems are collected, to be reported together. */
+export interface Compilation {
   readonly file: TemplateFile
   readonly yaml: YamlValue
   readonly problems: TemplateProblem[]
 }
 
-export type Path = readonly (string | number)[]
+export type NodePath = readonly (string | number)[]
 
-/** One rendering while it goes on. */
+/** The state of one rendering. */
 export interface Rendering {
   readonly view: RenderView
   readonly notes: Set<string>
@@ -26,29 +26,29 @@ export interface Rendering {
   cut: boolean
 }
 
-/** Renders one place of the template; undefined where nothing is to stand there. */
+/** Renders one node of the template; undefined where it is left out. */
 export type Render<T> = (rendering: Rendering) => T | undefined
 
-export function problem(source: Source, path: Path, message: string): void {
-  problemAt(source, source.yaml.at(path), message)
+export function problem(compilation: Compilation, path: NodePath, message: string): void {
+  problemAt(compilation, compilation.yaml.at(path), message)
 }
 
-function problemAt(source: Source, { line, column }: Position, message: string): void {
-  source.problems.push({ path: source.file.path, line, column, message })
+function problemAt(compilation: Compilation, { line, column }: Position, message: string): void {
+  compilation.problems.push({ path: compilation.file.path, line, column, message })
 }
 
 /** Text in Slack's mrkdwn or plain text, cut to `longest`; undefined where it is empty. */
 export function textLeaf(
-  source: Source,
+  compilation: Compilation,
   raw: unknown,
-  path: Path,
+  path: NodePath,
   kind: 'mrkdwn' | 'plain',
   longest: number,
 ): Render<string> {
-  const render = leaf(source, raw, path, kind === 'mrkdwn' ? mrkdwnEngine : plainEngine)
-  const at = place(source, path)
+  const render = leaf(compilation, raw, path, kind === 'mrkdwn' ? mrkdwnEngine : plainEngine)
+  const at = locationOf(compilation, path)
   const text = typeof raw === 'string' ? raw : ''
-  if (kind === 'mrkdwn') refuseOpenLink(source, text, path)
+  if (kind === 'mrkdwn') refuseOpenLink(compilation, text, path)
   const usesRaw = /\|\s*raw\b/.test(text)
   return (rendering) => {
     const rendered = cleanText(render(rendering)).trim()
@@ -60,10 +60,10 @@ export function textLeaf(
   }
 }
 
-/** A URL that Slack and a reader can trust to be one; undefined, with a note, where it is not. */
-export function urlLeaf(source: Source, raw: unknown, path: Path): Render<string> {
-  const render = leaf(source, raw, path, urlEngine)
-  const at = place(source, path)
+/** A URL that is safe to send; undefined, with a note, where what is rendered is none. */
+export function urlLeaf(compilation: Compilation, raw: unknown, path: NodePath): Render<string> {
+  const render = leaf(compilation, raw, path, urlEngine)
+  const at = locationOf(compilation, path)
   const image = path.at(-1) === 'image_url'
   return (rendering) => {
     const url = finishUrl(render(rendering))
@@ -74,18 +74,27 @@ export function urlLeaf(source: Source, raw: unknown, path: Path): Render<string
 }
 
 /** A condition: true unless it renders as nothing or as `false`. That a variable is missing is then an answer. */
-export function conditionLeaf(source: Source, raw: unknown, path: Path): (rendering: Rendering) => boolean {
+export function conditionLeaf(
+  compilation: Compilation,
+  raw: unknown,
+  path: NodePath,
+): (rendering: Rendering) => boolean {
   if (typeof raw === 'boolean') return () => raw
-  const render = leaf(source, raw, path, plainEngine)
+  const render = leaf(compilation, raw, path, plainEngine)
   return ({ view }) => {
     const text = render({ view, notes: new Set(), cut: false }).trim()
     return text !== '' && text !== 'false'
   }
 }
 
-function leaf(source: Source, raw: unknown, path: Path, engine: Engine): (rendering: Rendering) => string {
-  const template = compile(source, raw, path, engine)
-  const at = (line: number) => place(source, path, line)
+function leaf(
+  compilation: Compilation,
+  raw: unknown,
+  path: NodePath,
+  engine: Engine,
+): (rendering: Rendering) => string {
+  const template = compile(compilation, raw, path, engine)
+  const at = (line: number) => locationOf(compilation, path, line)
   return ({ view, notes }) => {
     try {
       const { text, missing } = template.render(view)
@@ -100,36 +109,40 @@ function leaf(source: Source, raw: unknown, path: Path, engine: Engine): (render
 
 const nothing: Template = { unknown: [], render: () => ({ text: '', missing: [] }) }
 
-function compile(source: Source, raw: unknown, path: Path, engine: Engine): Template {
+function compile(compilation: Compilation, raw: unknown, path: NodePath, engine: Engine): Template {
   if (typeof raw !== 'string') {
-    problem(source, path, 'must be text; put it in quotes')
+    problem(compilation, path, 'must be text; put it in quotes')
     return nothing
   }
-  const { line, column } = source.yaml.at(path)
-  const tell = (error: TemplateError) =>
-    problemAt(source, { line: line + error.line - 1, column }, error.message)
+  const { line, column } = compilation.yaml.at(path)
+  const report = (error: TemplateError) =>
+    problemAt(compilation, { line: line + error.line - 1, column }, error.message)
   try {
     const template = engine.compile(raw)
-    template.unknown.forEach(tell)
+    template.unknown.forEach(report)
     return template
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
-    tell(error)
+    report(error)
     return nothing
   }
 }
 
 // A value between < and > that the template wrote itself could become `<!channel>`, however well it is escaped.
-function refuseOpenLink(source: Source, text: string, path: Path): void {
+function refuseOpenLink(compilation: Compilation, text: string, path: NodePath): void {
   const skeleton = text.replace(/\{\{.*?\}\}/gs, '\u0000').replace(/\{%.*?%\}/gs, '')
   if (!/<[^>]*\u0000/.test(skeleton)) return
-  problem(source, path, 'a value within <…> could mention people; write {{ value | slack_link: "label" }}')
+  problem(
+    compilation,
+    path,
+    'a value within <…> could mention people; write {{ value | slack_link: "label" }}',
+  )
 }
 
 /** `slack.yaml:7`, for notes. `line` is counted from 1 within the leaf. */
-function place(source: Source, path: Path, line = 1): string {
-  const name = source.file.path.split('/').at(-1)
-  return `${name}:${source.yaml.at(path).line + line - 1}`
+function locationOf(compilation: Compilation, path: NodePath, line = 1): string {
+  const name = compilation.file.path.split('/').at(-1)
+  return `${name}:${compilation.yaml.at(path).line + line - 1}`
 }
 
 function lineOf(text: string, part: string): number {

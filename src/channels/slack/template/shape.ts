@@ -4,7 +4,7 @@
  * what needs somebody to answer a click; a button opens a URL.
  */
 export type Slot =
-  /** Written as it stands, never rendered: values cannot reach it. */
+  /** Sent as written, never rendered: no value can change it. */
   | { readonly kind: 'literal'; readonly values?: readonly string[] }
   | { readonly kind: 'flag' }
   | { readonly kind: 'mrkdwn' | 'plain'; readonly longest: number; readonly instead?: string }
@@ -36,7 +36,7 @@ const literal: Slot = { kind: 'literal' }
 const flag: Slot = { kind: 'flag' }
 const altText: Slot = { kind: 'plain', longest: LONGEST_ALT, instead: 'image' }
 
-/** `longest` of a text comes from where it stands, and replaces the one given here. */
+/** The limit of a text depends on the block that holds it, and replaces the one given here. */
 export const elements: Readonly<Record<ElementName, Shape>> = {
   mrkdwn: { slots: { text: { kind: 'mrkdwn', longest: 3_000 }, verbatim: flag }, required: ['text'] },
   plain_text: { slots: { text: { kind: 'plain', longest: 3_000 }, emoji: flag }, required: ['text'] },

@@ -7,12 +7,12 @@ import type { RenderView } from '../../../core/template/template.ts'
 import type { Compiled, RenderResult, TemplateFiles } from '../../channel.ts'
 import type { SlackMessage } from '../message.ts'
 import {
+  type Compilation,
   conditionLeaf,
-  type Path,
+  type NodePath,
   problem,
   type Render,
   type Rendering,
-  type Source,
   textLeaf,
   urlLeaf,
 } from './leaf.ts'
@@ -31,17 +31,21 @@ export function compileTemplate({ files }: TemplateFiles): Compiled<SlackMessage
     const message = file === undefined ? 'is missing' : 'must be a mapping with the keys text and blocks'
     return { ok: false, problems: [{ path: file?.path ?? TEMPLATE_FILE, line: 1, column: 1, message }] }
   }
-  const source: Source = { file, yaml: file.yaml, problems: [] }
+  const compilation: Compilation = { file, yaml: file.yaml, problems: [] }
   const root = file.yaml.value
   for (const key of Object.keys(root)) {
-    if (!topKeys.includes(key)) problem(source, [key], unknownKey(key, topKeys))
+    if (!topKeys.includes(key)) problem(compilation, [key], unknownKey(key, topKeys))
   }
   if (ownProperty(root, 'text') === undefined) {
-    problem(source, [], 'the key text is missing; it is the notification, and what a screen reader reads')
+    problem(
+      compilation,
+      [],
+      'the key text is missing; it is the notification, and what a screen reader reads',
+    )
   }
-  const text = textLeaf(source, ownProperty(root, 'text') ?? '', ['text'], 'mrkdwn', LONGEST_TEXT)
-  const list = blockList(source, ownProperty(root, 'blocks'))
-  if (source.problems.length > 0) return { ok: false, problems: source.problems }
+  const text = textLeaf(compilation, ownProperty(root, 'text') ?? '', ['text'], 'mrkdwn', LONGEST_TEXT)
+  const list = blockList(compilation, ownProperty(root, 'blocks'))
+  if (compilation.problems.length > 0) return { ok: false, problems: compilation.problems }
   return { ok: true, renderer: { render: (view) => render(text, list, view) } }
 }
 
@@ -53,51 +57,52 @@ function render(text: Render<string>, list: Render<Json[]>, view: RenderView): R
     const inText: Rendering = { view: ownView, notes, cut: false }
     const inBlocks: Rendering = { view: ownView, notes, cut: false }
     const rendered = text(inText)
-    if (rendered === undefined) notes.add('the text rendered as nothing; the event stands in for it')
+    if (rendered === undefined)
+      notes.add('the text rendered as nothing; type and source of the event replace it')
     const limited = limitBlocks((list(inBlocks) ?? []).filter(isObject), inBlocks.cut, view.event.id)
-    const message = { text: rendered ?? standIn(view), blocks: limited.blocks }
+    const message = { text: rendered ?? replacementText(view), blocks: limited.blocks }
     return { ok: true, message, notes: [...notes, ...limited.notes] }
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) }
   }
 }
 
-function standIn({ event }: RenderView): string {
+function replacementText({ event }: RenderView): string {
   return cut(escapeText(cleanText(`${event.type} from ${event.source}`)).trim(), LONGEST_TEXT)
 }
 
-function blockList(source: Source, raw: unknown): Render<Json[]> {
+function blockList(compilation: Compilation, raw: unknown): Render<Json[]> {
   if (raw === undefined || raw === null) return () => []
-  refuseRepeatedIds(source, raw)
-  return listOf(source, raw, ['blocks'], Number.POSITIVE_INFINITY, (item, path) =>
-    typed(source, item, path, blocks, Object.keys(blocks), 0),
+  refuseRepeatedIds(compilation, raw)
+  return listOf(compilation, raw, ['blocks'], Number.POSITIVE_INFINITY, (item, path) =>
+    typed(compilation, item, path, blocks, Object.keys(blocks), 0),
   )
 }
 
-function refuseRepeatedIds(source: Source, raw: unknown): void {
+function refuseRepeatedIds(compilation: Compilation, raw: unknown): void {
   const seen = new Set<unknown>()
   for (const [index, block] of (Array.isArray(raw) ? raw : []).entries()) {
     const id = ownProperty(block, 'block_id')
     if (id !== undefined && seen.has(id)) {
-      problem(source, ['blocks', index, 'block_id'], `the block_id ${JSON.stringify(id)} is used twice`)
+      problem(compilation, ['blocks', index, 'block_id'], `the block_id ${JSON.stringify(id)} is used twice`)
     }
     seen.add(id)
   }
 }
 
 function listOf(
-  source: Source,
+  compilation: Compilation,
   raw: unknown,
-  path: Path,
+  path: NodePath,
   most: number,
-  compile: (item: unknown, path: Path) => Render<Json>,
+  compile: (item: unknown, path: NodePath) => Render<Json>,
 ): Render<Json[]> {
   if (!Array.isArray(raw)) {
-    problem(source, path, 'must be a list')
+    problem(compilation, path, 'must be a list')
     return () => undefined
   }
-  const items = raw.map((item: unknown, index) => conditional(source, item, [...path, index], compile))
-  const line = source.yaml.at(path).line
+  const items = raw.map((item: unknown, index) => conditional(compilation, item, [...path, index], compile))
+  const line = compilation.yaml.at(path).line
   return (rendering) => {
     const rendered = items.map((item) => item(rendering)).filter((item) => item !== undefined)
     if (rendered.length > most) {
@@ -110,23 +115,23 @@ function listOf(
 
 /** An item of a list, which may say `if`. */
 function conditional(
-  source: Source,
+  compilation: Compilation,
   raw: unknown,
-  path: Path,
-  compile: (item: unknown, path: Path) => Render<Json>,
+  path: NodePath,
+  compile: (item: unknown, path: NodePath) => Render<Json>,
 ): Render<Json> {
   if (!isObject(raw) || !Object.hasOwn(raw, 'if')) return compile(raw, path)
   const { if: condition, ...item } = raw
-  const holds = conditionLeaf(source, condition, [...path, 'if'])
+  const holds = conditionLeaf(compilation, condition, [...path, 'if'])
   const render = compile(item, path)
   return (rendering) => (holds(rendering) ? render(rendering) : undefined)
 }
 
 /** A mapping whose `type` says which of the shapes it has. */
 function typed(
-  source: Source,
+  compilation: Compilation,
   raw: unknown,
-  path: Path,
+  path: NodePath,
   shapes: Readonly<Record<string, Shape>>,
   allowed: readonly string[],
   longest: number,
@@ -135,24 +140,24 @@ function typed(
   const shape = typeof type === 'string' && allowed.includes(type) ? shapes[type] : undefined
   if (!isObject(raw) || typeof type !== 'string' || shape === undefined) {
     const place = isObject(raw) && type !== undefined ? [...path, 'type'] : path
-    problem(source, place, `needs a type: ${allowed.join(', ')}`)
+    problem(compilation, place, `needs a type: ${allowed.join(', ')}`)
     return () => undefined
   }
-  return shaped(source, raw, type, path, shape, longest)
+  return shaped(compilation, raw, type, path, shape, longest)
 }
 
 function shaped(
-  source: Source,
+  compilation: Compilation,
   raw: JsonObject,
   type: string,
-  path: Path,
+  path: NodePath,
   shape: Shape,
   longest: number,
 ): Render<JsonObject> {
-  checkKeys(source, raw, type, path, shape)
+  checkKeys(compilation, raw, type, path, shape)
   const parts = Object.entries(shape.slots)
     .filter(([key]) => Object.hasOwn(raw, key))
-    .map(([key, slot]) => [key, filled(source, slot, raw[key], [...path, key], longest)] as const)
+    .map(([key, slot]) => [key, filled(compilation, slot, raw[key], [...path, key], longest)] as const)
   return (rendering) => {
     const result: Record<string, Json> = { type }
     for (const [key, render] of parts) {
@@ -166,47 +171,74 @@ function shaped(
   }
 }
 
-function checkKeys(source: Source, raw: JsonObject, type: string, path: Path, shape: Shape): void {
+function checkKeys(
+  compilation: Compilation,
+  raw: JsonObject,
+  type: string,
+  path: NodePath,
+  shape: Shape,
+): void {
   const known = ['type', ...Object.keys(shape.slots)]
   for (const key of Object.keys(raw)) {
-    if (!known.includes(key)) problem(source, [...path, key], unknownKey(key, known))
+    if (!known.includes(key)) problem(compilation, [...path, key], unknownKey(key, known))
   }
   for (const key of shape.required) {
-    if (!Object.hasOwn(raw, key)) problem(source, path, `a ${type} needs the key ${key}`)
+    if (!Object.hasOwn(raw, key)) problem(compilation, path, `a ${type} needs the key ${key}`)
   }
   if (shape.oneOf !== undefined && !shape.oneOf.some((key) => Object.hasOwn(raw, key))) {
-    problem(source, path, `a ${type} needs one of the keys ${shape.oneOf.join(', ')}`)
+    problem(compilation, path, `a ${type} needs one of the keys ${shape.oneOf.join(', ')}`)
   }
 }
 
-function filled(source: Source, slot: Slot, raw: unknown, path: Path, longest: number): Render<Json> {
+function filled(
+  compilation: Compilation,
+  slot: Slot,
+  raw: unknown,
+  path: NodePath,
+  longest: number,
+): Render<Json> {
   switch (slot.kind) {
     case 'literal':
-      return literal(source, raw, path, slot.values)
+      return literal(compilation, raw, path, slot.values)
     case 'flag':
-      if (typeof raw !== 'boolean') problem(source, path, 'must be true or false')
+      if (typeof raw !== 'boolean') problem(compilation, path, 'must be true or false')
       return () => raw === true
     case 'url':
-      return urlLeaf(source, raw, path)
+      return urlLeaf(compilation, raw, path)
     case 'mrkdwn':
     case 'plain': {
-      const render = textLeaf(source, raw, path, slot.kind, path.at(-1) === 'text' ? longest : slot.longest)
+      const render = textLeaf(
+        compilation,
+        raw,
+        path,
+        slot.kind,
+        path.at(-1) === 'text' ? longest : slot.longest,
+      )
       return (rendering) => render(rendering) ?? slot.instead
     }
     case 'one':
-      return typed(source, raw, path, elements, slot.of, slot.longest)
+      return typed(compilation, raw, path, elements, slot.of, slot.longest)
     case 'list':
-      return listOf(source, raw, path, slot.most, (item, place) =>
-        typed(source, item, place, elements, slot.of, slot.longest),
+      return listOf(compilation, raw, path, slot.most, (item, place) =>
+        typed(compilation, item, place, elements, slot.of, slot.longest),
       )
   }
 }
 
-function literal(source: Source, raw: unknown, path: Path, values?: readonly string[]): Render<string> {
+function literal(
+  compilation: Compilation,
+  raw: unknown,
+  path: NodePath,
+  values?: readonly string[],
+): Render<string> {
   if (typeof raw !== 'string' || raw === '' || raw.length > LONGEST_LITERAL || /\{[{%]/.test(raw)) {
-    problem(source, path, `must be text of at most ${LONGEST_LITERAL} characters and without {{ }} or {% %}`)
+    problem(
+      compilation,
+      path,
+      `must be text of at most ${LONGEST_LITERAL} characters and without {{ }} or {% %}`,
+    )
   } else if (values !== undefined && !values.includes(raw)) {
-    problem(source, path, `must be ${values.join(' or ')}`)
+    problem(compilation, path, `must be ${values.join(' or ')}`)
   }
   return () => String(raw)
 }

@@ -69,8 +69,8 @@ function utc(time: number): string {
   return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-// Marks around each value in a rendered URL leaf: where a value stands decides how it is encoded. No URL can
-// hold these characters, and they are removed from values, so nothing else can look like a mark.
+// Marks around each value in a rendered URL leaf, because its position decides how it is encoded. No URL can hold
+// these characters, and they are removed from values, so nothing else can look like a mark.
 const START = '\u0001'
 const END = '\u0002'
 const MARKED = /\u0001([^\u0002]*)\u0002/g
@@ -80,13 +80,13 @@ export const urlEngine: Engine = createEngine((text) => START + cleanText(text) 
 
 /**
  * Encodes the values within a rendered URL leaf: one that opens the URL may be a whole URL and keeps its
- * punctuation; one further on is a part, and cannot leave its place. Null where the result is no http, https
+ * punctuation; one further on is a part, and cannot add another. Null where the result is no http, https
  * or mailto URL of acceptable length.
  */
 export function finishUrl(rendered: string): string | null {
   return safeUrl(
     rendered.trim().replace(MARKED, (_, value: string, at: number) =>
-      // A newline would be dropped from a URL in silence, and join what it parted.
+      // URL drops newlines silently, which would join what they separate.
       at === 0 ? value.trim().replace(/[\n\t]/g, encodeURIComponent) : encodeURIComponent(value),
     ),
   )
