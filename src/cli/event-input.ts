@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
-import { sampleEvent } from '../config/checks/tests.ts'
+import { sampleEvent } from '../config/checks/simulate.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import { type Event, eventOf } from '../core/event.ts'
 import type { EventRecord } from '../store/store.ts'

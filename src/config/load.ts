@@ -15,8 +15,8 @@ import { type Env, type Interpolated, interpolate } from './file/interpolate.ts'
 import { isAt } from './file/origin.ts'
 import type { YamlDocument } from './file/yaml-document.ts'
 import { error, inOrder, type Problem, START } from './problem.ts'
+import { expectedAt } from './schema/expected.ts'
 import { filledSchema } from './schema/json-schema.ts'
-import { placeAt } from './schema/place.ts'
 import { schema } from './schema/schema.ts'
 import { type LoadedTemplates, loadTemplates } from './templates/templates.ts'
 import { parse } from './validate/parse.ts'
@@ -74,7 +74,7 @@ export function fill(file: string, document: YamlDocument, env: Env, note: Note)
     document,
     env,
     folder: dirname(file),
-    typesAt: (path) => placeAt(filledSchema(), path).types,
+    typesAt: (path) => expectedAt(filledSchema(), path).types,
     note,
   })
 }

@@ -1,6 +1,6 @@
 /** `hookbridge explain --since`: what a configuration would change for the events that are stored. */
 
-import { type Outcome, outcomeOf } from '../../config/checks/tests.ts'
+import { type Simulation, simulate } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Destination } from '../../core/destination.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
@@ -36,7 +36,7 @@ export async function explainHistory(
   for await (const record of storedEvents(store, begun - since)) {
     events += 1
     bar((begun - record.receivedAt) / since)
-    for (const change of changesOf(record, outcomeOf(compiled, storedEvent(record)))) {
+    for (const change of changesOf(record, simulate(compiled, storedEvent(record)))) {
       const key = JSON.stringify([change.kind, change.type, change.from, change.to])
       const same = changes.get(key) ?? { ...change, events: [] }
       same.events.push(record.id)
@@ -69,7 +69,7 @@ async function* storedEvents(store: Store, since: number): AsyncGenerator<EventR
   }
 }
 
-function changesOf(record: EventRecord, outcome: Outcome): Omit<Change, 'events'>[] {
+function changesOf(record: EventRecord, simulation: Simulation): Omit<Change, 'events'>[] {
   const type = record.type ?? ''
   const before = targets(
     record.deliveries
@@ -77,11 +77,11 @@ function changesOf(record: EventRecord, outcome: Outcome): Omit<Change, 'events'
       .map(({ destination }) => destination),
   )
   const after = targets(
-    [...outcome.messages.map(({ delivery }) => delivery), ...outcome.skipped].map(
+    [...simulation.messages.map(({ delivery }) => delivery), ...simulation.skipped].map(
       ({ destination }) => destination,
     ),
   )
-  const failures = outcome.messages
+  const failures = simulation.messages
     .filter(({ rendered }) => rendered.failed.length > 0 || !rendered.ok)
     .map(({ delivery, rendered }) => ({
       kind: 'template fails' as const,

@@ -1,4 +1,4 @@
-import { type Outcome, outcomeOf } from '../../config/checks/tests.ts'
+import { type Simulation, simulate } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
 import { type Event, viewOf } from '../../core/event.ts'
@@ -56,14 +56,14 @@ export const registerExplain: Register = (hookbridge, context) => {
         return
       }
       const event = await readEvent(context, compiled, named, flags)
-      const outcome = outcomeOf(compiled, event)
-      if (flags.json) printJson(context.terminal, asJson(compiled, event, outcome))
-      else show(context.terminal, compiled, event, outcome)
-      if (flags.verify !== undefined) verify(flags.verify, outcome, [...compiled.destinations.keys()])
+      const simulation = simulate(compiled, event)
+      if (flags.json) printJson(context.terminal, asJson(compiled, event, simulation))
+      else show(context.terminal, compiled, event, simulation)
+      if (flags.verify !== undefined) verify(flags.verify, simulation, [...compiled.destinations.keys()])
     })
 }
 
-function verify(wanted: string, { receivers }: Outcome, known: readonly string[]): void {
+function verify(wanted: string, { receivers }: Simulation, known: readonly string[]): void {
   const names = wanted
     .split(',')
     .map((name) => name.trim())
@@ -81,7 +81,7 @@ function verify(wanted: string, { receivers }: Outcome, known: readonly string[]
   throw new CommandError(parts.join('; '))
 }
 
-function show(terminal: Terminal, compiled: CompiledConfig, event: Event, outcome: Outcome): void {
+function show(terminal: Terminal, compiled: CompiledConfig, event: Event, simulation: Simulation): void {
   const { type, source, id } = event
   print(terminal, `${colour(terminal, 'bold', printable(type))} from ${source} (${id})\n`)
   const visits = compiled.router.visits(viewOf(event))
@@ -99,9 +99,9 @@ function show(terminal: Terminal, compiled: CompiledConfig, event: Event, outcom
       print(terminal, colour(terminal, 'dim', line))
     }
   }
-  if (outcome.unrouted)
+  if (simulation.unrouted)
     print(terminal, colour(terminal, 'yellow', '\nNo route takes it: it is stored and counted as unrouted.'))
-  showDeliveries(terminal, outcome)
+  showDeliveries(terminal, simulation)
 }
 
 /** Visits say how deep they are; what follows deeper is below. */
@@ -158,7 +158,7 @@ function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
   return [{ key: '→', text: `${to}${went}` }]
 }
 
-function showDeliveries(terminal: Terminal, { messages, skipped }: Outcome): void {
+function showDeliveries(terminal: Terminal, { messages, skipped }: Simulation): void {
   if (messages.length + skipped.length === 0) {
     print(terminal, '\nNothing is delivered.')
     return
@@ -181,7 +181,11 @@ function showDeliveries(terminal: Terminal, { messages, skipped }: Outcome): voi
   for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))
 }
 
-function asJson(compiled: CompiledConfig, event: Event, { unrouted, receivers, messages, skipped }: Outcome) {
+function asJson(
+  compiled: CompiledConfig,
+  event: Event,
+  { unrouted, receivers, messages, skipped }: Simulation,
+) {
   const { id, type, source, payload } = event
   return {
     event: { id, type, source, payload },

@@ -3,8 +3,8 @@ import { isObject, ownProperty } from '../../core/json.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
 import { error, meant, type Path, type Problem, pathName, quote, warning } from '../problem.ts'
+import { expectedAt } from '../schema/expected.ts'
 import { filledSchema } from '../schema/json-schema.ts'
-import { placeAt } from '../schema/place.ts'
 
 interface Context extends Interpolated {
   /** Null where it is not known which there are. */
@@ -92,7 +92,7 @@ function checkSecrets(written: unknown, path: Path, context: Context): Problem[]
     return written.flatMap((item, index) => checkSecrets(item, [...path, index], context))
   if (isObject(written))
     return Object.entries(written).flatMap(([key, item]) => checkSecrets(item, [...path, key], context))
-  if (typeof written !== 'string' || written.includes('${') || !placeAt(filledSchema(), path).secret)
+  if (typeof written !== 'string' || written.includes('${') || !expectedAt(filledSchema(), path).secret)
     return []
   const { document } = context
   const message = `${pathName(path)} is a secret in plain text`

@@ -5,9 +5,9 @@ import { redact, Secret } from '../../core/secret.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { conceal, concerns } from '../file/origin.ts'
 import { nearest, type Path, type Problem } from '../problem.ts'
+import { expectedAt } from '../schema/expected.ts'
 import { filledSchema } from '../schema/json-schema.ts'
-import { placeAt } from '../schema/place.ts'
-import { describe, describeKey, describeMissing, type Words } from './words.ts'
+import { type Description, describeIssue, describeKey, describeMissing } from './descriptions.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -45,7 +45,7 @@ function misspeltKeys(issues: readonly Issue[]): ReadonlySet<string> {
   for (const issue of issues) {
     if (issue.code !== 'unrecognized_keys') continue
     misspelt.add(pathKey(issue.path))
-    const { keys } = placeAt(filledSchema(), pathOf(issue))
+    const { keys } = expectedAt(filledSchema(), pathOf(issue))
     for (const key of issue.keys) misspelt.add(pathKey([...issue.path, nearest(key, keys) ?? key]))
   }
   return misspelt
@@ -67,15 +67,15 @@ function isConsequence(
 
 function toProblem(issue: Issue, { document, origins }: IssueContext): Problem[] {
   const path = pathOf(issue)
-  const place = placeAt(filledSchema(), path)
+  const expected = expectedAt(filledSchema(), path)
   const written = document.scalar(path)
-  const own = place.secret && written !== null ? [new Secret(written.text)] : []
-  const problem = (words: Words, { line, column }: Position): Problem => {
-    const message = conceal(redact(words.message, own), path, origins)
-    return { severity: 'error', file: document.file, line, column, ...words, message }
+  const secrets = expected.secret && written !== null ? [new Secret(written.text)] : []
+  const problem = (description: Description, { line, column }: Position): Problem => {
+    const message = conceal(redact(description.message, secrets), path, origins)
+    return { severity: 'error', file: document.file, line, column, ...description, message }
   }
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => problem(describeKey(key, place), document.keyAt([...path, key])))
+    return issue.keys.map((key) => problem(describeKey(key, expected), document.keyAt([...path, key])))
   }
   // The mistake may be the key, or the value that follows it.
   const isKey =
@@ -84,7 +84,9 @@ function toProblem(issue: Issue, { document, origins }: IssueContext): Problem[]
   const isMissing = issue.code === 'invalid_type' && path.length > 0 && !document.has(path)
   return [
     problem(
-      isMissing ? describeMissing(path, place) : describe({ issue, path, place, document, origins }),
+      isMissing
+        ? describeMissing(path, expected)
+        : describeIssue({ issue, path, expected, document, origins }),
       at,
     ),
   ]

@@ -4,13 +4,13 @@ import { isObject, type Json } from '../json.ts'
 import { wildcard } from './wildcard.ts'
 
 /** Decides about one field's value; a missing field is undefined. */
-export type Test = (value: unknown) => boolean
+export type ValueTest = (value: unknown) => boolean
 
-export type ProblemPath = readonly (string | number)[]
+export type MatchPath = readonly (string | number)[]
 
 /** A mistake, and where it is within the mapping that was compiled. */
-export interface Problem {
-  readonly path: ProblemPath
+export interface MatchProblem {
+  readonly path: MatchPath
   readonly message: string
 }
 
@@ -22,7 +22,7 @@ interface Documented {
 
 type Compiler<Takes extends string, Operand> = Documented & {
   readonly takes: Takes
-  readonly compile: (operand: Operand, path: ProblemPath, problems: Problem[]) => Test
+  readonly compile: (operand: Operand, path: MatchPath, problems: MatchProblem[]) => ValueTest
 }
 
 type Operator =
@@ -102,7 +102,7 @@ const LARGEST_REGEX_PROGRAM = 300
  * Compiles what stands behind a field's name: a scalar, a string with wildcards, a list (any of them), or a
  * mapping of operators (all of them). Mistakes are added to `problems`; the test is then of no use.
  */
-export function compileValue(raw: unknown, path: ProblemPath, problems: Problem[]): Test {
+export function compileValue(raw: unknown, path: MatchPath, problems: MatchProblem[]): ValueTest {
   if (Array.isArray(raw)) return compileList(raw, path, problems)
   if (isObject(raw)) return compileOperators(raw, path, problems)
   if (typeof raw === 'string' && raw.includes('*')) {
@@ -114,7 +114,7 @@ export function compileValue(raw: unknown, path: ProblemPath, problems: Problem[
   return (value) => value === raw
 }
 
-function compileList(raw: readonly unknown[], path: ProblemPath, problems: Problem[]): Test {
+function compileList(raw: readonly unknown[], path: MatchPath, problems: MatchProblem[]): ValueTest {
   if (raw.length === 0) return fail(problems, path, 'an empty list matches nothing; list at least one value')
   const tests = raw.map((item, index) => {
     const place = [...path, index]
@@ -125,7 +125,7 @@ function compileList(raw: readonly unknown[], path: ProblemPath, problems: Probl
   return (value) => tests.some((test) => test(value))
 }
 
-function compileOperators(raw: object, path: ProblemPath, problems: Problem[]): Test {
+function compileOperators(raw: object, path: MatchPath, problems: MatchProblem[]): ValueTest {
   const entries = Object.entries(raw)
   if (entries.length === 0) return fail(problems, path, `no operator; known are ${operatorNames.join(', ')}`)
   const tests = entries.map(([name, operand]) => {
@@ -139,7 +139,7 @@ function compileOperators(raw: object, path: ProblemPath, problems: Problem[]): 
   return (value) => tests.every((test) => test(value))
 }
 
-function unknownOperator(name: string, path: ProblemPath): string {
+function unknownOperator(name: string, path: MatchPath): string {
   const field = path.at(-1)
   const nested =
     typeof field === 'string' && !Object.hasOwn(known, field)
@@ -152,9 +152,9 @@ function compileOperator(
   name: string,
   operator: Operator,
   operand: unknown,
-  path: ProblemPath,
-  problems: Problem[],
-): Test {
+  path: MatchPath,
+  problems: MatchProblem[],
+): ValueTest {
   const takes = (what: string) => fail(problems, path, `"${name}" takes ${what}`)
   switch (operator.takes) {
     case 'value':
@@ -204,14 +204,14 @@ function part(
   }
 }
 
-function compileContains(operand: Scalar): Test {
+function compileContains(operand: Scalar): ValueTest {
   return (value) => {
     if (typeof value === 'string') return typeof operand === 'string' && value.includes(operand)
     return Array.isArray(value) && value.includes(operand)
   }
 }
 
-function compileRegex(operand: string, path: ProblemPath, problems: Problem[]): Test {
+function compileRegex(operand: string, path: MatchPath, problems: MatchProblem[]): ValueTest {
   let regex: RE2JS
   try {
     regex = RE2JS.compile(operand)
@@ -235,7 +235,7 @@ function isScalar(raw: unknown): raw is Scalar {
 }
 
 /** Adds a problem. */
-export function fail(problems: Problem[], path: ProblemPath, message: string): Test {
+export function fail(problems: MatchProblem[], path: MatchPath, message: string): ValueTest {
   problems.push({ path, message })
   return () => false
 }

@@ -2,7 +2,7 @@
 
 import type { View } from '../event.ts'
 import { isObject, type Json, ownProperty } from '../json.ts'
-import { compileValue, fail, type Problem, type ProblemPath, type Test } from './condition.ts'
+import { compileValue, fail, type MatchPath, type MatchProblem, type ValueTest } from './condition.ts'
 
 export type Match = FieldMatch | GroupMatch | NotMatch
 
@@ -12,11 +12,11 @@ export interface FieldMatch {
   readonly path: string
   readonly keys: readonly Key[]
   /** Where it stands within the whole match. */
-  readonly place: ProblemPath
+  readonly place: MatchPath
   readonly wanted: unknown
   /** `wanted` as people are shown it: with the name of a variable, not with what it holds. */
   readonly written: unknown
-  readonly test: Test
+  readonly test: ValueTest
 }
 
 interface GroupMatch {
@@ -37,7 +37,7 @@ interface Key {
 
 export type CompiledMatch =
   | { readonly ok: true; readonly match: Match }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly MatchProblem[] }
 
 /** One condition and whether it held: what `explain` draws. */
 export type Condition =
@@ -125,7 +125,7 @@ export function compileMatch(raw: unknown): CompiledMatch {
   if (isDeeper(raw, DEEPEST)) {
     return { ok: false, problems: [{ path: [], message: `nested more than ${DEEPEST} levels deep` }] }
   }
-  const problems: Problem[] = []
+  const problems: MatchProblem[] = []
   const match = compileMapping(raw, [], problems)
   return problems.length === 0 ? { ok: true, match } : { ok: false, problems }
 }
@@ -135,7 +135,7 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1))
 }
 
-function compileMapping(raw: unknown, path: ProblemPath, problems: Problem[]): Match {
+function compileMapping(raw: unknown, path: MatchPath, problems: MatchProblem[]): Match {
   const entries = isObject(raw) ? Object.entries(raw) : []
   if (!isObject(raw)) {
     fail(problems, path, 'a match is a mapping, such as {type: "analysis.*"}')
@@ -152,7 +152,7 @@ function compileMapping(raw: unknown, path: ProblemPath, problems: Problem[]): M
   return only !== undefined && parts.length === 1 ? only : { kind: 'all', parts }
 }
 
-function compileGroup(kind: 'any' | 'all', raw: unknown, path: ProblemPath, problems: Problem[]): Match {
+function compileGroup(kind: 'any' | 'all', raw: unknown, path: MatchPath, problems: MatchProblem[]): Match {
   const items: readonly unknown[] = Array.isArray(raw) ? raw : []
   if (items.length === 0) fail(problems, path, `"${kind}" takes a list of at least one match`)
   return {
@@ -161,7 +161,7 @@ function compileGroup(kind: 'any' | 'all', raw: unknown, path: ProblemPath, prob
   }
 }
 
-function compileField(path: string, wanted: unknown, place: ProblemPath, problems: Problem[]): Match {
+function compileField(path: string, wanted: unknown, place: MatchPath, problems: MatchProblem[]): Match {
   const [root = '', ...names] = path.split('.')
   const start = Object.hasOwn(roots, root) ? roots[root] : undefined
   if (start === undefined) {

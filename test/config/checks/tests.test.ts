@@ -122,7 +122,7 @@ t.test('a file that is no file, or too large for any event, is not read', async 
     ),
     [
       'failed_test config.yaml:17:13: tests[0] has no event: /dev/zero is not a regular file',
-      'failed_test config.yaml:18:13: tests[1] has no event: large.json is larger than server.body_limit (262144 bytes), as no event can be',
+      'failed_test config.yaml:18:13: tests[1] has no event: large.json is larger than server.body_limit (262144 bytes)',
     ],
   )
 })

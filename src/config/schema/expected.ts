@@ -2,7 +2,7 @@
 import { isObject, type Json, type JsonObject } from '../../core/json.ts'
 import type { Path } from '../problem.ts'
 
-export interface Place {
+export interface Expected {
   /** The keys that a mapping here may have; empty where it is none, or takes any. */
   readonly keys: readonly string[]
   /** The values it may have, where they are listed. */
@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** Walks a JSON schema as Zod makes it. */
-export function placeAt(root: JsonObject, path: Path): Place {
+export function expectedAt(root: JsonObject, path: Path): Expected {
   let choices = expand(root, root)
   for (const part of path) choices = choices.flatMap((choice) => step(root, choice, part))
   const describing = (key: string) => choices.map((choice) => choice[key])

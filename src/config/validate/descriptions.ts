@@ -4,12 +4,12 @@ import { isObject } from '../../core/json.ts'
 import { isAt, type Origin } from '../file/origin.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { known, meant, type Path, type ProblemCode, pathName, problemCodes, quote } from '../problem.ts'
-import type { Place } from '../schema/place.ts'
+import type { Expected } from '../schema/expected.ts'
 
 type Issue = z.core.$ZodIssue
 
-/** A problem without its place. */
-export interface Words {
+/** A problem without its place in the file. */
+export interface Description {
   readonly code: ProblemCode
   readonly message: string
   readonly hint: string
@@ -18,7 +18,7 @@ export interface Words {
 export interface Described {
   readonly issue: Issue
   readonly path: Path
-  readonly place: Place
+  readonly expected: Expected
   readonly document: YamlDocument
   readonly origins: readonly Origin[]
 }
@@ -29,7 +29,7 @@ const keyHints: ReadonlyMap<string, string> = new Map([
   ['on_ambiguous', 'replaced by ambiguous_resends: write ambiguous_resends: 0 for park, 2 for resend'],
 ])
 
-export function describeKey(key: string, { keys }: Place): Words {
+export function describeKey(key: string, { keys }: Expected): Description {
   return {
     code: 'unknown_key',
     message: `unknown key ${quote(key)}`,
@@ -37,7 +37,7 @@ export function describeKey(key: string, { keys }: Place): Words {
   }
 }
 
-export function describeMissing(path: Path, { example, description }: Place): Words {
+export function describeMissing(path: Path, { example, description }: Expected): Description {
   const key = String(path.at(-1))
   const holder = pathName(path.slice(0, -1))
   const message = `missing key "${key}"${holder === '' ? '' : ` in ${holder}`}`
@@ -45,7 +45,7 @@ export function describeMissing(path: Path, { example, description }: Place): Wo
   return { code: 'missing_key', message, hint: hint.replace(/[:.\s]+$/, '') }
 }
 
-export function describe({ issue, path, place, document, origins }: Described): Words {
+export function describeIssue({ issue, path, expected, document, origins }: Described): Description {
   const name = path.length === 0 ? 'the configuration' : pathName(path)
   if (issue.code === 'invalid_key') {
     const words = issue.issues[0]?.message || 'cannot be a key here'
@@ -55,31 +55,35 @@ export function describe({ issue, path, place, document, origins }: Described): 
   if (scalar?.value === null) return describeEmpty(name, scalar.isCommentedOut)
   const origin = origins.find((other) => isAt(other, path))
   const written = origin?.written ?? scalar?.text ?? null
-  if (issue.code === 'invalid_value') return describeValue(name, written, place)
+  if (issue.code === 'invalid_value') return describeValue(name, written, expected)
   if (issue.code === 'custom') return describeCustom(issue, name, origin)
   return {
     code: issue.code === 'invalid_type' ? 'wrong_type' : 'wrong_value',
-    message: sentence(name, issue.message || builtIn(issue, place)),
-    hint: origin === undefined ? hintType(issue, place, scalar?.value) : checkOrigin(origin),
+    message: sentence(name, issue.message || builtIn(issue, expected)),
+    hint: origin === undefined ? hintType(issue, expected, scalar?.value) : checkOrigin(origin),
   }
 }
 
-function describeEmpty(name: string, commentedOut: boolean): Words {
+function describeEmpty(name: string, commentedOut: boolean): Description {
   const hint = commentedOut
     ? 'an unquoted # starts a comment: put the value in quotes'
     : 'give it a value, or remove the key'
   return { code: 'wrong_type', message: `${name} is empty`, hint }
 }
 
-function describeValue(name: string, written: string | null, place: Place): Words {
-  const values = place.values.map(String)
+function describeValue(name: string, written: string | null, expected: Expected): Description {
+  const values = expected.values.map(String)
   if (written === null)
     return { code: 'wrong_type', message: `${name} must be one of ${values.join(', ')}`, hint: '' }
   return { code: 'wrong_value', message: `${name} cannot be ${quote(written)}`, hint: meant(written, values) }
 }
 
 /** A refinement may bring its own code and hint along, in `params`. */
-function describeCustom(issue: z.core.$ZodIssueCustom, name: string, origin: Origin | undefined): Words {
+function describeCustom(
+  issue: z.core.$ZodIssueCustom,
+  name: string,
+  origin: Origin | undefined,
+): Description {
   const { code, hint } = issue.params ?? {}
   return {
     code: problemCodes.find((candidate) => candidate === code) ?? 'wrong_value',
@@ -106,7 +110,7 @@ const typeWords: Readonly<Record<string, string>> = {
   record: 'must be a mapping',
 }
 
-function builtIn(issue: Issue, { types }: Place): string {
+function builtIn(issue: Issue, { types }: Expected): string {
   if (issue.code === 'invalid_type') {
     const whole = issue.expected === 'number' && types.includes('integer')
     return typeWords[whole ? 'int' : issue.expected] ?? 'has the wrong type'
@@ -122,7 +126,7 @@ function amount(bound: string, origin: string, limit: number | bigint): string {
 }
 
 /** What to do about a value of the wrong type, where YAML is likely to be the cause. */
-function hintType(issue: Issue, { keys }: Place, value: unknown): string {
+function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   if (issue.code !== 'invalid_type') return ''
   if (issue.expected === 'object') return known(keys)
   if (value === undefined) return ''

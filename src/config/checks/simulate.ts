@@ -1,0 +1,72 @@
+/** What the service would do with an event: for the tests of a configuration, and for `explain`. */
+import { channels } from '../../channels/channels.ts'
+import { type Event, readBody } from '../../core/event.ts'
+import { type PlannedDelivery, plan, skippedBecause } from '../../core/plan.ts'
+import { type RenderedMessage, render } from '../../core/render.ts'
+import type { CompiledConfig } from '../compiled.ts'
+import { meant, quote } from '../problem.ts'
+import type { Config } from '../schema/schema.ts'
+
+export interface Simulation {
+  readonly routes: readonly string[]
+  readonly receivers: readonly string[]
+  readonly unrouted: boolean
+  readonly messages: readonly Message[]
+  /** Planned, and not sent. */
+  readonly skipped: readonly PlannedDelivery[]
+}
+
+interface Message {
+  readonly delivery: PlannedDelivery
+  readonly rendered: RenderedMessage
+  /** As its reader sees it; empty where no template renders it. */
+  readonly text: string
+}
+
+export function simulate(compiled: CompiledConfig, event: Event): Simulation {
+  const { routes, unrouted, deliveries } = plan(compiled, event)
+  return {
+    routes: unrouted ? [] : routes.map(({ route }) => route),
+    receivers: [...new Set(routes.flatMap(({ receivers }) => receivers))],
+    unrouted,
+    messages: deliveries
+      .filter((delivery) => skippedBecause(delivery) === null)
+      .map((delivery) => toMessage(compiled, event, delivery)),
+    skipped: deliveries.filter((delivery) => skippedBecause(delivery) !== null),
+  }
+}
+
+function toMessage(compiled: CompiledConfig, event: Event, delivery: PlannedDelivery): Message {
+  const rendered = render({ renderers: compiled.templates.renderers, links: compiled.links }, event, {
+    ...delivery,
+    channel: delivery.destination.channel,
+  })
+  const channel = channels.find(({ name }) => name === delivery.destination.channel)
+  return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }
+}
+
+/** The event that a body sent to a source becomes; a message where it does not become one. */
+export function sampleEvent(
+  { sources }: Config,
+  body: Uint8Array,
+  named: string | undefined,
+  at: number,
+): Event | string {
+  const source = named ?? Object.keys(sources)[0] ?? ''
+  const settings = sources[source]
+  if (settings === undefined)
+    return `there is no source ${quote(source)}; ${meant(source, Object.keys(sources))}`
+  const read = readBody(body, settings.event_type)
+  if (!read.ok) return read.message
+  const { type, payload } = read
+  return {
+    id: 'evt_SAMPLE',
+    messageId: 'msg_sample',
+    source,
+    type,
+    receivedAt: at,
+    sentAt: at,
+    secretIndex: 0,
+    payload,
+  }
+}
