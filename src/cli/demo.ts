@@ -10,10 +10,11 @@ import { loadConfig } from '../config/load.ts'
 import { exampleConfig } from '../config/package.ts'
 import { formatProblem } from '../config/problem.ts'
 import { Secret } from '../core/secret.ts'
-import { type DemoMailServer, startMailServer } from '../demo/mail.ts'
-import { type DemoSlack, startSlack } from '../demo/slack.ts'
+import { type DemoMail, type DemoMailServer, startMailServer } from '../demo/mail.ts'
+import { type DemoSlack, type DemoSlackMessage, startSlack } from '../demo/slack.ts'
 import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
+import { shellWord } from './command-name.ts'
 import { listDeliveries, listEvents } from './history/history.ts'
 import { CommandError, colour, print, printFramed, type Terminal } from './terminal.ts'
 
@@ -108,20 +109,11 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
       if (Date.now() > deadline) throw new CommandError('the messages did not arrive in time')
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    for (const { channel, text, blocks } of running.slack.messages) {
-      printFramed(terminal, `Slack ${channel}`, slack.toText({ text, blocks }))
-    }
-    for (const { to, raw } of running.mail.mails) {
-      const { subject = '', text = '' } = await PostalMime.parse(new Uint8Array(raw))
-      printFramed(
-        terminal,
-        `mail to ${to.join(', ')}`,
-        email.toText({ subject, text, preheader: '', html: '' }),
-      )
-    }
-    print(terminal, colour(terminal, 'bold', '\nThe history: hookbridge events'))
+    for (const message of running.slack.messages) printSlack(terminal, message)
+    for (const mail of running.mail.mails) await printMail(terminal, mail)
+    print(terminal, colour(terminal, 'bold', `\nThe history: ${terminal.command} events`))
     await listEvents(terminal, store, { limit: 10 })
-    print(terminal, colour(terminal, 'bold', '\nand: hookbridge deliveries'))
+    print(terminal, colour(terminal, 'bold', `\nand: ${terminal.command} deliveries`))
     await listDeliveries(terminal, store, { limit: 10 })
     print(terminal, '')
   } finally {
@@ -129,10 +121,20 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
   }
 }
 
+function printSlack(terminal: Terminal, { channel, ...message }: DemoSlackMessage): void {
+  printFramed(terminal, `Slack ${channel}`, slack.toText(message))
+}
+
+async function printMail(terminal: Terminal, { to, raw }: DemoMail): Promise<void> {
+  const { subject = '', text = '' } = await PostalMime.parse(new Uint8Array(raw))
+  const words = email.toText({ subject, text, preheader: '', html: '' })
+  printFramed(terminal, `mail to ${to.join(', ')}`, words)
+}
+
 async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
   const exports = Object.entries({ ...running.env, HOOKBRIDGE_CONFIG: exampleConfig })
     .filter(([name]) => name !== 'HOOKBRIDGE_PORT')
-    .map(([name, value]) => `  export ${name}='${value}'`)
+    .map(([name, value]) => `  export ${name}=${shellWord(value)}`)
   const hookbridge = terminal.command
   print(
     terminal,
@@ -144,6 +146,8 @@ async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
       `  ${hookbridge} send --type analysis.completed --url ${running.url}`,
     ].join('\n'),
   )
+  running.slack.onMessage = (message) => printSlack(terminal, message)
+  running.mail.onMail = (mail) => void printMail(terminal, mail)
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve)
     process.once('SIGTERM', resolve)

@@ -5,6 +5,8 @@ import { SMTPServer } from 'smtp-server'
 export interface DemoMailServer {
   readonly url: string
   readonly mails: readonly DemoMail[]
+  /** Called with each mail as it arrives. */
+  onMail: (mail: DemoMail) => void
   close(): Promise<void>
 }
 
@@ -24,16 +26,20 @@ export async function startMailServer(): Promise<DemoMailServer> {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
-        mails.push({ to: envelope.rcptTo.map(({ address }) => address), raw: Buffer.concat(chunks) })
+        const mail = { to: envelope.rcptTo.map(({ address }) => address), raw: Buffer.concat(chunks) }
+        mails.push(mail)
+        server.onMail(mail)
         answer()
       })
     },
   })
   await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', resolve))
   const { port } = smtp.server.address() as AddressInfo
-  return {
+  const server: DemoMailServer = {
     url: `smtp://127.0.0.1:${port}`,
     mails,
+    onMail: () => {},
     close: () => new Promise((resolve) => smtp.close(resolve)),
   }
+  return server
 }

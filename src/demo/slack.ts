@@ -6,6 +6,8 @@ export interface DemoSlack {
   /** The base of its Web API, with a slash at its end. */
   readonly url: string
   readonly messages: readonly DemoSlackMessage[]
+  /** Called with each message as it arrives. */
+  onMessage: (message: DemoSlackMessage) => void
   close(): Promise<void>
 }
 
@@ -21,21 +23,25 @@ export async function startSlack(): Promise<DemoSlack> {
   const http = createServer(async (request, response) => {
     const form = new URLSearchParams(await textOf(request))
     const channel = form.get('channel') ?? ''
-    messages.push({ channel, text: form.get('text') ?? '', blocks: parseBlocks(form.get('blocks')) })
+    const message = { channel, text: form.get('text') ?? '', blocks: parseBlocks(form.get('blocks')) }
+    messages.push(message)
+    slack.onMessage(message)
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ ok: true, channel, ts: `${Math.floor(Date.now() / 1000)}.000001` }))
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const address = http.address()
-  return {
+  const slack: DemoSlack = {
     url: `http://127.0.0.1:${isObject(address) ? address.port : ''}/api/`,
     messages,
+    onMessage: () => {},
     async close() {
       const closed = new Promise((resolve) => http.close(resolve))
       http.closeAllConnections()
       await closed
     },
   }
+  return slack
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
