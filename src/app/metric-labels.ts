@@ -1,7 +1,7 @@
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Match } from '../core/match/match.ts'
 import type { RouteNode } from '../core/route.ts'
-import type { MetricLabels } from '../http/metrics/metrics.ts'
+import type { MetricLabels } from '../http/metrics/labels.ts'
 
 /** What the configuration says can happen: what metrics count from 0 on. */
 export function metricLabelsOf({

@@ -1,9 +1,9 @@
 import { Counter, type Registry } from 'prom-client'
 import { type ErrorCode, errors } from '../../core/errors.ts'
 import type { Fact } from '../../pipeline/fact.ts'
-import type { MetricLabels } from './metrics.ts'
+import type { MetricLabels } from './labels.ts'
 
-/** How a verification fails. Only a source that is configured verifies, so that no stranger makes a label. */
+/** How a verification fails. Only configured sources verify, so clients cannot create series. */
 const verificationCodes = [
   'missing_signature',
   'malformed_signature',
@@ -16,7 +16,7 @@ const results = ['stored', 'unrouted', 'duplicate'] as const
 
 /** What came in. */
 export function createEventMetrics(registers: Registry[]) {
-  const types = new EventTypes()
+  const typeLabels = new TypeLabels()
   const events = new Counter({
     name: 'hookbridge_events_total',
     help: 'Verified webhooks, by result: stored, unrouted (stored, but no route took it), duplicate, quarantined (no event could be read; without a type).',
@@ -31,7 +31,7 @@ export function createEventMetrics(registers: Registry[]) {
   })
   const rejected = new Counter({
     name: 'hookbridge_requests_rejected_total',
-    help: 'Requests that were answered with an error, by its code.',
+    help: 'Requests that were answered with an error, by its code; connections beyond server.max_connections as overloaded.',
     labelNames: ['code'],
     registers,
   })
@@ -40,7 +40,7 @@ export function createEventMetrics(registers: Registry[]) {
   return {
     received(fact: Extract<Fact, { kind: 'received' }>): void {
       const result = fact.result === 'stored' && fact.unrouted ? 'unrouted' : fact.result
-      events.inc({ source: fact.source, type: types.labelOf(fact.type), result })
+      events.inc({ source: fact.source, type: typeLabels.labelOf(fact.type), result })
     },
     rejected({ source, code }: Extract<Fact, { kind: 'rejected' }>): void {
       if (ofVerification.has(code)) unverified.inc({ source, reason: code })
@@ -48,43 +48,43 @@ export function createEventMetrics(registers: Registry[]) {
     countError(code: ErrorCode): void {
       rejected.inc({ code })
     },
-    configure(known: Pick<MetricLabels, 'sources' | 'types'>): void {
-      types.configure(known.types)
-      for (const source of known.sources) {
+    configure({ sources, types }: Pick<MetricLabels, 'sources' | 'types'>): void {
+      typeLabels.configure(types)
+      for (const source of sources) {
         for (const reason of verificationCodes) unverified.inc({ source, reason }, 0)
         events.inc({ source, type: '', result: 'quarantined' }, 0)
-        for (const type of [...types.known, BEYOND])
+        for (const type of [...typeLabels.configured, OTHER])
           for (const result of results) events.inc({ source, type, result }, 0)
       }
     },
   }
 }
 
-// A sender chooses its types, and each is as many time series as there are results: who names them by the thousand is
-// cut off. Those of the configuration are the operator's choice, within reason.
-const MOST_KNOWN = 100
-const MOST_OTHERS = 20
-const BEYOND = 'other'
+// Senders choose their event types, and each is several time series: the number of those that are not configured is
+// bounded.
+const MAX_CONFIGURED = 100
+const MAX_UNCONFIGURED = 20
+const OTHER = 'other'
 
-/** The event types that are a label: those that the configuration names, and the first others that come. */
-class EventTypes {
-  #known: ReadonlySet<string> = new Set()
-  readonly #others = new Set<string>()
+/** The event types that become a label: those that the configuration names, and the first others that come. */
+class TypeLabels {
+  #configured: ReadonlySet<string> = new Set()
+  readonly #unconfigured = new Set<string>()
 
-  get known(): Iterable<string> {
-    return this.#known
+  get configured(): Iterable<string> {
+    return this.#configured
   }
 
   configure(types: readonly string[]): void {
-    this.#known = new Set(types.slice(0, MOST_KNOWN))
+    this.#configured = new Set(types.slice(0, MAX_CONFIGURED))
   }
 
-  /** A request in quarantine has no type, which to Prometheus is an empty label. */
+  /** Empty for a quarantined request, which has no type. */
   labelOf(type: string | null): string {
     if (type === null) return ''
-    if (this.#known.has(type) || this.#others.has(type)) return type
-    if (this.#others.size >= MOST_OTHERS) return BEYOND
-    this.#others.add(type)
+    if (this.#configured.has(type) || this.#unconfigured.has(type)) return type
+    if (this.#unconfigured.size >= MAX_UNCONFIGURED) return OTHER
+    this.#unconfigured.add(type)
     return type
   }
 }

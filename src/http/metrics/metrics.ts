@@ -1,10 +1,11 @@
-/** What Prometheus reads at /metrics: the facts of the pipeline, counted, and what is asked when it reads. */
+/** The metrics at /metrics: facts of the pipeline, counted, and values that are read when Prometheus scrapes. */
 import { Registry } from 'prom-client'
 import type { ErrorCode } from '../../core/errors.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { Committed } from '../../store/store.ts'
 import { createDeliveryMetrics } from './deliveries.ts'
 import { createEventMetrics } from './events.ts'
+import type { MetricLabels } from './labels.ts'
 import { createProcessMetrics, type ProcessDeps } from './process.ts'
 import { createReloadMetrics } from './reloads.ts'
 import { createStoreMetrics, type StoreDeps } from './store.ts'
@@ -16,27 +17,13 @@ export interface Metrics {
   /** A request was answered with this error. */
   readonly countError: (code: ErrorCode) => void
   readonly committed: Committed
-  /** Lets whatever the configuration names start at 0: Prometheus sees the first of something only where it saw none before. */
-  readonly configure: (known: MetricLabels) => void
+  /** Starts the series that the configuration names at 0, so that `rate` and `increase` see the first increment. */
+  readonly configure: (labels: MetricLabels) => void
   /** Idempotent. */
   readonly stop: () => void
 }
 
 export interface MetricsDeps extends ProcessDeps, StoreDeps {}
-
-/** What the configuration says can happen. */
-export interface MetricLabels {
-  readonly sources: readonly string[]
-  /** Event types that it names. */
-  readonly types: readonly string[]
-  readonly channels: readonly string[]
-  readonly destinations: readonly Destination[]
-}
-
-export interface Destination {
-  readonly channel: string
-  readonly receiver: string
-}
 
 export function createMetrics(deps: MetricsDeps): Metrics {
   const registry = new Registry()
@@ -65,7 +52,6 @@ export function createMetrics(deps: MetricsDeps): Metrics {
         store.purged(fact.events)
         return
       case 'reloaded':
-        if (fact.ok) deliveries.forgive()
         reloads(fact.ok)
         return
     }
@@ -77,10 +63,10 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     count,
     countError: events.countError,
     committed: store.committed,
-    configure(known) {
-      events.configure(known)
-      deliveries.configure(known)
-      store.configure(known)
+    configure(labels) {
+      events.configure(labels)
+      deliveries.configure(labels)
+      store.configure(labels)
     },
     stop,
   }

@@ -1,14 +1,14 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Observe } from '../../pipeline/fact.ts'
 import type { BacklogState, ChannelBacklog, Store } from '../../store/store.ts'
-import type { MetricLabels } from './metrics.ts'
+import type { MetricLabels } from './labels.ts'
 
 export interface StoreDeps {
   readonly backlog: Store['backlog']
   readonly now: () => number
-  /** Milliseconds that nobody sets back. */
+  /** Monotonic milliseconds. */
   readonly clock: () => number
-  /** Told where the backlog cannot be read. */
+  /** Called when the backlog cannot be read. */
   readonly observe: Observe
 }
 
@@ -22,11 +22,11 @@ const backlogStates = [
   'dead',
 ] as const satisfies readonly BacklogState[]
 
-/** What is stored, and how well that goes. */
+/** The store and its queue. */
 export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {
   const failures = new Counter({
     name: 'hookbridge_store_failures_total',
-    help: `Times that the store could not do its work, by what it was: ${activities.join(', ')}.`,
+    help: `Failed operations of the store, by operation: ${activities.join(', ')}.`,
     labelNames: ['during'],
     registers,
   })
@@ -38,13 +38,13 @@ export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {
   })
   const commit = new Histogram({
     name: 'hookbridge_store_commit_duration_seconds',
-    help: 'How long commits took that wrote something: the wait for the disk (fsync).',
+    help: 'How long commits that wrote something took, including the fsync.',
     buckets: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers,
   })
   const batch = new Histogram({
     name: 'hookbridge_store_commit_batch_size',
-    help: 'Changes (events, claims, records of attempts) that shared one commit.',
+    help: 'Changes (events, claims, records of attempts) in one commit.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
     registers,
   })
@@ -63,19 +63,19 @@ export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {
 
 function createQueueMetrics(registers: Registry[], { backlog, now, clock, observe }: StoreDeps) {
   let channels: readonly string[] = []
-  const read = rarely(backlog, clock, (error) => {
+  const read = cached(backlog, clock, (error) => {
     const message = error instanceof Error ? error.message : String(error)
     observe({ kind: 'store_failed', during: 'backlog', message })
   })
   new Gauge({
     name: 'hookbridge_queue_depth',
-    help: `Deliveries that are not delivered, by state: ${backlogStates.join(', ')}. A person must see to parked ones; dead ones were given up.`,
+    help: `Deliveries that are not delivered, by state: ${backlogStates.join(', ')}. Parked ones need a person; dead ones were given up.`,
     labelNames: ['channel', 'state'],
     registers,
     async collect() {
       const found = await read()
       this.reset()
-      // What cannot be read is missing: a 0 would be a lie.
+      // No series rather than a wrong 0.
       if (found === null) return
       for (const channel of channels) for (const state of backlogStates) this.set({ channel, state }, 0)
       for (const { channel, counts } of found)
@@ -84,7 +84,7 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
   })
   new Gauge({
     name: 'hookbridge_queue_oldest_due_age_seconds',
-    help: 'For how long the oldest delivery that is due has been; 0 where none is.',
+    help: 'How long the oldest due delivery has been due; 0 where none is.',
     labelNames: ['channel'],
     registers,
     async collect() {
@@ -97,30 +97,30 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
     },
   })
   return {
-    configure(known: Pick<MetricLabels, 'channels'>): void {
-      channels = known.channels
+    configure(labels: Pick<MetricLabels, 'channels'>): void {
+      channels = labels.channels
     },
   }
 }
 
-const AT_MOST_EVERY = 1_000
-/** The event loop stands still while the store counts: so many times as long it is then left alone. */
-const LEAVES_ALONE = 100
+const MIN_INTERVAL_MS = 1_000
+/** Counting blocks the event loop: at most a hundredth of the time. */
+const PAUSE_FACTOR = 100
 
-/** Asks again only when the last answer is old, whoever scrapes how often; null where it cannot be had. */
-function rarely(
+/** Reads again only when the last answer is old, however often it is asked; null where the store cannot be read. */
+function cached(
   backlog: Store['backlog'],
   clock: () => number,
   onFailure: (error: unknown) => void,
 ): () => Promise<readonly ChannelBacklog[] | null> {
   let last: Promise<readonly ChannelBacklog[] | null> | undefined
-  let until = 0
+  let validUntil = 0
   return () => {
-    if (last !== undefined && clock() < until) return last
+    if (last !== undefined && clock() < validUntil) return last
     const began = performance.now()
     const answer = backlog()
-    const stoodStill = performance.now() - began
-    until = clock() + Math.max(AT_MOST_EVERY, stoodStill * LEAVES_ALONE)
+    const blocked = performance.now() - began
+    validUntil = clock() + Math.max(MIN_INTERVAL_MS, blocked * PAUSE_FACTOR)
     last = answer.catch((error: unknown) => {
       onFailure(error)
       return null

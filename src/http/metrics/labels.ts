@@ -1,0 +1,14 @@
+/** The label values that the configuration names. */
+export interface MetricLabels {
+  readonly sources: readonly string[]
+  /** Event types. */
+  readonly types: readonly string[]
+  readonly channels: readonly string[]
+  readonly destinations: readonly DestinationLabels[]
+}
+
+/** A receiver over a channel, not the address behind it, which may be a person's. */
+export interface DestinationLabels {
+  readonly channel: string
+  readonly receiver: string
+}
