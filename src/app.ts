@@ -4,9 +4,9 @@ import type { Logger } from 'pino'
 import { monotonicFactory } from 'ulid'
 import { Generations } from './app/generation.ts'
 import { metricLabelsOf } from './app/metric-labels.ts'
-import { createRejections } from './app/rejections.ts'
+import { createRejectionLog } from './app/rejection-log.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
-import { STORE_FAILED_FOR, type Supervisor } from './app/supervisor.ts'
+import { STORE_FAILURE_SHOWN_MS, type Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
 import type { CompiledConfig } from './config/compiled.ts'
 import type { Env } from './config/file/interpolate.ts'
@@ -84,11 +84,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     connections: () => connectionsOf(server.server),
   })
   metrics.configure(metricLabelsOf(compiled))
-  const rejections = createRejections(log)
+  const rejectionLog = createRejectionLog(log)
   const observe = (fact: Fact) => {
     metrics.count(fact)
     supervisor?.observe(fact)
-    if (fact.kind === 'rejected') return rejections.note(fact)
+    if (fact.kind === 'rejected') return rejectionLog.add(fact)
     if (fact.kind === 'store_failed') storeFailedAt = now()
     const { level, message, fields } = logEntry(fact)
     log[level](traces === undefined ? fields : { ...fields, ...traces.record(fact) }, message)
@@ -153,7 +153,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     failureLimit: () => config().server.unverified || null,
     reload: () => reloads.request('http'),
     notReady: () => [
-      ...(now() - storeFailedAt < STORE_FAILED_FOR
+      ...(now() - storeFailedAt < STORE_FAILURE_SHOWN_MS
         ? ['the store could not take a change in the last seconds; see the log']
         : []),
       ...(stopping === undefined ? [] : ['the service is stopping']),
@@ -177,7 +177,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await Promise.race([Promise.all([server.close(), adminSocket?.close()]), after(REQUESTS_GRACE)])
     server.server.closeAllConnections()
     adminSocket?.closeAllConnections()
-    rejections.stop()
+    rejectionLog.stop()
     stopPurge()
     await loop.stop(ATTEMPTS_GRACE)
     await Promise.race([Promise.all([generations.close(), traces?.stop()]), after(CLOSING_GRACE)])

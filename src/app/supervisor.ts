@@ -1,13 +1,13 @@
 import type { ReloadAnswer } from '../http/admin.ts'
 import type { Observe } from '../pipeline/fact.ts'
 
-/** Milliseconds after the store last failed in which the service says that it does: to load balancers, and to people. */
-export const STORE_FAILED_FOR = 10_000
+/** How long after a failure of the store /readyz and the service's status show it. */
+export const STORE_FAILURE_SHOWN_MS = 10_000
 
-/** Who wants to know what the service does, so as to tell whoever keeps it running. Methods return at once. */
+/** Passes what the service does on to the service manager. Methods return at once. */
 export interface Supervisor {
   readonly observe: Observe
-  /** A new configuration is being examined; `reloaded` follows. */
+  /** A new configuration is being loaded; `reloaded` follows. */
   reloading(): void
   reloaded(answer: ReloadAnswer): void
 }

@@ -16,9 +16,9 @@ export function checkSecrets(source: string, secrets: readonly Secret[]): Findin
   )
 }
 
-/** Newest first. */
+/** `requests`: newest first. */
 export function checkClock(source: string, requests: readonly Timing[]): Finding {
-  // A request's time is cut to whole seconds: half a second is the most likely to be missing.
+  // Signed timestamps are whole seconds, cut off: on average half a second is missing.
   const skews = requests.map(({ receivedAt, sentAt }) => receivedAt - sentAt - 500)
   return classifyClock(source, skews, requests[0]?.receivedAt ?? 0)
 }

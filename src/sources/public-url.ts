@@ -3,11 +3,11 @@ import type { ErrorCode } from '../core/errors.ts'
 import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
 import { ownProperty } from '../core/json.ts'
 
-const LONGEST_ANSWER = 4_096
+const MAX_ANSWER_LENGTH = 4_096
 const UNREACHED =
-  'Senders do not reach this service: their events wait there, and are lost when they give up.'
-const DISTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO/
-const NO_TLS = /ERR_SSL|ERR_TLS|EPROTO/
+  'Senders do not reach this service. They retry, and their events are lost when they give up.'
+const UNTRUSTED_CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO/
+const TLS_FAILURE = /ERR_SSL|ERR_TLS|EPROTO/
 
 /** `code` is the error of an answer of ours; null for any other answer. */
 interface ProbeResult {
@@ -47,15 +47,15 @@ async function probe(url: string, timeout: number): Promise<ProbeResult> {
     redirect: 'manual',
     signal: AbortSignal.timeout(timeout),
   })
-  return { status: response.status, code: codeIn(await start(response)) }
+  return { status: response.status, code: codeIn(await beginningOf(response)) }
 }
 
-async function start(response: Response): Promise<string> {
+async function beginningOf(response: Response): Promise<string> {
   let text = ''
   if (response.body === null) return text
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
     text += chunk
-    if (text.length > LONGEST_ANSWER) break
+    if (text.length > MAX_ANSWER_LENGTH) break
   }
   return text
 }
@@ -106,40 +106,40 @@ function elsewhere(status: number, code: string | null): { finding: string; what
     return {
       finding: 'public_url_wrong_path',
       what: 'reaches the service at another path',
-      hint: 'let the proxy forward the path as it is: /webhooks/… and nothing in front',
+      hint: 'let the proxy forward the path unchanged: /webhooks/…, without a prefix',
     }
   }
   if (status >= 300 && status < 400) {
     return {
       finding: 'public_url_redirected',
-      what: `is redirected (${status}), and senders do not follow`,
-      hint: 'set server.public_url, and the URL at the sender, to where it leads',
+      what: `is redirected (${status}), which senders do not follow`,
+      hint: 'set server.public_url, and the URL at the sender, to the target of the redirect',
     }
   }
   if (status === 401 || status === 403) {
     return {
       finding: 'public_url_login',
-      what: `is behind a login (${status})`,
+      what: `asks for a login (${status})`,
       hint: 'let the proxy forward /webhooks/ without one: requests are signed',
     }
   }
   if (status === 404 || status === 405) {
     return {
       finding: 'public_url_not_found',
-      what: `leads nowhere (${status})`,
-      hint: 'let the proxy forward /webhooks/ to this service, POST among it',
+      what: `does not exist (${status})`,
+      hint: 'let the proxy forward POST /webhooks/ to this service',
     }
   }
   if (status >= 502 && status <= 504) {
     return {
       finding: 'public_url_bad_gateway',
-      what: `reaches the proxy, and the proxy not this service (${status})`,
+      what: `reaches the proxy, but the proxy does not reach this service (${status})`,
       hint: 'start "hookbridge serve", and let the proxy forward to server.host and server.port',
     }
   }
   return {
     finding: 'public_url_other',
-    what: `is answered by something else (${status})`,
+    what: `is answered by another service (${status})`,
     hint: 'correct server.public_url, or let the proxy forward /webhooks/ to this service',
   }
 }
@@ -151,29 +151,29 @@ function is(code: string | null, expected: ErrorCode): boolean {
 function unanswered(error: unknown, url: string, timeout: number): Finding {
   const { hostname, port } = new URL(url)
   const code = causeOf(error)
-  if (DISTRUSTED.test(code)) {
+  if (UNTRUSTED_CERTIFICATE.test(code)) {
     const hint = `renew or correct the certificate of ${hostname}; senders refuse it too`
     return wrong(
       'public_url_certificate',
-      `${url} has no certificate that can be trusted (${code})`,
+      `${url} has a certificate that is not trusted (${code})`,
       UNREACHED,
       hint,
     )
   }
-  if (NO_TLS.test(code)) {
+  if (TLS_FAILURE.test(code)) {
     const hint = 'let the proxy terminate TLS there, or correct the port in server.public_url'
-    return wrong('public_url_tls', `${url} does not speak TLS as it should (${code})`, UNREACHED, hint)
+    return wrong('public_url_tls', `${url} does not speak TLS (${code})`, UNREACHED, hint)
   }
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) {
     return wrong(
       'public_url_no_host',
       `${url}: no such host (${code})`,
       UNREACHED,
-      `make a DNS record for ${hostname}, or correct server.public_url`,
+      `add a DNS record for ${hostname}, or correct server.public_url`,
     )
   }
   if (code === 'ECONNREFUSED') {
-    const hint = `start the proxy, and let the firewall pass port ${port || '443'}`
+    const hint = `start the proxy, and open port ${port || '443'} in the firewall`
     return wrong('public_url_refused', `${url}: nothing listens there`, UNREACHED, hint)
   }
   if (/Timeout|TIMEOUT/.test(code)) {
@@ -192,7 +192,7 @@ function unanswered(error: unknown, url: string, timeout: number): Finding {
   )
 }
 
-/** A code, else the error's name. */
+/** The error's code, or its name. */
 function causeOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (!(cause instanceof Error)) return 'unknown'

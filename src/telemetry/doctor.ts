@@ -1,7 +1,7 @@
 import { type Finding, fine, warning } from '../core/finding.ts'
 import { type Env, readTraceSettings } from './settings.ts'
 
-/** Nothing where no traces are wanted. `timeout`: milliseconds to wait for the collector. Sends it no span. */
+/** Checks the collector with an empty batch; no findings where traces are off. `timeout`: milliseconds. */
 export async function checkTraces(env: Env, timeout: number): Promise<readonly Finding[]> {
   const { settings, warnings } = readTraceSettings(env)
   const findings = warnings.map((words) =>
@@ -11,16 +11,16 @@ export async function checkTraces(env: Env, timeout: number): Promise<readonly F
   const share = `${settings.ratio * 100} % of the traces are kept`
   if (!settings.exporters.includes('otlp'))
     return [...findings, fine('traces_printed', `traces are printed, ${share}`)]
-  const { probe } = await import('./sdk.ts')
-  const refusal = await probe(settings, timeout)
-  if (refusal === null) return [...findings, fine('collector_ok', `the collector takes traces, ${share}`)]
+  const { tryExport } = await import('./sdk.ts')
+  const problem = await tryExport(settings, timeout)
+  if (problem === null) return [...findings, fine('collector_ok', `the collector accepts traces, ${share}`)]
   return [
     ...findings,
     warning(
       'collector_failed',
-      `the collector takes no traces: ${refusal}`,
-      'Traces are lost until it does. Events and messages are not affected.',
-      'see that it runs, and that OTEL_EXPORTER_OTLP_ENDPOINT is its OTLP/HTTP port (usually 4318)',
+      `traces cannot be exported: ${problem}`,
+      'Traces are lost until then. Events and messages are not affected.',
+      'check that the collector runs, and that OTEL_EXPORTER_OTLP_ENDPOINT is its OTLP/HTTP port (usually 4318)',
     ),
   ]
 }

@@ -1,4 +1,4 @@
-/** The only file that knows OpenTelemetry's packages: it makes their spans of ours, and exports them. */
+/** Turns our spans into OpenTelemetry's, and exports them. Only this file and export-watch.ts import its packages. */
 import {
   type Context,
   diag,
@@ -31,19 +31,42 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { Fact } from '../pipeline/fact.ts'
-import { reasonOf, SUCCESS, tellDiagnostics, WatchedExporter } from './export-watch.ts'
+import { logDiagnostics, reasonOf, SUCCESS, type TraceLog, WatchedExporter } from './export-watch.ts'
 import { type RemoteSpan, rootOf, type SpanId } from './identity.ts'
 import type { Exporter, TraceSettings } from './settings.ts'
-import { type EventSpan, eventIdOf, type Span, spanOf } from './spans.ts'
-import type { LogContext, TraceDeps, Traces } from './traces.ts'
+import { type EventSpan, eventIdOf, type Span, type StatusOf, spanOf } from './spans.ts'
+
+export interface TraceDeps {
+  readonly version: string
+  readonly statusOf: StatusOf
+  readonly log: TraceLog
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Milliseconds on the clock that the pipeline measures with. */
+  readonly clock: () => number
+}
+
+export interface Traces {
+  /** Records a fact as spans. Returns the fields that link its log line to them, if it belongs to an event. Never throws. */
+  record(fact: Fact): LogContext | undefined
+  /** Exports what is waiting. The caller limits how long it waits for that. */
+  stop(): Promise<void>
+}
+
+/** Log fields, named as OpenTelemetry names them in logs of other formats. */
+export interface LogContext {
+  readonly trace_id: string
+  readonly span_id: string
+  readonly trace_flags: string
+}
 
 const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const
 
 /** Reads the variables of the exporter and the resource from the process's own environment, as the SDK does. */
 export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
-  tellDiagnostics(deps.log, settings.secrets, deps.clock)
+  logDiagnostics(deps.log, settings.secrets, deps.clock)
   const sampler = new TraceIdRatioBasedSampler(settings.ratio)
-  const ids = new GivenIds()
+  const ids = new PresetIds()
   const provider = new TracerProvider({
     resource: resourceOf(deps.version),
     idGenerator: ids,
@@ -59,7 +82,7 @@ export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
     const eventId = eventIdOf(fact)
     if (eventId === undefined) return undefined
     const root = rootOf(eventId)
-    // It follows from the trace id alone: whoever attempts a delivery later decides the same.
+    // Decided by the trace id alone, so that later attempts, by any process, decide the same.
     const { decision } = sampler.shouldSample(ROOT_CONTEXT, root.traceId)
     if (decision !== SamplingDecision.RECORD_AND_SAMPLED) return logContext(contextOf(root, false))
     const context = contextOf(root, true)
@@ -72,7 +95,7 @@ export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
       try {
         return record(fact)
       } catch (error) {
-        // A mistake in here must not cost an event its answer.
+        // A bug in tracing must not fail the request.
         diag.error(`no spans of "${fact.kind}": ${error instanceof Error ? error.message : 'unknown error'}`)
         return undefined
       }
@@ -81,8 +104,8 @@ export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
   }
 }
 
-/** Exports nothing, as all is exported. Why the collector would not take it; null where it does. */
-export function probe({ secrets }: TraceSettings, timeout: number): Promise<string | null> {
+/** Exports an empty batch. Resolves with the reason why the collector refused it, or null. */
+export function tryExport({ secrets }: TraceSettings, timeout: number): Promise<string | null> {
   const exporter = new OTLPTraceExporter({ timeoutMillis: timeout })
   return new Promise((resolve) => {
     exporter.export([], ({ code, error }) => {
@@ -105,24 +128,24 @@ function exporterOf(name: Exporter, { secrets }: TraceSettings, { log, clock }: 
   return new WatchedExporter(new OTLPTraceExporter(), log, secrets, clock)
 }
 
-/** Makes finished spans, from the outside in. */
+/** Creates finished spans, parents before children. */
 class SpanWriter {
   readonly #tracer: Tracer
-  readonly #ids: GivenIds
+  readonly #ids: PresetIds
   readonly #deps: Pick<TraceDeps, 'now' | 'clock'>
 
-  constructor(tracer: Tracer, ids: GivenIds, deps: Pick<TraceDeps, 'now' | 'clock'>) {
+  constructor(tracer: Tracer, ids: PresetIds, deps: Pick<TraceDeps, 'now' | 'clock'>) {
     this.#tracer = tracer
     this.#ids = ids
     this.#deps = deps
   }
 
-  /** `root` is that of the event's trace. */
+  /** `root` is the root span of the event's trace. */
   write({ root: isRoot, span }: EventSpan, root: SpanContext): SpanContext {
-    // The clock that measures does not stop for NTP or sleep, so it is held against the other one each time.
+    // The monotonic clock drifts from the wall clock (NTP, suspend), so the offset is taken anew each time.
     const offset = this.#deps.now() - this.#deps.clock()
     if (!isRoot) return this.#write(span, trace.setSpanContext(ROOT_CONTEXT, root), offset)
-    this.#ids.give(root)
+    this.#ids.setNext(root)
     return this.#write(span, ROOT_CONTEXT, offset)
   }
 
@@ -140,13 +163,13 @@ class SpanWriter {
   }
 }
 
-/** Gives the ids that were set for the next span, and else random ones. */
-class GivenIds implements IdGenerator {
+/** Uses the ids that were set for the next span, otherwise random ones. */
+class PresetIds implements IdGenerator {
   readonly #random = new RandomIdGenerator()
   #spanId: string | undefined
   #traceId: string | undefined
 
-  give({ traceId, spanId }: SpanId): void {
+  setNext({ traceId, spanId }: SpanId): void {
     this.#traceId = traceId
     this.#spanId = spanId
   }

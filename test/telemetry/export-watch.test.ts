@@ -1,12 +1,12 @@
 import { diag } from '@opentelemetry/api'
 import t from 'tap'
 import { Secret } from '../../src/core/secret.ts'
-import { tellDiagnostics } from '../../src/telemetry/export-watch.ts'
+import { logDiagnostics } from '../../src/telemetry/export-watch.ts'
 
 t.test('what OpenTelemetry says of itself is told whole, without secrets', (t) => {
   const told: string[] = []
   const log = { info: () => t.fail('nothing to tell'), warn: (message: string) => told.push(message) }
-  tellDiagnostics(log, [new Secret('letmein')], () => 0)
+  logDiagnostics(log, [new Secret('letmein')], () => 0)
   t.teardown(() => diag.disable())
   diag.createComponentLogger({ namespace: 'exporter' }).warn('cannot read', new Error('letmein\nno'))
   t.strictSame(told, ['OpenTelemetry: exporter cannot read *** no'])

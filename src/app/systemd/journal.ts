@@ -1,8 +1,8 @@
-/** The log as journald likes it: with a priority before each line, which it takes off again (sd-daemon(3)). */
+/** The log for journald: each line begins with its priority, which journald removes (sd-daemon(3)). */
 import { fstatSync } from 'node:fs'
 import type { DestinationStream } from 'pino'
 
-/** Whether what is written there goes to the journal: systemd says which file that is. */
+/** Whether a descriptor leads to the journal: systemd names the journal's device and inode. */
 export function isJournal({ JOURNAL_STREAM: named }: NodeJS.ProcessEnv, fd: number): boolean {
   if (!named) return false
   const { dev, ino } = fstatSync(fd, { bigint: true })
@@ -14,10 +14,10 @@ interface Lines {
   flush(done: () => void): void
 }
 
-/** `journalctl -p err` then finds the errors, and `-o cat` shows the same JSON as anywhere. */
+/** For `journalctl -p err`. `journalctl -o cat` still shows plain JSON. */
 export function withPriorities(lines: Lines): DestinationStream & Lines {
   const stream = {
-    // Tells pino to leave the level of each line here before it writes it.
+    // pino then sets lastLevel before it writes a line.
     [Symbol.for('pino.metadata')]: true,
     lastLevel: 0,
     write: (line: string) => lines.write(`<${priorityOf(stream.lastLevel)}>${line}`),
@@ -26,7 +26,7 @@ export function withPriorities(lines: Lines): DestinationStream & Lines {
   return stream
 }
 
-/** Syslog's, from 7 (debug) to 2 (critical). */
+/** Syslog's priority, from 7 (debug) to 2 (critical). */
 function priorityOf(level: number): number {
   if (level >= 60) return 2
   if (level >= 50) return 3

@@ -1,4 +1,7 @@
-/** Speaks to the service manager, as sd_notify(3) does. Node has no datagram sockets of that family: a program sends. */
+/**
+ * Notifies the service manager, as sd_notify(3) does. Node has no Unix datagram sockets, so the program systemd-notify
+ * sends.
+ */
 import { spawn } from 'node:child_process'
 import type { Logger } from 'pino'
 
@@ -10,23 +13,24 @@ export interface NotifierDeps {
   readonly log: Pick<Logger, 'warn'>
 }
 
-/** What is told at once, such as READY=1 and STATUS=…; values have no line breaks. */
+/** Sent in one message, such as READY=1 and STATUS=…; line breaks in values are replaced. */
 export type Variables = Readonly<Record<string, string>>
 
 const PROGRAM = 'systemd-notify'
-// It waits up to five seconds until the manager has read the message: a sender that is gone by then is not believed.
-const LONGEST_CALL = 10_000
-const LONGEST_QUEUE = 8
-// Each of these means something by itself, and in its order.
+// The program itself waits up to five seconds for the manager to read the message, which it ignores from a process
+// that has ended.
+const CALL_TIMEOUT_MS = 10_000
+const MAX_QUEUE = 8
+// These must arrive each, and in order.
 const STATES = ['READY', 'RELOADING', 'STOPPING']
 
-/** One call at a time; what comes meanwhile goes together. Never throws, and is quiet after its first complaint. */
+/** One call at a time; what is sent meanwhile is joined. Never throws, and logs its first failure alone. */
 export class Notifier {
   readonly #deps: NotifierDeps
   #queue: Map<string, string>[] = []
   #sending = false
   #missing = false
-  #complained = false
+  #warned = false
 
   constructor(deps: NotifierDeps) {
     this.#deps = deps
@@ -37,7 +41,7 @@ export class Notifier {
     const entries = Object.entries(variables)
     const last = this.#queue.at(-1)
     const mayJoin = last !== undefined && !(hasState(last.keys()) && hasState(Object.keys(variables)))
-    if (last !== undefined && (mayJoin || this.#queue.length >= LONGEST_QUEUE)) {
+    if (last !== undefined && (mayJoin || this.#queue.length >= MAX_QUEUE)) {
       for (const [name, value] of entries) last.set(name, value)
     } else this.#queue.push(new Map(entries))
     if (!this.#sending) void this.#drain()
@@ -47,31 +51,31 @@ export class Notifier {
     this.#sending = true
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       const failure = await this.#call(next)
-      if (failure !== null) this.#complain(failure)
+      if (failure !== null) this.#warn(failure)
     }
     this.#sending = false
   }
 
-  #complain({ reason, missing }: Failure): void {
+  #warn({ reason, missing }: Failure): void {
     this.#missing = missing
     if (missing) this.#queue = []
-    if (this.#complained) return
-    this.#complained = true
-    const meaning = 'the service manager does not hear of this service, and may end it'
+    if (this.#warned) return
+    this.#warned = true
+    const meaning = 'the service manager gets no notifications from this service, and may stop it'
     this.#deps.log.warn({ meaning }, `${PROGRAM} ${reason}`)
   }
 
-  /** Resolves with why it did not work, or null. */
+  /** Resolves with the failure, or null. */
   #call(variables: ReadonlyMap<string, string>): Promise<Failure | null> {
     const { socket, path } = this.#deps
     const { promise, resolve } = Promise.withResolvers<Failure | null>()
     const args = [...variables].map(([name, value]) => `${name}=${oneLine(value)}`)
     try {
       const child = spawn(PROGRAM, args, {
-        // Nothing else of the environment, which may hold secrets.
+        // No other variables: they may hold secrets.
         env: { NOTIFY_SOCKET: socket, PATH: path },
         stdio: ['ignore', 'ignore', 'pipe'],
-        timeout: LONGEST_CALL,
+        timeout: CALL_TIMEOUT_MS,
         killSignal: 'SIGKILL',
       })
       let said = ''
@@ -92,7 +96,7 @@ export class Notifier {
 
 interface Failure {
   readonly reason: string
-  /** It will not work later either. */
+  /** The program is not installed. */
   readonly missing: boolean
 }
 

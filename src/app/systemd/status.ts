@@ -1,29 +1,29 @@
-/** The line that `systemctl status` shows: first what is wrong. */
+/** The line that `systemctl status` shows, problems first. */
 
 /** Counts are since the start. */
 export interface Status {
   received: number
   delivered: number
   /** Parked or dead. */
-  givenUp: number
-  /** Why the last reload changed nothing; empty where it worked, or there was none. */
+  failed: number
+  /** The problems of the last reload; empty where it succeeded, or there was none. */
   reload: readonly string[]
-  /** What the store said when it last refused a change; null while it takes them. */
+  /** The store's last error; null while it works. */
   store: string | null
 }
 
 export function statusLine(where: string, status: Readonly<Status>): string {
-  const { received, delivered, givenUp, reload, store } = status
-  const wrong = [
-    ...(store === null ? [] : [`the store takes no changes: ${store}`]),
+  const { received, delivered, failed, reload, store } = status
+  const problems = [
+    ...(store === null ? [] : [`the store is unavailable: ${store}`]),
     ...(reload.length === 0 ? [] : [`not reloaded: ${firstOf(reload)}`]),
   ]
   const counts = [
     `${received} ${received === 1 ? 'event' : 'events'} received`,
     `${delivered} ${delivered === 1 ? 'message' : 'messages'} delivered`,
-    ...(givenUp === 0 ? [] : [`${givenUp} parked or dead`]),
+    ...(failed === 0 ? [] : [`${failed} parked or dead`]),
   ]
-  return [...wrong, where, counts.join(', ')].join('; ')
+  return [...problems, where, counts.join(', ')].join('; ')
 }
 
 function firstOf([first = '', ...others]: readonly string[]): string {

@@ -122,16 +122,16 @@ t.test('the queue of the socket stays as long as it was', async (t) => {
   t.pass(`${connected} wait`)
 })
 
-t.test('two sockets are a mistake that is told', async (t) => {
+t.test('two sockets are a mistake that is reported', async (t) => {
   const folder = temporaryFolder(t)
   const config = writeConfig({ folder, slackUrl: 'http://127.0.0.1:1/', smtpUrl: 'smtp://127.0.0.1:1' })
   const { fd } = openSocket(t)
   await t.rejects(startService(config, { ...environment, LISTEN_FDS: '2' }, { socket: fd }), {
-    message: /ended with 1:.*hookbridge: 2 sockets were passed on \(LISTEN_FDS\).*one ListenStream/s,
+    message: /ended with 1:.*hookbridge: 2 sockets were passed \(LISTEN_FDS\).*one ListenStream/s,
   })
 })
 
-t.test('what is no TCP socket is a mistake that is told', async (t) => {
+t.test('what is no TCP socket is a mistake that is reported', async (t) => {
   const folder = temporaryFolder(t)
   const config = writeConfig({ folder, slackUrl: 'http://127.0.0.1:1/', smtpUrl: 'smtp://127.0.0.1:1' })
   // The types do not know of it yet.

@@ -1,7 +1,7 @@
 /** When the watchdog is fed: real delivery loops over stores that answer, refuse, hang and throw. */
 import t, { type Test } from 'tap'
 import { Supervision } from '../../../src/app/systemd/supervision.ts'
-import { feedEvery } from '../../../src/app/systemd/watchdog.ts'
+import { heartbeatIntervalMs } from '../../../src/app/systemd/watchdog.ts'
 import { DeliveryLoop } from '../../../src/pipeline/loop.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { type Claimed, type Store, StoreUnavailable } from '../../../src/store/store.ts'
@@ -9,14 +9,14 @@ import { until } from '../../support/until.ts'
 
 const LONG = 6_000
 
-/** A loop over a store that claims like this, and what the manager and the log are told of it. */
+/** A loop over a store that claims like this, and what it sends to the manager and logs. */
 function supervise(t: Test, claim: Store['claim']) {
-  const told: Readonly<Record<string, string>>[] = []
+  const sent: Readonly<Record<string, string>>[] = []
   const logged: string[] = []
   const clock = { ahead: 0 }
   const supervision = new Supervision({
-    notifier: { send: (variables) => told.push(variables) },
-    feedEvery: 10,
+    notifier: { send: (variables) => sent.push(variables) },
+    heartbeatIntervalMs: 10,
     log: { error: (text: string) => logged.push(text), info: (text: string) => logged.push(text) },
     now: () => performance.now() + clock.ahead,
   })
@@ -31,10 +31,10 @@ function supervise(t: Test, claim: Store['claim']) {
   t.teardown(() => supervision.stopping())
   return {
     loop,
-    told,
+    sent,
     logged,
     clock,
-    feeds: () => told.filter(({ WATCHDOG }) => WATCHDOG === '1').length,
+    heartbeats: () => sent.filter(({ WATCHDOG }) => WATCHDOG === '1').length,
     start() {
       loop.start()
       supervision.ready({ where: 'here', heartbeat: () => loop.heartbeat })
@@ -42,8 +42,8 @@ function supervise(t: Test, claim: Store['claim']) {
   }
 }
 
-/** Resolves when the supervision has looked some more times. */
-async function looks(): Promise<void> {
+/** Resolves when the supervision has checked some more times. */
+async function someChecks(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   let count = 0
   const timer = setInterval(() => {
@@ -54,28 +54,28 @@ async function looks(): Promise<void> {
   clearInterval(timer)
 }
 
-t.test('fed while the store answers', async (t) => {
+t.test('heartbeats while the store answers', async (t) => {
   const store = await openStore('sqlite::memory:', 'service')
   t.teardown(() => store.close())
-  const { loop, feeds, start, logged } = supervise(t, store.claim)
+  const { loop, heartbeats, start, logged } = supervise(t, store.claim)
   t.teardown(() => loop.stop(0))
   start()
-  await until(() => feeds() >= 5, 'some feeds')
+  await until(() => heartbeats() >= 5, 'some heartbeats')
   t.strictSame(logged, [])
 })
 
-t.test('fed while the store refuses, and the status says that it does', async (t) => {
+t.test('heartbeats while the store refuses, and the status says that it does', async (t) => {
   let refuses = true
   const nothing: Claimed = { leased: [], nextDueAt: null }
-  const { loop, feeds, start, told, clock, logged } = supervise(t, async () => {
+  const { loop, heartbeats, start, sent, clock, logged } = supervise(t, async () => {
     if (refuses) throw new StoreUnavailable('the disk is full')
     return nothing
   })
   t.teardown(() => loop.stop(0))
   start()
-  const status = () => told.findLast(({ STATUS }) => STATUS !== undefined)?.STATUS ?? ''
-  await until(() => feeds() >= 5 && status() !== '', 'feeds and a status')
-  t.match(status(), /^the store takes no changes: the disk is full; here; /)
+  const status = () => sent.findLast(({ STATUS }) => STATUS !== undefined)?.STATUS ?? ''
+  await until(() => heartbeats() >= 5 && status() !== '', 'heartbeats and a status')
+  t.match(status(), /^the store is unavailable: the disk is full; here; /)
   t.strictSame(logged, [], 'a restart would not make room')
   refuses = false
   loop.wake()
@@ -84,31 +84,31 @@ t.test('fed while the store refuses, and the status says that it does', async (t
   await until(() => status().startsWith('here; '), 'the status to be good again')
 })
 
-t.test('not fed while a claim hangs; told once; fed again when it ends', async (t) => {
+t.test('no heartbeat while a claim hangs; logged once; again when it ends', async (t) => {
   const answer = Promise.withResolvers<Claimed>()
-  const { loop, feeds, start, clock, logged } = supervise(t, () => answer.promise)
+  const { loop, heartbeats, start, clock, logged } = supervise(t, () => answer.promise)
   start()
-  await until(() => feeds() >= 2, 'feeds while it may still come')
+  await until(() => heartbeats() >= 2, 'heartbeats while it may still come')
   clock.ahead = LONG
   await until(() => logged.length > 0, 'the log')
-  const before = feeds()
-  await looks()
-  t.equal(feeds(), before)
+  const before = heartbeats()
+  await someChecks()
+  t.equal(heartbeats(), before)
   t.strictSame(logged.length, 1)
   t.match(
     logged[0],
-    /^the store has not answered the delivery loop for 6 s: the watchdog is not fed any more/,
+    /^the store has not answered the delivery loop for 6 s: the watchdog gets no heartbeat any more/,
   )
   const stopped = loop.stop(0)
   answer.resolve({ leased: [], nextDueAt: null })
   await stopped
 })
 
-t.test('fed again when the store answers after all', async (t) => {
+t.test('heartbeat again when the store answers after all', async (t) => {
   const first = Promise.withResolvers<Claimed>()
   const nothing: Claimed = { leased: [], nextDueAt: null }
   let claims = 0
-  const { loop, feeds, start, clock, logged } = supervise(t, async () => {
+  const { loop, heartbeats, start, clock, logged } = supervise(t, async () => {
     claims += 1
     return claims === 1 ? first.promise : nothing
   })
@@ -119,30 +119,34 @@ t.test('fed again when the store answers after all', async (t) => {
   clock.ahead = 0
   first.resolve(nothing)
   await until(() => logged.length === 2, 'the log')
-  t.match(logged[1], /goes on/)
-  const before = feeds()
-  await until(() => feeds() > before, 'feeds')
+  t.match(logged[1], /works again/)
+  const before = heartbeats()
+  await until(() => heartbeats() > before, 'heartbeats')
 })
 
-t.test('not fed when the loop died of an exception', async (t) => {
-  const { loop, feeds, start, logged } = supervise(t, async () => {
+t.test('no heartbeat when the loop ended by an exception', async (t) => {
+  const { loop, heartbeats, start, logged } = supervise(t, async () => {
     throw new TypeError('a bug')
   })
   start()
   await t.rejects(loop.stop(0), { message: 'a bug' }, 'outside of a test this ends the process')
   await until(() => logged.length > 0, 'the log')
   t.match(logged[0], /^the delivery loop has ended: /)
-  const before = feeds()
-  await looks()
-  t.equal(feeds(), before)
+  const before = heartbeats()
+  await someChecks()
+  t.equal(heartbeats(), before)
 })
 
 t.test('how often: half of what the manager waits, if it waits for this process', async (t) => {
-  t.equal(feedEvery({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 7), 15_000)
-  t.equal(feedEvery({ WATCHDOG_USEC: '3000000' }, 7), 1_500)
-  t.equal(feedEvery({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, 7), undefined)
+  t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 7), 15_000)
+  t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: '3000000' }, 7), 1_500)
+  t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, 7), undefined)
   for (const wrong of ['', '0', 'soon', '-5', '1e9'])
-    t.equal(feedEvery({ WATCHDOG_USEC: wrong }, 7), undefined, wrong)
-  t.equal(feedEvery({}, 7), undefined)
-  t.equal(feedEvery({ WATCHDOG_USEC: '9'.repeat(19) }, 7), 2 ** 31 - 1, 'no longer than a timer can wait')
+    t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: wrong }, 7), undefined, wrong)
+  t.equal(heartbeatIntervalMs({}, 7), undefined)
+  t.equal(
+    heartbeatIntervalMs({ WATCHDOG_USEC: '9'.repeat(19) }, 7),
+    2 ** 31 - 1,
+    'no longer than a timer can wait',
+  )
 })
