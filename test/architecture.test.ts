@@ -172,21 +172,10 @@ t.test('core has no clock, no chance and no asynchrony', async (t) => {
   }
 })
 
-// Until they are broken; a circle that is gone must leave the list.
-const knownCircles = [
-  [
-    'http/metrics/deliveries.ts',
-    'http/metrics/events.ts',
-    'http/metrics/metrics.ts',
-    'http/metrics/store.ts',
-  ],
-  ['telemetry/export-watch.ts', 'telemetry/sdk.ts', 'telemetry/traces.ts'],
-]
-
 t.test('no circle of imports, whether of values, of types or on demand', async (t) => {
   const edges = imports.flatMap(({ file, target }) => (target === null ? [] : [[file, target] as const]))
   const ofLayers = edges.map(([from, to]) => [layerOf(from), layerOf(to)] as const)
-  t.strictSame(circles(graphOf(edges)), knownCircles, 'of files')
+  t.strictSame(circles(graphOf(edges)), [], 'of files')
   t.strictSame(circles(graphOf(ofLayers.filter(([from, to]) => from !== to))), [], 'of folders')
 })
 

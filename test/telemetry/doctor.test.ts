@@ -26,10 +26,10 @@ t.test('without the variables there is nothing to say', async (t) => {
   t.strictSame(await check(t, {}), [])
 })
 
-t.test('a collector that takes traces, and gets none', async (t) => {
+t.test('a collector that accepts traces, and is sent none', async (t) => {
   const collector = await startCollector(t)
   t.match(await check(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }), [
-    { level: 'fine', summary: 'the collector takes traces, 100 % of the traces are kept' },
+    { level: 'fine', summary: 'the collector accepts traces, 100 % of the traces are kept' },
   ])
   t.equal(collector.requests.length, 1)
   t.strictSame(collector.spans, [])
@@ -41,10 +41,10 @@ t.test('a collector that refuses, one that is not there, and a wrong value', asy
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER: 'always' }
   t.match(await check(t, env), [
     { level: 'warning', summary: /^OTEL_TRACES_SAMPLER: "always"/ },
-    { level: 'warning', summary: 'the collector takes no traces: 401 Unauthorized', hint: /4318/ },
+    { level: 'warning', summary: 'traces cannot be exported: 401 Unauthorized', hint: /4318/ },
   ])
   const nobody = `http://127.0.0.1:${await closedPort()}`
   t.match(await check(t, { OTEL_EXPORTER_OTLP_ENDPOINT: nobody }), [
-    { level: 'warning', summary: /^the collector takes no traces: .*ECONNREFUSED/ },
+    { level: 'warning', summary: /^traces cannot be exported: .*ECONNREFUSED/ },
   ])
 })
