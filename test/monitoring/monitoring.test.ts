@@ -160,7 +160,7 @@ t.test('docs/metrics.md lists every metric, as the service describes it', async 
   })
   const table = ['| Metric | Type | Labels | Meaning |', '|---|---|---|---|', ...rows, ''].join('\n')
   const block = /(<!-- metrics -->\n)([\s\S]*?)(<!-- \/metrics -->)/
-  if (process.env.UPDATE_GOLDEN) {
+  if (process.env.UPDATE_GOLDEN === '1') {
     writeFileSync(
       documentation,
       text.replace(block, (_, before, _old, after) => before + table + after),

@@ -1,8 +1,11 @@
+// Only a test that fails waits that long, on a machine however busy.
+const PATIENCE_MS = 60_000
+
 /** Resolves when the condition holds; fails with `what` when it does not within the time. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 15_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!(await condition())) {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { parseYaml } from '../../../src/config/file/yaml.ts'
 import type { YamlDocument } from '../../../src/config/file/yaml-document.ts'
+import { cpuTime } from '../../support/cpu-time.ts'
 
 function document(text: string, firstLine?: number): YamlDocument {
   const parsed = parseYaml('a.yaml', text, firstLine)
@@ -68,7 +69,7 @@ t.test('aliases cannot make a small file large, or endless', async (t) => {
                 .join(', ')
         }]`,
     ).join('\n')
-  const started = performance.now()
+  const cost = cpuTime()
   t.match(parseYaml('a.yaml', bomb(60)), { ok: false, problems: [{ code: 'syntax', line: 6 }] })
   t.match(parseYaml('a.yaml', 'a: &a [*a]'), { ok: false, problems: [{ message: /within its own anchor/ }] })
   t.match(parseYaml('a.yaml', 'a: &a {b: {c: *a}}'), { ok: false, problems: [{ line: 1, column: 15 }] })
@@ -77,7 +78,7 @@ t.test('aliases cannot make a small file large, or endless', async (t) => {
     (_, n) => `k${n}: &a${n} [${n === 0 ? '1' : `*a${n - 1}`}]`,
   ).join('\n')
   t.match(parseYaml('a.yaml', chain), { ok: false, problems: [{ message: /levels/ }] })
-  t.ok(performance.now() - started < 3_000, 'and it is quick to say so')
+  t.ok(cost() < 3_000, 'and it is quick to say so')
   t.ok(parseYaml('a.yaml', bomb(4)).ok, 'an honest use of aliases')
 })
 
@@ -92,9 +93,9 @@ t.test('a file that is too large, or nested too deeply', async (t) => {
     problems: [{ message: /levels/ }],
   })
   const many = Array.from({ length: 30_000 }, (_, n) => `k${n}:`).join('\n')
-  const started = performance.now()
+  const cost = cpuTime()
   t.match(parseYaml('a.yaml', many), { ok: false, problems: [{ message: /more than 20000 values/ }] })
-  t.ok(performance.now() - started < 5_000)
+  t.ok(cost() < 5_000)
 })
 
 t.test('a key that would reach a prototype', async (t) => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../../../src/config/schema/units.ts'
+import { cpuTime } from '../../support/cpu-time.ts'
 
 t.test('durations', async (t) => {
   const known = {
@@ -59,8 +60,8 @@ t.test('what is formatted is read back', async () => {
 })
 
 t.test('a hostile text takes no time', async (t) => {
-  const started = performance.now()
+  const cost = cpuTime()
   t.equal(parseDuration('1'.repeat(1_000_000)), null)
   t.equal(parseDuration(`${'1d'.repeat(500_000)}`), null)
-  t.ok(performance.now() - started < 1_000)
+  t.ok(cost() < 1_000)
 })
