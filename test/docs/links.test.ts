@@ -55,3 +55,15 @@ t.test('links of packed pages lead to packed files', async (t) => {
   t.ok(inPackage.includes('docs/operate.md'))
   for (const page of inPackage) for (const { path } of links(page)) t.ok(packed(path), `${page}: ${path}`)
 })
+
+t.test('files that pages name as code are there', async (t) => {
+  const names = pages
+    .filter((page) => !['CHANGELOG.md', 'docs/channels.md', 'docs/templates.md'].includes(page))
+    .flatMap((page) =>
+      [...readPage(page).matchAll(/`((?:bench|bin|build|docs|src|templates|test)\/[\w./-]+)`/g)].map(
+        ([, path = '']) => ({ page, path }),
+      ),
+    )
+  t.ok(names.length > 30)
+  for (const { page, path } of names) t.ok(existsSync(new URL(path, root)), `${page}: ${path}`)
+})
