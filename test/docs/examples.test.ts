@@ -1,5 +1,5 @@
 /** What the pages show is what the product does. */
-import { writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -10,6 +10,7 @@ import { environment, temporaryFolder } from '../support/service.ts'
 import { fenced, readPage, root, section } from './pages.ts'
 
 const README_MAX_LINES = 150
+const PICTURE_MAX_BYTES = 150_000
 
 /** What an example leaves out. */
 const rest = {
@@ -21,7 +22,8 @@ const rest = {
   routes: '[{ match: { type: analysis.completed }, receivers: [deal-flow, partners] }]',
 }
 
-t.test('the README is short', async (t) => {
+t.test('the README is short, and its picture small', async (t) => {
+  t.ok(statSync(new URL('docs/preview.png', root)).size < PICTURE_MAX_BYTES)
   t.ok(readPage('README.md').trimEnd().split('\n').length <= README_MAX_LINES)
 })
 

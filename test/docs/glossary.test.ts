@@ -4,7 +4,7 @@ import t from 'tap'
 import { jsonSchema } from '../../src/config/schema/json-schema.ts'
 import { states } from '../../src/core/delivery.ts'
 import { hookbridge } from '../support/hookbridge.ts'
-import { readPage, root } from './pages.ts'
+import { pages, readPage, root } from './pages.ts'
 
 // The store of plans and subjects comes with the next commits; then this goes.
 const COMING = ['subject', 'plan', 'dismiss']
@@ -80,4 +80,12 @@ t.test('no word has two entries', async (t) => {
     const words = entries(heading)
     t.equal(new Set(words).size, words.length, heading)
   }
+})
+
+// Each has a standard term: untrusted client, trusted client, fix, plan, rate key, summary, heartbeat.
+const RETIRED =
+  /\b(?:strangers?|friends?|vouch(?:es|ed)?|mend(?:s|ed|ing)?|ow(?:e|es|ed)|lanes?|tally|pulse|dawdles?|whoever nobody)\b/i
+
+t.test('no page uses a word that was retired', async (t) => {
+  for (const page of pages) t.notMatch(readPage(page), RETIRED, page)
 })
