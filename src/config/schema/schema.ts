@@ -175,7 +175,9 @@ const delivery = z
     timeout: duration()
       .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })
       .prefault('10s')
-      .describe('How long one attempt may take.'),
+      .describe(
+        'How long each step of an attempt may take: connecting, a login, an answer. A mail server has ten minutes to answer to a whole message.',
+      ),
   })
   .describe('How deliveries are attempted.')
 

@@ -48,7 +48,7 @@ async function lookUpId(read: Reader, id: string): Promise<Lookup> {
     return { kind: 'unchecked', why: 'it is a conversation with a person', hint: '' }
   }
   const info = await read('conversations.info', { channel: id })
-  if (info.ok) return describe(ownProperty(info.answer, 'channel'))
+  if (info.ok) return foundChannel(ownProperty(info.answer, 'channel'))
   return info.failed.name === 'channel_not_found' ? { kind: 'absent' } : unchecked(info.failed)
 }
 
@@ -103,7 +103,7 @@ async function list(
     const entries = ownProperty(listed.answer, 'channels')
     for (const entry of Array.isArray(entries) ? entries : []) {
       const name = ownProperty(entry, 'name')
-      if (typeof name === 'string' && wanted.has(name)) channels.set(name, describe(entry))
+      if (typeof name === 'string' && wanted.has(name)) channels.set(name, foundChannel(entry))
     }
     const next = ownProperty(ownProperty(listed.answer, 'response_metadata'), 'next_cursor')
     if (typeof next !== 'string' || next === '' || channels.size === wanted.size)
@@ -114,7 +114,7 @@ async function list(
   return { channels, rest: { kind: 'unchecked', why, hint: 'name the channel by its id' } }
 }
 
-function describe(channel: unknown): Lookup {
+function foundChannel(channel: unknown): Lookup {
   if (!isObject(channel)) return { kind: 'unchecked', why: 'unrecognised answer', hint: LATER }
   return {
     kind: 'found',

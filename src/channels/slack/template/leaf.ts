@@ -10,7 +10,7 @@ import { cut } from './limits.ts'
 import { cleanText, finishUrl, mrkdwnEngine, plainEngine, urlEngine } from './text.ts'
 
 /** A template file while it is compiled. All problems are collected, to be reported together. */
-export interface Compilation {
+export interface CompileContext {
   readonly file: TemplateFile
   readonly yaml: YamlValue
   readonly problems: TemplateProblem[]
@@ -29,26 +29,26 @@ export interface Rendering {
 /** Renders one node of the template; undefined where it is left out. */
 export type Render<T> = (rendering: Rendering) => T | undefined
 
-export function problem(compilation: Compilation, path: NodePath, message: string): void {
-  problemAt(compilation, compilation.yaml.at(path), message)
+export function problem(context: CompileContext, path: NodePath, message: string): void {
+  problemAt(context, context.yaml.at(path), message)
 }
 
-function problemAt(compilation: Compilation, { line, column }: Position, message: string): void {
-  compilation.problems.push({ path: compilation.file.path, line, column, message })
+function problemAt(context: CompileContext, { line, column }: Position, message: string): void {
+  context.problems.push({ path: context.file.path, line, column, message })
 }
 
 /** Text in Slack's mrkdwn or plain text, cut to `longest`; undefined where it is empty. */
 export function textLeaf(
-  compilation: Compilation,
+  context: CompileContext,
   raw: unknown,
   path: NodePath,
   kind: 'mrkdwn' | 'plain',
   longest: number,
 ): Render<string> {
-  const render = leaf(compilation, raw, path, kind === 'mrkdwn' ? mrkdwnEngine : plainEngine)
-  const at = locationOf(compilation, path)
+  const render = leaf(context, raw, path, kind === 'mrkdwn' ? mrkdwnEngine : plainEngine)
+  const at = locationOf(context, path)
   const text = typeof raw === 'string' ? raw : ''
-  if (kind === 'mrkdwn') refuseOpenLink(compilation, text, path)
+  if (kind === 'mrkdwn') refuseOpenLink(context, text, path)
   const usesRaw = /\|\s*raw\b/.test(text)
   return (rendering) => {
     const rendered = cleanText(render(rendering)).trim()
@@ -61,9 +61,9 @@ export function textLeaf(
 }
 
 /** A URL that is safe to send; undefined, with a note, where what is rendered is none. */
-export function urlLeaf(compilation: Compilation, raw: unknown, path: NodePath): Render<string> {
-  const render = leaf(compilation, raw, path, urlEngine)
-  const at = locationOf(compilation, path)
+export function urlLeaf(context: CompileContext, raw: unknown, path: NodePath): Render<string> {
+  const render = leaf(context, raw, path, urlEngine)
+  const at = locationOf(context, path)
   const image = path.at(-1) === 'image_url'
   return (rendering) => {
     const url = finishUrl(render(rendering))
@@ -75,12 +75,12 @@ export function urlLeaf(compilation: Compilation, raw: unknown, path: NodePath):
 
 /** A condition: true unless it renders as nothing or as `false`. That a variable is missing is then an answer. */
 export function conditionLeaf(
-  compilation: Compilation,
+  context: CompileContext,
   raw: unknown,
   path: NodePath,
 ): (rendering: Rendering) => boolean {
   if (typeof raw === 'boolean') return () => raw
-  const render = leaf(compilation, raw, path, plainEngine)
+  const render = leaf(context, raw, path, plainEngine)
   return ({ view }) => {
     const text = render({ view, notes: new Set(), cut: false }).trim()
     return text !== '' && text !== 'false'
@@ -88,13 +88,13 @@ export function conditionLeaf(
 }
 
 function leaf(
-  compilation: Compilation,
+  context: CompileContext,
   raw: unknown,
   path: NodePath,
   engine: Engine,
 ): (rendering: Rendering) => string {
-  const template = compile(compilation, raw, path, engine)
-  const at = (line: number) => locationOf(compilation, path, line)
+  const template = compile(context, raw, path, engine)
+  const at = (line: number) => locationOf(context, path, line)
   return ({ view, notes }) => {
     try {
       const { text, missing } = template.render(view)
@@ -109,14 +109,14 @@ function leaf(
 
 const nothing: Template = { unknown: [], render: () => ({ text: '', missing: [] }) }
 
-function compile(compilation: Compilation, raw: unknown, path: NodePath, engine: Engine): Template {
+function compile(context: CompileContext, raw: unknown, path: NodePath, engine: Engine): Template {
   if (typeof raw !== 'string') {
-    problem(compilation, path, 'must be text; put it in quotes')
+    problem(context, path, 'must be text; put it in quotes')
     return nothing
   }
-  const { line, column } = compilation.yaml.at(path)
+  const { line, column } = context.yaml.at(path)
   const report = (error: TemplateError) =>
-    problemAt(compilation, { line: line + error.line - 1, column }, error.message)
+    problemAt(context, { line: line + error.line - 1, column }, error.message)
   try {
     const template = engine.compile(raw)
     template.unknown.forEach(report)
@@ -129,20 +129,16 @@ function compile(compilation: Compilation, raw: unknown, path: NodePath, engine:
 }
 
 // A value between < and > that the template wrote itself could become `<!channel>`, however well it is escaped.
-function refuseOpenLink(compilation: Compilation, text: string, path: NodePath): void {
+function refuseOpenLink(context: CompileContext, text: string, path: NodePath): void {
   const skeleton = text.replace(/\{\{.*?\}\}/gs, '\u0000').replace(/\{%.*?%\}/gs, '')
   if (!/<[^>]*\u0000/.test(skeleton)) return
-  problem(
-    compilation,
-    path,
-    'a value within <…> could mention people; write {{ value | slack_link: "label" }}',
-  )
+  problem(context, path, 'a value within <…> could mention people; write {{ value | slack_link: "label" }}')
 }
 
 /** `slack.yaml:7`, for notes. `line` is counted from 1 within the leaf. */
-function locationOf(compilation: Compilation, path: NodePath, line = 1): string {
-  const name = compilation.file.path.split('/').at(-1)
-  return `${name}:${compilation.yaml.at(path).line + line - 1}`
+function locationOf(context: CompileContext, path: NodePath, line = 1): string {
+  const name = context.file.path.split('/').at(-1)
+  return `${name}:${context.yaml.at(path).line + line - 1}`
 }
 
 function lineOf(text: string, part: string): number {

@@ -7,7 +7,7 @@ import type { RenderView } from '../../../core/template/template.ts'
 import type { Compiled, RenderResult, TemplateFiles } from '../../channel.ts'
 import type { SlackMessage } from '../message.ts'
 import {
-  type Compilation,
+  type CompileContext,
   conditionLeaf,
   type NodePath,
   problem,
@@ -31,21 +31,17 @@ export function compileTemplate({ files }: TemplateFiles): Compiled<SlackMessage
     const message = file === undefined ? 'is missing' : 'must be a mapping with the keys text and blocks'
     return { ok: false, problems: [{ path: file?.path ?? TEMPLATE_FILE, line: 1, column: 1, message }] }
   }
-  const compilation: Compilation = { file, yaml: file.yaml, problems: [] }
+  const context: CompileContext = { file, yaml: file.yaml, problems: [] }
   const root = file.yaml.value
   for (const key of Object.keys(root)) {
-    if (!topKeys.includes(key)) problem(compilation, [key], unknownKey(key, topKeys))
+    if (!topKeys.includes(key)) problem(context, [key], unknownKey(key, topKeys))
   }
   if (ownProperty(root, 'text') === undefined) {
-    problem(
-      compilation,
-      [],
-      'the key text is missing; it is the notification, and what a screen reader reads',
-    )
+    problem(context, [], 'the key text is missing; it is the notification, and what a screen reader reads')
   }
-  const text = textLeaf(compilation, ownProperty(root, 'text') ?? '', ['text'], 'mrkdwn', LONGEST_TEXT)
-  const list = blockList(compilation, ownProperty(root, 'blocks'))
-  if (compilation.problems.length > 0) return { ok: false, problems: compilation.problems }
+  const text = textLeaf(context, ownProperty(root, 'text') ?? '', ['text'], 'mrkdwn', LONGEST_TEXT)
+  const list = blockList(context, ownProperty(root, 'blocks'))
+  if (context.problems.length > 0) return { ok: false, problems: context.problems }
   return { ok: true, renderer: { render: (view) => render(text, list, view) } }
 }
 
@@ -71,38 +67,38 @@ function replacementText({ event }: RenderView): string {
   return cut(escapeText(cleanText(`${event.type} from ${event.source}`)).trim(), LONGEST_TEXT)
 }
 
-function blockList(compilation: Compilation, raw: unknown): Render<Json[]> {
+function blockList(context: CompileContext, raw: unknown): Render<Json[]> {
   if (raw === undefined || raw === null) return () => []
-  refuseRepeatedIds(compilation, raw)
-  return listOf(compilation, raw, ['blocks'], Number.POSITIVE_INFINITY, (item, path) =>
-    typed(compilation, item, path, blocks, Object.keys(blocks), 0),
+  refuseRepeatedIds(context, raw)
+  return listOf(context, raw, ['blocks'], Number.POSITIVE_INFINITY, (item, path) =>
+    typed(context, item, path, blocks, Object.keys(blocks), 0),
   )
 }
 
-function refuseRepeatedIds(compilation: Compilation, raw: unknown): void {
+function refuseRepeatedIds(context: CompileContext, raw: unknown): void {
   const seen = new Set<unknown>()
   for (const [index, block] of (Array.isArray(raw) ? raw : []).entries()) {
     const id = ownProperty(block, 'block_id')
     if (id !== undefined && seen.has(id)) {
-      problem(compilation, ['blocks', index, 'block_id'], `the block_id ${JSON.stringify(id)} is used twice`)
+      problem(context, ['blocks', index, 'block_id'], `the block_id ${JSON.stringify(id)} is used twice`)
     }
     seen.add(id)
   }
 }
 
 function listOf(
-  compilation: Compilation,
+  context: CompileContext,
   raw: unknown,
   path: NodePath,
   most: number,
   compile: (item: unknown, path: NodePath) => Render<Json>,
 ): Render<Json[]> {
   if (!Array.isArray(raw)) {
-    problem(compilation, path, 'must be a list')
+    problem(context, path, 'must be a list')
     return () => undefined
   }
-  const items = raw.map((item: unknown, index) => conditional(compilation, item, [...path, index], compile))
-  const line = compilation.yaml.at(path).line
+  const items = raw.map((item: unknown, index) => conditional(context, item, [...path, index], compile))
+  const line = context.yaml.at(path).line
   return (rendering) => {
     const rendered = items.map((item) => item(rendering)).filter((item) => item !== undefined)
     if (rendered.length > most) {
@@ -115,21 +111,21 @@ function listOf(
 
 /** An item of a list, which may say `if`. */
 function conditional(
-  compilation: Compilation,
+  context: CompileContext,
   raw: unknown,
   path: NodePath,
   compile: (item: unknown, path: NodePath) => Render<Json>,
 ): Render<Json> {
   if (!isObject(raw) || !Object.hasOwn(raw, 'if')) return compile(raw, path)
   const { if: condition, ...item } = raw
-  const holds = conditionLeaf(compilation, condition, [...path, 'if'])
+  const holds = conditionLeaf(context, condition, [...path, 'if'])
   const render = compile(item, path)
   return (rendering) => (holds(rendering) ? render(rendering) : undefined)
 }
 
 /** A mapping whose `type` says which of the shapes it has. */
 function typed(
-  compilation: Compilation,
+  context: CompileContext,
   raw: unknown,
   path: NodePath,
   shapes: Readonly<Record<string, Shape>>,
@@ -140,24 +136,24 @@ function typed(
   const shape = typeof type === 'string' && allowed.includes(type) ? shapes[type] : undefined
   if (!isObject(raw) || typeof type !== 'string' || shape === undefined) {
     const place = isObject(raw) && type !== undefined ? [...path, 'type'] : path
-    problem(compilation, place, `needs a type: ${allowed.join(', ')}`)
+    problem(context, place, `needs a type: ${allowed.join(', ')}`)
     return () => undefined
   }
-  return shaped(compilation, raw, type, path, shape, longest)
+  return shaped(context, raw, type, path, shape, longest)
 }
 
 function shaped(
-  compilation: Compilation,
+  context: CompileContext,
   raw: JsonObject,
   type: string,
   path: NodePath,
   shape: Shape,
   longest: number,
 ): Render<JsonObject> {
-  checkKeys(compilation, raw, type, path, shape)
+  checkKeys(context, raw, type, path, shape)
   const parts = Object.entries(shape.slots)
     .filter(([key]) => Object.hasOwn(raw, key))
-    .map(([key, slot]) => [key, filled(compilation, slot, raw[key], [...path, key], longest)] as const)
+    .map(([key, slot]) => [key, filled(context, slot, raw[key], [...path, key], longest)] as const)
   return (rendering) => {
     const result: Record<string, Json> = { type }
     for (const [key, render] of parts) {
@@ -172,7 +168,7 @@ function shaped(
 }
 
 function checkKeys(
-  compilation: Compilation,
+  context: CompileContext,
   raw: JsonObject,
   type: string,
   path: NodePath,
@@ -180,18 +176,18 @@ function checkKeys(
 ): void {
   const known = ['type', ...Object.keys(shape.slots)]
   for (const key of Object.keys(raw)) {
-    if (!known.includes(key)) problem(compilation, [...path, key], unknownKey(key, known))
+    if (!known.includes(key)) problem(context, [...path, key], unknownKey(key, known))
   }
   for (const key of shape.required) {
-    if (!Object.hasOwn(raw, key)) problem(compilation, path, `a ${type} needs the key ${key}`)
+    if (!Object.hasOwn(raw, key)) problem(context, path, `a ${type} needs the key ${key}`)
   }
   if (shape.oneOf !== undefined && !shape.oneOf.some((key) => Object.hasOwn(raw, key))) {
-    problem(compilation, path, `a ${type} needs one of the keys ${shape.oneOf.join(', ')}`)
+    problem(context, path, `a ${type} needs one of the keys ${shape.oneOf.join(', ')}`)
   }
 }
 
 function filled(
-  compilation: Compilation,
+  context: CompileContext,
   slot: Slot,
   raw: unknown,
   path: NodePath,
@@ -199,46 +195,36 @@ function filled(
 ): Render<Json> {
   switch (slot.kind) {
     case 'literal':
-      return literal(compilation, raw, path, slot.values)
+      return literal(context, raw, path, slot.values)
     case 'flag':
-      if (typeof raw !== 'boolean') problem(compilation, path, 'must be true or false')
+      if (typeof raw !== 'boolean') problem(context, path, 'must be true or false')
       return () => raw === true
     case 'url':
-      return urlLeaf(compilation, raw, path)
+      return urlLeaf(context, raw, path)
     case 'mrkdwn':
     case 'plain': {
-      const render = textLeaf(
-        compilation,
-        raw,
-        path,
-        slot.kind,
-        path.at(-1) === 'text' ? longest : slot.longest,
-      )
+      const render = textLeaf(context, raw, path, slot.kind, path.at(-1) === 'text' ? longest : slot.longest)
       return (rendering) => render(rendering) ?? slot.instead
     }
     case 'one':
-      return typed(compilation, raw, path, elements, slot.of, slot.longest)
+      return typed(context, raw, path, elements, slot.of, slot.longest)
     case 'list':
-      return listOf(compilation, raw, path, slot.most, (item, place) =>
-        typed(compilation, item, place, elements, slot.of, slot.longest),
+      return listOf(context, raw, path, slot.most, (item, place) =>
+        typed(context, item, place, elements, slot.of, slot.longest),
       )
   }
 }
 
 function literal(
-  compilation: Compilation,
+  context: CompileContext,
   raw: unknown,
   path: NodePath,
   values?: readonly string[],
 ): Render<string> {
   if (typeof raw !== 'string' || raw === '' || raw.length > LONGEST_LITERAL || /\{[{%]/.test(raw)) {
-    problem(
-      compilation,
-      path,
-      `must be text of at most ${LONGEST_LITERAL} characters and without {{ }} or {% %}`,
-    )
+    problem(context, path, `must be text of at most ${LONGEST_LITERAL} characters and without {{ }} or {% %}`)
   } else if (values !== undefined && !values.includes(raw)) {
-    problem(compilation, path, `must be ${values.join(' or ')}`)
+    problem(context, path, `must be ${values.join(' or ')}`)
   }
   return () => String(raw)
 }
