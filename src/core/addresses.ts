@@ -29,7 +29,7 @@ const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = `${OCTET}(?:\\.${OCTET}){3}(?:/0{0,2}(?:3[0-2]|[12]?\\d))?`
 const IPV6 = '[\\dA-Fa-f:.]*:[\\dA-Fa-f:.]*(?:%[^/]+)?(?:/\\d{1,3})?'
 
-/** Addresses and networks as a pattern, for editors: what it refuses is wrong; an IPv6 address it hardly looks at. */
+/** A pattern of addresses and networks, for editors. What it rejects is wrong; it hardly checks IPv6. */
 export const networkPattern = `(?:${IPV4}|${IPV6})`
 /** Likewise for an entry of `allow_ips`. */
 export const addressEntryPattern = `^(?:${[...presets.keys()].join('|')}|${networkPattern})$`
@@ -48,10 +48,10 @@ function toRules(text: string): AddressRule[] {
   return typeof rule === 'string' ? [] : [rule]
 }
 
-/** A rule, or the words of what is wrong. */
+/** A rule, or a message that says what is wrong. */
 function toRule(entry: string): AddressRule | string {
   const [text = '', prefixText, ...others] = entry.split('/')
-  // An IPv4 address in IPv6's clothes is the IPv4 address.
+  // An IPv4-mapped IPv6 address is the IPv4 address.
   const mapped = /^::ffff:(?=\d+\.)/i.exec(text)?.[0] ?? ''
   const address = text.slice(mapped.length)
   const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : null
@@ -67,14 +67,14 @@ function toRule(entry: string): AddressRule | string {
   return { family, address, prefix }
 }
 
-const LONGEST_NETWORK = 45
+const MAX_NETWORK_LENGTH = 45
 
 /**
- * What one client can call its own: an IPv4 address, the first 64 bits of an IPv6 address. Anything else, which a
- * proxy may pass on, stands for itself, as far as an address is long.
+ * The network that one client has to itself: an IPv4 address, or the first 64 bits of an IPv6 address. Other text, which
+ * a proxy may pass on, is returned as it is, cut to the length of an address.
  */
 export function networkOf(address: string): string {
-  if (!address.includes(':')) return address.slice(0, LONGEST_NETWORK)
+  if (!address.includes(':')) return address.slice(0, MAX_NETWORK_LENGTH)
   // Some proxies add the client's port.
   const [, four, six] = /^(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]*)\](?::\d+)?)$/.exec(address) ?? []
   if (four !== undefined) return four
@@ -89,7 +89,7 @@ export function networkOf(address: string): string {
   const missing = tail === undefined ? 0 : Math.max(0, 8 - written)
   const all = [...before, ...Array.from({ length: missing }, () => '0'), ...after]
   const network = all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ''))
-  return `${network.join(':')}::/64`.slice(0, LONGEST_NETWORK)
+  return `${network.join(':')}::/64`.slice(0, MAX_NETWORK_LENGTH)
 }
 
 function isIPv4(text: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * Every error the service answers a request with, and what it means. The HTTP status of each stands in
- * http/server.ts; docs/errors.md lists them, and a test holds the three together.
+ * Every error code of an answer, and its message. The HTTP status of each is in http/errors.ts; docs/errors.md lists
+ * them, and a test compares the three.
  */
 export const errors = {
   bad_request: 'the request is not valid HTTP',
@@ -12,7 +12,7 @@ export const errors = {
   malformed_signature: 'a signature header is malformed',
   timestamp_out_of_range: "the request's timestamp is more than five minutes off; check both clocks",
   wrong_signature: "no signature matches any of the source's secrets",
-  unauthorized: 'the Authorization header does not carry server.admin_token as the service knows it',
+  unauthorized: "the Authorization header does not contain the running service's server.admin_token",
   address_not_allowed: "the source's allow_ips does not list the sender's address",
   unknown_source: 'no source of this name is configured',
   not_found: 'nothing is at this path',
@@ -30,7 +30,7 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors
 
-/** Those of requests that nobody signed: each costs its address something. */
+/** The errors of requests that were not verified: each counts against the client's address. */
 export const unverified: ReadonlySet<ErrorCode> = new Set([
   'bad_request',
   'missing_signature',

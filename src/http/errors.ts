@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { type ErrorCode, errors } from '../core/errors.ts'
 
-/** The HTTP status of every error; nothing else in the code knows one. 410 would end the sender's endpoint: never. */
+/** The HTTP status of every error code. Never 410: Svix would disable the endpoint. */
 export const statuses = {
   bad_request: 400,
   invalid_utf8: 400,

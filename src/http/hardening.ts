@@ -1,7 +1,7 @@
-/** The headers that every answer carries, whoever makes it. Nothing here is for a browser. */
+/** Security headers on every answer. No answer is meant for a browser. */
 import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 
-// An import of node:http would ask for all that it has, and so load Node's WebSocket at each start.
+// An import of node:http reads all its exports, one of which loads Node's WebSocket.
 const { ServerResponse } = process.getBuiltinModule('node:http')
 
 const hardening = {
@@ -12,7 +12,7 @@ const hardening = {
   'x-content-type-options': 'nosniff',
 } as const
 
-/** As lines of a raw answer. */
+/** As the header lines of an answer that is written to a socket. */
 export const hardeningLines = Object.entries(hardening)
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('')
@@ -20,8 +20,8 @@ export const hardeningLines = Object.entries(hardening)
 type Head = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
- * Adds them where every answer passes: Fastify's, its errors', and Node's own, for a missing Host or an Expect that it
- * does not know. An object given to writeHead is the cheapest way that Node has.
+ * Adds the headers where every answer passes: Fastify's, and Node's own, for a missing Host or an unknown Expect. Passing
+ * them to writeHead is the cheapest way in Node.
  */
 export class HardenedResponse<
   Request extends IncomingMessage = IncomingMessage,

@@ -2,21 +2,21 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 export interface HealthDeps {
-  /** What keeps the service from doing its work now, in words; empty when it is ready. */
+  /** Why the service is not ready, one sentence each; empty when it is. */
   readonly notReady: () => readonly string[]
   /** How the last reload ended; null before the first. */
   readonly lastReload: () => Readonly<Record<string, unknown>> | null
   readonly metrics: { readonly contentType: string; readonly text: () => Promise<string> }
 }
 
-// The answer is long, and Node keeps it until it is read: nobody who asks a hundred times at once gets it a hundred times.
-const MOST_UNREAD = 4
+// The answer is long, and Node buffers it until the client reads it: pipelined requests for it are bounded.
+const MAX_UNREAD = 4
 
 export function healthRoutes(server: FastifyInstance, deps: HealthDeps): void {
   server.get('/livez', async () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
     const problems = deps.notReady()
-    // A reload that failed is told and no more: the service does its work as it did before.
+    // A failed reload does not make the service unready: it works with the configuration from before.
     const last = deps.lastReload()
     const reload = last === null ? {} : { reload: last }
     if (problems.length === 0) return { status: 'ready', ...reload }
@@ -27,7 +27,7 @@ export function healthRoutes(server: FastifyInstance, deps: HealthDeps): void {
   server.get('/metrics', async (request, reply) => {
     const { socket } = request.raw
     const waiting = unread.get(socket) ?? 0
-    if (waiting >= MOST_UNREAD) {
+    if (waiting >= MAX_UNREAD) {
       socket.destroy()
       return reply.hijack()
     }
@@ -37,7 +37,7 @@ export function healthRoutes(server: FastifyInstance, deps: HealthDeps): void {
   })
 }
 
-/** Those who ask while it is being made get the same one: hundreds at once cost no more than one. */
+/** Callers that ask while the value is being made share it. */
 function shared<T>(make: () => Promise<T>): () => Promise<T> {
   let making: Promise<T> | undefined
   return () => {

@@ -11,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** Refuses a request: it is observed, counted against its address where nobody signed it, and answered. */
+/** Refuses a request: observes it, counts it against its address where it was not verified, and answers. */
 export type Refuse = (request: FastifyRequest, reply: FastifyReply, code: ErrorCode) => FastifyReply
 
 export function createRefuse(failures: Failures, observe: Observe): Refuse {
@@ -24,7 +24,7 @@ export function createRefuse(failures: Failures, observe: Observe): Refuse {
   }
 }
 
-/** For a request that no answer reaches: its client has gone. */
+/** Refuses a request that cannot be answered: its client has gone. */
 export function observeRefusal(
   request: FastifyRequest,
   code: ErrorCode,
@@ -43,7 +43,7 @@ export function observeRefusal(
   })
 }
 
-/** The client's address; empty where the connection ended before anybody asked for it. */
+/** The client's address; empty where the connection ended before it was read. */
 export function addressOf({ ip }: { readonly ip: string | undefined }): string {
   return ip ?? ''
 }

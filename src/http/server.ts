@@ -37,11 +37,11 @@ export interface ServerLimits {
   readonly maxConnections: number
 }
 
-/** No route has a schema. Fastify would load its compilers for them at each start, which are not in the package. */
+/** No route has a schema, so that Fastify need not load its schema compilers, which are not in the package. */
 export const withoutSchemas = { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } }
 
 function noSchemas(): never {
-  throw new Error('routes are not described by schemas here')
+  throw new Error('routes have no schemas here')
 }
 
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
@@ -105,7 +105,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     // The body of a request for a path that does not exist is not read.
     refuse(request, reply, failures.wait(addressOf(request)) > 0 ? 'rate_limited' : 'not_found')
   })
-  // The hook answers all of them; without a handler Fastify would have one of its own.
+  // The hook above has answered already; this replaces Fastify's own answer in any other case.
   server.setNotFoundHandler((request, reply) => refuse(request, reply, 'not_found'))
   server.setErrorHandler((error: FastifyError, request, reply) => {
     if (error.code === 'ECONNRESET') {

@@ -10,7 +10,7 @@ export interface WebhookDeps {
   readonly readSignature: (headers: RequestHeaders) => SignatureHeaders
   /** Whether Svix publishes the address as one of its own. */
   readonly isPublished: (address: string) => boolean
-  /** Whether the address is a private one, which nobody has on the internet. */
+  /** Whether the address is a private one, not routed on the internet. */
   readonly isPrivate: (address: string) => boolean
   readonly receive: Receive
   /** Asked once for each request. */
@@ -37,7 +37,7 @@ interface SourceParams {
   readonly Params: { readonly source: string }
 }
 
-/** What is worked out once for each request, before its body is read. */
+/** What is read once for each request, before its body. */
 interface Head {
   readonly settings: WebhookSettings
   readonly signature: SignatureHeaders
@@ -83,7 +83,7 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     reply.raw.once('close', () => leave(request))
     done()
   })
-  // Not when the answer has been read: a client that does not read would be counted for as long as it likes.
+  // Not when the answer has been read, or a client that does not read would be counted as long as it stays.
   scope.addHook('onSend', (request, _reply, payload, done) => {
     leave(request)
     done(null, payload)
@@ -144,7 +144,7 @@ function answer(reply: FastifyReply, received: Exclude<Received, { kind: 'reject
     case 'duplicate':
       return reply.code(accepted.duplicate).send({ id: received.id, duplicate: true })
     case 'quarantined':
-      // The body will not get better: ask the sender, which has proven who it is, not to repeat it.
+      // The same body would fail again: ask the sender, which is verified, not to repeat it.
       reply.header('webhook-delivery', 'abort-message')
       return sendError(reply, received.code)
   }

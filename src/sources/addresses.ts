@@ -27,7 +27,7 @@ const LOOPBACK = ['127.0.0.0/8', '::1']
 /** Whether Svix publishes the address as one that it sends from. */
 export const isPublished = compileNetworks(['svix'])
 
-/** Whether it is a private address, which nobody has on the internet. */
+/** Whether an address is private, not routed on the internet. */
 export const isPrivate = compileNetworks([
   ...LOOPBACK,
   '10.0.0.0/8',

@@ -1,6 +1,6 @@
 /**
- * Which trace an event has. It follows from the event's id alone, so that an attempt hours later, after a restart or
- * by another process joins the trace of the receipt, and the store need not know of traces.
+ * The trace of an event. It is derived from the event's id alone, so that an attempt hours later, after a restart or by
+ * another process joins the trace of the receipt, and the store holds nothing for it.
  */
 import { hash } from 'node:crypto'
 
@@ -15,8 +15,8 @@ export interface RemoteSpan extends SpanId {
 }
 
 /**
- * The root span of an event's trace. Hashed, for ids that are given in the same millisecond are alike, and a sampler that
- * goes by the trace id would keep or drop a whole burst.
+ * The root span of an event's trace. Hashed, because ids of the same millisecond are similar, and a sampler by trace id
+ * would keep or drop a whole burst.
  */
 export function rootOf(eventId: string): SpanId {
   const digest = hash('sha256', eventId, 'hex')
@@ -28,7 +28,7 @@ const SAMPLED = 1
 
 /** Reads a W3C `traceparent`; undefined where it is not valid. Later versions may add to it. */
 export function readTraceparent(header: string | undefined): RemoteSpan | undefined {
-  // Version, four fields and what a later version may add: far below this.
+  // Far more than version, three fields and what a later version may add.
   if (header === undefined || header.length > 256) return undefined
   const [, version, traceId = '', spanId = '', flags = '', more] = TRACEPARENT.exec(header.trim()) ?? []
   if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return undefined

@@ -1,6 +1,6 @@
 /**
- * What the OTEL_* variables say of traces. The SDK reads only some of them by itself: those of the exporter
- * (OTEL_EXPORTER_OTLP_*) and of the resource; the rest is read here. What is wrong is told, and never stops the service.
+ * Reads the OTEL_* variables for traces. The SDK itself reads those of the exporter (OTEL_EXPORTER_OTLP_*) and of the
+ * resource; the rest is read here. Mistakes in them are warnings, and never stop the service.
  */
 import { Secret } from '../core/secret.ts'
 
@@ -9,7 +9,7 @@ export interface TraceSettings {
   /** The share of traces that is recorded, from 0 to 1. */
   readonly ratio: number
   readonly batch: BatchSettings
-  /** What is sent to the collector to prove who we are. */
+  /** Values of the headers that authenticate to the collector. */
   readonly secrets: readonly Secret[]
 }
 
@@ -26,7 +26,7 @@ export interface BatchSettings {
 export interface ReadSettings {
   /** Null where no traces are wanted. */
   readonly settings: TraceSettings | null
-  /** What is wrong with the variables, and how to fix it. */
+  /** Mistakes in the variables, and how to fix them. */
   readonly warnings: readonly string[]
 }
 
@@ -44,10 +44,10 @@ const BATCH = {
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 'maxExportBatchSize',
 } as const satisfies Record<string, keyof BatchSettings>
 
-// A timer for longer would fire at once.
+// Node fires a longer timer at once.
 const LARGEST = 2 ** 31 - 1
 
-// A trace of ours has no parent, so `parentbased_` changes nothing: its own sampler decides.
+// Our traces have no parent, so `parentbased_` changes nothing.
 const SHARES: Readonly<Record<string, 'all' | 'none' | 'ratio'>> = {
   always_on: 'all',
   parentbased_always_on: 'all',
@@ -80,7 +80,7 @@ function readExporters(env: Env, warn: Warn): Exporter[] {
   if (names.includes('none')) return []
   const exporters = [...new Set(names)].filter((name): name is Exporter => {
     const known = name === 'otlp' || name === 'console'
-    if (!known) warn(`OTEL_TRACES_EXPORTER: ${cut(name)} is not known here; use otlp, console or none`)
+    if (!known) warn(`OTEL_TRACES_EXPORTER: ${cut(name)} is not supported; use otlp, console or none`)
     return known
   })
   return exporters.filter((name) => name !== 'otlp' || canExport(env, endpoint, warn))
@@ -90,12 +90,12 @@ function canExport(env: Env, endpoint: string | undefined, warn: Warn): boolean 
   const protocol = PROTOCOLS.find((name) => variable(env, name) !== undefined)
   if (protocol !== undefined && variable(env, protocol) !== 'http/protobuf') {
     const advice = 'let the endpoint be the OTLP/HTTP port of the collector, usually 4318, and unset it'
-    warn(`${protocol}: only http/protobuf is spoken here; ${advice}`)
+    warn(`${protocol}: only http/protobuf is supported; ${advice}`)
   }
   const url = endpoint === undefined ? undefined : variable(env, endpoint)
   if (endpoint === undefined || (url !== undefined && /^https?:$/.test(protocolOf(url) ?? ''))) return true
-  // It is not repeated: there may be a password in it.
-  warn(`${endpoint} is no http:// or https:// URL, so no traces are exported; write http://host:4318`)
+  // The URL is not logged: there may be a password in it.
+  warn(`${endpoint} is not an http:// or https:// URL, so no traces are exported; write http://host:4318`)
   return false
 }
 
@@ -106,9 +106,7 @@ function readRatio(env: Env, warn: Warn): number {
   if (share === 'all') return 1
   if (share === undefined) {
     const known = Object.keys(SHARES).join(', ')
-    warn(
-      `OTEL_TRACES_SAMPLER: ${cut(sampler)} is not known here, so every trace is kept; use one of ${known}`,
-    )
+    warn(`OTEL_TRACES_SAMPLER: ${cut(sampler)} is not supported, so every trace is kept; use one of ${known}`)
     return 1
   }
   const text = variable(env, 'OTEL_TRACES_SAMPLER_ARG')
@@ -129,13 +127,13 @@ function readBatch(env: Env, warn: Warn): BatchSettings {
     if (Number.isInteger(number) && number > 0 && number <= LARGEST) batch[key] = number
     else
       warn(
-        `${name}: ${cut(text)} is not a whole number from 1 to ${LARGEST}, so the default holds; correct or unset it`,
+        `${name}: ${cut(text)} is not a whole number from 1 to ${LARGEST}, so the default is used; correct or unset it`,
       )
   }
   return batch
 }
 
-/** The exporter passes over a header that it cannot read, and what is wrong then shows only at the collector. */
+/** The exporter ignores a header that it cannot read, and the mistake would show only at the collector. */
 function readHeaders(env: Env, warn: Warn): Secret[] {
   return HEADERS.flatMap((name) =>
     (variable(env, name) ?? '').split(',').flatMap((pair) => {
@@ -143,7 +141,7 @@ function readHeaders(env: Env, warn: Warn): Secret[] {
       const [, value] = /^\s*[^=\s]+\s*=\s*(.+?)\s*$/.exec(pair) ?? []
       if (value === undefined) {
         warn(
-          `${name}: a header without a value is left out; write name=value,name=value, with %2C for a comma`,
+          `${name}: a header without a value is ignored; write name=value,name=value, with %2C for a comma`,
         )
         return []
       }
@@ -152,7 +150,7 @@ function readHeaders(env: Env, warn: Warn): Secret[] {
   )
 }
 
-/** The SDK drops all the attributes where one of them cannot be read, without a word. */
+/** The SDK silently drops all attributes where one of them cannot be read. */
 function checkResource(env: Env, warn: Warn): void {
   const text = variable(env, 'OTEL_RESOURCE_ATTRIBUTES') ?? ''
   const bad = text
@@ -163,10 +161,10 @@ function checkResource(env: Env, warn: Warn): void {
   const undecodable = bad.length > 0 || decoded(text) === undefined
   if (!undecodable) return
   const form = 'write name=value,name=value, with %2C and %3D for commas and equal signs in values'
-  warn(`OTEL_RESOURCE_ATTRIBUTES cannot be read, so none of it holds; ${form}`)
+  warn(`OTEL_RESOURCE_ATTRIBUTES cannot be read, so all of it is ignored; ${form}`)
 }
 
-/** An empty variable is one that is not set, says the specification. */
+/** By the specification an empty variable counts as unset. */
 function variable(env: Env, name: string): string | undefined {
   return env[name]?.trim() || undefined
 }

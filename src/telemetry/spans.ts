@@ -1,4 +1,4 @@
-/** What a fact of the pipeline looks like as spans: no body, no secret, no mail address. */
+/** Turns facts of the pipeline into spans: no body, no secret, no mail address. */
 import type { Outcome } from '../core/delivery.ts'
 import type { Fact, Handling, UnstoredRequest } from '../pipeline/fact.ts'
 import { type RemoteSpan, readTraceparent } from './identity.ts'
@@ -19,12 +19,12 @@ export interface Span {
 type Attributes = Readonly<Record<string, string | number | boolean | string[]>>
 
 export interface EventSpan {
-  /** It is the root of the event's trace; else it is a child of the root. */
+  /** Whether it is the root of the event's trace; otherwise it is a child of the root. */
   readonly root: boolean
   readonly span: Span
 }
 
-/** How a request was answered: a number of HTTP. */
+/** The HTTP status of an answer. */
 export type StatusOf = (end: 'stored' | 'duplicate' | 'store_unavailable' | UnreadableCode) => number
 type UnreadableCode = NonNullable<Extract<Fact, { kind: 'received' }>['code']>
 
@@ -32,7 +32,7 @@ type Attempted = Extract<Fact, { kind: 'attempted' }>
 
 const ADDRESS = /<?[^\s<>"'(),;:@]+@[^\s<>"'(),;:@]+>?/g
 
-/** The event that a fact is about. A refused request is none: whoever is refused must not fill the collector. */
+/** The event that a fact is about. Refused requests have no spans, so that a flood of them does not fill the collector. */
 export function eventIdOf(fact: Fact): string | undefined {
   switch (fact.kind) {
     case 'received':
@@ -46,7 +46,7 @@ export function eventIdOf(fact: Fact): string | undefined {
   }
 }
 
-/** Null for what only the log tells of. */
+/** Null for facts that are logged alone. */
 export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
   switch (fact.kind) {
     case 'received': {
@@ -58,7 +58,7 @@ export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
         ...(code !== undefined && { 'error.type': code }),
       })
       const children = steps(handling)
-      // For the sender it is its own mistake; here a person must look at it.
+      // Answered 400, the sender's error; but here a person must look at it.
       const error = code === undefined ? {} : { error: `quarantined: ${code}` }
       return { root: result !== 'duplicate', span: { ...span, ...error, children } }
     }
@@ -158,7 +158,7 @@ function failed(span: Span, type: string | false | undefined): Span {
     : { ...span, error: type, attributes: { ...span.attributes, 'error.type': type } }
 }
 
-/** Mail servers repeat the address they refuse. */
+/** Mail servers repeat the address that they refuse. */
 function withoutAddresses(text: string): string {
   return text.replace(ADDRESS, '<address>')
 }

@@ -54,7 +54,7 @@ t.test('what is wrong is told with its name and how to fix it, and never with a 
     ],
     [
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'me:s3cret@host:4318' },
-      /^OTEL_EXPORTER_OTLP_ENDPOINT is no http.* write http:\/\/host:4318/,
+      /^OTEL_EXPORTER_OTLP_ENDPOINT is not an http.* write http:\/\/host:4318/,
       undefined,
     ],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /^OTEL_EXPORTER_OTLP_PROTOCOL: only http\/protobuf/, 'otlp'],
