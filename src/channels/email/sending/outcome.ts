@@ -1,9 +1,8 @@
 /** What the failure of an attempt means for the delivery. */
 import type { Outcome } from '../../../core/delivery.ts'
-import { redact, type Secret } from '../../../core/secret.ts'
+import type { Secret } from '../../../core/secret.ts'
+import { remoteWords } from '../../remote-words.ts'
 import type { SmtpFailure } from './session.ts'
-
-const LONGEST_REASON = 300
 
 /** Something that a person must correct: trying again does not help. */
 export interface MailSetupError {
@@ -83,20 +82,12 @@ export function diagnose(
 }
 
 function classify(failure: SmtpFailure, secrets: readonly Secret[]): FailedOutcome {
-  const reason = cutReason(failure.response ?? failure.message, secrets)
+  const reason = remoteWords(failure.response ?? failure.message, secrets)
   const code = failure.responseCode ?? 0
   if (code >= 500 && code < 600 && code !== BAD_SEQUENCE) return refused(failure, code, reason)
   if (code >= 400) return { kind: 'retry', reason }
   if (failure.begun) return { kind: 'ambiguous', reason: `no answer to the message: ${reason}` }
   return withoutReply(failure, reason)
-}
-
-/** The server's words for the history: one line, short, without secrets. */
-export function cutReason(text: string, secrets: readonly Secret[]): string {
-  const line = redact(text.toWellFormed(), secrets)
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .trim()
-  return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON - 1).toWellFormed()}…`
 }
 
 function refused(failure: SmtpFailure, code: number, reason: string): FailedOutcome {

@@ -3,13 +3,14 @@ import type { SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
 import type { Outcome } from '../../../core/delivery.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../../channel.ts'
+import { remoteWords } from '../../remote-words.ts'
 import type { Sender } from '../../sender.ts'
 import { type Mailbox, parseMailbox } from '../address.ts'
 import type { EmailReceiver, EmailSettings, SmtpServer } from '../settings.ts'
 import type { Mail } from '../template/rendering.ts'
 import { secretsOf, sessionSettings } from './connection.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
-import { cutReason, outcomeOf } from './outcome.ts'
+import { outcomeOf } from './outcome.ts'
 import { Session, type SessionSettings, type SmtpFailure, type SmtpResult } from './session.ts'
 
 /** A connection that is idle longer is closed: servers count those that are open. */
@@ -55,7 +56,7 @@ export class MailSender implements Sender<Mail> {
     if (!result.ok) return outcomeOf(result, this.#secrets)
     return {
       kind: 'sent',
-      reference: { message_id: id, response: cutReason(result.response, this.#secrets) },
+      reference: { message_id: id, response: remoteWords(result.response, this.#secrets) },
     }
   }
 

@@ -8,9 +8,8 @@ import {
 import type { Outcome } from '../../../core/delivery.ts'
 import { isObject, ownProperty } from '../../../core/json.ts'
 import { redact, type Secret } from '../../../core/secret.ts'
+import { remoteWords } from '../../remote-words.ts'
 import { UnrecognisedAnswer, type WebhookResponse } from './transport.ts'
-
-const LONGEST_REASON = 300
 
 /** What a person does about an error that trying again does not fix. `{target}` is the delivery's. */
 const hints: Readonly<Record<string, string>> = {
@@ -120,7 +119,7 @@ export function fromWebhook({ status, text, retryAfter }: WebhookResponse, conte
   }
   const channel = context.target
   if (words === 'ok') return { kind: 'sent', reference: { channel } }
-  return { kind: 'sent', reference: { channel, response: cutWords(words, context.secrets) } }
+  return { kind: 'sent', reference: { channel, response: remoteWords(words, context.secrets) } }
 }
 
 function classify(error: unknown, context: AttemptContext): FailedOutcome {
@@ -216,12 +215,7 @@ function milliseconds(retryAfter: string | null): number {
 }
 
 function clean<Kind extends FailedOutcome>(outcome: Kind, secrets: readonly Secret[]): Kind {
-  return { ...outcome, reason: cutWords(outcome.reason, secrets) }
-}
-
-function cutWords(words: string, secrets: readonly Secret[]): string {
-  const text = redact(words, secrets)
-  return text.length <= LONGEST_REASON ? text : `${text.slice(0, LONGEST_REASON - 1)}…`
+  return { ...outcome, reason: remoteWords(outcome.reason, secrets) }
 }
 
 function isSuccess(status: number): boolean {
