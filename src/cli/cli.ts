@@ -79,8 +79,8 @@ function registerServe(hookbridge: Command, context: Context): void {
     .description('run the service')
     .action(async () => {
       // What only one command needs is loaded by that command.
-      const { hopeless, serve } = await import('./service/serve.ts')
-      await serve(context.terminal, load(context, hopeless(context.terminal)))
+      const { permanentFailure, serve } = await import('./service/serve.ts')
+      await serve(context.terminal, load(context, permanentFailure(context.terminal)))
     })
 }
 

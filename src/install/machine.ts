@@ -1,23 +1,23 @@
-/** What is known of the machine before a service is installed on it. */
+/** What the installation of the service needs to know about the machine. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { packageFolder, program } from '../config/package.ts'
 
 export interface Machine {
   readonly isRoot: boolean
-  /** systemd's version; 0 where it does not run. */
+  /** systemd's version; 0 if it does not run. */
   readonly systemd: number
-  /** Node's own binary, and its major version. */
-  readonly node: { readonly path: string; readonly major: number }
+  /** The path of Node's binary. */
+  readonly node: string
   /** This package: its folder, and its program within. */
   readonly product: { readonly folder: string; readonly program: string }
-  /** Where the administrator's units are. */
+  /** The folder of the administrator's units. */
   readonly units: string
-  /** Where the configuration is. */
+  /** The folder of the configuration. */
   readonly home: string
-  /** What it prints. Throws where it fails. */
+  /** Returns what systemctl prints; throws if it fails. */
   readonly systemctl: (...args: readonly string[]) => string
-  /** The same, for questions that are answered with a failure as well. */
+  /** The same for queries, where a failure is an answer too. */
   readonly ask: (...args: readonly string[]) => string
 }
 
@@ -25,7 +25,7 @@ export function thisMachine(): Machine {
   return {
     isRoot: process.getuid?.() === 0,
     systemd: runningSystemd(),
-    node: { path: process.execPath, major: Number(process.versions.node.split('.')[0]) },
+    node: process.execPath,
     product: { folder: packageFolder, program },
     units: '/etc/systemd/system',
     home: '/etc/hookbridge',
@@ -38,7 +38,7 @@ export function thisMachine(): Machine {
   }
 }
 
-/** As sd_booted(3) finds out whether it runs. */
+/** The check of sd_booted(3). */
 function runningSystemd(): number {
   if (!existsSync('/run/systemd/system')) return 0
   const { stdout } = spawnSync('systemctl', ['--version'], { encoding: 'utf8' })
