@@ -1,8 +1,8 @@
-import { randomFillSync } from 'node:crypto'
 import type { AddressInfo, Server } from 'node:net'
+import { hostname } from 'node:os'
 import type { Logger } from 'pino'
-import { monotonicFactory } from 'ulid'
 import { Generations } from './app/generation.ts'
+import { createIds } from './app/ids.ts'
 import { metricLabelsOf } from './app/metric-labels.ts'
 import { createRejectionLog } from './app/rejection-log.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
@@ -24,6 +24,7 @@ import { type Fact, logEntry } from './pipeline/fact.ts'
 import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
+import { takeUpQuarantined } from './pipeline/take-up.ts'
 import { compileTrust, isPrivate, isPublished } from './sources/addresses.ts'
 import { readSignature } from './sources/svix.ts'
 import { openStore } from './store/open.ts'
@@ -65,7 +66,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { server: listen, store: stored } = compiled.config
   const now = Date.now
   const clock = () => performance.now()
-  const ulid = monotonicFactory(pooledRandom())
+  const ids = createIds(now)
   // Not `env`: the exporter reads the process's own by itself, and a program may give us another one.
   const traces = await startTraces({ env: process.env, version: packageVersion(), statusOf, log, now, clock })
   // Before all that runs by itself: where it cannot be opened, nothing does.
@@ -107,17 +108,23 @@ export async function startApp(options: AppOptions): Promise<App> {
     observe,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
   })
-  const loop = new DeliveryLoop({ store, channels: () => settings().channels, deliver, onBug, now, observe })
+  const loop = new DeliveryLoop({
+    store,
+    holder: `${hostname()} ${process.pid}`,
+    channels: () => settings().channels,
+    deliver,
+    onBug,
+    now,
+    observe,
+  })
   const receive = createReceive({
     store,
     now,
     clock,
-    newId: () => `evt_${ulid()}`,
-    observe: (fact) => {
-      observe(fact)
-      if (fact.kind === 'received' && fact.deliveries > 0) loop.wake()
-    },
+    ids,
+    observe,
   })
+  const takeUp = () => void takeUpQuarantined({ settings, store, now, ids, observe }).catch(onBug)
   const reloads = createReloads({
     started: compiled,
     load: () => reloadConfig(compiled.file, env),
@@ -125,7 +132,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     apply(next) {
       generations.replace(next)
       metrics.configure(metricLabelsOf(next))
-      loop.reconfigure()
+      void loop.reconfigure().catch(onBug)
+      takeUp()
       watchWhereWanted()
     },
     isStopping: () => stopping !== undefined,
@@ -169,7 +177,15 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
   const server = createServer(serverParts)
   let adminSocket: AdminSocket | undefined
-  const stopPurge = startPurge({ store, retain: () => config().store.retain, now, observe })
+  const stopPurge = startPurge({
+    store,
+    retention: () => {
+      const { retain, retain_unresolved: retainUnresolved } = config().store
+      return { retain, retainUnresolved }
+    },
+    now,
+    observe,
+  })
 
   const stop = async () => {
     watch.stop()
@@ -194,6 +210,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     throw error
   }
   loop.start()
+  takeUp()
   watchWhereWanted()
   const address = server.server.address()
   return {
@@ -204,19 +221,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       stopping ??= stop()
       return stopping
     },
-  }
-}
-
-/** Random numbers in [0, 1) with eight bits each, as ulid wants one for each of its characters, from few system calls. */
-function pooledRandom(): () => number {
-  const pool = new Uint8Array(1024)
-  let used = pool.length
-  return () => {
-    if (used === pool.length) {
-      randomFillSync(pool)
-      used = 0
-    }
-    return (pool[used++] ?? 0) / 256
   }
 }
 

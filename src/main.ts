@@ -14,6 +14,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const code = await run(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,
+  // Opened by the few commands that ask.
+  get in() {
+    return process.stdin
+  },
   env: process.env,
   cwd: process.cwd(),
   command: commandName(process.argv[1] ?? '', process.cwd()),

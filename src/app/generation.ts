@@ -56,6 +56,7 @@ function createGeneration(compiled: CompiledConfig, print: (text: string) => voi
     router,
     destinations,
     dedupeFor: config.store.dedupe,
+    fingerprint: compiled.fingerprint,
     renderers: templates.renderers,
     links,
     policy: { retryFor: config.delivery.retry_for, ambiguousResends: config.delivery.ambiguous_resends },
@@ -84,10 +85,10 @@ function openChannels(
 
 function sourcesOf({ config }: CompiledConfig): Map<string, SourceDeps> {
   const sources = new Map<string, SourceDeps>()
-  for (const [name, { svix, event_type, allow_ips }] of Object.entries(config.sources)) {
+  for (const [name, { svix, event_type, subject, allow_ips }] of Object.entries(config.sources)) {
     sources.set(name, {
       verifier: createVerifier(svix.secrets),
-      eventType: event_type,
+      pointers: { eventType: event_type, subject },
       allows: allow_ips === undefined ? null : compileAllowList(allow_ips),
     })
   }

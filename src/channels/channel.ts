@@ -3,7 +3,8 @@
  * its sending; it does not see routes, retries or the store, and decides only how an attempt ended.
  */
 import type { ZodType } from 'zod'
-import type { Outcome } from '../core/delivery.ts'
+import type { RateLimit } from '../core/destination.ts'
+import type { Outcome } from '../core/outcome.ts'
 import type { Renderer, RenderResult } from '../core/render.ts'
 import type { ChannelDoctor } from './doctor.ts'
 import type { ChannelPreview } from './preview.ts'
@@ -91,20 +92,20 @@ export interface ChannelEnvironment {
   readonly print: (text: string) => void
 }
 
-/** How fast one lane may go. */
-export interface Pace {
-  /** Messages a second; Infinity where nothing limits them. */
-  readonly rate: number
-  /** Messages that may be sent at once before the rate limits them. */
-  readonly burst: number
-  /** Attempts in flight at once. */
+/** How much may be sent at once. */
+export interface SendingLimits {
+  /** Of one destination. */
+  readonly rateLimit: RateLimit
+  /** Attempts in flight at once to one destination. */
+  readonly perDestination: number
+  /** Attempts in flight at once over all destinations. */
   readonly concurrency: number
 }
 
-export interface OpenChannel<Message> {
-  readonly pace: Pace
-  /** Attempts in flight at once over all lanes. */
-  readonly concurrency: number
+/** Where nothing limits how fast messages may go. */
+export const UNLIMITED: RateLimit = { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY }
+
+export interface OpenChannel<Message> extends SendingLimits {
   /** Makes one attempt. Never throws for what the destination does; never retries; ends by itself. */
   send(message: Message, delivery: Addressed): Promise<Outcome>
   /** Waits for attempts in flight, then closes connections. Idempotent. */

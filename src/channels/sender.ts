@@ -1,5 +1,5 @@
-import type { Outcome } from '../core/delivery.ts'
-import type { Addressed, OpenChannel } from './channel.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Addressed, OpenChannel, SendingLimits } from './channel.ts'
 
 /** The part of an open channel that needs the libraries which send. */
 export interface Sender<Message> {
@@ -13,7 +13,7 @@ export interface Sender<Message> {
  * service can take events, and commands can do their work, without them. Closing waits for the attempts in flight.
  */
 export function openOnFirstUse<Message>(
-  limits: Pick<OpenChannel<Message>, 'pace' | 'concurrency'>,
+  limits: SendingLimits,
   load: () => Promise<Sender<Message>>,
 ): OpenChannel<Message> {
   const inFlight = new Set<Promise<Outcome>>()

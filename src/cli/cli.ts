@@ -6,8 +6,12 @@ import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
-import { registerHistory } from './history/history.ts'
-import { registerRequeue } from './history/requeue.ts'
+import { registerDeliveries } from './history/deliveries.ts'
+import { registerDestinations } from './history/destinations.ts'
+import { registerDismiss } from './history/dismiss.ts'
+import { registerEvents } from './history/events.ts'
+import { registerReplay } from './history/replay.ts'
+import { registerResend } from './history/resend.ts'
 import { init } from './install/init.ts'
 import { registerInstallService } from './install/install-service.ts'
 import { registerPreview } from './preview/preview.ts'
@@ -28,8 +32,12 @@ const commands: readonly Register[] = [
   registerReload,
   registerHealth,
   registerSend,
-  registerHistory,
-  registerRequeue,
+  registerEvents,
+  registerDeliveries,
+  registerDestinations,
+  registerReplay,
+  registerResend,
+  registerDismiss,
   registerDoctor,
   registerFirstSteps,
   registerInstallService,
@@ -79,8 +87,8 @@ function registerServe(hookbridge: Command, context: Context): void {
     .description('run the service')
     .action(async () => {
       // What only one command needs is loaded by that command.
-      const { permanentFailure, serve } = await import('./service/serve.ts')
-      await serve(context.terminal, load(context, permanentFailure(context.terminal)))
+      const { hopeless, serve } = await import('./service/serve.ts')
+      await serve(context.terminal, load(context, hopeless(context.terminal)))
     })
 }
 

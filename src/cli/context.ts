@@ -56,11 +56,6 @@ export function fromHere({ terminal }: Context, path: string): string {
   return resolve(terminal.cwd, path)
 }
 
-/** Turns a duration before now into a time. */
-export function sinceNow<T extends { since?: number }>(options: T): T {
-  return options.since === undefined ? options : { ...options, since: Date.now() - options.since }
-}
-
 /** For an option that is a duration: milliseconds. */
 export function duration(text: string): number {
   const ms = parseDuration(text)

@@ -14,8 +14,11 @@ import { type DemoMail, type DemoMailServer, startMailServer } from '../demo/mai
 import { type DemoSlack, type DemoSlackMessage, startSlack } from '../demo/slack.ts'
 import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
+
 import { shellWord } from './command-name.ts'
-import { listDeliveries, listEvents } from './history/history.ts'
+import { listDeliveries } from './history/deliveries.ts'
+import { listEvents } from './history/events.ts'
+
 import { CommandError, colour, print, printFramed, type Terminal } from './terminal.ts'
 
 const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
@@ -104,7 +107,7 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
   try {
     const deadline = Date.now() + ARRIVAL_TIMEOUT_MS
     for (;;) {
-      const deliveries = await store.deliveries({ limit: 100 })
+      const { items: deliveries } = await store.deliveries({}, { limit: 100 })
       if (deliveries.length > 0 && deliveries.every(({ dueAt }) => dueAt === null)) break
       if (Date.now() > deadline) throw new CommandError('the messages did not arrive in time')
       await new Promise((resolve) => setTimeout(resolve, 20))

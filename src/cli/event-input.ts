@@ -5,8 +5,10 @@ import type { Command } from 'commander'
 import { sampleEvent } from '../config/checks/simulate.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import { type Event, eventOf } from '../core/event.ts'
+import { lookUp } from '../store/lookup.ts'
 import type { EventRecord } from '../store/store.ts'
 import { type Context, fromHere, withStore } from './context.ts'
+import { oneOf, targetOf } from './history/find.ts'
 import { CommandError } from './terminal.ts'
 
 export interface EventFlags {
@@ -18,7 +20,7 @@ export interface EventFlags {
 /** Adds the options that `readEvent` takes. */
 export function takesEvent(command: Command): Command {
   return command
-    .argument('[event]', "a file with an event's body (- for standard input), or a stored event's id")
+    .argument('[event]', "a file with an event's body (- for standard input), or any id of a stored event")
     .option('--type <type>', 'make an event of this type instead')
     .option('--data <key=value...>', "its payload's data; key:=value takes JSON, as in score:=80")
     .option('--source <name>', 'the source that it comes from (default: the first)')
@@ -53,11 +55,13 @@ export async function readEvent(
   }
   if (/[/\\]|\.json$/.test(named)) throw new CommandError(`there is no file ${named}`)
   return withStore(context, async (store) => {
-    const [record] = await store.events({ id: named, limit: 1 })
-    if (record !== undefined) return storedEvent(record)
-    throw new CommandError(
-      `${named} is neither a file nor the id of a stored event ("hookbridge events" lists them)`,
-    )
+    const looked = await lookUp(store, named)
+    if (looked.kind === 'none') {
+      throw new CommandError(
+        `${named} is neither a file nor the id of a stored event ("hookbridge events" lists them)`,
+      )
+    }
+    return storedEvent((await targetOf(store, oneOf(named, looked))).event)
   })
 }
 

@@ -4,6 +4,8 @@ import { styleText } from 'node:util'
 export interface Terminal {
   readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean }
+  /** Where a person answers; nobody does where it is left out. */
+  readonly in?: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** How the user runs this program: printed commands begin with it. See command-name.ts. */
@@ -24,7 +26,7 @@ export class CommandError extends Error {
   }
 }
 
-type Style = Parameters<typeof styleText>[0]
+export type Style = Parameters<typeof styleText>[0]
 
 /** Colours a text where the stream is a terminal and NO_COLOR is not set. */
 export function colour(terminal: Terminal, style: Style, text: string): string {
@@ -46,55 +48,7 @@ export function printJson(terminal: Terminal, value: unknown): void {
   print(terminal, JSON.stringify(value, null, 2))
 }
 
-export interface Column<Row> {
-  readonly title: string
-  readonly value: (row: Row) => string
-  readonly style?: (row: Row) => Style
-  /** It gives way where the terminal is narrow; of several, the first gives most. */
-  readonly shrinks?: true
-}
-
-const NARROWEST = 8
 const WIDEST_TEXT = 100
-
-/** Prints rows under titles, each column as wide as it must be, the whole no wider than the terminal. */
-export function printTable<Row>(
-  terminal: Terminal,
-  rows: readonly Row[],
-  columns: readonly Column<Row>[],
-): void {
-  const widths = columns.map((column) =>
-    Math.max(column.title.length, ...rows.map((row) => column.value(row).length)),
-  )
-  const room = terminal.out.isTTY === true ? terminal.out.columns || 80 : Infinity
-  let excess = widths.reduce((sum, width) => sum + width + 2, -2) - room
-  for (const [at, column] of columns.entries()) {
-    if (!column.shrinks || excess <= 0) continue
-    const width = widths[at] ?? 0
-    const shrunk = Math.min(width, Math.max(NARROWEST, width - excess))
-    widths[at] = shrunk
-    excess -= width - shrunk
-  }
-
-  const line = (cells: readonly string[]) => cells.join('  ').trimEnd()
-  print(
-    terminal,
-    colour(terminal, 'dim', line(columns.map((column, at) => fit(column.title, widths[at] ?? 0)))),
-  )
-  for (const row of rows) {
-    const cells = columns.map((column, at) => {
-      const last = at === columns.length - 1
-      const cell = fit(column.value(row), widths[at] ?? 0, last)
-      return column.style ? colour(terminal, column.style(row), cell) : cell
-    })
-    print(terminal, line(cells))
-  }
-}
-
-function fit(text: string, width: number, last = false): string {
-  if (text.length > width) return `${text.slice(0, width - 1)}…`
-  return last ? text : text.padEnd(width)
-}
 
 // Control characters, and what turns the direction of the text around it.
 const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g

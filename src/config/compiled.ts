@@ -1,4 +1,5 @@
 /** A configuration that can run. */
+import { dirname, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import type { Destination } from '../core/destination.ts'
 import type { View } from '../core/event.ts'
@@ -6,7 +7,7 @@ import { ownProperty } from '../core/json.ts'
 import { showAs } from '../core/match/match.ts'
 import { compileRoutes, type RouteInput, type Router } from '../core/route.ts'
 import type { Secret } from '../core/secret.ts'
-import type { Fingerprints } from './file/fingerprint.ts'
+import { type Fingerprints, shortFingerprint } from './file/fingerprint.ts'
 import type { YamlDocument } from './file/yaml-document.ts'
 import type { Config } from './schema/schema.ts'
 import { secretsOf } from './secrets.ts'
@@ -18,6 +19,8 @@ export interface CompiledConfig {
   readonly file: string
   /** What it was read from. */
   readonly files: Fingerprints
+  /** Tells configurations apart: of the file and the templates, and of nothing secret. */
+  readonly fingerprint: string
   /** `store.url` and `server.admin_socket` have absolute paths. */
   readonly config: Config
   /** All of them, to keep them out of logs and messages. */
@@ -42,6 +45,11 @@ export function compile(
   return {
     file,
     files,
+    fingerprint: shortFingerprint(
+      files,
+      file,
+      config.templates === undefined ? undefined : resolve(dirname(file), config.templates),
+    ),
     config,
     secrets: secretsOf(config),
     router: compileRoutes(asWritten(config.routes, ownProperty(document.value, 'routes')), config.unrouted),

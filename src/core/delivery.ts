@@ -1,64 +1,83 @@
 /**
- * A delivery is one message owed to one target. This file holds its states, and the whole policy that leads
+ * A delivery is one message owed to one destination. This file holds its states, and the whole policy that leads
  * from the outcome of an attempt to the next state and when it is due.
  */
-
 import type { Destination } from './destination.ts'
-
-/** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
-export type Outcome =
-  | { readonly kind: 'sent'; readonly reference: Reference }
-  /** `after`: milliseconds the destination asked us to wait. */
-  | { readonly kind: 'retry'; readonly reason: string; readonly after?: number }
-  /** The message may or may not have arrived. */
-  | { readonly kind: 'ambiguous'; readonly reason: string }
-  /** A person must act before this can work. */
-  | { readonly kind: 'park'; readonly reason: string }
-  /** The message itself is refused; it will never work as it is. */
-  | { readonly kind: 'refuse'; readonly reason: string }
-
-/** What identifies a sent message at its destination: channel, ts and permalink, or Message-ID. */
-export type Reference = Readonly<Record<string, string>>
+import type { Outcome } from './outcome.ts'
 
 export const states = [
+  /** To be attempted as soon as its destination takes it. */
   'pending',
+  /** Waits for a time, or for an earlier message of its conversation; the reason says which. */
+  'held',
+  /** Leased: an attempt is under way. */
   'sending',
   'delivered',
+  /** An attempt failed, and there will be another. */
   'retrying',
+  /** An attempt ended without an answer, and there will be another. */
   'ambiguous',
+  /** A person must act: a bad token, a channel the app is not in, too many attempts without an answer. */
   'parked',
+  /** Tried for as long as `delivery.retry_for`, or the message itself is refused. */
   'dead',
+  /** Planned, and not to be sent: the reason says why. */
   'skipped',
+  /** Sent as a part of another message. */
+  'merged',
+  /** Another delivery took its place. */
+  'cancelled',
+  /** A person closed it. */
+  'dismissed',
 ] as const
 export type State = (typeof states)[number]
 
 /** A state in which nothing more happens unless a person asks for it. */
-export const finalStates = ['delivered', 'parked', 'dead', 'skipped'] as const satisfies readonly State[]
+export const finalStates = [
+  'delivered',
+  'parked',
+  'dead',
+  'skipped',
+  'merged',
+  'cancelled',
+  'dismissed',
+] as const satisfies readonly State[]
+
+/** Final, and a person has not dealt with it: kept for `store.retain_unresolved`. */
+export const unresolvedStates = ['parked', 'dead'] as const satisfies readonly State[]
 
 export interface Delivery {
-  /** `<event id>-<number>`, the number counted from 1 within the event. */
+  /** Its own, as an operator types it: `dlv_` and 14 characters. Nothing can be read from it. */
   readonly id: string
   readonly eventId: string
-  /** The route that owes it, as `routes[0].routes[2]` or its name. */
+  /** The plan of its event that made it, counted from 1. */
+  readonly plan: number
+  /** The route that it comes from, by name, or as `routes[0].routes[2]`. */
   readonly route: string
   readonly receiver: string
   readonly destination: Destination
   readonly template: string | null
+  /** Deliveries of one conversation are attempted one at a time, in their order. */
+  readonly conversation: string | null
+  /** Deliveries of one group are to become one message. */
+  readonly group: string | null
   readonly state: State
   /** Why it is in this state, where that needs words. */
   readonly reason: string | null
-  /** When it is to be attempted next; null in a final state. */
+  /** When it is to be attempted next; null in a final state, and while it waits for another delivery. */
   readonly dueAt: number | null
   readonly attempts: number
+  /** Attempts without an answer since it was created, or resent. */
+  readonly ambiguousAttempts: number
   readonly createdAt: number
-  /** Since when the retry budget counts: creation, or the last resend. */
-  readonly owedSince: number
+  /** Since when `delivery.retry_for` counts: its creation, or the last resend. */
+  readonly retryingSince: number
 }
 
 export interface Policy {
   /** Milliseconds during which a failing delivery is tried again. */
   readonly retryFor: number
-  /** How often a message is sent again when it is unknown whether it arrived. */
+  /** How often a message is sent again at the most after attempts without an answer. */
   readonly ambiguousResends: number
 }
 
@@ -68,15 +87,15 @@ export interface NextState {
   readonly reason: string | null
 }
 
-const FIRST_BACKOFF = 1_000
-const LONGEST_BACKOFF = 15 * 60_000
+const FIRST_BACKOFF_MS = 1_000
+const LONGEST_BACKOFF_MS = 15 * 60_000
 
 /**
- * Decides what becomes of a delivery after an attempt.
- * `attempts` counts the one that just ended; `random` is in [0, 1); times are milliseconds.
+ * Decides what becomes of a delivery after an attempt. `delivery` counts the attempt that just ended; `random` is
+ * in [0, 1); times are milliseconds.
  */
 export function nextState(
-  delivery: Pick<Delivery, 'attempts' | 'owedSince'>,
+  delivery: Pick<Delivery, 'attempts' | 'ambiguousAttempts' | 'retryingSince'>,
   outcome: Outcome,
   policy: Policy,
   now: number,
@@ -90,25 +109,43 @@ export function nextState(
     case 'refuse':
       return { state: 'dead', dueAt: null, reason: outcome.reason }
     case 'ambiguous':
-      if (policy.ambiguousResends === 0)
-        return { state: 'parked', dueAt: null, reason: `ambiguous: ${outcome.reason}` }
+      if (delivery.ambiguousAttempts > policy.ambiguousResends) return unanswered(delivery, outcome.reason)
       return later('ambiguous', outcome.reason, undefined)
     case 'retry':
       return later('retrying', outcome.reason, outcome.after)
   }
 
   function later(state: State, reason: string, after: number | undefined): NextState {
-    const wait = Math.max(backoff(delivery.attempts, random), after ?? 0)
-    const dueAt = now + wait
-    if (dueAt > delivery.owedSince + policy.retryFor) {
-      return { state: 'dead', dueAt: null, reason: `gave up after ${delivery.attempts} attempts: ${reason}` }
+    const budgetEnd = delivery.retryingSince + policy.retryFor
+    const backoffEnd = now + backoff(delivery.attempts, random)
+    // What the destination asked for is waited for even beyond the budget: then there is one attempt more.
+    const asked = after === undefined || now >= budgetEnd ? 0 : now + after
+    if (backoffEnd > budgetEnd && asked === 0) {
+      return {
+        state: 'dead',
+        dueAt: null,
+        reason: `gave up after ${attempts(delivery.attempts)}: ${reason}`,
+      }
     }
-    return { state, dueAt, reason }
+    return { state, dueAt: Math.max(backoffEnd, asked), reason }
   }
+}
+
+function unanswered(delivery: Pick<Delivery, 'ambiguousAttempts'>, reason: string): NextState {
+  const hint = 'look whether the message arrived, then dismiss it, or resend it'
+  return {
+    state: 'parked',
+    dueAt: null,
+    reason: `ambiguous: ${attempts(delivery.ambiguousAttempts)} without an answer; ${hint} (${reason})`,
+  }
+}
+
+function attempts(count: number): string {
+  return `${count} ${count === 1 ? 'attempt' : 'attempts'}`
 }
 
 /** Full jitter: anywhere between nothing and an exponentially growing limit, in milliseconds. */
 function backoff(attempts: number, random: number): number {
-  const limit = Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** Math.min(attempts - 1, 20))
+  const limit = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts - 1, 20))
   return Math.round(random * limit)
 }

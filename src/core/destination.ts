@@ -1,8 +1,187 @@
-/** One place that messages go to. */
+/**
+ * One place that messages go to, how fast it may be sent to, and how well that goes. The state of a destination is a
+ * value that a store keeps: `take` changes it when messages are claimed, `settle` when an attempt ended. Times are
+ * milliseconds since the epoch, given by the caller; a clock that is set back delays nothing and gives nothing.
+ */
+import type { Outcome } from './outcome.ts'
+
 export interface Destination {
   readonly channel: string
   /** Where it goes, in the channel's words: `#deal-flow`, `partners@example.com`. Never a secret. */
   readonly target: string
   /** Targets of one rate key share a rate limit and their health: for the remote they are one place. */
   readonly rateKey: string
+}
+
+export interface RateLimit {
+  /** Messages a second; Infinity where nothing limits them. */
+  readonly rate: number
+  /** Messages that may go at once after a rest. */
+  readonly burst: number
+}
+
+export interface DestinationState {
+  /** Messages that may go at once, as of `refilledAt`. */
+  readonly tokens: number
+  readonly refilledAt: number
+  /** Failed attempts since one last succeeded. */
+  readonly failures: number
+  readonly failingSince: number | null
+  /** Why the last attempt failed; null while it works. */
+  readonly reason: string | null
+  /** The destination asked for a pause: Retry-After. */
+  readonly retryAfter: Pause | null
+  /** The destination does not work: it is probed with single attempts, further and further apart. */
+  readonly backoff: Pause | null
+  /** To the second. */
+  readonly lastSuccessAt: number | null
+}
+
+/** Its length is what counts: where the clock is found before `from`, the pause starts again from there. */
+export interface Pause {
+  readonly from: number
+  readonly until: number
+}
+
+/** After this many failures in a row a destination counts as broken. */
+const BROKEN_AFTER = 3
+const FIRST_PROBE_MS = 1_000
+const LONGEST_PROBE_MS = 30_000
+const SUCCESS_RESOLUTION_MS = 1_000
+
+/** A destination that nothing was sent to yet. */
+export function newDestination(limit: RateLimit, now: number): DestinationState {
+  return {
+    tokens: finite(limit.burst),
+    refilledAt: now,
+    failures: 0,
+    failingSince: null,
+    reason: null,
+    retryAfter: null,
+    backoff: null,
+    lastSuccessAt: null,
+  }
+}
+
+export function isBroken({ failures }: Pick<DestinationState, 'failures'>): boolean {
+  return failures >= BROKEN_AFTER
+}
+
+/** How many messages the rate limit and the pauses let go now. A broken destination gets one at a time. */
+export function allowance(state: DestinationState, limit: RateLimit, now: number): number {
+  if (pausedFor(state, now) > 0) return 0
+  const tokens = limit.rate === Number.POSITIVE_INFINITY ? limit.burst : refill(state, limit, now).tokens
+  return isBroken(state) ? Math.min(1, Math.floor(tokens)) : Math.floor(tokens)
+}
+
+/** When time alone gives a destination without allowance some again; now where it has some. */
+export function availableAt(state: DestinationState, limit: RateLimit, now: number): number {
+  const paused = pausedFor(state, now)
+  if (paused > 0) return now + paused
+  if (limit.rate === Number.POSITIVE_INFINITY) return now
+  const { tokens } = refill(state, limit, now)
+  return tokens >= 1 ? now : now + Math.ceil(((1 - tokens) * 1000) / limit.rate)
+}
+
+/** Takes so many messages of the allowance; the same value where nothing limits them. */
+export function take(
+  state: DestinationState,
+  limit: RateLimit,
+  count: number,
+  now: number,
+): DestinationState {
+  const anchored = followClock(state, now)
+  if (count === 0 || limit.rate === Number.POSITIVE_INFINITY) return anchored
+  const refilled = refill(anchored, limit, now)
+  return { ...refilled, tokens: refilled.tokens - count }
+}
+
+/** What an attempt that reached for the destination says of it. The same value where that is nothing new. */
+export function settle(state: DestinationState, outcome: Outcome, now: number): DestinationState {
+  const anchored = followClock(state, now)
+  switch (outcome.kind) {
+    case 'sent':
+      return works(anchored, now)
+    case 'refuse':
+      // It answered, and would take another message.
+      return anchored.failures === 0 ? anchored : { ...anchored, ...healthy }
+    case 'park':
+      // A person must act; until then each message finds out for itself, so that none waits for a probe.
+      return { ...failed(anchored, outcome.reason, now), backoff: null }
+    case 'ambiguous':
+      return backedOff(failed(anchored, outcome.reason, now), now)
+    case 'retry': {
+      const next = backedOff(failed(anchored, outcome.reason, now), now)
+      if (outcome.after === undefined) return next
+      const until = Math.max(now + outcome.after, next.retryAfter?.until ?? 0)
+      return { ...next, retryAfter: { from: now, until } }
+    }
+  }
+}
+
+/** What another configuration makes of it: what failed is tried at once, what the destination asked for still holds. */
+export function reconfigured(state: DestinationState): DestinationState {
+  return state.failures === 0 && state.backoff === null ? state : { ...state, ...healthy }
+}
+
+export type DestinationStatus = 'working' | 'failing' | 'broken' | 'paused'
+
+export function statusOf(state: DestinationState, now: number): DestinationStatus {
+  if (state.retryAfter !== null && remaining(state.retryAfter, now) > 0) return 'paused'
+  if (isBroken(state)) return 'broken'
+  return state.failures > 0 ? 'failing' : 'working'
+}
+
+/** Milliseconds until the longer of its pauses is over. */
+function pausedFor({ retryAfter, backoff }: DestinationState, now: number): number {
+  return Math.max(remaining(retryAfter, now), remaining(backoff, now))
+}
+
+function remaining(pause: Pause | null, now: number): number {
+  if (pause === null) return 0
+  return Math.max(0, Math.min(pause.until - now, pause.until - pause.from))
+}
+
+const healthy = { failures: 0, failingSince: null, reason: null, backoff: null } as const
+
+function works(state: DestinationState, now: number): DestinationState {
+  const { failures, lastSuccessAt } = state
+  const isNews = lastSuccessAt === null || Math.abs(now - lastSuccessAt) >= SUCCESS_RESOLUTION_MS
+  if (failures === 0 && !isNews) return state
+  return { ...state, ...healthy, lastSuccessAt: now }
+}
+
+function failed(state: DestinationState, reason: string, now: number): DestinationState {
+  return { ...state, failures: state.failures + 1, failingSince: state.failingSince ?? now, reason }
+}
+
+function backedOff(state: DestinationState, now: number): DestinationState {
+  if (!isBroken(state)) return state
+  const wait = FIRST_PROBE_MS * 2 ** Math.min(state.failures - BROKEN_AFTER, 10)
+  return { ...state, backoff: { from: now, until: now + Math.min(wait, LONGEST_PROBE_MS) } }
+}
+
+/** Where the clock was set back, what was counted by it starts again from now. The same value where it was not. */
+export function followClock(state: DestinationState, now: number): DestinationState {
+  const retryAfter = anchoredPause(state.retryAfter, now)
+  const backoff = anchoredPause(state.backoff, now)
+  const refilledAt = Math.min(state.refilledAt, now)
+  const isSame =
+    retryAfter === state.retryAfter && backoff === state.backoff && refilledAt === state.refilledAt
+  return isSame ? state : { ...state, retryAfter, backoff, refilledAt }
+}
+
+function anchoredPause(pause: Pause | null, now: number): Pause | null {
+  if (pause === null || remaining(pause, now) === 0) return null
+  return now >= pause.from ? pause : { from: now, until: now + (pause.until - pause.from) }
+}
+
+function refill(state: DestinationState, { rate, burst }: RateLimit, now: number): DestinationState {
+  const gained = (Math.max(0, now - state.refilledAt) * rate) / 1000
+  return { ...state, tokens: Math.min(finite(burst), state.tokens + gained), refilledAt: now }
+}
+
+/** What JSON and SQL can keep; where nothing limits, nothing is counted. */
+function finite(burst: number): number {
+  return Number.isFinite(burst) ? burst : 0
 }

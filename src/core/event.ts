@@ -8,6 +8,8 @@ export interface Event {
   readonly messageId: string
   readonly source: string
   readonly type: string
+  /** What it is about, where the source says so: the id of an analysis. */
+  readonly subject: string | null
   readonly receivedAt: number
   /** The timestamp that was signed: when this attempt was sent, not when the event happened. */
   readonly sentAt: number
@@ -22,6 +24,7 @@ export interface View {
     readonly id: string
     readonly type: string
     readonly source: string
+    readonly subject: string | null
     readonly received_at: string
     readonly sent_at: string
   }
@@ -40,30 +43,40 @@ export interface StoredEvent extends Omit<Event, 'type' | 'payload'> {
 /** The event of what is stored; null where it never became one. */
 export function eventOf({ type, body, ...origin }: StoredEvent): Event | null {
   if (type === null) return null
-  const { id, messageId, source, receivedAt, sentAt, secretIndex } = origin
+  const { id, messageId, source, subject, receivedAt, sentAt, secretIndex } = origin
   // It was read as JSON when it was received.
   const payload: JsonObject = JSON.parse(utf8.decode(body))
-  return { id, messageId, source, type, receivedAt, sentAt, secretIndex, payload }
+  return { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
 }
 
 /** Why a verified request cannot become an event. */
 export type UnreadableCode = 'invalid_utf8' | 'invalid_json' | 'no_event_type'
 
 export type ReadBody =
-  | { readonly ok: true; readonly type: string; readonly payload: JsonObject }
+  | {
+      readonly ok: true
+      readonly type: string
+      readonly subject: string | null
+      readonly payload: JsonObject
+    }
   | { readonly ok: false; readonly code: UnreadableCode; readonly message: string }
 
 const DEFAULT_POINTERS = ['/type', '/event']
 const MAX_TYPE_LENGTH = 256
+const MAX_SUBJECT_LENGTH = 256
 // Far more than any sender nests, and far less than what exhausts a recursion.
 const DEEPEST = 200
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/**
- * Turns the body of a verified request into an event's type and payload.
- * `eventType` is a JSON pointer (RFC 6901); without one /type and then /event are tried.
- */
-export function readBody(body: Uint8Array, eventType?: string): ReadBody {
+/** Where a source's events say what they are: JSON pointers (RFC 6901). */
+export interface Pointers {
+  /** Without one /type and then /event are tried. */
+  readonly eventType?: string | undefined
+  readonly subject: string
+}
+
+/** Turns the body of a verified request into an event's type, subject and payload. */
+export function readBody(body: Uint8Array, { eventType, subject }: Pointers): ReadBody {
   let text: string
   try {
     text = utf8.decode(body)
@@ -84,10 +97,17 @@ export function readBody(body: Uint8Array, eventType?: string): ReadBody {
   for (const pointer of pointers) {
     const type = resolvePointer(payload, pointer)
     if (typeof type === 'string' && type !== '' && type.length <= MAX_TYPE_LENGTH) {
-      return { ok: true, type, payload }
+      return { ok: true, type, subject: subjectOf(payload, subject), payload }
     }
   }
   return unreadable('no_event_type', `no event type (a string) at ${pointers.join(' or ')}`)
+}
+
+/** Text, or a whole number; what is empty, or too long to be an id, is none. */
+function subjectOf(payload: JsonObject, pointer: string): string | null {
+  const found = resolvePointer(payload, pointer)
+  const text = Number.isSafeInteger(found) ? String(found) : found
+  return typeof text === 'string' && text !== '' && text.length <= MAX_SUBJECT_LENGTH ? text : null
 }
 
 /** Without recursion, which is what such a value would exhaust. */
@@ -122,6 +142,7 @@ export function viewOf(event: Event): View {
       id: event.id,
       type: event.type,
       source: event.source,
+      subject: event.subject,
       // Written out only where somebody looks: routing hardly ever does.
       get received_at() {
         return new Date(event.receivedAt).toISOString()

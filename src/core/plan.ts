@@ -15,7 +15,8 @@ export interface Plan {
 export type PlannedRoute = Pick<RouteMatch, 'route' | 'path' | 'receivers'>
 
 /** A delivery before it has an id. */
-export interface PlannedDelivery extends Pick<Delivery, 'route' | 'receiver' | 'destination' | 'template'> {
+export interface PlannedDelivery
+  extends Pick<Delivery, 'route' | 'receiver' | 'destination' | 'template' | 'conversation' | 'group'> {
   readonly start: Start
 }
 
@@ -26,6 +27,34 @@ export type Start =
   | { readonly kind: 'held'; readonly until: number; readonly reason: string }
   /** Recorded, and never attempted. */
   | { readonly kind: 'skipped'; readonly reason: string }
+
+/** A plan as a store takes it: with its deliveries' ids, when and why it was made, and by which configuration. */
+export interface NewPlan {
+  readonly at: number
+  readonly cause: PlanCause
+  /** Tells configurations apart. */
+  readonly fingerprint: string
+  readonly routes: readonly PlannedRoute[]
+  readonly unrouted: boolean
+  readonly deliveries: readonly NewDelivery[]
+}
+
+/** Why an event was planned: it arrived, it was taken out of quarantine, or a person replayed it. */
+export type PlanCause = 'received' | 'quarantine' | 'replay'
+
+export interface NewDelivery extends PlannedDelivery {
+  readonly id: string
+}
+
+export interface Making extends Pick<NewPlan, 'at' | 'cause' | 'fingerprint'> {
+  /** Gives a new delivery its id. */
+  readonly newId: () => string
+}
+
+export function toNewPlan({ routes, unrouted, deliveries }: Plan, { newId, ...making }: Making): NewPlan {
+  const identified = deliveries.map((delivery) => ({ ...delivery, id: newId() }))
+  return { ...making, routes, unrouted, deliveries: identified }
+}
 
 /** What a configuration says of planning. */
 export interface Planner {
@@ -54,7 +83,15 @@ export function plan({ router, destinations }: Planner, event: Event, receiver?:
           earlier === undefined
             ? { kind: 'pending' }
             : { kind: 'skipped', reason: `already sent by route ${earlier.route}` }
-        deliveries.push({ route, receiver: name, destination, template, start })
+        deliveries.push({
+          route,
+          receiver: name,
+          destination,
+          template,
+          conversation: null,
+          group: null,
+          start,
+        })
       }
     }
   }
@@ -62,7 +99,7 @@ export function plan({ router, destinations }: Planner, event: Event, receiver?:
   return { routes, unrouted, deliveries }
 }
 
-function isSame(one: Destination, other: Destination): boolean {
+export function isSame(one: Destination, other: Destination): boolean {
   return one.channel === other.channel && one.target === other.target
 }
 

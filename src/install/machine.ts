@@ -1,23 +1,23 @@
-/** What the installation of the service needs to know about the machine. */
+/** What is known of the machine before a service is installed on it. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { packageFolder, program } from '../config/package.ts'
 
 export interface Machine {
   readonly isRoot: boolean
-  /** systemd's version; 0 if it does not run. */
+  /** systemd's version; 0 where it does not run. */
   readonly systemd: number
-  /** The path of Node's binary. */
-  readonly node: string
+  /** Node's own binary, and its major version. */
+  readonly node: { readonly path: string; readonly major: number }
   /** This package: its folder, and its program within. */
   readonly product: { readonly folder: string; readonly program: string }
-  /** The folder of the administrator's units. */
+  /** Where the administrator's units are. */
   readonly units: string
-  /** The folder of the configuration. */
+  /** Where the configuration is. */
   readonly home: string
-  /** Returns what systemctl prints; throws if it fails. */
+  /** What it prints. Throws where it fails. */
   readonly systemctl: (...args: readonly string[]) => string
-  /** The same for queries, where a failure is an answer too. */
+  /** The same, for questions that are answered with a failure as well. */
   readonly ask: (...args: readonly string[]) => string
 }
 
@@ -25,7 +25,7 @@ export function thisMachine(): Machine {
   return {
     isRoot: process.getuid?.() === 0,
     systemd: runningSystemd(),
-    node: process.execPath,
+    node: { path: process.execPath, major: Number(process.versions.node.split('.')[0]) },
     product: { folder: packageFolder, program },
     units: '/etc/systemd/system',
     home: '/etc/hookbridge',
@@ -38,7 +38,7 @@ export function thisMachine(): Machine {
   }
 }
 
-/** The check of sd_booted(3). */
+/** As sd_booted(3) finds out whether it runs. */
 function runningSystemd(): number {
   if (!existsSync('/run/systemd/system')) return 0
   const { stdout } = spawnSync('systemctl', ['--version'], { encoding: 'utf8' })

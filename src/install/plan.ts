@@ -1,4 +1,4 @@
-/** The steps that install or remove the service, without those that are done already. */
+/** What it takes to have the service on a machine, or no longer; only what is not so already. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { starterConfig } from '../config/starter.ts'
@@ -9,13 +9,14 @@ import { folder, remove, type Step, systemctl, write } from './step.ts'
 import { foundUnit, unitFile, unitNames, unitText } from './units.ts'
 
 export interface Plan {
-  /** Why the steps cannot be made: what is wrong, where, and how to fix it. */
+  /** What keeps it from being carried out: what is wrong, where, and how to fix it. */
   readonly problems: readonly string[]
   readonly steps: readonly Step[]
 }
 
-// Debian 12 has this version, the oldest that is tested.
+// systemd of Debian 12, the oldest on which this is tested.
 const OLDEST_SYSTEMD = 252
+const OLDEST_NODE = 24
 
 export function planInstallation(machine: Machine): Plan {
   const units = unitNames.map((name) => ({ name, found: foundUnit(machine, name) }))
@@ -23,7 +24,7 @@ export function planInstallation(machine: Machine): Plan {
     const before = found.as === 'ours' ? found.text : undefined
     return write(unitFile(machine, name), unitText(machine, name), before, /^(?:Exec|Listen)/)
   })
-  // An upgrade does not enable what an administrator has disabled.
+  // What an administrator disabled stays so at an upgrade.
   const fresh = units.filter(({ found }) => found.as === 'none').map(({ name }) => name)
   return {
     problems: [...unsuitable(machine), ...unreachable(machine), ...foreignUnits(machine)],
@@ -52,7 +53,7 @@ export function planRemoval(machine: Machine): Plan {
   }
 }
 
-/** Never changes a file that exists, except the schema, which is generated. */
+/** Never changes what is there, but for the schema, which is made from the program. */
 function configuration({ home }: Machine): Step[] {
   const files = starterFiles(home)
   const isNew = !existsSync(files.config)
@@ -75,7 +76,7 @@ function configuration({ home }: Machine): Step[] {
   ]
 }
 
-/** Whether the units on disk have changed since systemd loaded them. */
+/** Whether systemd has loaded other units than those on the disk. */
 function isStale(machine: Machine): boolean {
   return machine.ask('show', '--property=NeedDaemonReload', ...unitNames).includes('=yes')
 }
@@ -84,29 +85,32 @@ function unsuitable({ systemd }: Machine): string[] {
   if (systemd >= OLDEST_SYSTEMD) return []
   return systemd === 0
     ? [
-        'systemd does not run here (there is no /run/systemd/system): let the service manager of this machine run "hookbridge serve"',
+        'systemd does not run here (there is no /run/systemd/system): let what runs the services of this machine run "hookbridge serve"',
       ]
     : [`systemd is ${systemd}, and the unit needs ${OLDEST_SYSTEMD} or newer, as in Debian 12`]
 }
 
-/** Why the service, which has hardly any privileges, could not run the program. */
+/** Whether the service, which has hardly any rights, can run the program. */
 function unreachable({ node, product }: Machine): string[] {
-  const closedNode = whyClosed(node, 'execute')
+  const closedNode = whyClosed(node.path, 'execute')
   const needed = [product.program, join(product.folder, 'templates/layout.html')]
   const [closed] = needed.flatMap((path) => {
     const reason = whyClosed(path, 'read')
     return reason === undefined ? [] : [`${path} ${reason}`]
   })
   return [
+    ...(node.major < OLDEST_NODE
+      ? [`Node ${node.major} runs this (${node.path}), and hookbridge needs ${OLDEST_NODE} or newer`]
+      : []),
     ...(closedNode === undefined
       ? []
       : [
-          `Node's binary ${node} ${closedNode}: install Node for all users, for example by: install -m 755 ${node} /usr/local/bin/node`,
+          `Node's binary ${node.path} ${closedNode}: install Node for all users, for example by: install -m 755 ${node.path} /usr/local/bin/node`,
         ]),
     ...(closed === undefined
       ? []
       : [
-          `${closed}: install the package for all users with (umask 022; npm install -g --prefix /usr/local PACKAGE), and run /usr/local/bin/hookbridge install-service`,
+          `${closed}: install the package for all users, (umask 022; npm install -g --prefix /usr/local PACKAGE), and run /usr/local/bin/hookbridge install-service`,
         ]),
   ]
 }
@@ -116,6 +120,6 @@ function foreignUnits(machine: Machine): string[] {
     .filter((name) => foundUnit(machine, name).as === 'foreign')
     .map(
       (name) =>
-        `${unitFile(machine, name)} was changed by hand or was not written by this command, so it is left as it is: put your changes into a drop-in (systemctl edit ${name}), move the file away, and run this again`,
+        `${unitFile(machine, name)} was changed by hand, or is from elsewhere, and is left as it is: put what differs into a drop-in (systemctl edit ${name}), move the file away, and run this again`,
     )
 }

@@ -1,4 +1,4 @@
-/** Single changes to a machine, each described before or after it is made. */
+/** Single changes to a machine: told before they are made, or made and told. */
 import {
   chmodSync,
   closeSync,
@@ -13,7 +13,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import type { Machine } from './machine.ts'
 
-/** The name of each step, before and after it is made. */
+/** How each is called before, and after. */
 export const verbs = {
   make: 'made',
   restrict: 'restricted',
@@ -25,14 +25,14 @@ export const verbs = {
 
 export interface Step {
   readonly verb: keyof typeof verbs
-  /** A path or a command, with a remark. */
+  /** A path or a command, and what is worth saying of it. */
   readonly what: string
-  /** Changed lines, for --dry-run. */
+  /** Lines that change, for one who looks before it happens. */
   readonly detail: readonly string[]
   readonly apply: () => void
 }
 
-/** Makes the folder if it is missing, and removes permissions beyond `mode` if it exists. */
+/** Makes the folder where it is missing, and takes rights away where others have more. */
 export function folder(path: string, mode: number, about: string): Step[] {
   const found = statSync(path, { throwIfNoEntry: false })
   const rights = octal(mode)
@@ -49,15 +49,12 @@ export function folder(path: string, mode: number, about: string): Step[] {
   return [{ verb: 'restrict', what, detail: [], apply: () => chmodSync(path, mode) }]
 }
 
-/**
- * Writes a file that everyone may read. `before` is the text to replace, if the file exists; of a new file, --dry-run shows
- * the lines that match `highlights`.
- */
-export function write(path: string, text: string, before?: string, highlights?: RegExp): Step[] {
+/** Writes a text that everyone may read, over one that was there or not. Of a new one, `telling` lines are told. */
+export function write(path: string, text: string, before?: string, telling?: RegExp): Step[] {
   if (before === text) return []
   const apply = () => writeWhole(path, text)
   if (before !== undefined) return [{ verb: 'replace', what: path, detail: changed(before, text), apply }]
-  const detail = text.split('\n').flatMap((line) => (highlights?.test(line) ? [`+ ${line}`] : []))
+  const detail = text.split('\n').flatMap((line) => (telling?.test(line) ? [`+ ${line}`] : []))
   return [{ verb: 'write', what: path, detail, apply }]
 }
 
@@ -70,7 +67,7 @@ export function systemctl(machine: Machine, ...args: readonly string[]): Step {
   return { verb: 'run', what: `systemctl ${args.join(' ')}`, detail: [], apply }
 }
 
-/** Atomic: a reader, or a power cut, leaves the old text or the new one, never a part. */
+/** Whoever reads it meanwhile, or after a power cut, finds all of it or what was there before. */
 function writeWhole(path: string, text: string): void {
   const next = join(dirname(path), `.${basename(path)}.${process.pid}`)
   try {

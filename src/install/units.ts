@@ -1,4 +1,4 @@
-/** The unit files: those in packaging/, with this machine's paths and a checksum that shows later changes. */
+/** The unit files: as they ship, with this machine's paths in them, and a mark by which they are known again. */
 import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,12 +8,12 @@ export const unitNames = ['hookbridge.service', 'hookbridge.socket'] as const
 
 export type UnitName = (typeof unitNames)[number]
 
-/** The state of a unit file on the machine: `ours` is unchanged since this command wrote it. */
+/** How a unit file on the machine is: `ours` has not been touched since it was written. */
 export type Found = { readonly as: 'none' | 'foreign' } | { readonly as: 'ours'; readonly text: string }
 
 const MARK = '# sha256 of the rest: '
 
-/** The program in the packaged units. */
+/** How the packaged units call the program. */
 const PROGRAM = /^(Exec\w+=)\/usr\/local\/bin\/hookbridge\b/gm
 const DESCRIPTION = /^Description=.*/m
 
@@ -23,7 +23,7 @@ export function unitFile({ units }: Machine, name: UnitName): string {
 
 export function unitText({ product, node }: Machine, name: UnitName): string {
   const packaged = readFileSync(join(product.folder, 'packaging', name), 'utf8')
-  const program = `${quoted(node)} ${quoted(product.program)}`
+  const program = `${quoted(node.path)} ${quoted(product.program)}`
   const page = join(product.folder, 'docs/systemd.md')
   const rest = packaged
     .replaceAll(PROGRAM, (_, start: string) => `${start}${program}`)
@@ -41,14 +41,14 @@ export function foundUnit(machine: Machine, name: UnitName): Found {
 }
 
 function head(name: UnitName): string {
-  return `# Written by "hookbridge install-service", which replaces it at an upgrade. Do not edit\n# it: put your changes into a drop-in (systemctl edit ${name})\n`
+  return `# Written by "hookbridge install-service", which replaces it at an upgrade. To change it, leave it as\n# it is and put what differs into a drop-in: systemctl edit ${name}\n`
 }
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** Quotes a word for a command line of systemd.service(5). */
+/** As systemd.service(5) reads a command line. */
 function quoted(path: string): string {
   const escaped = path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')
   return /[\s"'\\;]/.test(path) ? `"${escaped}"` : escaped

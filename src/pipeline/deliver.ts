@@ -1,11 +1,12 @@
 import type { OpenChannel } from '../channels/channel.ts'
-import { type Delivery, nextState, type Outcome, type Policy } from '../core/delivery.ts'
+import { type Delivery, type NextState, nextState, type Policy } from '../core/delivery.ts'
+import type { Outcome } from '../core/outcome.ts'
 import { type RenderDeps, render } from '../core/render.ts'
-import { type Attempt, type Leased, type Store, StoreUnavailable } from '../store/store.ts'
+import { type Attempt, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { AttemptTimes, Observe } from './fact.ts'
 
 export interface DeliverDeps {
-  readonly store: Pick<Store, 'record'>
+  readonly store: Pick<Queue, 'complete'>
   /** Asked once for each attempt: it ends under the configuration that it began with. */
   readonly settings: () => DeliverSettings
   readonly now: () => number
@@ -27,13 +28,15 @@ interface Attempted {
   readonly outcome: Outcome
   readonly notes: readonly string[]
   readonly template: string | null
+  /** Whether the outcome says something of the destination. */
+  readonly reached: boolean
   readonly times: Omit<AttemptTimes, 'recorded'> | null
 }
 
 /** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended. */
 export type Deliver = (leased: Leased, stopped: Promise<void>) => Promise<Outcome>
 
-const RECORD_AGAIN_AFTER = 500
+const COMPLETE_AGAIN_AFTER_MS = 500
 
 const endUnknown: Outcome = {
   kind: 'ambiguous',
@@ -49,19 +52,21 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const settings = deps.settings()
     const interrupted = leased.interruptedAt !== null
     const startedAt = leased.interruptedAt ?? deps.now()
-    const { outcome, notes, template, times }: Attempted = interrupted
-      ? { outcome: endUnknown, notes: [], template: null, times: null }
+    const { outcome, notes, template, reached, times }: Attempted = interrupted
+      ? { outcome: endUnknown, notes: [], template: null, reached: false, times: null }
       : await attempt(settings, leased, stopped)
     const endedAt = deps.now()
-    const took = interrupted ? 0 : endedAt - startedAt
+    // The clock may have been set back in between.
+    const durationMs = interrupted ? 0 : Math.max(0, endedAt - startedAt)
     const { delivery } = leased
     const number = delivery.attempts + 1
-    const attempted = { ...delivery, attempts: number }
+    const ambiguousAttempts = delivery.ambiguousAttempts + (outcome.kind === 'ambiguous' ? 1 : 0)
+    const attempted = { ...delivery, attempts: number, ambiguousAttempts }
     const next = nextState(attempted, outcome, settings.policy, endedAt, deps.random())
-    const done = { deliveryId: delivery.id, number, startedAt, took, outcome, notes }
-    if (!(await record(delivery, done, next, stopped))) return outcome
+    const done = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
+    if (!(await complete(delivery, done, next, reached, stopped))) return outcome
     const recorded = times && { ...times, recorded: deps.clock() }
-    const made = { delivery, outcome, next, took, notes, template, startedAt, times: recorded }
+    const made = { delivery, outcome, next, durationMs, notes, template, startedAt, times: recorded }
     deps.observe({ kind: 'attempted', ...made })
     return outcome
   }
@@ -78,14 +83,26 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const channel = settings.channels.get(name)
     if (channel === undefined) {
       const reason = `channels.${name} is not configured any more; add it and resend, or let it be`
-      return { outcome: { kind: 'park', reason }, notes: [], template: null, times: times(null) }
+      return {
+        outcome: { kind: 'park', reason },
+        notes: [],
+        template: null,
+        reached: false,
+        times: times(null),
+      }
     }
     const rendered = render(settings, event, { ...delivery, channel: name })
     const renderedAt = deps.clock()
     const { notes } = rendered
     if (!rendered.ok) {
       const { reason } = rendered
-      return { outcome: { kind: 'park', reason }, notes, template: null, times: times(renderedAt) }
+      return {
+        outcome: { kind: 'park', reason },
+        notes,
+        template: null,
+        reached: false,
+        times: times(renderedAt),
+      }
     }
     const { template } = rendered
     try {
@@ -93,11 +110,17 @@ export function createDeliver(deps: DeliverDeps): Deliver {
         channel.send(rendered.message, { id: delivery.id, receiver: delivery.receiver, target }),
         stopped.then(() => cutShort),
       ])
-      return { outcome, notes, template, times: times(renderedAt) }
+      return { outcome, notes, template, reached: outcome !== cutShort, times: times(renderedAt) }
     } catch (error) {
       // A channel answers with an outcome; what it throws is a bug, and nobody knows how far it came.
       const reason = `unexpected error in channel ${name}: ${error instanceof Error ? error.name : 'unknown'}`
-      return { outcome: { kind: 'ambiguous', reason }, notes, template, times: times(renderedAt) }
+      return {
+        outcome: { kind: 'ambiguous', reason },
+        notes,
+        template,
+        reached: false,
+        times: times(renderedAt),
+      }
     }
   }
 
@@ -105,22 +128,23 @@ export function createDeliver(deps: DeliverDeps): Deliver {
    * An attempt that was made must be recorded, or it would be made again: this waits until the store takes it. False where
    * the service stops before: the lease in the store then tells the next start of an attempt without an end.
    */
-  async function record(
+  async function complete(
     delivery: Delivery,
     attempt: Attempt,
-    next: Parameters<Store['record']>[1],
+    next: NextState,
+    reached: boolean,
     stopped: Promise<void>,
   ): Promise<boolean> {
     for (let last = false; ; ) {
       try {
-        await deps.store.record(attempt, next)
+        await deps.store.complete(attempt, next, reached)
         return true
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
-        deps.observe({ kind: 'store_failed', during: 'record', message: error.message, delivery })
+        deps.observe({ kind: 'store_failed', during: 'complete', message: error.message, delivery })
         if (last) return false
         last = await Promise.race([
-          deps.pause(RECORD_AGAIN_AFTER).then(() => false),
+          deps.pause(COMPLETE_AGAIN_AFTER_MS).then(() => false),
           stopped.then(() => true),
         ])
       }

@@ -1,7 +1,8 @@
 /** What the pipeline tells of itself: the log and the metrics are both made from these. */
-import type { Delivery, NextState, Outcome } from '../core/delivery.ts'
+import type { Delivery, NextState } from '../core/delivery.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { UnreadableCode } from '../core/event.ts'
+import type { Outcome } from '../core/outcome.ts'
 
 export type Fact =
   | {
@@ -9,6 +10,7 @@ export type Fact =
       readonly source: string
       /** Null for a quarantined request. */
       readonly type: string | null
+      readonly subject: string | null
       readonly result: 'stored' | 'duplicate' | 'quarantined'
       readonly unrouted: boolean
       readonly id: string
@@ -33,8 +35,8 @@ export type Fact =
       readonly delivery: Delivery
       readonly outcome: Outcome
       readonly next: NextState
-      /** Milliseconds; 0 where nobody saw its end. */
-      readonly took: number
+      /** 0 where nobody saw its end. */
+      readonly durationMs: number
       readonly notes: readonly string[]
       /** The template that made the message; null where none did. */
       readonly template: string | null
@@ -51,7 +53,17 @@ export type Fact =
       /** The delivery whose attempt was not recorded yet. */
       readonly delivery?: Delivery
     }
-  | { readonly kind: 'purged'; readonly events: number }
+  /** Old events were removed; `unresolved` of them with something that nobody had dealt with. */
+  | { readonly kind: 'purged'; readonly events: number; readonly unresolved: number }
+  /** A quarantined request was read anew, and is an event now. */
+  | {
+      readonly kind: 'taken_up'
+      readonly id: string
+      readonly from: string
+      readonly source: string
+      readonly type: string
+      readonly deliveries: number
+    }
   | {
       readonly kind: 'reloaded'
       readonly ok: boolean
@@ -110,8 +122,17 @@ export interface LogEntry {
 export function logEntry(fact: Fact): LogEntry {
   switch (fact.kind) {
     case 'received': {
-      const { result, problem, id, messageId, source, type, secretIndex, unrouted, deliveries } = fact
-      const fields = { id, message_id: messageId, source, type, secret_index: secretIndex, deliveries }
+      const { result, problem, id, messageId, source, type, subject, secretIndex, unrouted, deliveries } =
+        fact
+      const fields = {
+        id,
+        message_id: messageId,
+        source,
+        type,
+        subject,
+        secret_index: secretIndex,
+        deliveries,
+      }
       if (result === 'quarantined') return { level: 'warn', message: `event quarantined: ${problem}`, fields }
       return {
         level: result === 'stored' && unrouted ? 'warn' : 'info',
@@ -132,7 +153,12 @@ export function logEntry(fact: Fact): LogEntry {
         fields: { during: fact.during },
       }
     case 'purged':
-      return { level: 'debug', message: 'old events purged', fields: { events: fact.events } }
+      return purgedEntry(fact)
+    case 'taken_up': {
+      const { id, from, source, type, deliveries } = fact
+      const fields = { id, quarantined: from, source, type, deliveries }
+      return { level: 'info', message: 'quarantined request read anew', fields }
+    }
     case 'reloaded': {
       const { ok, trigger, changed, reason } = fact
       if (!ok)
@@ -142,13 +168,19 @@ export function logEntry(fact: Fact): LogEntry {
   }
 }
 
+function purgedEntry({ events, unresolved }: Extract<Fact, { kind: 'purged' }>): LogEntry {
+  if (unresolved === 0) return { level: 'debug', message: 'old events purged', fields: { events } }
+  const message = `old events purged, ${unresolved} of them with messages that were never delivered or dismissed`
+  return { level: 'warn', message, fields: { events, unresolved } }
+}
+
 function receivedMessage(fact: Extract<Fact, { kind: 'received' }>): string {
   if (fact.result === 'duplicate') return 'event seen before'
   return fact.unrouted ? 'event stored, but no route takes it' : 'event stored'
 }
 
 function attemptedEntry(fact: Extract<Fact, { kind: 'attempted' }>): LogEntry {
-  const { delivery, outcome, next, took, notes } = fact
+  const { delivery, outcome, next, durationMs, notes } = fact
   const fields = {
     id: delivery.eventId,
     delivery: delivery.id,
@@ -156,7 +188,7 @@ function attemptedEntry(fact: Extract<Fact, { kind: 'attempted' }>): LogEntry {
     channel: delivery.destination.channel,
     target: delivery.destination.target,
     attempt: delivery.attempts + 1,
-    took,
+    duration_ms: durationMs,
     ...(notes.length > 0 && { notes }),
     ...(next.dueAt !== null && { next_attempt: new Date(next.dueAt).toISOString() }),
   }

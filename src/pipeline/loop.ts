@@ -1,13 +1,13 @@
-import type { OpenChannel, Pace } from '../channels/channel.ts'
-import type { Outcome } from '../core/delivery.ts'
-import { type Leased, type Store, StoreUnavailable } from '../store/store.ts'
+import type { SendingLimits } from '../channels/channel.ts'
+import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
-import { Lane } from './lane.ts'
 
 export interface LoopDeps {
-  readonly store: Pick<Store, 'claim'>
-  readonly channels: () => ReadonlyMap<string, Limits>
+  readonly store: Pick<Queue, 'claim' | 'renew' | 'reconfigure' | 'onDue'>
+  /** Names this process in its leases. */
+  readonly holder: string
+  readonly channels: () => ReadonlyMap<string, SendingLimits>
   readonly deliver: Deliver
   /** Called with what a bug threw; the delivery comes back when its lease ends. */
   readonly onBug: (error: unknown) => void
@@ -22,22 +22,27 @@ export interface Heartbeat {
 }
 
 interface InFlight {
+  readonly channel: string
+  readonly rateKey: string
   /** How many were made before it. */
   readonly attempts: number
+  /** By performance.now(). */
+  readonly since: number
   readonly ended: Promise<void>
+  leaseUntil: number
 }
 
-type Limits = Pick<OpenChannel<unknown>, 'pace' | 'concurrency'>
-
-// A lease that ran out means that its holder is gone, unless it is ours: see #begin.
-const LEASE = 120_000
-// The command line makes deliveries due in the same file without telling us.
-const LOOK_AT_LEAST_EVERY = 1_000
-const CLAIM_AGAIN_AFTER = 500
-// While attempts end one by one, a short wait lets one claim, and one commit, serve many of them.
-const GATHER = 2
-// What is owed over a channel that left the configuration is parked, one by one.
-const NO_CHANNEL: Pace = { rate: Infinity, burst: 1, concurrency: 1 }
+// A lease that ran out means that its holder is gone: an attempt that takes longer has its lease renewed.
+const LEASE_MS = 120_000
+const RENEW_BEFORE_MS = 60_000
+// The command line makes deliveries due in the same file without this process.
+const LOOK_AT_LEAST_EVERY_MS = 1_000
+const CLAIM_AGAIN_AFTER_MS = 500
+// While claims follow each other closely, a short wait lets one claim, and one commit, serve many attempts.
+const BUSY_MS = 5
+const GATHER_MS = 2
+// An attempt may wait for minutes, for the answer to a mail's last dot: then it no longer keeps others waiting.
+const SLOW_AFTER_MS = 30_000
 
 /**
  * The delivery loop: claims what is due, as much as each destination can take, and attempts it.
@@ -45,19 +50,18 @@ const NO_CHANNEL: Pace = { rate: Infinity, burst: 1, concurrency: 1 }
  */
 export class DeliveryLoop {
   readonly #deps: LoopDeps
-  readonly #lanes = new Map<string, Lane>()
   /** By delivery id. */
   readonly #inFlight = new Map<string, InFlight>()
   readonly #stopped = Promise.withResolvers<void>()
   #running: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
   #stopping = false
-  /** Counts the configurations. */
-  #era = 0
+  #claimedAt = Number.NEGATIVE_INFINITY
   #heartbeat: Heartbeat = { doing: 'nothing', since: performance.now() }
 
   constructor(deps: LoopDeps) {
     this.#deps = deps
+    deps.store.onDue(() => this.#wake.resolve())
   }
 
   start(): void {
@@ -68,16 +72,15 @@ export class DeliveryLoop {
     return this.#heartbeat
   }
 
-  /** Tells that deliveries may have fallen due. */
-  wake(): void {
+  /** Takes the limits of the channels there are now, and tries at once what did not work. */
+  async reconfigure(): Promise<void> {
+    try {
+      await this.#deps.store.reconfigure()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#deps.observe({ kind: 'store_failed', during: 'reconfigure', message: error.message })
+    }
     this.#wake.resolve()
-  }
-
-  /** Takes the pace of the channels there are now, and tries at once what did not work. */
-  reconfigure(): void {
-    this.#era += 1
-    for (const lane of this.#lanes.values()) lane.reconfigure(this.#paceOf(lane.channel), this.#deps.now())
-    this.wake()
   }
 
   /**
@@ -86,7 +89,7 @@ export class DeliveryLoop {
    */
   async stop(grace: number): Promise<void> {
     this.#stopping = true
-    this.wake()
+    this.#wake.resolve()
     await this.#running
     const timer = setTimeout(() => this.#stopped.resolve(), grace)
     await Promise.all([...this.#inFlight.values()].map(({ ended }) => ended))
@@ -101,7 +104,7 @@ export class DeliveryLoop {
         const wait = await this.#turn()
         if (this.#stopping) return
         this.#enter('resting')
-        await this.#sleep(wait)
+        await this.#rest(wait)
       }
     } finally {
       this.#enter('nothing')
@@ -112,92 +115,88 @@ export class DeliveryLoop {
     this.#heartbeat = { doing, since: performance.now() }
   }
 
-  /** One claim. Returns how long nothing more can happen unless somebody wakes the loop, in milliseconds. */
+  /** One claim. Returns how long nothing more can happen unless something wakes the loop, in milliseconds. */
   async #turn(): Promise<number> {
-    const { store, now } = this.#deps
+    const { store, now, holder } = this.#deps
     const asked = now()
-    const { limits, budgets, readyAt } = this.#capacities(asked)
+    const leaseUntil = asked + LEASE_MS
     try {
-      const claimed = await store.claim({ now: asked, leaseUntil: asked + LEASE, limit: 1, limits, budgets })
-      for (const leased of claimed.leased) this.#begin(leased)
-      if (claimed.leased.length > 0) return GATHER
-      const next = Math.min(claimed.nextDueAt ?? Infinity, readyAt)
-      return Math.min(Math.max(next - now(), GATHER), LOOK_AT_LEAST_EVERY)
+      const renewed = this.#renew(asked, leaseUntil)
+      const claimed = await store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
+      await renewed
+      for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
+      if (claimed.leased.length > 0) {
+        this.#claimedAt = performance.now()
+        return GATHER_MS
+      }
+      const wait = (claimed.nextDueAt ?? Number.POSITIVE_INFINITY) - now()
+      return Math.min(Math.max(wait, GATHER_MS), LOOK_AT_LEAST_EVERY_MS)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#deps.observe({ kind: 'store_failed', during: 'claim', message: error.message })
-      return CLAIM_AGAIN_AFTER
+      return CLAIM_AGAIN_AFTER_MS
     }
   }
 
-  #capacities(now: number) {
-    const limits = new Map<string, number>()
-    const busy = new Map<string, number>()
-    let readyAt = Infinity
-    for (const [name, lane] of this.#lanes) {
-      if (lane.idle(now)) {
-        this.#lanes.delete(name)
-        continue
-      }
-      busy.set(lane.channel, (busy.get(lane.channel) ?? 0) + lane.inFlight)
-      readyAt = Math.min(readyAt, lane.readyAt(now) ?? Infinity)
-    }
-    const budgets = new Map<string, number>()
-    for (const [name, channel] of this.#deps.channels()) {
-      budgets.set(name, Math.max(0, channel.concurrency - (busy.get(name) ?? 0)))
-    }
-    for (const [name, lane] of this.#lanes) {
-      // No destination may take more than half of what is free: a few slow ones leave room for the others.
-      const share = Math.ceil((budgets.get(lane.channel) ?? 1) / 2)
-      limits.set(name, Math.min(lane.capacity(now), share))
-    }
-    return { limits, budgets, readyAt }
+  /** Keeps the leases of attempts that take long. */
+  async #renew(now: number, leaseUntil: number): Promise<void> {
+    const ending = [...this.#inFlight].filter(([, { leaseUntil }]) => leaseUntil - now < RENEW_BEFORE_MS)
+    if (ending.length === 0) return
+    const ids = ending.map(([id]) => id)
+    await this.#deps.store.renew(this.#deps.holder, ids, leaseUntil)
+    for (const [, attempt] of ending) attempt.leaseUntil = leaseUntil
   }
 
-  #begin(leased: Leased): void {
-    const { id, attempts } = leased.delivery
-    // An attempt of ours that outlived its lease, waiting for a slow destination or a full disk: it has a new lease now.
+  #capacities() {
+    const inFlight = new Map<string, number>()
+    const quick = new Map<string, number>()
+    const slow = new Map<string, number>()
+    const slowSince = performance.now() - SLOW_AFTER_MS
+    for (const { channel, rateKey, since } of this.#inFlight.values()) {
+      const isSlow = since < slowSince
+      count(isSlow ? slow : quick, channel)
+      if (!isSlow) count(inFlight, rateKey)
+    }
+    const channels = new Map<string, ClaimLimits>()
+    for (const [name, { rateLimit, perDestination, concurrency }] of this.#deps.channels()) {
+      // As many again may be slow, and no more.
+      const held = (quick.get(name) ?? 0) + Math.max(0, (slow.get(name) ?? 0) - concurrency)
+      channels.set(name, { ...rateLimit, perDestination, free: Math.max(0, concurrency - held) })
+    }
+    return { inFlight, channels }
+  }
+
+  #begin(leased: Leased, leaseUntil: number): void {
+    const { id, attempts, destination } = leased.delivery
+    // An attempt of ours that outlived its lease, because this process stood still: it has a new lease now.
     // With one attempt more, it is one that was recorded in the commit of this claim, and has only not heard of it yet.
-    if (this.#inFlight.get(id)?.attempts === attempts) return
-    const { deliver, now, onBug } = this.#deps
-    const lane = this.#laneOf(leased)
-    lane.begin(now())
-    const era = this.#era
-    let outcome: Outcome | null = null
-    const ended = deliver(leased, this.#stopped.promise)
-      .then((how) => {
-        // What an earlier process or configuration left behind says nothing about the destination now.
-        if (leased.interruptedAt === null && era === this.#era) outcome = how
-      })
-      .catch(onBug)
-      .finally(() => {
-        lane.end(outcome, now())
-        if (this.#inFlight.get(id)?.ended === ended) this.#inFlight.delete(id)
-        this.wake()
-      })
-    this.#inFlight.set(id, { attempts, ended })
-  }
-
-  #laneOf({ delivery }: Leased): Lane {
-    const { channel, rateKey } = delivery.destination
-    let lane = this.#lanes.get(rateKey)
-    if (lane === undefined) {
-      lane = new Lane(channel, this.#paceOf(channel), this.#deps.now())
-      this.#lanes.set(rateKey, lane)
+    const before = this.#inFlight.get(id)
+    if (before?.attempts === attempts) {
+      before.leaseUntil = leaseUntil
+      return
     }
-    return lane
+    const { deliver, onBug } = this.#deps
+    const ended = deliver(leased, this.#stopped.promise)
+      .then(() => undefined, onBug)
+      .finally(() => {
+        if (this.#inFlight.get(id)?.ended === ended) this.#inFlight.delete(id)
+        this.#wake.resolve()
+      })
+    const { channel, rateKey } = destination
+    this.#inFlight.set(id, { channel, rateKey, attempts, since: performance.now(), ended, leaseUntil })
   }
 
-  #paceOf(channel: string): Pace {
-    return this.#deps.channels().get(channel)?.pace ?? NO_CHANNEL
-  }
-
-  /** Ends after the time, or GATHER after somebody woke the loop. */
-  async #sleep(ms: number): Promise<void> {
+  /** Ends after the time, or when something wakes the loop; then soon, where claims follow each other closely. */
+  async #rest(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, ms)
     await Promise.race([promise, this.#wake.promise])
     clearTimeout(timer)
-    if (!this.#stopping) await new Promise((done) => setTimeout(done, GATHER))
+    if (this.#stopping || performance.now() - this.#claimedAt > BUSY_MS) return
+    await new Promise((done) => setTimeout(done, GATHER_MS))
   }
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }

@@ -3,21 +3,29 @@ import type { Observe } from './fact.ts'
 
 export interface PurgeDeps {
   readonly store: Pick<Store, 'purge'>
-  /** Milliseconds for which a finished event is kept. */
-  readonly retain: () => number
+  readonly retention: () => Retention
   readonly now: () => number
   readonly observe: Observe
 }
 
+/** Milliseconds. */
+export interface Retention {
+  /** For which an event is kept that needs nobody any more. */
+  readonly retain: number
+  /** For which one is kept that nobody has dealt with. */
+  readonly retainUnresolved: number
+}
+
 const STEP = 200
-const BETWEEN_STEPS = 50
-const BETWEEN_ROUNDS = 60_000
+const BETWEEN_STEPS_MS = 50
+const BETWEEN_ROUNDS_MS = 60_000
 
 /** Removes what is older than the retention, in steps small enough that no request notices. Returns how to stop it. */
 export function startPurge(deps: PurgeDeps): () => void {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
-  schedule(BETWEEN_STEPS)
+  let after: string | null = null
+  schedule(BETWEEN_STEPS_MS)
   return () => {
     stopped = true
     clearTimeout(timer)
@@ -30,14 +38,23 @@ export function startPurge(deps: PurgeDeps): () => void {
   }
 
   async function step(): Promise<void> {
-    let purged = 0
+    const { retain, retainUnresolved } = deps.retention()
+    const now = deps.now()
     try {
-      purged = await deps.store.purge(deps.now() - deps.retain(), STEP)
-      if (purged > 0) deps.observe({ kind: 'purged', events: purged })
+      const purged = await deps.store.purge({
+        before: now - retain,
+        unresolvedBefore: now - retainUnresolved,
+        after,
+        limit: STEP,
+      })
+      after = purged.next
+      const { events, unresolved } = purged
+      if (events > 0) deps.observe({ kind: 'purged', events, unresolved })
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
+      after = null
       deps.observe({ kind: 'store_failed', during: 'purge', message: error.message })
     }
-    schedule(purged === STEP ? BETWEEN_STEPS : BETWEEN_ROUNDS)
+    schedule(after === null ? BETWEEN_ROUNDS_MS : BETWEEN_STEPS_MS)
   }
 }

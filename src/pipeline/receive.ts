@@ -1,17 +1,23 @@
 import type { ErrorCode } from '../core/errors.ts'
-import { type Event, readBody, type UnreadableCode } from '../core/event.ts'
-import { type Planner, plan } from '../core/plan.ts'
+import { type Event, type Pointers, readBody, type UnreadableCode } from '../core/event.ts'
+import { type Planner, plan, toNewPlan } from '../core/plan.ts'
 import type { SignatureHeaders, Verifier } from '../sources/svix.ts'
-import { type Entry, type Store, StoreUnavailable } from '../store/store.ts'
+import { type Appended, type Arrival, type Inbox, StoreUnavailable } from '../store/store.ts'
 import type { Handling, Observe } from './fact.ts'
 
 export interface ReceiveDeps {
-  readonly store: Pick<Store, 'append'>
+  readonly store: Pick<Inbox, 'append'>
   readonly now: () => number
   /** Milliseconds with fractions since any moment, for measuring. */
   readonly clock: () => number
-  readonly newId: () => string
+  readonly ids: Ids
   readonly observe: Observe
+}
+
+/** Gives events and deliveries their ids. */
+export interface Ids {
+  event(): string
+  delivery(): string
 }
 
 /** What the configuration says of receiving. */
@@ -19,14 +25,15 @@ export interface ReceiveSettings extends Planner {
   readonly sources: ReadonlyMap<string, SourceDeps>
   /** Milliseconds during which a message id seen before is a duplicate. */
   readonly dedupeFor: number
+  /** Tells configurations apart. */
+  readonly fingerprint: string
 }
 
 export interface SourceDeps {
   readonly verifier: Verifier
   /** Whether an address may send; null where every address may. */
   readonly allows: ((address: string) => boolean) | null
-  /** JSON pointer to the event type; undefined tries the usual places. */
-  readonly eventType: string | undefined
+  readonly pointers: Pointers
 }
 
 export interface WebhookRequest {
@@ -44,7 +51,7 @@ export type Received =
   | { readonly kind: 'quarantined'; readonly code: UnreadableCode }
   | { readonly kind: 'rejected'; readonly code: ErrorCode }
 
-/** Verifies, reads, routes and stores one request: resolves after the event is on disk, or refused. */
+/** Verifies, reads, plans and stores one request: resolves after the event is on disk, or refused. */
 export type Receive = (request: WebhookRequest, settings: ReceiveSettings) => Promise<Received>
 
 const rejections = {
@@ -53,6 +60,8 @@ const rejections = {
   timestamp_out_of_range: 'timestamp_out_of_range',
   no_matching_signature: 'wrong_signature',
 } as const satisfies Record<string, ErrorCode>
+
+type Origin = Omit<Event, 'type' | 'subject' | 'payload'>
 
 export function createReceive(deps: ReceiveDeps): Receive {
   const { store, observe, clock } = deps
@@ -67,17 +76,17 @@ export function createReceive(deps: ReceiveDeps): Receive {
 
     const { messageId, sentAt, secretIndex } = verified
     const origin = {
-      id: deps.newId(),
+      id: deps.ids.event(),
       messageId,
       source: request.source,
       receivedAt: deps.now(),
       sentAt,
       secretIndex,
     }
-    const read = readBody(request.body, source.eventType)
-    const entry = read.ok
-      ? eventEntry(settings, { ...origin, type: read.type, payload: read.payload }, request.body)
-      : quarantineEntry(settings, origin, request.body, `${read.code}: ${read.message}`)
+    const read = readBody(request.body, source.pointers)
+    const arrival = read.ok
+      ? eventArrival(settings, { ...origin, ...read }, request.body)
+      : quarantineArrival(settings, origin, request.body, `${read.code}: ${read.message}`)
     const routed = clock()
     const handling = (): Handling => ({
       began: verifying - request.age,
@@ -85,16 +94,15 @@ export function createReceive(deps: ReceiveDeps): Receive {
       verified: verifiedAt,
       routed,
       stored: clock(),
-      routes: entry.kind === 'event' ? entry.routing.routes : [],
+      routes: arrival.kind === 'event' ? arrival.plan.routes.map(({ route }) => route) : [],
       bytes: request.body.length,
       traceparent: request.traceparent,
     })
     try {
-      const appended = await store.append(entry)
-      const id = appended.kind === 'unknown' ? origin.id : appended.id
-      tell(entry, appended.kind === 'duplicate', id, handling(), read.ok ? undefined : read.code)
+      const appended = await store.append(arrival)
+      report(arrival, appended, handling(), read.ok ? undefined : read.code)
       if (!read.ok) return { kind: 'quarantined', code: read.code }
-      return { kind: appended.kind === 'duplicate' ? 'duplicate' : 'stored', id }
+      return { kind: appended.kind, id: appended.id }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const { id, messageId } = origin
@@ -105,62 +113,56 @@ export function createReceive(deps: ReceiveDeps): Receive {
     }
   }
 
-  function eventEntry(
+  function eventArrival(
     settings: ReceiveSettings,
-    event: Event,
+    { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }: Event,
     body: Buffer,
-  ): Extract<Entry, { kind: 'event' }> {
-    const { routes, unrouted, deliveries } = plan(settings, event)
-    return {
-      kind: 'event',
-      event,
-      body,
-      routing: { routes: routes.map(({ route }) => route), unrouted },
-      deliveries,
-      dedupeFor: settings.dedupeFor,
-    }
+  ): Extract<Arrival, { kind: 'event' }> {
+    const event = { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
+    const { fingerprint, dedupeFor } = settings
+    const making = { at: receivedAt, cause: 'received', fingerprint, newId: deps.ids.delivery } as const
+    return { kind: 'event', event, body, plan: toNewPlan(plan(settings, event), making), dedupeFor }
   }
 
-  function quarantineEntry(
+  function quarantineArrival(
     { dedupeFor }: ReceiveSettings,
-    origin: Omit<Event, 'type' | 'payload'>,
+    origin: Origin,
     body: Buffer,
     problem: string,
-  ): Entry {
+  ): Arrival {
     return { kind: 'quarantine', request: { ...origin, body, problem }, dedupeFor }
   }
 
-  function tell(
-    entry: Entry,
-    duplicate: boolean,
-    id: string,
+  function report(
+    arrival: Arrival,
+    appended: Appended,
     handling: Handling,
     code: UnreadableCode | undefined,
   ): void {
-    if (entry.kind === 'replay') return
-    const { source, messageId, secretIndex } = entry.kind === 'event' ? entry.event : entry.request
-    const common = { kind: 'received', source, id, messageId, secretIndex, handling } as const
-    if (entry.kind === 'quarantine') {
-      const { problem } = entry.request
-      const result = duplicate ? 'duplicate' : 'quarantined'
+    const { source, messageId, secretIndex } = arrival.kind === 'event' ? arrival.event : arrival.request
+    const isDuplicate = appended.kind === 'duplicate'
+    const common = { kind: 'received', source, id: appended.id, messageId, secretIndex, handling } as const
+    if (arrival.kind === 'quarantine') {
+      const { problem } = arrival.request
       observe({
         ...common,
         type: null,
-        result,
+        subject: null,
+        result: isDuplicate ? 'duplicate' : 'quarantined',
         unrouted: false,
         deliveries: 0,
         problem,
         ...(code !== undefined && { code }),
       })
     } else {
-      const result = duplicate ? 'duplicate' : 'stored'
-      const { routing, deliveries, event } = entry
+      const { plan, event } = arrival
       observe({
         ...common,
         type: event.type,
-        result,
-        unrouted: routing.unrouted,
-        deliveries: duplicate ? 0 : deliveries.length,
+        subject: event.subject,
+        result: isDuplicate ? 'duplicate' : 'stored',
+        unrouted: plan.unrouted,
+        deliveries: isDuplicate ? 0 : plan.deliveries.length,
       })
     }
   }

@@ -1,15 +1,21 @@
 /** A store in one SQLite file, for one machine: one process serves from it, others may look into it meanwhile. */
 import { existsSync } from 'node:fs'
-import { append } from './sqlite/append.ts'
-import { backlog } from './sqlite/backlog.ts'
-import { claim } from './sqlite/claim.ts'
+import { addPlan, append } from './sqlite/append.ts'
+import { claim, renew } from './sqlite/claim.ts'
+import { Clock } from './sqlite/clock.ts'
+import { complete, dismiss, requeue } from './sqlite/complete.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
+import { deliveryPage } from './sqlite/deliveries.ts'
+import { eventPage } from './sqlite/events.ts'
+import { find } from './sqlite/find.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
-import { deliveries, events } from './sqlite/history.ts'
 import { takeInstanceLock } from './sqlite/instance-lock.ts'
 import { migrate, schemaVersion, versionOf } from './sqlite/migrations.ts'
+import { backlog, destinations } from './sqlite/places.ts'
 import { createPrivately } from './sqlite/private-file.ts'
-import { purge, record, resend } from './sqlite/record.ts'
+import { purge, quarantined } from './sqlite/purge.ts'
+import { reconfigure } from './sqlite/rates.ts'
+import { deliveryRecord, eventRecord } from './sqlite/records.ts'
 import { type Committed, type Store, StoreRefused, StoreUnavailable } from './store.ts'
 
 export interface SqliteOptions {
@@ -24,8 +30,8 @@ export interface SqliteOptions {
 }
 
 // How long the event loop may stand still while another process writes; each such write takes one fsync.
-const SERVICE_BUSY_TIMEOUT = 2_000
-const OPERATOR_BUSY_TIMEOUT = 10_000
+const SERVICE_BUSY_TIMEOUT_MS = 2_000
+const OPERATOR_BUSY_TIMEOUT_MS = 10_000
 
 /** Opens a store. Throws StoreRefused, or StoreUnavailable where the file cannot be worked with. */
 export async function openSqlite({ path, role, committed }: SqliteOptions): Promise<Store> {
@@ -37,12 +43,12 @@ export async function openSqlite({ path, role, committed }: SqliteOptions): Prom
 }
 
 function openAsService(path: string, committed?: Committed): Store {
-  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), () => {}, committed)
+  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), () => {}, committed)
   const release = takeInstanceLock(path)
   if (release === undefined) throw new StoreRefused('in_use', inUse(path))
   try {
     createPrivately(path)
-    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT), release, committed)
+    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), release, committed)
   } catch (error) {
     release()
     throw error
@@ -69,7 +75,7 @@ function openAsOperator(path: string): Store {
     const hint = 'start the service once, which makes it, or check store.url'
     throw new StoreRefused('missing', `there is no store at ${path}; ${hint}`)
   }
-  const database = new Database(path, OPERATOR_BUSY_TIMEOUT)
+  const database = new Database(path, OPERATOR_BUSY_TIMEOUT_MS)
   try {
     refuseNewer(database)
     refuseOlder(database)
@@ -84,6 +90,15 @@ function openAsOperator(path: string): Store {
 /** The store over a database that is ready for it. `release` is called when it is closed. */
 export function createSqliteStore(database: Database, release: () => void, committed?: Committed): Store {
   const commits = new GroupCommit(database, committed)
+  const clock = new Clock(database)
+  const listeners: (() => void)[] = []
+
+  /** A change after which something may be due: who claims at once does so in the transaction of that change. */
+  function change<T>(operation: () => T): Promise<T> {
+    const done = commits.run(operation)
+    for (const listener of listeners) listener()
+    return done
+  }
 
   async function read<T>(query: () => T): Promise<T> {
     try {
@@ -94,14 +109,34 @@ export function createSqliteStore(database: Database, release: () => void, commi
   }
 
   return {
-    append: (entry) => commits.run(() => append(database, entry)),
-    claim: (request) => commits.run(() => claim(database, request)),
-    record: (attempt, next) => commits.run(() => record(database, attempt, next)),
-    resend: (deliveryIds, now) => commits.run(() => resend(database, deliveryIds, now)),
-    purge: (before, limit) => commits.run(() => purge(database, before, limit)),
-    events: (filter) => read(() => events(database, filter)),
-    deliveries: (filter) => read(() => deliveries(database, filter)),
+    append: (arrival) => {
+      const operation = () => append(database, arrival)
+      const isDue = arrival.kind === 'event' && arrival.plan.deliveries.length > 0
+      return isDue ? change(operation) : commits.run(operation)
+    },
+    addPlan: (eventId, plan, replaces) => change(() => addPlan(database, eventId, plan, replaces)),
+    claim: (request) =>
+      commits.run(() => {
+        clock.follow(request.now)
+        const claimed = claim(database, request)
+        if (claimed.leased.length > 0) clock.keep(request.now)
+        return claimed
+      }),
+    renew: (holder, ids, leaseUntil) => commits.run(() => renew(database, holder, ids, leaseUntil)),
+    complete: (attempt, next, reached) => commits.run(() => complete(database, attempt, next, reached)),
+    requeue: (requests, now) => change(() => requeue(database, requests, now)),
+    dismiss: (ids, reason) => commits.run(() => dismiss(database, ids, reason)),
+    reconfigure: () => change(() => reconfigure(database)),
+    onDue: (listener) => void listeners.push(listener),
+    events: (filter, page) => read(() => eventPage(database, filter, page)),
+    deliveries: (filter, page) => read(() => deliveryPage(database, filter, page)),
+    event: (id) => read(() => eventRecord(database, id)),
+    delivery: (id) => read(() => deliveryRecord(database, id)),
+    find: (text, limit) => read(() => find(database, text, limit)),
+    destinations: () => read(() => destinations(database)),
     backlog: () => read(() => backlog(database)),
+    purge: (request) => commits.run(() => purge(database, request)),
+    quarantined: (after, limit) => read(() => quarantined(database, after, limit)),
     async close() {
       commits.flush()
       database.close()
@@ -124,7 +159,7 @@ function configure(database: Database): void {
   database.execute('PRAGMA cache_size = -16000')
 }
 
-/** Ends the leases of earlier processes, which are gone since this one has the lock, and notes who has it now. */
+/** Ends the leases of earlier processes, which are gone since this one has the lock, and writes down who has it now. */
 function takeOver(database: Database): void {
   // Through the index of what is due, for finished deliveries may be many.
   database.execute(
@@ -132,7 +167,10 @@ function takeOver(database: Database): void {
      WHERE due_at IS NOT NULL AND state = 'sending'`,
   )
   database
-    .prepare('INSERT OR REPLACE INTO holder (one, pid, started_at) VALUES (1, ?, ?)')
+    .prepare(
+      `INSERT INTO holder (one, pid, started_at) VALUES (1, ?, ?)
+       ON CONFLICT DO UPDATE SET pid = excluded.pid, started_at = excluded.started_at`,
+    )
     .run(process.pid, Date.now())
 }
 
@@ -159,7 +197,7 @@ function inUse(path: string): string {
 
 function holderOf(path: string): { readonly pid: number; readonly started_at: number } | undefined {
   try {
-    const database = new Database(path, SERVICE_BUSY_TIMEOUT)
+    const database = new Database(path, SERVICE_BUSY_TIMEOUT_MS)
     try {
       return database.prepare<{ pid: number; started_at: number }>('SELECT pid, started_at FROM holder').get()
     } finally {

@@ -84,7 +84,7 @@ t.test('with watch the service reloads by itself, and can be told to and not to'
   const reloads = () => app.log.filter(({ trigger }) => trigger === 'watch')
   const route = async () => {
     const { id } = (await (await post(app.url, newEvent())).json()) as { id: string }
-    return (await history(app.folder)).events.find((event) => event.id === id)?.routing?.routes[0]
+    return (await history(app.folder)).events.find((event) => event.id === id)?.plans[0]?.routes[0]?.route
   }
   edit(app.config, 'name: v0', 'name: v1')
   await until(() => reloads().length === 1, 'the configuration to be reloaded')

@@ -8,8 +8,8 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import { z } from 'zod'
 import type { Channel, OpenChannel, Renderer, Target } from '../../src/channels/channel.ts'
-import type { Outcome } from '../../src/core/delivery.ts'
 import { isObject } from '../../src/core/json.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
@@ -56,6 +56,7 @@ export function exampleView(type = 'analysis.created', more: Partial<RenderView>
       id: 'evt_01KB0000000000000000000000',
       type,
       source: 'cuuro',
+      subject: null,
       received_at: '2026-11-23T09:30:00.000Z',
       sent_at: '2026-11-23T09:29:59.000Z',
     },
@@ -183,8 +184,8 @@ async function sendingContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M
   const destination = await harness.start()
   t.teardown(() => destination.close())
   const working = opened(harness, destination)
-  t.ok(working.open.pace.rate > 0 && working.open.pace.burst >= 1, 'the pace lets messages through')
-  t.ok(working.open.pace.concurrency >= 1 && working.open.concurrency >= 1, 'attempts may be made')
+  t.ok(working.open.rateLimit.rate > 0 && working.open.rateLimit.burst >= 1, 'the rate lets messages through')
+  t.ok(working.open.perDestination >= 1 && working.open.concurrency >= 1, 'attempts may be made')
   t.equal(destination.connections(), 0, 'opening makes no connection')
   const sent = await working.send()
   t.equal(sent.kind, 'sent', 'a message to a working destination is sent')

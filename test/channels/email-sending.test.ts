@@ -4,7 +4,7 @@ import { email } from '../../src/channels/email/email.ts'
 import { MailSender } from '../../src/channels/email/sending/sending.ts'
 import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
-import type { Outcome } from '../../src/core/delivery.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
 import {
   type MailBehaviour,
   type MailServer,

@@ -3,8 +3,8 @@ import type { Channel } from '../../src/channels/channel.ts'
 import { openOnFirstUse } from '../../src/channels/sender.ts'
 import { isSafeUrl } from '../../src/channels/settings.ts'
 import { compileText, type TextMessage } from '../../src/channels/text-template.ts'
-import type { Outcome } from '../../src/core/delivery.ts'
 import { ownProperty } from '../../src/core/json.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
 import { createEngine } from '../../src/core/template/template.ts'
 
 type Settings = z.output<typeof settings>
@@ -38,7 +38,7 @@ export const ntfy: Channel<Settings, Receiver, TextMessage> = {
   compile: (files) => compileText(engine, templateFiles, files),
   toText: ({ text }) => text,
   open: (given, _receivers, { timeout }) =>
-    openOnFirstUse({ pace: { rate: 5, burst: 10, concurrency: 2 }, concurrency: 10 }, async () => ({
+    openOnFirstUse({ rateLimit: { rate: 5, burst: 10 }, perDestination: 2, concurrency: 10 }, async () => ({
       async send({ text }, { target }) {
         if (given === undefined) return { kind: 'park', reason: 'channels.ntfy is missing' }
         return publish(new URL(target, given.url), text, timeout)

@@ -41,7 +41,16 @@ function setupOf(file: string, env: Readonly<Record<string, string>> = environme
 
 function event(type: string, source = 'cuuro', data: Event['payload'] = { id: '7' }): Event {
   const times = { receivedAt: 0, sentAt: 0 }
-  return { id: 'evt_1', messageId: 'msg_1', source, type, ...times, secretIndex: 0, payload: { data } }
+  return {
+    id: 'evt_1',
+    messageId: 'msg_1',
+    source,
+    type,
+    subject: null,
+    ...times,
+    secretIndex: 0,
+    payload: { data },
+  }
 }
 
 t.test('the example is complete, loads, and has no secret of its own', async (t) => {

@@ -2,18 +2,27 @@ import t from 'tap'
 import { readBody, resolvePointer, viewOf } from '../../src/core/event.ts'
 import { anEvent } from '../support/event.ts'
 
+const subject = '/data/id'
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 t.test('a Cuuro body and a Standard Webhooks body become events without being told how', async (t) => {
-  t.strictSame(readBody(bytes('{"data":{"id":"1"},"event":"analysis.created"}')), {
+  t.strictSame(readBody(bytes('{"data":{"id":"1"},"event":"analysis.created"}'), { subject }), {
     ok: true,
     type: 'analysis.created',
+    subject: '1',
     payload: { data: { id: '1' }, event: 'analysis.created' },
   })
-  t.match(readBody(bytes('{"type":"user.created","event":"other"}')), { ok: true, type: 'user.created' })
-  t.match(readBody(bytes('{"type":5,"event":"other"}')), { ok: true, type: 'other' }, 'a type is text')
+  t.match(readBody(bytes('{"type":"user.created","event":"other"}'), { subject }), {
+    ok: true,
+    type: 'user.created',
+  })
   t.match(
-    readBody(bytes('\ufeff {"type":"é漢😀"} ')),
+    readBody(bytes('{"type":5,"event":"other"}'), { subject }),
+    { ok: true, type: 'other' },
+    'a type is text',
+  )
+  t.match(
+    readBody(bytes('\ufeff {"type":"é漢😀"} '), { subject }),
     { ok: true, type: 'é漢😀' },
     'a byte order mark is no fault',
   )
@@ -21,9 +30,9 @@ t.test('a Cuuro body and a Standard Webhooks body become events without being to
 
 t.test('the type is where `event_type` says, and nowhere else', async (t) => {
   const body = bytes('{"type":"wrong","meta":{"kinds":["a","b"],"a/b":{"m~n":"slashed"}},"":{"":"empty"}}')
-  t.match(readBody(body, '/meta/kinds/1'), { ok: true, type: 'b' })
-  t.match(readBody(body, '/meta/a~1b/m~0n'), { ok: true, type: 'slashed' })
-  t.match(readBody(body, '//'), { ok: true, type: 'empty' })
+  t.match(readBody(body, { eventType: '/meta/kinds/1', subject }), { ok: true, type: 'b' })
+  t.match(readBody(body, { eventType: '/meta/a~1b/m~0n', subject }), { ok: true, type: 'slashed' })
+  t.match(readBody(body, { eventType: '//', subject }), { ok: true, type: 'empty' })
   for (const pointer of [
     '/nope',
     '/meta',
@@ -34,10 +43,30 @@ t.test('the type is where `event_type` says, and nowhere else', async (t) => {
     '',
   ]) {
     t.match(
-      readBody(body, pointer),
+      readBody(body, { eventType: pointer, subject }),
       { ok: false, code: 'no_event_type', message: `a string) at ${pointer}` },
       pointer,
     )
+  }
+})
+
+t.test('the subject is text, or a whole number, where `subject` says', async (t) => {
+  const cases: readonly [data: string, pointer: string, subject: string | null][] = [
+    ['{"id":"an_1"}', '/data/id', 'an_1'],
+    ['{"id":42}', '/data/id', '42'],
+    ['{"id":4.2}', '/data/id', null],
+    ['{"id":9007199254740993}', '/data/id', null],
+    ['{"id":""}', '/data/id', null],
+    ['{"id":null}', '/data/id', null],
+    ['{"id":{"a":1}}', '/data/id', null],
+    [`{"id":"${'x'.repeat(257)}"}`, '/data/id', null],
+    ['{"key":"k"}', '/data/key', 'k'],
+    ['{}', '/data/id', null],
+    ['7', '/data', '7'],
+  ]
+  for (const [data, pointer, expected] of cases) {
+    const read = readBody(bytes(`{"type":"a","data":${data}}`), { subject: pointer })
+    t.equal(read.ok && read.subject, expected, `${pointer} of ${data.slice(0, 40)}`)
   }
 })
 
@@ -61,11 +90,11 @@ t.test('what cannot become an event says why', async (t) => {
     [Uint8Array.of(...bytes('{"type":"'), 0xed, 0xa0, 0x80, ...bytes('"}')), 'invalid_utf8'],
   ]
   for (const [body, code] of cases)
-    t.match(readBody(body), { ok: false, code }, Buffer.from(body).toString('latin1'))
+    t.match(readBody(body, { subject }), { ok: false, code }, Buffer.from(body).toString('latin1'))
 })
 
 t.test('a payload cannot change any prototype', async (t) => {
-  const read = readBody(bytes('{"type":"a","__proto__":{"polluted":true}}'))
+  const read = readBody(bytes('{"type":"a","__proto__":{"polluted":true}}'), { subject })
   t.ok(read.ok && Object.hasOwn(read.payload, '__proto__'))
   t.notOk('polluted' in {})
 })
@@ -101,6 +130,7 @@ t.test('the view shows times as ISO 8601, and a payload without data as null', a
       id: 'evt_1',
       type: 'a',
       source: 'cuuro',
+      subject: '0191e29a-1644-7972-9466-18ada4a3636e',
       received_at: '2026-11-23T12:00:01.000Z',
       sent_at: '2026-11-23T12:00:00.000Z',
     },

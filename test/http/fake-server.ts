@@ -37,11 +37,12 @@ export function fakeServer(
   const settings: WebhookSettings = {
     maxPending,
     sources: new Map([
-      ['cuuro', { verifier, eventType: undefined, allows: null }],
-      ['listed', { verifier, eventType: undefined, allows }],
+      ['cuuro', { verifier, pointers: { subject: '/data/id' }, allows: null }],
+      ['listed', { verifier, pointers: { subject: '/data/id' }, allows }],
     ]),
     router: { route: () => ({ matches: [], unrouted: true }) },
     destinations: new Map(),
+    fingerprint: 'c0ffee',
     dedupeFor: 0,
   }
   const trustProxy = limits.trustProxy ?? 'loopback'

@@ -138,7 +138,7 @@ t.test('one service', async (t: Test) => {
     const event = newEvent('startup.created')
     t.equal((await post(app.url, event)).status, 202)
     const found = (await stored(app)).find(({ messageId }) => messageId === event.messageId)
-    t.match(found, { routing: { routes: [], unrouted: true }, deliveries: [] })
+    t.match(found, { unrouted: true, plans: [{ routes: [], unrouted: true }], deliveries: [] })
     const { value } = await scrape(app.url)
     t.equal(value('hookbridge_events_total', { type: 'startup.created', result: 'unrouted' }), 1)
     t.ok(app.log.some(({ msg }) => msg === 'event stored, but no route takes it'))

@@ -38,7 +38,7 @@ function aMachine(t: Test, different: Partial<Machine> = {}) {
     isRoot: true,
     systemd: 252,
     // A program that every user may run, wherever these tests have their Node.
-    node: '/bin/sh',
+    node: { path: '/bin/sh', major: 26 },
     product: { folder: product, program: join(product, 'packaging/hookbridge.service') },
     units,
     home: join(folder, 'etc'),
@@ -70,7 +70,7 @@ t.test('a machine without anything gets all of it, and the second time nothing',
   for (const file of ['config.yaml', 'config.schema.json']) t.equal(rights(join(home, file)), '644', file)
   t.ok(existsSync(join(home, 'templates/layout.html')))
   const unit = readFileSync(join(units, 'hookbridge.service'), 'utf8')
-  const program = `${machine.node} ${machine.product.program}`
+  const program = `${machine.node.path} ${machine.product.program}`
   t.match(unit, `\nExecStart=${program} serve\n`)
   t.match(unit, `\nExecReload=${program} check\n`)
   t.notMatch(unit, '/usr/local/bin/hookbridge')
@@ -154,17 +154,18 @@ t.test('removing takes the units, stopped and disabled, and nothing else', async
   t.strictSame(planRemoval(machine).steps, [])
 })
 
-t.test('what the service could not read is reported with the folder, and how to fix it', async (t) => {
+t.test('what the service could not read is told with the folder, and how to fix it', async (t) => {
   const { machine, product } = aMachine(t)
   const hidden = planInstallation(machine).problems
   t.match(
     hidden.join(),
-    /hookbridge\.service is in \/tmp, which the service cannot see \(PrivateTmp=yes\): .*npm install -g/,
+    /hookbridge\.service is in \/tmp, which the service does not see \(PrivateTmp=yes\): .*npm install -g/,
   )
   t.notMatch(hidden.join(), /Node/, 'its Node can be read')
-  const node = join(product.folder, 'packaging/hookbridge.socket')
+  const node = { path: join(product.folder, 'packaging/hookbridge.socket'), major: 22 }
   const problems = planInstallation({ ...machine, node, systemd: 247 }).problems.join('\n')
   t.match(problems, /systemd is 247, and the unit needs 252/)
+  t.match(problems, /Node 22 runs this .* needs 24/)
   t.match(problems, /Node's binary .* is in \/tmp.*install -m 755/)
 })
 
@@ -180,9 +181,7 @@ t.test('where something is in the way, nothing is done', async (t) => {
   const asUser = { ...machine, isRoot: false }
   t.throws(
     () => installService(terminal, {}, asUser),
-    new CommandError(
-      'only root can install or remove a service: run it with sudo, or use --dry-run to see what it would do',
-    ),
+    new CommandError('only root installs and removes services: put sudo in front, or look with --dry-run'),
   )
   t.strictSame(written, [])
   t.throws(() => installService(terminal, { dryRun: true }, asUser), { message: /systemd does not run/ })

@@ -2,32 +2,34 @@
 import t from 'tap'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
-import { type Leased, type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { event, planned, START } from '../store/contract/sample.ts'
+import { type Leased, type Queue, StoreUnavailable } from '../../src/store/store.ts'
+import { deliveryId, event, START, stored } from '../store/contract/sample.ts'
 import { until } from '../support/until.ts'
 
 const one = event(1)
 const leased: Leased = {
   event: one,
   delivery: {
-    ...planned(),
-    id: `${one.id}-1`,
+    ...stored(),
+    id: deliveryId(1, 1),
+    plan: 1,
     eventId: one.id,
     state: 'sending',
     reason: null,
     dueAt: START,
     attempts: 0,
+    ambiguousAttempts: 0,
     createdAt: START,
-    owedSince: START,
+    retryingSince: START,
   },
   interruptedAt: START,
 }
 
-function delivering(record: Store['record']) {
+function delivering(complete: Queue['complete']) {
   const facts: Fact[] = []
   const stopped = Promise.withResolvers<void>()
   const deliver = createDeliver({
-    store: { record },
+    store: { complete },
     settings: (): DeliverSettings => ({
       channels: new Map(),
       renderers: () => [],
@@ -59,7 +61,7 @@ t.test('a stop does not wait for a store that takes nothing', async (t) => {
   await until(() => kinds().length >= 3, 'some tries')
   stop()
   await ended
-  t.notOk(kinds().includes('attempted'), 'what is not recorded is not told either')
+  t.notOk(kinds().includes('attempted'), 'what is not recorded is not reported either')
 })
 
 t.test('a stop tries once more', async (t) => {

@@ -1,13 +1,20 @@
 /** The delivery loop over a real store, with a clock that the test moves. */
 import { join } from 'node:path'
 import t from 'tap'
-import type { Outcome } from '../../src/core/delivery.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
 import { openStore } from '../../src/store/open.ts'
-import type { Leased } from '../../src/store/store.ts'
+import type { Leased, Queue, Store } from '../../src/store/store.ts'
 import { entry, event, planned } from '../store/contract/sample.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
+
+const limits = { rateLimit: { rate: 1_000, burst: 100 }, perDestination: 10, concurrency: 10 }
+
+function queue(store: Store): Pick<Queue, 'renew' | 'reconfigure' | 'onDue'> {
+  const { renew, reconfigure, onDue } = store
+  return { renew, reconfigure, onDue }
+}
 
 t.test('an attempt that outlives its lease is not begun a second time', async (t) => {
   const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
@@ -17,15 +24,16 @@ t.test('an attempt that outlives its lease is not begun a second time', async (t
   let claims = 0
   const begun: Leased[] = []
   const end = Promise.withResolvers<Outcome>()
-  const pace = { rate: 1_000, burst: 100, concurrency: 10 }
   const loop = new DeliveryLoop({
+    holder: 'test',
     store: {
+      ...queue(store),
       claim: (request) => {
         claims++
         return store.claim(request)
       },
     },
-    channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, { pace, concurrency: 10 }])),
+    channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
     deliver: (leased) => {
       begun.push(leased)
       return end.promise
@@ -39,11 +47,11 @@ t.test('an attempt that outlives its lease is not begun a second time', async (t
   const first = begun.length
   now += 10 * 60_000
   const before = claims
-  loop.wake()
+  await loop.reconfigure()
   await until(() => claims >= before + 3, 'more claims, long after the lease ran out')
   t.equal(begun.length, first, 'its holder is alive, and it is us')
   t.ok(
-    (await store.deliveries({ limit: 10 })).every(({ state }) => state === 'sending'),
+    (await store.deliveries({}, { limit: 10 })).items.every(({ state }) => state === 'sending'),
     'it is still leased',
   )
   end.resolve({ kind: 'sent', reference: {} })
@@ -60,15 +68,16 @@ t.test(
     const ambiguous: Outcome = { kind: 'ambiguous', reason: 'nobody knows' }
     const begun: Leased[] = []
     let recordNow = () => {}
-    const pace = { rate: 1_000, burst: 100, concurrency: 10 }
     const loop = new DeliveryLoop({
+      holder: 'test',
       store: {
+        ...queue(store),
         claim: (request) => {
           recordNow()
           return store.claim(request)
         },
       },
-      channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, { pace, concurrency: 10 }])),
+      channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
       deliver: (leased) => {
         begun.push(leased)
         const { promise, resolve } = Promise.withResolvers<Outcome>()
@@ -77,14 +86,14 @@ t.test(
           deliveryId,
           number: attempts + 1,
           startedAt: now,
-          took: 0,
+          durationMs: 0,
           outcome: ambiguous,
           notes: [],
         }
         const next = { state: 'ambiguous', dueAt: now, reason: 'nobody knows' } as const
         recordNow = () => {
           recordNow = () => {}
-          void store.record(attempt, next).then(() => resolve(ambiguous))
+          void store.complete(attempt, next, false).then(() => resolve(ambiguous))
         }
         return promise
       },

@@ -2,16 +2,18 @@ import type { Test } from 'tap'
 import { appendContract } from './contract/append.ts'
 import { backlogContract } from './contract/backlog.ts'
 import { claimContract } from './contract/claim.ts'
+import { completeContract } from './contract/complete.ts'
+import { destinationContract } from './contract/destinations.ts'
 import { historyContract } from './contract/history.ts'
 import { modelContract } from './contract/model.ts'
-import { recordContract } from './contract/record.ts'
 import type { Harness } from './contract/sample.ts'
 
 /** What every store keeps. `create` makes an empty store for one test, and lets go of it when that test ends. */
 export function storeContract(t: Test, create: (t: Test) => Harness): void {
   appendContract(t, create)
   claimContract(t, create)
-  recordContract(t, create)
+  completeContract(t, create)
+  destinationContract(t, create)
   historyContract(t, create)
   backlogContract(t, create)
   modelContract(t, create)

@@ -13,7 +13,7 @@ if (work === 'append') {
   const appending = async () => {
     for (;;) {
       number += 1
-      const appended = await store.append(entry(event(number), [planned(), planned({ rateKey: 'other' })]))
+      const appended = await store.append(entry(event(number), [planned(), planned({ target: '#other' })]))
       if (appended.kind === 'stored') writeSync(1, `${appended.id}\n`)
     }
   }

@@ -7,15 +7,19 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { createSqliteStore, openSqlite } from '../../src/store/sqlite.ts'
-import type { Entry, Store } from '../../src/store/store.ts'
+import type { Arrival, Store } from '../../src/store/store.ts'
 import {
+  aPlan,
+  completeSent,
   deliverAll,
+  deliveryId,
   entry,
   event,
   eventId,
   everything,
+  identified,
+  listed,
   planned,
-  recordSent,
   START,
 } from './contract/sample.ts'
 
@@ -34,7 +38,7 @@ async function reachable(
   return { store, database, path }
 }
 
-function large(number: number, size = 20_000): Entry {
+function large(number: number, size = 20_000): Arrival {
   return entry(event(number, { payload: { data: randomBytes(size / 2).toString('hex') } }), [planned()])
 }
 
@@ -58,14 +62,14 @@ async function fillUp(t: Test, store: Store, from: number): Promise<{ stored: st
 }
 
 async function storedIds(store: Store): Promise<string[]> {
-  return (await store.events({ limit: 10_000 })).map(({ id }) => id).reverse()
+  return (await listed((page) => store.events({}, page))).reverse()
 }
 
 t.test(
   'a full store rejects all of a batch, keeps the rest, and works again when there is room',
   async (t) => {
     const { store, database } = await reachable(t)
-    database.execute('PRAGMA max_page_count = 60')
+    database.execute('PRAGMA max_page_count = 90')
     const { stored, refused } = await fillUp(t, store, 1)
     t.equal(refused.length, 4, 'the whole batch')
     t.ok(stored.length > 4)
@@ -113,9 +117,12 @@ t.test('while another process writes for too long, changes are refused and readi
   t.teardown(() => other.close())
   other.execute('BEGIN IMMEDIATE')
   const message = 'another process holds it too long'
-  const results = await Promise.allSettled([store.append(entry(event(1))), store.purge(START, 1)])
+  const results = await Promise.allSettled([
+    store.append(entry(event(1))),
+    store.purge({ before: START, unresolvedBefore: 0, after: null, limit: 1 }),
+  ])
   for (const result of results) t.match(result, { status: 'rejected', reason: { ...unavailable, message } })
-  t.same(await store.events({ limit: 1 }), [])
+  t.same(await storedIds(store), [])
   other.execute('ROLLBACK')
   t.same(await store.append(entry(event(1))), { kind: 'stored', id: eventId(1) })
 })
@@ -127,38 +134,39 @@ t.test('all that was asked for in one turn is one transaction, seen after its co
   let settled = 0
   const asked = Array.from({ length: 100 }, (_, number) => store.append(entry(event(number))))
   for (const each of asked) void each.then(() => (settled += 1))
-  t.same(await observer.events({ limit: 1 }), [], 'nothing is there yet')
+  t.same(await storedIds(observer), [], 'nothing is there yet')
   t.equal(settled, 0, 'and nothing was promised')
   await Promise.race(asked)
-  t.equal((await observer.events({ limit: 1_000 })).length, 100)
+  t.equal((await storedIds(observer)).length, 100)
 })
 
 t.test('a wrong change rejects alone, with its own error, and leaves nothing behind', async (t) => {
   const { store } = await reachable(t)
   await store.append(entry(event(1), [planned()]))
   await store.claim(everything(START + 1))
-  const id = `${eventId(1)}-1`
-  const attempt = { deliveryId: id, number: 1, startedAt: START, took: 1, notes: [] }
+  const id = deliveryId(1, 1)
+  const attempt = { deliveryId: id, number: 1, startedAt: START, durationMs: 1, notes: [] }
   const results = await Promise.allSettled([
     store.append(entry(event(2))),
     // A delivery that waits for a retry at no time would wait for ever: the schema does not take it.
-    store.record(
+    store.complete(
       { ...attempt, outcome: { kind: 'retry', reason: 'r' } },
       { state: 'retrying', dueAt: null, reason: 'r' },
+      true,
     ),
     store.append(entry(event(3))),
-    // Nor a delivery that no claim would find.
-    store.append(entry(event(4), [planned({ rateKey: '' })])),
+    // Nor two deliveries of one id.
+    store.append(entry(event(4), [planned()], { deliveries: identified(1, [planned()]) })),
   ])
   t.match(results, [
     { status: 'fulfilled', value: { kind: 'stored' } },
     { status: 'rejected', reason: { code: 'ERR_SQLITE_ERROR', message: 'CHECK constraint failed' } },
     { status: 'fulfilled', value: { kind: 'stored' } },
-    { status: 'rejected', reason: { message: 'CHECK constraint failed' } },
+    { status: 'rejected', reason: { message: 'UNIQUE constraint failed: deliveries.id' } },
   ])
   t.same(await storedIds(store), [1, 2, 3].map(eventId))
-  t.match(await store.deliveries({ limit: 1 }), [{ state: 'sending', attempts: 0, history: [] }])
-  t.equal(await recordSent(store, id, 1, START), true)
+  t.match(await store.delivery(id), { state: 'sending', attempts: 0, history: [] })
+  t.equal(await completeSent(store, id, 1, START), true)
 })
 
 t.test('a claim that finds nothing writes nothing', async (t) => {
@@ -167,6 +175,7 @@ t.test('a claim that finds nothing writes nothing', async (t) => {
   t.teardown(() => observer.close())
   const version = () => observer.pragma('data_version')
   await store.append(entry(event(1), [planned()]))
+  await store.claim(everything(START))
   const before = version()
   await store.claim(everything(START))
   t.equal(version(), before)
@@ -192,9 +201,10 @@ t.test('service and operators change the same store at once', async (t) => {
   const operators = await Promise.all([1, 2].map(() => openSqlite({ path, role: 'operator' })))
   t.teardown(() => Promise.all([service, ...operators].map((store) => store.close())))
   await service.append(entry(event(0)))
-  const replaying = operators.map(async (operator) => {
+  const replaying = operators.map(async (operator, which) => {
     for (let count = 0; count < 20; count += 1) {
-      await operator.append({ kind: 'replay', eventId: eventId(0), now: START, deliveries: [planned()] })
+      const plan = aPlan(START, identified(0, [planned()], which * 100 + count))
+      await operator.addPlan(eventId(0), plan, ['nobody'])
     }
   })
   const appending = Array.from({ length: 50 }, (_, index) =>
@@ -203,5 +213,5 @@ t.test('service and operators change the same store at once', async (t) => {
   await Promise.all([...replaying, ...appending])
   const delivered = await deliverAll(service, START + 100)
   t.equal(new Set(delivered).size, 90)
-  t.ok(delivered.includes(`${eventId(0)}-40`))
+  t.equal((await service.event(eventId(0)))?.plans.length, 41)
 })

@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { GIVEN_UP, OPEN } from '../../src/store/sqlite/backlog.ts'
-import { FIRST_OF_LANE } from '../../src/store/sqlite/claim.ts'
+import { FIRST_OF_RATE } from '../../src/store/sqlite/claim.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { COUNT_OF_PLACE, FIRST_DUE } from '../../src/store/sqlite/places.ts'
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { entry, event, eventId, everything, planned, START } from './contract/sample.ts'
+import { deliveryId, entry, event, everything, listed, planned, START } from './contract/sample.ts'
 import { storeContract } from './contract.ts'
 
 const serviceProcess = fileURLToPath(new URL('service-process.ts', import.meta.url))
@@ -55,7 +55,7 @@ t.test('a second service on the same file is refused, until the first one is gon
   await first.append(entry(event(1)))
   await first.close()
   const second = await opened(t, path, 'service')
-  t.equal((await second.events({ limit: 10 })).length, 1)
+  t.equal((await second.events({}, { limit: 10 })).items.length, 1)
 })
 
 t.test('kill -9 frees the store, and what it was sending comes back as interrupted', async (t) => {
@@ -68,12 +68,13 @@ t.test('kill -9 frees the store, and what it was sending comes back as interrupt
   await holder.printed(1)
   await t.rejects(opened(t, path, 'service'), { reason: 'in_use', message: `process ${holder.pid}` })
   const operator = await opened(t, path, 'operator')
-  t.match(await operator.deliveries({ limit: 10 }), [{ state: 'sending' }], 'others may look meanwhile')
+  const { items } = await operator.deliveries({}, { limit: 10 })
+  t.match(items, [{ state: 'sending' }], 'others may look meanwhile')
   await holder.kill()
 
   const store = await opened(t, path, 'service')
   const { leased } = await store.claim(everything(START + 1_001))
-  t.match(leased, [{ interruptedAt: START + 1_000, delivery: { id: `${eventId(1)}-1`, attempts: 0 } }])
+  t.match(leased, [{ interruptedAt: START + 1_000, delivery: { id: deliveryId(1, 1), attempts: 0 } }])
 })
 
 t.test('kill -9 loses nothing that was acknowledged', async (t) => {
@@ -82,9 +83,8 @@ t.test('kill -9 loses nothing that was acknowledged', async (t) => {
   await appender.printed(300)
   await appender.kill()
   const store = await opened(t, path, 'service')
-  const stored = new Map(
-    (await store.events({ limit: 1_000_000 })).map((found) => [found.id, found.deliveries.length]),
-  )
+  const { items } = await store.events({}, { limit: 1_000_000 })
+  const stored = new Map(items.map(({ id, counts }) => [id, counts.pending]))
   t.ok(appender.lines.length >= 300)
   t.same(
     appender.lines.filter((id) => stored.get(id) !== 2),
@@ -93,7 +93,7 @@ t.test('kill -9 loses nothing that was acknowledged', async (t) => {
   t.same(
     [...stored].filter(([, deliveries]) => deliveries !== 2),
     [],
-    'no event without what it owes',
+    'no event without what it sends',
   )
 })
 
@@ -128,24 +128,6 @@ t.test('a store of a newer program is refused, by everyone', async (t) => {
   }
 })
 
-t.test('a store of the first version is taken over, with what it owes', async (t) => {
-  const path = join(t.testdir(), 'store.db')
-  const before = await opened(t, path, 'service')
-  await before.append(entry(event(1), [planned(), planned({ rateKey: 'other' })]))
-  await before.close()
-  const database = new Database(path, 0)
-  database.execute(`
-    DROP INDEX deliveries_given_up;
-    DROP INDEX deliveries_due;
-    CREATE INDEX deliveries_due ON deliveries (channel, lane, due_at) WHERE due_at IS NOT NULL;
-    PRAGMA user_version = 1`)
-  database.close()
-  await t.rejects(opened(t, path, 'operator'), { reason: 'older_schema', message: 'restart the service' })
-  const store = await opened(t, path, 'service')
-  t.match(await store.backlog(), [{ channel: 'slack', counts: { pending: 2 } }])
-  t.equal((await store.claim(everything(START + 1))).leased.length, 2)
-})
-
 t.test('counting the backlog, and claiming, read their index alone', async (t) => {
   const path = join(t.testdir(), 'store.db')
   await (await opened(t, path, 'service')).close()
@@ -156,19 +138,21 @@ t.test('counting the backlog, and claiming, read their index alone', async (t) =
       .prepare<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
       .all()
       .map(({ detail }) => detail)
-  t.same(plan(OPEN), ['SCAN deliveries USING COVERING INDEX deliveries_due'])
-  t.same(plan(GIVEN_UP), ['SCAN deliveries USING COVERING INDEX deliveries_given_up'])
-  const first = plan(FIRST_OF_LANE)
-  t.equal(first.length, 1, 'without sorting')
-  t.match(first[0], /^SEARCH deliveries USING COVERING INDEX deliveries_due \(channel=\? AND lane=\?/)
+  t.match(plan(COUNT_OF_PLACE), [
+    'SEARCH deliveries USING COVERING INDEX deliveries_place (destination=? AND receiver=? AND state=?)',
+  ])
+  for (const first of [plan(FIRST_OF_RATE), plan(FIRST_DUE)]) {
+    t.equal(first.length, 1, 'without sorting')
+    t.match(first[0], /^SEARCH deliveries USING COVERING INDEX deliveries_due \(rate=\?/)
+  }
 })
 
-t.test('who asks is told of each commit that changed something', async (t) => {
+t.test('each commit that changed something is reported', async (t) => {
   const commits: (readonly [number, number])[] = []
   const store = await openSqlite({
     path: join(t.testdir(), 'store.db'),
     role: 'service',
-    committed: (changes, took) => commits.push([changes, took]),
+    committed: (changes, durationMs) => commits.push([changes, durationMs]),
   })
   t.teardown(() => store.close())
   await Promise.all([1, 2, 3].map((number) => store.append(entry(event(number)))))
@@ -179,7 +163,7 @@ t.test('who asks is told of each commit that changed something', async (t) => {
     [3, 1],
     'one commit for three, none for a claim in vain',
   )
-  t.ok(commits.every(([, took]) => took > 0 && took < 60_000))
+  t.ok(commits.every(([, durationMs]) => durationMs > 0 && durationMs < 60_000))
 })
 
 t.test('an operator makes and changes no file', async (t) => {
@@ -218,5 +202,5 @@ t.test('a store in memory works, and is alone', async (t) => {
   const two = await opened(t, ':memory:', 'service')
   await one.append(entry(event(1), [planned()]))
   t.equal((await one.claim(everything(START + 1))).leased.length, 1)
-  t.same(await two.events({ limit: 1 }), [])
+  t.same(await listed((page) => two.events({}, page)), [])
 })

@@ -7,6 +7,7 @@ export function anEvent(different: Partial<Event> = {}): Event {
     messageId: 'msg_2mvYGzY5uqcZyEwrUVMvAk9Q0Nz',
     source: 'cuuro',
     type: 'analysis.completed',
+    subject: '0191e29a-1644-7972-9466-18ada4a3636e',
     receivedAt: Date.UTC(2026, 10, 23, 12, 0, 1),
     sentAt: Date.UTC(2026, 10, 23, 12, 0, 0),
     secretIndex: 0,

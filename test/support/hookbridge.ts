@@ -1,11 +1,20 @@
-import { Writable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { run } from '../../src/cli/cli.ts'
 import { environment } from './service.ts'
 
-/** Runs a command in this process; with `columns` it writes to a terminal of that width. */
+/**
+ * Runs a command in this process; with `columns` it writes to a terminal of that width, and with `answer` somebody is
+ * there who types it.
+ */
 export async function hookbridge(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string>; columns?: number; command?: string } = {},
+  options: {
+    cwd?: string
+    env?: Record<string, string>
+    columns?: number
+    command?: string
+    answer?: string
+  } = {},
 ) {
   const written = { out: '', err: '' }
   const stream = (name: 'out' | 'err') =>
@@ -22,6 +31,9 @@ export async function hookbridge(
   const code = await run(args, {
     out,
     err: Object.assign(stream('err'), { isTTY: options.columns !== undefined }),
+    ...(options.answer !== undefined && {
+      in: Object.assign(Readable.from([options.answer]), { isTTY: true }),
+    }),
     env: { ...environment, ...options.env },
     cwd: options.cwd ?? '/nonexistent',
     command: options.command ?? 'hookbridge',

@@ -164,14 +164,24 @@ export function post(url: string, event: SignedEvent, source = 'cuuro'): Promise
   return fetch(`${url}/webhooks/${source}`, { method: 'POST', headers, body: event.body })
 }
 
+export interface EventHistory extends EventRecord {
+  /** Of all its plans. */
+  readonly deliveries: readonly DeliveryRecord[]
+}
+
 /** What the store of a configuration made by writeConfig holds, read as the command line reads it. */
 export async function history(
   storeFolder: string,
-): Promise<{ readonly events: readonly EventRecord[]; readonly deliveries: readonly DeliveryRecord[] }> {
+): Promise<{ readonly events: readonly EventHistory[]; readonly deliveries: readonly DeliveryRecord[] }> {
   const store: Store = await openStore(`sqlite:${join(storeFolder, 'store.db')}`, 'operator')
   try {
-    const limit = 1_000_000
-    return { events: await store.events({ limit }), deliveries: await store.deliveries({ limit }) }
+    const { items } = await store.events({}, { limit: 1_000_000 })
+    const records = await Promise.all(items.map(({ id }) => store.event(id)))
+    const events = records
+      .filter((record) => record !== null)
+      .map((record) => ({ ...record, deliveries: record.plans.flatMap(({ deliveries }) => deliveries) }))
+    const deliveries = events.flatMap((event) => event.deliveries)
+    return { events, deliveries: deliveries.toSorted((one, other) => other.createdAt - one.createdAt) }
   } finally {
     await store.close()
   }

@@ -47,7 +47,7 @@ export async function testEnd(t: Test, place: Place): Promise<void> {
         /^ran systemctl daemon-reload\n\nNext/,
         'it was read changed',
       )
-      t.match(await run('hookbridge install-service'), /^everything is up to date/)
+      t.match(await run('hookbridge install-service'), /^everything is in place/)
     },
   )
 

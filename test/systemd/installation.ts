@@ -18,7 +18,7 @@ export async function testInstallation(t: Test, place: Place): Promise<void> {
     const { code, out, err } = await place.machine().run(dryRun, 'nobody')
     t.equal(code, 0, err)
     t.match(out, /would write \/etc\/systemd\/system\/hookbridge\.service[\s\S]*\nnothing was changed/)
-    t.match(await place.machine().run(install, 'nobody'), { code: 1, err: /only root can install/ })
+    t.match(await place.machine().run(install, 'nobody'), { code: 1, err: /only root installs/ })
     t.equal(await written(), before)
   })
 
@@ -30,7 +30,7 @@ export async function testInstallation(t: Test, place: Place): Promise<void> {
       return err.replace(/\s+/g, ' ')
     }
     const homely = `ln /usr/local/bin/node /root/node && /root/node ${folder}/bin/hookbridge.js install-service`
-    t.match(await refusal(homely), "Node's binary /root/node is in /root, which the service cannot see")
+    t.match(await refusal(homely), "Node's binary /root/node is in /root, which the service does not see")
     const closed = `chmod 700 ${folder} && hookbridge install-service`
     t.match(await refusal(closed), `/bin/hookbridge.js is in ${folder}, which only its owner may enter`)
     await run(`rm /root/node; chmod 755 ${folder}; test ! -e /etc/hookbridge`)
@@ -44,7 +44,7 @@ export async function testInstallation(t: Test, place: Place): Promise<void> {
     t.ok(widest <= 80, `nothing is wider than 80 columns: ${widest}`)
     const before = await written()
     t.match(before, '/etc/systemd/system/hookbridge.service\n')
-    t.match(await run(install), /^everything is up to date/)
+    t.match(await run(install), /^everything is in place/)
     t.equal(await written(), before)
     const [socket, service] = await place
       .machine()

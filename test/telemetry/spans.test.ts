@@ -23,8 +23,11 @@ function attempted(different: Partial<Attempted>): EventSpan | null {
     {
       kind: 'attempted',
       delivery: {
-        id: 'evt_1-1',
+        id: 'dlv_1',
         eventId: 'evt_1',
+        plan: 1,
+        conversation: null,
+        group: null,
         route: 'mail to boss@example.com',
         receiver: 'boss',
         destination: { channel: 'email', target: 'boss@example.com', rateKey: 'email:boss@example.com' },
@@ -34,11 +37,12 @@ function attempted(different: Partial<Attempted>): EventSpan | null {
         dueAt: null,
         attempts: 4,
         createdAt: 0,
-        owedSince: 0,
+        ambiguousAttempts: 0,
+        retryingSince: 0,
       },
       outcome: { kind: 'park', reason: 'no user <boss@example.com>, ask postmaster@example.com' },
       next: { state: 'parked', dueAt: null, reason: '' },
-      took: 3,
+      durationMs: 3,
       notes: [],
       template: null,
       startedAt: 1_000,
@@ -69,7 +73,7 @@ t.test('a request that the store could not take is an error, and the wait for it
 t.test('what belongs to no event makes no span', async (t) => {
   const none: readonly Fact[] = [
     { kind: 'rejected', source: 'cuuro', code: 'wrong_signature' },
-    { kind: 'purged', events: 3 },
+    { kind: 'purged', events: 3, unresolved: 0 },
     { kind: 'store_failed', during: 'claim', message: 'full' },
   ]
   for (const fact of none) {

@@ -1,7 +1,7 @@
 /** Prints messages where the service runs: to try a route without an account anywhere. */
 import * as z from 'zod'
 import { createEngine } from '../../core/template/template.ts'
-import type { Channel } from '../channel.ts'
+import { type Channel, UNLIMITED } from '../channel.ts'
 import { compileText, type TextMessage } from '../text-template.ts'
 
 type Nothing = Readonly<Record<never, never>>
@@ -20,7 +20,8 @@ export const consoleChannel: Channel<Nothing, Nothing, TextMessage> = {
   compile: (files) => compileText(engine, templateFiles, files),
   toText: ({ text }) => text,
   open: (_settings, _receivers, env) => ({
-    pace: { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency: 1 },
+    rateLimit: UNLIMITED,
+    perDestination: 1,
     concurrency: 1,
     async send(message, delivery) {
       env.print(message.text)

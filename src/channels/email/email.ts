@@ -1,5 +1,5 @@
 /** Mail over SMTP: one message for each recipient, with a text part and an HTML part. */
-import type { Channel } from '../channel.ts'
+import { type Channel, UNLIMITED } from '../channel.ts'
 import { openOnFirstUse, type Sender } from '../sender.ts'
 import {
   type EmailReceiver,
@@ -27,8 +27,8 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
     const concurrency = settings?.connections ?? 1
-    const pace = { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY, concurrency }
-    return openOnFirstUse({ pace, concurrency }, async () => {
+    const limits = { rateLimit: UNLIMITED, perDestination: concurrency, concurrency }
+    return openOnFirstUse(limits, async () => {
       if (!settings || !server) return unconfigured
       const { MailSender } = await import('./sending/sending.ts')
       return new MailSender(settings, server, receivers, env)

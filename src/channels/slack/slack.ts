@@ -25,8 +25,8 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
     const settings = given ?? slackSettings.parse({})
     const { rate, burst, concurrency } = settings
     // Half of all attempts: however many messages wait for one slow channel, others get their turn.
-    const pace = { rate, burst, concurrency: Math.ceil(concurrency / 2) }
-    return openOnFirstUse({ pace, concurrency }, async () => {
+    const limits = { rateLimit: { rate, burst }, perDestination: Math.ceil(concurrency / 2), concurrency }
+    return openOnFirstUse(limits, async () => {
       const { openSender } = await import('./sending/sending.ts')
       return openSender(settings, receivers, env)
     })

@@ -7,7 +7,7 @@ import { checkClock, checkSecrets } from '../../sources/doctor.ts'
 import { checkPublicUrl, noPublicUrl } from '../../sources/public-url.ts'
 import { checkFolder, checkStore } from '../../store/doctor.ts'
 import { openStore } from '../../store/open.ts'
-import { StoreRefused, StoreUnavailable } from '../../store/store.ts'
+import { type EventRecord, type Store, StoreRefused, StoreUnavailable } from '../../store/store.ts'
 import { checkTraces } from '../../telemetry/doctor.ts'
 import type { Env } from '../../telemetry/settings.ts'
 
@@ -94,9 +94,7 @@ async function clockFindings({ config }: CompiledConfig): Promise<readonly Findi
     const store = await openStore(config.store.url, 'operator')
     try {
       return await Promise.all(
-        Object.keys(config.sources).map(async (source) =>
-          checkClock(source, await store.events({ source, limit: REQUESTS_COMPARED })),
-        ),
+        Object.keys(config.sources).map(async (source) => checkClock(source, await timings(store, source))),
       )
     } finally {
       await store.close()
@@ -108,6 +106,13 @@ async function clockFindings({ config }: CompiledConfig): Promise<readonly Findi
       unknown('clock_unknown', 'without a store there are no requests to compare the clock with', '', ''),
     ]
   }
+}
+
+/** When the last requests of a source were sent and received. */
+async function timings(store: Store, source: string): Promise<readonly EventRecord[]> {
+  const { items } = await store.events({ source }, { limit: REQUESTS_COMPARED })
+  const records = await Promise.all(items.map(({ id }) => store.event(id)))
+  return records.filter((record) => record !== null)
 }
 
 async function publicUrlFindings({ config }: CompiledConfig, timeoutMs: number): Promise<readonly Finding[]> {

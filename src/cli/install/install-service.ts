@@ -4,7 +4,7 @@ import type { InstallFlags } from './installation.ts'
 export const registerInstallService: Register = (hookbridge, { terminal }) => {
   hookbridge
     .command('install-service')
-    .description('install hookbridge as a systemd service, or update the service')
+    .description('set hookbridge up as a service of systemd, or bring the service up to date')
     .option('--uninstall', 'stop and remove it; the configuration and the events stay')
     .option('--dry-run', 'only print what would be done; needs no root')
     .action(async (flags: InstallFlags) => {

@@ -9,27 +9,26 @@ export interface InstallFlags {
   readonly dryRun?: boolean
 }
 
-const NEEDS_ROOT =
-  'only root can install or remove a service: run it with sudo, or use --dry-run to see what it would do'
+const NEEDS_ROOT = 'only root installs and removes services: put sudo in front, or look with --dry-run'
 
-/** Makes the steps, or only describes them. */
+/** Carries the plan out, or only tells it. */
 export function installService(terminal: Terminal, flags: InstallFlags, machine: Machine): void {
   const { uninstall = false, dryRun = false } = flags
   if (!dryRun && !machine.isRoot) throw new CommandError(NEEDS_ROOT)
   const { problems, steps } = uninstall ? planRemoval(machine) : planInstallation(machine)
-  if (dryRun) describe(terminal, steps)
+  if (dryRun) tell(terminal, steps)
   if (problems.length > 0) throw new CommandError(refusal(terminal, problems))
   if (dryRun) return
-  for (const step of steps) make(terminal, step)
+  for (const step of steps) carryOut(terminal, step)
   if (steps.length === 0)
     print(
       terminal,
-      uninstall ? 'there is no service to remove' : 'everything is up to date: nothing was changed',
+      uninstall ? 'there is no service to remove' : 'everything is in place: nothing was changed',
     )
   print(terminal, `\n${(uninstall ? whatStays(machine) : whatIsNext(machine)).join('\n')}`)
 }
 
-function describe(terminal: Terminal, steps: Plan['steps']): void {
+function tell(terminal: Terminal, steps: Plan['steps']): void {
   for (const { verb, what, detail } of steps) {
     print(terminal, `would ${verb} ${what}`)
     for (const line of detail)
@@ -46,9 +45,9 @@ function refusal(terminal: Terminal, problems: readonly string[]): string {
   return [`${count}, and nothing was changed`, ...lines].join('\n')
 }
 
-function make(terminal: Terminal, { verb, what, apply }: Step): void {
+function carryOut(terminal: Terminal, { verb, what, apply }: Step): void {
   try {
-    // The service must be able to read the files, whatever root's umask is.
+    // What is made here the service must be able to read, whatever root takes away from new files.
     const before = process.umask(0o022)
     try {
       apply()
@@ -57,7 +56,7 @@ function make(terminal: Terminal, { verb, what, apply }: Step): void {
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandError(`could not ${verb} ${what}: ${reason}; fix that, and run this command again`)
+    throw new CommandError(`could not ${verb} ${what}: ${reason}; fix that, and run this again to go on`)
   }
   print(terminal, `${colour(terminal, 'green', verbs[verb])} ${what}`)
 }

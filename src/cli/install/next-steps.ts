@@ -8,18 +8,18 @@ import type { Machine } from '../../install/machine.ts'
 import { starterFiles } from '../../install/starter-files.ts'
 import { unitNames } from '../../install/units.ts'
 
-/** Folders that systemd makes for the service; with DynamicUser they are below private. */
-const stateFolders = ['/var/lib', '/var/cache'].flatMap((folder) => [
+/** What systemd made for the service; what has a user of its own has its folders below private. */
+const made = ['/var/lib', '/var/cache'].flatMap((folder) => [
   join(folder, 'hookbridge'),
   join(folder, 'private/hookbridge'),
 ])
 
-/** Depends on the machine: on missing secrets, unreadable files, and whether the service runs. */
+/** Depends on how far the machine is: on secrets that are missing, a bad configuration, a service that runs. */
 export function whatIsNext(machine: Machine): string[] {
   const { config } = starterFiles(machine.home)
   const steps = [
     ...secretsToPut(machine),
-    ...unreadable(machine),
+    ...closed(machine),
     `hookbridge check --config ${config}`,
     ...toStart(machine),
     'journalctl -u hookbridge -f    shows its log',
@@ -35,10 +35,10 @@ export function whatIsNext(machine: Machine): string[] {
 
 export function whatStays({ home, units }: Machine): string[] {
   const dropIns = unitNames.map((name) => join(units, `${name}.d`))
-  const kept = [home, ...stateFolders, ...dropIns].filter((path) => existsSync(path))
-  if (kept.length === 0) return ['Nothing is left.']
+  const kept = [home, ...made, ...dropIns].filter((path) => existsSync(path))
+  if (kept.length === 0) return ['Nothing of it is left.']
   return [
-    'The configuration, the secrets and the events still exist. This deletes them:',
+    'The configuration, the secrets and the events are still there. This deletes them:',
     `  rm -r ${kept.join(' \\\n        ')}`,
   ]
 }
@@ -54,7 +54,7 @@ function secretsToPut({ home }: Machine): string[] {
   ]
 }
 
-/** Only those that config.yaml names: an administrator may keep secrets elsewhere. */
+/** Of those that the written configuration names: another one may keep its secrets elsewhere. */
 function missingCredentials(home: string): string[] {
   const loaded = loadConfig(starterFiles(home).config, {})
   if (loaded.ok) return []
@@ -64,8 +64,8 @@ function missingCredentials(home: string): string[] {
     .map((file) => join(home, file))
 }
 
-/** Files of an earlier installation that the service, which is not root, cannot read. */
-function unreadable({ home }: Machine): string[] {
+/** What stands in the way of a service that is not root, in a folder that was there before. */
+function closed({ home }: Machine): string[] {
   const { config, templates } = starterFiles(home)
   const reasons = [
     [config, whyClosed(config, 'read')],
@@ -83,7 +83,7 @@ function toStart({ ask }: Machine): string[] {
     .split('\n')
     .every((state) => state === 'enabled')
   return [
-    runs ? 'systemctl restart hookbridge    so that it runs this version' : 'systemctl start hookbridge',
+    runs ? 'systemctl restart hookbridge    makes it run this version' : 'systemctl start hookbridge',
     ...(isEnabled ? [] : [`systemctl enable ${unitNames.join(' ')}    starts it at each boot`]),
   ]
 }

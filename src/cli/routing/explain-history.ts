@@ -2,10 +2,14 @@
 
 import { type Simulation, simulate } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
+import type { Delivery } from '../../core/delivery.ts'
 import type { Destination } from '../../core/destination.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { storedEvent } from '../event-input.ts'
-import { CommandError, colour, print, printable, printJson, printTable, type Terminal } from '../terminal.ts'
+import { pages } from '../history/filters.ts'
+import { progressBar } from '../progress.ts'
+import { printTable } from '../table.ts'
+import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal.ts'
 
 type Kind = 'newly routed' | 'no longer routed' | 'moved' | 'template fails'
 
@@ -19,9 +23,7 @@ interface Change {
   readonly events: string[]
 }
 
-const PAGE = 500
-
-/** Nothing is sent or stored. Fails, after it told all, where a template would fail. */
+/** Nothing is sent or stored. Fails, after all is reported, where a template would fail. */
 export async function explainHistory(
   terminal: Terminal,
   compiled: CompiledConfig,
@@ -51,31 +53,19 @@ export async function explainHistory(
   if (failures.length > 0) throw new CommandError(json ? '' : 'templates would fail')
 }
 
-/** Newest first, in pages; those that never became events are left out. */
+/** Newest first; those that never became events are left out. */
 async function* storedEvents(store: Store, since: number): AsyncGenerator<EventRecord> {
-  let until = Number.MAX_SAFE_INTEGER
-  let limit = PAGE
-  let seen = new Set<string>()
-  for (;;) {
-    const page = await store.events({ since, until, limit })
-    const fresh = page.filter(({ id }) => !seen.has(id))
-    yield* fresh.filter(({ type }) => type !== null)
-    const last = page.at(-1)
-    if (last === undefined || page.length < limit) return
-    // More were received in one millisecond than a page holds.
-    limit = fresh.length === 0 ? limit * 2 : PAGE
-    until = last.receivedAt
-    seen = new Set(page.map(({ id }) => id))
+  for await (const page of pages((request) => store.events({ since }, request))) {
+    for (const { id, problem } of page) {
+      const record = problem === null ? await store.event(id) : null
+      if (record !== null) yield record
+    }
   }
 }
 
 function changesOf(record: EventRecord, simulation: Simulation): Omit<Change, 'events'>[] {
   const type = record.type ?? ''
-  const before = targets(
-    record.deliveries
-      .filter(({ createdAt }) => createdAt === record.receivedAt)
-      .map(({ destination }) => destination),
-  )
+  const before = targets(presentDeliveries(record).map(({ destination }) => destination))
   const after = targets(
     [...simulation.messages.map(({ delivery }) => delivery), ...simulation.skipped].map(
       ({ destination }) => destination,
@@ -92,6 +82,22 @@ function changesOf(record: EventRecord, simulation: Simulation): Omit<Change, 'e
   if (before === after) return failures
   const kind = before === '' ? 'newly routed' : after === '' ? 'no longer routed' : 'moved'
   return [{ kind, type, from: before, to: after }, ...failures]
+}
+
+/**
+ * What the event's plans come to: the last one, and of a receiver that it has nothing for, since it was made for another
+ * alone, the last before it that has.
+ */
+function presentDeliveries({ plans }: EventRecord): readonly Delivery[] {
+  const present = plans.map(({ deliveries }) => deliveries.filter(({ state }) => state !== 'cancelled'))
+  const receivers = [
+    ...(plans.at(-1)?.routes.flatMap((route) => route.receivers) ?? []),
+    ...(present.at(-1)?.map(({ receiver }) => receiver) ?? []),
+  ]
+  return [...new Set(receivers)].flatMap((receiver) => {
+    const ofReceiver = present.map((deliveries) => deliveries.filter((one) => one.receiver === receiver))
+    return ofReceiver.findLast((deliveries) => deliveries.length > 0) ?? []
+  })
 }
 
 function targets(destinations: readonly Destination[]): string {
@@ -117,23 +123,9 @@ function show(terminal: Terminal, events: number, changes: readonly Change[]): v
       style: ({ kind }) => (kind === 'moved' ? 'yellow' : kind === 'newly routed' ? 'green' : 'red'),
     },
     { title: 'EVENTS', value: (change) => String(change.events.length) },
-    { title: 'TYPE', value: ({ type }) => printable(type), shrinks: true },
-    { title: 'FROM', value: ({ from }) => printable(from) || '–', shrinks: true },
-    { title: 'TO', value: ({ to }) => printable(to) || '–', shrinks: true },
+    { title: 'TYPE', value: ({ type }) => printable(type), shrinks: 'end' },
+    { title: 'FROM', value: ({ from }) => printable(from) || '–', shrinks: 'end' },
+    { title: 'TO', value: ({ to }) => printable(to) || '–', shrinks: 'end' },
     { title: 'FOR EXAMPLE', value: (change) => change.events[0] ?? '' },
   ])
-}
-
-const BAR = 30
-
-/** Draws how much is done, of 1, where a person watches; null takes the bar away. */
-function progressBar({ err }: Terminal): (done: number | null) => void {
-  let drawn = -1
-  return (done) => {
-    if (err.isTTY !== true) return
-    const filled = done === null ? -1 : Math.floor(Math.min(Math.max(done, 0), 1) * BAR)
-    if (filled === drawn) return
-    drawn = filled
-    err.write(filled === -1 ? '\r\u001b[K' : `\r${'█'.repeat(filled)}${'░'.repeat(BAR - filled)}`)
-  }
 }

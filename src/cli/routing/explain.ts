@@ -8,13 +8,13 @@ import { plannedJson, skippedBecause } from '../../core/plan.ts'
 import type { Visit } from '../../core/route.ts'
 import { duration, load, type Register, withStore } from '../context.ts'
 import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
+import { printTable } from '../table.ts'
 import {
   CommandError,
   colour,
   print,
   printable,
   printJson,
-  printTable,
   type Terminal,
   textWidth,
   wrap,
@@ -173,9 +173,9 @@ function showDeliveries(terminal: Terminal, { messages, skipped }: Simulation): 
   ]
   printTable(terminal, rows, [
     { title: 'CHANNEL', value: ({ destination }) => destination.channel },
-    { title: 'TARGET', value: ({ destination }) => destination.target, shrinks: true },
+    { title: 'TARGET', value: ({ destination }) => destination.target, shrinks: 'end' },
     { title: 'RECEIVER', value: ({ receiver }) => receiver },
-    { title: 'HOW', value: ({ how }) => printable(how), shrinks: true },
+    { title: 'HOW', value: ({ how }) => printable(how), shrinks: 'end' },
   ])
   const notes = new Set(messages.flatMap(({ rendered }) => rendered.notes))
   for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))

@@ -2,7 +2,8 @@ import type { CompiledConfig } from '../../config/compiled.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { RouteMatch, RouteNode } from '../../core/route.ts'
 import { load, type Register } from '../context.ts'
-import { CommandError, print, printJson, printTable, type Terminal } from '../terminal.ts'
+import { printTable } from '../table.ts'
+import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
 import { flowchart } from './flowchart.ts'
 import { drawRoutes } from './route-tree.ts'
 
@@ -28,9 +29,9 @@ function show(terminal: Terminal, { router, destinations }: CompiledConfig): voi
     places.map((place) => ({ receiver, ...place })),
   )
   printTable(terminal, rows, [
-    { title: 'RECEIVER', value: ({ receiver }) => receiver, shrinks: true },
+    { title: 'RECEIVER', value: ({ receiver }) => receiver, shrinks: 'end' },
     { title: 'CHANNEL', value: ({ channel }) => channel },
-    { title: 'TARGET', value: ({ target }) => target, shrinks: true },
+    { title: 'TARGET', value: ({ target }) => target, shrinks: 'end' },
   ])
 }
 

@@ -1,25 +1,25 @@
-/** Requests from a command to the running service. */
+/** How a command speaks to the running service. */
 import { CommandError } from '../terminal.ts'
 
 // As in src/http/hardening.ts: an import would load Node's WebSocket, also for `serve`.
 const { request } = process.getBuiltinModule('node:http')
 
-const TIMEOUT_MS = 15_000
+const PATIENCE = 15_000
 
 export interface Answer {
   readonly status: number
   readonly text: string
-  /** The parsed text, or the text itself if it is not JSON. */
+  /** The text as JSON, or as it is where it is none. */
   readonly body: unknown
 }
 
-/** The address at which the service can be reached on this machine. */
+/** Where the configuration says that it listens. */
 export function serviceUrl({ host, port }: { readonly host: string; readonly port: number }): string {
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-/** Posts to a path of the service. If nothing answers, it fails with a message that ends with `hint`. */
+/** Posts to a path of the service; fails where nothing answers. `hint` is more to say then. */
 export async function postTo(
   target: string,
   headers: Readonly<Record<string, string>>,
@@ -27,7 +27,7 @@ export async function postTo(
   hint = '',
 ): Promise<Answer> {
   try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
+    const signal = AbortSignal.timeout(PATIENCE)
     const response = await fetch(target, { method: 'POST', headers, body, signal })
     const text = await response.text()
     return { status: response.status, text, body: parse(text) }
@@ -39,7 +39,7 @@ export async function postTo(
   }
 }
 
-/** The same over the service's admin socket. */
+/** Posts to a path of the service over its admin socket; fails where nothing answers. */
 export function postToSocket(socketPath: string, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error & { code?: string }) => {
@@ -49,7 +49,7 @@ export function postToSocket(socketPath: string, path: string): Promise<Answer> 
           : 'is "hookbridge serve" running with this server.admin_socket?'
       reject(new CommandError(`nothing answers at ${socketPath} (${error.code ?? error.message}); ${why}`))
     }
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
+    const signal = AbortSignal.timeout(PATIENCE)
     const sent = request({ socketPath, path, method: 'POST', signal }, async (response) => {
       try {
         let text = ''
@@ -64,7 +64,7 @@ export function postToSocket(socketPath: string, path: string): Promise<Answer> 
   })
 }
 
-/** Joins the address of the service and a path. */
+/** The path of the service at this address. */
 export function at(url: string, path: string): string {
   return `${url.replace(/\/$/, '')}${path}`
 }

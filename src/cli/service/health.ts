@@ -11,8 +11,8 @@ interface HealthFlags {
   readonly json?: boolean
 }
 
-// Docker's health check has a timeout of ten seconds, and Node needs part of it to start.
-const TIMEOUT_MS = 5_000
+// A container engine gives a check ten seconds, and Node needs some of them to start.
+const PATIENCE = 5_000
 
 export const registerHealth: Register = (hookbridge, context) => {
   hookbridge
@@ -24,7 +24,7 @@ export const registerHealth: Register = (hookbridge, context) => {
     .action((flags: HealthFlags) => health(context, flags))
 }
 
-/** `hookbridge health`: for container engines, probes and scripts. Of the configuration it reads only the address. */
+/** `hookbridge health`: for container engines, probes and scripts. It reads no more of the configuration than the address. */
 async function health({ terminal, file }: Context, { url, live, json }: HealthFlags): Promise<void> {
   const target = at(url ?? ownUrl(file(), terminal.env), live === true ? '/livez' : '/readyz')
   const { status, body } = await ask(target)
@@ -51,7 +51,7 @@ function ownUrl(file: string, env: Context['terminal']['env']): string {
 
 async function ask(target: string): Promise<{ readonly status: number; readonly body: unknown }> {
   try {
-    const response = await fetch(target, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+    const response = await fetch(target, { signal: AbortSignal.timeout(PATIENCE) })
     return { status: response.status, body: parsed(await response.text()) }
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
@@ -59,7 +59,7 @@ async function ask(target: string): Promise<{ readonly status: number; readonly 
   }
 }
 
-/** Another program may answer there. */
+/** Something else may answer there. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

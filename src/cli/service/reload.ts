@@ -13,14 +13,14 @@ interface ReloadFlags {
 
 const RELOAD = '/-/reload'
 const WITHOUT_TOKEN =
-  'set server.admin_socket or server.admin_token and restart the service; until then, reload it with `systemctl reload hookbridge` or with `kill -HUP` and its process id'
+  'set server.admin_socket, or server.admin_token, and restart the service once; until then `systemctl reload hookbridge`, or `kill -HUP` and its process id, reloads it'
 const OLD_TOKEN =
-  'the service uses another server.admin_token; if the token in the file has changed since the service loaded it, reload with `systemctl reload hookbridge` or with `kill -HUP` and its process id'
+  'the service has another server.admin_token: it may have changed in the file since it was loaded, and then `systemctl reload hookbridge`, or `kill -HUP` and its process id, makes the service take it over'
 
 export const registerReload: Register = (hookbridge, context) => {
   hookbridge
     .command('reload')
-    .description('make the running service load the configuration again; exit 1 if it does not')
+    .description('let the running service take over the configuration; exit 1 if it does not')
     .option('--url <url>', 'the service (default: server.admin_socket, else where it listens)')
     .option('--json', "print the service's answer as JSON")
     .action((options: ReloadFlags) => reload(context, options))
@@ -38,7 +38,7 @@ async function reload({ terminal, file }: Context, flags: ReloadFlags): Promise<
       ? await postToSocket(socket, RELOAD)
       : await askWithToken(flags.url ?? serviceUrl(loaded.service), token)
   if (flags.json) printJson(terminal, answer.body)
-  report(terminal, answer, flags.json === true)
+  tell(terminal, answer, flags.json === true)
 }
 
 async function askWithToken(url: string, token: Secret | undefined): Promise<Answer> {
@@ -47,11 +47,11 @@ async function askWithToken(url: string, token: Secret | undefined): Promise<Ans
     at(url, RELOAD),
     { authorization: `Bearer ${token.reveal()}` },
     '',
-    'the old address if server.host or server.port has just changed',
+    'the old one, where server.host or server.port has just changed',
   )
 }
 
-function report(terminal: Terminal, { status, text, body }: Answer, quiet: boolean): void {
+function tell(terminal: Terminal, { status, text, body }: Answer, quiet: boolean): void {
   const lines = (key: string, style: 'red' | 'yellow') => {
     if (quiet) return
     for (const line of texts(body, key)) print(terminal, colour(terminal, style, line))
@@ -68,8 +68,7 @@ function report(terminal: Terminal, { status, text, body }: Answer, quiet: boole
   }
   lines('problems', 'red')
   if (status === 401) throw new CommandError(OLD_TOKEN)
-  if (status === 404)
-    throw new CommandError(`the service was started without server.admin_token: ${WITHOUT_TOKEN}`)
+  if (status === 404) throw new CommandError(`the service knows no server.admin_token yet: ${WITHOUT_TOKEN}`)
   const message = ownProperty(body, 'message')
   throw new CommandError(`not reloaded: ${typeof message === 'string' ? message : `${status} ${text}`}`)
 }

@@ -7,15 +7,15 @@ import { StoreRefused } from '../../store/store.ts'
 import { cheapChecks, runCheck } from '../doctor/checks.ts'
 import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
 
-// A stop takes about seven seconds at most; this is for one that hangs.
-const STOP_DEADLINE_MS = 9_000
+// A stop takes about seven seconds at the most; this is for one that hangs.
+const STOP_DEADLINE = 9_000
 const CHECK_LIMIT_MS = 2_000
 
 /**
- * The exit code if another start would fail in the same way. The systemd unit does not restart the service after code 78, as
- * it does after any other failure.
+ * The exit code where the next start would end the same way: one of its own under systemd, whose unit then does not
+ * start the service again, as it does after all else.
  */
-export function permanentFailure({ env }: Terminal): ExitCode {
+export function hopeless({ env }: Terminal): ExitCode {
   return env.NOTIFY_SOCKET ? 78 : 1
 }
 
@@ -31,11 +31,11 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   const supervised = { socket, supervisor: supervision }
   const app = await startApp({ compiled, env: terminal.env, log, print, ...supervised }).catch(
     (error: unknown) => {
-      throw startFailure(error, compiled, permanentFailure(terminal))
+      throw startFailure(error, compiled, hopeless(terminal))
     },
   )
   reload.with(app)
-  closeWithGrace({ delay: STOP_DEADLINE_MS, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
+  closeWithGrace({ delay: STOP_DEADLINE, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'unexpected error; stopping')
     else log.info({ signal }, 'stopping')
     supervision?.stopping()
@@ -43,7 +43,7 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
     log.info('stopped')
     await flushLog(log)
   })
-  // From this line on the service can be stopped: the signal handlers are installed.
+  // Whoever reads this may stop us at once: by now we know how.
   const sources = Object.keys(compiled.config.sources).map((name) => `${app.url}/webhooks/${name}`)
   log.info({ url: app.url, sources, config: compiled.file }, 'listening')
   if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
@@ -54,7 +54,7 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   await new Promise<never>(() => {})
 }
 
-/** The socket and the supervision of systemd. The code for it is only loaded if systemd started this process. */
+/** What systemd gives and wants; nothing of it is loaded where it did not start us. */
 async function systemd(
   log: AppOptions['log'],
   terminal: Terminal,
@@ -63,7 +63,7 @@ async function systemd(
   if (!NOTIFY_SOCKET && !LISTEN_PID) return {}
   const { takeFromSystemd } = await import('../../app/systemd/systemd.ts')
   const { socket, supervision } = takeFromSystemd(process.env, process.pid, log)
-  if (!socket.ok) throw new CommandError(socket.problem, permanentFailure(terminal))
+  if (!socket.ok) throw new CommandError(socket.problem, hopeless(terminal))
   return { ...(socket.fd !== undefined && { socket: socket.fd }), ...(supervision && { supervision }) }
 }
 
@@ -77,8 +77,8 @@ async function warn(log: AppOptions['log'], compiled: CompiledConfig): Promise<v
 }
 
 /**
- * SIGHUP reloads. A signal during the start is handled when the service runs. Before that, while Node loads the program,
- * SIGHUP ends the process, as is its default; systemd sends none before READY=1.
+ * SIGHUP reloads. One that comes while the service starts is kept until it runs; before that, while Node loads the
+ * program and its configuration, it still ends the process, as it does any other. systemd sends none before READY=1.
  */
 function onHangUp(): { with(app: App): void } {
   let running: App | undefined
@@ -109,10 +109,10 @@ function startFailure(error: unknown, { config }: CompiledConfig, exitCode: Exit
       code === 'EACCES' ? exitCode : 1,
     )
   }
-  // Only a socket from systemd can be something other than a TCP socket.
+  // Only a socket that was passed on can be something else.
   if (code === 'EINVAL') {
     return new CommandError(
-      'the socket that LISTEN_FDS passes on is not a TCP socket; give the socket unit one ListenStream, a port or an address with a port',
+      'what was passed on as LISTEN_FDS is no TCP socket; give the socket unit one ListenStream, a port or an address with one',
       exitCode,
     )
   }

@@ -56,14 +56,15 @@ export function sampleEvent(
   const settings = sources[source]
   if (settings === undefined)
     return `there is no source ${quote(source)}; ${meant(source, Object.keys(sources))}`
-  const read = readBody(body, settings.event_type)
+  const read = readBody(body, { eventType: settings.event_type, subject: settings.subject })
   if (!read.ok) return read.message
-  const { type, payload } = read
+  const { type, subject, payload } = read
   return {
     id: 'evt_SAMPLE',
     messageId: 'msg_sample',
     source,
     type,
+    subject,
     receivedAt: at,
     sentAt: at,
     secretIndex: 0,

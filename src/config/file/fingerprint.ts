@@ -1,6 +1,7 @@
 /** What the files of a configuration held when it was read, so that a change to any of them can be seen. */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
 
 /** By path: of every file and folder that was read, and of those that were looked for in vain. */
 export type Fingerprints = ReadonlyMap<string, string>
@@ -42,6 +43,23 @@ export function visibleNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => !name.startsWith('.'))
     .sort()
+}
+
+const SHORT = 12
+
+/**
+ * What tells one configuration from another, short: of `file` and of what is in `folder`, wherever both are. Files of
+ * secrets are not part of it.
+ */
+export function shortFingerprint(files: Fingerprints, file: string, folder: string | undefined): string {
+  const parts = [...files]
+    .filter(([path]) => path === file || (folder !== undefined && isWithin(folder, path)))
+    .map(([path, content]) => `${path === file ? '' : relative(folder ?? '', path)}\0${content}\n`)
+  return createHash('sha256').update(parts.sort().join('')).digest('hex').slice(0, SHORT)
+}
+
+function isWithin(folder: string, path: string): boolean {
+  return resolve(path) === resolve(folder) || !relative(folder, path).startsWith('..')
 }
 
 function hash(content: string | Buffer): string {

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { Outcome, State } from '../../core/delivery.ts'
+import type { State } from '../../core/delivery.ts'
+import type { Outcome } from '../../core/outcome.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { DestinationLabels, MetricLabels } from './labels.ts'
 
@@ -57,16 +58,16 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
   const initialized = new Set<string>()
 
   return {
-    attempted({ delivery, outcome, next, took, times }: Extract<Fact, { kind: 'attempted' }>): void {
-      const { receiver, owedSince } = delivery
+    attempted({ delivery, outcome, next, durationMs, times }: Extract<Fact, { kind: 'attempted' }>): void {
+      const { receiver, retryingSince } = delivery
       const { channel } = delivery.destination
       const destination = { channel, receiver }
       attempts.inc({ ...destination, outcome: outcome.kind })
       if (isEnd(next.state)) deliveries.inc({ ...destination, outcome: next.state })
       // An earlier process made the attempt: how it ended is not known, nor when.
       if (times === null) return
-      duration.observe({ channel }, took / 1000)
-      if (outcome.kind === 'sent') latency.observe({ channel }, Math.max(0, now() - owedSince) / 1000)
+      duration.observe({ channel }, durationMs / 1000)
+      if (outcome.kind === 'sent') latency.observe({ channel }, Math.max(0, now() - retryingSince) / 1000)
       // Attempts at a destination that a reload removed may still end; its gauges are gone.
       if (!configured.some((one) => one.channel === channel && one.receiver === receiver)) return
       if (outcome.kind === 'sent') {

@@ -12,14 +12,14 @@ const verificationCodes = [
 ] as const satisfies readonly ErrorCode[]
 const ofVerification: ReadonlySet<ErrorCode> = new Set(verificationCodes)
 const codes = Object.keys(errors) as readonly ErrorCode[]
-const results = ['stored', 'unrouted', 'duplicate'] as const
+const results = ['stored', 'unrouted', 'duplicate', 'taken_up'] as const
 
 /** What came in. */
 export function createEventMetrics(registers: Registry[]) {
   const typeLabels = new TypeLabels()
   const events = new Counter({
     name: 'hookbridge_events_total',
-    help: 'Verified webhooks, by result: stored, unrouted (stored, but no route took it), duplicate, quarantined (no event could be read; without a type).',
+    help: 'Verified webhooks, by result: stored, unrouted (stored, but no route took it), duplicate, quarantined (no event could be read; without a type), taken_up (a quarantined one that could be read later).',
     labelNames: ['source', 'type', 'result'],
     registers,
   })
@@ -41,6 +41,9 @@ export function createEventMetrics(registers: Registry[]) {
     received(fact: Extract<Fact, { kind: 'received' }>): void {
       const result = fact.result === 'stored' && fact.unrouted ? 'unrouted' : fact.result
       events.inc({ source: fact.source, type: typeLabels.labelOf(fact.type), result })
+    },
+    takenUp({ source, type }: Extract<Fact, { kind: 'taken_up' }>): void {
+      events.inc({ source, type: typeLabels.labelOf(type), result: 'taken_up' })
     },
     rejected({ source, code }: Extract<Fact, { kind: 'rejected' }>): void {
       if (ofVerification.has(code)) unverified.inc({ source, reason: code })

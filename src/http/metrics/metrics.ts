@@ -49,7 +49,10 @@ export function createMetrics(deps: MetricsDeps): Metrics {
         store.failed(fact.during)
         return
       case 'purged':
-        store.purged(fact.events)
+        store.purged(fact.events, fact.unresolved)
+        return
+      case 'taken_up':
+        events.takenUp(fact)
         return
       case 'reloaded':
         reloads(fact.ok)

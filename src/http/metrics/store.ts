@@ -12,9 +12,10 @@ export interface StoreDeps {
   readonly observe: Observe
 }
 
-const activities = ['append', 'claim', 'record', 'purge', 'backlog'] as const
+const activities = ['append', 'claim', 'complete', 'reconfigure', 'take_up', 'purge', 'backlog'] as const
 const backlogStates = [
   'pending',
+  'held',
   'sending',
   'retrying',
   'ambiguous',
@@ -36,6 +37,11 @@ export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {
     help: 'Events that were removed after store.retain.',
     registers,
   })
+  const purgedUnresolved = new Counter({
+    name: 'hookbridge_unresolved_events_purged_total',
+    help: 'Events among them with something that nobody had dealt with for store.retain_unresolved.',
+    registers,
+  })
   const commit = new Histogram({
     name: 'hookbridge_store_commit_duration_seconds',
     help: 'How long commits that wrote something took, including the fsync.',
@@ -52,9 +58,12 @@ export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {
 
   return {
     failed: (during: string): void => failures.inc({ during }),
-    purged: (events: number): void => purged.inc(events),
-    committed(changes: number, took: number): void {
-      commit.observe(took / 1000)
+    purged(events: number, unresolved: number): void {
+      purged.inc(events)
+      purgedUnresolved.inc(unresolved)
+    },
+    committed(changes: number, durationMs: number): void {
+      commit.observe(durationMs / 1000)
       batch.observe(changes)
     },
     configure: queue.configure,

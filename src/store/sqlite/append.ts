@@ -1,68 +1,108 @@
 import type { Event } from '../../core/event.ts'
-import { skippedBecause } from '../../core/plan.ts'
-import type { Appended, Entry, NewDelivery, QuarantinedRequest } from '../store.ts'
+import type { AddedPlan, Appended, Arrival, NewPlan, QuarantinedRequest } from '../store.ts'
 import type { Database, Value } from './database.ts'
+import { insertDelivery } from './insert-delivery.ts'
+import { quoted } from './rows.ts'
 
-type EventEntry = Extract<Entry, { kind: 'event' }>
-type ReplayEntry = Extract<Entry, { kind: 'replay' }>
+type EventArrival = Extract<Arrival, { kind: 'event' }>
 
-/** `Store.append`, inside a transaction. */
-export function append(database: Database, entry: Entry): Appended {
-  switch (entry.kind) {
-    case 'event':
-      return appendEvent(database, entry)
-    case 'quarantine':
-      return appendQuarantined(database, entry.request, entry.dedupeFor)
-    case 'replay':
-      return appendReplay(database, entry)
-  }
+/** `Inbox.append`, inside a transaction. */
+export function append(database: Database, arrival: Arrival): Appended {
+  return arrival.kind === 'event'
+    ? appendEvent(database, arrival)
+    : appendQuarantined(database, arrival.request, arrival.dedupeFor)
 }
 
-function appendEvent(database: Database, entry: EventEntry): Appended {
-  const { event, routing } = entry
-  const first = firstOfMessage(database, event, entry.dedupeFor)
-  if (first !== undefined) return { kind: 'duplicate', id: first }
-  const routes = JSON.stringify(routing.routes)
-  const seq = insertEvent(database, event, event.type, routing.unrouted ? 1 : 0, routes, null, entry.body)
-  insertDeliveries(database, seq, 1, event.receivedAt, entry.deliveries)
+function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp }: EventArrival): Appended {
+  const first = firstOfMessage(database, event, dedupeFor)
+  if (first?.quarantined === false) return { kind: 'duplicate', ...first }
+  const takenUp = takesUp ?? first?.id ?? null
+  const { type, subject } = event
+  const unrouted = plan.unrouted ? 1 : 0
+  const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body)
+  if (takenUp !== null) {
+    database
+      .prepare('UPDATE events SET taken_up_by = ? WHERE id = ? AND taken_up_by IS NULL')
+      .run(event.id, takenUp)
+  }
+  insertPlan(database, seq, 1, plan)
   return { kind: 'stored', id: event.id }
 }
 
 function appendQuarantined(database: Database, request: QuarantinedRequest, dedupeFor: number): Appended {
   const first = firstOfMessage(database, request, dedupeFor)
-  if (first !== undefined) return { kind: 'duplicate', id: first }
-  insertEvent(database, request, null, null, null, request.problem, request.body)
+  if (first !== undefined) return { kind: 'duplicate', ...first }
+  insertEvent(database, request, null, null, null, request.problem, null, request.body)
   return { kind: 'stored', id: request.id }
 }
 
-function appendReplay(database: Database, { eventId, now, deliveries }: ReplayEntry): Appended {
+/** `Inbox.addPlan`, inside a transaction. */
+export function addPlan(
+  database: Database,
+  eventId: string,
+  plan: NewPlan,
+  replaces: readonly string[] | null,
+): AddedPlan | null {
   const event = database
     .prepare<{ seq: number; last: number }>(
-      `SELECT seq, (SELECT coalesce(max(number), 0) FROM deliveries WHERE event = events.seq) AS last
+      `SELECT seq, (SELECT max(number) FROM plans WHERE event = events.seq) AS last
        FROM events WHERE id = ? AND type IS NOT NULL`,
     )
     .get(eventId)
-  if (event === undefined) return { kind: 'unknown' }
-  insertDeliveries(database, event.seq, event.last + 1, now, deliveries)
-  return { kind: 'stored', id: eventId }
+  if (event === undefined) return null
+  const number = event.last + 1
+  const cancelled = cancelEarlier(database, event.seq, number, replaces)
+  insertPlan(database, event.seq, number, plan)
+  database.prepare('UPDATE events SET unrouted = ? WHERE seq = ?').run(plan.unrouted ? 1 : 0, event.seq)
+  return { number, cancelled }
+}
+
+const REPLACEABLE = quoted(['pending', 'held', 'retrying', 'ambiguous', 'parked', 'dead'])
+
+function cancelEarlier(
+  database: Database,
+  event: number,
+  number: number,
+  replaces: readonly string[] | null,
+): string[] {
+  return database
+    .prepare<{ id: string }>(
+      `UPDATE deliveries SET state = 'cancelled', reason = ?, due_at = NULL
+       WHERE event = ? AND state IN (${REPLACEABLE})
+         AND (? IS NULL OR receiver IN (SELECT value FROM json_each(?)))
+       RETURNING id`,
+    )
+    .all(`replaced by plan ${number}`, event, ...twice(replaces === null ? null : JSON.stringify(replaces)))
+    .map(({ id }) => id)
+}
+
+function twice(value: Value): [Value, Value] {
+  return [value, value]
 }
 
 type Origin = Pick<Event, 'id' | 'messageId' | 'source' | 'receivedAt' | 'sentAt' | 'secretIndex'>
 
-function firstOfMessage(database: Database, origin: Origin, dedupeFor: number): string | undefined {
-  return database
-    .prepare<{ id: string }>(
-      `SELECT id FROM events WHERE message_id = ? AND source = ? AND received_at > ?
-       ORDER BY received_at, seq LIMIT 1`,
+/** The first event of a message; where there is none, the first quarantined request that no event took up. */
+function firstOfMessage(
+  database: Database,
+  origin: Origin,
+  dedupeFor: number,
+): { readonly id: string; readonly quarantined: boolean } | undefined {
+  const found = database
+    .prepare<{ id: string; quarantined: number }>(
+      `SELECT id, type IS NULL AS quarantined FROM events WHERE message_id = ? AND source = ? AND received_at > ?
+       ORDER BY quarantined, received_at, seq LIMIT 1`,
     )
-    .get(origin.messageId, origin.source, origin.receivedAt - dedupeFor)?.id
+    .get(origin.messageId, origin.source, origin.receivedAt - dedupeFor)
+  return found && { id: found.id, quarantined: found.quarantined === 1 }
 }
 
 function insertEvent(database: Database, origin: Origin, ...rest: readonly Value[]): number {
   const inserted = database
     .prepare(
-      `INSERT INTO events (id, message_id, source, received_at, sent_at, secret_index, type, unrouted, routes, problem, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO events
+         (id, message_id, source, received_at, sent_at, secret_index, type, subject, unrouted, problem, takes_up, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       origin.id,
@@ -76,24 +116,19 @@ function insertEvent(database: Database, origin: Origin, ...rest: readonly Value
   return Number(inserted.lastInsertRowid)
 }
 
-/** Numbers the deliveries of an event from `number` on. */
-function insertDeliveries(
-  database: Database,
-  event: number,
-  number: number,
-  now: number,
-  deliveries: readonly NewDelivery[],
-): void {
-  const insert = database.prepare(
-    `INSERT INTO deliveries (event, number, route, receiver, channel, target, lane, template, state, reason, due_at,
-       attempts, created_at, owed_since)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(?9 IS NULL, 'pending', 'skipped'), ?9, iif(?9 IS NULL, ?10, NULL),
-       0, ?10, ?10)`,
-  )
-  for (const [index, delivery] of deliveries.entries()) {
-    const { route, receiver, destination, template } = delivery
-    const { channel, target, rateKey } = destination
-    const skipped = skippedBecause(delivery)
-    insert.run(event, number + index, route, receiver, channel, target, rateKey, template, skipped, now)
-  }
+function insertPlan(database: Database, event: number, number: number, plan: NewPlan): void {
+  database
+    .prepare(
+      'INSERT INTO plans (event, number, at, cause, fingerprint, unrouted, routes) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    )
+    .run(
+      event,
+      number,
+      plan.at,
+      plan.cause,
+      plan.fingerprint,
+      plan.unrouted ? 1 : 0,
+      JSON.stringify(plan.routes),
+    )
+  for (const delivery of plan.deliveries) insertDelivery(database, { event, number, at: plan.at }, delivery)
 }

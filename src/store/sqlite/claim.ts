@@ -1,124 +1,158 @@
-import type { Claimed, ClaimRequest, Leased } from '../store.ts'
+import {
+  allowance,
+  availableAt,
+  type DestinationState,
+  followClock,
+  isBroken,
+  newDestination,
+  take,
+} from '../../core/destination.ts'
+import type { Claimed, ClaimLimits, ClaimRequest, Leased } from '../store.ts'
 import type { Database } from './database.ts'
-import { type DeliveryRow, deliveryOf, EVENT_COLUMNS, type EventRow, eventOf } from './rows.ts'
+import { destinationStateOf, rateRow, saveState } from './rates.ts'
+import {
+  type DeliveryRow,
+  deliveryOf,
+  EVENT_COLUMNS,
+  type EventRow,
+  eventOf,
+  SELECT_DELIVERY,
+} from './rows.ts'
 
-/** A lane with deliveries that are not final, and how many of them this claim may take at most. */
-interface OpenLane {
-  readonly channel: string
-  readonly lane: string
-  readonly limit: number
+/** A rate key with deliveries that wait for their time. */
+interface OpenRate {
+  readonly id: number
   /** When its first delivery is due. */
   readonly dueAt: number
+  readonly channel: string
+  readonly limits: ClaimLimits
+  readonly state: DestinationState
+  readonly isNew: boolean
+  /** How many deliveries may be taken at the most; the rate and the pauses come on top. */
+  readonly room: number
 }
 
 interface Candidate {
   readonly seq: number
-  readonly channel: string
-  readonly lane: string
+  readonly rate: OpenRate
   readonly dueAt: number
 }
 
-/** `Store.claim`, inside a transaction. It costs as much as there are lanes and deliveries taken, however many wait. */
+// What is left of a channel that is not configured any more is parked one by one.
+const NOT_CONFIGURED: ClaimLimits = { rate: Number.POSITIVE_INFINITY, burst: 1, perDestination: 1, free: 1 }
+
+/** `Queue.claim`, inside a transaction. It costs as much as there are rate keys and deliveries taken, however many wait. */
 export function claim(database: Database, request: ClaimRequest): Claimed {
   const { candidates, waiting } = lookAround(database, request)
   candidates.sort((a, b) => a.dueAt - b.dueAt || a.seq - b.seq)
   const taken: Candidate[] = []
-  const quota = new Quota(request)
+  const ofRate = new Map<OpenRate, number>()
+  const ofChannel = new Map<string, number>()
   for (const candidate of candidates) {
-    if (candidate.dueAt <= request.now && quota.take(candidate)) taken.push(candidate)
-    else waiting.push(candidate.dueAt)
+    const { rate, dueAt } = candidate
+    const already = ofRate.get(rate) ?? 0
+    const used = ofChannel.get(rate.channel) ?? 0
+    if (dueAt > request.now || already >= rate.room || used >= rate.limits.free) waiting.push(dueAt)
+    else {
+      taken.push(candidate)
+      ofRate.set(rate, already + 1)
+      ofChannel.set(rate.channel, used + 1)
+    }
   }
-  const nextDueAt = waiting.reduce((first, dueAt) => Math.min(first, dueAt), Infinity)
-  return { leased: lease(database, taken, request), nextDueAt: nextDueAt === Infinity ? null : nextDueAt }
+  for (const [{ id, state, limits, isNew }, count] of ofRate) {
+    const next = take(state, limits, count, request.now)
+    if (isNew || next !== state) saveState(database, id, next)
+  }
+  const nextDueAt = waiting.reduce((first, dueAt) => Math.min(first, dueAt), Number.POSITIVE_INFINITY)
+  return {
+    leased: lease(database, taken, request),
+    nextDueAt: nextDueAt === Number.POSITIVE_INFINITY ? null : nextDueAt,
+  }
 }
 
-/** What may be taken now, and when the first of each lane is due of which nothing may. */
+/** What may be taken now, and when time alone gives the first of each rate key of which nothing may. */
 function lookAround(database: Database, request: ClaimRequest) {
+  const { now } = request
   const candidates: Candidate[] = []
   const waiting: number[] = []
-  for (const channel of channels(database)) {
-    const budget = channelBudget(request, channel)
-    const lanes = openLanes(database, request, channel, budget).sort((a, b) => a.dueAt - b.dueAt)
-    for (const [index, lane] of lanes.entries()) {
-      // Each lane that was due longer takes at least one of the budget.
-      if (lane.dueAt > request.now || index >= budget) waiting.push(lane.dueAt)
-      else for (const candidate of firstOf(database, lane)) candidates.push(candidate)
+  const seen = new Map<string, number>()
+  for (const open of openRates(database, request)) {
+    const { channel, limits, state, dueAt, id } = open
+    if (open.room < 1) continue
+    if (dueAt > now) {
+      waiting.push(dueAt)
+      continue
+    }
+    const allowed = allowance(state, limits, now)
+    if (allowed < 1) {
+      waiting.push(availableAt(state, limits, now))
+      continue
+    }
+    const before = seen.get(channel) ?? 0
+    seen.set(channel, before + 1)
+    // Each that was due longer takes at least one of what is free.
+    if (before >= limits.free) {
+      waiting.push(dueAt)
+      continue
+    }
+    const rate = { ...open, room: Math.min(open.room, allowed) }
+    for (const row of firstOf(database, id, rate.room)) {
+      candidates.push({ seq: row.seq, dueAt: row.due_at, rate })
     }
   }
   return { candidates, waiting }
 }
 
-function laneLimit(request: ClaimRequest, lane: string): number {
-  return request.limits.get(lane) ?? request.limit
-}
-
-function channelBudget(request: ClaimRequest, channel: string): number {
-  return request.budgets.get(channel) ?? Infinity
-}
-
-class Quota {
-  readonly #request: ClaimRequest
-  readonly #lanes = new Map<string, number>()
-  readonly #channels = new Map<string, number>()
-
-  constructor(request: ClaimRequest) {
-    this.#request = request
-  }
-
-  /** Whether one more delivery may be taken; then it is counted. */
-  take({ lane, channel }: Candidate): boolean {
-    const ofLane = this.#lanes.get(lane) ?? laneLimit(this.#request, lane)
-    const ofChannel = this.#channels.get(channel) ?? channelBudget(this.#request, channel)
-    if (ofLane < 1 || ofChannel < 1) return false
-    this.#lanes.set(lane, ofLane - 1)
-    this.#channels.set(channel, ofChannel - 1)
-    return true
-  }
-}
-
-function channels(database: Database): string[] {
-  const next = database.prepare<{ channel: string }>(
-    'SELECT channel FROM deliveries WHERE due_at IS NOT NULL AND channel > ? ORDER BY channel LIMIT 1',
+/** Skips through the index of what is due from one rate key to the next; thousands that wait for one cost as much as one. */
+function openRates(database: Database, request: ClaimRequest): OpenRate[] {
+  const next = database.prepare<{ rate: number; due_at: number }>(
+    `SELECT rate, due_at FROM deliveries WHERE due_at IS NOT NULL AND rate > ? ORDER BY rate, due_at LIMIT 1`,
   )
-  const found: string[] = []
-  for (let row = next.get(''); row !== undefined; row = next.get(row.channel)) found.push(row.channel)
-  return found
+  const open: OpenRate[] = []
+  for (let row = next.get(-1); row !== undefined; row = next.get(row.rate)) {
+    open.push(openRate(database, row.rate, row.due_at, request))
+  }
+  return open.sort((a, b) => a.dueAt - b.dueAt)
 }
 
-/** Skips through the index of what is due from one lane to the next; a lane of thousands costs as much as one of one. */
-function openLanes(database: Database, request: ClaimRequest, channel: string, budget: number): OpenLane[] {
-  if (budget < 1) return []
-  const next = database.prepare<{ lane: string; due_at: number }>(
-    `SELECT lane, due_at FROM deliveries WHERE due_at IS NOT NULL AND channel = ? AND lane > ?
-     ORDER BY lane, due_at LIMIT 1`,
-  )
-  const lanes: OpenLane[] = []
-  for (let row = next.get(channel, ''); row !== undefined; row = next.get(channel, row.lane)) {
-    const limit = Math.min(laneLimit(request, row.lane), budget)
-    if (limit >= 1) lanes.push({ channel, lane: row.lane, limit, dueAt: row.due_at })
-  }
-  return lanes
+function openRate(
+  database: Database,
+  id: number,
+  dueAt: number,
+  { channels, inFlight, now }: ClaimRequest,
+): OpenRate {
+  const row = rateRow(database, id)
+  const limits = channels.get(row.channel) ?? NOT_CONFIGURED
+  const found = destinationStateOf(row)
+  const state = found === null ? newDestination(limits, now) : followClock(found, now)
+  // Kept even if nothing is taken, or it would be found set back again and again.
+  if (found !== null && state !== found) saveState(database, id, state)
+  const atOnce = isBroken(state) ? 1 : limits.perDestination
+  // No destination takes more than half of what is free: a few slow ones leave room for the others.
+  const share = Math.ceil(limits.free / 2)
+  const room = Math.min(atOnce - (inFlight.get(row.key) ?? 0), share)
+  return { id, dueAt, channel: row.channel, limits, state, isNew: found === null, room }
 }
 
 // A bare `LIMIT ?` would be prepared anew at each call: its value may change the plan.
-export const FIRST_OF_LANE = `SELECT seq, due_at FROM deliveries WHERE due_at IS NOT NULL AND channel = ? AND lane = ?
+export const FIRST_OF_RATE = `SELECT seq, due_at FROM deliveries WHERE due_at IS NOT NULL AND rate = ?
   ORDER BY due_at, seq LIMIT ? + 0`
 
-/** As many of a lane as may be taken, and one more, which tells when the next is due. */
-function firstOf(database: Database, { channel, lane, limit }: OpenLane): Candidate[] {
+/** As many as may be taken, and one more, which tells when the next is due. */
+function firstOf(database: Database, rate: number, room: number): { seq: number; due_at: number }[] {
   return database
-    .prepare<{ seq: number; due_at: number }>(FIRST_OF_LANE)
-    .all(channel, lane, Math.min(limit + 1, Number.MAX_SAFE_INTEGER))
-    .map((row) => ({ seq: row.seq, dueAt: row.due_at, channel, lane }))
+    .prepare<{ seq: number; due_at: number }>(FIRST_OF_RATE)
+    .all(rate, Math.min(room + 1, Number.MAX_SAFE_INTEGER))
 }
 
 const SELECT_EVENT = `SELECT ${EVENT_COLUMNS} FROM events WHERE seq = ?`
+const SELECT_ONE = `${SELECT_DELIVERY} WHERE deliveries.seq = ?`
 
 function lease(database: Database, taken: readonly Candidate[], request: ClaimRequest): Leased[] {
-  const selectDelivery = database.prepare<DeliveryRow>('SELECT * FROM deliveries WHERE seq = ?')
+  const selectDelivery = database.prepare<DeliveryRow>(SELECT_ONE)
   const selectEvent = database.prepare<EventRow>(SELECT_EVENT)
   const update = database.prepare(
-    "UPDATE deliveries SET state = 'sending', due_at = ?, leased_at = ? WHERE seq = ?",
+    "UPDATE deliveries SET state = 'sending', due_at = ?, leased_at = ?, holder = ? WHERE seq = ?",
   )
   const events = new Map<number, Leased['event']>()
   return taken.map(({ seq }) => {
@@ -131,8 +165,21 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
     }
     // Who claims an interrupted attempt only records it: should that be interrupted too, the start stays the same.
     const interruptedAt = row.state === 'sending' ? row.leased_at : null
-    update.run(request.leaseUntil, interruptedAt ?? request.now, seq)
-    const delivery = { ...deliveryOf(row, event.id), state: 'sending', dueAt: request.leaseUntil } as const
+    update.run(request.leaseUntil, interruptedAt ?? request.now, request.holder, seq)
+    const delivery = { ...deliveryOf(row), state: 'sending', dueAt: request.leaseUntil } as const
     return { delivery, event, interruptedAt }
   })
+}
+
+/** `Queue.renew`, inside a transaction. */
+export function renew(
+  database: Database,
+  holder: string,
+  deliveryIds: readonly string[],
+  leaseUntil: number,
+): void {
+  const update = database.prepare(
+    "UPDATE deliveries SET due_at = ? WHERE id = ? AND state = 'sending' AND holder = ?",
+  )
+  for (const id of deliveryIds) update.run(leaseUntil, id, holder)
 }

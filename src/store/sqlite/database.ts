@@ -50,9 +50,9 @@ export class Database {
 
   /**
    * Runs `work` in a write transaction: all of it is on disk when this returns, or none of it and this throws.
-   * `committed` is told how many milliseconds the commit took, where there was something to commit.
+   * `committed` is called with how many milliseconds the commit took, where there was something to commit.
    */
-  write<T>(work: () => T, committed: (took: number) => void = () => {}): T {
+  write<T>(work: () => T, committed: (durationMs: number) => void = () => {}): T {
     const before = this.#changes()
     let began = 0
     const result = this.#transaction('BEGIN IMMEDIATE', () => {

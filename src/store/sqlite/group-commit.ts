@@ -68,7 +68,7 @@ export class GroupCommit {
     try {
       const done = this.#database.write(
         () => batch.map((operation) => operation.perform()),
-        (took) => this.#committed(batch.length, took),
+        (durationMs) => this.#committed(batch.length, durationMs),
       )
       for (const resolve of done) resolve()
       return undefined

@@ -1,7 +1,9 @@
 /** How rows become what the contract speaks of. */
-import type { Delivery, Outcome, State } from '../../core/delivery.ts'
-import { eventOf as asEvent, type Event } from '../../core/event.ts'
-import type { Attempt, DeliveryRecord, EventRecord } from '../store.ts'
+import type { Delivery, State } from '../../core/delivery.ts'
+import { type Event, eventOf as readEvent } from '../../core/event.ts'
+import type { Outcome } from '../../core/outcome.ts'
+import type { PlannedRoute } from '../../core/plan.ts'
+import type { Attempt, DeliveryRecord, EventSummary, PlanCause, PlanRecord } from '../store.ts'
 
 export type EventRow = {
   readonly seq: number
@@ -9,115 +11,153 @@ export type EventRow = {
   readonly message_id: string
   readonly source: string
   readonly type: string | null
+  readonly subject: string | null
   readonly received_at: number
   readonly sent_at: number
   readonly secret_index: number
   readonly unrouted: number | null
-  readonly routes: string | null
   readonly problem: string | null
+  readonly takes_up: string | null
+  readonly taken_up_by: string | null
   readonly body: Uint8Array
 }
 
+export type PlanRow = {
+  readonly number: number
+  readonly at: number
+  readonly cause: PlanCause
+  readonly fingerprint: string | null
+  readonly unrouted: number
+  readonly routes: string
+}
+
+/** A delivery with the names of its event and its destination. */
 export type DeliveryRow = {
   readonly seq: number
+  readonly id: string
   readonly event: number
-  readonly number: number
+  readonly event_id: string
+  readonly plan: number
   readonly route: string
   readonly receiver: string
   readonly channel: string
   readonly target: string
-  readonly lane: string
+  readonly rate_key: string
   readonly template: string | null
+  readonly conversation: string | null
+  readonly grouping: string | null
   readonly state: State
   readonly reason: string | null
   readonly due_at: number | null
   readonly leased_at: number | null
   readonly attempts: number
+  readonly ambiguous_attempts: number
   readonly created_at: number
-  readonly owed_since: number
+  readonly retrying_since: number
 }
 
 export type AttemptRow = {
   readonly delivery: number
   readonly number: number
   readonly started_at: number
-  readonly took: number
+  readonly duration_ms: number
   readonly outcome: string
   readonly notes: string | null
 }
 
+/** What a DeliveryRow is made of; conditions follow. */
+export const SELECT_DELIVERY = `SELECT deliveries.*, events.id AS event_id, destinations.channel, destinations.target,
+    rates.key AS rate_key
+  FROM deliveries
+  CROSS JOIN events ON events.seq = deliveries.event
+  CROSS JOIN destinations ON destinations.id = deliveries.destination
+  CROSS JOIN rates ON rates.id = deliveries.rate`
+
 /** What `eventOf` needs of a row. */
-export const EVENT_COLUMNS = 'id, message_id, source, type, received_at, sent_at, secret_index, body'
+export const EVENT_COLUMNS = 'id, message_id, source, type, subject, received_at, sent_at, secret_index, body'
+
+type EventColumns = Pick<
+  EventRow,
+  'id' | 'message_id' | 'source' | 'type' | 'subject' | 'received_at' | 'sent_at' | 'secret_index' | 'body'
+>
 
 /** The event of a row that is known to be one; throws for a quarantined request. */
-export function eventOf(row: Omit<EventRow, 'seq' | 'unrouted' | 'routes' | 'problem'> | undefined): Event {
-  const event = row === undefined ? null : asEvent({ ...originOf(row), type: row.type, body: row.body })
+export function eventOf(row: EventColumns | undefined): Event {
+  const event =
+    row === undefined
+      ? null
+      : readEvent({
+          id: row.id,
+          messageId: row.message_id,
+          source: row.source,
+          type: row.type,
+          subject: row.subject,
+          receivedAt: row.received_at,
+          sentAt: row.sent_at,
+          secretIndex: row.secret_index,
+          body: row.body,
+        })
   if (event === null) throw new Error('a delivery belongs to no event')
   return event
 }
 
-function originOf(
-  row: Pick<EventRow, 'id' | 'message_id' | 'source' | 'received_at' | 'sent_at' | 'secret_index'>,
-) {
+export function eventSummaryOf(row: Omit<EventRow, 'body'>, counts: EventSummary['counts']): EventSummary {
   return {
     id: row.id,
     messageId: row.message_id,
     source: row.source,
+    type: row.type,
+    subject: row.subject,
     receivedAt: row.received_at,
-    sentAt: row.sent_at,
-    secretIndex: row.secret_index,
+    unrouted: row.unrouted === 1,
+    problem: row.problem,
+    takenUpBy: row.taken_up_by,
+    counts,
   }
 }
 
-export function eventRecordOf(row: EventRow, deliveries: readonly DeliveryRecord[]): EventRecord {
+export function planOf(row: PlanRow, deliveries: readonly DeliveryRecord[]): PlanRecord {
+  const routes: readonly PlannedRoute[] = JSON.parse(row.routes)
   return {
-    ...originOf(row),
-    type: row.type,
-    body: row.body,
-    routing: row.routes === null ? null : { routes: JSON.parse(row.routes), unrouted: row.unrouted === 1 },
-    problem: row.problem,
+    number: row.number,
+    at: row.at,
+    cause: row.cause,
+    fingerprint: row.fingerprint,
+    unrouted: row.unrouted === 1,
+    routes,
     deliveries,
   }
 }
 
-function deliveryId(eventId: string, number: number): string {
-  return `${eventId}-${number}`
-}
-
-/** The parts of a delivery's id; undefined for what cannot be one. */
-export function parseDeliveryId(
-  id: string,
-): { readonly eventId: string; readonly number: number } | undefined {
-  const found = /^(.+)-([1-9]\d{0,8})$/s.exec(id)
-  return found?.[1] === undefined ? undefined : { eventId: found[1], number: Number(found[2]) }
-}
-
-export function deliveryOf(row: DeliveryRow, eventId: string): Delivery {
+export function deliveryOf(row: DeliveryRow): Delivery {
   return {
-    id: deliveryId(eventId, row.number),
-    eventId,
+    id: row.id,
+    eventId: row.event_id,
+    plan: row.plan,
     route: row.route,
     receiver: row.receiver,
-    destination: { channel: row.channel, target: row.target, rateKey: row.lane },
+    destination: { channel: row.channel, target: row.target, rateKey: row.rate_key },
     template: row.template,
+    conversation: row.conversation,
+    group: row.grouping,
     state: row.state,
     reason: row.reason,
     dueAt: row.due_at,
     attempts: row.attempts,
+    ambiguousAttempts: row.ambiguous_attempts,
     createdAt: row.created_at,
-    owedSince: row.owed_since,
+    retryingSince: row.retrying_since,
   }
 }
 
-export function attemptOf(row: AttemptRow, delivery: string): Attempt {
+export function attemptOf(row: AttemptRow, deliveryId: string): Attempt {
   const outcome: Outcome = JSON.parse(row.outcome)
   const notes: readonly string[] = row.notes === null ? [] : JSON.parse(row.notes)
-  return {
-    deliveryId: delivery,
-    number: row.number,
-    startedAt: row.started_at,
-    took: row.took,
-    outcome,
-    notes,
-  }
+  const { number, started_at: startedAt, duration_ms: durationMs } = row
+  return { deliveryId, number, startedAt, durationMs, outcome, notes }
+}
+
+/** For a list of names in SQL; none comes from outside. */
+export function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(', ')
 }

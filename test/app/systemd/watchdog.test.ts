@@ -21,7 +21,8 @@ function supervise(t: Test, claim: Store['claim']) {
     now: () => performance.now() + clock.ahead,
   })
   const loop = new DeliveryLoop({
-    store: { claim },
+    holder: 'test',
+    store: { claim, renew: async () => {}, reconfigure: async () => {}, onDue: () => {} },
     channels: () => new Map(),
     deliver: () => t.fail('nothing is due') as never,
     onBug: (error) => t.fail(String(error)),
@@ -78,7 +79,7 @@ t.test('heartbeats while the store refuses, and the status says that it does', a
   t.match(status(), /^the store is unavailable: the disk is full; here; /)
   t.strictSame(logged, [], 'a restart would not make room')
   refuses = false
-  loop.wake()
+  await loop.reconfigure()
   await until(() => loop.heartbeat.doing === 'resting', 'a claim')
   clock.ahead = 2 * LONG
   await until(() => status().startsWith('here; '), 'the status to be good again')

@@ -208,7 +208,7 @@ routes:
     out: /^template fails +600 +analysis\.completed +email/m,
   })
   const after = await openStore(`sqlite:${join(cwd, 'store.db')}`, 'operator')
-  t.equal((await after.deliveries({ limit: 10_000 })).length, 1_200)
+  t.equal((await after.deliveries({}, { limit: 10_000 })).items.length, 1_200)
   await after.close()
 })
 

@@ -31,6 +31,7 @@ const stored: Event = {
   messageId: 'msg_1',
   source: 'cuuro',
   type: 'analysis.failed',
+  subject: null,
   receivedAt: 0,
   sentAt: 0,
   secretIndex: 0,

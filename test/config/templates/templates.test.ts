@@ -41,7 +41,7 @@ function names(templates: Templates, channel: string, template: string | null, t
 }
 
 const view = {
-  event: { id: 'evt_1', type: 'a.b', source: 'cuuro', received_at: '', sent_at: '' },
+  event: { id: 'evt_1', type: 'a.b', source: 'cuuro', subject: null, received_at: '', sent_at: '' },
   data: { id: '7' },
   payload: { data: { id: '7' } },
   enriched: {},

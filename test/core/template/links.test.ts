@@ -5,7 +5,7 @@ import type { Json } from '../../../src/core/json.ts'
 import { compileLinks } from '../../../src/core/template/links.ts'
 
 function view(type: string, data: Json): View {
-  const event = { id: 'evt_1', type, source: 'cuuro', received_at: '', sent_at: '' }
+  const event = { id: 'evt_1', type, source: 'cuuro', subject: null, received_at: '', sent_at: '' }
   return { event, data, payload: { data }, enriched: {} }
 }
 

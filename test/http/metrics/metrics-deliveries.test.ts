@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openStore } from '../../../src/store/open.ts'
-import { entry, event, planned } from '../../store/contract/sample.ts'
+import { entry, event, everything, planned } from '../../store/contract/sample.ts'
 import { startTestApp } from '../../support/app.ts'
 import { scrape, twoSources } from '../../support/metrics.ts'
 import { slackServer } from '../../support/reload.ts'
@@ -51,11 +51,9 @@ t.test('an attempt whose end nobody saw says nothing about its destination', asy
   const folder = temporaryFolder(t)
   const path = join(folder, 'store.db')
   const earlier = await openStore(`sqlite:${path}`, 'service')
-  await earlier.append(
-    entry(event(1), [planned({ receiver: 'deals', rateKey: 'slack:#deals', target: '#deals' })]),
-  )
+  await earlier.append(entry(event(1), [planned({ receiver: 'deals', target: '#deals' })]))
   const now = Date.now()
-  await earlier.claim({ now, leaseUntil: now + 60_000, limit: 9, limits: new Map(), budgets: new Map() })
+  await earlier.claim(everything(now))
   await earlier.close()
   const app = await startTestApp(t, twoSources(slack.url), { folder })
   const of = { channel: 'slack', receiver: 'deals' }

@@ -28,7 +28,7 @@ t.test('the store is asked once a second at the most, and less often where that 
         asked++
         const end = performance.now() + takes
         while (performance.now() < end);
-        const counts = { pending: 1, sending: 0, retrying: 0, ambiguous: 0, parked: 0, dead: 0 }
+        const counts = { pending: 1, held: 0, sending: 0, retrying: 0, ambiguous: 0, parked: 0, dead: 0 }
         return [{ channel: 'slack', counts, firstDueAt: 999_000 }]
       },
     }),

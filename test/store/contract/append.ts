@@ -1,67 +1,90 @@
 import type { Test } from 'tap'
 import {
+  aPlan,
   stored as asStored,
+  completeAs,
+  deliverAll,
+  deliveryId,
   entry,
   event,
   eventId,
   everything,
   type Harness,
   HOUR,
+  identified,
+  listed,
   planned,
   quarantine,
   START,
 } from './sample.ts'
 
 export function appendContract(t: Test, create: (t: Test) => Harness): void {
-  t.test('an event is stored whole, with the deliveries it owes', async (t) => {
+  t.test('an event is stored whole, with its plan', async (t) => {
     const store = await create(t).service()
     const body = Buffer.from('\uFEFF{ "type": "analysis.completed",  "data": {"name": "Zoë ∆"} }')
     const stored = event(1, { secretIndex: 2 })
+    const mail = { channel: 'email', target: 'a@example.com', receiver: 'partners' }
     const deliveries = [
-      planned({ template: 'big' }),
-      planned({ channel: 'email', rateKey: 'email', target: 'a@example.com', skipped: 'muted' }),
+      planned({ template: 'big', group: 'g' }),
+      planned({ ...mail, skipped: 'muted' }),
+      planned({
+        ...mail,
+        target: 'b@example.com',
+        start: { kind: 'held', until: START + HOUR, reason: 'quiet' },
+      }),
     ]
     t.same(await store.append({ ...entry(stored, deliveries), body }), { kind: 'stored', id: stored.id })
 
-    const [found] = await store.events({ limit: 10 })
-    t.match(found, {
-      id: stored.id,
-      messageId: 'msg_1',
-      source: 'cuuro',
-      type: 'analysis.completed',
-      receivedAt: stored.receivedAt,
-      sentAt: stored.sentAt,
-      secretIndex: 2,
-      routing: { routes: ['completed analyses'], unrouted: false },
-      problem: null,
-    })
+    const found = await store.event(stored.id)
+    const { payload: _payload, ...kept } = stored
+    t.match(found, { ...kept, unrouted: false, problem: null, takenUpBy: null, takesUp: null })
     t.same(Buffer.from(found?.body ?? []), body, 'the body is as it was signed, byte by byte')
+    const at = stored.receivedAt
     const common = {
       eventId: stored.id,
+      plan: 1,
       attempts: 0,
-      createdAt: stored.receivedAt,
-      owedSince: stored.receivedAt,
+      ambiguousAttempts: 0,
+      createdAt: at,
+      retryingSince: at,
+      history: [],
     }
-    t.same(found?.deliveries, [
+    const { deliveries: _deliveries, ...plan } = aPlan(at, [])
+    t.same(found?.plans, [
       {
-        ...asStored({ template: 'big' }),
-        ...common,
-        id: `${stored.id}-1`,
-        state: 'pending',
-        reason: null,
-        dueAt: stored.receivedAt,
-        history: [],
-      },
-      {
-        ...asStored({ channel: 'email', rateKey: 'email', target: 'a@example.com' }),
-        ...common,
-        id: `${stored.id}-2`,
-        state: 'skipped',
-        reason: 'muted',
-        dueAt: null,
-        history: [],
+        ...plan,
+        number: 1,
+        deliveries: [
+          {
+            ...asStored({ template: 'big', group: 'g' }),
+            ...common,
+            id: deliveryId(1, 1),
+            state: 'pending',
+            reason: null,
+            dueAt: at,
+          },
+          {
+            ...asStored(mail),
+            ...common,
+            id: deliveryId(1, 2),
+            state: 'skipped',
+            reason: 'muted',
+            dueAt: null,
+          },
+          {
+            ...asStored({ ...mail, target: 'b@example.com' }),
+            ...common,
+            id: deliveryId(1, 3),
+            state: 'held',
+            reason: 'quiet',
+            dueAt: START + HOUR,
+          },
+        ],
       },
     ])
+    t.same(await store.delivery(deliveryId(1, 2)), found?.plans[0]?.deliveries[1])
+    t.equal(await store.event(eventId(2)), null)
+    t.equal(await store.delivery('dlv_none'), null)
   })
 
   t.test('what append resolved for is there for another process, and after a restart', async (t) => {
@@ -69,20 +92,21 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
     const store = await harness.service()
     const operator = await harness.operator()
     await store.append(entry(event(1), [planned()]))
-    t.equal((await operator.events({ id: eventId(1), limit: 1 }))[0]?.deliveries.length, 1)
+    t.equal((await operator.event(eventId(1)))?.plans[0]?.deliveries.length, 1)
     await operator.close()
     await store.close()
     const again = await harness.service()
-    t.equal((await again.events({ id: eventId(1), limit: 1 }))[0]?.deliveries.length, 1)
+    t.equal((await again.event(eventId(1)))?.plans[0]?.deliveries.length, 1)
   })
 
   t.test('the same message within the window is a duplicate', async (t) => {
     const store = await create(t).service()
     await store.append(entry(event(1), [planned()]))
     const again = event(2, { messageId: 'msg_1', receivedAt: START + 1 + 72 * HOUR - 1 })
-    t.same(await store.append(entry(again, [planned()])), { kind: 'duplicate', id: eventId(1) })
-    t.equal((await store.events({ limit: 10 })).length, 1)
-    t.equal((await store.deliveries({ limit: 10 })).length, 1, 'it owes nothing')
+    const duplicate = { kind: 'duplicate', id: eventId(1), quarantined: false }
+    t.same(await store.append(entry(again, [planned()])), duplicate)
+    t.same(await listed((page) => store.events({}, page)), [eventId(1)])
+    t.same(await listed((page) => store.deliveries({}, page)), [deliveryId(1, 1)], 'nothing more is planned')
   })
 
   t.test('the same message after the window, or from another source, is an event of its own', async (t) => {
@@ -102,7 +126,7 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
       store.append(entry(event(3))),
     ])
     t.same(twice.map(({ kind }) => kind).sort(), ['duplicate', 'stored', 'stored'])
-    t.equal((await store.events({ id: 'msg_1', limit: 10 })).length, 1)
+    t.same(await listed((page) => store.events({}, page)), [eventId(3), eventId(1)])
   })
 
   t.test('an id that is taken rejects that event alone', async (t) => {
@@ -117,60 +141,142 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
       results.map(({ status }) => status),
       ['fulfilled', 'rejected', 'fulfilled'],
     )
-    t.same(
-      (await store.events({ limit: 10 })).map(({ id }) => id),
-      [eventId(3), eventId(2), eventId(1)],
-    )
+    t.same(await listed((page) => store.events({}, page)), [eventId(3), eventId(2), eventId(1)])
   })
 
-  t.test('a quarantined request is stored whole, and deduplicated like an event', async (t) => {
+  quarantineContract(t, create)
+  replayContract(t, create)
+}
+
+function quarantineContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('a quarantined request is stored whole, and its repetition is a duplicate', async (t) => {
     const store = await create(t).service()
     t.same(await store.append(quarantine(1)), { kind: 'stored', id: eventId(1) })
-    t.same(await store.append(quarantine(2, { messageId: 'msg_1' })), { kind: 'duplicate', id: eventId(1) })
-    t.same(await store.append(entry(event(3, { messageId: 'msg_1' }))), { kind: 'duplicate', id: eventId(1) })
-    const [found] = await store.events({ limit: 10 })
-    t.match(found, {
-      id: eventId(1),
-      type: null,
-      routing: null,
-      problem: 'invalid_utf8: the body is not valid UTF-8',
-      secretIndex: 1,
-      deliveries: [],
-    })
+    const duplicate = { kind: 'duplicate', id: eventId(1), quarantined: true }
+    t.same(await store.append(quarantine(2, { messageId: 'msg_1' })), duplicate)
+    const found = await store.event(eventId(1))
+    t.match(found, { type: null, subject: null, secretIndex: 1, plans: [], takenUpBy: null })
+    t.equal(found?.problem, 'invalid_utf8: the body is not valid UTF-8')
     t.same(Buffer.from(found?.body ?? []), Buffer.from([0x7b, 0xff, 0x00]))
     t.same(await store.claim(everything(START + HOUR)), { leased: [], nextDueAt: null })
   })
 
-  t.test('a replay adds deliveries and goes on counting', async (t) => {
+  t.test('an event takes up the quarantined request of its message; both stay', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [planned(), planned()]))
-    const now = START + 5 * HOUR
-    const replay = {
-      kind: 'replay',
-      eventId: eventId(1),
-      now,
-      deliveries: [planned({ rateKey: 'new' }), planned()],
-    } as const
-    t.same(await store.append(replay), { kind: 'stored', id: eventId(1) })
-    const [found] = await store.events({ limit: 10 })
-    t.same(
-      found?.deliveries.map(({ id, createdAt, owedSince, dueAt }) => [id, createdAt, owedSince, dueAt]),
-      [
-        [`${eventId(1)}-1`, START + 1, START + 1, START + 1],
-        [`${eventId(1)}-2`, START + 1, START + 1, START + 1],
-        [`${eventId(1)}-3`, now, now, now],
-        [`${eventId(1)}-4`, now, now, now],
-      ],
+    await store.append(quarantine(1))
+    t.same(await listed(async () => ({ items: await store.quarantined('', 9) })), [eventId(1)])
+    const again = entry(event(2, { messageId: 'msg_1' }), [planned()])
+    t.same(await store.append(again), { kind: 'stored', id: eventId(2) })
+    t.match(await store.event(eventId(1)), { type: null, takenUpBy: eventId(2) })
+    t.match(await store.event(eventId(2)), { takesUp: eventId(1), plans: [{ number: 1 }] })
+    t.same(await store.quarantined('', 9), [])
+    const third = entry(event(3, { messageId: 'msg_1' }), [planned()])
+    t.same(await store.append(third), { kind: 'duplicate', id: eventId(2), quarantined: false })
+  })
+
+  t.test('a quarantined request is taken up once, by whoever reads it first', async (t) => {
+    const store = await create(t).service()
+    await store.append(quarantine(1))
+    await store.append(quarantine(2))
+    const read = (number: number) => ({
+      ...entry(event(number, { messageId: 'msg_1', receivedAt: START + 1 }), [planned()], {
+        cause: 'quarantine',
+      }),
+      takesUp: eventId(1),
+    })
+    const both = await Promise.all([store.append(read(11)), store.append(read(12))])
+    t.same(both.map(({ kind }) => kind).sort(), ['duplicate', 'stored'])
+    t.same(await listed(async () => ({ items: await store.quarantined('', 9) })), [eventId(2)])
+    t.same(await store.quarantined(eventId(2), 9), [])
+    t.match(await store.event(eventId(11)), { takesUp: eventId(1), plans: [{ cause: 'quarantine' }] })
+  })
+}
+
+function replayContract(t: Test, create: (t: Test) => Harness): void {
+  const now = START + 5 * HOUR
+  const replay = (deliveries = [planned({ target: '#new' }), planned()], first = 11) =>
+    aPlan(now, identified(1, deliveries, first), { cause: 'replay', fingerprint: 'beef' })
+
+  t.test('a replay is a further plan, and takes the place of what was not delivered', async (t) => {
+    const store = await create(t).service()
+    const targets = ['#delivered', '#sending', '#parked', '#pending', '#skipped']
+    await store.append(
+      entry(
+        event(1),
+        targets.map((target) => planned({ target, ...(target === '#skipped' && { skipped: 'muted' }) })),
+      ),
     )
+    await store.claim(everything(START + 1))
+    const before = (await store.event(eventId(1)))?.plans[0]?.deliveries ?? []
+    const idOf = (target: string) => before.find(({ destination }) => destination.target === target)?.id ?? ''
+    await store.complete(
+      {
+        deliveryId: idOf('#delivered'),
+        number: 1,
+        startedAt: START,
+        durationMs: 1,
+        outcome: { kind: 'sent', reference: {} },
+        notes: [],
+      },
+      { state: 'delivered', dueAt: null, reason: null },
+      true,
+    )
+    await completeAs(store, idOf('#parked'), 'parked', START)
+    await store.complete(
+      {
+        deliveryId: idOf('#pending'),
+        number: 1,
+        startedAt: START,
+        durationMs: 1,
+        outcome: { kind: 'retry', reason: 'r' },
+        notes: [],
+      },
+      { state: 'retrying', dueAt: now + 1, reason: 'r' },
+      false,
+    )
+    const added = await store.addPlan(eventId(1), replay(), null)
+    t.same(added, { number: 2, cancelled: [idOf('#parked'), idOf('#pending')] })
+    const found = await store.event(eventId(1))
+    t.same(
+      found?.plans[0]?.deliveries.map(({ state }) => state),
+      ['delivered', 'sending', 'cancelled', 'cancelled', 'skipped'],
+    )
+    t.match(found?.plans[0]?.deliveries[2], { reason: 'replaced by plan 2', dueAt: null })
+    t.match(found?.plans[1], { number: 2, at: now, cause: 'replay', fingerprint: 'beef' })
+    t.match(found?.plans[1]?.deliveries, [
+      { id: deliveryId(1, 11), plan: 2, createdAt: now, retryingSince: now, dueAt: now },
+      { id: deliveryId(1, 12), plan: 2 },
+    ])
+  })
+
+  t.test('a replay for one receiver leaves the others alone', async (t) => {
+    const store = await create(t).service()
+    await store.append(
+      entry(event(1), [planned({ receiver: 'a' }), planned({ receiver: 'b', target: '#b' })]),
+    )
+    t.same(await store.addPlan(eventId(1), replay([planned({ receiver: 'b', target: '#b' })]), ['b']), {
+      number: 2,
+      cancelled: [deliveryId(1, 2)],
+    })
+    t.same((await deliverAll(store, now)).sort(), [deliveryId(1, 1), deliveryId(1, 11)])
+  })
+
+  t.test('an event is unrouted as its last plan says', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [], { routes: [], unrouted: true }))
+    t.match(await store.events({ kind: 'unrouted' }, { limit: 9 }), { items: [{ id: eventId(1) }] })
+    await store.addPlan(eventId(1), replay(), null)
+    t.match(await store.events({ kind: 'unrouted' }, { limit: 9 }), { items: [] })
+    t.match(await store.event(eventId(1)), {
+      unrouted: false,
+      plans: [{ unrouted: true }, { unrouted: false }],
+    })
   })
 
   t.test('what is not there, or quarantined, cannot be replayed', async (t) => {
     const store = await create(t).service()
     await store.append(quarantine(1))
-    for (const id of [eventId(1), eventId(2)]) {
-      const replay = { kind: 'replay', eventId: id, now: START, deliveries: [planned()] } as const
-      t.same(await store.append(replay), { kind: 'unknown' })
-    }
-    t.same(await store.deliveries({ limit: 10 }), [])
+    for (const id of [eventId(1), eventId(2)]) t.equal(await store.addPlan(id, replay(), null), null)
+    t.same(await listed((page) => store.deliveries({}, page)), [])
   })
 }

@@ -1,17 +1,21 @@
 import type { Test } from 'tap'
 import type { Claimed, Store } from '../../../src/store/store.ts'
 import {
+  aPlan,
   stored as asStored,
+  completeRetry,
+  completeSent,
   deliverAll,
+  deliveryId,
   entry,
   event,
   eventId,
   everything,
   type Harness,
   HOUR,
+  identified,
+  limited,
   planned,
-  recordRetry,
-  recordSent,
   START,
 } from './sample.ts'
 
@@ -23,23 +27,25 @@ function ids(claimed: Claimed): string[] {
 
 async function fill(
   store: Store,
-  rateKey: string,
+  target: string,
   from: number,
   count: number,
   channel = 'slack',
 ): Promise<void> {
   const numbers = Array.from({ length: count }, (_, index) => from + index)
   await Promise.all(
-    numbers.map((number) => store.append(entry(event(number), [planned({ rateKey, channel })]))),
+    numbers.map((number) => store.append(entry(event(number), [planned({ target, channel })]))),
   )
 }
+
+const firsts = (...events: readonly number[]) => events.map((number) => deliveryId(number, 1))
 
 export function claimContract(t: Test, create: (t: Test) => Harness): void {
   t.test('a claim leases what is due, with its event', async (t) => {
     const store = await create(t).service()
     const stored = event(1)
     await store.append({
-      ...entry(stored, [planned(), planned({ rateKey: 'other' })]),
+      ...entry(stored, [planned(), planned({ target: '#other' })]),
       body: Buffer.from(`\uFEFF{"x":[1,"é"]}`),
     })
     t.same(await store.claim(everything(START)), { leased: [], nextDueAt: START + 1 }, 'not before it is due')
@@ -51,143 +57,147 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     t.equal(leased[0]?.interruptedAt, null)
     t.match(leased[0]?.delivery, {
       ...asStored(),
-      id: `${stored.id}-1`,
+      id: deliveryId(1, 1),
       eventId: stored.id,
       state: 'sending',
       attempts: 0,
     })
 
     t.same(ids(await store.claim(everything(START + 2))), [], 'nobody else gets it')
-    const [shown] = await store.deliveries({ ids: [`${stored.id}-1`], limit: 1 })
-    t.equal(shown?.state, 'sending')
+    t.equal((await store.delivery(deliveryId(1, 1)))?.state, 'sending')
   })
 
   t.test('the longest due comes first', async (t) => {
     const store = await create(t).service()
     for (const number of [5, 2, 9, 1])
-      await store.append(entry(event(number), [planned({ rateKey: `rateKey ${number}` })]))
-    t.same(
-      ids(await store.claim(everything(NOW))),
-      [1, 2, 5, 9].map((number) => `${eventId(number)}-1`),
-    )
+      await store.append(entry(event(number), [planned({ target: `#${number}` })]))
+    t.same(ids(await store.claim(everything(NOW))), firsts(1, 2, 5, 9))
   })
 
-  t.test('limits hold for each rateKey, budgets for each channel', async (t) => {
+  t.test('limits hold for each destination, and over each channel', async (t) => {
     const store = await create(t).service()
-    await fill(store, 'a', 1, 5)
-    await fill(store, 'b', 11, 5)
-    await fill(store, 'c', 21, 5)
-    await fill(store, 'm', 31, 5, 'email')
-    await fill(store, 'n', 41, 5, 'email')
-    const limits = new Map([
-      ['b', 3],
-      ['c', 0],
-    ])
-    const claimed = await store.claim(everything(NOW, { limit: 1, limits, budgets: new Map([['email', 1]]) }))
-    t.same(
-      ids(claimed),
-      [1, 11, 12, 13, 31].map((number) => `${eventId(number)}-1`),
-    )
-    const shut = await store.claim(
+    await fill(store, '#a', 1, 5)
+    await fill(store, '#b', 11, 5)
+    await fill(store, 'm@x', 31, 5, 'email')
+    await fill(store, 'n@x', 41, 5, 'email')
+    const claimed = await store.claim(
       everything(NOW, {
-        budgets: new Map([
-          ['email', 0],
-          ['slack', 0],
-        ]),
+        channels: limited({ slack: { perDestination: 3 }, email: { free: 1 } }),
+        inFlight: new Map([['slack:#b', 2]]),
       }),
     )
-    t.same(shut, { leased: [], nextDueAt: null })
+    t.same(ids(claimed), firsts(1, 2, 3, 11, 31), 'what is in flight counts')
+    const shut = everything(NOW, { channels: limited({ slack: { free: 0 }, email: { free: 0 } }) })
+    t.same(await store.claim(shut), { leased: [], nextDueAt: null })
     const capped = await store.claim(
-      everything(NOW, {
-        budgets: new Map([
-          ['email', 3],
-          ['slack', 0],
-        ]),
-      }),
+      everything(NOW, { channels: limited({ slack: { free: 0 }, email: { free: 3 } }) }),
     )
-    t.same(
-      ids(capped),
-      [32, 33, 34].map((number) => `${eventId(number)}-1`),
-      'the longest due of all its lanes',
-    )
+    t.same(ids(capped), firsts(32, 33, 41), 'no destination takes more than half of what is free')
   })
 
-  t.test('a rateKey with thousands due keeps no other out', async (t) => {
+  t.test('what is left of a channel that is not configured comes one by one', async (t) => {
     const store = await create(t).service()
-    const crowd = Array.from({ length: 100 }, () => planned({ rateKey: 'dead' }))
+    await fill(store, '#a', 1, 3, 'pager')
+    await fill(store, '#b', 11, 3, 'pager')
+    t.same(ids(await store.claim(everything(NOW))), firsts(1))
+  })
+
+  t.test('a destination for which thousands wait keeps no other out', async (t) => {
+    const store = await create(t).service()
+    const crowd = Array.from({ length: 100 }, () => planned({ target: '#dead' }))
     await Promise.all(Array.from({ length: 100 }, (_, n) => store.append(entry(event(n + 1), crowd))))
-    await store.append(entry(event(101), [planned({ rateKey: 'zebra' }), planned({ rateKey: 'alive' })]))
-    const none = new Map([['dead', 0]])
-    const first = await store.claim(everything(NOW, { limit: 1, limits: none }))
-    t.same(ids(first), [`${eventId(101)}-1`, `${eventId(101)}-2`])
-    t.equal((await store.claim(everything(NOW, { limit: 2 }))).leased.length, 2)
+    await store.append(entry(event(101), [planned({ target: '#zebra' }), planned({ target: '#alive' })]))
+    const inFlight = new Map([['slack:#dead', 1]])
+    const one = limited({ slack: { perDestination: 1 } })
+    t.same(ids(await store.claim(everything(NOW, { channels: one, inFlight }))), [
+      deliveryId(101, 1),
+      deliveryId(101, 2),
+    ])
+    const two = limited({ slack: { perDestination: 2 } })
+    t.equal((await store.claim(everything(NOW, { channels: two }))).leased.length, 2)
     t.equal((await store.claim(everything(NOW))).leased.length, 9_998)
   })
 
-  t.test('nextDueAt looks at what was not taken, in lanes that may send', async (t) => {
+  t.test('nextDueAt looks at what was not taken, where something may be sent', async (t) => {
     const store = await create(t).service()
-    await fill(store, 'a', 1, 2)
-    await fill(store, 'b', 3, 1)
-    await fill(store, 'm', 4, 1, 'email')
+    await fill(store, '#a', 1, 2)
+    await fill(store, '#b', 3, 1)
+    await fill(store, 'm@x', 4, 1, 'email')
     t.equal((await store.claim(everything(START))).nextDueAt, START + 1)
-    t.equal((await store.claim(everything(START, { limits: new Map([['a', 0]]) }))).nextDueAt, START + 3)
-    const mailOnly = everything(START, { budgets: new Map([['slack', 0]]) })
+    const one = limited({ slack: { perDestination: 1 } })
+    const inFlight = new Map([['slack:#a', 1]])
+    t.equal((await store.claim(everything(START, { channels: one, inFlight }))).nextDueAt, START + 3)
+    const mailOnly = everything(START, { channels: limited({ slack: { free: 0 } }) })
     t.equal((await store.claim(mailOnly)).nextDueAt, START + 4)
-    t.equal((await store.claim(everything(START + 1))).nextDueAt, START + 2, 'the next of the same rateKey')
-    const behind = await store.claim(everything(NOW, { limit: 0, limits: new Map([['a', 1]]) }))
-    t.equal(behind.nextDueAt, START + 1 + 60_000, 'the lease of the first one ends')
+    t.equal(
+      (await store.claim(everything(START + 1))).nextDueAt,
+      START + 2,
+      'the next of the same destination',
+    )
     const all = await store.claim(everything(START + 4))
-    t.equal(all.leased.length, 2)
-    t.equal(all.nextDueAt, START + 1 + 60_000)
+    t.equal(all.leased.length, 3)
+    t.equal(all.nextDueAt, START + 1 + 60_000, 'the lease of the first one ends')
   })
 
-  t.test('nextDueAt is in the past while a limit holds back what is due', async (t) => {
+  t.test('what waits for a retry, or is held, is due at its time', async (t) => {
     const store = await create(t).service()
-    await fill(store, 'a', 1, 3)
-    await fill(store, 'b', 11, 1)
-    const claimed = await store.claim(everything(NOW, { limit: 2, budgets: new Map([['slack', 2]]) }))
-    t.same(ids(claimed), [`${eventId(1)}-1`, `${eventId(2)}-1`])
-    t.equal(claimed.nextDueAt, START + 3)
-  })
-
-  t.test('what waits for a retry is due at its time', async (t) => {
-    const store = await create(t).service()
-    await fill(store, 'a', 1, 1)
+    await fill(store, '#a', 1, 1)
+    const held = { kind: 'held', until: NOW + 7_000, reason: 'quiet hours' } as const
+    await store.append(entry(event(2), [planned({ target: '#held', start: held })]))
     await store.claim(everything(NOW))
-    t.ok(await recordRetry(store, `${eventId(1)}-1`, 1, NOW, NOW + 5_000))
+    t.ok(await completeRetry(store, deliveryId(1, 1), 1, NOW, NOW + 5_000))
     t.same(await store.claim(everything(NOW + 4_999)), { leased: [], nextDueAt: NOW + 5_000 })
-    const { leased } = await store.claim(everything(NOW + 5_000))
-    t.match(leased, [{ interruptedAt: null, delivery: { attempts: 1, owedSince: START + 1 } }])
+    const { leased, nextDueAt } = await store.claim(everything(NOW + 5_000))
+    t.match(leased, [{ interruptedAt: null, delivery: { attempts: 1, retryingSince: START + 1 } }])
+    t.equal(nextDueAt, NOW + 7_000)
+    t.same(ids(await store.claim(everything(NOW + 7_000))), firsts(2))
   })
 
+  leaseContract(t, create)
+}
+
+function leaseContract(t: Test, create: (t: Test) => Harness): void {
   t.test('a lease that ran out is an interrupted attempt', async (t) => {
     const store = await create(t).service()
-    await fill(store, 'a', 1, 1)
+    await fill(store, '#a', 1, 1)
     await store.claim(everything(NOW))
     t.same(await store.claim(everything(NOW + 59_999)), { leased: [], nextDueAt: NOW + 60_000 })
     const second = await store.claim(everything(NOW + 60_000))
     t.match(second.leased, [
-      { interruptedAt: NOW, delivery: { id: `${eventId(1)}-1`, attempts: 0, state: 'sending' } },
+      { interruptedAt: NOW, delivery: { id: deliveryId(1, 1), attempts: 0, state: 'sending' } },
     ])
     t.same(ids(await store.claim(everything(NOW + 119_999))), [], 'it is leased anew')
     const third = await store.claim(everything(NOW + 120_000))
     t.match(third.leased, [{ interruptedAt: NOW }], 'the start of the attempt is not forgotten')
   })
 
+  t.test('a lease that is renewed by its holder does not run out', async (t) => {
+    const store = await create(t).service()
+    await fill(store, '#a', 1, 1)
+    await fill(store, '#b', 2, 1)
+    await store.claim(everything(NOW))
+    await store.renew('test', [deliveryId(1, 1), 'dlv_none'], NOW + 300_000)
+    await store.renew('somebody else', [deliveryId(2, 1)], NOW + 300_000)
+    const { leased, nextDueAt } = await store.claim(everything(NOW + 60_000))
+    t.match(leased, [{ delivery: { id: deliveryId(2, 1) }, interruptedAt: NOW }])
+    t.equal(nextDueAt, NOW + 300_000)
+    t.equal(await completeSent(store, deliveryId(1, 1), 1, NOW), true)
+  })
+
   t.test('leases of an earlier process end when the next one starts', async (t) => {
     const harness = create(t)
     const before = await harness.service()
-    await fill(before, 'a', 1, 2)
-    await before.append(entry(event(3), [planned({ rateKey: 'b' })]))
+    await fill(before, '#a', 1, 2)
+    await before.append(entry(event(3), [planned({ target: '#b' })]))
     await before.claim(everything(NOW))
-    await recordSent(before, `${eventId(3)}-1`, 1, NOW)
+    await completeSent(before, deliveryId(3, 1), 1, NOW)
     await before.close()
 
     const store = await harness.service()
     const { leased } = await store.claim(everything(NOW + 1))
     t.match(leased, [
-      { interruptedAt: NOW, delivery: { id: `${eventId(1)}-1`, attempts: 0 } },
-      { interruptedAt: NOW, delivery: { id: `${eventId(2)}-1`, attempts: 0 } },
+      { interruptedAt: NOW, delivery: { id: deliveryId(1, 1), attempts: 0 } },
+      { interruptedAt: NOW, delivery: { id: deliveryId(2, 1), attempts: 0 } },
     ])
     t.equal(leased.length, 2)
     t.same(await deliverAll(store, NOW + 2), [], 'the new lease counts')
@@ -197,12 +207,27 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     const harness = create(t)
     const store = await harness.service()
     const operator = await harness.operator()
-    await fill(store, 'a', 1, 1)
+    await fill(store, '#a', 1, 1)
     await deliverAll(store, NOW)
     t.same(await store.claim(everything(NOW)), { leased: [], nextDueAt: null })
-    t.same(await operator.resend([`${eventId(1)}-1`], NOW + 1), [`${eventId(1)}-1`])
+    t.same(await operator.requeue([{ deliveryId: deliveryId(1, 1) }], NOW + 1), firsts(1))
     t.equal((await store.claim(everything(NOW))).nextDueAt, NOW + 1)
-    await operator.append({ kind: 'replay', eventId: eventId(1), now: NOW + 1, deliveries: [planned()] })
-    t.same(ids(await store.claim(everything(NOW + 1))), [`${eventId(1)}-1`, `${eventId(1)}-2`])
+    const again = aPlan(NOW + 1, identified(1, [planned({ target: '#b' })], 2))
+    await operator.addPlan(eventId(1), again, ['nobody'])
+    t.same(ids(await store.claim(everything(NOW + 1))), [deliveryId(1, 1), deliveryId(1, 2)])
+  })
+
+  t.test('who waits for something to be due hears of it before the commit, and claims in it', async (t) => {
+    const store = await create(t).service()
+    let claimed: Promise<Claimed> | undefined
+    store.onDue(() => {
+      claimed ??= store.claim(everything(NOW))
+    })
+    await store.append(entry(event(1)))
+    t.equal(claimed, undefined, 'nothing falls due by an event that goes nowhere')
+    const appended = store.append(entry(event(2), [planned()]))
+    t.ok(claimed !== undefined, 'at once')
+    await appended
+    t.same(claimed && ids(await claimed), firsts(2))
   })
 }

@@ -3,22 +3,23 @@ import type { Claimed, ClaimRequest } from '../../../src/store/store.ts'
 
 export interface ModelDelivery {
   readonly id: string
+  readonly eventId: string
+  readonly plan: number
   readonly channel: string
-  readonly rateKey: string
+  readonly target: string
   readonly createdAt: number
   state: State
   dueAt: number | null
   leasedAt: number | null
   attempts: number
-  owedSince: number
+  retryingSince: number
 }
 
-// A rateKey belongs to one channel.
-export const lanes = [
-  { channel: 'slack', rateKey: 'one' },
-  { channel: 'slack', rateKey: 'two' },
-  { channel: 'slack', rateKey: 'three' },
-  { channel: 'email', rateKey: 'mail' },
+export const destinations = [
+  { channel: 'slack', target: 'one' },
+  { channel: 'slack', target: 'two' },
+  { channel: 'slack', target: 'three' },
+  { channel: 'email', target: 'mail' },
 ] as const
 
 /** Checks a claim against its contract; where several deliveries were due at the same time, any of them is right. */
@@ -36,7 +37,7 @@ export function wrongWith(
     if (interruptedAt !== delivery.leasedAt) return `${leased.id} says interrupted ${interruptedAt}`
     if (leased.attempts !== delivery.attempts || leased.state !== 'sending')
       return `${leased.id} is not as it was`
-    if (event.id !== leased.eventId || !leased.id.startsWith(event.id))
+    if (event.id !== leased.eventId || delivery.eventId !== event.id)
       return `${leased.id} has another's event`
     taken.push(delivery)
   }
@@ -53,23 +54,25 @@ function wrongWithRest(
   before: readonly ModelDelivery[],
   request: ClaimRequest,
 ): string | null {
-  const laneRoom = (rateKey: string) =>
-    (request.limits.get(rateKey) ?? request.limit) - taken.filter((each) => each.rateKey === rateKey).length
+  const free = (channel: string) => request.channels.get(channel)?.free ?? 0
+  const most = (channel: string) =>
+    Math.min(request.channels.get(channel)?.perDestination ?? 0, Math.ceil(free(channel) / 2))
+  const room = ({ channel, target }: { channel: string; target: string }) =>
+    most(channel) - taken.filter((each) => each.channel === channel && each.target === target).length
   const channelRoom = (channel: string) =>
-    (request.budgets.get(channel) ?? Infinity) - taken.filter((each) => each.channel === channel).length
-  for (const { rateKey, channel } of lanes) {
-    if (laneRoom(rateKey) < 0 || channelRoom(channel) < 0) return `too many of ${rateKey}`
+    free(channel) - taken.filter((each) => each.channel === channel).length
+  for (const place of destinations) {
+    if (room(place) < 0 || channelRoom(place.channel) < 0) return `too many of ${place.target}`
   }
   let next: number | null = null
   for (const left of before) {
     if (left.dueAt === null || taken.includes(left)) continue
-    const open =
-      (request.limits.get(left.rateKey) ?? request.limit) > 0 && (request.budgets.get(left.channel) ?? 1) > 0
+    const open = most(left.channel) > 0
     if (open) next = Math.min(next ?? Infinity, left.dueAt)
     if (left.dueAt > request.now || !open) continue
-    if (laneRoom(left.rateKey) > 0 && channelRoom(left.channel) > 0) return `${left.id} was left behind`
+    if (room(left) > 0 && channelRoom(left.channel) > 0) return `${left.id} was left behind`
     const rivals = taken.filter((each) =>
-      laneRoom(left.rateKey) > 0 ? each.channel === left.channel : each.rateKey === left.rateKey,
+      room(left) > 0 ? each.channel === left.channel : each.target === left.target,
     )
     if (rivals.some(({ dueAt }) => (dueAt ?? 0) > (left.dueAt ?? 0))) return `${left.id} was due longer`
   }

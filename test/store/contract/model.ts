@@ -2,33 +2,53 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import type { ChannelBacklog, ClaimRequest, NewDelivery, Store } from '../../../src/store/store.ts'
+import type { State } from '../../../src/core/delivery.ts'
+import type { PlannedDelivery } from '../../../src/core/plan.ts'
+import type { ChannelBacklog, ClaimRequest, Store } from '../../../src/store/store.ts'
 import { type ModelDelivery, wrongWith } from './model-claim.ts'
-import { type Command, command, type Owing } from './model-commands.ts'
+import { type Command, command, type Planned } from './model-commands.ts'
 import {
+  aPlan,
+  completeRetry,
+  completeSent,
+  deliveryId,
   entry,
   event,
   eventId,
+  everything,
   type Harness,
+  identified,
+  limited,
   planned,
   quarantine,
-  recordRetry,
-  recordSent,
   START,
 } from './sample.ts'
 
 interface ModelEvent {
   readonly id: string
+  readonly number: number
   readonly messageId: string
   readonly receivedAt: number
   readonly quarantined: boolean
+  takenUp: boolean
+  plans: number
   readonly deliveries: ModelDelivery[]
 }
 
-const DEDUPE_FOR = 40
-const LEASE = 25
+const DEDUPE_MS = 40
+const LEASE_MS = 25
+const final: ReadonlySet<State> = new Set([
+  'delivered',
+  'parked',
+  'dead',
+  'skipped',
+  'cancelled',
+  'dismissed',
+])
+const replaceable: ReadonlySet<State> = new Set(['pending', 'retrying', 'parked'])
+
 export function modelContract(t: Test, create: (t: Test) => Harness): void {
-  t.test('any sequence of changes comes to what a naive model says', async (t) => {
+  t.test('any sequence of changes comes to what a naive model says', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { minLength: 10, maxLength: 60 }), async (commands) => {
         const run = new Run(create(t))
@@ -36,7 +56,7 @@ export function modelContract(t: Test, create: (t: Test) => Harness): void {
         for (const each of commands) await run.perform(each)
         await run.finish()
       }),
-      { numRuns: 80, seed: 20261123 },
+      { numRuns: 80, seed: 20261126 },
     )
   })
 }
@@ -68,26 +88,25 @@ class Run {
   async perform(command: Command): Promise<void> {
     switch (command.kind) {
       case 'append':
+        return this.#append(command.message, command.deliveries)
       case 'quarantine':
-        return this.#append(command.message, command.kind === 'append' ? command.owing : undefined)
+        return this.#append(command.message, undefined)
       case 'replay':
-        return this.#replay(command.which, command.owing)
+        return this.#replay(command.which, command.deliveries)
       case 'claim': {
-        const { limit, limits, budgets } = command
-        return this.#claim({
-          limit,
-          limits: new Map(limits),
-          budgets: new Map(budgets),
-          now: this.#now,
-          leaseUntil: this.#now + LEASE,
-        })
+        const channels = limited({ slack: command.slack, email: command.email })
+        return this.#claim(everything(this.#now, { channels, leaseUntil: this.#now + LEASE_MS }))
       }
-      case 'record':
-        return this.#record(command.which, command.retryIn)
-      case 'resend':
-        return this.#resend(command.which)
+      case 'complete':
+        return this.#complete(command.which, command.retryIn)
+      case 'park':
+        return this.#park(command.which)
+      case 'requeue':
+        return this.#requeue(command.which)
+      case 'dismiss':
+        return this.#dismiss(command.which)
       case 'purge':
-        return this.#purge(this.#now - command.age, command.limit)
+        return this.#purge(this.#now - command.age, this.#now - command.age - command.unresolvedAge)
       case 'wait':
         this.#now += command.ms
         return
@@ -103,47 +122,57 @@ class Run {
     }
   }
 
-  async #append(message: number, owing: readonly Owing[] | undefined): Promise<void> {
+  async #append(message: number, deliveries: readonly Planned[] | undefined): Promise<void> {
     this.#count += 1
     this.#now += 1
     const id = eventId(this.#count)
     const change = { messageId: `msg_${message}`, receivedAt: this.#now }
     const asked =
-      owing === undefined
+      deliveries === undefined
         ? quarantine(this.#count, change)
-        : entry(event(this.#count, change), owing.map(newDelivery))
-    if (asked.kind === 'replay') throw new Error('not a replay')
-    const appended = await this.#open.append({ ...asked, dedupeFor: DEDUPE_FOR })
-    const first = this.#events.find(
-      (seen) => seen.messageId === change.messageId && this.#now - seen.receivedAt < DEDUPE_FOR,
+        : entry(event(this.#count, change), deliveries.map(toPlanned))
+    const appended = await this.#open.append({ ...asked, dedupeFor: DEDUPE_MS })
+    const seen = this.#events.filter(
+      ({ messageId, receivedAt }) => messageId === change.messageId && this.#now - receivedAt < DEDUPE_MS,
     )
-    assert.deepEqual(
-      appended,
-      first === undefined ? { kind: 'stored', id } : { kind: 'duplicate', id: first.id },
-    )
-    if (first !== undefined) return
-    const stored = { id, ...change, quarantined: owing === undefined, deliveries: [] }
-    this.#events.push(stored)
-    this.#owe(stored, owing ?? [])
+    const first = seen.find(({ quarantined }) => !quarantined) ?? seen[0]
+    if (first !== undefined && (deliveries === undefined || !first.quarantined)) {
+      assert.deepEqual(appended, { kind: 'duplicate', id: first.id, quarantined: first.quarantined })
+      return
+    }
+    assert.deepEqual(appended, { kind: 'stored', id })
+    if (first !== undefined) first.takenUp = true
+    const quarantined = deliveries === undefined
+    const made = { id, number: this.#count, ...change, quarantined, takenUp: false, plans: 0, deliveries: [] }
+    this.#events.push(made)
+    if (deliveries !== undefined) this.#plan(made, deliveries)
   }
 
-  async #replay(which: number, owing: readonly Owing[]): Promise<void> {
+  async #replay(which: number, deliveries: readonly Planned[]): Promise<void> {
     const found = pick(this.#events, which)
-    const eventId = found?.id ?? 'evt_none'
-    const deliveries = owing.map(newDelivery)
-    const appended = await this.#open.append({ kind: 'replay', eventId, now: this.#now, deliveries })
-    const possible = found !== undefined && !found.quarantined
-    assert.deepEqual(appended, possible ? { kind: 'stored', id: eventId } : { kind: 'unknown' })
-    if (possible) this.#owe(found, owing)
+    const first = (found?.deliveries.length ?? 0) + 1
+    const made = aPlan(this.#now, identified(found?.number ?? 0, deliveries.map(toPlanned), first))
+    const added = await this.#open.addPlan(found?.id ?? 'evt_none', made, null)
+    if (found === undefined || found.quarantined) {
+      assert.equal(added, null)
+      return
+    }
+    const cancelled = found.deliveries.filter(({ state }) => replaceable.has(state))
+    assert.deepEqual(added, { number: found.plans + 1, cancelled: cancelled.map(({ id }) => id) })
+    for (const delivery of cancelled) Object.assign(delivery, { state: 'cancelled', dueAt: null })
+    this.#plan(found, deliveries)
   }
 
-  #owe(stored: ModelEvent, owing: readonly Owing[]): void {
-    for (const { rateKey, skipped } of owing) {
-      stored.deliveries.push({
-        ...rateKey,
-        id: `${stored.id}-${stored.deliveries.length + 1}`,
+  #plan(event: ModelEvent, deliveries: readonly Planned[]): void {
+    event.plans += 1
+    for (const { destination, skipped } of deliveries) {
+      event.deliveries.push({
+        ...destination,
+        id: deliveryId(event.number, event.deliveries.length + 1),
+        eventId: event.id,
+        plan: event.plans,
         createdAt: this.#now,
-        owedSince: this.#now,
+        retryingSince: this.#now,
         state: skipped ? 'skipped' : 'pending',
         dueAt: skipped ? null : this.#now,
         leasedAt: null,
@@ -166,50 +195,83 @@ class Run {
     }
   }
 
-  async #record(which: number, retryIn: number | null): Promise<void> {
+  async #complete(which: number, retryIn: number | null): Promise<void> {
     // Mostly one that is leased, sometimes any.
     const leased = this.#deliveries.filter(({ state }) => state === 'sending')
     const delivery = pick(which % 5 === 0 ? this.#deliveries : leased, which)
     if (delivery === undefined) return
     const number = delivery.attempts + (which % 7 === 0 ? 2 : 1)
     const dueAt = retryIn === null ? null : this.#now + retryIn
-    const recorded =
+    const completed =
       dueAt === null
-        ? await recordSent(this.#open, delivery.id, number, this.#now)
-        : await recordRetry(this.#open, delivery.id, number, this.#now, dueAt)
+        ? await completeSent(this.#open, delivery.id, number, this.#now)
+        : await completeRetry(this.#open, delivery.id, number, this.#now, dueAt)
     const expected = delivery.state === 'sending' && number === delivery.attempts + 1
-    assert.equal(recorded, expected)
+    assert.equal(completed, expected)
     if (!expected) return
-    Object.assign(delivery, {
-      state: dueAt === null ? 'delivered' : 'retrying',
-      dueAt,
-      leasedAt: null,
-      attempts: number,
-    })
+    const state = dueAt === null ? 'delivered' : 'retrying'
+    Object.assign(delivery, { state, dueAt, leasedAt: null, attempts: number })
   }
 
-  async #resend(which: number): Promise<void> {
+  async #park(which: number): Promise<void> {
+    const delivery = pick(
+      this.#deliveries.filter(({ state }) => state === 'sending'),
+      which,
+    )
+    if (delivery === undefined) return
+    const number = delivery.attempts + 1
+    const outcome = { kind: 'park', reason: 'r' } as const
+    const done = { deliveryId: delivery.id, number, startedAt: this.#now, durationMs: 0, outcome, notes: [] }
+    assert.ok(await this.#open.complete(done, { state: 'parked', dueAt: null, reason: 'r' }, false))
+    Object.assign(delivery, { state: 'parked', dueAt: null, leasedAt: null, attempts: number })
+  }
+
+  async #requeue(which: number): Promise<void> {
     const delivery = pick(this.#deliveries, which)
     if (delivery === undefined) return
     const possible = delivery.state !== 'sending' && delivery.state !== 'pending'
-    assert.deepEqual(await this.#open.resend([delivery.id], this.#now), possible ? [delivery.id] : [])
-    if (possible) Object.assign(delivery, { state: 'pending', dueAt: this.#now, owedSince: this.#now })
+    const changed = await this.#open.requeue([{ deliveryId: delivery.id }], this.#now)
+    assert.deepEqual(changed, possible ? [delivery.id] : [])
+    if (possible) Object.assign(delivery, { state: 'pending', dueAt: this.#now, retryingSince: this.#now })
   }
 
-  async #purge(before: number, limit: number): Promise<void> {
-    const gone = this.#events
-      .filter(
-        ({ receivedAt, deliveries }) =>
-          receivedAt < before && deliveries.every(({ dueAt }) => dueAt === null),
-      )
-      .slice(0, limit)
-    assert.equal(await this.#open.purge(before, limit), gone.length)
+  async #dismiss(which: number): Promise<void> {
+    const delivery = pick(this.#deliveries, which)
+    if (delivery === undefined) return
+    const possible = delivery.state === 'parked'
+    assert.deepEqual(await this.#open.dismiss([delivery.id], 'r'), possible ? [delivery.id] : [])
+    if (possible) delivery.state = 'dismissed'
+  }
+
+  async #purge(before: number, unresolvedBefore: number): Promise<void> {
+    const isUnresolved = ({ quarantined, takenUp, deliveries }: ModelEvent) =>
+      (quarantined && !takenUp) || deliveries.some(({ state }) => state === 'parked')
+    const gone = this.#events.filter(
+      (event) =>
+        event.receivedAt < before &&
+        event.deliveries.every(({ state }) => final.has(state)) &&
+        (!isUnresolved(event) || event.receivedAt < unresolvedBefore),
+    )
+    let events = 0
+    let unresolved = 0
+    for (let after: string | null = null; ; ) {
+      const purged = await this.#open.purge({ before, unresolvedBefore, after, limit: 2 })
+      events += purged.events
+      unresolved += purged.unresolved
+      if (purged.next === null) break
+      after = purged.next
+    }
+    assert.deepEqual(
+      { events, unresolved },
+      { events: gone.length, unresolved: gone.filter(isUnresolved).length },
+    )
     for (const each of gone) this.#events.splice(this.#events.indexOf(each), 1)
   }
 
   #compareBacklog(backlog: readonly ChannelBacklog[]): void {
+    const waits: ReadonlySet<State> = new Set(['pending', 'sending', 'retrying', 'parked'])
     const ofChannel = Map.groupBy(
-      this.#deliveries.filter(({ state }) => state !== 'delivered' && state !== 'skipped'),
+      this.#deliveries.filter(({ state }) => waits.has(state)),
       ({ channel }) => channel,
     )
     assert.deepEqual(new Set(backlog.map(({ channel }) => channel)), new Set(ofChannel.keys()))
@@ -223,21 +285,22 @@ class Run {
   }
 
   async finish(): Promise<void> {
-    const stored = await this.#open.events({ limit: 1_000 })
-    const backlog = await this.#open.backlog()
-    await this.#open.close()
-    this.#compareBacklog(backlog)
+    const { items } = await this.#open.events({}, { limit: 1_000 })
     assert.deepEqual(
-      stored.map(({ id, messageId, type }) => [id, messageId, type === null]),
-      this.#events.map(({ id, messageId, quarantined }) => [id, messageId, quarantined]).reverse(),
+      items.map(({ id, messageId, type, takenUpBy }) => [id, messageId, type === null, takenUpBy !== null]),
+      this.#events
+        .map(({ id, messageId, quarantined, takenUp }) => [id, messageId, quarantined, takenUp])
+        .reverse(),
     )
     for (const each of this.#events) {
-      const deliveries = stored.find(({ id }) => id === each.id)?.deliveries ?? []
+      const record = await this.#open.event(each.id)
+      assert.equal(record?.plans.length, each.plans)
+      const deliveries = record?.plans.flatMap(({ deliveries }) => deliveries) ?? []
       assert.partialDeepStrictEqual(
         deliveries,
-        each.deliveries.map(({ leasedAt, channel, rateKey, ...rest }) => ({
+        each.deliveries.map(({ leasedAt, channel, target, ...rest }) => ({
           ...rest,
-          destination: { channel, rateKey },
+          destination: { channel, target },
         })),
       )
       assert.equal(deliveries.length, each.deliveries.length)
@@ -248,11 +311,14 @@ class Run {
         )
       }
     }
+    const backlog = await this.#open.backlog()
+    await this.#open.close()
+    this.#compareBacklog(backlog)
   }
 }
 
-function newDelivery({ rateKey, skipped }: Owing): NewDelivery {
-  return planned({ ...rateKey, ...(skipped && { skipped: 'muted' }) })
+function toPlanned({ destination, skipped }: Planned): PlannedDelivery {
+  return planned({ ...destination, ...(skipped && { skipped: 'muted' }) })
 }
 
 function pick<T>(list: readonly T[], which: number): T | undefined {

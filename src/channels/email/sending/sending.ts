@@ -1,6 +1,6 @@
 /** Sends mails over connections that are kept for the next one. */
 import type { SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
-import type { Outcome } from '../../../core/delivery.ts'
+import type { Outcome } from '../../../core/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../../channel.ts'
 import { remoteWords } from '../../remote-words.ts'

@@ -5,8 +5,8 @@ import {
   WebAPIRateLimitedError,
   WebAPIRequestError,
 } from '@slack/web-api'
-import type { Outcome } from '../../../core/delivery.ts'
 import { isObject, ownProperty } from '../../../core/json.ts'
+import type { Outcome } from '../../../core/outcome.ts'
 import { redact, type Secret } from '../../../core/secret.ts'
 import { remoteWords } from '../../remote-words.ts'
 import { UnrecognisedAnswer, type WebhookResponse } from './transport.ts'

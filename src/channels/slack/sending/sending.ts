@@ -1,7 +1,7 @@
 /** One attempt at a time: to the Web API with a token, or to an incoming webhook. */
 import type { WebClient } from '@slack/web-api'
-import type { Outcome } from '../../../core/delivery.ts'
 import { ownProperty } from '../../../core/json.ts'
+import type { Outcome } from '../../../core/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../../channel.ts'
 import type { Sender } from '../../sender.ts'

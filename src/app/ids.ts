@@ -1,0 +1,59 @@
+/** The ids of events and deliveries. Both sort by the time at which they are made, so that indexes grow at their end. */
+import { randomFillSync } from 'node:crypto'
+import { monotonicFactory } from 'ulid'
+import type { Ids } from '../pipeline/receive.ts'
+
+// Crockford's base 32, as in ULIDs: no letter that looks like a digit.
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const EPOCH = Date.UTC(2024, 0, 1)
+const TIME_CHARACTERS = 8
+const RANDOM_CHARACTERS = 6
+const RANDOM_LIMIT = 32 ** RANDOM_CHARACTERS
+
+/** `now`: milliseconds since the epoch. */
+export function createIds(now: () => number): Ids {
+  const random = pooledRandom()
+  const ulid = monotonicFactory(random)
+  let time = 0
+  let count = 0
+
+  return {
+    event: () => `evt_${ulid(now())}`,
+    /** `dlv_`, milliseconds, and a number that is random at first and counts on within the millisecond. */
+    delivery() {
+      const present = Math.max(now() - EPOCH, time)
+      if (present > time) count = ((random() * 256 + random()) * 256 + random()) * (RANDOM_LIMIT / 65_536)
+      else count += 1
+      time = present
+      // More than the number can hold in a millisecond: those of the next one are used.
+      if (count >= RANDOM_LIMIT) {
+        time += 1
+        count = 0
+      }
+      return `dlv_${encode(time, TIME_CHARACTERS)}${encode(count, RANDOM_CHARACTERS)}`
+    },
+  }
+}
+
+function encode(number: number, characters: number): string {
+  let text = ''
+  let rest = number
+  for (let index = 0; index < characters; index += 1) {
+    text = (ALPHABET[rest % 32] ?? '') + text
+    rest = Math.floor(rest / 32)
+  }
+  return text
+}
+
+/** Random numbers in [0, 1) with eight bits each, as ulid wants one for each of its characters, from few system calls. */
+function pooledRandom(): () => number {
+  const pool = new Uint8Array(1024)
+  let used = pool.length
+  return () => {
+    if (used === pool.length) {
+      randomFillSync(pool)
+      used = 0
+    }
+    return (pool[used++] ?? 0) / 256
+  }
+}

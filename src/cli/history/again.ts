@@ -1,0 +1,14 @@
+/** The question before messages that had been delivered are sent again. */
+import { canAsk, confirm } from '../ask.ts'
+import { CommandError, type Terminal } from '../terminal.ts'
+
+// A few, named one by one, are meant.
+const FEW = 3
+
+/** Fails where the answer is no, and where more than a few would be sent again and nobody can be asked. */
+export async function confirmAgain(terminal: Terminal, again: number): Promise<void> {
+  if (again <= FEW) return
+  const what = `${again} messages that had been delivered would be sent again`
+  if (!canAsk(terminal)) throw new CommandError(`${what}; --yes does it, and --dry-run says which`)
+  if (!(await confirm(terminal, `${what}. Go on?`))) throw new CommandError('nothing was sent again')
+}

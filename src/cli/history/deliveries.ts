@@ -1,0 +1,78 @@
+import type { PageRequest, Store } from '../../store/store.ts'
+import { positive, type Register, withStore } from '../context.ts'
+import { printTable } from '../table.ts'
+import { colour, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { describeDelivery } from './describe.ts'
+import {
+  type DeliveryFlags,
+  deliveryFilter,
+  type EventFlags,
+  withDeliveryFilters,
+  withEventFilters,
+} from './filters.ts'
+import { findOne, foundBy, type Target } from './find.ts'
+import { deliveryJson, deliverySummaryJson } from './json.ts'
+import { fillPage, type PageFlags, printMore } from './pager.ts'
+import { nameOf, shortly, stateStyles } from './words.ts'
+
+interface ListFlags extends EventFlags, DeliveryFlags, PageFlags {
+  readonly json?: boolean
+}
+
+export const registerDeliveries: Register = (hookbridge, context) => {
+  const { terminal } = context
+  const deliveries = withEventFilters(
+    withDeliveryFilters(
+      hookbridge.command('deliveries').description('list messages to send and sent, newest first'),
+    ),
+  )
+  deliveries
+    .option('--limit <number>', 'at most so many', positive, 50)
+    .option('--cursor <cursor>', 'go on where a list ended')
+    .option('--json', 'print JSON')
+    .action((flags: ListFlags) => withStore(context, (store) => listDeliveries(terminal, store, flags)))
+  deliveries
+    .command('show <id>')
+    .description('one delivery with its attempts, or all of an event')
+    .option('--json', 'print JSON')
+    .action((id: string, _flags, self) =>
+      withStore(context, (store) =>
+        showDeliveries(terminal, store, id, self.optsWithGlobals().json === true),
+      ),
+    )
+}
+
+export async function listDeliveries(terminal: Terminal, store: Store, flags: ListFlags): Promise<void> {
+  const filter = deliveryFilter(flags)
+  const read = (request: PageRequest) => store.deliveries(filter, request)
+  const page = await fillPage(read, flags)
+  if (flags.json)
+    return printJson(terminal, { deliveries: page.items.map(deliverySummaryJson), next: page.next })
+  if (page.items.length === 0) return print(terminal, 'no deliveries')
+  printTable(terminal, page.items, [
+    { title: 'CREATED UTC', value: ({ createdAt }) => shortly(createdAt) },
+    { title: 'ID', value: ({ id }) => id },
+    { title: 'DESTINATION', value: ({ destination }) => nameOf(destination), shrinks: 'middle', least: 30 },
+    { title: 'STATE', value: ({ state }) => state, style: ({ state }) => stateStyles[state] },
+    { title: 'REASON', value: ({ reason }) => printable(reason ?? ''), shrinks: 'below' },
+  ])
+  await printMore(terminal, page, read, 'deliveries')
+}
+
+async function showDeliveries(terminal: Terminal, store: Store, id: string, json: boolean): Promise<void> {
+  const target = await findOne(store, id)
+  const shown = deliveriesOf(target)
+  if (json) return printJson(terminal, { deliveries: shown.map(deliveryJson) })
+  const by = foundBy(target, id)
+  if (by !== null) print(terminal, colour(terminal, 'dim', by))
+  const { event } = target
+  const type = printable(event.type ?? '(in quarantine)')
+  print(terminal, `${colour(terminal, 'bold', `event ${event.id}`)}  ${type}`)
+  for (const delivery of shown) print(terminal, describeDelivery(terminal, delivery).join('\n'))
+  if (shown.length === 0) print(terminal, '  it has no deliveries')
+}
+
+/** The one that the id names, or all of the event that it names. */
+function deliveriesOf({ event, delivery }: Target) {
+  return delivery === null ? event.plans.flatMap(({ deliveries }) => deliveries) : [delivery]
+}

@@ -1,0 +1,53 @@
+import { type Delivery, type State, unresolvedStates } from '../../core/delivery.ts'
+import type { Store } from '../../store/store.ts'
+import { type Register, withStore } from '../context.ts'
+import { inBatches } from '../progress.ts'
+import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
+import { checkSelection, type SelectFlags, selectDeliveries, selects } from './select.ts'
+import { deliveries } from './words.ts'
+
+interface DismissFlags extends SelectFlags {
+  readonly reason: string
+}
+
+export const registerDismiss: Register = (hookbridge, context) => {
+  selects(hookbridge.command('dismiss [ids...]'))
+    .description('close parked and dead deliveries, which then wait for nobody')
+    .requiredOption('--reason <text>', 'why, for the history')
+    .action(async (ids: string[], flags: DismissFlags) => {
+      checkSelection(ids, flags)
+      if (flags.reason.trim() === '') throw new CommandError('--reason says why, in words', 2)
+      await withStore(context, (store) => dismissCommand(context.terminal, store, ids, flags))
+    })
+}
+
+const dismissible: readonly State[] = unresolvedStates
+
+async function dismissCommand(
+  terminal: Terminal,
+  store: Store,
+  ids: readonly string[],
+  flags: DismissFlags,
+): Promise<void> {
+  const wanted: string[] = []
+  const others: Pick<Delivery, 'id' | 'state'>[] = []
+  for await (const batch of selectDeliveries(terminal, store, ids, flags)) {
+    for (const { id, state } of batch) {
+      if (dismissible.includes(state)) wanted.push(id)
+      else others.push({ id, state })
+    }
+  }
+  const dismissed = new Set(
+    flags.dryRun ? wanted : await inBatches(terminal, wanted, (batch) => store.dismiss(batch, flags.reason)),
+  )
+  const changedMeanwhile = wanted.filter((id) => !dismissed.has(id))
+  if (flags.json) {
+    const untouched = [...others.map(({ id }) => id), ...changedMeanwhile]
+    return printJson(terminal, { dry_run: flags.dryRun === true, dismissed: [...dismissed], untouched })
+  }
+  print(terminal, `${deliveries(dismissed.size)} ${flags.dryRun ? 'would be dismissed' : 'dismissed'}`)
+  for (const [state, all] of Map.groupBy(others, (one) => one.state))
+    print(terminal, `${deliveries(all.length)} left alone: ${state}, as ${all[0]?.id}`)
+  if (changedMeanwhile.length > 0)
+    print(terminal, `${deliveries(changedMeanwhile.length)} left alone: neither parked nor dead any more`)
+}

@@ -1,0 +1,128 @@
+/** The options that choose events and deliveries, and the filters that they become. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { channels } from '../../channels/channels.ts'
+import { parseDuration } from '../../config/schema/units.ts'
+import { type Delivery, type State, states } from '../../core/delivery.ts'
+import type { DeliveryFilter, EventFilter, Page, PageRequest } from '../../store/store.ts'
+import { CommandError } from '../terminal.ts'
+
+export interface EventFlags {
+  readonly type?: string
+  readonly source?: string
+  readonly subject?: string
+  readonly since?: number
+  readonly until?: number
+}
+
+/** What says something of a delivery, and nothing of its event. */
+export interface DeliveryFlags {
+  readonly state?: readonly State[]
+  readonly receiver?: string
+  readonly destination?: Place
+  readonly channel?: string
+}
+
+/** A destination as an operator writes it; without a channel it may be in any. */
+export interface Place {
+  readonly channel?: string
+  readonly target: string
+}
+
+export function withEventFilters(command: Command): Command {
+  return command
+    .option('--type <type>', 'of events of this type')
+    .option('--source <name>', 'of events from this source')
+    .option('--subject <id>', 'of events about this subject')
+    .option('--since <time>', 'since then: so long ago (30m, 7d), or a time (2026-11-23T12:00:00Z)', time)
+    .option('--until <time>', 'before then', time)
+}
+
+export function withDeliveryFilters(command: Command): Command {
+  return command
+    .option('--state <state>', `in this state; several with commas: ${states.join(', ')}`, state)
+    .option('--receiver <name>', 'for this receiver')
+    .option('--destination <destination>', 'to this one: #deal-flow, a@example.com, slack:#deal-flow', place)
+    .option('--channel <name>', 'by this channel')
+}
+
+export function eventFilter({ type, source, subject, since, until }: EventFlags): EventFilter {
+  return {
+    ...(type !== undefined && { type }),
+    ...(source !== undefined && { source }),
+    ...(subject !== undefined && { subject }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  }
+}
+
+export function deliveryFilter(flags: EventFlags & DeliveryFlags): DeliveryFilter {
+  const { state, receiver, destination } = flags
+  const channel = destination?.channel ?? flags.channel
+  if (flags.channel !== undefined && channel !== flags.channel)
+    throw new CommandError(
+      `--destination is in ${channel}, and --channel is ${flags.channel}: give one of them`,
+      2,
+    )
+  return {
+    ...eventFilter(flags),
+    ...(state !== undefined && { states: state }),
+    ...(receiver !== undefined && { receiver }),
+    ...(channel !== undefined && { channel }),
+    ...(destination !== undefined && { target: destination.target }),
+  }
+}
+
+export function hasEventFilter(flags: EventFlags): boolean {
+  return Object.keys(eventFilter(flags)).length > 0
+}
+
+export function hasDeliveryFilter({ state, receiver, destination, channel }: DeliveryFlags): boolean {
+  return [state, receiver, destination, channel].some((given) => given !== undefined)
+}
+
+/** The same as the store does, for deliveries that were found by an id. */
+export function fits({ state, receiver, destination }: Delivery, filter: DeliveryFilter): boolean {
+  return (
+    (filter.states?.includes(state) ?? true) &&
+    receiver === (filter.receiver ?? receiver) &&
+    destination.channel === (filter.channel ?? destination.channel) &&
+    destination.target === (filter.target ?? destination.target)
+  )
+}
+
+const PAGE = 1_000
+
+/** All pages of a list, one at a time. */
+export async function* pages<Item>(
+  read: (page: PageRequest) => Promise<Page<Item>>,
+): AsyncGenerator<readonly Item[]> {
+  let cursor: string | null | undefined
+  while (cursor !== null) {
+    const page: Page<Item> = await read({ limit: PAGE, ...(cursor !== undefined && { cursor }) })
+    yield page.items
+    cursor = page.next
+  }
+}
+
+/** For an option that may be given several times, or with commas. */
+function state(text: string, before: readonly State[] = []): State[] {
+  const found = text.split(',').map((name) => states.find((known) => known === name.trim()))
+  if (found.includes(undefined)) throw new InvalidArgumentError(`the states are ${states.join(', ')}`)
+  return [...before, ...found.filter((one) => one !== undefined)]
+}
+
+function place(text: string): Place {
+  const [, name, target] = /^([a-z]+):(.+)$/s.exec(text) ?? []
+  const channel = channels.find((known) => known.name === name)?.name
+  return channel === undefined || target === undefined ? { target: text } : { channel, target }
+}
+
+/** A duration before now, or a time. */
+function time(text: string): number {
+  const ago = parseDuration(text)
+  if (ago !== null) return Date.now() - ago
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError('a duration is written 30m, 12h or 7d, a time 2026-11-23T12:00:00Z')
+  return at
+}

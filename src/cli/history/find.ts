@@ -1,0 +1,60 @@
+import { eventOfFound, type LookUp, lookUp } from '../../store/lookup.ts'
+import type { DeliveryRecord, EventRecord, Found, Store } from '../../store/store.ts'
+import { CommandError, printable } from '../terminal.ts'
+
+/** What an id leads to: an event, and where the id was a delivery's, that. */
+export interface Target {
+  readonly found: Found
+  readonly event: EventRecord
+  readonly delivery: DeliveryRecord | null
+}
+
+/** Fails where nothing has the id, and where several things do. */
+export async function findOne(store: Store, text: string): Promise<Target> {
+  return targetOf(store, oneOf(text, await lookUp(store, text)))
+}
+
+export function oneOf(text: string, looked: LookUp): Found {
+  if (looked.kind === 'one') return looked.found
+  throw new CommandError(notOne(text, looked))
+}
+
+/** Why an id does not name one thing, with those that it may mean. */
+function notOne(text: string, looked: Exclude<LookUp, { kind: 'one' }>): string {
+  if (looked.kind === 'none') {
+    return `nothing has the id ${printable(text)}; an id is the sender's, an event's, a delivery's, a subject, or the beginning of one ("hookbridge events" lists them)`
+  }
+  const width = Math.max(...looked.candidates.map(({ id }) => id.length))
+  const lines = looked.candidates.map(
+    ({ kind, id, by, text: whole }) =>
+      `  ${kind.padEnd('delivery'.length)}  ${id.padEnd(width)}  ${by === 'id' ? '' : `${words[by]} ${printable(whole)}`}`,
+  )
+  const count = `${looked.more ? 'more than ' : ''}${looked.candidates.length}`
+  const isSubject = looked.candidates.every(({ by, text: whole }) => by === 'subject' && whole === text)
+  const next = isSubject
+    ? `"hookbridge events --subject ${printable(text)}" says more of them`
+    : 'give more of it'
+  return [
+    `${printable(text)} may mean one of ${count}; ${next}:`,
+    ...lines.map((line) => line.trimEnd()),
+  ].join('\n')
+}
+
+const words = { message_id: 'message', subject: 'subject' } as const satisfies Record<
+  Exclude<Found['by'], 'id'>,
+  string
+>
+
+export async function targetOf(store: Store, found: Found): Promise<Target> {
+  const event = await eventOfFound(store, found)
+  // Between the readings a purge may have come.
+  if (event === null) throw new CommandError(`${found.id} is gone`)
+  const made = event.plans.flatMap(({ deliveries }) => deliveries)
+  return { found, event, delivery: made.find(({ id }) => id === found.id) ?? null }
+}
+
+/** How it was found, where that is not plain from what is shown; null where it is. */
+export function foundBy({ found: { by, id, text } }: Target, asked: string): string | null {
+  if (by !== 'id') return `found by its ${words[by]} ${printable(text)}`
+  return id === asked ? null : `found by the beginning of ${id}`
+}

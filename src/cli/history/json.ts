@@ -1,0 +1,79 @@
+/** The history as --json prints it: keys as the configuration writes them, times in ISO 8601. */
+import type { Delivery } from '../../core/delivery.ts'
+import type {
+  Attempt,
+  DeliveryRecord,
+  DeliverySummary,
+  EventRecord,
+  EventSummary,
+  PlanRecord,
+} from '../../store/store.ts'
+import { iso, isoOrNull } from './words.ts'
+
+export function eventSummaryJson({ counts, ...event }: EventSummary): object {
+  return { ...commonJson(event), deliveries: counts }
+}
+
+export function eventJson(event: EventRecord): object {
+  return {
+    ...commonJson(event),
+    sent_at: iso(event.sentAt),
+    secret_index: event.secretIndex,
+    takes_up: event.takesUp,
+    body: new TextDecoder().decode(event.body),
+    plans: event.plans.map(planJson),
+  }
+}
+
+export function deliverySummaryJson(delivery: DeliverySummary): object {
+  const { type, source, subject } = delivery
+  return { ...deliveryCommonJson(delivery), type, source, subject }
+}
+
+export function deliveryJson(delivery: DeliveryRecord): object {
+  return { ...deliveryCommonJson(delivery), history: delivery.history.map(attemptJson) }
+}
+
+function commonJson(event: Omit<EventSummary, 'counts'>): object {
+  return {
+    id: event.id,
+    message_id: event.messageId,
+    source: event.source,
+    type: event.type,
+    subject: event.subject,
+    received_at: iso(event.receivedAt),
+    unrouted: event.unrouted,
+    problem: event.problem,
+    taken_up_by: event.takenUpBy,
+  }
+}
+
+function planJson({ at, deliveries, ...plan }: PlanRecord): object {
+  return { ...plan, at: iso(at), deliveries: deliveries.map(deliveryJson) }
+}
+
+function deliveryCommonJson(delivery: Delivery): object {
+  return {
+    id: delivery.id,
+    event_id: delivery.eventId,
+    plan: delivery.plan,
+    route: delivery.route,
+    receiver: delivery.receiver,
+    channel: delivery.destination.channel,
+    target: delivery.destination.target,
+    template: delivery.template,
+    conversation: delivery.conversation,
+    group: delivery.group,
+    state: delivery.state,
+    reason: delivery.reason,
+    due_at: isoOrNull(delivery.dueAt),
+    attempts: delivery.attempts,
+    ambiguous_attempts: delivery.ambiguousAttempts,
+    created_at: iso(delivery.createdAt),
+    retrying_since: iso(delivery.retryingSince),
+  }
+}
+
+function attemptJson({ number, startedAt, durationMs, outcome, notes }: Attempt): object {
+  return { number, started_at: iso(startedAt), duration_ms: durationMs, outcome, notes }
+}

@@ -1,0 +1,247 @@
+import { createIds } from '../../app/ids.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
+import { meant, quote } from '../../config/problem.ts'
+import { type Event, eventOf, readBody } from '../../core/event.ts'
+import { isSame, type NewPlan, type PlanCause, plan, skippedBecause, toNewPlan } from '../../core/plan.ts'
+import type { EventRecord, Store } from '../../store/store.ts'
+import { load, type Register, withStore } from '../context.ts'
+import { progressBar, progressCount } from '../progress.ts'
+import { CommandError, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { confirmAgain } from './again.ts'
+import { deliveryFilter, eventFilter, hasDeliveryFilter, pages } from './filters.ts'
+import { checkSelection, findAll, type SelectFlags, selects } from './select.ts'
+import { count, deliveries } from './words.ts'
+
+export const registerReplay: Register = (hookbridge, context) => {
+  selects(hookbridge.command('replay [ids...]'))
+    .description('plan stored events again, as the configuration says now; with --receiver for it alone')
+    .action(async (ids: string[], flags: SelectFlags) => {
+      checkSelection(ids, flags)
+      if (ids.length > 0 && hasDeliveryFilter(withoutReceiver(flags)))
+        throw new CommandError('give either ids, or --state, --destination and --channel', 2)
+      const compiled = load(context)
+      const known = [...compiled.destinations.keys()]
+      if (flags.receiver !== undefined && !known.includes(flags.receiver))
+        throw new CommandError(
+          `there is no receiver ${quote(flags.receiver)}; ${meant(flags.receiver, known)}`,
+          2,
+        )
+      await withStore(context, (store) => replayCommand(context.terminal, store, compiled, ids, flags))
+    })
+}
+
+function withoutReceiver({ receiver: _receiver, ...flags }: SelectFlags): SelectFlags {
+  return flags
+}
+
+async function replayCommand(
+  terminal: Terminal,
+  store: Store,
+  compiled: CompiledConfig,
+  ids: readonly string[],
+  flags: SelectFlags,
+): Promise<void> {
+  const eventIds = await selectEvents(terminal, store, ids, flags)
+  const planner = createPlanner(compiled, flags.receiver)
+  if (flags.yes !== true && flags.dryRun !== true) {
+    let again = 0
+    for (const id of eventIds) again += toReplay(planner, await store.event(id), id).again
+    await confirmAgain(terminal, again)
+  }
+  const bar = progressBar(terminal)
+  const results: Result[] = []
+  for (const [at, id] of eventIds.entries()) {
+    if (eventIds.length > 100) bar(at / eventIds.length)
+    const replay = toReplay(planner, await store.event(id), id)
+    results.push(
+      flags.dryRun ? resultOf(replay, null) : await carryOut(store, compiled, flags.receiver, replay),
+    )
+  }
+  bar(null)
+  report(terminal, results, flags)
+}
+
+/** Their ids, oldest first: what is sent again is sent in the order in which it came. */
+async function selectEvents(
+  terminal: Terminal,
+  store: Store,
+  ids: readonly string[],
+  flags: SelectFlags,
+): Promise<readonly string[]> {
+  const found = new Set<string>()
+  if (ids.length > 0) {
+    for (const { event } of await findAll(store, ids)) found.add(event.id)
+    return [...found]
+  }
+  const progress = progressCount(terminal, 'events found')
+  if (hasDeliveryFilter(flags)) {
+    const filter = deliveryFilter(flags)
+    for await (const page of pages((request) => store.deliveries(filter, request))) {
+      for (const { eventId } of page) found.add(eventId)
+      progress(found.size)
+    }
+  } else {
+    const filter = eventFilter(flags)
+    for await (const page of pages((request) => store.events(filter, request))) {
+      for (const { id, takenUpBy } of page) if (takenUpBy === null) found.add(id)
+      progress(found.size)
+    }
+  }
+  progress(null)
+  return [...found].reverse()
+}
+
+type Replay =
+  | { readonly kind: 'plan'; readonly id: string; readonly plan: NewPlan; readonly again: number }
+  | {
+      readonly kind: 'take_up'
+      readonly id: string
+      readonly event: Event
+      readonly body: Uint8Array
+      readonly plan: NewPlan
+      readonly again: 0
+    }
+  | { readonly kind: 'failed'; readonly id: string; readonly problem: string; readonly again: 0 }
+
+interface EventPlanner {
+  plan(event: Event, cause: PlanCause): NewPlan
+  /** The event that a request in quarantine is now, or why it still is none. */
+  read(record: EventRecord): Event | string
+}
+
+function createPlanner(compiled: CompiledConfig, receiver: string | undefined): EventPlanner {
+  const ids = createIds(Date.now)
+  const { sources } = compiled.config
+  return {
+    plan(event, cause) {
+      const making = { at: Date.now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
+      return toNewPlan(plan(compiled, event, receiver), making)
+    },
+    read({ source, body, messageId, receivedAt, sentAt, secretIndex }) {
+      const settings = sources[source]
+      if (settings === undefined) return `there is no source ${quote(source)} any more`
+      const read = readBody(body, { eventType: settings.event_type, subject: settings.subject })
+      if (!read.ok) return `it still cannot be read: ${read.message}`
+      const { type, subject, payload } = read
+      return { id: ids.event(), messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
+    },
+  }
+}
+
+function toReplay(planner: EventPlanner, record: EventRecord | null, id: string): Replay {
+  if (record === null) return { kind: 'failed', id, problem: 'it is gone', again: 0 }
+  const stored = eventOf(record)
+  if (stored !== null) {
+    const made = planner.plan(stored, 'replay')
+    return { kind: 'plan', id, plan: made, again: deliveredBefore(record, made) }
+  }
+  if (record.takenUpBy !== null)
+    return { kind: 'failed', id, problem: `${record.takenUpBy} has taken it up; replay that`, again: 0 }
+  const event = planner.read(record)
+  if (typeof event === 'string') return { kind: 'failed', id, problem: event, again: 0 }
+  return { kind: 'take_up', id, event, body: record.body, plan: planner.plan(event, 'quarantine'), again: 0 }
+}
+
+/** How many of the new deliveries go where the event was delivered already. */
+function deliveredBefore({ plans }: EventRecord, made: NewPlan): number {
+  const delivered = plans.flatMap((one) => one.deliveries).filter(({ state }) => state === 'delivered')
+  return made.deliveries.filter(
+    (planned) =>
+      skippedBecause(planned) === null &&
+      delivered.some(({ destination }) => isSame(destination, planned.destination)),
+  ).length
+}
+
+type Result =
+  | {
+      readonly kind: 'planned'
+      readonly id: string
+      /** The event that it was taken up as. */
+      readonly takenUpBy: string | null
+      /** Counted from 1 within the event; null where nothing was done. */
+      readonly number: number | null
+      readonly plan: NewPlan
+      readonly cancelled: readonly string[]
+      readonly again: number
+    }
+  | Extract<Replay, { kind: 'failed' }>
+
+async function carryOut(
+  store: Store,
+  { config }: CompiledConfig,
+  receiver: string | undefined,
+  replay: Replay,
+): Promise<Result> {
+  const { id } = replay
+  switch (replay.kind) {
+    case 'failed':
+      return replay
+    case 'plan': {
+      const added = await store.addPlan(id, replay.plan, receiver === undefined ? null : [receiver])
+      return added === null
+        ? { kind: 'failed', id, problem: 'it is gone', again: 0 }
+        : resultOf(replay, added)
+    }
+    case 'take_up': {
+      const { event, body, plan } = replay
+      const dedupeFor = config.store.dedupe
+      const appended = await store.append({ kind: 'event', event, body, plan, dedupeFor, takesUp: id })
+      if (appended.kind === 'stored') return resultOf(replay, { number: 1, cancelled: [] })
+      const problem = `${appended.id} is the same message, and can be read; replay that`
+      return { kind: 'failed', id, problem, again: 0 }
+    }
+  }
+}
+
+function resultOf(
+  replay: Replay,
+  added: { readonly number: number; readonly cancelled: readonly string[] } | null,
+): Result {
+  if (replay.kind === 'failed') return replay
+  const { id, plan, again } = replay
+  const takenUpBy = replay.kind === 'take_up' ? replay.event.id : null
+  const { number, cancelled } = added ?? { number: null, cancelled: [] }
+  return { kind: 'planned', id, takenUpBy, number, plan, cancelled, again }
+}
+
+function report(terminal: Terminal, results: readonly Result[], { json, dryRun }: SelectFlags): void {
+  const planned = results.filter((result) => result.kind === 'planned')
+  const failed = results.filter((result) => result.kind === 'failed')
+  if (json) {
+    printJson(terminal, {
+      dry_run: dryRun === true,
+      replayed: planned.map(({ id, takenUpBy, number, plan, cancelled }) => ({
+        event: id,
+        ...(takenUpBy !== null && { taken_up_by: takenUpBy }),
+        plan: number,
+        unrouted: plan.unrouted,
+        deliveries: plan.deliveries.filter((one) => skippedBecause(one) === null).map(({ id }) => id),
+        skipped: plan.deliveries.filter((one) => skippedBecause(one) !== null).map(({ id }) => id),
+        cancelled,
+      })),
+      failed: failed.map(({ id, problem }) => ({ event: id, problem })),
+    })
+  } else {
+    if (results.length === 0) print(terminal, 'no such events')
+    for (const result of planned) print(terminal, inWords(result, dryRun === true))
+  }
+  if (failed.length > 0)
+    throw new CommandError(failed.map(({ id, problem }) => `${id}: ${printable(problem)}`).join('\n'))
+}
+
+function inWords(
+  { id, takenUpBy, number, plan, cancelled, again }: Extract<Result, { kind: 'planned' }>,
+  dryRun: boolean,
+): string {
+  const skipped = plan.deliveries.filter((one) => skippedBecause(one) !== null).length
+  const parts = [
+    deliveries(plan.deliveries.length - skipped),
+    ...(plan.unrouted ? ['no route takes it'] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    ...(cancelled.length > 0 ? [`${count(cancelled.length, 'earlier one')} cancelled`] : []),
+    ...(dryRun && again > 0 ? [`${again} of them delivered before`] : []),
+  ]
+  const as = dryRun ? 'would be planned again' : `plan ${number}`
+  const taken = takenUpBy === null || dryRun ? '' : ` is out of quarantine, as ${takenUpBy}`
+  return `${id}${taken}: ${as}, ${parts.join(', ')}`
+}

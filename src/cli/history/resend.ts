@@ -1,0 +1,166 @@
+import { createIds } from '../../app/ids.ts'
+import type { Delivery, State } from '../../core/delivery.ts'
+import type { Destination } from '../../core/destination.ts'
+import { type Destinations, isCurrent, type Resend, resend } from '../../core/resend.ts'
+import type { Requeue, Store } from '../../store/store.ts'
+import { load, type Register, withStore } from '../context.ts'
+import { inBatches } from '../progress.ts'
+import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
+import { confirmAgain } from './again.ts'
+import { checkSelection, type SelectFlags, selectDeliveries, selects } from './select.ts'
+import { count, deliveries, nameOf } from './words.ts'
+
+export const registerResend: Register = (hookbridge, context) => {
+  selects(hookbridge.command('resend [ids...]'))
+    .description(
+      'attempt deliveries again, to where their receivers point now (by filters: what is parked or dead)',
+    )
+    .action(async (ids: string[], flags: SelectFlags) => {
+      checkSelection(ids, flags)
+      const { destinations } = load(context)
+      await withStore(context, (store) => resendCommand(context.terminal, store, destinations, ids, flags))
+    })
+}
+
+interface Redirect {
+  readonly from: Destination
+  readonly to: Destination
+}
+
+/** What is to be done; of a delivery hardly more than its id, for they may be many. */
+interface Work {
+  readonly requests: Requeue[]
+  /** By the id of the delivery that is redirected. */
+  readonly redirects: Map<string, Redirect>
+  readonly gone: { readonly id: string; readonly reason: string; readonly hint: string }[]
+  readonly untouched: { readonly id: string; readonly state: State }[]
+  /** Messages that had been delivered. */
+  again: number
+}
+
+async function resendCommand(
+  terminal: Terminal,
+  store: Store,
+  destinations: Destinations,
+  ids: readonly string[],
+  flags: SelectFlags,
+): Promise<void> {
+  const work = await planWork(terminal, store, destinations, ids, flags)
+  const { requests, gone } = work
+  if (flags.dryRun !== true) {
+    if (flags.yes !== true) await confirmAgain(terminal, work.again)
+    const changed = await inBatches(terminal, requests, (batch) => store.requeue(batch, Date.now()))
+    report(terminal, work, new Set(changed), flags)
+  } else report(terminal, work, new Set(requests.map(({ deliveryId }) => deliveryId)), flags)
+  if (gone.length > 0) throw new CommandError(`${deliveries(gone.length)} cannot be resent`)
+}
+
+/** Deliveries to destinations that their receivers still have need no more than themselves; the others, their plan. */
+async function planWork(
+  terminal: Terminal,
+  store: Store,
+  destinations: Destinations,
+  ids: readonly string[],
+  flags: SelectFlags,
+): Promise<Work> {
+  const work: Work = { requests: [], redirects: new Map(), gone: [], untouched: [], again: 0 }
+  const others = new Map<string, Set<string>>()
+  for await (const batch of selectDeliveries(terminal, store, ids, flags)) {
+    for (const delivery of batch) {
+      if (isCurrent(delivery, destinations)) add(work, delivery, { kind: 'requeue' })
+      else {
+        const { eventId, id } = delivery
+        others.set(eventId, (others.get(eventId) ?? new Set()).add(id))
+      }
+    }
+  }
+  const newId = createIds(Date.now).delivery
+  for (const [eventId, wanted] of others) {
+    const record = await store.event(eventId)
+    for (const { deliveries } of record?.plans ?? []) {
+      const decisions = resend(deliveries, wanted, destinations)
+      for (const delivery of deliveries) add(work, delivery, decisions.get(delivery.id), newId)
+    }
+  }
+  return work
+}
+
+function add(work: Work, delivery: Delivery, decision: Resend | undefined, newId = () => ''): void {
+  if (decision === undefined) return
+  const { id, state, route, receiver, template, conversation, group } = delivery
+  switch (decision.kind) {
+    case 'gone':
+      work.gone.push({ id, reason: decision.reason, hint: decision.hint })
+      return
+    case 'replaced':
+      work.untouched.push({ id, state })
+      return
+    case 'requeue':
+      work.requests.push({ deliveryId: id })
+      break
+    case 'redirect': {
+      const { destination } = decision
+      const place = { route, receiver, destination, template, conversation, group }
+      work.requests.push({ deliveryId: id, instead: { ...place, id: newId(), start: { kind: 'pending' } } })
+      work.redirects.set(id, { from: delivery.destination, to: destination })
+    }
+  }
+  if (state === 'delivered') work.again += 1
+}
+
+function report(terminal: Terminal, work: Work, changed: ReadonlySet<string>, flags: SelectFlags): void {
+  const { requests, redirects, gone, untouched, again } = work
+  const due = requests.filter(({ deliveryId }) => changed.has(deliveryId))
+  const notDue = requests.filter(({ deliveryId }) => !changed.has(deliveryId))
+  if (flags.json) {
+    printJson(terminal, {
+      dry_run: flags.dryRun === true,
+      resent: due.map(({ deliveryId: id, instead }) => {
+        const redirect = redirects.get(id)
+        return {
+          id,
+          ...(instead &&
+            redirect && { instead: instead.id, from: placeJson(redirect.from), to: placeJson(redirect.to) }),
+        }
+      }),
+      gone,
+      untouched: [...untouched.map(({ id }) => id), ...notDue.map(({ deliveryId }) => deliveryId)],
+    })
+    return
+  }
+  if (requests.length + gone.length + untouched.length === 0) {
+    print(
+      terminal,
+      flags.state ? 'no such deliveries' : 'nothing of that is parked or dead; --state chooses others',
+    )
+    return
+  }
+  print(
+    terminal,
+    flags.dryRun
+      ? `${deliveries(due.length)} would be due now${again > 0 ? `, ${again} of them delivered before` : ''}`
+      : `${deliveries(due.length)} due now; a running service attempts them within a second`,
+  )
+  const moves = Map.groupBy(
+    due.flatMap(({ deliveryId }) => redirects.get(deliveryId) ?? []),
+    ({ from, to }) => `to ${nameOf(to)} instead of ${nameOf(from)}`,
+  )
+  for (const [words, all] of moves) print(terminal, `  ${all.length} of them ${words}`)
+  for (const [state, all] of Map.groupBy(untouched, ({ state }) => state))
+    print(terminal, `${deliveries(all.length)} left alone: ${state}${example(all)}`)
+  if (notDue.length > 0)
+    print(terminal, `${deliveries(notDue.length)} left alone: being sent, or due already`)
+  for (const [words, all] of Map.groupBy(gone, ({ reason, hint }) => `${reason} (${hint})`))
+    print(
+      terminal,
+      `${count(all.length, 'delivery', 'deliveries')} cannot be resent: ${words}${example(all)}`,
+    )
+}
+
+function example([first]: readonly { readonly id: string }[]): string {
+  return first === undefined ? '' : `, as ${first.id}`
+}
+
+function placeJson({ channel, target }: Destination): object {
+  return { channel, target }
+}

@@ -1,0 +1,95 @@
+/** Which deliveries `resend` and `dismiss` are asked about: by ids, or by what they have in common. */
+import type { Command } from 'commander'
+import { type Delivery, type State, unresolvedStates } from '../../core/delivery.ts'
+import type { DeliveryFilter, Store } from '../../store/store.ts'
+import { progressCount } from '../progress.ts'
+import { CommandError, type Terminal } from '../terminal.ts'
+import {
+  type DeliveryFlags,
+  deliveryFilter,
+  type EventFlags,
+  fits,
+  hasDeliveryFilter,
+  hasEventFilter,
+  pages,
+  withDeliveryFilters,
+  withEventFilters,
+} from './filters.ts'
+import { findOne, type Target } from './find.ts'
+
+export interface SelectFlags extends EventFlags, DeliveryFlags {
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+/** Adds the options that choose deliveries, and those of every command that changes several. */
+export function selects(command: Command): Command {
+  return withEventFilters(withDeliveryFilters(command))
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+}
+
+/** Fails where nothing was chosen, and where ids and what chooses others were. */
+export function checkSelection(ids: readonly string[], flags: SelectFlags): void {
+  if (ids.length === 0 && !hasEventFilter(flags) && !hasDeliveryFilter(flags))
+    throw new CommandError('say which: ids, or filters such as --state and --receiver (--help lists them)', 2)
+  if (ids.length > 0 && hasEventFilter(flags))
+    throw new CommandError('give either ids, or --type, --source, --subject, --since and --until', 2)
+}
+
+/** All targets, or a failure that names each id that has none: then nothing is to be done. */
+export async function findAll(store: Store, ids: readonly string[]): Promise<readonly Target[]> {
+  const targets: Target[] = []
+  const failures: string[] = []
+  for (const id of ids) {
+    try {
+      targets.push(await findOne(store, id))
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      failures.push(error.message)
+    }
+  }
+  if (failures.length > 0) throw new CommandError(failures.join('\n'))
+  return targets
+}
+
+/**
+ * The deliveries, a few at a time. A delivery named by its id is one of them in any state, unless --state says which;
+ * of an event, and by a filter, those are that wait for a person.
+ */
+export async function* selectDeliveries(
+  terminal: Terminal,
+  store: Store,
+  ids: readonly string[],
+  flags: SelectFlags,
+): AsyncGenerator<readonly Delivery[]> {
+  const filter = deliveryFilter(flags)
+  const states: readonly State[] = filter.states ?? unresolvedStates
+  if (ids.length > 0) {
+    yield ofTargets(await findAll(store, ids), filter, states)
+    return
+  }
+  const progress = progressCount(terminal, 'deliveries found')
+  let found = 0
+  for await (const page of pages((request) => store.deliveries({ ...filter, states }, request))) {
+    if (found > 0) progress(found)
+    found += page.length
+    yield page
+  }
+  progress(null)
+}
+
+function ofTargets(
+  targets: readonly Target[],
+  filter: DeliveryFilter,
+  states: readonly State[],
+): readonly Delivery[] {
+  const chosen = targets.flatMap(({ event, delivery }): readonly Delivery[] =>
+    delivery === null
+      ? event.plans.flatMap(({ deliveries }) => deliveries.filter((one) => fits(one, { ...filter, states })))
+      : [delivery].filter((one) => fits(one, filter)),
+  )
+  return [...new Map(chosen.map((delivery) => [delivery.id, delivery])).values()]
+}

@@ -1,0 +1,51 @@
+/** How the history is put into words and colours. */
+import type { State } from '../../core/delivery.ts'
+import type { Destination } from '../../core/destination.ts'
+import { printable, type Style } from '../terminal.ts'
+
+export const stateStyles = {
+  pending: 'cyan',
+  held: 'cyan',
+  sending: 'cyan',
+  delivered: 'green',
+  retrying: 'yellow',
+  ambiguous: 'yellow',
+  parked: 'red',
+  dead: 'red',
+  skipped: 'dim',
+  merged: 'dim',
+  cancelled: 'dim',
+  dismissed: 'dim',
+} as const satisfies Record<State, Style>
+
+export function nameOf({ channel, target }: Pick<Destination, 'channel' | 'target'>): string {
+  return `${channel} ${printable(target)}`
+}
+
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`
+}
+
+export function deliveries(number: number): string {
+  return count(number, 'delivery', 'deliveries')
+}
+
+/** `2026-11-23 12:00:01Z` */
+export function when(time: number): string {
+  return iso(time)
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z')
+}
+
+/** `11-23 12:00:01`: in a list the year is known, and the title says UTC. */
+export function shortly(time: number): string {
+  return when(time).slice('2026-'.length, -1)
+}
+
+export function iso(time: number): string {
+  return new Date(time).toISOString()
+}
+
+export function isoOrNull(time: number | null): string | null {
+  return time === null ? null : iso(time)
+}

@@ -1,0 +1,14 @@
+/** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
+export type Outcome =
+  | { readonly kind: 'sent'; readonly reference: Reference }
+  /** `after`: milliseconds the destination asked us to wait. */
+  | { readonly kind: 'retry'; readonly reason: string; readonly after?: number }
+  /** The message may or may not have arrived. */
+  | { readonly kind: 'ambiguous'; readonly reason: string }
+  /** A person must act before this can work. */
+  | { readonly kind: 'park'; readonly reason: string }
+  /** The message itself is refused; it will never work as it is. */
+  | { readonly kind: 'refuse'; readonly reason: string }
+
+/** What identifies a sent message at its destination: channel, ts and permalink, or Message-ID. */
+export type Reference = Readonly<Record<string, string>>

@@ -1,0 +1,65 @@
+/** Reads quarantined requests anew when the configuration may have become able to. */
+import { readBody } from '../core/event.ts'
+import { plan, toNewPlan } from '../core/plan.ts'
+import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/store.ts'
+import type { Observe } from './fact.ts'
+import type { Ids, ReceiveSettings } from './receive.ts'
+
+export interface TakeUpDeps {
+  readonly settings: () => ReceiveSettings
+  readonly store: Pick<Store, 'append' | 'quarantined'>
+  readonly now: () => number
+  readonly ids: Ids
+  readonly observe: Observe
+}
+
+const PAGE = 100
+
+/** Takes up every quarantined request that the present configuration can read; those that it cannot stay. */
+export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
+  try {
+    for (let after = ''; ; ) {
+      const page = await deps.store.quarantined(after, PAGE)
+      for (const request of page) await takeUp(deps, request)
+      const last = page.at(-1)
+      if (last === undefined || page.length < PAGE) return
+      after = last.id
+    }
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    deps.observe({ kind: 'store_failed', during: 'take_up', message: error.message })
+  }
+}
+
+/** The event's id; null where the request still cannot be read. */
+async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<void> {
+  const settings = deps.settings()
+  const source = settings.sources.get(request.source)
+  const read = source && readBody(request.body, source.pointers)
+  if (!read?.ok) return
+  const { messageId, receivedAt, sentAt, secretIndex, body } = request
+  const { type, subject, payload } = read
+  const origin = { id: deps.ids.event(), messageId, source: request.source, receivedAt, sentAt, secretIndex }
+  const event = { ...origin, type, subject, payload }
+  const { fingerprint, dedupeFor } = settings
+  const making = { at: deps.now(), cause: 'quarantine', fingerprint, newId: deps.ids.delivery } as const
+  const made = toNewPlan(plan(settings, event), making)
+  const appended = await deps.store.append({
+    kind: 'event',
+    event,
+    body,
+    plan: made,
+    dedupeFor,
+    takesUp: request.id,
+  })
+  if (appended.kind !== 'stored') return
+  const { id } = appended
+  deps.observe({
+    kind: 'taken_up',
+    id,
+    from: request.id,
+    source: request.source,
+    type,
+    deliveries: made.deliveries.length,
+  })
+}

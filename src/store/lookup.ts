@@ -1,0 +1,54 @@
+/** What a person means by an id: the sender's, ours, a delivery's, a subject, or the beginning of one. */
+import type { EventRecord, Found, Store } from './store.ts'
+
+export type LookUp =
+  | { readonly kind: 'one'; readonly found: Found }
+  | { readonly kind: 'none' }
+  /** `more`: there are others. */
+  | { readonly kind: 'several'; readonly candidates: readonly Found[]; readonly more: boolean }
+
+const MOST_CANDIDATES = 10
+
+/** What fits whole is meant, even where it is the beginning of something else. */
+export async function lookUp(store: Pick<Store, 'find' | 'event'>, text: string): Promise<LookUp> {
+  const found = text === '' ? [] : await store.find(text, MOST_CANDIDATES + 1)
+  const whole = found.filter((one) => one.text === text)
+  const fitting = unique(whole.length > 0 ? whole : found)
+  const candidates = fitting.length > 1 ? await withoutTakenUp(store, fitting) : fitting
+  const [first] = candidates
+  if (first === undefined) return { kind: 'none' }
+  if (candidates.length === 1) return { kind: 'one', found: first }
+  const more = candidates.length > MOST_CANDIDATES
+  return { kind: 'several', candidates: candidates.slice(0, MOST_CANDIDATES), more }
+}
+
+/** The event that was found, or that of the delivery that was; null where it is gone meanwhile. */
+export async function eventOfFound(
+  store: Pick<Store, 'event' | 'delivery'>,
+  { kind, id }: Found,
+): Promise<EventRecord | null> {
+  const eventId = kind === 'event' ? id : (await store.delivery(id))?.eventId
+  return eventId === undefined ? null : store.event(eventId)
+}
+
+/** One event may be found by several of its ids. */
+function unique(found: readonly Found[]): readonly Found[] {
+  return found.filter(
+    ({ kind, id }, index) => found.findIndex((other) => other.kind === kind && other.id === id) === index,
+  )
+}
+
+/** A request in quarantine has the message id of the event that took it up, and that event is meant. */
+async function withoutTakenUp(
+  store: Pick<Store, 'event'>,
+  candidates: readonly Found[],
+): Promise<readonly Found[]> {
+  const ids = new Set(candidates.map(({ id }) => id))
+  const left: Found[] = []
+  for (const candidate of candidates) {
+    const record = candidate.by === 'message_id' ? await store.event(candidate.id) : null
+    const takenUpBy = record?.takenUpBy ?? null
+    if (takenUpBy === null || !ids.has(takenUpBy)) left.push(candidate)
+  }
+  return left
+}

@@ -1,0 +1,56 @@
+import type { Database } from './database.ts'
+
+// What a clock is set back by in the course of keeping time.
+const TOLERATED_MS = 1_000
+const SAVED_EVERY_MS = 60_000
+
+/**
+ * Due times are those of the wall clock, which people and NTP set. Where it is found set back, also while no service ran,
+ * what waits is moved back with it: nothing waits longer for that. Held deliveries wait for a time of day, and stay.
+ */
+export class Clock {
+  readonly #database: Database
+  #seenAt: number | undefined
+  #savedAt = 0
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** To be called inside a write transaction, with the time that it is. */
+  follow(now: number): void {
+    const seenAt = this.#seenAt ?? this.#stored()
+    this.#seenAt = now
+    const back = seenAt - now
+    if (back <= TOLERATED_MS) return
+    this.#moveBack(back)
+    // Read again the next time: this transaction may still fail.
+    this.#seenAt = undefined
+    this.#save(now)
+  }
+
+  /** To be called where something else is written too, so that a service at rest writes nothing. */
+  keep(now: number): void {
+    if (Math.abs(now - this.#savedAt) >= SAVED_EVERY_MS) this.#save(now)
+  }
+
+  #save(now: number): void {
+    this.#savedAt = now
+    this.#database.prepare('UPDATE holder SET seen_at = ?').run(now)
+  }
+
+  #stored(): number {
+    const row = this.#database.prepare<{ seen_at: number }>('SELECT seen_at FROM holder').get()
+    this.#savedAt = row?.seen_at ?? 0
+    return this.#savedAt
+  }
+
+  #moveBack(ms: number): void {
+    this.#database
+      .prepare(
+        `UPDATE deliveries SET due_at = due_at - ?1, leased_at = leased_at - ?1, retrying_since = retrying_since - ?1
+         WHERE due_at IS NOT NULL AND state <> 'held'`,
+      )
+      .run(ms)
+  }
+}

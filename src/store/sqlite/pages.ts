@@ -1,0 +1,139 @@
+/** Pages of lists, newest first: positions, cursors, and the merging of several indexed streams into one order. */
+
+/** Where a row is in a list: its time, and its row for those of one time. */
+export interface Position {
+  readonly time: number
+  readonly seq: number
+}
+
+/** After every row. */
+export const START: Position = { time: Number.MAX_SAFE_INTEGER, seq: Number.MAX_SAFE_INTEGER }
+
+/** Rows older than a position, newest first, at most so many. */
+export type Stream<Row extends Position> = (after: Position, limit: number) => readonly Row[]
+
+const FIRST_BATCH = 4
+const LARGEST_BATCH = 512
+
+/**
+ * The rows of all streams in one order, read a few at a time from each: however many streams there are, a page costs one
+ * look into each and the rows it takes.
+ */
+export function* merge<Row extends Position>(
+  streams: readonly Stream<Row>[],
+  after: Position,
+): Generator<Row> {
+  const heap: Buffer<Row>[] = []
+  for (const stream of streams) {
+    const buffer = { stream, rows: stream(after, 1), next: 0, batch: FIRST_BATCH }
+    if (buffer.rows.length > 0) push(heap, buffer)
+  }
+  for (let top = heap[0]; top !== undefined; top = heap[0]) {
+    const row = top.rows[top.next]
+    if (row === undefined) throw new Error('an empty stream is in the heap')
+    yield row
+    top.next += 1
+    if (top.next === top.rows.length) refill(top, row)
+    if (top.rows.length === 0) removeTop(heap)
+    else sink(heap)
+  }
+}
+
+interface Buffer<Row extends Position> {
+  readonly stream: Stream<Row>
+  rows: readonly Row[]
+  next: number
+  batch: number
+}
+
+function refill<Row extends Position>(buffer: Buffer<Row>, last: Row): void {
+  buffer.rows = buffer.stream(last, buffer.batch)
+  buffer.next = 0
+  buffer.batch = Math.min(buffer.batch * 2, LARGEST_BATCH)
+}
+
+function head<Row extends Position>(buffer: Buffer<Row> | undefined): Position {
+  return buffer?.rows[buffer.next] ?? { time: -1, seq: -1 }
+}
+
+function isNewer(one: Position, other: Position): boolean {
+  return one.time > other.time || (one.time === other.time && one.seq > other.seq)
+}
+
+function push<Row extends Position>(heap: Buffer<Row>[], buffer: Buffer<Row>): void {
+  let index = heap.push(buffer) - 1
+  while (index > 0) {
+    const parent = (index - 1) >> 1
+    if (!isNewer(head(heap[index]), head(heap[parent]))) return
+    swap(heap, index, parent)
+    index = parent
+  }
+}
+
+function removeTop<Row extends Position>(heap: Buffer<Row>[]): void {
+  const last = heap.pop()
+  if (last === undefined || heap.length === 0) return
+  heap[0] = last
+  sink(heap)
+}
+
+function sink<Row extends Position>(heap: Buffer<Row>[]): void {
+  for (let index = 0; ; ) {
+    let newest = index
+    for (const child of [2 * index + 1, 2 * index + 2]) {
+      if (child < heap.length && isNewer(head(heap[child]), head(heap[newest]))) newest = child
+    }
+    if (newest === index) return
+    swap(heap, index, newest)
+    index = newest
+  }
+}
+
+function swap<Item>(items: Item[], one: number, other: number): void {
+  const [a, b] = [items[one], items[other]]
+  if (a === undefined || b === undefined) return
+  items[one] = b
+  items[other] = a
+}
+
+/** Rows that one page looks at, at the most, where a filter passes over many: it ends early then, and has a next page. */
+const SCAN_LIMIT = 5_000
+
+/** Takes the rows of a page that are wanted, and says after which row the next one begins: null where there is none. */
+export function takePage<Row>(
+  rows: Iterable<Row>,
+  limit: number,
+  isWanted: (row: Row) => boolean,
+): { readonly rows: readonly Row[]; readonly last: Row | null } {
+  const taken: Row[] = []
+  let scanned = 0
+  let last: Row | undefined
+  for (const row of rows) {
+    if (taken.length === limit || scanned === SCAN_LIMIT + limit) {
+      return { rows: taken, last: last ?? null }
+    }
+    scanned += 1
+    last = row
+    if (isWanted(row)) taken.push(row)
+  }
+  return { rows: taken, last: null }
+}
+
+/** Numbers as a cursor, and back. Throws for what no page said. */
+export function cursorOf(...numbers: readonly number[]): string {
+  return numbers.join('-')
+}
+
+export function numbersOf(cursor: string, count: number): number[] {
+  const numbers = cursor.split('-')
+  if (numbers.length !== count || !numbers.every((number) => /^\d{1,16}$/.test(number))) {
+    throw new RangeError(`${cursor} is not the cursor of a page of this list`)
+  }
+  return numbers.map(Number)
+}
+
+export function positionOf(cursor: string | undefined): Position {
+  if (cursor === undefined) return START
+  const [time = 0, seq = 0] = numbersOf(cursor, 2)
+  return { time, seq }
+}

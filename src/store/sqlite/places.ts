@@ -1,0 +1,146 @@
+/** Destinations, receivers and states are few: what is asked of deliveries by any of them goes through those there are. */
+import type { State } from '../../core/delivery.ts'
+import type { BacklogState, ChannelBacklog, DestinationRecord } from '../store.ts'
+import type { Database } from './database.ts'
+import { destinationStateOf, type RateRow } from './rates.ts'
+
+/** A destination with a receiver that sends there. */
+export interface Place {
+  readonly destination: number
+  readonly receiver: string
+}
+
+export interface PlaceFilter {
+  readonly receiver?: string | undefined
+  readonly channel?: string | undefined
+  readonly target?: string | undefined
+}
+
+type DestinationRow = {
+  readonly id: number
+  readonly channel: string
+  readonly target: string
+  readonly rate: number
+}
+
+/** Skips through the index from one place to the next; thousands of deliveries cost as much as one. */
+export function placesOf(database: Database, filter: PlaceFilter): Place[] {
+  const { receiver, channel, target } = filter
+  const found: Place[] = []
+  const next = database.prepare<{ receiver: string }>(
+    'SELECT receiver FROM deliveries WHERE destination = ? AND receiver > ? ORDER BY receiver LIMIT 1',
+  )
+  for (const destination of destinationRows(database)) {
+    if (channel !== undefined && destination.channel !== channel) continue
+    if (target !== undefined && destination.target !== target) continue
+    if (receiver !== undefined) {
+      found.push({ destination: destination.id, receiver })
+      continue
+    }
+    for (let row = next.get(destination.id, ''); row !== undefined; ) {
+      found.push({ destination: destination.id, receiver: row.receiver })
+      row = next.get(destination.id, row.receiver)
+    }
+  }
+  return found
+}
+
+function destinationRows(database: Database): DestinationRow[] {
+  return database
+    .prepare<DestinationRow>(
+      'SELECT id, channel, target, rate FROM destinations ORDER BY channel, target, id',
+    )
+    .all()
+}
+
+const backlogStates = [
+  'pending',
+  'held',
+  'sending',
+  'retrying',
+  'ambiguous',
+  'parked',
+  'dead',
+] as const satisfies readonly BacklogState[]
+const nothing = { pending: 0, held: 0, sending: 0, retrying: 0, ambiguous: 0, parked: 0, dead: 0 }
+
+// Reads the index alone.
+export const COUNT_OF_PLACE =
+  'SELECT count(*) AS count FROM deliveries WHERE destination = ? AND receiver = ? AND state = ?'
+
+function countsOf(database: Database, places: readonly Place[]): Record<BacklogState, number> {
+  const count = database.prepare<{ count: number }>(COUNT_OF_PLACE)
+  const counts: Record<BacklogState, number> = { ...nothing }
+  for (const { destination, receiver } of places) {
+    for (const state of backlogStates) counts[state] += count.get(destination, receiver, state)?.count ?? 0
+  }
+  return counts
+}
+
+export const FIRST_DUE = `SELECT due_at FROM deliveries WHERE due_at IS NOT NULL AND rate = ?
+  ORDER BY due_at, seq LIMIT 1`
+
+function firstDueAt(database: Database, rates: readonly number[]): number | null {
+  const first = database.prepare<{ due_at: number }>(FIRST_DUE)
+  const due = rates.flatMap((rate) => first.get(rate)?.due_at ?? [])
+  return due.length === 0 ? null : Math.min(...due)
+}
+
+/** `Upkeep.backlog`, inside a transaction. */
+export function backlog(database: Database): readonly ChannelBacklog[] {
+  const places = placesOf(database, {})
+  const ofDestination = Map.groupBy(places, ({ destination }) => destination)
+  const ofChannel = Map.groupBy(destinationRows(database), ({ channel }) => channel)
+  return [...ofChannel]
+    .map(([channel, destinations]) => ({
+      channel,
+      counts: countsOf(
+        database,
+        destinations.flatMap(({ id }) => ofDestination.get(id) ?? []),
+      ),
+      firstDueAt: firstDueAt(database, [...new Set(destinations.map(({ rate }) => rate))]),
+    }))
+    .filter(({ counts }) => backlogStates.some((state) => counts[state] > 0))
+}
+
+/** `History.destinations`, inside a transaction. */
+export function destinations(database: Database): readonly DestinationRecord[] {
+  const ofDestination = Map.groupBy(placesOf(database, {}), ({ destination }) => destination)
+  const rates = new Map(
+    database
+      .prepare<RateRow>('SELECT id, channel, key, state FROM rates')
+      .all()
+      .map((row) => [row.id, row] as const),
+  )
+  return destinationRows(database).map(({ id, channel, target, rate }) => {
+    const row = rates.get(rate)
+    const counts = countsOf(database, ofDestination.get(id) ?? [])
+    return {
+      destination: { channel, target, rateKey: row?.key ?? '' },
+      state: row === undefined ? null : destinationStateOf(row),
+      waiting: counts.pending + counts.held + counts.retrying + counts.ambiguous,
+      sending: counts.sending,
+      parked: counts.parked,
+      dead: counts.dead,
+      firstDueAt: firstDueAt(database, [rate]),
+    }
+  })
+}
+
+/** The deliveries of some events, counted by state. */
+export function countsOfEvents(
+  database: Database,
+  events: readonly number[],
+): ReadonlyMap<number, Partial<Record<State, number>>> {
+  const rows = database
+    .prepare<{ event: number; state: State; count: number }>(
+      `SELECT event, state, count(*) AS count FROM deliveries
+       WHERE event IN (SELECT value FROM json_each(?)) GROUP BY event, state`,
+    )
+    .all(JSON.stringify(events))
+  const counts = new Map<number, Partial<Record<State, number>>>()
+  for (const { event, state, count } of rows) {
+    counts.set(event, { ...counts.get(event), [state]: count })
+  }
+  return counts
+}

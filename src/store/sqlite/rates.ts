@@ -1,0 +1,33 @@
+/** The rows of places that share a rate limit and their health. */
+import { type DestinationState, reconfigured } from '../../core/destination.ts'
+import type { Database } from './database.ts'
+
+export type RateRow = {
+  readonly id: number
+  readonly channel: string
+  readonly key: string
+  readonly state: string | null
+}
+
+export function rateRow(database: Database, id: number): RateRow {
+  const row = database.prepare<RateRow>('SELECT id, channel, key, state FROM rates WHERE id = ?').get(id)
+  if (row === undefined) throw new Error(`no rate ${id}`)
+  return row
+}
+
+export function destinationStateOf({ state }: Pick<RateRow, 'state'>): DestinationState | null {
+  return state === null ? null : JSON.parse(state)
+}
+
+export function saveState(database: Database, id: number, state: DestinationState): void {
+  database.prepare('UPDATE rates SET state = ? WHERE id = ?').run(JSON.stringify(state), id)
+}
+
+/** `Queue.reconfigure`, inside a transaction. */
+export function reconfigure(database: Database): void {
+  for (const row of database.prepare<RateRow>('SELECT id, channel, key, state FROM rates').all()) {
+    const state = destinationStateOf(row)
+    const next = state === null ? null : reconfigured(state)
+    if (next !== null && next !== state) saveState(database, row.id, next)
+  }
+}

@@ -1,0 +1,49 @@
+/** Single events and deliveries, with everything that happened to them. */
+import type { DeliveryRecord, EventRecord } from '../store.ts'
+import type { Database, Value } from './database.ts'
+import {
+  type AttemptRow,
+  attemptOf,
+  type DeliveryRow,
+  deliveryOf,
+  type EventRow,
+  eventSummaryOf,
+  type PlanRow,
+  planOf,
+  SELECT_DELIVERY,
+} from './rows.ts'
+
+/** `History.event`, inside a transaction. */
+export function eventRecord(database: Database, id: string): EventRecord | null {
+  const row = database.prepare<EventRow>('SELECT * FROM events WHERE id = ?').get(id)
+  if (row === undefined) return null
+  const deliveries = Map.groupBy(recordsOf(database, 'deliveries.event = ?', [row.seq]), ({ plan }) => plan)
+  const plans = database
+    .prepare<PlanRow>('SELECT * FROM plans WHERE event = ? ORDER BY number')
+    .all(row.seq)
+    .map((plan) => planOf(plan, deliveries.get(plan.number) ?? []))
+  const { counts: _counts, ...summary } = eventSummaryOf(row, {})
+  const { sent_at: sentAt, secret_index: secretIndex, body, takes_up: takesUp } = row
+  return { ...summary, sentAt, secretIndex, body, takesUp, plans }
+}
+
+/** `History.delivery`, inside a transaction. */
+export function deliveryRecord(database: Database, id: string): DeliveryRecord | null {
+  return recordsOf(database, 'deliveries.id = ?', [id])[0] ?? null
+}
+
+/** Deliveries with their attempts, in the order in which they were made. */
+function recordsOf(
+  database: Database,
+  condition: string,
+  values: readonly Value[],
+): readonly DeliveryRecord[] {
+  const rows = database
+    .prepare<DeliveryRow>(`${SELECT_DELIVERY} WHERE ${condition} ORDER BY deliveries.seq`)
+    .all(...values)
+  const attempts = database.prepare<AttemptRow>('SELECT * FROM attempts WHERE delivery = ? ORDER BY number')
+  return rows.map((row) => ({
+    ...deliveryOf(row),
+    history: attempts.all(row.seq).map((attempt) => attemptOf(attempt, row.id)),
+  }))
+}

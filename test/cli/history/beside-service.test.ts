@@ -1,0 +1,153 @@
+/** The commands of the history beside a service that delivers. */
+import t from 'tap'
+import { startTestApp, type TestApp } from '../../support/app.ts'
+import { hookbridge } from '../../support/hookbridge.ts'
+import { startMailServer } from '../../support/mail-server.ts'
+import { edit } from '../../support/replace.ts'
+import { newEvent, post } from '../../support/service.ts'
+import { startSlackServer } from '../../support/slack/server.ts'
+import { until } from '../../support/until.ts'
+import { look } from './stored.ts'
+
+const toConsole = `
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+channels: { console: {} }
+receivers: { log: { console: {} } }
+routes: [{ name: analyses, match: { type: "analysis.*" }, receivers: [log] }]
+`
+
+/** Each delivery's destination and state, the oldest first. */
+async function deliveriesOf({ folder }: Pick<TestApp, 'folder'>): Promise<string[]> {
+  const { items } = await look(folder, (store) => store.deliveries({}, { limit: 1_000 }))
+  return items.map(({ destination, state }) => `${destination.target} ${state}`).toReversed()
+}
+
+t.test('what came is listed, resent and replayed', async (t) => {
+  const app = await startTestApp(t, toConsole)
+  const run = (...args: string[]) => hookbridge(['--config', app.config, ...args])
+  const event = newEvent()
+  const { id } = (await (await post(app.url, event)).json()) as { id: string }
+  await post(app.url, newEvent('startup.created'))
+  await until(async () => (await deliveriesOf(app))[0] === 'console delivered', 'the delivery')
+  t.match(JSON.parse((await run('events', '--json')).out), {
+    events: [
+      { type: 'startup.created', unrouted: true },
+      { id, subject: event.objectId, deliveries: { delivered: 1 } },
+    ],
+    next: null,
+  })
+  for (const name of [id, event.messageId, event.objectId, id.slice(0, -3)]) {
+    t.match(await run('events', 'show', name), {
+      code: 0,
+      out: new RegExp(
+        `event ${id}[\\s\\S]*message ${event.messageId}, verified with secret 1[\\s\\S]*route +analyses \\(routes\\[0\\]\\) -> log[\\s\\S]*attempt 1 .* sent`,
+      ),
+    })
+  }
+  const [delivery] = JSON.parse((await run('deliveries', '--state', 'delivered', '--json')).out).deliveries
+  t.match(delivery, { id: /^dlv_[0-9A-Z]{13,}$/, event_id: id, plan: 1, channel: 'console', attempts: 1 })
+  t.match(await run('resend', delivery.id), { code: 0, out: /^1 delivery due now/ })
+  await until(() => app.printed.length === 2, 'the message again')
+  t.match(await run('replay', id), { code: 0, out: new RegExp(`^${id}: plan 2, 1 delivery\n$`) })
+  await until(() => app.printed.length === 3, 'the replayed message')
+  t.match(await run('destinations'), { code: 0, out: /^console console +working +/m })
+})
+
+t.test(
+  'a channel was renamed: once the receiver is corrected, resend goes there and mails nobody twice',
+  async (t) => {
+    const slack = await startSlackServer()
+    const mail = await startMailServer()
+    t.teardown(() => Promise.all([slack.close(), mail.close()]))
+    slack.behave = ({ channel }) =>
+      channel === '#dealflow' ? { status: 200, body: '{"ok":false,"error":"channel_not_found"}' } : undefined
+    const app = await startTestApp(
+      t,
+      `
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+channels:
+  slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "${slack.url}", burst: 100 }
+  email: { smtp: "${mail.url}", from: "Alerts <alerts@example.com>" }
+receivers:
+  deals: { slack: { channel: "#dealflow" }, email: { to: [ada@example.org, bob@example.org] } }
+routes: [{ receivers: [deals] }]
+`,
+    )
+    const run = (...args: string[]) => hookbridge(['--config', app.config, ...args])
+    const depth = async () => {
+      const text = await (await fetch(`${app.url}/metrics`)).text()
+      const line = /^hookbridge_queue_depth\{.*channel="slack".*state="parked".*\} (\d+)$/m.exec(text)
+      return Number(line?.[1] ?? 0)
+    }
+    await post(app.url, newEvent())
+    await post(app.url, newEvent())
+    await until(
+      async () =>
+        (await deliveriesOf(app)).toSorted().join() ===
+        ['#dealflow parked', '#dealflow parked', ...mails('delivered')].join(),
+      'both to be parked, and mailed',
+    )
+    await until(async () => (await depth()) === 2, 'the metric of what is parked')
+    t.match(await run('destinations'), { out: /^slack #dealflow +\w+ +0 +2 +0\b.*channel_not_found/m })
+
+    edit(app.config, '#dealflow', '#deal-flow')
+    t.match(await app.reload('signal'), { ok: true })
+    t.match(await run('resend', '--state', 'parked'), {
+      code: 0,
+      out: /^2 deliveries due now.*\n {2}2 of them to slack #deal-flow instead of slack #dealflow\n$/,
+    })
+    await until(() => slack.messages.length === 2, 'the messages')
+    await until(
+      async () =>
+        (await deliveriesOf(app)).toSorted().join() ===
+        [
+          '#deal-flow delivered',
+          '#deal-flow delivered',
+          '#dealflow cancelled',
+          '#dealflow cancelled',
+          ...mails('delivered'),
+        ].join(),
+      'nothing to be left',
+    )
+    t.strictSame(
+      slack.messages.map(({ channel }) => channel),
+      ['#deal-flow', '#deal-flow'],
+    )
+    t.equal(mail.messages.length, 4, 'nobody was mailed twice')
+    await until(async () => (await depth()) === 0, 'the metric to end')
+  },
+)
+
+function mails(state: string): string[] {
+  return ['ada@example.org', 'ada@example.org', 'bob@example.org', 'bob@example.org'].map(
+    (one) => `${one} ${state}`,
+  )
+}
+
+t.test('dismiss ends the metric of what is parked', async (t) => {
+  const slack = await startSlackServer()
+  t.teardown(() => slack.close())
+  slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"not_in_channel"}' })
+  const app = await startTestApp(
+    t,
+    `
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+channels: { slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "${slack.url}" } }
+receivers: { deals: { slack: { channel: "#deals" } } }
+routes: [{ receivers: [deals] }]
+`,
+  )
+  const parked = async () => {
+    const text = await (await fetch(`${app.url}/metrics`)).text()
+    return /^hookbridge_queue_depth\{.*state="parked".*\} (\d+)$/m.exec(text)?.[1]
+  }
+  await post(app.url, newEvent())
+  await until(async () => (await parked()) === '1', 'the message to be parked')
+  const args = ['--config', app.config, 'dismiss', '--destination', '#deals', '--reason', 'the deal is off']
+  t.match(await hookbridge(args), { code: 0, out: '1 delivery dismissed\n' })
+  await until(async () => (await parked()) !== '1', 'the metric to end')
+  t.strictSame(await deliveriesOf(app), ['#deals dismissed'])
+})

@@ -1,0 +1,325 @@
+import type { Test } from 'tap'
+import { type NextState, states } from '../../../src/core/delivery.ts'
+import type { Outcome } from '../../../src/core/outcome.ts'
+import type { Attempt } from '../../../src/store/store.ts'
+import {
+  completeAs,
+  completeRetry,
+  completeSent,
+  deliverAll,
+  deliveryId,
+  entry,
+  event,
+  eventId,
+  everything,
+  type Harness,
+  HOUR,
+  identified,
+  listed,
+  planned,
+  quarantine,
+  START,
+} from './sample.ts'
+
+const NOW = START + HOUR
+const ID = deliveryId(1, 1)
+
+export function completeContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('every kind of outcome is kept with its attempt', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned()]))
+    const outcomes: readonly [Outcome, NextState][] = [
+      [
+        { kind: 'retry', reason: 'http 503', after: 30_000 },
+        { state: 'retrying', dueAt: NOW, reason: 'http 503' },
+      ],
+      [
+        { kind: 'ambiguous', reason: 'timeout' },
+        { state: 'ambiguous', dueAt: NOW, reason: 'timeout' },
+      ],
+      [
+        { kind: 'sent', reference: { channel: 'C1', ts: '1.2' } },
+        { state: 'delivered', dueAt: null, reason: null },
+      ],
+      [
+        { kind: 'park', reason: 'not_in_channel' },
+        { state: 'parked', dueAt: null, reason: 'not_in_channel' },
+      ],
+      [
+        { kind: 'refuse', reason: 'msg_too_long' },
+        { state: 'dead', dueAt: null, reason: 'msg_too_long' },
+      ],
+    ]
+    const attempts: Attempt[] = []
+    for (const [index, [outcome, next]] of outcomes.entries()) {
+      await store.requeue([{ deliveryId: ID }], NOW)
+      t.equal((await store.claim(everything(NOW))).leased[0]?.delivery.attempts, index)
+      const notes = index === 0 ? [] : ['rendered with template default instead', 'ünknown variable']
+      const attempt = {
+        deliveryId: ID,
+        number: index + 1,
+        startedAt: NOW + index,
+        durationMs: index,
+        outcome,
+        notes,
+      }
+      attempts.push(attempt)
+      t.equal(await store.complete(attempt, next, false), true)
+      t.match(await store.delivery(ID), { ...next, attempts: index + 1, history: attempts })
+    }
+    const found = await store.event(eventId(1))
+    t.same(found?.plans[0]?.deliveries[0]?.history, attempts, 'an event shows them too')
+  })
+
+  t.test('attempts without an answer are counted until a person resends', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned()]))
+    for (const number of [1, 2]) {
+      t.equal((await store.claim(everything(NOW))).leased[0]?.delivery.ambiguousAttempts, number - 1)
+      const outcome = { kind: 'ambiguous', reason: 'timeout' } as const
+      await store.complete(
+        { deliveryId: ID, number, startedAt: NOW, durationMs: 1, outcome, notes: [] },
+        { state: 'ambiguous', dueAt: NOW, reason: 'timeout' },
+        false,
+      )
+    }
+    await store.requeue([{ deliveryId: ID }], NOW)
+    t.equal((await store.claim(everything(NOW))).leased[0]?.delivery.ambiguousAttempts, 0)
+  })
+
+  t.test('a delivery that nobody leased cannot be completed', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned()]))
+    const before = await store.deliveries({}, { limit: 10 })
+    for (const id of [ID, deliveryId(1, 2), eventId(1), '']) {
+      t.equal(await completeSent(store, id, 1, NOW), false, `for "${id}"`)
+    }
+    t.same(await store.deliveries({}, { limit: 10 }), before)
+  })
+
+  t.test('who lost the lease changes nothing', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned()]))
+    await store.claim(everything(NOW))
+    t.equal(await completeSent(store, ID, 2, NOW), false, 'another number than the attempt that was leased')
+    t.equal(await completeSent(store, ID, 0, NOW), false)
+    await store.claim(everything(NOW + HOUR))
+    t.equal(await completeRetry(store, ID, 1, NOW, NOW + 3 * HOUR), true)
+    const before = await store.delivery(ID)
+    t.equal(await completeSent(store, ID, 1, NOW), false, 'the attempt was recorded as interrupted meanwhile')
+    await store.claim(everything(NOW + 3 * HOUR))
+    t.equal(await completeSent(store, ID, 1, NOW), false, 'the lease is that of the second attempt')
+    t.same((await store.delivery(ID))?.history, before?.history)
+    t.equal(await completeSent(store, ID, 2, NOW + 3 * HOUR), true)
+  })
+
+  t.test('one attempt that is completed twice at once counts once', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned()]))
+    await store.claim(everything(NOW))
+    const both = await Promise.all([completeSent(store, ID, 1, NOW), completeSent(store, ID, 1, NOW)])
+    t.same(both.sort(), [false, true])
+    t.equal((await store.delivery(ID))?.history.length, 1)
+  })
+
+  conversationContract(t, create)
+  requeueContract(t, create)
+  purgeContract(t, create)
+
+  t.test('close keeps what was asked for, and may be called again', async (t) => {
+    const harness = create(t)
+    const store = await harness.service()
+    const asked = store.append(entry(event(1)))
+    await Promise.all([store.close(), store.close()])
+    t.same(await asked, { kind: 'stored', id: eventId(1) })
+    await store.close()
+    await t.rejects(store.append(entry(event(2))), { name: 'StoreUnavailable' })
+    await t.rejects(store.events({}, { limit: 1 }), { name: 'StoreUnavailable' })
+    const again = await harness.service()
+    t.same(await listed((page) => again.events({}, page)), [eventId(1)])
+  })
+}
+
+function conversationContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('messages of a conversation go one at a time, in their order', async (t) => {
+    const harness = create(t)
+    const before = await harness.service()
+    for (const number of [1, 2, 3])
+      await before.append(entry(event(number), [planned({ conversation: 'c', template: String(number) })]))
+    const later = { kind: 'held', until: NOW + 5_000, reason: 'quiet' } as const
+    await before.append(entry(event(4), [planned({ conversation: 'c', start: later })]))
+    await before.append(entry(event(5), [planned({ conversation: 'other' })]))
+    t.match(await before.delivery(deliveryId(2, 1)), { state: 'held', dueAt: null })
+    t.same(
+      (await before.claim(everything(NOW))).leased.map(({ delivery }) => delivery.id),
+      [deliveryId(1, 1), deliveryId(5, 1)],
+    )
+    await completeSent(before, deliveryId(5, 1), 1, NOW)
+    await completeRetry(before, deliveryId(1, 1), 1, NOW, NOW + 1_000)
+    t.same(
+      await deliverAll(before, NOW + 999),
+      [],
+      'the second waits for the first to end, not for an attempt',
+    )
+    await before.close()
+    const store = await harness.service()
+    t.same(await deliverAll(store, NOW + 1_000), [deliveryId(1, 1)])
+    t.same(
+      (await store.claim(everything(NOW + 1_100))).leased.map(({ delivery }) => delivery.id),
+      [deliveryId(2, 1)],
+    )
+    await completeAs(store, deliveryId(2, 1), 'parked', NOW + 1_100)
+    t.same(
+      await deliverAll(store, NOW + 1_200),
+      [deliveryId(3, 1)],
+      'one that waits for a person lets the next go',
+    )
+    t.same(await store.claim(everything(NOW + 1_300)), { leased: [], nextDueAt: NOW + 5_000 })
+    t.same(await deliverAll(store, NOW + 5_000), [deliveryId(4, 1)])
+  })
+}
+
+function requeueContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('requeue makes deliveries due that wait or have ended, with a fresh budget', async (t) => {
+    const store = await create(t).service()
+    const rest = states.filter((state) => state !== 'pending' && state !== 'sending' && state !== 'held')
+    await store.append(
+      entry(
+        event(1),
+        rest.map((state) => planned({ target: state })),
+      ),
+    )
+    await store.claim(everything(NOW))
+    for (const [index, state] of rest.entries()) {
+      const dueAt = state === 'retrying' || state === 'ambiguous' ? NOW + HOUR : null
+      const outcome = { kind: 'retry', reason: 'r' } as const
+      const attempt = {
+        deliveryId: deliveryId(1, index + 1),
+        number: 1,
+        startedAt: NOW,
+        durationMs: 1,
+        outcome,
+      }
+      await store.complete({ ...attempt, notes: [] }, { state, dueAt, reason: 'r' }, false)
+    }
+    const ids = rest.map((_, index) => deliveryId(1, index + 1))
+    const requests = ids.map((deliveryId) => ({ deliveryId }))
+    t.same(await store.requeue(requests, NOW + 5), ids)
+    for (const id of ids) {
+      const shown = await store.delivery(id)
+      t.match(shown, { state: 'pending', dueAt: NOW + 5, retryingSince: NOW + 5, reason: null, attempts: 1 })
+      t.equal(shown?.history.length, 1)
+    }
+    t.equal((await store.claim(everything(NOW + 5))).leased.length, ids.length)
+    t.same(await store.requeue(requests, NOW + 6), [], 'what is being sent is left alone')
+  })
+
+  t.test(
+    'requeue to another place makes a delivery there, and cancels the old one unless it arrived',
+    async (t) => {
+      const store = await create(t).service()
+      await store.append(entry(event(1), [planned({ target: '#old' }), planned({ target: '#arrived' })]))
+      await store.claim(everything(NOW))
+      await completeAs(store, deliveryId(1, 1), 'parked', NOW)
+      await completeSent(store, deliveryId(1, 2), 1, NOW)
+      const [one, two] = identified(1, [planned({ target: '#new' }), planned({ target: '#new2' })], 3)
+      if (one === undefined || two === undefined) throw new Error('two were asked for')
+      const changed = await store.requeue(
+        [
+          { deliveryId: deliveryId(1, 1), instead: one },
+          { deliveryId: deliveryId(1, 2), instead: two },
+        ],
+        NOW + 1,
+      )
+      t.same(changed, [deliveryId(1, 1), deliveryId(1, 2)])
+      t.match((await store.event(eventId(1)))?.plans[0]?.deliveries, [
+        { state: 'cancelled', reason: `sent to #new instead, as ${deliveryId(1, 3)}`, dueAt: null },
+        { state: 'delivered' },
+        { state: 'pending', plan: 1, destination: { target: '#new' }, createdAt: NOW + 1, dueAt: NOW + 1 },
+        { state: 'pending', plan: 1, destination: { target: '#new2' } },
+      ])
+    },
+  )
+
+  t.test('requeue returns only what it changed', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned(), planned({ skipped: 'muted' })]))
+    const skipped = deliveryId(1, 2)
+    const asked = [ID, skipped, skipped, deliveryId(1, 3), ''].map((deliveryId) => ({ deliveryId }))
+    t.same(await store.requeue(asked, NOW), [skipped], 'a pending one is due already')
+    t.match(await store.delivery(skipped), { state: 'pending', dueAt: NOW, reason: null })
+    t.same(await store.requeue([], NOW), [])
+  })
+
+  t.test('dismiss closes what waits for a person, for a reason, and nothing else', async (t) => {
+    const store = await create(t).service()
+    await store.append(
+      entry(
+        event(1),
+        ['#a', '#b', '#c'].map((target) => planned({ target })),
+      ),
+    )
+    await store.append(entry(event(2), [planned({ target: '#d' })]))
+    await store.claim(everything(START + 1))
+    await completeAs(store, deliveryId(1, 1), 'parked', NOW)
+    await completeAs(store, deliveryId(1, 2), 'dead', NOW)
+    const all = [1, 2, 3].map((number) => deliveryId(1, number))
+    t.same(await store.dismiss([...all, deliveryId(2, 1), 'dlv_none'], 'told them by phone'), all.slice(0, 2))
+    t.match(await store.delivery(ID), { state: 'dismissed', reason: 'told them by phone', dueAt: null })
+    t.match(await store.delivery(deliveryId(1, 3)), { state: 'sending' })
+    t.same(await store.dismiss(all, 'again'), [], 'it is closed already')
+    t.match(await store.backlog(), [{ counts: { parked: 0, dead: 0, sending: 1, pending: 1 } }])
+  })
+}
+
+function purgeContract(t: Test, create: (t: Test) => Harness): void {
+  const purge = { before: NOW, unresolvedBefore: 0, after: null, limit: 100 }
+
+  t.test('purge removes old finished events in steps, and leaves the unfinished', async (t) => {
+    const store = await create(t).service()
+    for (let number = 1; number <= 5; number += 1) await store.append(entry(event(number), [planned()]))
+    await deliverAll(store, NOW)
+    await store.append(entry(event(6), [planned({ skipped: 'muted' }), planned()]))
+    await store.append(entry(event(8)))
+    await store.append(entry(event(9, { receivedAt: NOW })))
+
+    t.match(await store.purge({ ...purge, before: START + 3 }), { events: 2, unresolved: 0, next: null })
+    const first = await store.purge({ ...purge, limit: 2 })
+    t.match(first, { events: 2, unresolved: 0, next: String })
+    const second = await store.purge({ ...purge, limit: 2, after: first.next })
+    t.equal(second.events, 1, 'one of the two is not finished')
+    const third = await store.purge({ ...purge, limit: 2, after: second.next })
+    t.same(third, { events: 1, unresolved: 0, next: null })
+    t.same(await listed((page) => store.events({}, page)), [eventId(9), eventId(6)])
+    t.equal((await listed((page) => store.deliveries({}, page))).length, 2, 'deliveries go with their event')
+    await deliverAll(store, NOW)
+    t.equal((await store.purge(purge)).events, 1)
+    t.same(await store.append(entry(event(10, { messageId: 'msg_6' }))), { kind: 'stored', id: eventId(10) })
+  })
+
+  t.test('what nobody has dealt with stays, for its own time', async (t) => {
+    const store = await create(t).service()
+    for (const number of [1, 2, 3])
+      await store.append(entry(event(number), [planned({ target: `#${number}` })]))
+    await store.append(quarantine(4))
+    await store.append(quarantine(5))
+    await store.append(entry(event(6, { messageId: 'msg_5' })))
+    await store.claim(everything(START + 10))
+    await completeAs(store, deliveryId(1, 1), 'parked', NOW)
+    await completeAs(store, deliveryId(2, 1), 'dead', NOW)
+    await completeAs(store, deliveryId(3, 1), 'parked', NOW)
+    await store.dismiss([deliveryId(3, 1)], 'done')
+    t.same(
+      await store.purge(purge),
+      { events: 3, unresolved: 0, next: null },
+      'dismissed, taken up, finished',
+    )
+    t.same(await listed((page) => store.events({}, page)), [4, 2, 1].map(eventId))
+    t.same(await store.purge({ ...purge, unresolvedBefore: START + 2 }), {
+      events: 1,
+      unresolved: 1,
+      next: null,
+    })
+    t.same(await store.purge({ ...purge, unresolvedBefore: NOW }), { events: 2, unresolved: 2, next: null })
+  })
+}

@@ -1,0 +1,169 @@
+import type { Test } from 'tap'
+import type { Outcome } from '../../../src/core/outcome.ts'
+import type { Store } from '../../../src/store/store.ts'
+import {
+  completeAs,
+  deliverAll,
+  deliveryId,
+  entry,
+  event,
+  everything,
+  type Harness,
+  HOUR,
+  limited,
+  planned,
+  START,
+} from './sample.ts'
+
+const NOW = START + HOUR
+const paced = limited({ slack: { rate: 2, burst: 3 } })
+
+async function fill(store: Store, count: number, from = 1): Promise<void> {
+  for (let number = from; number < from + count; number += 1)
+    await store.append(entry(event(number), [planned()]))
+}
+
+async function claimed(store: Store, now: number): Promise<number> {
+  return (await store.claim(everything(now, { channels: paced }))).leased.length
+}
+
+/** One attempt at a delivery that is due, which ends like this; the delivery waits for ever after it. */
+async function attempt(store: Store, outcome: Outcome, now: number): Promise<boolean> {
+  const { leased } = await store.claim(
+    everything(now, { channels: limited({ slack: { perDestination: 1 } }) }),
+  )
+  const [first] = leased
+  if (first === undefined) return false
+  const number = first.delivery.attempts + 1
+  const done = { deliveryId: first.delivery.id, number, startedAt: now, durationMs: 0, outcome, notes: [] }
+  return store.complete(done, { state: 'dead', dueAt: null, reason: 'test' }, true)
+}
+
+export function destinationContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('a destination gets a burst, then its rate, whoever claims', async (t) => {
+    const store = await create(t).service()
+    await fill(store, 20)
+    t.equal(await claimed(store, NOW), 3)
+    t.same(await store.claim(everything(NOW, { channels: paced })), { leased: [], nextDueAt: NOW + 500 })
+    t.equal(await claimed(store, NOW + 499), 0)
+    t.equal(await claimed(store, NOW + 500), 1)
+    t.equal(await claimed(store, NOW + 1_500), 2)
+    t.equal(await claimed(store, NOW + 60_000), 3, 'no more than a burst after a rest')
+  })
+
+  t.test('the rate, and a pause that was asked for, outlive the process', async (t) => {
+    const harness = create(t)
+    const before = await harness.service()
+    await fill(before, 10)
+    t.equal(await attempt(before, { kind: 'retry', reason: 'http 429', after: HOUR }, NOW), true)
+    await before.close()
+    const store = await harness.service()
+    t.same(await store.claim(everything(NOW + 1_000)), { leased: [], nextDueAt: NOW + HOUR })
+    t.equal((await store.claim(everything(NOW + HOUR))).leased.length, 9)
+  })
+
+  t.test(
+    'a destination that does not work is probed, one attempt at a time, also after a restart',
+    async (t) => {
+      const harness = create(t)
+      const before = await harness.service()
+      await fill(before, 10)
+      for (let failures = 1; failures <= 3; failures += 1)
+        t.equal(await attempt(before, { kind: 'retry', reason: 'http 503' }, NOW + failures), true)
+      t.equal(await attempt(before, { kind: 'retry', reason: 'http 503' }, NOW + 10), false, 'a pause')
+      await before.close()
+      const store = await harness.service()
+      t.equal((await store.claim(everything(NOW + 10))).leased.length, 0)
+      t.equal((await store.claim(everything(NOW + 1_003))).leased.length, 1)
+      t.match(await store.destinations(), [
+        {
+          waiting: 6,
+          sending: 1,
+          dead: 3,
+          state: { failures: 3, reason: 'http 503', failingSince: NOW + 1 },
+        },
+      ])
+    },
+  )
+
+  t.test('another configuration tries at once what failed, and keeps to what was asked for', async (t) => {
+    const store = await create(t).service()
+    await fill(store, 10)
+    for (let failures = 1; failures <= 3; failures += 1)
+      await attempt(store, { kind: 'retry', reason: 'http 503' }, NOW + failures)
+    await store.reconfigure()
+    t.equal(await attempt(store, { kind: 'retry', reason: 'http 429', after: HOUR }, NOW + 4), true)
+    await store.reconfigure()
+    t.equal(await attempt(store, { kind: 'retry', reason: 'http 503' }, NOW + 5), false)
+  })
+
+  t.test('a success makes a destination work again', async (t) => {
+    const store = await create(t).service()
+    await fill(store, 10)
+    for (let failures = 1; failures <= 3; failures += 1)
+      await attempt(store, { kind: 'ambiguous', reason: 'timeout' }, NOW + failures)
+    t.equal(await attempt(store, { kind: 'sent', reference: {} }, NOW + 2_000), true)
+    t.equal((await store.claim(everything(NOW + 2_001))).leased.length, 6)
+    t.match(await store.destinations(), [
+      { state: { failures: 0, reason: null, lastSuccessAt: NOW + 2_000 } },
+    ])
+  })
+
+  t.test('a clock that is set back mutes nothing', async (t) => {
+    const harness = create(t)
+    const store = await harness.service()
+    await fill(store, 6)
+    t.equal(await claimed(store, NOW), 3)
+    const earlier = NOW - 10 * HOUR
+    t.equal(await claimed(store, earlier), 0)
+    t.equal(await claimed(store, earlier + 500), 1, 'the rate goes on from there')
+    for (const number of [1, 2, 3]) await completeAs(store, deliveryId(number, 1), 'dead', earlier)
+    const fresh = event(50, { receivedAt: earlier + 400 })
+    await store.append(entry(fresh, [planned({ target: '#other' })]))
+    t.same(await deliverAll(store, earlier + 600), [deliveryId(5, 1), deliveryId(6, 1), deliveryId(50, 1)])
+  })
+
+  t.test('what waits for a retry does not wait longer for a clock that is set back', async (t) => {
+    const store = await create(t).service()
+    await fill(store, 1)
+    await store.claim(everything(NOW))
+    const outcome = { kind: 'retry', reason: 'http 503' } as const
+    const done = {
+      deliveryId: deliveryId(1, 1),
+      number: 1,
+      startedAt: NOW,
+      durationMs: 0,
+      outcome,
+      notes: [],
+    }
+    await store.complete(done, { state: 'retrying', dueAt: NOW + 10_000, reason: 'r' }, true)
+    const earlier = NOW - 5 * HOUR
+    t.same(await store.claim(everything(earlier)), { leased: [], nextDueAt: earlier + 10_000 })
+    t.match((await store.claim(everything(earlier + 10_000))).leased, [
+      { delivery: { retryingSince: START + 1 - 5 * HOUR } },
+    ])
+  })
+
+  t.test('destinations are listed with what waits for them', async (t) => {
+    const store = await create(t).service()
+    t.same(await store.destinations(), [])
+    const held = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
+    await store.append(
+      entry(event(1), [
+        planned({ target: '#b', receiver: 'one' }),
+        planned({ target: '#b', receiver: 'two', start: held }),
+        planned({ target: '#a' }),
+        planned({ channel: 'email', target: 'a@x', skipped: 'muted' }),
+      ]),
+    )
+    t.match(await store.destinations(), [
+      { destination: { channel: 'email', target: 'a@x' }, state: null, waiting: 0, firstDueAt: null },
+      {
+        destination: { channel: 'slack', target: '#a', rateKey: 'slack:#a' },
+        waiting: 1,
+        firstDueAt: START + 1,
+      },
+      { destination: { target: '#b' }, waiting: 2, sending: 0, parked: 0, dead: 0 },
+    ])
+  })
+}
