@@ -1,4 +1,4 @@
-/** What is different between two configurations, by the names of keys: the values may be secrets. */
+/** What differs between two configurations, by the names of keys: the values may be secrets. */
 import { dirname, resolve, sep } from 'node:path'
 import { isObject, ownProperty } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
@@ -6,7 +6,7 @@ import type { CompiledConfig } from './compiled.ts'
 import type { Config } from './schema/schema.ts'
 import { formatDuration, formatSize } from './schema/units.ts'
 
-/** The mappings whose entries are told one by one. */
+/** The mappings whose entries are listed one by one. */
 const opened: readonly string[] = [
   'server',
   'store',
@@ -18,7 +18,7 @@ const opened: readonly string[] = [
 
 const asJson = JSON.stringify
 
-/** What the server and the store take at their start and never again, as people write it. */
+/** Settings that the server and the store read only at their start, as written in the file. */
 const fixedAtStart: Readonly<Record<string, (config: Config) => string>> = {
   'server.host': ({ server }) => server.host,
   'server.port': ({ server }) => asJson(server.port),
@@ -30,7 +30,7 @@ const fixedAtStart: Readonly<Record<string, (config: Config) => string>> = {
   'store.url': ({ store }) => store.url,
 }
 
-/** What takes effect: `routes`, `channels.slack`; `templates` also where a template's text is another. */
+/** What takes effect: `routes`, `channels.slack`; `templates` also where only a template's text changed. */
 export function changedKeys(before: CompiledConfig, after: CompiledConfig): readonly string[] {
   const keys = union(before.config, after.config)
     .flatMap((key) => differences(key, ownProperty(before.config, key), ownProperty(after.config, key)))
@@ -39,7 +39,7 @@ export function changedKeys(before: CompiledConfig, after: CompiledConfig): read
   return templates ? [...keys, 'templates'] : keys
 }
 
-/** In sentences, what of `wanted` cannot take effect in a service that was started with `started`. */
+/** Sentences about the changes in `wanted` that cannot take effect in a service that was started with `started`. */
 export function untilRestart(started: Config, wanted: Config): readonly string[] {
   return Object.entries(fixedAtStart)
     .filter(([, written]) => written(started) !== written(wanted))

@@ -60,7 +60,7 @@ export function compile(
   }
 }
 
-/** What `channel.open` wants to know of the receivers: the settings of each that uses the channel. */
+/** The settings of the receivers that use the channel, by their names. */
 export function receiversOf(config: Config, channel: string): ReadonlyMap<string, unknown> {
   return new Map(
     Object.entries(config.receivers).flatMap(([name, receiver]) =>
@@ -69,7 +69,7 @@ export function receiversOf(config: Config, channel: string): ReadonlyMap<string
   )
 }
 
-/** The routes, whose matches are shown with the names of variables. `written`: the same before those were filled in. */
+/** The routes, with matches that are shown as written. `written`: the same routes before variables were filled in. */
 function asWritten(routes: Config['routes'], written: unknown): RouteInput[] {
   return routes.map((route, index) => {
     const shown: unknown = Array.isArray(written) ? written[index] : undefined

@@ -1,4 +1,4 @@
-/** Parts of a configuration, for what must work while the rest of it is broken. */
+/** Loads parts of a configuration, for commands that must work while the rest of it is broken. */
 import * as z from 'zod'
 import { ownProperty } from '../core/json.ts'
 import { withPaths } from './checks/paths.ts'
@@ -30,7 +30,7 @@ const serviceOnly = z.object({
     .prefault({}),
 })
 
-/** Only where the store is: for looking at the history while the rest of the configuration is broken. */
+/** The URL of the store, for commands that show the history. */
 export function loadStoreUrl(file: string, env: Env): LoadedStoreUrl {
   const read = readDocument(file)
   if (!read.ok) return read
@@ -39,7 +39,7 @@ export function loadStoreUrl(file: string, env: Env): LoadedStoreUrl {
   return loaded.ok ? { ok: true, url: withPaths(file, loaded.data, env).store.url } : loaded
 }
 
-/** Only how to reach the running service: for asking it to reload while the rest of the configuration is broken. */
+/** How to reach the running service, for commands that send it requests. */
 export function loadService(file: string, env: Env): LoadedService {
   const read = readDocument(file)
   if (!read.ok) return read

@@ -1,4 +1,4 @@
-/** A mistake in the configuration or a template, and how an operator fixes it. */
+/** A mistake in the configuration or a template, and how to fix it. */
 import { distance } from 'fastest-levenshtein'
 
 export const problemCodes = [
@@ -40,7 +40,7 @@ export interface Problem {
   readonly line: number
   readonly column: number
   readonly message: string
-  /** How to fix it; empty where the message says so already. */
+  /** How to fix it; empty where the message is enough. */
   readonly hint: string
   /** More for a person to read, on lines of its own. */
   readonly detail?: string
@@ -73,8 +73,8 @@ export function formatProblem({ severity, file, line, column, message, hint }: P
 }
 
 /**
- * The configuration's first, then the templates' by name, each in the order of its lines. A problem told twice, as through an alias, stays once, and a warning
- * about what is wrong anyway goes.
+ * The configuration's first, then the templates' by name, each in the order of its lines. Drops duplicates, which aliases
+ * cause, and warnings at the place of an error.
  */
 export function inOrder(configuration: string, problems: readonly Problem[]): Problem[] {
   const file = (problem: Problem) => (problem.file === configuration ? '' : problem.file)
@@ -91,7 +91,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1
 }
 
-/** The known name that was probably meant; undefined if none is near. */
+/** The known name that was probably meant; undefined if none is similar. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const wanted = name.toLowerCase()
   // Two letters that changed places are two changes.
@@ -105,7 +105,7 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   return best
 }
 
-/** A hint for a name that is not known: the nearest, else all that are. */
+/** A hint for an unknown name: the most similar one, else all known names. */
 export function meant(name: string, names: readonly string[]): string {
   const near = nearest(name, names)
   return near !== undefined ? `did you mean "${near}"?` : known(names)
@@ -115,7 +115,7 @@ export function known(names: readonly string[]): string {
   return names.length === 0 ? '' : `known: ${[...names].sort().join(', ')}`
 }
 
-/** A path as people write it: `routes[2].match`. */
+/** `routes[2].match` */
 export function pathName(path: Path): string {
   return path.reduce<string>((name, part) => {
     if (typeof part === 'number') return `${name}[${part}]`
@@ -123,7 +123,7 @@ export function pathName(path: Path): string {
   }, '')
 }
 
-/** What a person wrote, quoted and cut to a length that fits a line. */
+/** Text from a file, quoted and cut to a length that fits a line. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 }

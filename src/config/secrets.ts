@@ -1,6 +1,6 @@
 import { Secret } from '../core/secret.ts'
 
-/** Every secret within a value, and the password within each that is a URL: it may be told without its URL. */
+/** Every secret within a value, and the passwords of those that are URLs, which can appear alone. */
 export function secretsOf(value: unknown): readonly Secret[] {
   const found = new Map<string, Secret>()
   const seen = new Set<object>()
@@ -18,7 +18,7 @@ export function secretsOf(value: unknown): readonly Secret[] {
   }
 }
 
-/** As the URL has it, and as it is meant. */
+/** As in the URL, and decoded. */
 function passwordsOf(text: string): string[] {
   const password = URL.canParse(text) ? new URL(text).password : ''
   if (password === '') return []

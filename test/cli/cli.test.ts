@@ -143,7 +143,8 @@ t.test('check fails for warnings where it is strict, and annotates for GitHub', 
   const cwd = temporaryFolder(t)
   const twice = `${yaml}  - { match: { type: analysis.completed }, receivers: [log] }\n`
   writeFileSync(join(cwd, 'config.yaml'), twice)
-  const warning = /config\.yaml:12:5: warning: no event comes here: routes\[0\] \(line 9\) takes them all/
+  const warning =
+    /config\.yaml:12:5: warning: no event reaches this route: routes\[0\] \(line 9\) takes all of them/
   t.match(await hookbridge(['check'], { cwd }), { code: 0, out: warning })
   t.match(await hookbridge(['check', '--strict'], { cwd }), {
     code: 1,
@@ -156,7 +157,7 @@ t.test('check fails for warnings where it is strict, and annotates for GitHub', 
   )
   const { code, out } = await hookbridge(['check', '--format', 'github'], { cwd })
   t.equal(code, 1)
-  t.match(out, /^::warning file=\S+config\.yaml,line=12,col=5::no event comes here/m)
+  t.match(out, /^::warning file=\S+config\.yaml,line=12,col=5::no event reaches this route/m)
   t.match(
     out,
     /^::error file=\S+,line=14,col=\d+::the test "100%25, all: told" failed: .*%0A- log \(wanted\)$/m,

@@ -227,7 +227,7 @@ t.test('a folder that cannot be looked into may hold credentials that came after
   // Not even root can: permissions would not keep root out.
   symlinkSync('credentials', join(file, '../credentials'))
   const told = (env: Record<string, string>) => linesOf(file, env)
-  t.match(told({}), [/cannot be read \(ELOOP\) \(let the user/])
+  t.match(told({}), [/cannot be read \(ELOOP\) \(make it readable/])
   t.match(told({ CREDENTIALS_DIRECTORY: '/nonexistent' }), [/cannot be read \(ELOOP\) \(restart the service/])
 })
 

@@ -1,14 +1,14 @@
-/** Paths of the configuration, made absolute: it does not matter where the service is started. */
+/** Makes the paths of the configuration absolute, so that it does not matter where the service is started. */
 import { dirname, isAbsolute, resolve } from 'node:path'
 import type { Env } from '../file/interpolate.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { error, type Problem } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'
 
-// sun_path of unix(7) has 108 bytes, the last of them zero; a longer path would be cut in silence.
-const LONGEST = 107
+// sun_path of unix(7) has 108 bytes, the last of them zero; a longer path would be truncated.
+const MAX_SOCKET_PATH_BYTES = 107
 
-/** A relative path is in the folder that systemd made for what runs ($RUNTIME_DIRECTORY), else beside the file. */
+/** A relative path is in $RUNTIME_DIRECTORY, which systemd sets, else beside the file. */
 function socketPath(file: string, path: string, env: Env): string {
   if (isAbsolute(path)) return path
   const [runtime = ''] = (env.RUNTIME_DIRECTORY ?? '').split(':')
@@ -23,8 +23,8 @@ export function checkSocketPath(
 ): readonly Problem[] {
   if (server.admin_socket === undefined) return []
   const length = Buffer.byteLength(socketPath(file, server.admin_socket, env))
-  if (length <= LONGEST) return []
-  const message = `server.admin_socket: the absolute path has ${length} bytes, and a socket's has at most ${LONGEST}`
+  if (length <= MAX_SOCKET_PATH_BYTES) return []
+  const message = `server.admin_socket: the absolute path has ${length} bytes, and a socket's has at most ${MAX_SOCKET_PATH_BYTES}`
   const hint = 'use a folder with a shorter path, such as /run/hookbridge'
   return [error('wrong_value', file, document.at(['server', 'admin_socket']), message, hint)]
 }
@@ -34,7 +34,7 @@ interface Located {
   readonly server?: { readonly admin_socket?: string | undefined }
 }
 
-/** The same with absolute paths; what is not there is not added. */
+/** The same with absolute paths; what is missing is not added. */
 export function withPaths<T extends Located>(file: string, config: T, env: Env): T {
   const { store, server } = config
   const socket = server?.admin_socket

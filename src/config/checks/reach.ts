@@ -23,7 +23,7 @@ export interface Unreachable {
 
 export interface Reach {
   readonly unreachable: readonly Unreachable[]
-  /** Whether an event with this value of `type` or `source` may come to a route; true where that is not known. */
+  /** Whether an event with this `type` or `source` may reach a route; true where that is not known. */
   mayTake(field: 'type' | 'source', value: string): boolean
 }
 
@@ -32,7 +32,7 @@ interface Checker {
   readonly sources: readonly string[]
   readonly lineOf: (path: Path) => number
   readonly found: Unreachable[]
-  /** Of each route that events may come to, which ones. */
+  /** Which events may reach each route. */
   readonly reached: Terms[]
 }
 
@@ -64,7 +64,7 @@ export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => 
 }
 
 interface Parent {
-  /** Hold for every event that comes to its routes. */
+  /** What holds for every event that reaches its routes. */
   readonly terms: Terms
   /** It names receivers, or inherits them. */
   readonly hasReceivers: boolean
@@ -80,7 +80,6 @@ function checkLevel(routes: readonly Route[], path: Path, parent: Parent, checke
     const unreachable =
       terms.length === 0 ? impossible(route, place, own, checker) : taken(terms, place, takers, checker)
     if (unreachable !== null) {
-      // What nothing reaches takes nothing either.
       found.push(unreachable)
       continue
     }
@@ -161,7 +160,7 @@ function taken(terms: Terms, path: Path, takers: readonly Taker[], checker: Chec
   return {
     code: 'unreachable_route',
     path,
-    message: `no event comes here: ${places} ${takenBy.length === 1 ? 'takes' : 'take'} them all`,
+    message: `no event reaches this route: ${places} ${takenBy.length === 1 ? 'takes' : 'take'} all of them`,
     hint: `move it up, or set \`continue: true\` in ${names}, or let ${takenBy.length === 1 ? 'it' : 'them'} match less`,
   }
 }

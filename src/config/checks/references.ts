@@ -1,4 +1,4 @@
-/** Names that must exist elsewhere, and secrets in plain text: found also where other parts are wrong. */
+/** Names that must exist elsewhere, and secrets in plain text: checked even where other parts are wrong. */
 import { isObject, ownProperty } from '../../core/json.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
@@ -7,7 +7,7 @@ import { expectedAt } from '../schema/expected.ts'
 import { filledSchema } from '../schema/json-schema.ts'
 
 interface Context extends Interpolated {
-  /** Null where it is not known which there are. */
+  /** Null where they are not known. */
   readonly receivers: readonly string[] | null
   readonly templates: ReadonlySet<string> | null
 }
@@ -41,10 +41,10 @@ function checkRoute(route: object, path: Path, inherited: boolean, context: Cont
   const { document } = context
   const routes = ownProperty(route, 'routes')
   const hasReceivers = inherited || Object.hasOwn(route, 'receivers')
-  // Merge keys are reported as such; what they would have brought is no mistake of its own.
+  // A merge key is reported as such, and may stand for receivers.
   const isComplete =
     hasReceivers || Object.hasOwn(route, '<<') || (Array.isArray(routes) && routes.length > 0)
-  const message = 'a route without receivers, and without routes of its own'
+  const message = 'a route without receivers and without routes'
   return [
     ...(isComplete
       ? []
@@ -68,7 +68,7 @@ function checkReceivers(raw: unknown, path: Path, context: Context): Problem[] {
           'wrong_value',
           document.file,
           document.at(place),
-          `the receiver ${written} is here twice`,
+          `duplicate receiver ${written}`,
           'remove one',
         ),
       ]
@@ -86,7 +86,7 @@ function checkTemplate(name: unknown, path: Path, context: Context): Problem[] {
   return [error('unknown_template', document.file, document.at(path), message, meant(name, [...templates]))]
 }
 
-/** Secrets in the file itself, where backups and colleagues read them; the path of a file is none. */
+/** Secrets in the file itself, which ends up in backups and repositories. */
 function checkSecrets(written: unknown, path: Path, context: Context): Problem[] {
   if (Array.isArray(written))
     return written.flatMap((item, index) => checkSecrets(item, [...path, index], context))

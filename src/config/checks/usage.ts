@@ -1,4 +1,4 @@
-/** Warnings about what a sound configuration names and never uses. */
+/** Warnings about what a valid configuration defines and never uses. */
 
 import type { Interpolated } from '../file/interpolate.ts'
 import { conceal } from '../file/origin.ts'
@@ -8,7 +8,7 @@ import { checkReach } from './reach.ts'
 
 type Route = Config['routes'][number]
 
-/** `ownTemplates`: those that the operator made, and that do not ship as well. */
+/** `ownTemplates`: the operator's templates that do not ship with the product. */
 export function checkUsage(
   config: Config,
   ownTemplates: readonly string[],
@@ -31,7 +31,7 @@ export function checkUsage(
     ),
     ...unusedReceivers,
   ]
-  // With `unrouted` everything is used; where a route is unreachable by mistake, so may be what it would use.
+  // `unrouted` uses any source and template, and an unreachable route may be the one that was to use them.
   if (config.unrouted !== undefined || unreachable.some(({ code }) => code !== 'no_receivers'))
     return problems
   const unusedSources = Object.keys(config.sources)
@@ -44,7 +44,7 @@ export function checkUsage(
   const unusedTemplates = ownTemplates
     .filter((name) => name !== 'default' && !named.has(name) && !mayTake('type', name))
     .map((name) => {
-      const message = `nothing uses the template "${name}": no route names it, and none takes events of that type`
+      const message = `the template "${name}" is never used: no route names it, and none takes events of that type`
       return warn('unused_template', ['templates'], message, 'name it in a route, or remove its folder')
     })
   return [...problems, ...unusedSources, ...unusedTemplates]

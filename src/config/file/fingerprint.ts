@@ -1,18 +1,18 @@
-/** What the files of a configuration held when it was read, so that a change to any of them can be seen. */
+/** Hashes of the files of a configuration when it was read, so that a change to any of them can be noticed. */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 
-/** By path: of every file and folder that was read, and of those that were looked for in vain. */
+/** By path: of every file and folder that was read, and of those that were looked for and not found. */
 export type Fingerprints = ReadonlyMap<string, string>
 
-/** Is told of each file and folder before it is read. */
+/** Called with the path of each file and folder before it is read. */
 export type Note = (path: string) => void
 
-// Nothing that a configuration may hold is larger: what is told apart by its times alone is an error anyway.
+// No file of a configuration may be larger; of one that is, size and time must do.
 const LARGEST_READ = 4_194_304
 
-/** Takes note of what is about to be read. A change while it is read is then seen as one, and never missed. */
+/** Hashes files before they are read: a change while they are read is then noticed later, and never missed. */
 export function fingerprints(): { readonly files: Fingerprints; readonly note: Note } {
   const files = new Map<string, string>()
   return {
@@ -23,13 +23,13 @@ export function fingerprints(): { readonly files: Fingerprints; readonly note: N
   }
 }
 
-/** The same as long as the file's content, or the visible names in the folder, are the same. Never throws. */
+/** A hash of the file's content, or of the visible names in the folder. Never throws. */
 export function fingerprint(path: string): string {
   try {
     const stats = statSync(path, { bigint: true })
     // An empty folder is not an empty file.
     if (stats.isDirectory()) return `folder ${hash(visibleNames(path).join('\0'))}`
-    // A pipe or a device could keep the reader waiting for ever.
+    // A pipe or a device could block the reader for ever.
     if (!stats.isFile()) return 'not a regular file'
     const { size, mtimeNs } = stats
     return size > LARGEST_READ ? `${size} bytes, ${mtimeNs}` : hash(readFileSync(path))
@@ -38,7 +38,7 @@ export function fingerprint(path: string): string {
   }
 }
 
-/** The names in a folder but hidden ones, sorted. Throws where it is none, or cannot be read. */
+/** The names in a folder without hidden ones, sorted. Throws where it is not a folder, or cannot be read. */
 export function visibleNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => !name.startsWith('.'))

@@ -1,4 +1,4 @@
-/** Variables and files in place of text: after the YAML is parsed, so that no value can change the structure. */
+/** Replaces variables and files in text: after the YAML is parsed, so that no value can change the structure. */
 import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
 import { isObject } from '../../core/json.ts'
@@ -22,7 +22,7 @@ export interface InterpolateOptions {
   readonly env: Env
   /** The folder of the configuration file. */
   readonly folder: string
-  /** The types of value that this path takes, in the words of JSON Schema; none where it takes any. */
+  /** The types of value that this path takes, as JSON Schema names them; none where it takes any. */
   readonly typesAt: (path: Path) => readonly string[]
   readonly note: Note
 }
@@ -33,7 +33,7 @@ export const variablePattern = '\\$\\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\\}'
 const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
 const LARGEST_FILE = 65_536
 const RESTART = 'restart the service: systemd passes credentials on when it starts'
-const LET_READ = 'let the user of the service read it'
+const LET_READ = 'make it readable for the user of the service'
 
 /** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */
 export function interpolate({ document, env, folder, typesAt, note }: InterpolateOptions): Interpolated {
@@ -138,9 +138,9 @@ function readFirst(paths: readonly string[], note: Note): string | Unreadable {
     try {
       // A pipe or a device could block the loader for ever.
       const stats = statSync(path)
-      if (!stats.isFile()) return { reason: 'is not a regular file', hint: 'name a file' }
+      if (!stats.isFile()) return { reason: 'is not a regular file', hint: 'use a file' }
       if (stats.size > LARGEST_FILE)
-        return { reason: 'is larger than 64 kB', hint: 'name a file that holds one value' }
+        return { reason: 'is larger than 64 kB', hint: 'use a file with a single value' }
       const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
       return text.replace(/\r?\n$/, '')
     } catch (error) {

@@ -1,32 +1,32 @@
 import type { Path } from '../problem.ts'
 
-/** Where a text of the configuration came from, other than the file itself. */
+/** A text that came from outside the configuration file. */
 export interface Origin {
   readonly path: Path
-  /** What the file says instead: `${NAME}`, `{file: PATH}`. */
+  /** What is written in the file: `${NAME}`, `{file: PATH}`. */
   readonly written: string
-  /** The values put in. */
+  /** What was filled in. */
   readonly values: readonly string[]
-  /** No value was found; the text is of no use. */
+  /** No value was found, which is reported. */
   readonly broken: boolean
 }
 
-// Replacing shorter values would garble the words around them.
+// Shorter values are likely to be part of ordinary words.
 const SHORTEST_CONCEALED = 4
 
-/** Whether the text stands at this path, or within what does, or around it. */
+/** Whether one of the two paths leads to the other. */
 export function concerns({ path: own }: Origin, path: Path): boolean {
   const length = Math.min(path.length, own.length)
   for (let at = 0; at < length; at += 1) if (own[at] !== path[at]) return false
   return true
 }
 
-/** Whether this very text stands at the path. */
+/** Whether the text is the value at the path. */
 export function isAt(origin: Origin, path: Path): boolean {
   return path.length === origin.path.length && concerns(origin, path)
 }
 
-/** Takes out of a message about what is at the path whatever came from the environment or from a file. */
+/** Replaces, in a message about the value at the path, what came from the environment or from a file. */
 export function conceal(message: string, path: Path, origins: readonly Origin[]): string {
   let concealed = message
   for (const origin of origins) {

@@ -1,4 +1,4 @@
-/** Syntax errors in words that say how to fix them. */
+/** Messages and hints for syntax errors. */
 import type { YAMLError } from 'yaml'
 
 const syntax: Partial<Record<YAMLError['code'], readonly [message: string, hint: string]>> = {
@@ -7,7 +7,7 @@ const syntax: Partial<Record<YAMLError['code'], readonly [message: string, hint:
   BAD_DQ_ESCAPE: ['an unknown escape in double quotes', 'write \\\\ for a backslash, or use single quotes'],
   BAD_INDENT: [
     'wrong indentation, or a bracket that is never closed',
-    'line keys of one mapping up; close every { and [; put a value with # in quotes, it starts a comment',
+    'align the keys of a mapping; close every { and [; put a value with # in quotes, because # starts a comment',
   ],
   BAD_SCALAR_START: ['a value cannot start with this character', 'put the value in quotes'],
   BLOCK_AS_IMPLICIT_KEY: [
@@ -18,7 +18,7 @@ const syntax: Partial<Record<YAMLError['code'], readonly [message: string, hint:
     'a list or mapping in lines within { } or [ ]',
     'write all of it in brackets, or none of it',
   ],
-  DUPLICATE_KEY: ['a key that is here twice', 'keep one'],
+  DUPLICATE_KEY: ['a duplicate key', 'keep one'],
   MISSING_CHAR: ['a quote, comma, colon or bracket is missing', 'look here and on the line above'],
   MULTILINE_IMPLICIT_KEY: ['a key without its colon', 'write `key: value`, and check the indentation'],
   MULTIPLE_DOCS: ['a second document', 'remove the line ---'],
@@ -26,13 +26,13 @@ const syntax: Partial<Record<YAMLError['code'], readonly [message: string, hint:
   TAB_AS_INDENT: ['a tab as indentation', 'indent with spaces'],
   TAG_RESOLVE_FAILED: ['an unknown tag', 'put a value that starts with ! in quotes'],
   UNEXPECTED_TOKEN: [
-    'this does not belong here',
+    'unexpected character',
     'put a value with quotes, brackets or ${…} inside brackets in quotes',
   ],
 }
 
-/** The parser's own words quote the file, and with it maybe a secret: ours do not. */
-export function explainSyntax({ code }: YAMLError): readonly [message: string, hint: string] {
+/** The parser's own messages quote the file, and could contain a secret; these do not. */
+export function describeSyntaxError({ code }: YAMLError): readonly [message: string, hint: string] {
   const [message, hint] = syntax[code] ?? ['this is not YAML', 'check quotes, brackets and indentation']
   return [`not valid YAML: ${message}`, hint]
 }

@@ -1,43 +1,42 @@
-/** Sees when the files of a configuration change, by looking: docs/decisions/0007 says why. */
+/** Notices when the files of a configuration change, by polling: docs/decisions/0007 has the reasons. */
 import { statSync } from 'node:fs'
 import { type Fingerprints, fingerprint } from './fingerprint.ts'
 
 export interface FileWatchDeps {
   /** What the files held when they were last read. */
   readonly files: () => Fingerprints
-  /** They hold something else now, and have for one look. */
+  /** Their content is different, and was already at the look before. */
   readonly onChange: () => void
 }
 
-// So cheap that it may be often: see the decision.
-const LOOK_EVERY = 250
-// As coarse as the clock of any file system: within that, a file can change twice and have one time.
-const CLOCK_GRAIN = 2_500
+// What it costs is in the decision.
+const POLL_INTERVAL_MS = 250
+// The coarsest clock of a file system: within that, a file can change twice and keep one time.
+const CLOCK_RESOLUTION_MS = 2_500
 
 interface Looked {
   readonly stamp: string
   readonly print: string
 }
 
-/** Tells of each change once, when it has come to rest. A file that was touched and is the same is none. */
+/** Reports each change once, when two looks in a row found the same. A file that was touched, and has the same content, has not changed. */
 export class FileWatch {
   readonly #deps: FileWatchDeps
-  readonly #every: number
+  readonly #intervalMs: number
   readonly #looked = new Map<string, Looked>()
   #timer: NodeJS.Timeout | undefined
-  /** What the last look found different, and what was told last. */
+  /** What the last look found different, and what was reported last. */
   #seen = ''
-  #told = ''
+  #reported = ''
 
-  /** `every`: milliseconds between two looks. */
-  constructor(deps: FileWatchDeps, every = LOOK_EVERY) {
+  constructor(deps: FileWatchDeps, intervalMs = POLL_INTERVAL_MS) {
     this.#deps = deps
-    this.#every = every
+    this.#intervalMs = intervalMs
   }
 
   /** Idempotent. */
   start(): void {
-    this.#timer ??= setInterval(() => this.#look(), this.#every).unref()
+    this.#timer ??= setInterval(() => this.#look(), this.#intervalMs).unref()
   }
 
   /** Idempotent. */
@@ -57,14 +56,14 @@ export class FileWatch {
     const found = different.join('\0')
     const settled = found === this.#seen
     this.#seen = found
-    if (found === '') this.#told = ''
-    else if (settled && found !== this.#told) {
-      this.#told = found
+    if (found === '') this.#reported = ''
+    else if (settled && found !== this.#reported) {
+      this.#reported = found
       this.#deps.onChange()
     }
   }
 
-  /** Reads a file only when its times, its size or its place on the disk are others. */
+  /** Reads a file only when its times, its size or its inode changed. */
   #fingerprint(path: string): string {
     const stamp = stampOf(path)
     const looked = this.#looked.get(path)
@@ -76,12 +75,12 @@ export class FileWatch {
   }
 }
 
-/** Null where the times cannot tell yet. */
+/** Null where the file is so new that it could change again within the same time. */
 function stampOf(path: string): string | null {
   try {
     const { dev, ino, mode, size, mtimeMs, ctimeMs } = statSync(path)
     const changedAt = Math.max(mtimeMs, ctimeMs)
-    if (Math.abs(Date.now() - changedAt) < CLOCK_GRAIN) return null
+    if (Math.abs(Date.now() - changedAt) < CLOCK_RESOLUTION_MS) return null
     return [dev, ino, mode, size, mtimeMs, ctimeMs].join()
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : null

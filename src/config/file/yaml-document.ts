@@ -1,9 +1,9 @@
-/** What was read from a YAML file, asked by path: values, and where they stand. */
+/** The values of a YAML file and their places, by path. */
 import { type Document, isMap, isNode, isScalar, isSeq, type Node, type Pair, type Scalar } from 'yaml'
 import type { Position, YamlValue } from '../../channels/channel.ts'
 import type { Path } from '../problem.ts'
 
-/** A document read without a problem. Places are those of the file, also within what an alias stands for. */
+/** A document without mistakes. A value that came from an alias has the place of its anchor. */
 export interface YamlDocument extends YamlValue {
   readonly file: string
   /** The place of the value; of its key where the value is empty; of what would hold it where it is missing. */
@@ -20,9 +20,9 @@ export interface YamlDocument extends YamlValue {
 export interface WrittenScalar {
   /** Text, a number or a boolean; null where the value is empty or null. */
   readonly value: unknown
-  /** As it stands in the file, without quotes. */
+  /** As written in the file, without quotes. */
   readonly text: string
-  /** Nothing but a comment stands where the value should. */
+  /** In place of the value there is only a comment. */
   readonly isCommentedOut: boolean
 }
 

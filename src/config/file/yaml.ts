@@ -16,7 +16,7 @@ import {
 } from 'yaml'
 import type { Position } from '../../channels/channel.ts'
 import type { Problem, ProblemCode } from '../problem.ts'
-import { explainSyntax } from './syntax.ts'
+import { describeSyntaxError } from './syntax.ts'
 import { offsetOf, type Pairs, textOf, toDocument, type YamlDocument } from './yaml-document.ts'
 
 export type ParsedYaml =
@@ -56,7 +56,7 @@ export function parseYaml(file: string, text: string, firstLine = 1): ParsedYaml
   })
   const [error] = [...parsed.errors, ...parsed.warnings].sort((a, b) => a.pos[0] - b.pos[0])
   // What follows the first syntax error is mostly its consequence.
-  if (error !== undefined) return failAt(error.pos[0], ...explainSyntax(error))
+  if (error !== undefined) return failAt(error.pos[0], ...describeSyntaxError(error))
   const pairs = toTree(parsed, (node, ...problem) => failAt(offsetOf(node), ...problem))
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, document: toDocument(file, text, parsed, pairs, place) }
@@ -113,7 +113,7 @@ function pairsOf(map: YAMLMap, fail: Fail): Map<string, Pair> {
     const name = textOf(key)
     key.value = name
     if (pairs.has(name))
-      fail(key, `the key "${name}" is here twice`, 'keep one, or join them', 'duplicate_key')
+      fail(key, `duplicate key "${name}"`, 'keep one, or merge their values', 'duplicate_key')
     if (name === '__proto__')
       fail(key, 'a key cannot be named "__proto__"', 'choose another name', 'unknown_key')
     pairs.set(name, pair)

@@ -1,13 +1,13 @@
-/** What the schema wants at one place of the configuration. */
+/** What the schema allows at one path of the configuration. */
 import { isObject, type Json, type JsonObject } from '../../core/json.ts'
 import type { Path } from '../problem.ts'
 
 export interface Expected {
-  /** The keys that a mapping here may have; empty where it is none, or takes any. */
+  /** The keys of a mapping; empty where it takes any, or is not a mapping. */
   readonly keys: readonly string[]
-  /** The values it may have, where they are listed. */
+  /** The allowed values, where they are listed. */
   readonly values: readonly Json[]
-  /** The types it may have, in the words of JSON Schema. */
+  /** The allowed types, as JSON Schema names them. */
   readonly types: readonly string[]
   readonly secret: boolean
   readonly description: string

@@ -1,17 +1,17 @@
-/** The configuration's JSON schema (draft 2020-12), for editors: what the loader accepts, as far as that can be said. */
+/** The JSON schema of the configuration (draft 2020-12), for editors. The loader checks more than a schema can. */
 import * as z from 'zod'
 import { isObject, type Json, type JsonObject } from '../../core/json.ts'
 import { variablePattern } from '../file/interpolate.ts'
 import { matchDefinitions } from './match.ts'
 import { schema } from './schema.ts'
 
-// Without examples: an editor would offer them wherever any text may stand.
+// Without examples: an editor would offer them for every text.
 const file: JsonObject = {
   type: 'object',
   description:
-    'In place of any text: `{file: PATH}` is the content of a file, such as a systemd credential or a Docker secret. A ' +
-    'relative path is tried in `$CREDENTIALS_DIRECTORY` first, as it is and with `_` for `/`, as systemd names the files ' +
-    'of a folder, then beside the configuration. The last line break is left out.',
+    'In place of any text: `{file: PATH}` is the content of a file, such as a systemd credential or a Docker secret, ' +
+    'without its last line break. A relative path is looked up in `$CREDENTIALS_DIRECTORY` first (as it is, and with ' +
+    '`_` for `/`, as systemd names the files of a folder), then beside the configuration.',
   properties: {
     file: {
       type: 'string',
@@ -23,13 +23,13 @@ const file: JsonObject = {
   required: ['file'],
   additionalProperties: false,
 }
-// What it holds is checked when the configuration is loaded.
+// Its value is checked when the configuration is loaded.
 const variable: JsonObject = {
   type: 'string',
   pattern: variablePattern,
   description:
     'In place of any text, number, true or false, or within a text: `${NAME}` or `${NAME:-default}` is an environment ' +
-    'variable. An unset one without a default is an error. `$$` is a dollar sign.',
+    'variable. An unset variable without a default is an error. `$$` is a dollar sign.',
 }
 
 const constraints = [
@@ -52,7 +52,7 @@ export function filledSchema(): JsonObject {
   if (plain === undefined) {
     const converted = z.toJSONSchema(schema, {
       io: 'input',
-      // Zod leaves out the examples of what it transforms; ours are all of what a person writes.
+      // Zod leaves out the examples of what it transforms; ours are of what is written in the file.
       override: ({ zodSchema, jsonSchema }) => {
         const examples = z.globalRegistry.get(zodSchema)?.examples
         if (Array.isArray(examples)) jsonSchema.examples = examples
@@ -64,7 +64,7 @@ export function filledSchema(): JsonObject {
   return plain
 }
 
-/** The schema of what a person writes: a variable or a file may stand where text or a number is wanted. */
+/** The schema of the file as written, with variables and files in place of text and numbers. */
 export function jsonSchema(): JsonObject {
   const filled = filledSchema()
   const { $schema, $defs, ...root } = filled
@@ -76,9 +76,9 @@ export function jsonSchema(): JsonObject {
   return {
     $schema: $schema ?? '',
     title: 'Hookbridge configuration',
-    description: 'What Hookbridge receives, and where it goes.',
+    description: 'What Hookbridge receives, and where it is delivered.',
     ...asWritten(root),
-    // What is made of parts comes before what is text: so they stand in the reference.
+    // The order of the reference: mappings first, then text.
     $defs: {
       ...Object.fromEntries(written.filter(([, { anyOf }]) => anyOf === undefined)),
       match: { ...toObject(definitions.match), ...toObject(match) },
@@ -115,7 +115,7 @@ function asWritten(part: Json): JsonObject {
   )
 }
 
-/** Keeps what describes the value at the top, where editors look, and moves what constrains it into one of the choices. */
+/** Keeps the description at the top, where editors look, and moves the constraints into one of the choices. */
 function withVariables(part: JsonObject, others: readonly JsonObject[]): JsonObject {
   const entries = Object.entries(part)
   const constraint = Object.fromEntries(entries.filter(([key]) => constraints.includes(key)))

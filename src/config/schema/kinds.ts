@@ -1,4 +1,4 @@
-/** Kinds of setting that the configuration's keys have in common. */
+/** Kinds of settings that several keys share. */
 import { isIP } from 'node:net'
 import * as z from 'zod'
 import { secret } from '../../channels/settings.ts'
@@ -6,7 +6,7 @@ import { durationPattern, parseDuration, parseSize, sizePattern } from './units.
 
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/
 const NAME_MISTAKE =
-  'is not a name: write letters, digits, ".", "_" and "-", 64 at most, a letter or digit first'
+  'is not a valid name: use up to 64 letters, digits, ".", "_" and "-", starting with a letter or digit'
 const SECRET_MISTAKE =
   "must be a signing secret, whsec_ and base64: copy it whole from the endpoint's page, without spaces or line breaks"
 
@@ -18,12 +18,12 @@ const durationText = z
     id: 'duration',
     patternErrorMessage: DURATION_MISTAKE,
     description:
-      'Whole numbers and their units, the larger unit first: d (days), h (hours), m (minutes), s (seconds), ' +
+      'Whole numbers with units, the larger unit first: d (days), h (hours), m (minutes), s (seconds), ' +
       'ms (milliseconds).',
     examples: ['30s', '5m', '1h30m', '30d', '500ms'],
   })
 
-/** Leaves the schema as milliseconds. */
+/** Parsed into milliseconds. */
 export function duration() {
   return durationText.transform((text) => parseDuration(text) ?? 0)
 }
@@ -35,11 +35,11 @@ const sizeText = z
   .meta({
     id: 'size',
     patternErrorMessage: SIZE_MISTAKE,
-    description: 'A whole number and its unit: b (bytes), kb (1,024 bytes), mb (1,024 kb).',
+    description: 'A whole number with a unit: b (bytes), kb (1,024 bytes), mb (1,024 kb).',
     examples: ['256kb', '1mb'],
   })
 
-/** Leaves the schema as bytes. */
+/** Parsed into bytes. */
 export function size() {
   return sizeText.transform((text) => parseSize(text) ?? 0)
 }
@@ -48,7 +48,7 @@ function name() {
   return z.string().regex(namePattern, { error: NAME_MISTAKE })
 }
 
-/** A mapping by name, with at least one entry. */
+/** A mapping of names with at least one entry. */
 export function named<T extends z.ZodType>(value: T, what: string) {
   return z
     .record(name(), value)
@@ -74,19 +74,18 @@ const svixSecretPattern = /^whsec_([A-Za-z0-9+/]+={0,2})$/
 
 export const svixSecret = secret()
   .refine((value) => isSvixSecret(value.reveal()), { error: SECRET_MISTAKE })
-  .describe("The endpoint's signing secret, whsec_…; better a variable than the secret itself.")
+  .describe("The endpoint's signing secret, whsec_…; use a variable or a file rather than the secret itself.")
   .meta({
     pattern: svixSecretPattern.source,
     patternErrorMessage: SECRET_MISTAKE,
     examples: ['${CUURO_WEBHOOK_SECRET}'],
   })
 
-// What an Authorization header can carry, long enough not to be guessed over the network.
+// What an Authorization header can carry; long enough not to be guessed over the network.
 const adminTokenPattern = /^[\x21-\x7e]{16,}$/
 
 export const adminToken = secret().refine((value) => adminTokenPattern.test(value.reveal()), {
-  error:
-    'must be 16 or more letters, digits and signs without spaces: `openssl rand -hex 32` makes a good one',
+  error: 'must have at least 16 characters, without spaces: `openssl rand -hex 32` prints a good one',
 })
 
 function isSvixSecret(text: string): boolean {

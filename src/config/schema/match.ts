@@ -1,4 +1,4 @@
-/** The JSON schema of a `match`. The core compiles it and knows its words; here they are only drawn up. */
+/** The JSON schema of a `match`: fields, operators and their descriptions come from what compiles it. */
 
 import type { JsonObject } from '../../core/json.ts'
 import { type Operand, operators } from '../../core/match/condition.ts'
@@ -23,7 +23,7 @@ const parts = {
   matches: { type: 'array', minItems: 1, items: { $ref: '#/$defs/match' } },
 } as const
 
-/** What a match is made of, as definitions that refer to each other. */
+/** The parts of a match, as definitions that refer to each other. */
 export function matchDefinitions(): JsonObject {
   const { fields, combinators } = vocabulary
   const nested = Object.entries(fields).filter(([, { isText }]) => !isText)
@@ -53,11 +53,11 @@ export function matchDefinitions(): JsonObject {
     },
     value: {
       description:
-        'What a field must be: equal to a scalar, in type and case; like a text with `*`, which stands for any text ' +
+        'What a field must be: equal to a scalar, in type and case; like a text with `*`, which matches any text ' +
         '(`\\*` is a star); any of a list; or all that its operators say. A field that is missing satisfies only ' +
         '`exists: false` and `not`.',
       examples: ['analysis.completed', 'analysis.*', ['seed', 'series a'], { gte: 80, lt: 100 }],
-      // Of choices that fit equally little, editors explain the first: an unknown operator is told as one.
+      // Where no choice fits, editors describe the first: an unknown operator is then reported as one.
       anyOf: [{ $ref: '#/$defs/operators' }, VALUES, SCALAR],
     },
     list: {

@@ -1,12 +1,12 @@
-/** The configuration's reference in Markdown: what its JSON schema says, for people. */
+/** The reference of the configuration in Markdown, made from its JSON schema. */
 import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'yaml'
 import { isObject, type Json, type JsonObject } from '../../core/json.ts'
 
-/** A part of the schema that has a heading of its own. */
+/** A part of the schema with a heading of its own. */
 interface Section {
   readonly title: string
-  /** Of the top of the file, within one of those, or what several keys refer to. */
+  /** A key at the top, one within it, or a definition that several keys refer to. */
   readonly kind: 'key' | 'nested' | 'definition'
   readonly schema: JsonObject
 }
@@ -15,7 +15,7 @@ interface Row {
   readonly key: string
   readonly schema: JsonObject
   readonly required: boolean
-  /** The title of the section that says more. */
+  /** The title of the section with more about it. */
   readonly section: string | null
 }
 
@@ -28,7 +28,7 @@ const PREFACE = [
   '`hookbridge schema --markdown` writes this page.',
 ]
 
-// Explained once, and possible nearly everywhere.
+// Described once, and allowed nearly everywhere.
 const everywhere = ['#/$defs/variable', '#/$defs/file']
 
 /** Takes the schema as `jsonSchema` makes it. The same schema gives the same text. */
@@ -67,7 +67,7 @@ function sectionsOf(title: string, schema: JsonObject, kind: Section['kind']): S
   ]
 }
 
-/** What stands below a heading. */
+/** The content below a heading. */
 function body(section: Section, definitions: JsonObject): string[] {
   const { title, schema } = section
   const rows = rowsOf(schema, title)
@@ -124,7 +124,7 @@ function table(rows: readonly Row[], definitions: JsonObject): string {
     row.required ? 'required' : defaultOf(row.schema),
     purpose(row, definitions),
   ])
-  const titles = ['Key', 'Value', 'Default', 'What it is for']
+  const titles = ['Key', 'Value', 'Default', 'Description']
   const used = titles.map((_, column) => column !== 2 || cells.some((row) => row[column] !== ''))
   return [titles, titles.map(() => '---'), ...cells]
     .map((row) => row.filter((_, column) => used[column]).map((cell) => cell.replaceAll('|', '\\|')))
@@ -132,17 +132,17 @@ function table(rows: readonly Row[], definitions: JsonObject): string {
     .join('\n')
 }
 
-/** What a key is for; of one that says nothing itself, what is said of its kind. */
+/** The description of a key, else of the definition that it refers to. */
 function purpose({ schema, section }: Row, definitions: JsonObject): string {
   const referred = toObject(definitions[definitionOf(schema)])
   const text = prose(textOf(schema.description) || textOf(referred.description))
-  // A section has examples of its own.
+  // A section shows its examples itself.
   const examples = toList(schema.examples).filter((value) => !isDeepStrictEqual(value, schema.default))
   if (section !== null || examples.length === 0) return text
   return `${text} For example ${or(examples.map((value) => code(flow(value))))}.`
 }
 
-/** What may stand there, in words. */
+/** The allowed values, in words. */
 function typeOf(schema: JsonObject, section: string | null): string {
   const { $ref, anyOf, type, enum: values, const: only, items } = schema
   if ($ref !== undefined) return link(definitionOf(schema))
@@ -178,7 +178,7 @@ function defaultOf({ default: preset }: JsonObject): string {
   return preset === undefined || isObject(preset) ? '' : code(flow(preset))
 }
 
-/** A key's example as it stands in a file; those of a kind of value one by one. A nested key's are in its row. */
+/** The example of a key as in a file; those of a definition one by one. A nested key's are in its row. */
 function exampleBlock({ title, kind, schema }: Section): string {
   const examples = toList(schema.examples)
   if (kind === 'nested' || examples.length === 0) return ''
@@ -195,7 +195,7 @@ function code(text: string): string {
   return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``
 }
 
-/** To a heading of this page, by GitHub's rule for its anchor. */
+/** A link to a heading of this page; GitHub makes its anchor so. */
 function link(title: string, text = title): string {
   return `[${text}](#${title.toLowerCase().replaceAll(/[^\w-]/g, '')})`
 }
@@ -209,7 +209,7 @@ function capital(letter: string): string {
   return letter.toUpperCase()
 }
 
-/** Keeps Markdown from reading signs that mean themselves, but for those in backticks. */
+/** Escapes characters that Markdown would interpret, but not in backticks. */
 function prose(text: string): string {
   return text
     .split(/(`[^`]*`)/)

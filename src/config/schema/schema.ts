@@ -1,4 +1,4 @@
-/** The configuration's keys, types and defaults: the one truth that the JSON schema and the docs derive from. */
+/** The configuration's keys, types and defaults. The JSON schema and docs/config.md are generated from it. */
 import * as z from 'zod'
 import type { Channel } from '../../channels/channel.ts'
 import { channels } from '../../channels/channels.ts'
@@ -42,17 +42,17 @@ const store = z
       ),
     dedupe: duration()
       .prefault('72h')
-      .describe('How long a message id is remembered; the same id later is a deliberate resend.'),
+      .describe('How long a message id is remembered; a later request with the same id is a new event.'),
   })
   .refine((settings) => settings.retain >= settings.dedupe, {
-    error: 'must not be below store.dedupe (72h by default): an event is remembered while it is kept',
+    error: 'must not be below store.dedupe (72h by default)',
     path: ['retain'],
   })
   .refine((settings) => settings.retain_unresolved >= settings.retain, {
     error: 'must not be below store.retain (30d by default)',
     path: ['retain_unresolved'],
   })
-  .describe('Where events and deliveries are kept.')
+  .describe('Where events and deliveries are stored, and for how long.')
 
 const allowed = z
   .string()
@@ -77,27 +77,27 @@ const source = z
         secrets: z
           .array(svixSecret)
           .min(1, { error: 'must list at least one secret' })
-          .describe('The signing secrets; several while one replaces another.')
+          .describe('The signing secrets; several while rotating.')
           .meta({ examples: [[EXAMPLE_SECRET]] }),
       })
       .describe('Requests are signed as Svix and Standard Webhooks do.')
       .meta({ examples: [{ secrets: [EXAMPLE_SECRET] }] }),
     event_type: jsonPointer('/type or /meta/event')
       .optional()
-      .describe('Where the event type stands in the body, as a JSON pointer. Default: /type, then /event.')
+      .describe('The JSON pointer of the event type in the body. Default: /type, then /event.')
       .meta({ examples: ['/event'] }),
     subject: jsonPointer('/data/id')
       .default('/data/id')
-      .describe(
-        'Where the id of what an event is about stands in the body, as a JSON pointer; text or a whole number.',
-      )
+      .describe('The JSON pointer of the id, in the body, of what an event is about: text or a whole number.')
       .meta({ examples: ['/data/id', '/data/object/id'] }),
     allow_ips: z
       .array(allowed)
       .min(1, { error: 'must list at least one address; without the key all are allowed' })
       .transform((rules) => rules.flat())
       .optional()
-      .describe('Who may send: svix, svix:REGION, addresses, networks. Default: everyone who signs.')
+      .describe(
+        'The addresses that may send: svix, svix:REGION, addresses, networks. Default: any, with a valid signature.',
+      )
       .meta({ examples: [['svix'], ['svix:eu', '192.0.2.0/24']] }),
   })
   .describe('A sender, and how its requests are verified.')
@@ -120,7 +120,7 @@ const match = z
   })
 
 const links = z
-  .record(z.string().min(1), z.string().describe('The URL, a template that sees what messages see.'))
+  .record(z.string().min(1), z.string().describe('The URL, a template with the variables of the event.'))
   .transform((byType, context) => {
     const compiled = compileLinks(byType)
     if (compiled.ok) return compiled.links
@@ -137,40 +137,40 @@ const route = z
       .min(1, { error: 'must not be empty' })
       .max(200, { error: 'must have 200 characters at most' })
       .optional()
-      .describe('What the route is called in the history and in templates.')
+      .describe('The name of the route in the history and in templates.')
       .meta({ examples: ['completed analyses'] }),
     match: match.optional(),
     receivers: receiverNames
       .optional()
-      .describe("Who gets the event. Default: the parent route's.")
+      .describe("The receivers of the event. Default: the parent route's.")
       .meta({ examples: [['deal-flow']] }),
     template: z
       .string()
       .optional()
       .describe(
-        "A folder of templates. Default: the parent route's, else the event type's own, else default.",
+        "The template. Default: the parent route's, else the one named like the event type, else default.",
       )
       .meta({ examples: ['analysis.completed'] }),
-    continue: z.boolean().default(false).describe('Try the routes that follow even though this one matched.'),
+    continue: z.boolean().default(false).describe('Also try the routes that follow.'),
     get routes() {
       return z
         .array(route)
         .optional()
-        .describe('Tried first; where none of them matches, this route takes the event itself.')
+        .describe('Routes that are tried first; if none of them matches, this route takes the event.')
     },
   })
-  .meta({ id: 'route', description: 'Which events go where.' })
+  .meta({ id: 'route', description: 'Sends the events that match to receivers.' })
 
 const delivery = z
   .strictObject({
-    retry_for: duration().prefault('24h').describe('How long a failing delivery is tried again.'),
+    retry_for: duration().prefault('24h').describe('How long a failing delivery is retried.'),
     ambiguous_resends: z
       .int()
       .min(0)
       .max(10)
       .default(2)
       .describe(
-        'How often a message is sent again when it is unknown whether it arrived. After that it is parked; 0 parks it at once.',
+        'How often a message is sent again when it is unknown whether it arrived. Then it is parked; 0 parks it at once.',
       ),
     timeout: duration()
       .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })
@@ -192,39 +192,39 @@ function createSchema(list: readonly Channel[]) {
       error: `must have at least one of ${names.join(', ')}`,
     })
     .meta({ minProperties: 1 })
-    .describe('A named destination, over one channel or several.')
+    .describe('A named group of destinations, in one channel or several.')
 
   return z.strictObject({
     server: server.prefault({}),
     store: store.prefault({}),
     sources: named(source, 'source')
-      .describe('Who sends. POST /webhooks/NAME takes the events of NAME.')
+      .describe('The senders. POST /webhooks/NAME receives the events of NAME.')
       .meta({ examples: [{ cuuro: { svix: { secrets: [EXAMPLE_SECRET] } } }] }),
     templates: z
       .string()
       .min(1, { error: 'must name a folder' })
       .optional()
-      .describe('A folder beside this file. Its files overlay the templates that ship with the product.')
+      .describe(
+        'A folder beside this file. Its files take precedence over the templates that ship with the product.',
+      )
       .meta({ examples: ['templates'] }),
     links: links
       .optional()
-      .describe(
-        'The page of what an event is about, by event type (* is a wildcard), as a template of a URL.',
-      )
+      .describe('The URL of the page about the subject of an event, by event type (* is a wildcard).')
       .meta({ examples: [{ 'analysis.*': 'https://app.example.com/analyses/{{ data.id }}' }] }),
-    channels: z.strictObject(settings).prefault({}).describe('The ways to deliver.'),
+    channels: z.strictObject(settings).prefault({}).describe('How messages are sent.'),
     receivers: named(receiver, 'receiver')
-      .describe('The named destinations.')
+      .describe('Named groups of destinations.')
       .meta({ examples: [{ 'deal-flow': { slack: { channel: '#deal-flow' } } }] }),
     routes: z
       .array(route)
       .min(1, { error: 'must have at least one route' })
-      .describe('Which events go where: tried in order, the first that matches takes the event.')
+      .describe('Tried in order; the first that matches takes the event.')
       .meta({ examples: [[{ match: { type: 'analysis.*' }, receivers: ['deal-flow'] }]] }),
     unrouted: z
       .strictObject({
         receivers: receiverNames
-          .describe('Who gets the events that no route takes.')
+          .describe('The receivers of events that no route takes.')
           .meta({ examples: [['everything-else']] }),
       })
       .optional()

@@ -20,7 +20,9 @@ export const server = z
       })
       .transform((url) => url.replace(/\/+$/, ''))
       .optional()
-      .describe('Where senders reach the service, without /webhooks/…; `hookbridge doctor` tries it.')
+      .describe(
+        'The URL at which senders reach the service, without /webhooks/…; `hookbridge doctor` tries it.',
+      )
       .meta({ examples: ['https://hooks.example.com'] }),
     trust_proxy: z
       .union(
@@ -46,12 +48,12 @@ export const server = z
     body_limit: size()
       .refine((bytes) => bytes >= 1_024 && bytes <= 8_388_608, { error: 'must be from 1kb to 8mb' })
       .prefault('256kb')
-      .describe('The largest body that is read, up to 8mb.')
+      .describe('The largest body that is accepted, up to 8mb.')
       .meta({ examples: ['256kb', '1mb'] }),
     request_timeout: duration()
       .refine((ms) => ms >= 1_000, { error: 'must be at least 1s' })
       .prefault('10s')
-      .describe('How long a request may take to arrive.'),
+      .describe('How long receiving a request may take.'),
     max_pending: z
       .int()
       .min(1)

@@ -1,4 +1,4 @@
-/** The keys of a test within the configuration. */
+/** The schema of an entry of `tests:`. */
 import * as z from 'zod'
 
 export const test = z
@@ -7,12 +7,12 @@ export const test = z
       .string()
       .min(1, { error: 'must not be empty' })
       .optional()
-      .describe('What the test shows.')
+      .describe('A name for the test, shown where it fails.')
       .meta({ examples: ['a completed analysis reaches the partners'] }),
     event: z
       .record(z.string(), z.unknown())
       .optional()
-      .describe("The event's body, as its sender sends it.")
+      .describe("The event's body, as the sender posts it.")
       .meta({ examples: [{ event: 'analysis.completed', data: { id: '0191e29a' } }] }),
     file: z
       .string()
@@ -29,7 +29,7 @@ export const test = z
     source: z
       .string()
       .optional()
-      .describe('The source that it comes from. Default: the first.')
+      .describe('The source that receives it. Default: the first.')
       .meta({ examples: ['cuuro'] }),
     at: z.iso
       .datetime({ offset: true, error: 'must be a time such as 2026-11-24T09:00:00Z' })
@@ -47,7 +47,7 @@ export const test = z
         receivers: z
           .array(z.string())
           .optional()
-          .describe('Who gets it, in any order; nobody: [].')
+          .describe('The receivers that get it, in any order; none: [].')
           .meta({ examples: [['deal-flow', 'partners']] }),
         rendered: z
           .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
@@ -56,7 +56,7 @@ export const test = z
           .meta({ examples: [{ 'deal-flow': ['Analysis complete'] }] }),
       })
       .refine((expected) => Object.keys(expected).length > 0, {
-        error: 'must say routes, receivers or rendered',
+        error: 'must have at least one of routes, receivers and rendered',
       })
       .meta({ minProperties: 1 })
       .describe('What is expected of it.'),

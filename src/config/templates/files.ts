@@ -1,16 +1,16 @@
-/** Reads a folder of templates: a folder a template, its files within, shared files at the top. */
+/** Reads a folder of templates: a subfolder for each template, and shared files at the top. */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TemplateFile } from '../../channels/channel.ts'
 import { type Note, visibleNames } from '../file/fingerprint.ts'
 import { parseYaml } from '../file/yaml.ts'
-import type { Problem, ProblemCode } from '../problem.ts'
+import { error as errorAt, type Problem, START } from '../problem.ts'
 
-/** By file name; null for a file that cannot be read, which is told already. */
+/** By file name; null for a file that cannot be read, which is reported. */
 export type FilesByName = ReadonlyMap<string, TemplateFile | null>
 
 export interface TemplateFolder {
-  /** How the folder is named to the operator. */
+  /** The path that the operator is shown. */
   readonly shown: string
   readonly templates: ReadonlyMap<string, FilesByName>
   readonly shared: FilesByName
@@ -18,7 +18,7 @@ export interface TemplateFolder {
 
 const LARGEST_FILE = 262_144
 
-/** Reads every file but hidden ones; `shown` is how the folder is named to the operator. Null if it is none. */
+/** Reads every file that is not hidden; `shown` is the path that the operator is shown. Null if it does not exist. */
 export function readTemplateFolder(
   folder: string,
   shown: string,
@@ -48,7 +48,7 @@ export function readTemplateFolder(
   return { shown, templates, shared }
 }
 
-/** The visible names in a folder, sorted; null where it is none, or cannot be read. */
+/** The visible names in a folder, sorted; null where it does not exist, or cannot be read. */
 function list(folder: string): string[] | null {
   try {
     return visibleNames(folder)
@@ -69,24 +69,19 @@ function readTemplateFile(path: string, shown: string, problems: Problem[]): Tem
 function readText(path: string, shown: string, problems: Problem[]): string | null {
   try {
     const stats = statSync(path)
-    if (!stats.isFile()) return complain('is not a regular file', 'remove it, or put a file there')
-    if (stats.size > LARGEST_FILE) return complain('is larger than 256 kB', 'shorten it')
+    if (!stats.isFile()) return report('is not a regular file', 'remove it, or put a file there')
+    if (stats.size > LARGEST_FILE) return report('is larger than 256 kB', 'shorten it')
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
-      return complain('is not valid UTF-8', 'save it as UTF-8')
-    return complain(`cannot be read (${code})`, 'let the user of the service read it')
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return report('is not valid UTF-8', 'save it as UTF-8')
+    return report(`cannot be read (${code})`, 'make it readable for the user of the service')
   }
 
-  function complain(reason: string, hint: string): null {
-    problems.push(problemAt('unreadable_file', shown, `the file ${reason}`, hint))
+  function report(reason: string, hint: string): null {
+    problems.push(errorAt('unreadable_file', shown, START, `the file ${reason}`, hint))
     return null
   }
-}
-
-function problemAt(code: ProblemCode, file: string, message: string, hint: string): Problem {
-  return { severity: 'error', code, file, line: 1, column: 1, message, hint }
 }
 
 /** The lines between a first line `---` and the next one. */

@@ -1,33 +1,33 @@
-/** The templates that ship with the product, overlaid by the operator's, compiled for every channel. */
+/** The templates that ship with the product and the operator's, which take precedence, compiled for every channel. */
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Channel, Renderer, TemplateFile } from '../../channels/channel.ts'
 import type { NamedRenderer, RenderDeps } from '../../core/render.ts'
 import type { Note } from '../file/fingerprint.ts'
 import { shippedTemplates } from '../package.ts'
-import { meant, type Problem } from '../problem.ts'
+import { error, meant, type Problem, START, warning } from '../problem.ts'
 import { type FilesByName, readTemplateFolder, type TemplateFolder } from './files.ts'
 
 export interface Templates {
-  /** The names of all templates, whatever channel they are for. */
+  /** The names of all templates, of any channel. */
   readonly names: ReadonlySet<string>
   /**
-   * What to render an event with, the wanted template first: the route's, the event type's own, `default`, and at
-   * last the `default` that ships with the product, where the operator replaced it.
+   * The templates to try for an event, in order: the route's, the one named like the event type, `default`, and the
+   * `default` that ships with the product where the operator replaced it.
    */
   readonly renderers: RenderDeps['renderers']
 }
 
 export interface LoadedTemplates {
   readonly templates: Templates
-  /** The names of those that the operator made, and that do not ship as well. */
+  /** The operator's templates that do not ship with the product. */
   readonly own: readonly string[]
   readonly problems: readonly Problem[]
 }
 
 export interface OperatorFolder {
   readonly folder: string
-  /** How it is named to the operator. */
+  /** The path that the operator is shown. */
   readonly shown: string
   readonly note: Note
 }
@@ -35,7 +35,7 @@ export interface OperatorFolder {
 const DEFAULT = 'default'
 const SHIPPED_DEFAULT = 'default, as shipped'
 
-/** Loads and compiles all templates. Null if the operator's folder is none. */
+/** Loads and compiles all templates. Null if the operator's folder does not exist. */
 export function loadTemplates(
   channels: readonly Channel[],
   operator?: OperatorFolder,
@@ -74,7 +74,7 @@ function compileAll(
   problems: Problem[],
 ): Templates {
   const names = new Set([...shipped.templates.keys(), ...(own?.templates.keys() ?? [])])
-  // By channel, then by name: names from payloads are only ever looked up here.
+  // By channel, then by name. Names from payloads are only looked up here, never used as paths.
   const compiled = new Map<string, ReadonlyMap<string, NamedRenderer>>()
   const last = new Map<string, NamedRenderer>()
   for (const channel of channels) {
@@ -102,7 +102,7 @@ function compileAll(
   }
 }
 
-/** Of the wanted files those that exist, the operator's before the shipped. */
+/** Of the wanted files those that exist; the operator's take precedence over the shipped ones. */
 function overlay(
   shipped: FilesByName | undefined,
   own: FilesByName | undefined,
@@ -130,7 +130,7 @@ function compileShipped(channel: Channel, shipped: TemplateFolder): Renderer<unk
   return compile(channel, files, shared, join(shipped.shown, DEFAULT), [])
 }
 
-/** Null where the folder has nothing for the channel, or something is wrong with it. */
+/** Null where the folder has no files for the channel, or a file is wrong. */
 function compile(
   channel: Channel,
   own: FilesByName,
@@ -141,7 +141,7 @@ function compile(
   if (own.size === 0) return null
   const files = new Map<string, TemplateFile>()
   for (const [name, file] of [...shared, ...own]) {
-    // Told already, when the file was read.
+    // Reported when the file was read.
     if (file === null) return null
     files.set(name, file)
   }
@@ -149,29 +149,19 @@ function compile(
   if (compiled.ok) return compiled.renderer
   const paths = new Set([...files.values()].map(({ path }) => path))
   for (const { path, line, column, message } of compiled.problems) {
-    // A file that is missing has only its name.
+    // The path of a missing file is only its name.
     const file = paths.has(path) ? path : join(shown, path)
-    problems.push({ severity: 'error', code: 'wrong_template', file, line, column, message, hint: '' })
+    problems.push(error('wrong_template', file, { line, column }, message))
   }
   return null
 }
 
-/** Files of the operator's that no channel reads: mostly a misspelt name, and then a template that is never used. */
+/** Files of the operator that no channel reads, most likely because of a misspelt name. */
 function unknownFiles(channels: readonly Channel[], { shown, templates, shared }: TemplateFolder): Problem[] {
   const known = channels.flatMap(({ templateFiles }) => templateFiles)
   const knownShared = channels.flatMap(({ sharedFiles = [] }) => sharedFiles)
-  const warn = (path: string, name: string, names: readonly string[]): Problem => {
-    const message = 'no channel reads a file of this name'
-    return {
-      severity: 'warning',
-      code: 'unknown_file',
-      file: path,
-      line: 1,
-      column: 1,
-      message,
-      hint: meant(name, names),
-    }
-  }
+  const warn = (path: string, name: string, names: readonly string[]) =>
+    warning('unknown_file', path, START, 'no channel reads a file with this name', meant(name, names))
   return [
     ...[...shared.keys()]
       .filter((name) => !knownShared.includes(name))

@@ -1,4 +1,4 @@
-/** What to say about an issue that Zod found, and how to fix it. */
+/** Messages and hints for the issues that Zod found. */
 import type * as z from 'zod'
 import { isObject } from '../../core/json.ts'
 import { isAt, type Origin } from '../file/origin.ts'
@@ -48,7 +48,7 @@ export function describeMissing(path: Path, { example, description }: Expected):
 export function describeIssue({ issue, path, expected, document, origins }: Described): Description {
   const name = path.length === 0 ? 'the configuration' : pathName(path)
   if (issue.code === 'invalid_key') {
-    const words = issue.issues[0]?.message || 'cannot be a key here'
+    const words = issue.issues[0]?.message || 'is not a valid key'
     return { code: 'wrong_value', message: `${quote(String(path.at(-1)))} ${words}`, hint: '' }
   }
   const scalar = document.scalar(path)
@@ -78,7 +78,7 @@ function describeValue(name: string, written: string | null, expected: Expected)
   return { code: 'wrong_value', message: `${name} cannot be ${quote(written)}`, hint: meant(written, values) }
 }
 
-/** A refinement may bring its own code and hint along, in `params`. */
+/** A refinement can set code and hint in `params`. */
 function describeCustom(
   issue: z.core.$ZodIssueCustom,
   name: string,
@@ -125,7 +125,7 @@ function amount(bound: string, origin: string, limit: number | bigint): string {
   return origin === 'array' ? `have ${bound} ${limit} items` : `be ${bound} ${limit}`
 }
 
-/** What to do about a value of the wrong type, where YAML is likely to be the cause. */
+/** A hint for a value of the wrong type, where YAML is likely to be the cause. */
 function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   if (issue.code !== 'invalid_type') return ''
   if (issue.expected === 'object') return known(keys)
@@ -135,7 +135,7 @@ function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
     const wantsText = issue.message === '' || issue.message.startsWith(typeWords.string ?? '')
     return issue.expected === 'string' && wantsText ? 'put the value in quotes' : ''
   }
-  if (issue.expected === 'boolean') return 'yes, no, on and off are text'
+  if (issue.expected === 'boolean') return 'yes, no, on and off are text; write true or false'
   const isNumber = issue.expected === 'number' || issue.expected === 'int'
   return isNumber && /^\d+$/.test(value) ? 'remove the quotes' : ''
 }

@@ -1,4 +1,4 @@
-/** What the schema found wrong, as problems with a place and a way to fix them. */
+/** Turns what Zod found into problems with a place and a hint. */
 import type * as z from 'zod'
 import type { Position } from '../../channels/channel.ts'
 import { redact, Secret } from '../../core/secret.ts'
@@ -13,7 +13,7 @@ type Issue = z.core.$ZodIssue
 
 export type IssueContext = Pick<Interpolated, 'document' | 'origins'>
 
-/** Turns what Zod found into problems: one line a mistake, none for what is broken already. */
+/** One problem for each mistake, and none for what follows from one that is reported already. */
 export function toProblems(issues: readonly Issue[], context: IssueContext): Problem[] {
   const flat = issues.flatMap((issue) => flatten(issue, []))
   const misspelt = misspeltKeys(flat)
@@ -22,12 +22,12 @@ export function toProblems(issues: readonly Issue[], context: IssueContext): Pro
     .flatMap((issue) => toProblem(issue, context))
 }
 
-/** Zod's paths may hold symbols, which no YAML file can. */
+/** Zod's paths may contain symbols; those of a YAML file do not. */
 function pathOf({ path }: Pick<Issue, 'path'>): Path {
   return path.map((part) => (typeof part === 'symbol' ? String(part) : part))
 }
 
-/** Within a union, the alternative whose shape fits tells more than the union. */
+/** Of a union, the issues of the alternative whose shape fits, which say more. */
 function flatten(issue: Issue, prefix: readonly PropertyKey[]): Issue[] {
   const path = [...prefix, ...issue.path]
   if (issue.code !== 'invalid_union') return [{ ...issue, path }]
@@ -51,7 +51,7 @@ function misspeltKeys(issues: readonly Issue[]): ReadonlySet<string> {
   return misspelt
 }
 
-/** Whether it is only wrong because of an unset variable, an unreadable file or a misspelt key, and told as that. */
+/** Whether it follows from an unset variable, an unreadable file or a misspelt key, which is reported as that. */
 function isConsequence(
   issue: Issue,
   misspelt: ReadonlySet<string>,
@@ -59,9 +59,9 @@ function isConsequence(
 ): boolean {
   if (issue.code === 'unrecognized_keys') return false
   const path = pathOf(issue)
-  const lacks =
+  const isIncomplete =
     path.length === 0 || !document.has(path) || issue.code === 'custom' || issue.code === 'too_small'
-  if (lacks && misspelt.has(pathKey(path))) return true
+  if (isIncomplete && misspelt.has(pathKey(path))) return true
   return origins.some((origin) => origin.broken && concerns(origin, path))
 }
 

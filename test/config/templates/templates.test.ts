@@ -148,8 +148,8 @@ t.test('a mistake in a template has its file, line and column', async (t) => {
 t.test('a file that no channel reads is a warning', async (t) => {
   const folder = withTemplates(t, { 'a.b/slack.yml': 'text: x', 'layuot.html': '', 'a.b/.gitkeep': '' })
   t.same(told(folder), [
-    'unknown_file templates/a.b/slack.yml:1:1: warning: no channel reads a file of this name (did you mean "slack.yaml"?)',
-    'unknown_file templates/layuot.html:1:1: warning: no channel reads a file of this name (did you mean "layout.html"?)',
+    'unknown_file templates/a.b/slack.yml:1:1: warning: no channel reads a file with this name (did you mean "slack.yaml"?)',
+    'unknown_file templates/layuot.html:1:1: warning: no channel reads a file with this name (did you mean "layout.html"?)',
   ])
 })
 
@@ -206,7 +206,7 @@ routes:
   )
   const why = 'no route names it, and none takes events of that type'
   t.strictSame(told(folder), [
-    `unused_template config.yaml:3:1: warning: nothing uses the template "orphan": ${why} (name it in a route, or remove its folder)`,
+    `unused_template config.yaml:3:1: warning: the template "orphan" is never used: ${why} (name it in a route, or remove its folder)`,
   ])
 })
 
