@@ -131,7 +131,11 @@ routes: [{ receivers: [here] }]
       'the message',
     )
     const { stdout } = await engine.podman(['exec', 'hookbridge', 'hookbridge', 'events', '--json'])
-    t.match(JSON.parse(stdout), [{ type: 'analysis.completed' }], 'commands work beside the service')
+    t.match(
+      JSON.parse(stdout),
+      { events: [{ type: 'analysis.completed' }] },
+      'commands work beside the service',
+    )
   })
 
   await t.test('process 1 is the service, without rights, on a root that nobody can write to', async (t) => {
@@ -179,7 +183,7 @@ routes: [{ receivers: [here] }]
     await engine.podman(['start', 'hookbridge'])
     await until(async () => (await health()).code === 0, 'the service to be healthy again')
     const { stdout: events } = await engine.podman(['exec', 'hookbridge', 'hookbridge', 'events', '--json'])
-    t.equal(JSON.parse(events).length, 1, 'the event is still there')
+    t.equal(JSON.parse(events).events.length, 1, 'the event is still there')
   })
 })
 

@@ -104,6 +104,7 @@ unrouted: { receivers: [webhook] }
     ['reload', '--url', service.url],
     ['events', '--json'],
     ['deliveries', '--json'],
+    ['destinations', '--json'],
     ['schema'],
     ['routes', '--json'],
     ['send', '--type', 'x', '--url', service.url],

@@ -80,16 +80,17 @@ export async function testOperation(t: Test, place: Place): Promise<void> {
     const id = await deliver()
     const owners = () => run('stat -c %u /var/lib/hookbridge/ /var/lib/hookbridge/* | sort -u | wc -l')
     t.match(await run(documented('look')), new RegExp(id))
-    const resent = await run(`hookbridge resend ${id}-1 ${HISTORY}`)
-    t.match(resent, /1/)
-    await until(() => arrivals(place.sinks).get(`${id}-1`) === 2, 'the message to come again')
+    const shown = JSON.parse(await run(`hookbridge deliveries show ${id} --json ${HISTORY}`)) as Deliveries
+    const [first = '', second = ''] = shown.deliveries.map((delivery) => delivery.id)
+    t.match(await run(`hookbridge resend ${first} ${HISTORY}`), /^1 delivery due now/)
+    await until(() => arrivals(place.sinks).get(first) === 2, 'the message to come again')
     t.equal((await owners()).trim(), '1')
     await run('systemctl stop hookbridge.socket hookbridge.service')
     t.match(await run(`hookbridge events show ${id} ${HISTORY}`), 'delivered')
-    await run(`hookbridge resend ${id}-2 ${HISTORY}`)
+    await run(`hookbridge resend ${second} ${HISTORY}`)
     t.equal((await owners()).trim(), '1', 'no file is left that is not the service’s')
     await run('systemctl start hookbridge')
-    await until(() => arrivals(place.sinks).get(`${id}-2`) === 2, 'what was asked for while it was stopped')
+    await until(() => arrivals(place.sinks).get(second) === 2, 'what was asked for while it was stopped')
     await deliver()
   })
 
@@ -100,12 +101,17 @@ export async function testOperation(t: Test, place: Place): Promise<void> {
   })
 }
 
+/** What `hookbridge deliveries --json` prints, as far as it is looked at. */
+interface Deliveries {
+  readonly deliveries: readonly Readonly<Record<'id' | 'state', string> & { reason: string | null }>[]
+}
+
 /** The deliveries that are still not delivered after a time in which they should be, each with its state. */
 async function unfinished({ run }: Place): Promise<string[]> {
   const list = `hookbridge deliveries --limit 100000 --json ${HISTORY}`
   let open: string[] = []
   const isDone = async () => {
-    const deliveries = JSON.parse(await run(list)) as Record<'id' | 'state' | 'reason', unknown>[]
+    const { deliveries } = JSON.parse(await run(list)) as Deliveries
     open = deliveries.flatMap(({ id, state, reason }) =>
       state === 'delivered' ? [] : [`${id} ${state} ${reason}`],
     )
