@@ -103,6 +103,24 @@ export function readBody(body: Uint8Array, { eventType, subject }: Pointers): Re
   return unreadable('no_event_type', `no event type (a string) at ${pointers.join(' or ')}`)
 }
 
+export type ReadEvent =
+  | { readonly ok: true; readonly event: Event }
+  | Extract<ReadBody, { readonly ok: false }>
+
+/** Reads a stored request as the event that it is now; `newId` gives the event its id. */
+export function readEvent(
+  request: Omit<StoredEvent, 'id' | 'type' | 'subject'>,
+  pointers: Pointers,
+  newId: () => string,
+): ReadEvent {
+  const read = readBody(request.body, pointers)
+  if (!read.ok) return read
+  const { messageId, source, receivedAt, sentAt, secretIndex } = request
+  const { type, subject, payload } = read
+  const event = { id: newId(), messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
+  return { ok: true, event }
+}
+
 /** Text, or a whole number; what is empty, or too long to be an id, is none. */
 function subjectOf(payload: JsonObject, pointer: string): string | null {
   const found = resolvePointer(payload, pointer)

@@ -1,5 +1,5 @@
 /** Reads quarantined requests anew when the configuration may have become able to. */
-import { readBody } from '../core/event.ts'
+import { readEvent } from '../core/event.ts'
 import { plan, toNewPlan } from '../core/plan.ts'
 import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Observe } from './fact.ts'
@@ -31,23 +31,20 @@ export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
   }
 }
 
-/** The event's id; null where the request still cannot be read. */
+/** Leaves the request as it is where it still cannot be read. */
 async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<void> {
   const settings = deps.settings()
   const source = settings.sources.get(request.source)
-  const read = source && readBody(request.body, source.pointers)
+  const read = source && readEvent(request, source.pointers, deps.ids.event)
   if (!read?.ok) return
-  const { messageId, receivedAt, sentAt, secretIndex, body } = request
-  const { type, subject, payload } = read
-  const origin = { id: deps.ids.event(), messageId, source: request.source, receivedAt, sentAt, secretIndex }
-  const event = { ...origin, type, subject, payload }
+  const { event } = read
   const { fingerprint, dedupeFor } = settings
   const making = { at: deps.now(), cause: 'quarantine', fingerprint, newId: deps.ids.delivery } as const
   const made = toNewPlan(plan(settings, event), making)
   const appended = await deps.store.append({
     kind: 'event',
     event,
-    body,
+    body: request.body,
     plan: made,
     dedupeFor,
     takesUp: request.id,
@@ -58,8 +55,8 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
     kind: 'taken_up',
     id,
     from: request.id,
-    source: request.source,
-    type,
+    source: event.source,
+    type: event.type,
     deliveries: made.deliveries.length,
   })
 }

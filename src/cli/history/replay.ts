@@ -1,7 +1,7 @@
 import { createIds } from '../../app/ids.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
-import { type Event, eventOf, readBody } from '../../core/event.ts'
+import { type Event, eventOf, readEvent } from '../../core/event.ts'
 import { isSame, type NewPlan, type PlanCause, plan, skippedBecause, toNewPlan } from '../../core/plan.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { load, type Register, withStore } from '../context.ts'
@@ -117,13 +117,12 @@ function createPlanner(compiled: CompiledConfig, receiver: string | undefined): 
       const making = { at: Date.now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
       return toNewPlan(plan(compiled, event, receiver), making)
     },
-    read({ source, body, messageId, receivedAt, sentAt, secretIndex }) {
-      const settings = sources[source]
-      if (settings === undefined) return `there is no source ${quote(source)} any more`
-      const read = readBody(body, { eventType: settings.event_type, subject: settings.subject })
-      if (!read.ok) return `it still cannot be read: ${read.message}`
-      const { type, subject, payload } = read
-      return { id: ids.event(), messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
+    read(record) {
+      const source = sources[record.source]
+      if (source === undefined) return `there is no source ${quote(record.source)} any more`
+      const pointers = { eventType: source.event_type, subject: source.subject }
+      const read = readEvent(record, pointers, ids.event)
+      return read.ok ? read.event : `it still cannot be read: ${read.message}`
     },
   }
 }
