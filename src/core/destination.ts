@@ -76,11 +76,15 @@ export function allowance(state: DestinationState, limit: RateLimit, now: number
 
 /** When time alone gives a destination without allowance some again; now where it has some. */
 export function availableAt(state: DestinationState, limit: RateLimit, now: number): number {
-  const paused = pausedFor(state, now)
-  if (paused > 0) return now + paused
-  if (limit.rate === Number.POSITIVE_INFINITY) return now
-  const { tokens } = refill(state, limit, now)
-  return tokens >= 1 ? now : now + Math.ceil(((1 - tokens) * 1000) / limit.rate)
+  const anchored = followClock(state, now)
+  const unpausedAt = now + pausedFor(anchored, now)
+  if (limit.rate === Number.POSITIVE_INFINITY) return unpausedAt
+  // The tokens come back during a pause too.
+  const { tokens } = refill(anchored, limit, unpausedAt)
+  if (tokens >= 1) return unpausedAt
+  const at = unpausedAt + Math.ceil(((1 - tokens) * 1000) / limit.rate)
+  // Fractions of a token are not exact: the millisecond before or after may be the first.
+  return [at - 1, at].find((time) => allowance(anchored, limit, time) >= 1) ?? at + 1
 }
 
 /** Takes so many messages of the allowance; the same value where nothing limits them. */
