@@ -1,6 +1,7 @@
 import type { AddressInfo, Server } from 'node:net'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
+import { createFacts, logFacts } from './app/facts.ts'
 import { Generations } from './app/generation.ts'
 import { createIds } from './app/ids.ts'
 import { metricLabelsOf } from './app/metric-labels.ts'
@@ -20,7 +21,6 @@ import { createMetrics } from './http/metrics/metrics.ts'
 import { createServer, type ServerDeps } from './http/server.ts'
 import { statusOf } from './http/webhooks.ts'
 import { createDeliver } from './pipeline/deliver.ts'
-import { type Fact, logEntry } from './pipeline/fact.ts'
 import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
@@ -70,7 +70,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   // Not `env`: the exporter reads the process's own by itself, and a program may give us another one.
   const traces = await startTraces({ env: process.env, version: packageVersion(), statusOf, log, now, clock })
   // Before all that runs by itself: where it cannot be opened, nothing does.
-  const store = await openStore(stored.url, 'service', (...commit) => metrics.committed(...commit))
+  const store = await openStore(stored.url, 'service')
+  const facts = createFacts()
+  const { observe } = facts
   let storeFailedAt = -Infinity
   let stopping: Promise<void> | undefined
 
@@ -79,21 +81,20 @@ export async function startApp(options: AppOptions): Promise<App> {
     version: packageVersion(),
     now,
     clock,
-    backlog: () => store.backlog(),
-    observe: (fact) => observe(fact),
+    backlog: store.backlog,
+    destinations: store.destinations,
+    observe,
     inFlight: () => inFlight.count,
-    connections: () => connectionsOf(server.server),
   })
   metrics.configure(metricLabelsOf(compiled))
   const rejectionLog = createRejectionLog(log)
-  const observe = (fact: Fact) => {
-    metrics.count(fact)
-    supervisor?.observe(fact)
-    if (fact.kind === 'rejected') return rejectionLog.add(fact)
+  store.onCommit(metrics.committed)
+  facts.subscribe(metrics.count)
+  if (supervisor !== undefined) facts.subscribe((fact) => supervisor.observe(fact))
+  facts.subscribe((fact) => {
     if (fact.kind === 'store_failed') storeFailedAt = now()
-    const { level, message, fields } = logEntry(fact)
-    log[level](traces === undefined ? fields : { ...fields, ...traces.record(fact) }, message)
-  }
+  })
+  facts.subscribe(logFacts(log, rejectionLog, traces && ((fact) => traces.record(fact))))
 
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
   const generations = new Generations(compiled, print, onBug)
@@ -134,7 +135,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       metrics.configure(metricLabelsOf(next))
       void loop.reconfigure().catch(onBug)
       takeUp()
-      watchWhereWanted()
     },
     isStopping: () => stopping !== undefined,
     supervisor,
@@ -144,7 +144,10 @@ export async function startApp(options: AppOptions): Promise<App> {
   })
   const watch = new FileWatch({ files: reloads.files, onChange: () => void reloads.request('watch') })
   const watchWhereWanted = () => (config().server.watch ? watch.start() : watch.stop())
-  const serverParts: ServerDeps = {
+  facts.subscribe((fact) => {
+    if (fact.kind === 'reloaded' && fact.ok) watchWhereWanted()
+  })
+  const serverDeps: ServerDeps = {
     receive,
     observe,
     settings,
@@ -175,7 +178,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       maxConnections: listen.max_connections,
     },
   }
-  const server = createServer(serverParts)
+  const server = createServer(serverDeps)
+  metrics.measureConnections(() => connectionsOf(server.server))
   let adminSocket: AdminSocket | undefined
   const stopPurge = startPurge({
     store,
@@ -202,7 +206,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   try {
     if (listen.admin_socket !== undefined) {
-      adminSocket = await openAdminSocket(listen.admin_socket, serverParts)
+      adminSocket = await openAdminSocket(listen.admin_socket, serverDeps)
     }
     await accept(server, socket === undefined ? { host: listen.host, port: listen.port } : { fd: socket })
   } catch (error) {

@@ -11,7 +11,11 @@ export function metricLabelsOf({
   templates,
 }: CompiledConfig): MetricLabels {
   const destinations = [...places].flatMap(([receiver, ofReceiver]) =>
-    [...new Set(ofReceiver.map(({ channel }) => channel))].map((channel) => ({ channel, receiver })),
+    [...Map.groupBy(ofReceiver, ({ channel }) => channel)].map(([channel, ofChannel]) => ({
+      channel,
+      receiver,
+      targets: ofChannel.map(({ target }) => target),
+    })),
   )
   const nodes = router.routes.flatMap(withBelow)
   const ofRoutes = new Set(nodes.map(({ taken }) => taken.template))

@@ -1,12 +1,12 @@
 import { openSqlite } from './sqlite.ts'
-import type { Committed, Store } from './store.ts'
+import type { Store } from './store.ts'
 
 /** A service owns its store alone; an operator looks at it, and asks for more, while the service runs. */
 export type Role = 'service' | 'operator'
 
 /** Opens the store that `store.url` names: `sqlite:PATH`. */
-export async function openStore(url: string, role: Role, committed?: Committed): Promise<Store> {
-  return openSqlite({ path: pathOf(url), role, committed })
+export async function openStore(url: string, role: Role): Promise<Store> {
+  return openSqlite({ path: pathOf(url), role })
 }
 
 /** The file that a store's URL names. */

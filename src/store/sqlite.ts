@@ -16,7 +16,7 @@ import { createPrivately } from './sqlite/private-file.ts'
 import { purge, quarantined } from './sqlite/purge.ts'
 import { reconfigure } from './sqlite/rates.ts'
 import { deliveryRecord, eventRecord } from './sqlite/records.ts'
-import { type Committed, type Store, StoreRefused, StoreUnavailable } from './store.ts'
+import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
 
 export interface SqliteOptions {
   /** A file, made with its folders where it is missing; `:memory:` keeps nothing. */
@@ -26,7 +26,6 @@ export interface SqliteOptions {
    * `operator`: reads, resends and replays while a service may be running.
    */
   readonly role: 'service' | 'operator'
-  readonly committed?: Committed | undefined
 }
 
 // How long the event loop may stand still while another process writes; each such write takes one fsync.
@@ -34,28 +33,28 @@ const SERVICE_BUSY_TIMEOUT_MS = 2_000
 const OPERATOR_BUSY_TIMEOUT_MS = 10_000
 
 /** Opens a store. Throws StoreRefused, or StoreUnavailable where the file cannot be worked with. */
-export async function openSqlite({ path, role, committed }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ path, role }: SqliteOptions): Promise<Store> {
   try {
-    return role === 'service' ? openAsService(path, committed) : openAsOperator(path)
+    return role === 'service' ? openAsService(path) : openAsOperator(path)
   } catch (error) {
     throw asUnavailable(error, path)
   }
 }
 
-function openAsService(path: string, committed?: Committed): Store {
-  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), () => {}, committed)
+function openAsService(path: string): Store {
+  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), () => {})
   const release = takeInstanceLock(path)
   if (release === undefined) throw new StoreRefused('in_use', inUse(path))
   try {
     createPrivately(path)
-    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), release, committed)
+    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), release)
   } catch (error) {
     release()
     throw error
   }
 }
 
-function prepared(database: Database, release: () => void, committed?: Committed): Store {
+function prepared(database: Database, release: () => void): Store {
   try {
     refuseNewer(database)
     configure(database)
@@ -63,7 +62,7 @@ function prepared(database: Database, release: () => void, committed?: Committed
       migrate(database)
       takeOver(database)
     })
-    return createSqliteStore(database, release, committed)
+    return createSqliteStore(database, release)
   } catch (error) {
     database.close()
     throw error
@@ -88,8 +87,8 @@ function openAsOperator(path: string): Store {
 }
 
 /** The store over a database that is ready for it. `release` is called when it is closed. */
-export function createSqliteStore(database: Database, release: () => void, committed?: Committed): Store {
-  const commits = new GroupCommit(database, committed)
+export function createSqliteStore(database: Database, release: () => void): Store {
+  const commits = new GroupCommit(database)
   const clock = new Clock(database)
   const listeners: (() => void)[] = []
 
@@ -128,6 +127,7 @@ export function createSqliteStore(database: Database, release: () => void, commi
     dismiss: (ids, reason) => commits.run(() => dismiss(database, ids, reason)),
     reconfigure: () => change(() => reconfigure(database)),
     onDue: (listener) => void listeners.push(listener),
+    onCommit: (listener) => commits.onCommit(listener),
     events: (filter, page) => read(() => eventPage(database, filter, page)),
     deliveries: (filter, page) => read(() => deliveryPage(database, filter, page)),
     event: (id) => read(() => eventRecord(database, id)),

@@ -83,6 +83,8 @@ export interface Upkeep {
   purge(request: PurgeRequest): Promise<Purged>
   /** Quarantined requests that no event has taken up, in the order of their ids, those after `after`. */
   quarantined(after: string, limit: number): Promise<readonly QuarantinedRequest[]>
+  /** Calls back after each commit that changed something. */
+  onCommit(listener: Committed): void
   /** Finishes what was asked for, then lets go of everything. Idempotent. */
   close(): Promise<void>
 }
@@ -306,7 +308,7 @@ export interface Purged {
   readonly next: string | null
 }
 
-/** Called after each commit that changed something: how many changes shared it, and the milliseconds that it took. */
+/** How many changes shared a commit, and the milliseconds that it took. */
 export type Committed = (changes: number, durationMs: number) => void
 
 /** The store cannot take a change now; the same change may be tried again later. */

@@ -149,12 +149,8 @@ t.test('counting the backlog, and claiming, read their index alone', async (t) =
 
 t.test('each commit that changed something is reported', async (t) => {
   const commits: (readonly [number, number])[] = []
-  const store = await openSqlite({
-    path: join(t.testdir(), 'store.db'),
-    role: 'service',
-    committed: (changes, durationMs) => commits.push([changes, durationMs]),
-  })
-  t.teardown(() => store.close())
+  const store = await opened(t, join(t.testdir(), 'store.db'), 'service')
+  store.onCommit((changes, durationMs) => commits.push([changes, durationMs]))
   await Promise.all([1, 2, 3].map((number) => store.append(entry(event(number)))))
   await store.claim(everything(START))
   await store.append(entry(event(4)))

@@ -1,8 +1,8 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from 'prom-client'
 import type { State } from '../../core/delivery.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { Fact } from '../../pipeline/fact.ts'
-import type { DestinationLabels, MetricLabels } from './labels.ts'
+import type { MetricLabels } from './labels.ts'
 
 const attemptOutcomes = [
   'sent',
@@ -28,18 +28,6 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
     labelNames: [...destinationLabels, 'outcome'],
     registers,
   })
-  const failures = new Gauge({
-    name: 'hookbridge_destination_consecutive_failures',
-    help: 'Attempts that the destination failed (retry, ambiguous, park) since one last succeeded or the configuration was reloaded.',
-    labelNames: destinationLabels,
-    registers,
-  })
-  const lastSuccess = new Gauge({
-    name: 'hookbridge_destination_last_success_timestamp_seconds',
-    help: 'When the destination last took a message; missing before the first since the service started.',
-    labelNames: destinationLabels,
-    registers,
-  })
   const duration = new Histogram({
     name: 'hookbridge_attempt_duration_seconds',
     help: 'How long attempts took, rendering included.',
@@ -54,7 +42,6 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400],
     registers,
   })
-  let configured: readonly DestinationLabels[] = []
   const initialized = new Set<string>()
 
   return {
@@ -68,22 +55,9 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       if (times === null) return
       duration.observe({ channel }, durationMs / 1000)
       if (outcome.kind === 'sent') latency.observe({ channel }, Math.max(0, now() - retryingSince) / 1000)
-      // Attempts at a destination that a reload removed may still end; its gauges are gone.
-      if (!configured.some((one) => one.channel === channel && one.receiver === receiver)) return
-      if (outcome.kind === 'sent') {
-        failures.set(destination, 0)
-        lastSuccess.set(destination, now() / 1000)
-      } else if (outcome.kind !== 'refuse') failures.inc(destination)
     },
-    /** Failures start at 0 again: what was reloaded may have fixed their cause. */
     configure({ channels, destinations }: Pick<MetricLabels, 'channels' | 'destinations'>): void {
-      for (const { channel, receiver } of configured) {
-        if (destinations.some((one) => one.channel === channel && one.receiver === receiver)) continue
-        for (const gauge of [failures, lastSuccess]) gauge.remove(channel, receiver)
-      }
-      configured = destinations
       for (const { channel, receiver } of destinations) {
-        failures.set({ channel, receiver }, 0)
         for (const outcome of attemptOutcomes) attempts.inc({ channel, receiver, outcome }, 0)
         for (const outcome of deliveryOutcomes) deliveries.inc({ channel, receiver, outcome }, 0)
       }

@@ -11,4 +11,6 @@ export interface MetricLabels {
 export interface DestinationLabels {
   readonly channel: string
   readonly receiver: string
+  /** Where its messages go; no label. */
+  readonly targets: readonly string[]
 }

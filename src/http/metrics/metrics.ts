@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../core/errors.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { Committed } from '../../store/store.ts'
 import { createDeliveryMetrics } from './deliveries.ts'
+import { createDestinationMetrics, type DestinationDeps } from './destinations.ts'
 import { createEventMetrics } from './events.ts'
 import type { MetricLabels } from './labels.ts'
 import { createProcessMetrics, type ProcessDeps } from './process.ts'
@@ -19,20 +20,23 @@ export interface Metrics {
   readonly committed: Committed
   /** Starts the series that the configuration names at 0, so that `rate` and `increase` see the first increment. */
   readonly configure: (labels: MetricLabels) => void
+  /** Counts the open connections of the server; until then there are none. */
+  readonly measureConnections: (count: () => Promise<number>) => void
   /** Idempotent. */
   readonly stop: () => void
 }
 
-export interface MetricsDeps extends ProcessDeps, StoreDeps {}
+export interface MetricsDeps extends ProcessDeps, StoreDeps, DestinationDeps {}
 
 export function createMetrics(deps: MetricsDeps): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const events = createEventMetrics(registers)
   const deliveries = createDeliveryMetrics(registers, deps.now)
+  const destinations = createDestinationMetrics(registers, deps)
   const store = createStoreMetrics(registers, deps)
   const reloads = createReloadMetrics(registers)
-  const stop = createProcessMetrics(registry, deps)
+  const measured = createProcessMetrics(registry, deps)
 
   function count(fact: Fact): void {
     switch (fact.kind) {
@@ -69,8 +73,10 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     configure(labels) {
       events.configure(labels)
       deliveries.configure(labels)
+      destinations.configure(labels)
       store.configure(labels)
     },
-    stop,
+    measureConnections: measured.measureConnections,
+    stop: measured.stop,
   }
 }

@@ -4,7 +4,6 @@ export interface ProcessDeps {
   readonly version: string
   /** Webhook requests being handled now. */
   readonly inFlight: () => number
-  readonly connections: () => Promise<number>
 }
 
 // prom-client's own measure of the event loop's lag wakes the process a hundred times a second, includes the timer's own
@@ -20,9 +19,10 @@ const misnamed = [
   'nodejs_active_resources_total',
 ]
 
-/** The process itself. Returns a function that stops measuring. */
-export function createProcessMetrics(registry: Registry, deps: ProcessDeps): () => void {
+/** The process itself. */
+export function createProcessMetrics(registry: Registry, deps: ProcessDeps) {
   const registers = [registry]
+  let connections = () => Promise.resolve(0)
   new Gauge({
     name: 'hookbridge_build_info',
     help: 'Always 1; the label is the version that runs.',
@@ -42,7 +42,7 @@ export function createProcessMetrics(registry: Registry, deps: ProcessDeps): () 
     help: 'Connections that are open.',
     registers,
     async collect() {
-      this.set(await deps.connections())
+      this.set(await connections())
     },
   })
   const lag = new Histogram({
@@ -55,7 +55,13 @@ export function createProcessMetrics(registry: Registry, deps: ProcessDeps): () 
   for (const lag of lags) registry.removeSingleMetric(`nodejs_eventloop_lag${lag}_seconds`)
   for (const name of misnamed) registry.removeSingleMetric(name)
 
-  return sampleLag((seconds) => lag.observe(seconds))
+  const stop = sampleLag((seconds) => lag.observe(seconds))
+  return {
+    stop,
+    measureConnections(count: () => Promise<number>): void {
+      connections = count
+    },
+  }
 }
 
 const SAMPLE_INTERVAL_MS = 100

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Observe } from '../../pipeline/fact.ts'
-import type { BacklogState, ChannelBacklog, Store } from '../../store/store.ts'
+import type { BacklogState, Store } from '../../store/store.ts'
+import { cached } from './cached.ts'
 import type { MetricLabels } from './labels.ts'
 
 export interface StoreDeps {
@@ -12,7 +13,16 @@ export interface StoreDeps {
   readonly observe: Observe
 }
 
-const activities = ['append', 'claim', 'complete', 'reconfigure', 'take_up', 'purge', 'backlog'] as const
+const activities = [
+  'append',
+  'claim',
+  'complete',
+  'reconfigure',
+  'take_up',
+  'purge',
+  'backlog',
+  'destinations',
+] as const
 const backlogStates = [
   'pending',
   'held',
@@ -109,31 +119,5 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
     configure(labels: Pick<MetricLabels, 'channels'>): void {
       channels = labels.channels
     },
-  }
-}
-
-const MIN_INTERVAL_MS = 1_000
-/** Counting blocks the event loop: at most a hundredth of the time. */
-const PAUSE_FACTOR = 100
-
-/** Reads again only when the last answer is old, however often it is asked; null where the store cannot be read. */
-function cached(
-  backlog: Store['backlog'],
-  clock: () => number,
-  onFailure: (error: unknown) => void,
-): () => Promise<readonly ChannelBacklog[] | null> {
-  let last: Promise<readonly ChannelBacklog[] | null> | undefined
-  let validUntil = 0
-  return () => {
-    if (last !== undefined && clock() < validUntil) return last
-    const began = performance.now()
-    const answer = backlog()
-    const blocked = performance.now() - began
-    validUntil = clock() + Math.max(MIN_INTERVAL_MS, blocked * PAUSE_FACTOR)
-    last = answer.catch((error: unknown) => {
-      onFailure(error)
-      return null
-    })
-    return last
   }
 }

@@ -17,12 +17,15 @@ interface Failure {
  */
 export class GroupCommit {
   readonly #database: Database
-  readonly #committed: Committed
+  readonly #listeners: Committed[] = []
   #waiting: Operation[] = []
 
-  constructor(database: Database, committed: Committed = () => {}) {
+  constructor(database: Database) {
     this.#database = database
-    this.#committed = committed
+  }
+
+  onCommit(listener: Committed): void {
+    this.#listeners.push(listener)
   }
 
   /** Resolves with what `change` returned, after it is on disk. `change` may run twice, the first time in vain. */
@@ -68,7 +71,9 @@ export class GroupCommit {
     try {
       const done = this.#database.write(
         () => batch.map((operation) => operation.perform()),
-        (durationMs) => this.#committed(batch.length, durationMs),
+        (durationMs) => {
+          for (const listener of this.#listeners) listener(batch.length, durationMs)
+        },
       )
       for (const resolve of done) resolve()
       return undefined

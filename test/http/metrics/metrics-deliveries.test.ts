@@ -23,8 +23,13 @@ t.test('attempts, deliveries, health and queue tell what becomes of events', asy
   t.equal(fine.value('hookbridge_attempt_duration_seconds_count', of({})), 1)
   t.equal(fine.value('hookbridge_delivery_latency_seconds_count', of({})), 1)
   const success = 'hookbridge_destination_last_success_timestamp_seconds'
-  t.ok(Math.abs((fine.value(success, of({ receiver: 'deals' })) ?? 0) - Date.now() / 1000) < 60)
-  t.equal(fine.value(success, of({ receiver: 'desk' })), undefined, 'nothing was sent there')
+  await until(
+    async () => (await scrape(app.url)).value(success, of({ receiver: 'deals' })) !== undefined,
+    'the destination to be read',
+  )
+  const read = await scrape(app.url)
+  t.ok(Math.abs((read.value(success, of({ receiver: 'deals' })) ?? 0) - Date.now() / 1000) < 60)
+  t.equal(read.value(success, of({ receiver: 'desk' })), undefined, 'nothing was sent there')
 
   slack.behave = () => ({ status: 200, headers: {}, body: '{"ok":false,"error":"invalid_auth"}' })
   await post(app.url, newEvent('deal.closed'))
@@ -32,11 +37,11 @@ t.test('attempts, deliveries, health and queue tell what becomes of events', asy
   slack.behave = () => ({ status: 503, headers: { 'retry-after': '600' }, body: '' })
   await post(app.url, newEvent('deal.closed'))
   await reach('hookbridge_queue_depth', { state: 'retrying' }, 1)
+  await reach('hookbridge_destination_consecutive_failures', { receiver: 'deals' }, 2)
   const bad = await scrape(app.url)
   t.equal(bad.value('hookbridge_deliveries_total', of({ receiver: 'deals', outcome: 'parked' })), 1)
   t.equal(bad.value('hookbridge_attempts_total', of({ receiver: 'deals', outcome: 'park' })), 1)
   t.equal(bad.value('hookbridge_attempts_total', of({ receiver: 'deals', outcome: 'retry' })), 1)
-  t.equal(bad.value('hookbridge_destination_consecutive_failures', of({ receiver: 'deals' })), 2)
   t.equal(bad.value('hookbridge_destination_consecutive_failures', of({ receiver: 'desk' })), 0)
   t.equal(bad.value('hookbridge_delivery_latency_seconds_count', of({})), 1, 'only what was delivered')
   t.ok((bad.value('hookbridge_store_commit_duration_seconds_count') ?? 0) >= 6)
@@ -87,7 +92,10 @@ t.test('a reload brings what is new at 0, takes what is gone, and forgives', asy
   t.equal(value('hookbridge_deliveries_total', { channel: 'slack', receiver: 'fresh', outcome: 'dead' }), 0)
   t.equal(value(failures, { channel: 'console', receiver: 'fresh' }), 0)
   t.equal(value(failures, { receiver: 'desk' }), undefined, 'there is no such destination now')
-  t.equal(value(failures, { receiver: 'deals' }), 0, 'its cause may be fixed')
+  await until(
+    async () => (await scrape(app.url)).value(failures, { receiver: 'deals' }) === 0,
+    'another try, since its cause may be fixed',
+  )
   t.equal(
     value('hookbridge_attempts_total', { receiver: 'deals', outcome: 'retry' }),
     1,

@@ -10,7 +10,7 @@ const deps = (different: Partial<MetricsDeps>): MetricsDeps => ({
   backlog: async () => [],
   observe: () => {},
   inFlight: () => 0,
-  connections: async () => 0,
+  destinations: async () => [],
   ...different,
 })
 const known = { sources: [], types: [], channels: ['slack'], destinations: [] }

@@ -1,0 +1,77 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { DestinationState } from '../../core/destination.ts'
+import type { Observe } from '../../pipeline/fact.ts'
+import type { DestinationRecord, History } from '../../store/store.ts'
+import { cached } from './cached.ts'
+import type { DestinationLabels, MetricLabels } from './labels.ts'
+
+export interface DestinationDeps {
+  readonly destinations: History['destinations']
+  /** Milliseconds that nobody sets back. */
+  readonly clock: () => number
+  /** Called where the store cannot be read. */
+  readonly observe: Observe
+}
+
+/** How well deliveries go, as the store knows it: the same that the delivery loop acts on. */
+export function createDestinationMetrics(registers: Registry[], deps: DestinationDeps) {
+  let configured: readonly DestinationLabels[] = []
+  const read = cached(deps.destinations, deps.clock, (error) => {
+    const message = error instanceof Error ? error.message : String(error)
+    deps.observe({ kind: 'store_failed', during: 'destinations', message })
+  })
+  const labelNames = ['channel', 'receiver'] as const
+
+  /** `measure`: undefined where there is nothing to tell. */
+  function gauge(
+    name: string,
+    help: string,
+    measure: (states: readonly DestinationState[]) => number | undefined,
+  ) {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      async collect() {
+        const found = await read()
+        this.reset()
+        // What cannot be read is missing: a 0 would be wrong.
+        if (found === null) return
+        for (const destination of configured) {
+          const value = measure(statesOf(found, destination))
+          const { channel, receiver } = destination
+          if (value !== undefined) this.set({ channel, receiver }, value)
+        }
+      },
+    })
+  }
+
+  gauge(
+    'hookbridge_destination_consecutive_failures',
+    'Attempts that the destination failed (retry, ambiguous, park) since one last succeeded or the configuration was reloaded; of the worst where a receiver has several.',
+    (states) => Math.max(0, ...states.map(({ failures }) => failures)),
+  )
+  gauge(
+    'hookbridge_destination_last_success_timestamp_seconds',
+    'When the destination last took a message, to the second; missing before the first.',
+    (states) => {
+      const times = states.flatMap(({ lastSuccessAt }) => lastSuccessAt ?? [])
+      return times.length === 0 ? undefined : Math.max(...times) / 1000
+    },
+  )
+  return {
+    configure({ destinations }: Pick<MetricLabels, 'destinations'>): void {
+      configured = destinations
+    },
+  }
+}
+
+function statesOf(
+  found: readonly DestinationRecord[],
+  { channel, targets }: DestinationLabels,
+): readonly DestinationState[] {
+  return found.flatMap(({ destination, state }) =>
+    state !== null && destination.channel === channel && targets.includes(destination.target) ? [state] : [],
+  )
+}
