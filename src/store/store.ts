@@ -23,7 +23,8 @@ export interface Inbox {
   append(arrival: Arrival): Promise<Appended>
   /**
    * Adds a plan to a stored event (a replay). What its earlier plans have not delivered to the receivers of `replaces`
-   * (null: to any) is cancelled; a delivery that is being sent goes on. Null where there is no such event.
+   * (null: to any) is cancelled; what is being sent, once its attempt has ended without success. Null where there is
+   * no such event.
    */
   addPlan(eventId: string, plan: NewPlan, replaces: readonly string[] | null): Promise<AddedPlan | null>
 }
@@ -45,7 +46,8 @@ export interface Queue {
   complete(attempt: Attempt, next: NextState, reached: boolean): Promise<boolean>
   /**
    * Makes deliveries due now, with a fresh retry budget; one with a new place is cancelled, and the delivery in `instead`
-   * takes its part. Returns the ids of those that changed: what is being sent, or is due already, is left alone.
+   * takes its part. Returns the ids of those that changed. What is being sent is left alone, what another delivery took
+   * the place of, and what is due already, or waits for its turn in its conversation, unless it has a new place.
    */
   requeue(requests: readonly Requeue[], now: number): Promise<readonly string[]>
   /** Closes parked and dead deliveries for a reason. Returns the ids of those that changed. */

@@ -1,7 +1,8 @@
 import type { Event } from '../../core/event.ts'
 import type { AddedPlan, Appended, Arrival, NewPlan, QuarantinedRequest } from '../store.ts'
+import { replacedBy } from './complete.ts'
 import type { Database, Value } from './database.ts'
-import { insertDelivery } from './insert-delivery.ts'
+import { insertDelivery, releaseNext } from './insert-delivery.ts'
 import { quoted } from './rows.ts'
 
 type EventArrival = Extract<Arrival, { kind: 'event' }>
@@ -51,33 +52,39 @@ export function addPlan(
     .get(eventId)
   if (event === undefined) return null
   const number = event.last + 1
-  const cancelled = cancelEarlier(database, event.seq, number, replaces)
+  const replaced = replaceEarlier(database, event.seq, number, replaces)
   insertPlan(database, event.seq, number, plan)
   database.prepare('UPDATE events SET unrouted = ? WHERE seq = ?').run(plan.unrouted ? 1 : 0, event.seq)
-  return { number, cancelled }
+  for (const { conversation } of replaced) {
+    if (conversation !== null) releaseNext(database, conversation, plan.at)
+  }
+  return { number, cancelled: replaced.map(({ id }) => id) }
 }
 
 const REPLACEABLE = quoted(['pending', 'held', 'retrying', 'ambiguous', 'parked', 'dead'])
 
-function cancelEarlier(
+type Replaced = { readonly id: string; readonly conversation: string | null }
+
+/** Cancels what is not delivered. What is being sent is cancelled when its attempt ends, unless that delivers it. */
+function replaceEarlier(
   database: Database,
   event: number,
   number: number,
   replaces: readonly string[] | null,
-): string[] {
-  return database
-    .prepare<{ id: string }>(
-      `UPDATE deliveries SET state = 'cancelled', reason = ?, due_at = NULL
-       WHERE event = ? AND state IN (${REPLACEABLE})
-         AND (? IS NULL OR receiver IN (SELECT value FROM json_each(?)))
-       RETURNING id`,
+): Replaced[] {
+  const receivers = replaces === null ? null : JSON.stringify(replaces)
+  const ofReceivers = '(?1 IS NULL OR receiver IN (SELECT value FROM json_each(?1)))'
+  database
+    .prepare(
+      `UPDATE deliveries SET replaced_by = ?2 WHERE event = ?3 AND state = 'sending' AND ${ofReceivers}`,
     )
-    .all(`replaced by plan ${number}`, event, ...twice(replaces === null ? null : JSON.stringify(replaces)))
-    .map(({ id }) => id)
-}
-
-function twice(value: Value): [Value, Value] {
-  return [value, value]
+    .run(receivers, number, event)
+  return database
+    .prepare<Replaced>(
+      `UPDATE deliveries SET state = 'cancelled', reason = ?2, due_at = NULL
+       WHERE event = ?3 AND state IN (${REPLACEABLE}) AND ${ofReceivers} RETURNING id, conversation`,
+    )
+    .all(receivers, replacedBy(number), event)
 }
 
 type Origin = Pick<Event, 'id' | 'messageId' | 'source' | 'receivedAt' | 'sentAt' | 'secretIndex'>

@@ -1,22 +1,24 @@
-import { finalStates, type NextState } from '../../core/delivery.ts'
+import { finalStates, type NextState, type State } from '../../core/delivery.ts'
 import { settle } from '../../core/destination.ts'
-import type { Attempt, Requeue } from '../store.ts'
+import type { Attempt, NewDelivery, Requeue } from '../store.ts'
 import type { Database } from './database.ts'
-import { insertDelivery, releaseNext } from './insert-delivery.ts'
+import { BEHIND, insertDelivery, isBehind, releaseNext } from './insert-delivery.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
 import { quoted } from './rows.ts'
 
 const final: ReadonlySet<string> = new Set(finalStates)
 
 /** `Queue.complete`, inside a transaction. */
-export function complete(database: Database, attempt: Attempt, next: NextState, reached: boolean): boolean {
+export function complete(database: Database, attempt: Attempt, after: NextState, reached: boolean): boolean {
   const { number, outcome, startedAt, durationMs, notes } = attempt
   const delivery = database
-    .prepare<{ seq: number; rate: number; conversation: string | null }>(
-      "SELECT seq, rate, conversation FROM deliveries WHERE id = ? AND state = 'sending' AND attempts = ?",
+    .prepare<{ seq: number; rate: number; conversation: string | null; replaced_by: number | null }>(
+      `SELECT seq, rate, conversation, replaced_by FROM deliveries
+       WHERE id = ? AND state = 'sending' AND attempts = ?`,
     )
     .get(attempt.deliveryId, number - 1)
   if (delivery === undefined) return false
+  const next = delivery.replaced_by === null ? after : replaced(after, delivery.replaced_by)
   database
     .prepare(
       `UPDATE deliveries SET state = ?, reason = ?, due_at = ?, leased_at = NULL, holder = NULL, attempts = ?,
@@ -43,6 +45,15 @@ export function complete(database: Database, attempt: Attempt, next: NextState, 
   return true
 }
 
+/** A replay came during the attempt: what was not delivered by it is left to the new plan. */
+function replaced(next: NextState, plan: number): NextState {
+  return next.state === 'delivered' ? next : { state: 'cancelled', dueAt: null, reason: replacedBy(plan) }
+}
+
+export function replacedBy(plan: number): string {
+  return `replaced by plan ${plan}`
+}
+
 function settleRate(database: Database, id: number, { outcome }: Attempt, now: number): void {
   const state = destinationStateOf(rateRow(database, id))
   // The claim made it.
@@ -51,36 +62,47 @@ function settleRate(database: Database, id: number, { outcome }: Attempt, now: n
   if (next !== state) saveState(database, id, next)
 }
 
-type Requeueable = { seq: number; event: number; plan: number; state: string }
+type Requeueable = { seq: number; event: number; plan: number; state: State; conversation: string | null }
+
+// What was skipped, merged or cancelled is sent as another delivery.
+const LEFT_ALONE = quoted(['sending', 'skipped', 'merged', 'cancelled'])
 
 /** `Queue.requeue`, inside a transaction. */
 export function requeue(database: Database, requests: readonly Requeue[], now: number): readonly string[] {
   const find = database.prepare<Requeueable>(
-    "SELECT seq, event, plan, state FROM deliveries WHERE id = ? AND state NOT IN ('pending', 'sending')",
+    `SELECT seq, event, plan, state, conversation FROM deliveries WHERE id = ? AND state NOT IN (${LEFT_ALONE})`,
   )
   return requests
     .filter(({ deliveryId, instead }) => {
       const found = find.get(deliveryId)
       if (found === undefined) return false
-      if (instead === undefined) makeDue(database, found.seq, now)
-      else {
-        insertDelivery(database, { event: found.event, number: found.plan, at: now }, instead)
-        const reason = `sent to ${instead.destination.target} instead, as ${instead.id}`
-        // What was delivered stays so.
-        if (found.state !== 'delivered') close(database, found.seq, 'cancelled', reason)
-      }
+      if (instead === undefined) return makeDue(database, found, now)
+      replace(database, found, instead, now)
       return true
     })
     .map(({ deliveryId }) => deliveryId)
 }
 
-function makeDue(database: Database, seq: number, now: number): void {
+function replace(database: Database, found: Requeueable, instead: NewDelivery, now: number): void {
+  const reason = `sent to ${instead.destination.target} instead, as ${instead.id}`
+  // What was delivered stays so.
+  if (found.state !== 'delivered') close(database, found.seq, 'cancelled', reason)
+  insertDelivery(database, { event: found.event, number: found.plan, at: now }, instead)
+  if (found.conversation !== null) releaseNext(database, found.conversation, now)
+}
+
+/** False where it is due already, or waits for its turn in its conversation. */
+function makeDue(database: Database, { seq, state, conversation }: Requeueable, now: number): boolean {
+  if (state === 'pending') return false
+  const waits = conversation !== null && isBehind(database, conversation, seq)
+  if (waits && state === 'held') return false
   database
     .prepare(
-      `UPDATE deliveries SET state = 'pending', reason = NULL, due_at = ?1, held_until = NULL, retrying_since = ?1,
-         ambiguous_attempts = 0 WHERE seq = ?2`,
+      `UPDATE deliveries SET state = ?1, reason = ?2, due_at = ?3, held_until = NULL, retrying_since = ?4,
+         ambiguous_attempts = 0, replaced_by = NULL WHERE seq = ?5`,
     )
-    .run(now, seq)
+    .run(waits ? 'held' : 'pending', waits ? BEHIND : null, waits ? null : now, now, seq)
+  return true
 }
 
 function close(database: Database, seq: number, state: 'cancelled' | 'dismissed', reason: string): void {

@@ -14,7 +14,7 @@ export interface OfPlan {
 export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDelivery): void {
   const { id, route, receiver, destination, template, conversation, group, start } = delivery
   const place = placeOf(database, destination)
-  const isBehind = start.kind !== 'skipped' && conversation !== null && isOpen(database, conversation)
+  const waits = start.kind !== 'skipped' && conversation !== null && isOpen(database, conversation)
   database
     .prepare(
       `INSERT INTO deliveries (id, event, plan, route, receiver, destination, rate, template, conversation, grouping,
@@ -32,16 +32,19 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
       template,
       conversation,
       group,
-      ...stateOf(start, isBehind, plan.at),
+      ...stateOf(start, waits, plan.at),
       plan.at,
     )
 }
 
+/** Why a delivery is held that another of its conversation goes before. */
+export const BEHIND = 'waits for an earlier message of its conversation'
+
 /** State, reason, when it is due, and until when it is held. */
-function stateOf(start: Start, isBehind: boolean, at: number): [Value, Value, Value, Value] {
+function stateOf(start: Start, waits: boolean, at: number): [Value, Value, Value, Value] {
   if (start.kind === 'skipped') return ['skipped', start.reason, null, null]
   const until = start.kind === 'held' ? start.until : null
-  if (isBehind) return ['held', 'waits for an earlier message of its conversation', null, until]
+  if (waits) return ['held', BEHIND, null, until]
   return start.kind === 'held' ? ['held', start.reason, start.until, until] : ['pending', null, at, null]
 }
 
@@ -54,6 +57,18 @@ function isOpen(database: Database, conversation: string): boolean {
     database
       .prepare(`SELECT 1 AS found FROM deliveries WHERE ${OPEN_OF_CONVERSATION} LIMIT 1`)
       .get(conversation) !== undefined
+  )
+}
+
+/** Whether another delivery of the conversation is the one to be sent now. */
+export function isBehind(database: Database, conversation: string, seq: number): boolean {
+  return (
+    database
+      .prepare(
+        `SELECT 1 AS found FROM deliveries
+         WHERE ${OPEN_OF_CONVERSATION} AND due_at IS NOT NULL AND seq <> ? LIMIT 1`,
+      )
+      .get(conversation, seq) !== undefined
   )
 }
 

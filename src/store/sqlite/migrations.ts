@@ -163,6 +163,8 @@ const migrations: readonly string[] = [
     held_until INTEGER,
     leased_at INTEGER,
     holder TEXT,
+    -- The plan that took its place while it was being sent.
+    replaced_by INTEGER,
     attempts INTEGER NOT NULL,
     ambiguous_attempts INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
@@ -207,7 +209,7 @@ const migrations: readonly string[] = [
             SELECT 1 FROM old_deliveries AS first
             WHERE first.event = old.event AND first.created_at <= old_events.received_at)),
       old.route, old.receiver, destinations.id, destinations.rate, old.template, NULL, NULL, old.state, old.reason,
-      old.due_at, NULL, old.leased_at, NULL, old.attempts,
+      old.due_at, NULL, old.leased_at, NULL, NULL, old.attempts,
       (SELECT count(*) FROM old_attempts WHERE delivery = old.seq AND started_at >= old.owed_since
         AND outcome ->> 'kind' = 'ambiguous'),
       old.created_at, old.owed_since

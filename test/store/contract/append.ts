@@ -3,6 +3,8 @@ import {
   aPlan,
   stored as asStored,
   completeAs,
+  completeRetry,
+  completeSent,
   deliverAll,
   deliveryId,
   entry,
@@ -247,6 +249,35 @@ function replayContract(t: Test, create: (t: Test) => Harness): void {
       { id: deliveryId(1, 11), plan: 2, createdAt: now, retryingSince: now, dueAt: now },
       { id: deliveryId(1, 12), plan: 2 },
     ])
+  })
+
+  t.test('what is being sent during a replay is not attempted again', async (t) => {
+    const store = await create(t).service()
+    const targets = ['#fails', '#arrives', '#other']
+    await store.append(
+      entry(
+        event(1),
+        targets.map((target) => planned({ target, receiver: target === '#other' ? 'b' : 'a' })),
+      ),
+    )
+    await store.claim(everything(now))
+    const replayed = replay([planned({ receiver: 'a', target: '#new' })])
+    t.same(await store.addPlan(eventId(1), replayed, ['a']), { number: 2, cancelled: [] })
+    for (const number of [1, 3])
+      t.equal(await completeRetry(store, deliveryId(1, number), 1, now, now + 1_000), true)
+    t.equal(await completeSent(store, deliveryId(1, 2), 1, now), true)
+    t.match((await store.event(eventId(1)))?.plans[0]?.deliveries, [
+      { state: 'cancelled', reason: 'replaced by plan 2', dueAt: null, attempts: 1 },
+      { state: 'delivered' },
+      { state: 'retrying' },
+    ])
+    await store.requeue([{ deliveryId: deliveryId(1, 2) }], now)
+    t.same(
+      (await store.claim(everything(now))).leased.map(({ delivery }) => delivery.id).sort(),
+      [deliveryId(1, 11), deliveryId(1, 2)].sort(),
+    )
+    await completeRetry(store, deliveryId(1, 2), 2, now, now + 1_000)
+    t.match(await store.delivery(deliveryId(1, 2)), { state: 'retrying' }, 'resent, it counts again')
   })
 
   t.test('a replay for one receiver leaves the others alone', async (t) => {

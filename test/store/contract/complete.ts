@@ -3,6 +3,7 @@ import { type NextState, states } from '../../../src/core/delivery.ts'
 import type { Outcome } from '../../../src/core/outcome.ts'
 import type { Attempt } from '../../../src/store/store.ts'
 import {
+  aPlan,
   completeAs,
   completeRetry,
   completeSent,
@@ -177,12 +178,40 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.claim(everything(NOW + 1_300)), { leased: [], nextDueAt: NOW + 5_000 })
     t.same(await deliverAll(store, NOW + 5_000), [deliveryId(4, 1)])
   })
+
+  t.test('a conversation goes on after a replay, or another place, for the message under way', async (t) => {
+    const store = await create(t).service()
+    for (const number of [1, 2, 3]) await store.append(entry(event(number), [planned({ conversation: 'c' })]))
+    const replay = aPlan(NOW, identified(1, [planned({ conversation: 'c' })], 2), { cause: 'replay' })
+    t.match(await store.addPlan(eventId(1), replay, null), { cancelled: [deliveryId(1, 1)] })
+    const [instead] = identified(2, [planned({ target: '#new' })], 2)
+    t.match(await store.delivery(deliveryId(2, 1)), { state: 'pending', dueAt: NOW })
+    await store.requeue([{ deliveryId: deliveryId(2, 1), ...(instead && { instead }) }], NOW)
+    t.same((await deliverAll(store, NOW)).sort(), [deliveryId(2, 2), deliveryId(3, 1)])
+    t.same(await deliverAll(store, NOW + 100), [deliveryId(1, 2)])
+  })
+
+  t.test('what is resent waits for its turn in its conversation', async (t) => {
+    const store = await create(t).service()
+    for (const number of [1, 2, 3]) await store.append(entry(event(number), [planned({ conversation: 'c' })]))
+    await store.claim(everything(NOW))
+    await completeAs(store, deliveryId(1, 1), 'parked', NOW)
+    await store.claim(everything(NOW + 10))
+    const asked = [1, 2, 3].map((number) => ({ deliveryId: deliveryId(number, 1) }))
+    t.same(await store.requeue(asked, NOW + 20), [deliveryId(1, 1)])
+    t.match(await store.delivery(deliveryId(1, 1)), { state: 'held', dueAt: null })
+    t.same(await store.claim(everything(NOW + 20)), { leased: [], nextDueAt: NOW + 60_010 })
+    await completeSent(store, deliveryId(2, 1), 1, NOW + 20)
+    t.same(await deliverAll(store, NOW + 100), [deliveryId(1, 1)])
+    t.same(await deliverAll(store, NOW + 200), [deliveryId(3, 1)])
+  })
 }
 
 function requeueContract(t: Test, create: (t: Test) => Harness): void {
   t.test('requeue makes deliveries due that wait or have ended, with a fresh budget', async (t) => {
     const store = await create(t).service()
-    const rest = states.filter((state) => state !== 'pending' && state !== 'sending' && state !== 'held')
+    const others = ['pending', 'held', 'sending', 'skipped', 'merged', 'cancelled']
+    const rest = states.filter((state) => !others.includes(state))
     await store.append(
       entry(
         event(1),
@@ -243,12 +272,25 @@ function requeueContract(t: Test, create: (t: Test) => Harness): void {
 
   t.test('requeue returns only what it changed', async (t) => {
     const store = await create(t).service()
-    await store.append(entry(event(1), [planned(), planned({ skipped: 'muted' })]))
-    const skipped = deliveryId(1, 2)
-    const asked = [ID, skipped, skipped, deliveryId(1, 3), ''].map((deliveryId) => ({ deliveryId }))
-    t.same(await store.requeue(asked, NOW), [skipped], 'a pending one is due already')
-    t.match(await store.delivery(skipped), { state: 'pending', dueAt: NOW, reason: null })
+    const held = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
+    await store.append(entry(event(1), [planned(), planned({ start: held }), planned({ skipped: 'muted' })]))
+    const second = deliveryId(1, 2)
+    const skipped = deliveryId(1, 3)
+    const asked = [ID, second, second, skipped, deliveryId(1, 4), ''].map((deliveryId) => ({ deliveryId }))
+    t.same(await store.requeue(asked, NOW), [second], 'a pending one is due already')
+    t.match(await store.delivery(second), { state: 'pending', dueAt: NOW, reason: null })
+    t.match(await store.delivery(skipped), { state: 'skipped', reason: 'muted' }, 'another one is sent')
     t.same(await store.requeue([], NOW), [])
+  })
+
+  t.test('a delivery goes to another place once, however often that is asked', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned({ target: '#old' })]))
+    const instead = identified(1, [planned({ target: '#new' }), planned({ target: '#new' })], 2)
+    const asked = instead.map((one) => store.requeue([{ deliveryId: ID, instead: one }], NOW))
+    t.same(await Promise.all(asked), [[ID], []], 'also where it was pending')
+    t.same(await store.requeue([{ deliveryId: ID }], NOW), [], 'what it was replaced by is sent')
+    t.same(await deliverAll(store, NOW), [deliveryId(1, 2)])
   })
 
   t.test('dismiss closes what waits for a person, for a reason, and nothing else', async (t) => {

@@ -13,6 +13,8 @@ export interface ModelDelivery {
   leasedAt: number | null
   attempts: number
   retryingSince: number
+  /** By a replay, while it was being sent. */
+  replaced: boolean
 }
 
 export const destinations = [

@@ -160,6 +160,7 @@ class Run {
     const cancelled = found.deliveries.filter(({ state }) => replaceable.has(state))
     assert.deepEqual(added, { number: found.plans + 1, cancelled: cancelled.map(({ id }) => id) })
     for (const delivery of cancelled) Object.assign(delivery, { state: 'cancelled', dueAt: null })
+    for (const delivery of found.deliveries) delivery.replaced ||= delivery.state === 'sending'
     this.#plan(found, deliveries)
   }
 
@@ -177,6 +178,7 @@ class Run {
         dueAt: skipped ? null : this.#now,
         leasedAt: null,
         attempts: 0,
+        replaced: false,
       })
     }
   }
@@ -209,8 +211,10 @@ class Run {
     const expected = delivery.state === 'sending' && number === delivery.attempts + 1
     assert.equal(completed, expected)
     if (!expected) return
-    const state = dueAt === null ? 'delivered' : 'retrying'
-    Object.assign(delivery, { state, dueAt, leasedAt: null, attempts: number })
+    const ended = { leasedAt: null, attempts: number }
+    if (dueAt === null) Object.assign(delivery, { ...ended, state: 'delivered', dueAt })
+    else if (delivery.replaced) Object.assign(delivery, { ...ended, state: 'cancelled', dueAt: null })
+    else Object.assign(delivery, { ...ended, state: 'retrying', dueAt })
   }
 
   async #park(which: number): Promise<void> {
@@ -223,16 +227,23 @@ class Run {
     const outcome = { kind: 'park', reason: 'r' } as const
     const done = { deliveryId: delivery.id, number, startedAt: this.#now, durationMs: 0, outcome, notes: [] }
     assert.ok(await this.#open.complete(done, { state: 'parked', dueAt: null, reason: 'r' }, false))
-    Object.assign(delivery, { state: 'parked', dueAt: null, leasedAt: null, attempts: number })
+    const state = delivery.replaced ? 'cancelled' : 'parked'
+    Object.assign(delivery, { state, dueAt: null, leasedAt: null, attempts: number })
   }
 
   async #requeue(which: number): Promise<void> {
     const delivery = pick(this.#deliveries, which)
     if (delivery === undefined) return
-    const possible = delivery.state !== 'sending' && delivery.state !== 'pending'
+    const possible = !['sending', 'pending', 'skipped', 'cancelled'].includes(delivery.state)
     const changed = await this.#open.requeue([{ deliveryId: delivery.id }], this.#now)
     assert.deepEqual(changed, possible ? [delivery.id] : [])
-    if (possible) Object.assign(delivery, { state: 'pending', dueAt: this.#now, retryingSince: this.#now })
+    if (!possible) return
+    Object.assign(delivery, {
+      state: 'pending',
+      dueAt: this.#now,
+      retryingSince: this.#now,
+      replaced: false,
+    })
   }
 
   async #dismiss(which: number): Promise<void> {
@@ -298,7 +309,7 @@ class Run {
       const deliveries = record?.plans.flatMap(({ deliveries }) => deliveries) ?? []
       assert.partialDeepStrictEqual(
         deliveries,
-        each.deliveries.map(({ leasedAt, channel, target, ...rest }) => ({
+        each.deliveries.map(({ leasedAt, channel, target, replaced, ...rest }) => ({
           ...rest,
           destination: { channel, target },
         })),
