@@ -13,8 +13,8 @@ interface CheckFlags {
 export const registerCheck: Register = (hookbridge, context) => {
   hookbridge
     .command('check')
-    .description('check the configuration, its templates and its tests; exit 1 when something is wrong')
-    .option('--strict', 'let warnings fail as well')
+    .description('check the configuration, its templates and its tests; exit 1 if something is wrong')
+    .option('--strict', 'treat warnings as errors')
     .addOption(
       new Option('--format <format>', 'github: annotations for GitHub Actions')
         .choices(['text', 'json', 'github'])
@@ -42,7 +42,7 @@ function fine(file: string, { problems, tests }: Checked): string {
   return `${file}: fine${passed}${problems.length > 0 ? ', with warnings' : ''}`
 }
 
-/** The problem on its line, and what more there is indented below. */
+/** The problem on one line, and its detail indented below. */
 function readable(terminal: Terminal, problem: Problem): string {
   const line = colour(
     terminal,

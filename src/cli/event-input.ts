@@ -1,4 +1,4 @@
-/** The event that a command is asked about: a file with a body, a stored event, or one made from --type and --data. */
+/** The event that a command takes: from a file with a body, the store, or --type and --data. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
@@ -23,10 +23,10 @@ export function takesEvent(command: Command): Command {
     .argument('[event]', "a file with an event's body (- for standard input), or any id of a stored event")
     .option('--type <type>', 'make an event of this type instead')
     .option('--data <key=value...>', "its payload's data; key:=value takes JSON, as in score:=80")
-    .option('--source <name>', 'the source that it comes from (default: the first)')
+    .option('--source <name>', 'the source that receives it (default: the first)')
 }
 
-/** The event asked for; its id is that of a sample where it is not stored. */
+/** An event that is not stored has the id of a sample. */
 export async function readEvent(
   context: Context,
   compiled: CompiledConfig,
@@ -35,7 +35,7 @@ export async function readEvent(
 ): Promise<Event> {
   if (named === undefined) {
     if (flags.type === undefined) {
-      throw new CommandError('say which event: a file, the id of a stored event, or --type', 2)
+      throw new CommandError('which event? Pass a file, the id of a stored event, or --type', 2)
     }
     const source = compiled.config.sources[flags.source ?? Object.keys(compiled.config.sources)[0] ?? '']
     return sample(
@@ -45,12 +45,12 @@ export async function readEvent(
     )
   }
   if (flags.type !== undefined || flags.data !== undefined) {
-    throw new CommandError('give either an event or --type and --data, not both', 2)
+    throw new CommandError('pass either an event, or --type and --data', 2)
   }
   const path = named === '-' ? 0 : fromHere(context, named)
   if (path === 0 || existsSync(path)) {
     if (path !== 0 && statSync(path).isDirectory())
-      throw new CommandError(`${named} is a folder; name a file in it`)
+      throw new CommandError(`${named} is a folder; pass a file in it`)
     return sample(compiled, readFileSync(path), flags.source)
   }
   if (/[/\\]|\.json$/.test(named)) throw new CommandError(`there is no file ${named}`)
@@ -65,7 +65,7 @@ export async function readEvent(
   })
 }
 
-/** An event as it was received; fails where the request never became one. */
+/** An event as it was received; throws where it is quarantined. */
 export function storedEvent(record: EventRecord): Event {
   const event = eventOf(record)
   if (event !== null) return event

@@ -44,7 +44,7 @@ function describePlan(terminal: Terminal, plan: PlanRecord): string[] {
   const by = fingerprint === null ? '' : `, by configuration ${fingerprint.slice(0, FINGERPRINT_LENGTH)}`
   const taken = routes.map(({ route, path, receivers }) => {
     const name = route === path ? path : `${printable(route)} (${path})`
-    return `  route     ${name} -> ${receivers.length === 0 ? 'nobody' : receivers.join(', ')}`
+    return `  route     ${name} -> ${receivers.length === 0 ? 'no one' : receivers.join(', ')}`
   })
   return [
     `${colour(terminal, 'bold', `plan ${number}`)}  ${when(at)}, ${causes[cause]}${by}`,

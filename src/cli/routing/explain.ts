@@ -33,10 +33,10 @@ export const registerExplain: Register = (hookbridge, context) => {
     .description(
       'show how an event is routed: every route that is tried, each condition, and what is delivered',
     )
-    .option('--verify <receivers>', 'exit 1 unless exactly these get it (a,b; "" is nobody)')
+    .option('--verify <receivers>', 'exit 1 unless exactly these receivers get it (a,b; "" for none)')
     .option(
       '--since <duration>',
-      'say what this configuration would change for the events stored since',
+      'show what this configuration would change for the events stored in this time',
       duration,
     )
     .option('--json', 'print JSON')
@@ -45,10 +45,7 @@ export const registerExplain: Register = (hookbridge, context) => {
       if (flags.since !== undefined) {
         const { type, data, source, verify } = flags
         if ([named, type, data, source, verify].some((given) => given !== undefined))
-          throw new CommandError(
-            '--since looks at all stored events: give nothing else with it but --json',
-            2,
-          )
+          throw new CommandError('--since looks at all stored events; only --json can be combined with it', 2)
         const { since } = flags
         await withStore(context, (store) =>
           explainHistory(context.terminal, compiled, store, since, flags.json === true),
@@ -92,7 +89,7 @@ function show(terminal: Terminal, compiled: CompiledConfig, event: Event, simula
   if (untried.length > 0) {
     const names = printable(untried.map(({ taken }) => taken.route).join(', '))
     for (const line of wrap(
-      `not tried, for the event was taken before: ${names}`,
+      `not tried, because an earlier route took the event: ${names}`,
       textWidth(terminal),
       true,
     )) {
@@ -104,7 +101,7 @@ function show(terminal: Terminal, compiled: CompiledConfig, event: Event, simula
   showDeliveries(terminal, simulation)
 }
 
-/** Visits say how deep they are; what follows deeper is below. */
+/** Each visit has a depth; deeper ones that follow it are its children. */
 function toBranches(visits: readonly Visit[], depth = 0): Branch[] {
   return visits.flatMap((visit, index) => {
     if (visit.depth !== depth) return []
@@ -152,9 +149,9 @@ function shortly(value: unknown): string {
 
 function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
   if (result === 'no_match') return []
-  const went = continued ? ', and goes on to the next route' : ''
-  if (result === 'child_took') return [{ key: '→', text: `taken by its own routes${went}` }]
-  const to = receivers.length === 0 ? 'nobody: the route has no receivers' : receivers.join(', ')
+  const went = continued ? '; then the next route is tried' : ''
+  if (result === 'child_took') return [{ key: '→', text: `taken by a route below${went}` }]
+  const to = receivers.length === 0 ? 'no one: the route has no receivers' : receivers.join(', ')
   return [{ key: '→', text: `${to}${went}` }]
 }
 

@@ -1,4 +1,4 @@
-/** The routes as a Mermaid flowchart. Every label is quoted and escaped: no name can change the drawing. */
+/** The routes as a Mermaid flowchart. Every label is quoted and escaped, so that no name can change the chart. */
 
 import type { Destination } from '../../core/destination.ts'
 import { describe } from '../../core/match/describe.ts'
@@ -12,7 +12,7 @@ interface Chart {
   readonly receivers: ReadonlyMap<string, string>
 }
 
-/** Solid arrows are ways that events go; dotted ones are tried next where a route does not match. */
+/** Solid arrows: events go this way. Dotted arrows: the next route, if this one does not match. */
 export function flowchart(
   { routes, unrouted }: Pick<Router, 'routes' | 'unrouted'>,
   destinations: Destinations,
@@ -28,10 +28,10 @@ export function flowchart(
   return chart.lines.join('\n')
 }
 
-/** Not drawn where a route without a match takes every event that comes so far. */
+/** Not drawn where a route without a match takes every event that is left. */
 function drawUnrouted(chart: Chart, routes: readonly RouteNode[], unrouted: Router['unrouted']): void {
   if (routes.some(({ match }) => match === null)) return
-  const words = unrouted === null ? 'stored, and counted as unrouted' : 'what no route takes'
+  const words = unrouted === null ? 'stored and counted as unrouted' : 'what no route takes'
   chart.lines.push(`  unrouted["${words}"]`, `  route${routes.length - 1} -. "no route took it" .-> unrouted`)
   for (const name of unrouted?.receivers ?? []) arrow(chart, 'unrouted', idOf(chart, name))
 }
@@ -58,7 +58,7 @@ function drawLevel(chart: Chart, routes: readonly RouteNode[], prefix: string): 
     for (const name of taken.receivers) arrow(chart, id, idOf(chart, name), why)
     if (index === routes.length - 1) continue
     const next = `${prefix}${index + 1}`
-    if (continues) arrow(chart, id, next, 'goes on')
+    if (continues) arrow(chart, id, next, 'then')
     else if (match !== null) chart.lines.push(`  ${id} -. "no match" .-> ${next}`)
   }
 }
@@ -78,8 +78,8 @@ function label(lines: readonly string[]): string {
 }
 
 /**
- * Mermaid reads Markdown, HTML, icons, formulas and comments in a label: all but letters, digits and harmless
- * punctuation is written as an entity. A list or a heading begins only at the start of a line.
+ * Mermaid interprets Markdown, HTML, icons, formulas and comments in a label: everything but letters, digits and harmless
+ * punctuation becomes an entity. A list or a heading can only begin at the start of a line.
  */
 function escaped(text: string): string {
   return text

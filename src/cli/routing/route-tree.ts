@@ -3,11 +3,11 @@ import { describe } from '../../core/match/describe.ts'
 import type { RouteNode, Router } from '../../core/route.ts'
 import { colour, printable, type Terminal, textWidth, wrap } from '../terminal.ts'
 
-/** One thing to say of a route: a word in front, and the text, which may take several lines. */
+/** A line about a route: a keyword and a text, which may wrap. */
 export interface Remark {
   readonly key: string
   readonly text: string
-  /** It is of less weight. */
+  /** Shown dimmed. */
   readonly faint?: boolean
 }
 
@@ -35,7 +35,7 @@ export function drawTree(terminal: Terminal, branches: readonly Branch[]): strin
 function branchOf({ taken, match, continues, inherits, routes }: RouteNode): Branch {
   const { route, receivers, template } = taken
   const below = routes.length === 0 ? '' : ', when no route below it takes the event'
-  const to = receivers.length === 0 ? 'nobody' : receivers.join(', ')
+  const to = receivers.length === 0 ? 'no one' : receivers.join(', ')
   return {
     title: route,
     remarks: [
@@ -50,7 +50,7 @@ function branchOf({ taken, match, continues, inherits, routes }: RouteNode): Bra
               faint: inherits.template,
             },
           ]),
-      ...(continues ? [{ key: '↓', text: 'then goes on to the next route' }] : []),
+      ...(continues ? [{ key: '↓', text: 'then the next route is tried' }] : []),
     ],
     branches: routes.map(branchOf),
   }
@@ -62,8 +62,8 @@ function inherited(is: boolean): string {
 
 function lastBranch({ routes, unrouted }: Pick<Router, 'routes' | 'unrouted'>): Branch {
   const catcher = routes.find(({ match }) => match === null)
-  const takers = unrouted === null ? 'nobody; stored, and counted as unrouted' : unrouted.receivers.join(', ')
-  const text = catcher === undefined ? takers : `nothing is left: "${catcher.taken.route}" takes any event`
+  const takers = unrouted === null ? 'no one; stored and counted as unrouted' : unrouted.receivers.join(', ')
+  const text = catcher === undefined ? takers : `nothing: "${catcher.taken.route}" takes every event`
   return { title: 'what no route takes', remarks: [{ key: 'to', text }], branches: [] }
 }
 

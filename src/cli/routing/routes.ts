@@ -10,7 +10,7 @@ import { drawRoutes } from './route-tree.ts'
 export const registerRoutes: Register = (hookbridge, context) => {
   hookbridge
     .command('routes')
-    .description('draw the routes: which events go to whom')
+    .description('show the routes as a tree: which events go to which receivers')
     .option('--mermaid', 'as a Mermaid flowchart, for a README or a wiki')
     .option('--json', 'print JSON')
     .action((options: { mermaid?: boolean; json?: boolean }) => {

@@ -113,8 +113,8 @@ const match = z
   .transform((raw, context) => {
     const compiled = compileMatch(raw)
     if (compiled.ok) return compiled.match
-    for (const { path, message } of compiled.problems) {
-      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match' } })
+    for (const { path, message, hint } of compiled.problems) {
+      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match', hint } })
     }
     return z.NEVER
   })

@@ -1,4 +1,4 @@
-/** What one field must be: values, wildcards and operators, each compiled to a test of bounded time. */
+/** What one field must be: values, wildcards and operators, each compiled to a test that takes bounded time. */
 import { RE2JS } from 're2js'
 import { isObject, type Json } from '../json.ts'
 import { wildcard } from './wildcard.ts'
@@ -8,14 +8,17 @@ export type ValueTest = (value: unknown) => boolean
 
 export type MatchPath = readonly (string | number)[]
 
-/** A mistake, and where it is within the mapping that was compiled. */
+/** A mistake in a match. */
 export interface MatchProblem {
+  /** Within the match. */
   readonly path: MatchPath
   readonly message: string
+  /** How to fix it; empty where the message is enough. */
+  readonly hint: string
 }
 
 interface Documented {
-  /** When it holds, for who writes a configuration. */
+  /** When it holds, for the reference of the configuration. */
   readonly description: string
   readonly example: Json
 }
@@ -33,7 +36,7 @@ type Operator =
   | Compiler<'boolean', boolean>
   | Compiler<'text' | 'regex', string>
 
-/** What stands behind an operator. */
+/** The kind of operand that an operator takes. */
 export type Operand = Operator['takes']
 
 type Scalar = string | number | boolean | null
@@ -83,8 +86,9 @@ const known: Readonly<Record<string, Operator>> = {
 }
 
 export const operatorNames: readonly string[] = Object.keys(known)
+const KNOWN_OPERATORS = `known: ${operatorNames.join(', ')}`
 
-/** The operators in their order, without what compiles them: for the JSON schema and the reference. */
+/** The operators, for the JSON schema and the reference. */
 export const operators: readonly (Documented & { readonly name: string; readonly takes: Operand })[] =
   Object.entries(known).map(([name, { takes, description, example }]) => ({
     name,
@@ -99,8 +103,8 @@ const LONGEST_REGEX_TEXT = 65_536
 const LARGEST_REGEX_PROGRAM = 300
 
 /**
- * Compiles what stands behind a field's name: a scalar, a string with wildcards, a list (any of them), or a
- * mapping of operators (all of them). Mistakes are added to `problems`; the test is then of no use.
+ * Compiles the condition of a field: a scalar, a string with wildcards, a list (any of them), or a mapping of
+ * operators (all of them). Adds mistakes to `problems`; the returned test then never holds.
  */
 export function compileValue(raw: unknown, path: MatchPath, problems: MatchProblem[]): ValueTest {
   if (Array.isArray(raw)) return compileList(raw, path, problems)
@@ -115,11 +119,12 @@ export function compileValue(raw: unknown, path: MatchPath, problems: MatchProbl
 }
 
 function compileList(raw: readonly unknown[], path: MatchPath, problems: MatchProblem[]): ValueTest {
-  if (raw.length === 0) return fail(problems, path, 'an empty list matches nothing; list at least one value')
+  if (raw.length === 0)
+    return fail(problems, path, 'an empty list matches nothing', 'list at least one value')
   const tests = raw.map((item, index) => {
     const place = [...path, index]
     return Array.isArray(item)
-      ? fail(problems, place, 'a list within a list; write one list')
+      ? fail(problems, place, 'a list within a list', 'write one list')
       : compileValue(item, place, problems)
   })
   return (value) => tests.some((test) => test(value))
@@ -127,11 +132,11 @@ function compileList(raw: readonly unknown[], path: MatchPath, problems: MatchPr
 
 function compileOperators(raw: object, path: MatchPath, problems: MatchProblem[]): ValueTest {
   const entries = Object.entries(raw)
-  if (entries.length === 0) return fail(problems, path, `no operator; known are ${operatorNames.join(', ')}`)
+  if (entries.length === 0) return fail(problems, path, 'no operator', KNOWN_OPERATORS)
   const tests = entries.map(([name, operand]) => {
     const place = [...path, name]
     const operator = Object.hasOwn(known, name) ? known[name] : undefined
-    if (operator === undefined) return fail(problems, place, unknownOperator(name, path))
+    if (operator === undefined) return unknownOperator(name, path, problems)
     return compileOperator(name, operator, operand, place, problems)
   })
   const [only] = tests
@@ -139,13 +144,14 @@ function compileOperators(raw: object, path: MatchPath, problems: MatchProblem[]
   return (value) => tests.every((test) => test(value))
 }
 
-function unknownOperator(name: string, path: MatchPath): string {
+function unknownOperator(name: string, path: MatchPath, problems: MatchProblem[]): ValueTest {
   const field = path.at(-1)
   const nested =
     typeof field === 'string' && !Object.hasOwn(known, field)
       ? `; for a field within ${field} write ${JSON.stringify(`${field}.${name}`)}`
       : ''
-  return `unknown operator ${JSON.stringify(name)}; known are ${operatorNames.join(', ')}${nested}`
+  const message = `unknown operator ${JSON.stringify(name)}`
+  return fail(problems, [...path, name], message, `${KNOWN_OPERATORS}${nested}`)
 }
 
 function compileOperator(
@@ -155,7 +161,7 @@ function compileOperator(
   path: MatchPath,
   problems: MatchProblem[],
 ): ValueTest {
-  const takes = (what: string) => fail(problems, path, `"${name}" takes ${what}`)
+  const takes = (what: string, hint?: string) => fail(problems, path, `"${name}" takes ${what}`, hint)
   switch (operator.takes) {
     case 'value':
       return operator.compile(operand, path, problems)
@@ -167,7 +173,7 @@ function compileOperator(
     case 'number':
       if (typeof operand === 'number' && Number.isFinite(operand))
         return operator.compile(operand, path, problems)
-      return takes(isQuotedNumber(operand) ? 'a number; remove the quotes' : 'a number')
+      return takes('a number', isQuotedNumber(operand) ? 'remove the quotes' : '')
     case 'boolean':
       return typeof operand === 'boolean' ? operator.compile(operand, path, problems) : takes('true or false')
     case 'text':
@@ -216,16 +222,13 @@ function compileRegex(operand: string, path: MatchPath, problems: MatchProblem[]
   try {
     regex = RE2JS.compile(operand)
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error)
-    return fail(problems, path, `not a regular expression that RE2 knows: ${words}`)
+    const reason = error instanceof Error ? error.message : String(error)
+    return fail(problems, path, `not a regular expression of RE2: ${reason}`)
   }
   const size = regex.programSize()
   if (size > LARGEST_REGEX_PROGRAM) {
-    return fail(
-      problems,
-      path,
-      `too large (${size} steps, at most ${LARGEST_REGEX_PROGRAM}); repeat less often`,
-    )
+    const message = `the regular expression is too large (${size} steps, at most ${LARGEST_REGEX_PROGRAM})`
+    return fail(problems, path, message, 'use smaller repetitions')
   }
   return (value) => typeof value === 'string' && value.length <= LONGEST_REGEX_TEXT && regex.testExact(value)
 }
@@ -234,8 +237,8 @@ function isScalar(raw: unknown): raw is Scalar {
   return raw === null || typeof raw === 'string' || typeof raw === 'boolean' || Number.isFinite(raw)
 }
 
-/** Adds a problem. */
-export function fail(problems: MatchProblem[], path: MatchPath, message: string): ValueTest {
-  problems.push({ path, message })
+/** Adds a problem, and returns a test that never holds. */
+export function fail(problems: MatchProblem[], path: MatchPath, message: string, hint = ''): ValueTest {
+  problems.push({ path, message, hint })
   return () => false
 }

@@ -1,21 +1,21 @@
-/** A condition in words, on one line: `type = analysis.* and data.score >= 80`. */
+/** A condition as text, on one line: `type = analysis.* and data.score >= 80`. */
 import { isObject } from '../json.ts'
 import type { Condition, Match } from './match.ts'
 
-/** Words, and what holds them together: whoever puts them into something tighter sets brackets. */
-interface Phrase {
+/** Text, and the operator that binds its parts: within a tighter one it needs brackets. */
+interface Description {
   readonly text: string
   readonly binding: 'or' | 'and' | 'one'
 }
 
-/** `conditions` are of `explain`, after an event was held against them; a match is as configured. */
+/** Takes a match as configured, or a condition that was evaluated for an event. */
 export function describe(condition: Match | Condition): string {
   return describeField(condition).text
 }
 
-function describeField(condition: Match | Condition): Phrase {
+function describeField(condition: Match | Condition): Description {
   if (condition.kind === 'field')
-    return valuePhrase(condition.path, 'written' in condition ? condition.written : condition.wanted)
+    return valueDescription(condition.path, 'written' in condition ? condition.written : condition.wanted)
   const parts = partsOf(condition).map(describeField)
   if (condition.kind === 'not') return negated(joined(parts, 'and'))
   return joined(parts, condition.kind === 'any' ? 'or' : 'and')
@@ -26,7 +26,7 @@ function partsOf(group: Exclude<Match | Condition, { kind: 'field' }>): readonly
   return group.kind === 'not' ? [group.part] : group.parts
 }
 
-function joined(parts: readonly Phrase[], binding: 'or' | 'and'): Phrase {
+function joined(parts: readonly Description[], binding: 'or' | 'and'): Description {
   const [only] = parts
   if (only !== undefined && parts.length === 1) return only
   const texts = parts.map((part) =>
@@ -35,30 +35,30 @@ function joined(parts: readonly Phrase[], binding: 'or' | 'and'): Phrase {
   return { text: texts.join(` ${binding} `), binding }
 }
 
-function negated({ text }: Phrase): Phrase {
+function negated({ text }: Description): Description {
   return one(`not (${text})`)
 }
 
-function one(text: string): Phrase {
+function one(text: string): Description {
   return { text, binding: 'one' }
 }
 
-/** What stands behind a field's name, as core/condition compiles it. */
-function valuePhrase(path: string, wanted: unknown): Phrase {
+/** The condition of one field, as `compileValue` takes it. */
+function valueDescription(path: string, wanted: unknown): Description {
   const field = word(path)
-  if (Array.isArray(wanted)) return listPhrase(path, wanted)
+  if (Array.isArray(wanted)) return listDescription(path, wanted)
   if (!isObject(wanted)) return one(`${field} = ${word(wanted)}`)
   return joined(
-    Object.entries(wanted).map(([operator, operand]) => operatorPhrase(path, operator, operand)),
+    Object.entries(wanted).map(([operator, operand]) => operatorDescription(path, operator, operand)),
     'and',
   )
 }
 
-function listPhrase(path: string, items: readonly unknown[]): Phrase {
+function listDescription(path: string, items: readonly unknown[]): Description {
   if (items.length > 1 && items.every((item) => !isObject(item)))
     return one(`${word(path)} in [${items.map(word).join(', ')}]`)
   return joined(
-    items.map((item) => valuePhrase(path, item)),
+    items.map((item) => valueDescription(path, item)),
     'or',
   )
 }
@@ -74,22 +74,22 @@ const comparisons: Readonly<Record<string, string>> = {
   regex: 'matches',
 }
 
-function operatorPhrase(path: string, operator: string, operand: unknown): Phrase {
+function operatorDescription(path: string, operator: string, operand: unknown): Description {
   const field = word(path)
-  if (operator === 'in') return valuePhrase(path, operand)
+  if (operator === 'in') return valueDescription(path, operand)
   if (operator === 'exists') return one(`${field} ${operand === true ? 'exists' : 'is missing'}`)
   if (operator === 'not') {
-    if (Array.isArray(operand) || isObject(operand)) return negated(valuePhrase(path, operand))
-    // With a wildcard it is no longer equality that is denied, and it reads the same.
+    if (Array.isArray(operand) || isObject(operand)) return negated(valueDescription(path, operand))
+    // A wildcard looks like equality here too.
     return one(`${field} != ${word(operand)}`)
   }
   return one(`${field} ${comparisons[operator] ?? operator} ${word(operand)}`)
 }
 
-// What reads as one word, and as nothing but text.
+// What needs no quotes to be read as text.
 const PLAIN = /^(?!(?:true|false|null)$)[\p{L}_*/][\p{L}\p{M}\p{N}_.*/:@+-]*$/u
 
-/** Text as it is where nobody can misread it, else in quotes; what cannot be seen is written as its number. */
+/** Text, in quotes where it could be misread; invisible characters as their code points. */
 function word(value: unknown): string {
   if (typeof value === 'string' && PLAIN.test(value)) return value
   return JSON.stringify(value).replaceAll(

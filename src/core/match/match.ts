@@ -11,7 +11,7 @@ export interface FieldMatch {
   /** The field as written: `type`, `data.id`. */
   readonly path: string
   readonly keys: readonly Key[]
-  /** Where it stands within the whole match. */
+  /** Its path within the whole match. */
   readonly place: MatchPath
   readonly wanted: unknown
   /** `wanted` as people are shown it: with the name of a variable, not with what it holds. */
@@ -63,13 +63,13 @@ export interface Evaluation {
 interface Field {
   /** Where it is found in the view. */
   readonly at: readonly string[]
-  /** Text has no fields of its own. */
+  /** Text has no fields. */
   readonly isText: boolean
   readonly description: string
   readonly example: Json
 }
 
-// What the first part of a key may be. `data` is read within the payload, where a missing one is missing.
+// What the first part of a key may be. `data` is looked up in the payload, because the view turns a missing one into null.
 const roots: Readonly<Record<string, Field>> = {
   type: {
     at: ['event', 'type'],
@@ -80,7 +80,7 @@ const roots: Readonly<Record<string, Field>> = {
   source: {
     at: ['event', 'source'],
     isText: true,
-    description: 'The name of the source that it came from.',
+    description: 'The name of the source that received it.',
     example: 'cuuro',
   },
   event: {
@@ -104,7 +104,7 @@ const roots: Readonly<Record<string, Field>> = {
   enriched: {
     at: ['enriched'],
     isText: false,
-    description: 'What enrichment fetched, by name. This version fetches nothing.',
+    description: 'What enrichment fetched, by name. This version does not fetch anything.',
     example: { exists: false },
   },
 }
@@ -117,13 +117,14 @@ const combinators = {
 /** What a key of a match may be, for the JSON schema and the reference. */
 export const vocabulary = { fields: roots, combinators }
 
-// Nobody nests this deep on purpose, but a YAML alias can make a mapping contain itself.
-const DEEPEST = 32
+// Far more than anyone writes; bounds the recursion.
+const MAX_DEPTH = 32
 
 /** Compiles the value of a route's `match`. Every mistake is reported, with its path within that value. */
 export function compileMatch(raw: unknown): CompiledMatch {
-  if (isDeeper(raw, DEEPEST)) {
-    return { ok: false, problems: [{ path: [], message: `nested more than ${DEEPEST} levels deep` }] }
+  if (isDeeper(raw, MAX_DEPTH)) {
+    const message = `nested more than ${MAX_DEPTH} levels deep`
+    return { ok: false, problems: [{ path: [], message, hint: 'nest less' }] }
   }
   const problems: MatchProblem[] = []
   const match = compileMapping(raw, [], problems)
@@ -138,9 +139,9 @@ function isDeeper(value: unknown, levels: number): boolean {
 function compileMapping(raw: unknown, path: MatchPath, problems: MatchProblem[]): Match {
   const entries = isObject(raw) ? Object.entries(raw) : []
   if (!isObject(raw)) {
-    fail(problems, path, 'a match is a mapping, such as {type: "analysis.*"}')
+    fail(problems, path, 'a match must be a mapping', 'such as {type: "analysis.*"}')
   } else if (entries.length === 0) {
-    fail(problems, path, 'an empty match; leave it out to match everything')
+    fail(problems, path, 'an empty match', 'remove it to match everything')
   }
   const parts = entries.map(([key, value]) => {
     const place = [...path, key]
@@ -166,16 +167,17 @@ function compileField(path: string, wanted: unknown, place: MatchPath, problems:
   const start = Object.hasOwn(roots, root) ? roots[root] : undefined
   if (start === undefined) {
     const known = [...Object.keys(roots), ...Object.keys(combinators)].join(', ')
-    const payload = root === '' ? '' : `; a field of the payload is "data.${path}" or "payload.${path}"`
+    const payload = root === '' ? '' : `a field of the payload is "data.${path}" or "payload.${path}"; `
     fail(
       problems,
       place,
-      `unknown field ${JSON.stringify(path)}; a key starts with one of ${known}${payload}`,
+      `unknown field ${JSON.stringify(path)}`,
+      `${payload}a key starts with one of ${known}`,
     )
   } else if (start.isText && names.length > 0) {
-    fail(problems, place, `"${root}" is text and has no fields of its own`)
+    fail(problems, place, `"${root}" is text and has no fields`)
   } else if (names.includes('')) {
-    fail(problems, place, `an empty name in ${JSON.stringify(path)}; write one dot between two names`)
+    fail(problems, place, `an empty name in ${JSON.stringify(path)}`, 'write one dot between two names')
   }
   const keys = [...(start?.at ?? []), ...names].map((name) => ({ name, index: toIndex(name) }))
   const test = compileValue(wanted, place, problems)
@@ -209,12 +211,12 @@ export function matches(match: Match, view: View): boolean {
   return decide(match, view, null)
 }
 
-/** Like `matches`, and says of every condition what was wanted, what was there, and whether it held. */
+/** Like `matches`, and records every condition: what was wanted, the actual value, and whether it held. */
 export function evaluate(match: Match, view: View): Evaluation {
   const conditions: Condition[] = []
   const matched = decide(match, view, conditions)
   const [only] = conditions
-  // The mapping itself is an `all` that nobody wrote.
+  // The mapping itself is an `all` that is not written in the file.
   return { matched, conditions: only?.kind === 'all' ? only.conditions : conditions }
 }
 

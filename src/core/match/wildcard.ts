@@ -1,7 +1,7 @@
-/** Patterns in which `*` stands for any text. */
+/** Patterns in which `*` matches any text. */
 
 /**
- * A test for a pattern in which `*` stands for any text, also none. `\*` is a literal star, and a backslash
+ * A test for a pattern in which `*` matches any text, also none. `\*` is a literal star, and a backslash
  * before a star is written twice; elsewhere a backslash is itself. The time is linear in the text.
  */
 export function wildcard(pattern: string): (text: string) => boolean {
@@ -12,7 +12,7 @@ export function wildcard(pattern: string): (text: string) => boolean {
     if (!text.startsWith(first) || !text.endsWith(last)) return false
     let from = first.length
     for (const literal of others) {
-      // The leftmost place is always good: it leaves the most text to what follows.
+      // The leftmost occurrence leaves the most text for what follows.
       const at = text.indexOf(literal, from)
       if (at === -1) return false
       from = at + literal.length

@@ -1,4 +1,4 @@
-/** Turns the id in a thin payload into the page of what it is about: the configuration's `links`. */
+/** The configuration's `links`: URLs of the pages about the subjects of events. */
 
 import type { View } from '../event.ts'
 import { wildcard } from '../match/wildcard.ts'
@@ -26,13 +26,13 @@ export type CompiledLinks =
 
 // A value can fill in a path or a query; it never chooses the host.
 const FIXED_HOST = /^https?:\/\/[^\s/?#\\{}]+(?:[/?#]|$)/i
-// Stands for a value that is there and empty; no URL has it, so the link is none.
+// In place of an empty value; a text that contains it is not a URL, so that there is no link.
 const HOLE = '\u0000'
 const engine = createEngine((text) => (text === '' ? HOLE : encodeURIComponent(text)))
 
 /**
- * Compiles URL templates by event type or wildcard. An exact type goes before a wildcard, and of the wildcards
- * the first that matches counts. Values are percent-encoded.
+ * Compiles URL templates by event type or wildcard. An exact type takes precedence over wildcards, of which the
+ * first that matches is used. Values are percent-encoded.
  */
 export function compileLinks(byType: Readonly<Record<string, string>>): CompiledLinks {
   const exact = new Map<string, Template>()
@@ -55,7 +55,7 @@ export function compileLinks(byType: Readonly<Record<string, string>>): Compiled
 
 function compile(key: string, text: string): Template | LinkProblem {
   if (!FIXED_HOST.test(text)) {
-    const message = 'must start with http:// or https:// and a host that no variable is part of'
+    const message = 'must start with http:// or https:// and a host without variables'
     return { key, message, line: 1, column: 1 }
   }
   try {
@@ -69,7 +69,7 @@ function compile(key: string, text: string): Template | LinkProblem {
   }
 }
 
-/** A link with a hole in it leads nowhere: then there is none. */
+/** Empty where a value is missing, since the link would lead to a wrong page. */
 function render(template: Template, view: View): string {
   try {
     const { text, missing } = template.render(view)

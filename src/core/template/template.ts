@@ -8,22 +8,22 @@ import {
 import type { View } from '../event.ts'
 import { readVariables } from './variables.ts'
 
-/** What a template sees: the event's view, and where this message comes from. */
+/** What a template sees: the event, and the route and receiver of the message. */
 export interface RenderView extends View {
   readonly route: { readonly name: string }
   readonly receiver: { readonly name: string }
-  /** The page of the event's object, made from the configuration's `links`; null, which is false, without one. */
+  /** The URL from the configuration's `links`; null, which is false in a template, without one. */
   readonly link: string | null
 }
 
 export interface Rendered {
   readonly text: string
-  /** Variables the template names and the view lacks; they rendered as nothing. */
+  /** Variables that the template uses and the view does not have; they rendered as empty. */
   readonly missing: readonly string[]
 }
 
 export interface Template {
-  /** Variables that no view has, whatever the event: each is a mistake. */
+  /** Variables that do not exist for any event: each is a mistake. */
   readonly unknown: readonly TemplateError[]
   /** Throws a TemplateError where the template fails as a whole. */
   render(view: object): Rendered
@@ -37,7 +37,7 @@ export interface Engine {
 /** The variables that a template sees, and the fields of each; null where they differ from event to event. */
 export type Fields = Readonly<Record<string, readonly string[] | null>>
 
-/** Of every event: what `View` says. */
+/** The fields of `View`. */
 export const eventFields: Fields = {
   event: ['id', 'type', 'source', 'received_at', 'sent_at'],
   data: null,
@@ -47,7 +47,7 @@ export const eventFields: Fields = {
   lifecycle: null,
 }
 
-/** Of every message: what `RenderView` says. */
+/** The fields of `RenderView`. */
 export const messageFields: Fields = { ...eventFields, route: ['name'], receiver: ['name'], link: [] }
 
 /** Line and column are counted from 1 within the text that was compiled. */
@@ -69,7 +69,7 @@ export interface Filter {
   apply(value: unknown, ...args: unknown[]): string
 }
 
-// A template is written by an operator, but what it loops over comes from outside: the limits bound one rendering.
+// Operators write the templates, but the values that they loop over come from outside: the limits bound one rendering.
 const PARSE_LIMIT = 200_000
 const RENDER_LIMIT_MS = 1_000
 const MEMORY_LIMIT = 5_000_000
@@ -96,7 +96,7 @@ export function createEngine(
     lenientIf: true,
     // An empty mapping instead of the file system: no template can include a file.
     templates: {},
-    // A message names months and days alike, whatever the machine speaks.
+    // Names of months and days do not depend on the machine's locale.
     locale: 'en-US',
     timezoneOffset: 0,
     parseLimit: PARSE_LIMIT,
@@ -104,7 +104,7 @@ export function createEngine(
     memoryLimit: MEMORY_LIMIT,
   }
   const liquid = new Liquid(options)
-  for (const name of TEXT_FILTERS.split(' ')) giveText(liquid, name)
+  for (const name of TEXT_FILTERS.split(' ')) takeText(liquid, name)
   for (const [name, filter] of Object.entries(filters)) {
     liquid.registerFilter(name, {
       raw: filter.safe,
@@ -133,8 +133,8 @@ export function createEngine(
   }
 }
 
-/** Lets a filter of LiquidJS see a structure as it looks in a message: it would see `[object Object]`, or throw. */
-function giveText(liquid: Liquid, name: string): void {
+/** Gives a filter of LiquidJS structures as JSON; it would see `[object Object]`, or throw. */
+function takeText(liquid: Liquid, name: string): void {
   const builtIn = liquid.filters[name]
   if (builtIn === undefined) throw new Error(`LiquidJS has no filter ${name}`)
   const { handler, raw } = typeof builtIn === 'function' ? { handler: builtIn, raw: false } : builtIn
@@ -150,7 +150,7 @@ function flat(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? toText(value) : value
 }
 
-/** What a value looks like in a message: nothing for null, JSON for structures. */
+/** A value in a message: empty for null, JSON for structures. */
 export function toText(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'string') return value
@@ -173,10 +173,10 @@ function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: 
   }
 }
 
-// What LiquidJS knows of any value.
+// Properties that LiquidJS gives to every value.
 const OF_ANY = ['size', 'first', 'last']
 
-/** What the template does not set itself, and nothing gives it. */
+/** Variables that are neither known nor set in the template. */
 function unknownVariables(parsed: LiquidTemplate[], fields: Fields): TemplateError[] {
   const { globals, locals } = analyzeSync(parsed, { partials: false })
   return Object.values(globals)
@@ -192,7 +192,7 @@ function unknownVariables(parsed: LiquidTemplate[], fields: Fields): TemplateErr
         return []
       const names = known === undefined ? Object.keys(fields) : known.map((name) => `${root}.${name}`)
       const { row, col } = variable.location
-      const there = names.length === 0 ? `${root} has no fields` : `there is ${names.join(', ')}`
+      const there = names.length === 0 ? `${root} has no fields` : `known: ${names.join(', ')}`
       return [new TemplateError(`unknown variable ${variable}; ${there}`, row, col)]
     })
 }
@@ -211,8 +211,8 @@ function isUndefinedVariable(error: unknown): boolean {
 }
 
 /**
- * The variables that a rendering asks for in vain, as written. One that is only tested (`if`, `case`, `default`)
- * may be missing, and so may all of a branch that is not taken; in a loop the first round that fails counts.
+ * The variables that are missing when the template is rendered, as written. Those that are only tested (`if`, `case`,
+ * `default`) or in a branch that is not taken may be missing; of a loop only the first iteration that fails counts.
  */
 function missingVariables(collecting: Liquid, parsed: LiquidTemplate[], view: object): string[] {
   const missing = new Set<string>()
@@ -241,7 +241,7 @@ function attempt<T>(action: () => T): T {
 function toTemplateError(error: unknown): TemplateError {
   if (LiquidError.is(error)) {
     const [line, column] = error.token?.getPosition() ?? [1, 1]
-    // LiquidJS appends the place to its message; ours is told by whoever knows the file.
+    // LiquidJS appends the position to its message; the caller adds it with the file.
     return new TemplateError(error.message.replace(/, line:\d+, col:\d+$/, ''), line ?? 1, column ?? 1)
   }
   return new TemplateError(error instanceof Error ? error.message : String(error), 1, 1)

@@ -1,6 +1,6 @@
 /**
- * Templates that hold nothing but text and variables, as most leaves of a message do. They are written without the
- * engine, which takes far longer; where one of them is not as simple as it looks, the engine decides.
+ * Renders templates that contain only text and variables, as most parts of a message do, without LiquidJS, which takes far
+ * longer. Where a value is not simple, LiquidJS renders the template.
  */
 
 interface Variable {
@@ -10,11 +10,11 @@ interface Variable {
   readonly raw: boolean
 }
 
-/** Writes the template; undefined where a variable has no simple value. */
+/** The rendered template; undefined where a variable has no simple value. */
 export type WriteVariables = (view: object) => string | undefined
 
 const VARIABLE = /\{\{[ \t]*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)[ \t]*(\|[ \t]*raw[ \t]*)?\}\}/y
-// Words of the language, and what it knows of any value.
+// Keywords of Liquid, and the properties that it gives to every value.
 const NOT_A_NAME = new Set(['true', 'false', 'nil', 'null', 'empty', 'blank', 'size', 'first', 'last'])
 
 /** Null where the template does more. `escapeText` is applied to each value that is not `raw`. */

@@ -126,7 +126,7 @@ t.test('a file with a body, and notes under a message', async (t) => {
   const { code, out } = await preview('body.json', '--channel', 'slack')
   t.equal(code, 0, 'an unknown variable is no failure')
   t.match(out, /└─\n {3}note: unknown variable data\.id \(slack\.yaml:\d+\)/)
-  t.match(await preview('body.json', '--type', 'x'), { code: 2, err: /not both/ })
+  t.match(await preview('body.json', '--type', 'x'), { code: 2, err: /either an event, or --type/ })
 })
 
 t.test('a template that fails is reported, and exits 1', async (t) => {

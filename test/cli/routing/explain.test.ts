@@ -60,14 +60,14 @@ t.test('every route that is tried is shown, with what was wanted and what was th
 │     ✗     · data.kind = x, but it is missing
 │     ✓     · not
 │     ✗     · · data.kind exists, but it is missing
-│     →     log, team, and goes on to the next route
+│     →     log, team; then the next route is tried
 └─ ✓ routes[2]
    │  ✓     source = cuuro
    │  ✓     type = analysis.*
    │  →     team
    └─ ✗ mute
          ✗     data.muted = true, but it is missing
-not tried, for the event was taken before: never reached by analyses
+not tried, because an earlier route took the event: never reached by analyses
 
 CHANNEL  TARGET            RECEIVER  HOW
 console  console           log       template default
@@ -135,8 +135,8 @@ t.test('the event is a file, standard input aside, or a stored one', async (t) =
 t.test('bad usage is told', async (t) => {
   const cwd = configured(t)
   for (const [args, message] of [
-    [[], /say which event: a file, the id of a stored event, or --type/],
-    [['event.json', '--type', 'a'], /either an event or --type/],
+    [[], /which event\? Pass a file, the id of a stored event, or --type/],
+    [['event.json', '--type', 'a'], /either an event, or --type/],
     [['--type', 'a', '--data', 'x'], /--data takes key=value, or key:=json, not "x"/],
     [['--type', 'a', '--data', 'x:=y'], /--data x:= takes JSON, such as 80, true or "text", not "y"/],
     [['--type', 'a', '--since', '1d'], /--since looks at all stored events/],

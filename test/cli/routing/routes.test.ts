@@ -49,7 +49,7 @@ t.test('the tree', async (t) => {
 ├─ completed
 │     if    type = analysis.completed
 │     to    deal-flow, hook
-│     ↓     then goes on to the next route
+│     ↓     then the next route is tried
 ├─ routes[1]
 │  │  if    type = analysis.*
 │  │  to    deal-flow, when no route below it takes the event
@@ -63,7 +63,7 @@ t.test('the tree', async (t) => {
 │        to    hook
 │        as    template default (inherited)
 └─ what no route takes
-      to    nobody; stored, and counted as unrouted
+      to    no one; stored and counted as unrouted
 
 RECEIVER   CHANNEL  TARGET
 deal-flow  slack    #deal-flow
@@ -92,7 +92,7 @@ t.test('a narrow terminal gets every word, on more lines', async (t) => {
 
 t.test('a last route that takes everything leaves nothing unrouted', async (t) => {
   const args = configured(t, `${yaml}  - name: the rest\n    receivers: [hook]\n`)
-  t.match((await hookbridge(args, { env })).out, /to {4}nothing is left: "the rest" takes any event/)
+  t.match((await hookbridge(args, { env })).out, /to {4}nothing: "the rest" takes every event/)
   t.notMatch((await hookbridge([...args, '--mermaid'], { env })).out, /unrouted/)
 })
 
@@ -135,7 +135,7 @@ t.test('as a flowchart', async (t) => {
   for (const arrow of [
     'events -> route0',
     'route0 -> receiver0',
-    'route0 -goes on-> route1',
+    'route0 -then-> route1',
     'route1 -first-> route1_0',
     'route1 -else-> receiver0',
     'route1_0 -inherited-> receiver0',

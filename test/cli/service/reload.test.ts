@@ -69,7 +69,7 @@ t.test('who may not, or cannot, is told how else', async (t) => {
   const elsewhere = await hookbridge(['--config', app.config, 'reload', '--url', 'http://127.0.0.1:1'])
   t.match(elsewhere, { code: 1, err: /nothing answers at http:\/\/127\.0\.0\.1:1\/-\/reload.*server\.port/ })
   edit(app.config, 'admin_token: { file: admin }', 'admin_token: short')
-  t.match(await reload(), { code: 1, out: /must be 16 or more letters.*openssl/s })
+  t.match(await reload(), { code: 1, out: /at least 16 characters.*openssl/s })
   edit(app.config, 'admin_token: short', 'watch: false')
   t.match(await reload(), { code: 1, err: /server\.admin_token is not set.*systemctl reload.*kill -HUP/s })
   t.ok((await app.reload('signal')).ok)

@@ -173,10 +173,10 @@ t.test('a variable that no event has is told in every file, at its place', async
     join(folder, 'config.yaml'),
     'sources: { cuuro: { svix: { secrets: ["${SECRET}"] } } }\nreceivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\ntemplates: templates\nlinks: { "a": "https://x.example/{{ route.name }}" }\n',
   )
-  const message = 'there is event, data, payload, enriched, lifecycle, route, receiver, link'
-  const fields = 'there is event.id, event.type, event.source, event.received_at, event.sent_at'
+  const message = 'known: event, data, payload, enriched, lifecycle, route, receiver, link'
+  const fields = 'known: event.id, event.type, event.source, event.received_at, event.sent_at'
   t.strictSame(told(folder), [
-    'wrong_link config.yaml:5:15: links.a: unknown variable route.name; there is event, data, payload, enriched, lifecycle',
+    'wrong_link config.yaml:5:15: links.a: unknown variable route.name; known: event, data, payload, enriched, lifecycle',
     `wrong_template templates/a/console.txt:2:4: unknown variable yours; ${message}`,
     'wrong_template templates/a/email.md:2:13: unknown variable link.href; link has no fields',
     `wrong_template templates/a/email.md:7:6: unknown variable receivr.name; ${message}`,

@@ -17,9 +17,14 @@ function holds(wanted: unknown, value?: Json): boolean {
   return matches(compiled({ 'data.field': wanted }), aView(value === undefined ? {} : { field: value }))
 }
 
+/** With the hint after the message. */
 function problemsOf(raw: unknown): readonly { path: readonly (string | number)[]; message: string }[] {
   const result = compileMatch(raw)
-  return result.ok ? [] : result.problems
+  if (result.ok) return []
+  return result.problems.map(({ path, message, hint }) => ({
+    path,
+    message: hint === '' ? message : `${message}; ${hint}`,
+  }))
 }
 
 t.test('scalars are equal without coercion, and case matters', async (t) => {
@@ -226,19 +231,19 @@ t.test('an evaluation tells each condition, also after the answer is clear', asy
 
 t.test('mistakes have a path and helpful words', async (t) => {
   const cases: [raw: unknown, path: (string | number)[], message: RegExp][] = [
-    [null, [], /a match is a mapping/],
-    ['analysis.*', [], /a match is a mapping/],
-    [[{ type: 'a' }], [], /a match is a mapping/],
-    [{}, [], /empty match; leave it out/],
+    [null, [], /a match must be a mapping/],
+    ['analysis.*', [], /a match must be a mapping/],
+    [[{ type: 'a' }], [], /a match must be a mapping/],
+    [{}, [], /empty match; remove it/],
     [{ not: {} }, ['not'], /empty match/],
-    [{ not: 'a' }, ['not'], /a match is a mapping/],
+    [{ not: 'a' }, ['not'], /a match must be a mapping/],
     [{ any: [] }, ['any'], /"any" takes a list of at least one match/],
     [{ all: { type: 'a' } }, ['all'], /"all" takes a list/],
     [{ any: [{ type: 'a' }, { type: [] }] }, ['any', 1, 'type'], /empty list/],
     [
       { score: 1 },
       ['score'],
-      /unknown field "score"; a key starts with one of type, source, event, data, .*"data.score"/,
+      /unknown field "score"; .*"data.score".* starts with one of type, source, event, data, /,
     ],
     [{ __proto_: 1 }, ['__proto_'], /unknown field/],
     [JSON.parse('{"__proto__": 1}'), ['__proto__'], /unknown field/],
@@ -247,17 +252,17 @@ t.test('mistakes have a path and helpful words', async (t) => {
     [{ 'data..x': 1 }, ['data..x'], /empty name/],
     [{ 'data.': 1 }, ['data.'], /empty name/],
     [{ '': 1 }, [''], /unknown field ""/],
-    [{ type: {} }, ['type'], /no operator; known are in, not, gt,/],
+    [{ type: {} }, ['type'], /no operator; known: in, not, gt,/],
     [
       { data: { status: 'x' } },
       ['data', 'status'],
-      /unknown operator "status"; known are .*write "data.status"/,
+      /unknown operator "status"; known: .*write "data.status"/,
     ],
     [{ type: { constructor: 1 } }, ['type', 'constructor'], /unknown operator/],
     [
       { type: { not: { matches: 1 } } },
       ['type', 'not', 'matches'],
-      /unknown operator "matches"; known are in.*regex$/,
+      /unknown operator "matches"; known: in.*regex$/,
     ],
     [{ type: ['a', ['b']] }, ['type', 1], /a list within a list/],
     [{ type: [{ gt: 'x' }] }, ['type', 0, 'gt'], /"gt" takes a number$/],
@@ -271,9 +276,9 @@ t.test('mistakes have a path and helpful words', async (t) => {
     [{ 'data.x': { prefix: 1 } }, ['data.x', 'prefix'], /"prefix" takes text/],
     [{ 'data.x': { contains: ['a'] } }, ['data.x', 'contains'], /"contains" takes text, or one element/],
     [{ 'data.x': { regex: 5 } }, ['data.x', 'regex'], /"regex" takes a regular expression/],
-    [{ 'data.x': { regex: '(a' } }, ['data.x', 'regex'], /RE2 knows: .*missing closing \): `\(a`/],
-    [{ 'data.x': { regex: 'a(?=b)' } }, ['data.x', 'regex'], /RE2 knows: .*`\(\?=`/],
-    [{ 'data.x': { regex: '(a)\\1' } }, ['data.x', 'regex'], /RE2 knows/],
+    [{ 'data.x': { regex: '(a' } }, ['data.x', 'regex'], /of RE2: .*missing closing \): `\(a`/],
+    [{ 'data.x': { regex: 'a(?=b)' } }, ['data.x', 'regex'], /of RE2: .*`\(\?=`/],
+    [{ 'data.x': { regex: '(a)\\1' } }, ['data.x', 'regex'], /of RE2/],
     [{ 'data.x': { regex: '(?:a{30}b){30}' } }, ['data.x', 'regex'], /too large/],
   ]
   for (const [raw, path, message] of cases) {
