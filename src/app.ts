@@ -116,6 +116,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     deliver,
     onBug,
     now,
+    clock,
     observe,
   })
   const receive = createReceive({

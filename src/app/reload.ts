@@ -80,6 +80,7 @@ export function createReloads(deps: ReloadDeps): Reloads {
       ok,
       trigger: [...triggers].join(),
       changed,
+      fingerprint: running.fingerprint,
       reason: answer.ok ? '' : errors[answer.code],
     })
     return answer

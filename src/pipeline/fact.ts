@@ -71,6 +71,8 @@ export type Fact =
       readonly trigger: string
       /** The keys of the configuration that are different and take effect. */
       readonly changed: readonly string[]
+      /** Of the configuration in effect. */
+      readonly fingerprint: string
       /** Why the configuration stays as it was; empty where it does not. */
       readonly reason: string
     }
@@ -160,10 +162,10 @@ export function logEntry(fact: Fact): LogEntry {
       return { level: 'info', message: 'quarantined request read anew', fields }
     }
     case 'reloaded': {
-      const { ok, trigger, changed, reason } = fact
+      const { ok, trigger, changed, fingerprint, reason } = fact
       if (!ok)
         return { level: 'error', message: `configuration not reloaded: ${reason}`, fields: { trigger } }
-      return { level: 'info', message: 'configuration reloaded', fields: { trigger, changed } }
+      return { level: 'info', message: 'configuration reloaded', fields: { trigger, changed, fingerprint } }
     }
   }
 }

@@ -12,10 +12,12 @@ export interface LoopDeps {
   /** Called with what a bug threw; the delivery comes back when its lease ends. */
   readonly onBug: (error: unknown) => void
   readonly now: () => number
+  /** Milliseconds with fractions since any moment, for measuring. */
+  readonly clock: () => number
   readonly observe: Observe
 }
 
-/** What the loop does, and since when by performance.now(). A claim ends when the store answers, if only to refuse. */
+/** What the loop does, and since when by its clock. A claim ends when the store answers, if only to refuse. */
 export interface Heartbeat {
   readonly doing: 'claiming' | 'resting' | 'nothing'
   readonly since: number
@@ -26,7 +28,7 @@ interface InFlight {
   readonly rateKey: string
   /** How many were made before it. */
   readonly attempts: number
-  /** By performance.now(). */
+  /** By the clock. */
   readonly since: number
   readonly ended: Promise<void>
   leaseUntil: number
@@ -57,10 +59,11 @@ export class DeliveryLoop {
   #wake = Promise.withResolvers<void>()
   #stopping = false
   #claimedAt = Number.NEGATIVE_INFINITY
-  #heartbeat: Heartbeat = { doing: 'nothing', since: performance.now() }
+  #heartbeat: Heartbeat
 
   constructor(deps: LoopDeps) {
     this.#deps = deps
+    this.#heartbeat = { doing: 'nothing', since: deps.clock() }
     deps.store.onDue(() => this.#wake.resolve())
   }
 
@@ -112,7 +115,7 @@ export class DeliveryLoop {
   }
 
   #enter(doing: Heartbeat['doing']): void {
-    this.#heartbeat = { doing, since: performance.now() }
+    this.#heartbeat = { doing, since: this.#deps.clock() }
   }
 
   /** One claim. Returns how long nothing more can happen unless something wakes the loop, in milliseconds. */
@@ -126,7 +129,7 @@ export class DeliveryLoop {
       await renewed
       for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
       if (claimed.leased.length > 0) {
-        this.#claimedAt = performance.now()
+        this.#claimedAt = this.#deps.clock()
         return GATHER_MS
       }
       const wait = (claimed.nextDueAt ?? Number.POSITIVE_INFINITY) - now()
@@ -151,7 +154,7 @@ export class DeliveryLoop {
     const inFlight = new Map<string, number>()
     const quick = new Map<string, number>()
     const slow = new Map<string, number>()
-    const slowSince = performance.now() - SLOW_AFTER_MS
+    const slowSince = this.#deps.clock() - SLOW_AFTER_MS
     for (const { channel, rateKey, since } of this.#inFlight.values()) {
       const isSlow = since < slowSince
       count(isSlow ? slow : quick, channel)
@@ -175,7 +178,7 @@ export class DeliveryLoop {
       before.leaseUntil = leaseUntil
       return
     }
-    const { deliver, onBug } = this.#deps
+    const { deliver, onBug, clock } = this.#deps
     const ended = deliver(leased, this.#stopped.promise)
       .then(() => undefined, onBug)
       .finally(() => {
@@ -183,7 +186,7 @@ export class DeliveryLoop {
         this.#wake.resolve()
       })
     const { channel, rateKey } = destination
-    this.#inFlight.set(id, { channel, rateKey, attempts, since: performance.now(), ended, leaseUntil })
+    this.#inFlight.set(id, { channel, rateKey, attempts, since: clock(), ended, leaseUntil })
   }
 
   /** Ends after the time, or when something wakes the loop; then soon, where claims follow each other closely. */
@@ -192,7 +195,7 @@ export class DeliveryLoop {
     const timer = setTimeout(resolve, ms)
     await Promise.race([promise, this.#wake.promise])
     clearTimeout(timer)
-    if (this.#stopping || performance.now() - this.#claimedAt > BUSY_MS) return
+    if (this.#stopping || this.#deps.clock() - this.#claimedAt > BUSY_MS) return
     await new Promise((done) => setTimeout(done, GATHER_MS))
   }
 }

@@ -40,6 +40,7 @@ t.test('an attempt that outlives its lease is not begun a second time', async (t
     },
     onBug: (error) => t.fail(String(error)),
     now: () => now,
+    clock: () => performance.now(),
     observe: () => {},
   })
   loop.start()
@@ -99,6 +100,7 @@ t.test(
       },
       onBug: (error) => t.fail(String(error)),
       now: () => now,
+      clock: () => performance.now(),
       observe: () => {},
     })
     loop.start()
@@ -110,5 +112,63 @@ t.test(
     const stopped = loop.stop(1_000)
     recordNow()
     await stopped
+  },
+)
+
+t.test(
+  'an attempt that waits for minutes keeps no other waiting, and as many may wait as may be quick',
+  async (t) => {
+    const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
+    t.teardown(() => store.close())
+    const now = Date.now()
+    for (const number of [1, 2, 3, 4, 5]) {
+      const due = event(number, { receivedAt: now - 1_000 + number })
+      await store.append(entry(due, [planned({ target: `#${number}` })]))
+    }
+    const begun: string[] = []
+    const ends: (() => void)[] = []
+    const clock = { ahead: 0 }
+    let claims = 0
+    const loop = new DeliveryLoop({
+      holder: 'test',
+      store: {
+        ...queue(store),
+        claim: (request) => {
+          claims += 1
+          return store.claim(request)
+        },
+      },
+      channels: () => new Map([['slack', { ...limits, concurrency: 2 }]]),
+      deliver: ({ delivery }) => {
+        begun.push(delivery.destination.target)
+        const { promise, resolve } = Promise.withResolvers<Outcome>()
+        ends.push(() => resolve({ kind: 'sent', reference: {} }))
+        return promise
+      },
+      onBug: (error) => t.fail(String(error)),
+      now: () => now,
+      clock: () => performance.now() + clock.ahead,
+      observe: () => {},
+    })
+    const claimAgain = async () => {
+      const before = claims
+      await loop.reconfigure()
+      await until(() => claims >= before + 2, 'more claims')
+    }
+    loop.start()
+    await until(() => begun.length === 2, 'as many as may be in flight')
+    await claimAgain()
+    t.same(begun, ['#1', '#2'], 'the others wait')
+    clock.ahead = 31_000
+    await until(() => begun.length === 4, 'the others, once the first take long')
+    await claimAgain()
+    t.same(begun, ['#1', '#2', '#3', '#4'])
+    clock.ahead = 62_000
+    await claimAgain()
+    t.equal(begun.length, 4, 'no more than twice as many')
+    for (const end of ends) end()
+    await until(() => begun.length === 5, 'the last')
+    for (const end of ends) end()
+    await loop.stop(1_000)
   },
 )

@@ -45,7 +45,8 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   })
   // Whoever reads this may stop us at once: by now we know how.
   const sources = Object.keys(compiled.config.sources).map((name) => `${app.url}/webhooks/${name}`)
-  log.info({ url: app.url, sources, config: compiled.file }, 'listening')
+  const { file, fingerprint } = compiled
+  log.info({ url: app.url, sources, config: file, fingerprint }, 'listening')
   if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
   supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat })
   await flushLog(log)

@@ -27,6 +27,7 @@ function supervise(t: Test, claim: Store['claim']) {
     deliver: () => t.fail('nothing is due') as never,
     onBug: (error) => t.fail(String(error)),
     now: Date.now,
+    clock: () => performance.now(),
     observe: (fact) => supervision.observe(fact),
   })
   t.teardown(() => supervision.stopping())

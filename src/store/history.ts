@@ -1,0 +1,126 @@
+import type { Delivery, State } from '../core/delivery.ts'
+import type { Destination, DestinationState } from '../core/destination.ts'
+import type { NewPlan } from '../core/plan.ts'
+import type { Attempt } from './queue.ts'
+
+/** What happened. Lists are pages of summaries, newest first. */
+export interface History {
+  events(filter: EventFilter, page: PageRequest): Promise<Page<EventSummary>>
+  deliveries(filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliverySummary>>
+  /** One event with everything that happened to it. */
+  event(id: string): Promise<EventRecord | null>
+  /** One delivery with its attempts. */
+  delivery(id: string): Promise<DeliveryRecord | null>
+  /**
+   * What an id, or the beginning of one, may mean: an event's id, the sender's message id, a subject, a delivery's id.
+   * What fits whole goes before what only begins so. At most `limit`.
+   */
+  find(text: string, limit: number): Promise<readonly Found[]>
+  /** Every destination that something was ever sent to, or is to be, in the order of channel and target. */
+  destinations(): Promise<readonly DestinationRecord[]>
+}
+
+export interface EventFilter {
+  readonly type?: string
+  readonly source?: string
+  readonly subject?: string
+  readonly kind?: 'routed' | 'unrouted' | 'quarantined'
+  /** Received at this time or after it, and before `until`. */
+  readonly since?: number
+  readonly until?: number
+}
+
+export interface DeliveryFilter {
+  readonly states?: readonly State[]
+  readonly receiver?: string
+  readonly channel?: string
+  /** A destination's target. */
+  readonly target?: string
+  /** Of the event. */
+  readonly type?: string
+  readonly source?: string
+  readonly subject?: string
+  /** Created at this time or after it, and before `until`. */
+  readonly since?: number
+  readonly until?: number
+}
+
+export interface PageRequest {
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly cursor?: string
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  /** Where the next page begins; null after the last. */
+  readonly next: string | null
+}
+
+export interface EventSummary {
+  readonly id: string
+  readonly messageId: string
+  readonly source: string
+  /** Null for a quarantined request. */
+  readonly type: string | null
+  readonly subject: string | null
+  readonly receivedAt: number
+  /** No route took it, as its last plan says. */
+  readonly unrouted: boolean
+  /** Why it is quarantined; null for an event. */
+  readonly problem: string | null
+  /** The event that took a quarantined request up. */
+  readonly takenUpBy: string | null
+  /** Its deliveries by state; those there are. */
+  readonly counts: Readonly<Partial<Record<State, number>>>
+}
+
+export interface EventRecord extends Omit<EventSummary, 'counts'> {
+  readonly sentAt: number
+  readonly secretIndex: number
+  readonly body: Uint8Array
+  /** The quarantined request that it was read from. */
+  readonly takesUp: string | null
+  readonly plans: readonly PlanRecord[]
+}
+
+export interface PlanRecord extends Omit<NewPlan, 'fingerprint' | 'deliveries'> {
+  /** Counted from 1 within the event. */
+  readonly number: number
+  /** Null where a version made it that did not keep it. */
+  readonly fingerprint: string | null
+  readonly deliveries: readonly DeliveryRecord[]
+}
+
+export interface DeliverySummary extends Delivery {
+  readonly type: string
+  readonly source: string
+  readonly subject: string | null
+}
+
+export interface DeliveryRecord extends Delivery {
+  readonly history: readonly Attempt[]
+}
+
+export interface Found {
+  readonly kind: 'event' | 'delivery'
+  /** Of the event, or the delivery. */
+  readonly id: string
+  readonly by: 'id' | 'message_id' | 'subject'
+  /** All of what was begun. */
+  readonly text: string
+}
+
+export interface DestinationRecord {
+  readonly destination: Destination
+  /** Null where nothing was claimed for it yet. */
+  readonly state: DestinationState | null
+  /** Deliveries that wait for it. */
+  readonly waiting: number
+  readonly sending: number
+  /** Deliveries that wait for a person. */
+  readonly parked: number
+  readonly dead: number
+  /** When the first that waits is due. */
+  readonly firstDueAt: number | null
+}
