@@ -161,17 +161,20 @@ function configure(database: Database): void {
 
 /** Ends the leases of earlier processes, which are gone since this one has the lock, and writes down who has it now. */
 function takeOver(database: Database): void {
-  // Through the index of what is due, for finished deliveries may be many.
-  database.execute(
-    `UPDATE deliveries INDEXED BY deliveries_due SET due_at = min(due_at, leased_at)
-     WHERE due_at IS NOT NULL AND state = 'sending'`,
-  )
+  const now = Date.now()
+  // Through the index of what is due, for finished deliveries may be many. The clock may have been set back since.
+  database
+    .prepare(
+      `UPDATE deliveries INDEXED BY deliveries_due SET due_at = min(due_at, leased_at, ?)
+       WHERE due_at IS NOT NULL AND state = 'sending'`,
+    )
+    .run(now)
   database
     .prepare(
       `INSERT INTO holder (one, pid, started_at) VALUES (1, ?, ?)
        ON CONFLICT DO UPDATE SET pid = excluded.pid, started_at = excluded.started_at`,
     )
-    .run(process.pid, Date.now())
+    .run(process.pid, now)
 }
 
 function refuseNewer(database: Database): void {

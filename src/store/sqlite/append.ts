@@ -16,18 +16,31 @@ export function append(database: Database, arrival: Arrival): Appended {
 
 function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp }: EventArrival): Appended {
   const first = firstOfMessage(database, event, dedupeFor)
-  if (first?.quarantined === false) return { kind: 'duplicate', ...first }
   const takenUp = takesUp ?? first?.id ?? null
+  const earlier = first?.quarantined === false ? first.id : takenUpBy(database, takesUp)
+  if (earlier !== null) {
+    // A request that was quarantined before the window of an event of its message is that event now.
+    if (takesUp !== undefined) markTakenUp(database, takesUp, earlier)
+    return { kind: 'duplicate', id: earlier, quarantined: false }
+  }
   const { type, subject } = event
   const unrouted = plan.unrouted ? 1 : 0
   const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body)
-  if (takenUp !== null) {
-    database
-      .prepare('UPDATE events SET taken_up_by = ? WHERE id = ? AND taken_up_by IS NULL')
-      .run(event.id, takenUp)
-  }
+  if (takenUp !== null) markTakenUp(database, takenUp, event.id)
   insertPlan(database, seq, 1, plan)
   return { kind: 'stored', id: event.id }
+}
+
+function takenUpBy(database: Database, quarantined: string | undefined): string | null {
+  if (quarantined === undefined) return null
+  const find = database.prepare<{ taken_up_by: string | null }>('SELECT taken_up_by FROM events WHERE id = ?')
+  return find.get(quarantined)?.taken_up_by ?? null
+}
+
+function markTakenUp(database: Database, quarantined: string, by: string): void {
+  database
+    .prepare('UPDATE events SET taken_up_by = ? WHERE id = ? AND type IS NULL AND taken_up_by IS NULL')
+    .run(by, quarantined)
 }
 
 function appendQuarantined(database: Database, request: QuarantinedRequest, dedupeFor: number): Appended {

@@ -23,7 +23,7 @@ export class Clock {
     this.#seenAt = now
     const back = seenAt - now
     if (back <= TOLERATED_MS) return
-    this.#moveBack(back)
+    this.#moveBack(back, now)
     // Read again the next time: this transaction may still fail.
     this.#seenAt = undefined
     this.#save(now)
@@ -45,12 +45,14 @@ export class Clock {
     return this.#savedAt
   }
 
-  #moveBack(ms: number): void {
+  /** Since when a delivery is tried is not moved before now: what came in just now would have no time left. */
+  #moveBack(ms: number, now: number): void {
     this.#database
       .prepare(
-        `UPDATE deliveries SET due_at = due_at - ?1, leased_at = leased_at - ?1, retrying_since = retrying_since - ?1
+        `UPDATE deliveries SET due_at = due_at - ?1, leased_at = leased_at - ?1,
+           retrying_since = min(retrying_since, ?2)
          WHERE due_at IS NOT NULL AND state <> 'held'`,
       )
-      .run(ms)
+      .run(ms, now)
   }
 }

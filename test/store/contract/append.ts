@@ -191,6 +191,28 @@ function quarantineContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await listed(async () => ({ items: await store.quarantined('', 9) })), [eventId(2)])
     t.same(await store.quarantined(eventId(2), 9), [])
     t.match(await store.event(eventId(11)), { takesUp: eventId(1), plans: [{ cause: 'quarantine' }] })
+    const short = { ...read(13), dedupeFor: 0 }
+    t.same(
+      await store.append(short),
+      { kind: 'duplicate', id: eventId(11), quarantined: false },
+      'a window of 0',
+    )
+  })
+
+  t.test('a quarantined request whose message came again long after is that event', async (t) => {
+    const store = await create(t).service()
+    await store.append(quarantine(1))
+    const later = { messageId: 'msg_1', receivedAt: START + 100 * HOUR }
+    t.same(await store.append(entry(event(2, later))), { kind: 'stored', id: eventId(2) })
+    t.match(await store.event(eventId(1)), { takenUpBy: null }, 'out of the window')
+    const read = entry(event(3, { messageId: 'msg_1', receivedAt: START + 1 }), [planned()])
+    t.same(await store.append({ ...read, takesUp: eventId(1) }), {
+      kind: 'duplicate',
+      id: eventId(2),
+      quarantined: false,
+    })
+    t.match(await store.event(eventId(1)), { takenUpBy: eventId(2) })
+    t.same(await store.quarantined('', 9), [])
   })
 }
 

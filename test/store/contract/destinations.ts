@@ -140,9 +140,38 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     const earlier = NOW - 5 * HOUR
     t.same(await store.claim(everything(earlier)), { leased: [], nextDueAt: earlier + 10_000 })
     t.match((await store.claim(everything(earlier + 10_000))).leased, [
-      { delivery: { retryingSince: START + 1 - 5 * HOUR } },
+      { delivery: { retryingSince: earlier } },
     ])
   })
+
+  t.test('what comes in just after the clock was set back has all its time', async (t) => {
+    const store = await create(t).service()
+    await fill(store, 1)
+    await store.claim(everything(NOW))
+    const earlier = NOW - 100 * HOUR
+    // In the transaction of the first claim since.
+    const [, claim] = await Promise.all([
+      store.append(entry(event(2, { receivedAt: earlier }), [planned({ target: '#b' })])),
+      store.claim(everything(earlier)),
+    ])
+    t.match(claim.leased, [{ delivery: { id: deliveryId(2, 1), retryingSince: earlier } }])
+  })
+
+  t.test(
+    'attempts that nobody ended come back at once, also if the clock was set back meanwhile',
+    async (t) => {
+      const harness = create(t)
+      const before = await harness.service()
+      const later = Date.now() + 3 * HOUR
+      await fill(before, 1)
+      t.equal((await before.claim(everything(later - 59_000))).leased.length, 1)
+      await before.append(entry(event(2, { receivedAt: later }), [planned()]))
+      t.equal((await before.claim(everything(later))).leased.length, 1)
+      await before.close()
+      const store = await harness.service()
+      t.equal((await store.claim(everything(Date.now()))).leased.length, 2)
+    },
+  )
 
   t.test('destinations are listed with what waits for them', async (t) => {
     const store = await create(t).service()
