@@ -101,7 +101,9 @@ export function createReceive(deps: ReceiveDeps): Receive {
     try {
       const appended = await store.append(arrival)
       report(arrival, appended, handling(), read.ok ? undefined : read.code)
-      if (!read.ok) return { kind: 'quarantined', code: read.code }
+      // What was stored as an event stays one for its sender, whatever the configuration can read now.
+      const isEvent = appended.kind === 'duplicate' && !appended.quarantined
+      if (!read.ok && !isEvent) return { kind: 'quarantined', code: read.code }
       return { kind: appended.kind, id: appended.id }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error

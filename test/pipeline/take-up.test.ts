@@ -58,3 +58,17 @@ t.test('so does a start', async (t) => {
   await until(() => next.printed.length === 1, 'its message')
   t.match(await (await post(next.url, event)).json(), { duplicate: true })
 })
+
+t.test('what was stored as an event is a duplicate, even if it can no longer be read', async (t) => {
+  const app = await startTestApp(t, yaml.replace('/kind', '/event'))
+  const event = newEvent()
+  const first = await post(app.url, event)
+  t.equal(first.status, 202)
+  edit(app.config, 'event_type: /event', 'event_type: /kind')
+  t.match(await app.reload('signal'), { ok: true })
+  const again = await post(app.url, event)
+  t.equal(again.status, 200)
+  const { events } = await history(app.folder)
+  t.equal(events.length, 1)
+  t.same(await again.json(), { id: events[0]?.id, duplicate: true })
+})
