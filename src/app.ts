@@ -170,7 +170,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         : []),
       ...(stopping === undefined ? [] : ['the service is stopping']),
     ],
-    // Fastify tells of every address it listens on; that is told once, by whoever started the service.
+    // Fastify logs every address that it listens on, at the level info; `serve` logs the URL itself.
     log: log.child({}, { level: 'warn' }),
     limits: {
       bodyLimit: listen.body_limit,

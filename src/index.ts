@@ -30,8 +30,8 @@ export interface Service {
   /** Reads the configuration again, and takes it over if it is good; a bad one changes nothing. Never rejects. */
   reload(): Promise<Reloaded>
   /**
-   * Stops accepting, answers what came, finishes what is in flight, closes the store: within ten seconds. What is still
-   * owed stays stored, and goes out after the next start. Every call waits for the same stop.
+   * Stops accepting requests, answers those that arrived, finishes the attempts in flight and closes the store, within ten
+   * seconds. Deliveries that are not finished stay stored, and continue after the next start. Every call waits for the same stop.
    */
   stop(): Promise<void>
 }

@@ -19,7 +19,7 @@ export async function createLog({ terminal, level = 'info', env = {}, to }: LogO
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
   if (to !== undefined) return pino(options, to)
   if (terminal === true) return pino(options, await readable())
-  // What kill -9 takes of them, the store still tells.
+  // kill -9 loses the lines that are not yet written; the store still has the events and attempts.
   const lines = gather(pino.destination({ sync: false, minLength: MANY }))
   process.once('exit', () => lines.flushSync())
   if (!env.JOURNAL_STREAM) return pino(options, lines)
@@ -27,7 +27,7 @@ export async function createLog({ terminal, level = 'info', env = {}, to }: LogO
   return pino(options, isJournal(env, STDOUT) ? withPriorities(lines) : lines)
 }
 
-/** Lines for a person. They may repeat what others said, which can neither steer a terminal nor begin a line of its own. */
+/** Lines for a person. Text from outside loses its control characters: it cannot steer a terminal or fake a line. */
 async function readable(): Promise<{ write(line: string): void }> {
   const { default: pretty } = await import('pino-pretty')
   const harmless = (text: string) => text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, ' ')

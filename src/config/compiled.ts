@@ -19,7 +19,7 @@ export interface CompiledConfig {
   readonly file: string
   /** What it was read from. */
   readonly files: Fingerprints
-  /** Tells configurations apart: of the file and the templates, and of nothing secret. */
+  /** Identifies the configuration: a hash of the file and the templates, without files of secrets. */
   readonly fingerprint: string
   /** `store.url` and `server.admin_socket` have absolute paths. */
   readonly config: Config

@@ -1,5 +1,5 @@
 /**
- * A delivery is one message owed to one destination. This file holds its states, and the whole policy that leads
+ * A delivery is one message for one destination. This file holds its states, and the whole policy that leads
  * from the outcome of an attempt to the next state and when it is due.
  */
 import type { Destination } from './destination.ts'

@@ -32,7 +32,7 @@ export type Start =
 export interface NewPlan {
   readonly at: number
   readonly cause: PlanCause
-  /** Tells configurations apart. */
+  /** Identifies the configuration. */
   readonly fingerprint: string
   readonly routes: readonly PlannedRoute[]
   readonly unrouted: boolean

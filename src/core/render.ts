@@ -50,7 +50,7 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
   readonly channel: string
 }
 
-/** Renders with the first template that can. `notes` tell of those that could not, and of what was cut or unknown. */
+/** Renders with the first template that does not fail. `notes` list those that failed, and what was cut or unknown. */
 export function render(
   { renderers, links }: RenderDeps,
   event: Event,

@@ -127,7 +127,7 @@ function tryEach(nodes: readonly RouteNode[], view: View, taken: RouteMatch[], v
   }
 }
 
-/** Whether the route, or one below it, took the event. Conditions are told only where visits are asked for. */
+/** Whether the route, or one below it, took the event. Conditions are recorded only where `visits` is not null. */
 function tryOne(node: RouteNode, view: View, taken: RouteMatch[], visits: Visit[] | null): boolean {
   if (visits === null) {
     if (node.match !== null && !matches(node.match, view)) return false

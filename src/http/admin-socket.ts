@@ -9,7 +9,7 @@ import { HardenedResponse } from './hardening.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { codeOf, lastAnswersOnClose, type ServerLimits, withoutSchemas } from './server.ts'
 
-/** The message tells an operator why the socket cannot be opened. */
+/** The message says why the socket cannot be opened, and is for the operator. */
 export class AdminSocketRefused extends Error {}
 
 interface AdminSocketDeps extends HealthDeps, ReloadDeps {

@@ -1,4 +1,4 @@
-/** Single changes to a machine: told before they are made, or made and told. */
+/** Single changes to a machine, each with what to print before or after it is made. */
 import {
   chmodSync,
   closeSync,
@@ -13,7 +13,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import type { Machine } from './machine.ts'
 
-/** How each is called before, and after. */
+/** Of each change the words before it is made, and after. */
 export const verbs = {
   make: 'made',
   restrict: 'restricted',
@@ -25,14 +25,14 @@ export const verbs = {
 
 export interface Step {
   readonly verb: keyof typeof verbs
-  /** A path or a command, and what is worth saying of it. */
+  /** A path or a command, with a remark. */
   readonly what: string
-  /** Lines that change, for one who looks before it happens. */
+  /** Lines that change, for a dry run. */
   readonly detail: readonly string[]
   readonly apply: () => void
 }
 
-/** Makes the folder where it is missing, and takes rights away where others have more. */
+/** Makes the folder if it is missing; removes permissions beyond `mode`. */
 export function folder(path: string, mode: number, about: string): Step[] {
   const found = statSync(path, { throwIfNoEntry: false })
   const rights = octal(mode)
@@ -49,12 +49,12 @@ export function folder(path: string, mode: number, about: string): Step[] {
   return [{ verb: 'restrict', what, detail: [], apply: () => chmodSync(path, mode) }]
 }
 
-/** Writes a text that everyone may read, over one that was there or not. Of a new one, `telling` lines are told. */
-export function write(path: string, text: string, before?: string, telling?: RegExp): Step[] {
+/** Writes a file that everyone may read. `before`: its content, if it exists. `shown`: which lines of a new file to print. */
+export function write(path: string, text: string, before?: string, shown?: RegExp): Step[] {
   if (before === text) return []
   const apply = () => writeWhole(path, text)
   if (before !== undefined) return [{ verb: 'replace', what: path, detail: changed(before, text), apply }]
-  const detail = text.split('\n').flatMap((line) => (telling?.test(line) ? [`+ ${line}`] : []))
+  const detail = text.split('\n').flatMap((line) => (shown?.test(line) ? [`+ ${line}`] : []))
   return [{ verb: 'write', what: path, detail, apply }]
 }
 
@@ -67,7 +67,7 @@ export function systemctl(machine: Machine, ...args: readonly string[]): Step {
   return { verb: 'run', what: `systemctl ${args.join(' ')}`, detail: [], apply }
 }
 
-/** Whoever reads it meanwhile, or after a power cut, finds all of it or what was there before. */
+/** Atomic: another process, or a power cut, sees either the whole new file or the old one. */
 function writeWhole(path: string, text: string): void {
   const next = join(dirname(path), `.${basename(path)}.${process.pid}`)
   try {

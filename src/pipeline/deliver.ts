@@ -125,8 +125,8 @@ export function createDeliver(deps: DeliverDeps): Deliver {
   }
 
   /**
-   * An attempt that was made must be recorded, or it would be made again: this waits until the store takes it. False where
-   * the service stops before: the lease in the store then tells the next start of an attempt without an end.
+   * An attempt that was made must be recorded, or it would be made again: this waits until the store accepts it. False if the
+   * service stops before: the next start then finds the lease of an attempt that did not end.
    */
   async function complete(
     delivery: Delivery,

@@ -1,4 +1,4 @@
-/** What the pipeline tells of itself: the log and the metrics are both made from these. */
+/** What happens in the pipeline: the log, the metrics and the traces are made from these. */
 import type { Delivery, NextState } from '../core/delivery.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { UnreadableCode } from '../core/event.ts'

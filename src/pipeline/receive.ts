@@ -25,7 +25,7 @@ export interface ReceiveSettings extends Planner {
   readonly sources: ReadonlyMap<string, SourceDeps>
   /** Milliseconds during which a message id seen before is a duplicate. */
   readonly dedupeFor: number
-  /** Tells configurations apart. */
+  /** Identifies the configuration. */
   readonly fingerprint: string
 }
 

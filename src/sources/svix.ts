@@ -10,7 +10,7 @@ export interface Verifier {
 
 export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** What the headers say of the signature. Where `ok`, only the body and a secret can tell whether it is genuine. */
+/** The parsed headers of the signature. `ok`: they are well-formed; `verify` decides whether the signature is genuine. */
 export type SignatureHeaders =
   | {
       readonly ok: true

@@ -73,7 +73,7 @@ async function checkPermissions(path: string): Promise<Finding[]> {
   ]
 }
 
-/** Null for a file that is not there, or that we may not look at: opening it tells of that. */
+/** Null for a file that does not exist or may not be inspected: opening it reports that. */
 async function modeOf(path: string): Promise<number | null> {
   try {
     return (await stat(path)).mode

@@ -11,12 +11,12 @@ export interface InstallFlags {
 
 const NEEDS_ROOT = 'only root installs and removes services: put sudo in front, or look with --dry-run'
 
-/** Carries the plan out, or only tells it. */
+/** Carries out the plan, or with `dryRun` only prints it. */
 export function installService(terminal: Terminal, flags: InstallFlags, machine: Machine): void {
   const { uninstall = false, dryRun = false } = flags
   if (!dryRun && !machine.isRoot) throw new CommandError(NEEDS_ROOT)
   const { problems, steps } = uninstall ? planRemoval(machine) : planInstallation(machine)
-  if (dryRun) tell(terminal, steps)
+  if (dryRun) printSteps(terminal, steps)
   if (problems.length > 0) throw new CommandError(refusal(terminal, problems))
   if (dryRun) return
   for (const step of steps) carryOut(terminal, step)
@@ -28,7 +28,7 @@ export function installService(terminal: Terminal, flags: InstallFlags, machine:
   print(terminal, `\n${(uninstall ? whatStays(machine) : whatIsNext(machine)).join('\n')}`)
 }
 
-function tell(terminal: Terminal, steps: Plan['steps']): void {
+function printSteps(terminal: Terminal, steps: Plan['steps']): void {
   for (const { verb, what, detail } of steps) {
     print(terminal, `would ${verb} ${what}`)
     for (const line of detail)
@@ -47,7 +47,7 @@ function refusal(terminal: Terminal, problems: readonly string[]): string {
 
 function carryOut(terminal: Terminal, { verb, what, apply }: Step): void {
   try {
-    // What is made here the service must be able to read, whatever root takes away from new files.
+    // The service must be able to read what is made here, whatever umask root has.
     const before = process.umask(0o022)
     try {
       apply()

@@ -38,7 +38,7 @@ async function reload({ terminal, file }: Context, flags: ReloadFlags): Promise<
       ? await postToSocket(socket, RELOAD)
       : await askWithToken(flags.url ?? serviceUrl(loaded.service), token)
   if (flags.json) printJson(terminal, answer.body)
-  tell(terminal, answer, flags.json === true)
+  printAnswer(terminal, answer, flags.json === true)
 }
 
 async function askWithToken(url: string, token: Secret | undefined): Promise<Answer> {
@@ -51,7 +51,7 @@ async function askWithToken(url: string, token: Secret | undefined): Promise<Ans
   )
 }
 
-function tell(terminal: Terminal, { status, text, body }: Answer, quiet: boolean): void {
+function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: boolean): void {
   const lines = (key: string, style: 'red' | 'yellow') => {
     if (quiet) return
     for (const line of texts(body, key)) print(terminal, colour(terminal, style, line))

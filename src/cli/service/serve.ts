@@ -43,7 +43,7 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
     log.info('stopped')
     await flushLog(log)
   })
-  // Whoever reads this may stop us at once: by now we know how.
+  // Logged after the handlers of signals are set: a supervisor that reads this may stop the process at once.
   const sources = Object.keys(compiled.config.sources).map((name) => `${app.url}/webhooks/${name}`)
   const { file, fingerprint } = compiled
   log.info({ url: app.url, sources, config: file, fingerprint }, 'listening')

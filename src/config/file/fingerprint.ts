@@ -9,7 +9,7 @@ export type Fingerprints = ReadonlyMap<string, string>
 /** Called with the path of each file and folder before it is read. */
 export type Note = (path: string) => void
 
-// No file of a configuration may be larger; of one that is, size and time must do.
+// No file of a configuration may be larger; a larger one is identified by its size and time.
 const LARGEST_READ = 4_194_304
 
 /** Hashes files before they are read: a change while they are read is then noticed later, and never missed. */
@@ -48,7 +48,7 @@ export function visibleNames(folder: string): string[] {
 const SHORT = 12
 
 /**
- * What tells one configuration from another, short: of `file` and of what is in `folder`, wherever both are. Files of
+ * A short hash that identifies a configuration: of `file` and the files in `folder`, wherever the two are. Files of
  * secrets are not part of it.
  */
 export function shortFingerprint(files: Fingerprints, file: string, folder: string | undefined): string {

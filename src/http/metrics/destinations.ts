@@ -22,7 +22,7 @@ export function createDestinationMetrics(registers: Registry[], deps: Destinatio
   })
   const labelNames = ['channel', 'receiver'] as const
 
-  /** `measure`: undefined where there is nothing to tell. */
+  /** `measure`: undefined where there is no value. */
   function gauge(
     name: string,
     help: string,

@@ -138,7 +138,7 @@ function openRate(
 export const FIRST_OF_RATE = `SELECT seq, due_at FROM deliveries WHERE due_at IS NOT NULL AND rate = ?
   ORDER BY due_at, seq LIMIT ? + 0`
 
-/** As many as may be taken, and one more, which tells when the next is due. */
+/** As many as may be claimed, and one more, which shows when the next is due. */
 function firstOf(database: Database, rate: number, room: number): { seq: number; due_at: number }[] {
   return database
     .prepare<{ seq: number; due_at: number }>(FIRST_OF_RATE)

@@ -25,7 +25,7 @@ export function deliveryPage(
   return isOfFewEvents(filter) ? pageByEvents(database, filter, page) : pageByPlaces(database, filter, page)
 }
 
-// Few deliveries are in these, so that they tell more than the type of an event does.
+// Few deliveries are in these states, so that filtering by them is faster than by the type of the event.
 const few: ReadonlySet<State> = new Set(
   states.filter((state) => state !== 'delivered' && state !== 'skipped'),
 )
