@@ -46,8 +46,8 @@ export function compile(
     file,
     files,
     fingerprint: shortFingerprint(
+      document.value,
       files,
-      file,
       config.templates === undefined ? undefined : resolve(dirname(file), config.templates),
     ),
     config,

@@ -48,14 +48,18 @@ export function visibleNames(folder: string): string[] {
 const SHORT = 12
 
 /**
- * A short hash that identifies a configuration: of `file` and the files in `folder`, wherever the two are. Files of
- * secrets are not part of it.
+ * A short hash that identifies a configuration: its value as it is written, wherever it came from, and the files in its
+ * `folder` of templates, wherever that is. Files of secrets and variables are not part of it.
  */
-export function shortFingerprint(files: Fingerprints, file: string, folder: string | undefined): string {
+export function shortFingerprint(written: unknown, files: Fingerprints, folder: string | undefined): string {
   const parts = [...files]
-    .filter(([path]) => path === file || (folder !== undefined && isWithin(folder, path)))
-    .map(([path, content]) => `${path === file ? '' : relative(folder ?? '', path)}\0${content}\n`)
-  return createHash('sha256').update(parts.sort().join('')).digest('hex').slice(0, SHORT)
+    .filter(([path]) => folder !== undefined && isWithin(folder, path))
+    .map(([path, content]) => `${relative(folder ?? '', path)}\0${content}\n`)
+  const value = JSON.stringify(written)
+  return createHash('sha256')
+    .update([value, ...parts.sort()].join('\n'))
+    .digest('hex')
+    .slice(0, SHORT)
 }
 
 function isWithin(folder: string, path: string): boolean {
