@@ -5,7 +5,7 @@
 import type { ZodType } from 'zod'
 import type { RateLimit } from '../core/destination.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { Renderer, RenderResult } from '../core/render.ts'
+import type { Renderer, RenderResult } from '../core/template/render.ts'
 import type { ChannelDoctor } from './doctor.ts'
 import type { ChannelPreview } from './preview.ts'
 

@@ -1,7 +1,7 @@
 import type { OpenChannel } from '../channels/channel.ts'
 import { type Delivery, type NextState, nextState, type Policy } from '../core/delivery.ts'
 import type { Outcome } from '../core/outcome.ts'
-import { type RenderDeps, render } from '../core/render.ts'
+import { type RenderDeps, render } from '../core/template/render.ts'
 import { type Attempt, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { AttemptTimes, Observe } from './fact.ts'
 

@@ -5,7 +5,7 @@ import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Event } from '../../core/event.ts'
 import { escapeHtml } from '../../core/html.ts'
 import { skippedBecause } from '../../core/plan.ts'
-import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
+import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
 import { nameOf, noticeOf } from './text.ts'
 
 export interface PageContent {

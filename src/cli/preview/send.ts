@@ -5,7 +5,7 @@ import { channels } from '../../channels/channels.ts'
 import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import type { Preview } from '../../core/preview.ts'
+import type { Preview } from '../../core/template/preview.ts'
 import { CommandError, colour, print, printable, type Terminal } from '../terminal.ts'
 import { nameOf } from './text.ts'
 

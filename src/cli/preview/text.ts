@@ -2,7 +2,7 @@
 import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
 import { skippedBecause } from '../../core/plan.ts'
-import type { Preview, PreviewedMessage, Wanted } from '../../core/preview.ts'
+import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
 import { colour, print, printable, printFramed, type Terminal } from '../terminal.ts'
 
 /** With `framed` the messages and the notes about them, otherwise the notes alone. */

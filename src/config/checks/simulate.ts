@@ -2,7 +2,7 @@
 import { channels } from '../../channels/channels.ts'
 import { type Event, readBody } from '../../core/event.ts'
 import { type PlannedDelivery, plan, skippedBecause } from '../../core/plan.ts'
-import { type RenderedMessage, render } from '../../core/render.ts'
+import { type RenderedMessage, render } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { meant, quote } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Event } from '../../core/event.ts'
-import type { RenderedMessage } from '../../core/render.ts'
+import type { RenderedMessage } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { error, meant, type Path, type Problem, quote } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Channel, Renderer, TemplateFile } from '../../channels/channel.ts'
-import type { NamedRenderer, RenderDeps } from '../../core/render.ts'
+import type { NamedRenderer, RenderDeps } from '../../core/template/render.ts'
 import type { Note } from '../file/fingerprint.ts'
 import { shippedTemplates } from '../package.ts'
 import { error, meant, type Problem, START, warning } from '../problem.ts'

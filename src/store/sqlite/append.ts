@@ -1,8 +1,8 @@
 import type { Event } from '../../core/event.ts'
 import type { AddedPlan, Appended, Arrival, NewPlan, QuarantinedRequest } from '../store.ts'
-import { replacedBy } from './complete.ts'
 import type { Database, Value } from './database.ts'
-import { insertDelivery, releaseNext } from './insert-delivery.ts'
+import { replacedBy } from './queue/complete.ts'
+import { insertDelivery, releaseNext } from './queue/insert-delivery.ts'
 import { quoted } from './rows.ts'
 
 type EventArrival = Extract<Arrival, { kind: 'event' }>

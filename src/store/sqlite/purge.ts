@@ -1,7 +1,7 @@
 import { finalStates, unresolvedStates } from '../../core/delivery.ts'
 import type { Purged, PurgeRequest, QuarantinedRequest } from '../store.ts'
 import type { Database } from './database.ts'
-import { cursorOf, numbersOf } from './pages.ts'
+import { cursorOf, numbersOf } from './history/pages.ts'
 import { EVENT_COLUMNS, type EventRow, quoted } from './rows.ts'
 
 type OldEvent = {

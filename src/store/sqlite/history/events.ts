@@ -1,9 +1,9 @@
 /** The history of events. */
-import type { EventFilter, EventSummary, Page, PageRequest } from '../store.ts'
-import type { Database, Value } from './database.ts'
+import type { EventFilter, EventSummary, Page, PageRequest } from '../../store.ts'
+import type { Database, Value } from '../database.ts'
+import { type EventRow, eventSummaryOf } from '../rows.ts'
 import { cursorOf, merge, type Position, positionOf, type Stream, takePage } from './pages.ts'
 import { countsOfEvents } from './places.ts'
-import { type EventRow, eventSummaryOf } from './rows.ts'
 
 /** Without the body. */
 type SummaryRow = Omit<EventRow, 'body'>

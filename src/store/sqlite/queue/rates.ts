@@ -1,6 +1,6 @@
 /** The rows of places that share a rate limit and their health. */
-import { type DestinationState, reconfigured } from '../../core/destination.ts'
-import type { Database } from './database.ts'
+import { type DestinationState, reconfigured } from '../../../core/destination.ts'
+import type { Database } from '../database.ts'
 
 export type RateRow = {
   readonly id: number

@@ -1,10 +1,10 @@
-import { finalStates, type NextState, type State } from '../../core/delivery.ts'
-import { settle } from '../../core/destination.ts'
-import type { Attempt, NewDelivery, Requeue } from '../store.ts'
-import type { Database } from './database.ts'
+import { finalStates, type NextState, type State } from '../../../core/delivery.ts'
+import { settle } from '../../../core/destination.ts'
+import type { Attempt, NewDelivery, Requeue } from '../../store.ts'
+import type { Database } from '../database.ts'
+import { quoted } from '../rows.ts'
 import { BEHIND, insertDelivery, isBehind, releaseNext } from './insert-delivery.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
-import { quoted } from './rows.ts'
 
 const final: ReadonlySet<string> = new Set(finalStates)
 

@@ -1,7 +1,7 @@
 /** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
-import type { Delivery } from './delivery.ts'
-import { type Event, type View, viewOf } from './event.ts'
-import type { RenderView } from './template/template.ts'
+import type { Delivery } from '../delivery.ts'
+import { type Event, type View, viewOf } from '../event.ts'
+import type { RenderView } from './template.ts'
 
 export interface Renderer<Message> {
   /** Never throws. Pure: the same view gives the same message. */

@@ -1,6 +1,6 @@
 /** Single events and deliveries, with everything that happened to them. */
-import type { DeliveryRecord, EventRecord } from '../store.ts'
-import type { Database, Value } from './database.ts'
+import type { DeliveryRecord, EventRecord } from '../../store.ts'
+import type { Database, Value } from '../database.ts'
 import {
   type AttemptRow,
   attemptOf,
@@ -11,7 +11,7 @@ import {
   type PlanRow,
   planOf,
   SELECT_DELIVERY,
-} from './rows.ts'
+} from '../rows.ts'
 
 /** `History.event`, inside a transaction. */
 export function eventRecord(database: Database, id: string): EventRecord | null {

@@ -1,7 +1,8 @@
 /** The history of deliveries. */
-import { type State, states } from '../../core/delivery.ts'
-import type { DeliveryFilter, DeliverySummary, Page, PageRequest } from '../store.ts'
-import type { Database } from './database.ts'
+import { type State, states } from '../../../core/delivery.ts'
+import type { DeliveryFilter, DeliverySummary, Page, PageRequest } from '../../store.ts'
+import type { Database } from '../database.ts'
+import { type DeliveryRow, deliveryOf, SELECT_DELIVERY } from '../rows.ts'
 import { eventStreams, isOfKind } from './events.ts'
 import {
   cursorOf,
@@ -14,7 +15,6 @@ import {
   takePage,
 } from './pages.ts'
 import { placesOf } from './places.ts'
-import { type DeliveryRow, deliveryOf, SELECT_DELIVERY } from './rows.ts'
 
 /** `History.deliveries`, inside a transaction. */
 export function deliveryPage(

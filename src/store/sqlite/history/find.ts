@@ -1,5 +1,5 @@
-import type { Found } from '../store.ts'
-import type { Database } from './database.ts'
+import type { Found } from '../../store.ts'
+import type { Database } from '../database.ts'
 
 type FoundRow = { readonly id: string; readonly text: string }
 

@@ -1,8 +1,8 @@
 /** Destinations, receivers and states are few: what is asked of deliveries by any of them goes through those there are. */
-import type { State } from '../../core/delivery.ts'
-import type { BacklogState, ChannelBacklog, DestinationRecord } from '../store.ts'
-import type { Database } from './database.ts'
-import { destinationStateOf, type RateRow } from './rates.ts'
+import type { State } from '../../../core/delivery.ts'
+import type { BacklogState, ChannelBacklog, DestinationRecord } from '../../store.ts'
+import type { Database } from '../database.ts'
+import { destinationStateOf, type RateRow } from '../queue/rates.ts'
 
 /** A destination with a receiver that sends there. */
 export interface Place {

@@ -6,10 +6,9 @@ import {
   isBroken,
   newDestination,
   take,
-} from '../../core/destination.ts'
-import type { Claimed, ClaimLimits, ClaimRequest, Leased } from '../store.ts'
-import type { Database } from './database.ts'
-import { destinationStateOf, rateRow, saveState } from './rates.ts'
+} from '../../../core/destination.ts'
+import type { Claimed, ClaimLimits, ClaimRequest, Leased } from '../../store.ts'
+import type { Database } from '../database.ts'
 import {
   type DeliveryRow,
   deliveryOf,
@@ -17,7 +16,8 @@ import {
   type EventRow,
   eventOf,
   SELECT_DELIVERY,
-} from './rows.ts'
+} from '../rows.ts'
+import { destinationStateOf, rateRow, saveState } from './rates.ts'
 
 /** A rate key with deliveries that wait for their time. */
 interface OpenRate {

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { type NamedRenderer, type RenderDeps, render } from '../../src/core/render.ts'
-import type { RenderView } from '../../src/core/template/template.ts'
-import { anEvent } from '../support/event.ts'
+import { type NamedRenderer, type RenderDeps, render } from '../../../src/core/template/render.ts'
+import type { RenderView } from '../../../src/core/template/template.ts'
+import { anEvent } from '../../support/event.ts'
 
 const owed = { route: 'analyses', receiver: 'deal-flow', channel: 'slack', template: 'mine' }
 

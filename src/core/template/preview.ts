@@ -1,6 +1,6 @@
 /** What an event would send, as the service decides it; or how a template looks where no route sends anything. */
-import type { Event } from './event.ts'
-import { type PlannedDelivery, type Planner, plan, skippedBecause } from './plan.ts'
+import type { Event } from '../event.ts'
+import { type PlannedDelivery, type Planner, plan, skippedBecause } from '../plan.ts'
 import { type RenderDeps, type RenderedMessage, render } from './render.ts'
 
 export interface PreviewDeps extends RenderDeps, Planner {

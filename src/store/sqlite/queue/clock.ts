@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import type { Database } from '../database.ts'
 
 // What a clock is set back by in the course of keeping time.
 const TOLERATED_MS = 1_000

@@ -1,7 +1,7 @@
-import type { Destination } from '../../core/destination.ts'
-import type { Start } from '../../core/plan.ts'
-import type { NewDelivery } from '../store.ts'
-import type { Database, Value } from './database.ts'
+import type { Destination } from '../../../core/destination.ts'
+import type { Start } from '../../../core/plan.ts'
+import type { NewDelivery } from '../../store.ts'
+import type { Database, Value } from '../database.ts'
 
 /** The plan that a delivery belongs to: its event's row, its number, and when the delivery is made. */
 export interface OfPlan {
