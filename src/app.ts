@@ -34,12 +34,12 @@ export { AdminSocketRefused } from './http/admin-socket.ts'
 
 export interface AppOptions {
   readonly compiled: CompiledConfig
-  /** What the configuration's variables are when it is reloaded. */
+  /** The variables that `${NAME}` in the configuration refers to, read again at each reload. */
   readonly env: Env
   readonly log: Logger
   /** Where the console channel writes. */
   readonly print: (text: string) => void
-  /** A file descriptor on which somebody listens for us: server.host and server.port are not used then. */
+  /** The file descriptor of a socket that already listens; server.host and server.port are then not used. */
   readonly socket?: number | undefined
   readonly supervisor?: Supervisor | undefined
 }
@@ -49,9 +49,9 @@ export interface App {
   readonly url: string
   /** What the delivery loop does, and since when. */
   heartbeat(): Heartbeat
-  /** Reads the configuration again, and takes it over if it is good. Never rejects. */
+  /** Reads the configuration again, and applies it if it is valid. Never rejects. */
   reload(trigger: Trigger): Promise<ReloadAnswer>
-  /** Stops accepting, answers what came, finishes what is in flight. Idempotent; well under ten seconds. */
+  /** Stops accepting, answers the requests that arrived, finishes attempts in flight. Idempotent; well under ten seconds. */
   stop(): Promise<void>
 }
 
@@ -60,16 +60,16 @@ const REQUESTS_GRACE = 2_000
 const ATTEMPTS_GRACE = 4_000
 const CLOSING_GRACE = 1_000
 
-/** Composition root: builds everything in the order in which it depends on each other, and starts it. */
+/** Composition root: builds each part after those that it depends on, and starts the service. */
 export async function startApp(options: AppOptions): Promise<App> {
   const { compiled, env, log, print, socket, supervisor } = options
   const { server: listen, store: stored } = compiled.config
   const now = Date.now
   const clock = () => performance.now()
   const ids = createIds(now)
-  // Not `env`: the exporter reads the process's own by itself, and a program may give us another one.
+  // Not `env`, which a program may have passed: the exporter reads the environment of the process itself.
   const traces = await startTraces({ env: process.env, version: packageVersion(), statusOf, log, now, clock })
-  // Before all that runs by itself: where it cannot be opened, nothing does.
+  // Before anything that runs in the background: if it cannot be opened, there is nothing to stop.
   const store = await openStore(stored.url, 'service')
   const facts = createFacts()
   const { observe } = facts

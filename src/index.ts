@@ -1,4 +1,4 @@
-/** The package for programs: runs the service inside one, and checks configurations. The commands have the rest. */
+/** The API of the package: runs the service within a program, and checks configurations. All else is in the commands. */
 import { resolve } from 'node:path'
 import { checkConfig as check } from './app/check.ts'
 import { createLog, flushLog } from './app/log.ts'
@@ -27,7 +27,7 @@ export interface ServiceOptions {
 export interface Service {
   /** Where it listens, as `http://127.0.0.1:8080`, with the port that port 0 became. Senders post to `/webhooks/SOURCE`. */
   readonly url: string
-  /** Reads the configuration again, and takes it over if it is good; a bad one changes nothing. Never rejects. */
+  /** Reads the configuration again, and applies it if it is valid; otherwise nothing changes. Never rejects. */
   reload(): Promise<Reloaded>
   /**
    * Stops accepting requests, answers those that arrived, finishes the attempts in flight and closes the store, within ten
@@ -42,12 +42,12 @@ export type Reloaded =
       readonly ok: true
       /** The keys of the configuration that are different and take effect. */
       readonly changed: readonly string[]
-      /** What takes effect only at the next start, and what is odd, in sentences. */
+      /** What takes effect only at the next start, and warnings, in sentences. */
       readonly notices: readonly string[]
     }
   | {
       readonly ok: false
-      /** `reload_failed`: the configuration has mistakes. `stopping`: the service ends. `internal`: a bug, and it is logged. */
+      /** `reload_failed`: the configuration has mistakes. `stopping`: the service ends. `internal`: a bug, which is logged. */
       readonly code: 'reload_failed' | 'stopping' | 'internal'
       /** One line a mistake. */
       readonly problems: readonly string[]

@@ -1,11 +1,11 @@
 import { enableCompileCache } from 'node:module'
 
-// Keeps what Node makes of our sources between starts: later starts need not strip and compile them again.
+// Caches the compiled sources: later starts need not strip the types and compile them again.
 enableCompileCache()
 const { run } = await import('./cli/cli.ts')
 const { commandName } = await import('./cli/command-name.ts')
 
-// A reader that has seen enough, as in `hookbridge events | head`, is no error.
+// A closed pipe, as in `hookbridge events | head`, is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit(0)
@@ -22,7 +22,7 @@ const code = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   command: commandName(process.argv[1] ?? '', process.cwd()),
 })
-// A pipe takes 64 KiB at once; what is written and not taken yet would go with the process.
+// A pipe takes 64 KiB at once: output that is not read yet would be lost with the process.
 const taken = (stream: NodeJS.WriteStream) =>
   new Promise<void>((resolve) => stream.write('', () => resolve()))
 await Promise.all([taken(process.stdout), taken(process.stderr)])

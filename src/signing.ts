@@ -5,15 +5,15 @@ import { sign } from './sources/svix.ts'
 export interface EventToSign {
   /** The source's signing secret: `whsec_` and base64. */
   readonly secret: string
-  /** What is sent, to the last space: the signature holds for its UTF-8. */
+  /** The body exactly as it is sent: the signature covers its UTF-8 bytes. */
   readonly body: string
   /** The message's id; the same id is the same event. By default a new one, `msg_` and a UUID. */
   readonly id?: string
-  /** When it is sent, cut to whole seconds; by default now. A source refuses more than five minutes off. */
+  /** When it is sent, cut to whole seconds; now by default. A source refuses requests that are more than five minutes off. */
   readonly at?: Date
 }
 
-/** Headers for `fetch` and alike, names in lower case. */
+/** Headers for `fetch`, for example; names in lower case. */
 export interface SignedHeaders {
   readonly 'content-type': 'application/json'
   readonly 'svix-id': string
@@ -21,7 +21,7 @@ export interface SignedHeaders {
   readonly 'svix-signature': string
 }
 
-/** The headers with which a source takes the body. Throws where the secret is malformed, without repeating it. */
+/** The headers that sign the body. Throws if the secret is malformed, without repeating it. */
 export function signEvent({ secret, body, id, at = new Date() }: EventToSign): SignedHeaders {
   const messageId = id ?? `msg_${crypto.randomUUID()}`
   return { 'content-type': 'application/json', ...sign(new Secret(secret), messageId, at, body) }

@@ -1,4 +1,4 @@
-/** Everything that can be said of a configuration without running it: its mistakes, its warnings, its tests. */
+/** Checks a configuration without running it: mistakes, warnings, and its tests. */
 
 import { runTests, storedIds } from '../config/checks/tests.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
@@ -12,11 +12,11 @@ import { testProblems } from './tests.ts'
 export interface Checked {
   /** Errors and warnings, in the order of the file. */
   readonly problems: readonly Problem[]
-  /** How many tests the configuration holds; 0 where it has mistakes, for then none was run. */
+  /** How many tests the configuration has; 0 if it has mistakes, since none is run then. */
   readonly tests: number
 }
 
-/** Reads the configuration, its templates and its tests. Whatever they hold, it answers and does not throw. */
+/** Reads the configuration, its templates and its tests. Never throws, whatever they contain. */
 export async function checkConfig(file: string, env: Env): Promise<Checked> {
   const loaded = loadConfig(file, env)
   if (!loaded.ok) return { problems: loaded.problems, tests: 0 }
@@ -24,7 +24,7 @@ export async function checkConfig(file: string, env: Env): Promise<Checked> {
   return { problems, tests: (loaded.compiled.config.tests ?? []).length }
 }
 
-/** The store is opened only where a test names a stored event. Without it that test fails, and no other. */
+/** The store is opened only if a test names a stored event; if it cannot be opened, only that test fails. */
 async function problemsOfTests(compiled: CompiledConfig): Promise<readonly Problem[]> {
   if (storedIds(compiled).length === 0) return runTests(compiled, () => '')
   try {

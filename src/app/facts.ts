@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { type Fact, logEntry, type Observe } from '../pipeline/fact.ts'
 import type { RejectionLog } from './rejection-log.ts'
 
-/** Passes what the pipeline does on to those that count it, log it, or report it, in the order in which they subscribed. */
+/** Passes each fact of the pipeline to its subscribers, such as metrics and log, in the order in which they subscribed. */
 export interface Facts {
   readonly observe: Observe
   subscribe(observe: Observe): void

@@ -1,4 +1,4 @@
-/** Everything that is made of one configuration, whole: another one is another value, put in its place at once. */
+/** Everything that is built from one configuration, as one value that a reload replaces as a whole. */
 import type { OpenChannel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
 import { type CompiledConfig, receiversOf } from '../config/compiled.ts'
@@ -46,7 +46,7 @@ export class Generations {
   }
 }
 
-/** Connects to nothing: a channel does so with its first attempt. */
+/** Opens no connections: a channel does so with its first attempt. */
 function createGeneration(compiled: CompiledConfig, print: (text: string) => void): Generation {
   const { config, router, destinations, templates, links } = compiled
   return {

@@ -19,13 +19,13 @@ export function createIds(now: () => number): Ids {
 
   return {
     event: () => `evt_${ulid(now())}`,
-    /** `dlv_`, milliseconds, and a number that is random at first and counts on within the millisecond. */
+    /** `dlv_`, the milliseconds, and a number: random for the first id of a millisecond, counted up for the others. */
     delivery() {
       const present = Math.max(now() - EPOCH, time)
       if (present > time) count = ((random() * 256 + random()) * 256 + random()) * (RANDOM_LIMIT / 65_536)
       else count += 1
       time = present
-      // More than the number can hold in a millisecond: those of the next one are used.
+      // The numbers of this millisecond are used up: go on with those of the next.
       if (count >= RANDOM_LIMIT) {
         time += 1
         count = 0
@@ -45,7 +45,7 @@ function encode(number: number, characters: number): string {
   return text
 }
 
-/** Random numbers in [0, 1) with eight bits each, as ulid wants one for each of its characters, from few system calls. */
+/** Random numbers in [0, 1) of eight bits each; ulid takes one a character, so many are drawn with one system call. */
 function pooledRandom(): () => number {
   const pool = new Uint8Array(1024)
   let used = pool.length

@@ -1,6 +1,6 @@
-/** Lines of the log on their way to a file: many are written at once, since a system call each is dear under load. */
+/** Buffers lines of the log: many are written at once, since a system call for each is expensive under load. */
 
-/** Keeps what it is given until that is MANY, or it is asked to write it. */
+/** Buffers up to MANY characters until it is flushed: pino's destination. */
 interface Destination {
   write(text: string): unknown
   flush(done: () => void): void
@@ -11,14 +11,14 @@ export interface Lines {
   write(line: string): void
   /** Calls back when all of it is written. */
   flush(done: () => void): void
-  /** For the end of the process, when nothing can be waited for. */
+  /** For the exit of the process, when nothing asynchronous runs any more. */
   flushSync(): void
 }
 
-/** Characters that are worth a system call. */
+/** So many characters are written at once. */
 export const MANY = 16_000
-/** Milliseconds that a line waits for others at the most. */
-const SOON = 100
+// A line waits for others no longer.
+const MAX_WAIT_MS = 100
 
 export function gather(destination: Destination): Lines {
   // Joined once: a text that grows line by line is copied with each.
@@ -46,7 +46,7 @@ export function gather(destination: Destination): Lines {
       lines.push(line)
       length += line.length
       if (length >= MANY) pass()
-      else timer ??= setTimeout(flush, SOON).unref()
+      else timer ??= setTimeout(flush, MAX_WAIT_MS).unref()
     },
     flush,
     flushSync() {

@@ -5,16 +5,16 @@ import { gather, MANY } from './lines.ts'
 const STDOUT = 1
 
 export interface LogOptions {
-  /** Whether a person watches: then it is written in a readable form. */
+  /** Whether the output is a terminal: lines are then written in a readable form. */
   readonly terminal?: boolean
   readonly level?: string | undefined
-  /** Says whether systemd's journal reads it. */
+  /** Its JOURNAL_STREAM says whether systemd's journal reads the output. */
   readonly env?: Env
   /** Takes the lines instead of standard output. */
   readonly to?: { write(line: string): void }
 }
 
-/** The log: JSON lines, or a readable form where a person watches. */
+/** The log: JSON lines, or a readable form on a terminal. */
 export async function createLog({ terminal, level = 'info', env = {}, to }: LogOptions): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
   if (to !== undefined) return pino(options, to)
@@ -32,7 +32,7 @@ async function readable(): Promise<{ write(line: string): void }> {
   const { default: pretty } = await import('pino-pretty')
   const harmless = (text: string) => text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, ' ')
   const stream = pretty({ sync: true, messageFormat: (entry, key) => harmless(String(entry[key] ?? '')) })
-  // In JSON, what is left of them outside of messages stands for itself.
+  // Values outside the message are printed as JSON, which escapes only C0 controls: the others are removed here.
   return { write: (line) => stream.write(`${harmless(line).trimEnd()}\n`) }
 }
 

@@ -3,7 +3,7 @@ import type { Match } from '../core/match/match.ts'
 import type { RouteNode } from '../core/route.ts'
 import type { MetricLabels } from '../http/metrics/labels.ts'
 
-/** What the configuration says can happen: what metrics count from 0 on. */
+/** The labels that the configuration makes possible: their metrics start at 0. */
 export function metricLabelsOf({
   config,
   router,
@@ -42,7 +42,7 @@ function typesIn(match: Match): readonly string[] {
   if (match.kind === 'not') return typesIn(match.part)
   if (match.kind !== 'field') return match.parts.flatMap(typesIn)
   if (match.path !== 'type' && match.path !== 'event.type') return []
-  // What a variable holds is not shown.
+  // The value of a variable may be a secret.
   return literalsIn(match.written)
 }
 

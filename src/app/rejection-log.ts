@@ -13,7 +13,7 @@ type Rejected = Extract<Fact, { kind: 'rejected' }>
 
 export interface RejectionLog {
   add(rejected: Rejected): void
-  /** Logs the summary of what came since the last one. */
+  /** Logs the summary of the requests refused since the last one. */
   stop(): void
 }
 

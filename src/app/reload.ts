@@ -28,11 +28,11 @@ export interface ReloadDeps {
 }
 
 export interface Reloads {
-  /** Loads what is on disk after it is called; never rejects. Those who ask meanwhile share the next one. */
+  /** Loads what is on disk after the call; never rejects. Calls during a reload share the next one. */
   readonly request: (trigger: Trigger) => Promise<ReloadAnswer>
   /** How the last one ended, for /readyz; null before the first. */
   readonly last: () => Readonly<Record<string, unknown>> | null
-  /** What was read the last time, whether it was good or not. */
+  /** The files that were read last, whether the configuration was valid or not. */
   readonly files: () => Fingerprints
 }
 
@@ -59,7 +59,7 @@ export function createReloads(deps: ReloadDeps): Reloads {
   }
 
   async function run(triggers: ReadonlySet<Trigger>): Promise<ReloadAnswer> {
-    // Loading takes the thread for tens of milliseconds: between two, others have their turn.
+    // Loading blocks the event loop for tens of milliseconds: between two reloads, other work has its turn.
     await new Promise((resolve) => setImmediate(resolve))
     next = undefined
     if (deps.isStopping()) return { ok: false, code: 'stopping', problems: [] }
@@ -86,7 +86,7 @@ export function createReloads(deps: ReloadDeps): Reloads {
     return answer
   }
 
-  /** What is only odd is in the log; the answer says what must be fixed. */
+  /** The answer lists the mistakes; warnings are only logged. */
   function refused(problems: readonly Problem[]): ReloadAnswer {
     const isError = ({ severity }: Problem) => severity === 'error'
     for (const problem of problems) if (!isError(problem)) log.warn(formatProblem(problem))
@@ -106,7 +106,7 @@ export function createReloads(deps: ReloadDeps): Reloads {
       if (tested.some(({ severity }) => severity === 'error')) {
         return refused([...warnings, ...tested])
       }
-      // The tests took turns of the event loop, and a stop may have come in one.
+      // The service may have been stopped while the tests ran.
       if (deps.isStopping()) return { ok: false, code: 'stopping', problems: [] }
       const changed = changedKeys(running, compiled)
       const notices = [

@@ -4,7 +4,7 @@ import type { Observe } from '../pipeline/fact.ts'
 /** How long after a failure of the store /readyz and the service's status show it. */
 export const STORE_FAILURE_SHOWN_MS = 10_000
 
-/** Passes what the service does on to the service manager. Methods return at once. */
+/** Reports the state of the service to the service manager. Methods return at once. */
 export interface Supervisor {
   readonly observe: Observe
   /** A new configuration is being loaded; `reloaded` follows. */

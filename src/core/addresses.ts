@@ -29,7 +29,7 @@ const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = `${OCTET}(?:\\.${OCTET}){3}(?:/0{0,2}(?:3[0-2]|[12]?\\d))?`
 const IPV6 = '[\\dA-Fa-f:.]*:[\\dA-Fa-f:.]*(?:%[^/]+)?(?:/\\d{1,3})?'
 
-/** A pattern of addresses and networks, for editors. What it rejects is wrong; it hardly checks IPv6. */
+/** A pattern of addresses and networks, for editors. It accepts more than the loader does, most of all for IPv6. */
 export const networkPattern = `(?:${IPV4}|${IPV6})`
 /** Likewise for an entry of `allow_ips`. */
 export const addressEntryPattern = `^(?:${[...presets.keys()].join('|')}|${networkPattern})$`

@@ -43,11 +43,11 @@ export const finalStates = [
   'dismissed',
 ] as const satisfies readonly State[]
 
-/** Final, and a person has not dealt with it: kept for `store.retain_unresolved`. */
+/** Final, and a person has to deal with it: kept for `store.retain_unresolved`. */
 export const unresolvedStates = ['parked', 'dead'] as const satisfies readonly State[]
 
 export interface Delivery {
-  /** Its own, as an operator types it: `dlv_` and 14 characters. Nothing can be read from it. */
+  /** `dlv_` and 14 characters, short enough to type. Opaque. */
   readonly id: string
   readonly eventId: string
   /** The plan of its event that made it, counted from 1. */

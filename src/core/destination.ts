@@ -1,7 +1,7 @@
 /**
  * One place that messages go to, how fast it may be sent to, and how well that goes. The state of a destination is a
  * value that a store keeps: `take` changes it when messages are claimed, `settle` when an attempt ended. Times are
- * milliseconds since the epoch, given by the caller; a clock that is set back delays nothing and gives nothing.
+ * milliseconds since the epoch, given by the caller; a clock that is set back neither delays messages nor adds tokens.
  */
 import type { Outcome } from './outcome.ts'
 
@@ -31,13 +31,13 @@ export interface DestinationState {
   readonly reason: string | null
   /** The destination asked for a pause: Retry-After. */
   readonly retryAfter: Pause | null
-  /** The destination does not work: it is probed with single attempts, further and further apart. */
+  /** The destination is broken: it is probed with single attempts at growing intervals. */
   readonly backoff: Pause | null
   /** To the second. */
   readonly lastSuccessAt: number | null
 }
 
-/** Its length is what counts: where the clock is found before `from`, the pause starts again from there. */
+/** If the clock was set back to before `from`, the whole pause starts again from the new time. */
 export interface Pause {
   readonly from: number
   readonly until: number
@@ -100,7 +100,7 @@ export function take(
   return { ...refilled, tokens: refilled.tokens - count }
 }
 
-/** What an attempt that reached for the destination says of it. The same value where that is nothing new. */
+/** The state after an attempt that reached out to the destination; the same value where nothing changes. */
 export function settle(state: DestinationState, outcome: Outcome, now: number): DestinationState {
   const anchored = followClock(state, now)
   switch (outcome.kind) {
@@ -110,7 +110,7 @@ export function settle(state: DestinationState, outcome: Outcome, now: number): 
       // It answered, and would take another message.
       return anchored.failures === 0 ? anchored : { ...anchored, ...healthy }
     case 'park':
-      // A person must act; until then each message finds out for itself, so that none waits for a probe.
+      // A person must act; until then each message is attempted, so that none waits for a probe.
       return { ...failed(anchored, outcome.reason, now), backoff: null }
     case 'ambiguous':
       return backedOff(failed(anchored, outcome.reason, now), now)
@@ -123,7 +123,7 @@ export function settle(state: DestinationState, outcome: Outcome, now: number): 
   }
 }
 
-/** What another configuration makes of it: what failed is tried at once, what the destination asked for still holds. */
+/** The state under a new configuration: failures are forgotten, so that it is tried at once; Retry-After still holds. */
 export function reconfigured(state: DestinationState): DestinationState {
   return state.failures === 0 && state.backoff === null ? state : { ...state, ...healthy }
 }

@@ -33,14 +33,14 @@ export interface View {
   readonly enriched: JsonObject
 }
 
-/** An event as a store keeps it: its type is null where the request never became one. */
+/** An event or a quarantined request, as a store keeps it; the type of the latter is null. */
 export interface StoredEvent extends Omit<Event, 'type' | 'payload'> {
   readonly type: string | null
   /** The request's body as it was signed. */
   readonly body: Uint8Array
 }
 
-/** The event of what is stored; null where it never became one. */
+/** The event of a stored record; null for a quarantined request. */
 export function eventOf({ type, body, ...origin }: StoredEvent): Event | null {
   if (type === null) return null
   const { id, messageId, source, subject, receivedAt, sentAt, secretIndex } = origin
@@ -64,7 +64,7 @@ export type ReadBody =
 const DEFAULT_POINTERS = ['/type', '/event']
 const MAX_TYPE_LENGTH = 256
 const MAX_SUBJECT_LENGTH = 256
-// Far more than any sender nests, and far less than what exhausts a recursion.
+// Deeper than any sender nests, and far from exhausting the stack of a recursive function.
 const DEEPEST = 200
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -121,14 +121,14 @@ export function readEvent(
   return { ok: true, event }
 }
 
-/** Text, or a whole number; what is empty, or too long to be an id, is none. */
+/** Text, or a whole number as text; null where it is empty or too long for an id. */
 function subjectOf(payload: JsonObject, pointer: string): string | null {
   const found = resolvePointer(payload, pointer)
   const text = Number.isSafeInteger(found) ? String(found) : found
   return typeof text === 'string' && text !== '' && text.length <= MAX_SUBJECT_LENGTH ? text : null
 }
 
-/** Without recursion, which is what such a value would exhaust. */
+/** Not recursive: such a value would exhaust the stack. */
 function isDeeper(value: Json, levels: number): boolean {
   let level: readonly Json[] = [value]
   for (let depth = 0; level.length > 0; depth += 1) {
@@ -161,7 +161,7 @@ export function viewOf(event: Event): View {
       type: event.type,
       source: event.source,
       subject: event.subject,
-      // Written out only where somebody looks: routing hardly ever does.
+      // Formatted on first access: routing hardly ever reads it.
       get received_at() {
         return new Date(event.receivedAt).toISOString()
       },

@@ -16,7 +16,7 @@ export interface FailureLimiter {
   wait(address: string, limit: FailureLimit, now: number): number
   failed(address: string, limit: FailureLimit, now: number): void
   verified(address: string): void
-  /** Whether a verified request came from there. */
+  /** Whether a verified request came from this address. */
   hasVerified(address: string): boolean
   /** Networks remembered. */
   readonly sizes: { readonly failing: number; readonly verified: number }

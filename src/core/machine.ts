@@ -1,4 +1,4 @@
-/** Says whether what was measured of the machine is good enough for the service. */
+/** Decides whether measurements of the machine are good enough for the service. */
 import { type Finding, fine, unknown, warning, wrong } from './finding.ts'
 
 const GIB = 2 ** 30

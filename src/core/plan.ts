@@ -1,4 +1,4 @@
-/** What an event is to send under one configuration: for the service, explain, preview, tests and replay alike. */
+/** The routes and deliveries of an event under one configuration: for the service, explain, preview, tests and replay alike. */
 import type { Delivery } from './delivery.ts'
 import type { Destination } from './destination.ts'
 import { type Event, viewOf } from './event.ts'
@@ -56,7 +56,7 @@ export function toNewPlan({ routes, unrouted, deliveries }: Plan, { newId, ...ma
   return { ...making, routes, unrouted, deliveries: identified }
 }
 
-/** What a configuration says of planning. */
+/** The part of a configuration that planning needs. */
 export interface Planner {
   readonly router: Pick<Router, 'route'>
   /** Where each receiver's messages go. */

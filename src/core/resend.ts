@@ -1,4 +1,4 @@
-/** Where deliveries go when a person has them attempted again: to where their receiver points now. */
+/** Decides where a resent delivery goes: to the destination that its receiver has now. */
 import { type Delivery, type State, unresolvedStates } from './delivery.ts'
 import type { Destination } from './destination.ts'
 import { isSame } from './plan.ts'
@@ -8,7 +8,7 @@ export type Resend =
   | { readonly kind: 'requeue' }
   /** Its receiver has another one in its place. */
   | { readonly kind: 'redirect'; readonly destination: Destination }
-  /** Nothing is left to send it to. */
+  /** Its receiver has no destination left for it. */
   | { readonly kind: 'gone'; readonly reason: string; readonly hint: string }
   /** It is skipped, merged or cancelled: another delivery is sent in its place. */
   | { readonly kind: 'replaced' }

@@ -5,7 +5,7 @@
 import type { View } from './event.ts'
 import { type Condition, evaluate, type Match, matches } from './match/match.ts'
 
-/** A route as configured. What a child leaves out of `receivers` and `template` it has from its parent. */
+/** A route as configured. A child inherits `receivers` and `template` from its parent unless it has its own. */
 export interface RouteInput {
   readonly name?: string | undefined
   /** Without one the route matches everything. */
@@ -18,11 +18,11 @@ export interface RouteInput {
 
 export interface Router {
   route(view: View): Routing
-  /** Every route that is tried for an event, parents before their children, and what became of the event there. */
+  /** Every route that is tried for an event, with its result, parents before their children. */
   visits(view: View): readonly Visit[]
   /** The routes as configured, in their order. */
   readonly routes: readonly RouteNode[]
-  /** Who takes what no route takes; null where nobody does. */
+  /** The receivers of the events that no route takes; null where there are none. */
   readonly unrouted: RouteMatch | null
 }
 
@@ -42,7 +42,7 @@ export interface RouteMatch {
   readonly template: string | null
 }
 
-/** What became of the event at one route. */
+/** The result of trying one route. */
 export interface Visit extends RouteMatch {
   /** 0 for a route at the top. */
   readonly depth: number
@@ -52,14 +52,14 @@ export interface Visit extends RouteMatch {
   readonly conditions: readonly Condition[]
 }
 
-/** One route, with what it has from its parents. */
+/** A compiled route, with what it inherits. */
 export interface RouteNode {
   readonly taken: RouteMatch
   readonly depth: number
   /** Null where it matches everything. */
   readonly match: Match | null
   readonly continues: boolean
-  /** What the route itself leaves out, so that it has its parent's. */
+  /** What it inherits from its parent. */
   readonly inherits: Readonly<Record<keyof Inherited, boolean>>
   readonly routes: readonly RouteNode[]
 }
@@ -69,7 +69,7 @@ type Inherited = Pick<RouteMatch, 'receivers' | 'template'>
 
 const noConditions = { matched: true, conditions: [] } as const
 
-/** Compiles the routes; `unrouted` is who gets the events that no route takes. */
+/** Compiles the routes; `unrouted` are the receivers of the events that no route takes. */
 export function compileRoutes(
   routes: readonly RouteInput[],
   unrouted?: { readonly receivers: readonly string[] },

@@ -21,7 +21,7 @@ export type ReloadAnswer =
       readonly ok: true
       /** The keys of the configuration that are different and take effect. */
       readonly changed: readonly string[]
-      /** What takes effect only at the next start, and what is odd, in sentences. */
+      /** What takes effect only at the next start, and warnings, in sentences. */
       readonly notices: readonly string[]
     }
   | {

@@ -7,7 +7,7 @@ import type { AttemptTimes, Observe } from './fact.ts'
 
 export interface DeliverDeps {
   readonly store: Pick<Queue, 'complete'>
-  /** Asked once for each attempt: it ends under the configuration that it began with. */
+  /** Read once for each attempt, which ends under the configuration that it began with. */
   readonly settings: () => DeliverSettings
   readonly now: () => number
   /** Milliseconds with fractions since any moment, for measuring. */
@@ -18,7 +18,7 @@ export interface DeliverDeps {
   readonly pause: (ms: number) => Promise<void>
 }
 
-/** What the configuration says of delivering. */
+/** The part of a configuration that delivering needs. */
 export interface DeliverSettings extends RenderDeps {
   readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
   readonly policy: Policy
@@ -28,7 +28,7 @@ interface Attempted {
   readonly outcome: Outcome
   readonly notes: readonly string[]
   readonly template: string | null
-  /** Whether the outcome says something of the destination. */
+  /** Whether the attempt reached out to the destination, so that its outcome counts for the health. */
   readonly reached: boolean
   readonly times: Omit<AttemptTimes, 'recorded'> | null
 }
@@ -112,7 +112,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
       ])
       return { outcome, notes, template, reached: outcome !== cutShort, times: times(renderedAt) }
     } catch (error) {
-      // A channel answers with an outcome; what it throws is a bug, and nobody knows how far it came.
+      // A channel returns an outcome. If it throws, that is a bug, and whether the message was sent is unknown.
       const reason = `unexpected error in channel ${name}: ${error instanceof Error ? error.name : 'unknown'}`
       return {
         outcome: { kind: 'ambiguous', reason },

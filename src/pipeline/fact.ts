@@ -35,13 +35,13 @@ export type Fact =
       readonly delivery: Delivery
       readonly outcome: Outcome
       readonly next: NextState
-      /** 0 where nobody saw its end. */
+      /** 0 where it was interrupted. */
       readonly durationMs: number
       readonly notes: readonly string[]
       /** The template that made the message; null where none did. */
       readonly template: string | null
       readonly startedAt: number
-      /** Null where an earlier process made the attempt, and nobody saw its end. */
+      /** Null where an earlier process made the attempt and ended before it did. */
       readonly times: AttemptTimes | null
     }
   | {
@@ -53,7 +53,7 @@ export type Fact =
       /** The delivery whose attempt was not recorded yet. */
       readonly delivery?: Delivery
     }
-  /** Old events were removed; `unresolved` of them with something that nobody had dealt with. */
+  /** Old events were removed; `unresolved` of them were quarantined or had a parked or dead delivery. */
   | { readonly kind: 'purged'; readonly events: number; readonly unresolved: number }
   /** A quarantined request was read anew, and is an event now. */
   | {
@@ -85,14 +85,14 @@ export interface Handling {
   readonly began: number
   readonly verifying: number
   readonly verified: number
-  /** It is an event with its deliveries now, or in vain. */
+  /** It was read as an event and planned, or could not be. */
   readonly routed: number
   /** The store has committed it, or refused it. */
   readonly stored: number
   /** The routes that take it. */
   readonly routes: readonly string[]
   readonly bytes: number
-  /** The header of that name, as it came: nothing vouches for it. */
+  /** The header of that name, as received; it is not signed. */
   readonly traceparent: string | undefined
 }
 

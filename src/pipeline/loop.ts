@@ -9,7 +9,7 @@ export interface LoopDeps {
   readonly holder: string
   readonly channels: () => ReadonlyMap<string, SendingLimits>
   readonly deliver: Deliver
-  /** Called with what a bug threw; the delivery comes back when its lease ends. */
+  /** Called with an unexpected error; the delivery is claimed again when its lease ends. */
   readonly onBug: (error: unknown) => void
   readonly now: () => number
   /** Milliseconds with fractions since any moment, for measuring. */
@@ -17,7 +17,7 @@ export interface LoopDeps {
   readonly observe: Observe
 }
 
-/** What the loop does, and since when by its clock. A claim ends when the store answers, if only to refuse. */
+/** What the loop does, and since when by its clock. A claim ends when the store answers, also with an error. */
 export interface Heartbeat {
   readonly doing: 'claiming' | 'resting' | 'nothing'
   readonly since: number
@@ -43,12 +43,12 @@ const CLAIM_AGAIN_AFTER_MS = 500
 // While claims follow each other closely, a short wait lets one claim, and one commit, serve many attempts.
 const BUSY_MS = 5
 const GATHER_MS = 2
-// An attempt may wait for minutes, for the answer to a mail's last dot: then it no longer keeps others waiting.
+// An attempt may wait for minutes for the answer to a mail's final dot: it then no longer counts, so that others can begin.
 const SLOW_AFTER_MS = 30_000
 
 /**
  * The delivery loop: claims what is due, as much as each destination can take, and attempts it.
- * It keeps no work of its own: everything it forgets is in the store.
+ * It has no state that matters: everything is in the store.
  */
 export class DeliveryLoop {
   readonly #deps: LoopDeps
@@ -75,7 +75,7 @@ export class DeliveryLoop {
     return this.#heartbeat
   }
 
-  /** Takes the limits of the channels there are now, and tries at once what did not work. */
+  /** Takes over the limits of a new configuration, and tries failing destinations at once. */
   async reconfigure(): Promise<void> {
     try {
       await this.#deps.store.reconfigure()
@@ -141,7 +141,7 @@ export class DeliveryLoop {
     }
   }
 
-  /** Keeps the leases of attempts that take long. */
+  /** Renews the leases of attempts that take long. */
   async #renew(now: number, leaseUntil: number): Promise<void> {
     const ending = [...this.#inFlight].filter(([, { leaseUntil }]) => leaseUntil - now < RENEW_BEFORE_MS)
     if (ending.length === 0) return
@@ -162,7 +162,7 @@ export class DeliveryLoop {
     }
     const channels = new Map<string, ClaimLimits>()
     for (const [name, { rateLimit, perDestination, concurrency }] of this.#deps.channels()) {
-      // As many again may be slow, and no more.
+      // At most as many again may be slow.
       const held = (quick.get(name) ?? 0) + Math.max(0, (slow.get(name) ?? 0) - concurrency)
       channels.set(name, { ...rateLimit, perDestination, free: Math.max(0, concurrency - held) })
     }
@@ -171,8 +171,8 @@ export class DeliveryLoop {
 
   #begin(leased: Leased, leaseUntil: number): void {
     const { id, attempts, destination } = leased.delivery
-    // An attempt of ours that outlived its lease, because this process stood still: it has a new lease now.
-    // With one attempt more, it is one that was recorded in the commit of this claim, and has only not heard of it yet.
+    // This process was suspended until the lease of its own attempt ran out; the claim has given it a new one.
+    // With one attempt more: it was recorded in the commit of this claim, and its promise has not resolved yet.
     const before = this.#inFlight.get(id)
     if (before?.attempts === attempts) {
       before.leaseUntil = leaseUntil

@@ -10,9 +10,9 @@ export interface PurgeDeps {
 
 /** Milliseconds. */
 export interface Retention {
-  /** For which an event is kept that needs nobody any more. */
+  /** How long an event is kept that needs no one's attention. */
   readonly retain: number
-  /** For which one is kept that nobody has dealt with. */
+  /** How long one is kept that still needs a person. */
   readonly retainUnresolved: number
 }
 
@@ -20,7 +20,7 @@ const STEP = 200
 const BETWEEN_STEPS_MS = 50
 const BETWEEN_ROUNDS_MS = 60_000
 
-/** Removes what is older than the retention, in steps small enough that no request notices. Returns how to stop it. */
+/** Removes what is older than the retention, in steps so small that they do not delay requests. Returns how to stop it. */
 export function startPurge(deps: PurgeDeps): () => void {
   let timer: NodeJS.Timeout | undefined
   let stopped = false

@@ -20,7 +20,7 @@ export interface Ids {
   delivery(): string
 }
 
-/** What the configuration says of receiving. */
+/** The part of a configuration that receiving needs. */
 export interface ReceiveSettings extends Planner {
   readonly sources: ReadonlyMap<string, SourceDeps>
   /** Milliseconds during which a message id seen before is a duplicate. */
@@ -42,7 +42,7 @@ export interface WebhookRequest {
   readonly body: Buffer
   /** Milliseconds since its head had arrived. */
   readonly age: number
-  /** The header of that name, as it came. */
+  /** The header of that name, as received. */
   readonly traceparent: string | undefined
 }
 
@@ -101,7 +101,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
     try {
       const appended = await store.append(arrival)
       report(arrival, appended, handling(), read.ok ? undefined : read.code)
-      // What was stored as an event stays one for its sender, whatever the configuration can read now.
+      // What was stored as an event is answered as a duplicate, even if this configuration could not read it.
       const isEvent = appended.kind === 'duplicate' && !appended.quarantined
       if (!read.ok && !isEvent) return { kind: 'quarantined', code: read.code }
       return { kind: appended.kind, id: appended.id }

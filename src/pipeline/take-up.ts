@@ -1,4 +1,4 @@
-/** Reads quarantined requests anew when the configuration may have become able to. */
+/** Reads quarantined requests again after a reload, since the new configuration may be able to. */
 import { readEvent } from '../core/event.ts'
 import { plan, toNewPlan } from '../core/plan.ts'
 import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/store.ts'
@@ -15,7 +15,7 @@ export interface TakeUpDeps {
 
 const PAGE = 100
 
-/** Takes up every quarantined request that the present configuration can read; those that it cannot stay. */
+/** Makes events of the quarantined requests that the current configuration can read; the others stay in quarantine. */
 export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
   try {
     for (let after = ''; ; ) {
@@ -31,7 +31,7 @@ export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
   }
 }
 
-/** Leaves the request as it is where it still cannot be read. */
+/** Leaves the request in quarantine if it still cannot be read. */
 async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<void> {
   const settings = deps.settings()
   const source = settings.sources.get(request.source)

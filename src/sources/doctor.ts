@@ -1,4 +1,4 @@
-/** Finds out what can be known of the senders: their secrets, and the difference between their clock and ours. */
+/** Checks what can be checked of the senders: their secrets, and the difference between their clock and ours. */
 import type { Finding } from '../core/finding.ts'
 import { classifyClock, classifySecrets } from '../core/machine.ts'
 import type { Secret } from '../core/secret.ts'

@@ -21,10 +21,10 @@ const PROGRAM = 'systemd-notify'
 // that has ended.
 const CALL_TIMEOUT_MS = 10_000
 const MAX_QUEUE = 8
-// These must arrive each, and in order.
+// Each of these must arrive, and in order.
 const STATES = ['READY', 'RELOADING', 'STOPPING']
 
-/** One call at a time; what is sent meanwhile is joined. Never throws, and logs its first failure alone. */
+/** One call at a time; messages sent meanwhile are joined into the next. Never throws, and logs only its first failure. */
 export class Notifier {
   readonly #deps: NotifierDeps
   #queue: Map<string, string>[] = []

@@ -1,6 +1,6 @@
 /**
- * What can be said of matches without an event: whether one can ever hold, and whether one holds wherever another does.
- * It understands equality, lists, wildcards, prefixes and suffixes, in any and all; about the rest it claims nothing.
+ * Compares matches without an event: whether one can ever hold, and whether one holds wherever another does.
+ * It handles equality, lists, wildcards, prefixes and suffixes, in any and all; of other conditions it assumes nothing.
  */
 import { isObject } from '../json.ts'
 import type { Match } from './match.ts'
@@ -41,12 +41,12 @@ export interface Facts {
   readonly isMissing: (path: string) => boolean
 }
 
-// More are not worth the time: of such a match nothing is said.
+// A match with more is not analysed: it would take too long.
 const MOST_TERMS = 256
 const ALWAYS: Terms = [{ fields: [], exact: true }]
 const UNKNOWN: Terms = [{ fields: [], exact: false }]
 
-/** A match as terms; without one, what always holds. */
+/** A match as terms; without a match, terms that always hold. */
 export function termsOf(match: Match | undefined): Terms {
   if (match === undefined) return ALWAYS
   switch (match.kind) {
@@ -74,7 +74,7 @@ function termsOfOperator(path: string, operator: string, operand: unknown): Term
   if (operator === 'prefix') return termOf(path, startsWith(String(operand)))
   if (operator === 'suffix') return termOf(path, endsWith(String(operand)))
   if (operator === 'not' || operand === false) return UNKNOWN
-  // Every other operator wants the field to be there.
+  // Every other operator requires that the field exists.
   return termOf(path, { kind: 'present' }, operator === 'exists')
 }
 
@@ -86,7 +86,7 @@ function limited(terms: Terms): Terms {
   return terms.length > MOST_TERMS ? UNKNOWN : terms
 }
 
-/** Both at once. */
+/** The conjunction of two matches. */
 export function both(one: Terms, other: Terms): Terms {
   if (one.length * other.length > MOST_TERMS) return UNKNOWN
   return one.flatMap((term) =>

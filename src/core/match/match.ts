@@ -1,4 +1,4 @@
-/** A match is a condition on an event, compiled once from what the configuration says. */
+/** A match is a condition on an event, compiled once from the configuration. */
 
 import type { View } from '../event.ts'
 import { isObject, type Json, ownProperty } from '../json.ts'
@@ -14,7 +14,7 @@ export interface FieldMatch {
   /** Its path within the whole match. */
   readonly place: MatchPath
   readonly wanted: unknown
-  /** `wanted` as people are shown it: with the name of a variable, not with what it holds. */
+  /** `wanted` as it is shown: with the names of variables, not their values. */
   readonly written: unknown
   readonly test: ValueTest
 }
@@ -206,7 +206,7 @@ function toIndex(name: string): number {
   return /^(0|[1-9]\d{0,8})$/.test(name) ? Number(name) : -1
 }
 
-/** Whether an event matches. Allocates nothing: every event passes here. */
+/** Whether an event matches. Allocates nothing, since it runs for every event. */
 export function matches(match: Match, view: View): boolean {
   return decide(match, view, null)
 }

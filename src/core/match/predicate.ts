@@ -4,7 +4,7 @@ import { literals, wildcard } from './wildcard.ts'
 export type Predicate =
   | { readonly kind: 'equal'; readonly value: unknown }
   | { readonly kind: 'wildcard'; readonly pattern: string }
-  /** There, whatever it is. */
+  /** The field exists, with any value. */
   | { readonly kind: 'present' }
 
 export function equalTo(value: unknown): Predicate {
@@ -19,7 +19,7 @@ export function predicateOf(scalar: unknown): Predicate {
 }
 
 export function startsWith(text: string): Predicate {
-  // Backslashes at the end are before a star now, where they are written twice.
+  // Trailing backslashes now precede a star, where each is written twice.
   return { kind: 'wildcard', pattern: `${escaped(text).replace(/\\+$/, '$&$&')}*` }
 }
 
@@ -27,12 +27,12 @@ export function endsWith(text: string): Predicate {
   return { kind: 'wildcard', pattern: `*${escaped(text)}` }
 }
 
-/** A text as a pattern that matches nothing else. */
+/** A pattern that matches this text alone. */
 function escaped(text: string): string {
   return text.replace(/(\\*)\*/g, '$1$1\\*')
 }
 
-/** Whether a value that is there satisfies it. */
+/** Whether an existing value satisfies it. */
 export function holds(predicate: Predicate, value: unknown): boolean {
   switch (predicate.kind) {
     case 'equal':
@@ -57,7 +57,7 @@ export function implies(one: Predicate, other: Predicate): boolean {
   if (other.kind === 'present') return true
   if (one.kind === 'equal') return holds(other, one.value)
   if (one.kind !== 'wildcard' || other.kind !== 'wildcard' || other.pattern.includes(STAR)) return false
-  // What one's star matches only a star of the other can match: so any text in its place will do.
+  // Only a star of the other pattern can match this character, as it must match any text in place of the star.
   return wildcard(other.pattern)(literals(one.pattern).join(STAR))
 }
 

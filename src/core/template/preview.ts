@@ -1,4 +1,4 @@
-/** What an event would send, as the service decides it; or how a template looks where no route sends anything. */
+/** The messages that an event would send, as the service plans them; or a template's, where no route sends any. */
 import type { Event } from '../event.ts'
 import { type PlannedDelivery, type Planner, plan, skippedBecause } from '../plan.ts'
 import { type RenderDeps, type RenderedMessage, render } from './render.ts'

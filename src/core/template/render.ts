@@ -9,7 +9,7 @@ export interface Renderer<Message> {
 }
 
 export type RenderResult<Message> =
-  /** `notes` are what a reader of the history should know: unknown variables, cut text. */
+  /** `notes` are remarks for the history: unknown variables, cut text. */
   | { readonly ok: true; readonly message: Message; readonly notes: readonly string[] }
   | { readonly ok: false; readonly reason: string }
 
@@ -18,7 +18,7 @@ export interface NamedRenderer {
   readonly renderer: Renderer<unknown>
 }
 
-/** What a configuration says about rendering. */
+/** The part of a configuration that rendering needs. */
 export interface RenderDeps {
   /** The renderers to try for a message, the wanted one first. */
   readonly renderers: (
@@ -31,7 +31,7 @@ export interface RenderDeps {
 }
 
 export type RenderedMessage = {
-  /** The templates that were tried in vain. */
+  /** The templates that were tried and failed. */
   readonly failed: readonly string[]
   readonly notes: readonly string[]
 } & (

@@ -13,7 +13,7 @@ export interface Failures {
   wait(address: string): number
   failed(address: string): void
   verified(address: string): void
-  /** Whether a verified request came from there since the start. */
+  /** Whether a verified request came from this address since the start. */
   hasVerified(address: string): boolean
 }
 
