@@ -8,8 +8,9 @@ import type { NewDelivery } from '../core/plan.ts'
 export interface Queue {
   /**
    * Leases deliveries that are due to a holder, the longest due first, and marks them `sending`: as many as each
-   * destination's rate, its health and the limits of its channel allow. A delivery whose lease ran out, or whose
-   * holder is gone, comes back with `interruptedAt`: when the attempt started whose end nobody saw.
+   * destination's rate, its health and the limits of its channel allow. If only a few attempts may begin, destinations
+   * with fewer attempts in flight go first. A delivery whose lease ran out, or whose holder is gone, comes back with
+   * `interruptedAt`: when the attempt started whose end nobody saw.
    */
   claim(request: ClaimRequest): Promise<Claimed>
   /** Makes the leases of deliveries that are being sent longer. Those of other holders stay as they are. */

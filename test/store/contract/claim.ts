@@ -118,6 +118,29 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     t.equal((await store.claim(everything(NOW))).leased.length, 9_998)
   })
 
+  t.test(
+    'what is free goes to where the fewest attempts are in flight, not to the oldest backlog',
+    async (t) => {
+      const store = await create(t).service()
+      await fill(store, 'a@x', 1, 9, 'email')
+      await fill(store, 'b@x', 11, 2, 'email')
+      await fill(store, 'c@x', 21, 1, 'email')
+      const claim = async (free: number, ...inFlight: [string, number][]) =>
+        ids(
+          await store.claim(
+            everything(NOW, {
+              channels: limited({ email: { free, perDestination: 4 } }),
+              inFlight: new Map(inFlight),
+            }),
+          ),
+        )
+      t.same(await claim(1, ['email:a@x', 3]), firsts(11))
+      t.same(await claim(1, ['email:a@x', 3], ['email:b@x', 1]), firsts(21))
+      t.same(await claim(1, ['email:a@x', 3], ['email:b@x', 1], ['email:c@x', 1]), firsts(12))
+      t.same(await claim(1, ['email:a@x', 3], ['email:b@x', 2]), firsts(1), 'when nobody else waits')
+    },
+  )
+
   t.test('nextDueAt looks at what was not taken, where something may be sent', async (t) => {
     const store = await create(t).service()
     await fill(store, '#a', 1, 2)

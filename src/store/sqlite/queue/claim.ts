@@ -30,6 +30,7 @@ interface OpenRate {
   readonly isNew: boolean
   /** How many deliveries may be taken at the most; the rate and the pauses come on top. */
   readonly room: number
+  readonly inFlight: number
 }
 
 interface Candidate {
@@ -90,7 +91,7 @@ function lookAround(database: Database, request: ClaimRequest) {
     }
     const before = seen.get(channel) ?? 0
     seen.set(channel, before + 1)
-    // Each that was due longer takes at least one of what is free.
+    // Each before it takes at least one of what is free.
     if (before >= limits.free) {
       waiting.push(dueAt)
       continue
@@ -112,7 +113,8 @@ function openRates(database: Database, request: ClaimRequest): OpenRate[] {
   for (let row = next.get(-1); row !== undefined; row = next.get(row.rate)) {
     open.push(openRate(database, row.rate, row.due_at, request))
   }
-  return open.sort((a, b) => a.dueAt - b.dueAt)
+  // A backlog, which was due the longest, would take each attempt that may begin until it is gone.
+  return open.sort((a, b) => a.inFlight - b.inFlight || a.dueAt - b.dueAt)
 }
 
 function openRate(
@@ -130,8 +132,9 @@ function openRate(
   const atOnce = isBroken(state) ? 1 : limits.perDestination
   // No destination takes more than half of what is free: a few slow ones leave room for the others.
   const share = Math.ceil(limits.free / 2)
-  const room = Math.min(atOnce - (inFlight.get(row.key) ?? 0), share)
-  return { id, dueAt, channel: row.channel, limits, state, isNew: found === null, room }
+  const already = inFlight.get(row.key) ?? 0
+  const room = Math.min(atOnce - already, share)
+  return { id, dueAt, channel: row.channel, limits, state, isNew: found === null, room, inFlight: already }
 }
 
 // A bare `LIMIT ?` would be prepared anew at each call: its value may change the plan.
