@@ -1,12 +1,13 @@
 /** What continuous integration says of its suites, with an npm in front that only prints what they would. */
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join, matchesGlob } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { temporaryFolder } from './support/service.ts'
 
-const script = fileURLToPath(new URL('../.ci/run', import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const script = join(root, '.ci/run')
 
 /** What a suite of one file with two tests prints. */
 const passing = `TAP version 14
@@ -47,6 +48,22 @@ t.test('the last line counts the tests of all suites', async (t) => {
   t.match(stdout, '# Subtest: second', 'what the suites print is printed')
   t.equal(last, `${2 * (1 + others)} passed, 0 failed`)
   t.equal(status, 0)
+
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  )
+  const names = Object.keys(scripts).filter((name) => name.startsWith('test'))
+  const ran = [...stdout.matchAll(/^npm run (test\S*)/gm)].map(([, name]) => name)
+  t.strictSame(ran.toSorted(), names.toSorted(), 'every script that tests is run')
+  const patterns = names.flatMap((name) => scripts[name]?.split(' ') ?? [])
+  const files = globSync('test/**/*.{suite,browser}.ts', { cwd: root })
+  t.not(files.length, 0)
+  for (const file of files) {
+    t.ok(
+      patterns.some((pattern) => matchesGlob(file, pattern)),
+      `a script runs ${file}`,
+    )
+  }
 })
 
 t.test('suites that fail or die count, and do not keep the others from running', async (t) => {
