@@ -28,7 +28,7 @@ export interface ChannelBacklog {
 export type BacklogState = 'pending' | 'held' | 'sending' | 'retrying' | 'ambiguous' | 'parked' | 'dead'
 
 export interface PurgeRequest {
-  /** Events received before it go, where a person need not deal with them. */
+  /** Events received, and last planned or resent, before it go, where a person need not deal with them. */
   readonly before: number
   /** Events received before it go, even if nobody has dealt with them. */
   readonly unresolvedBefore: number

@@ -7,6 +7,7 @@ import { EVENT_COLUMNS, type EventRow, quoted } from './rows.ts'
 type OldEvent = {
   readonly seq: number
   readonly received_at: number
+  /** Something of it is still to be sent, or it was planned again or resent lately. */
   readonly open: number
   readonly unresolved: number
 }
@@ -18,12 +19,15 @@ export function purge(database: Database, request: PurgeRequest): Purged {
   const old = database
     .prepare<OldEvent>(
       `SELECT seq, received_at,
-         EXISTS (SELECT 1 FROM deliveries WHERE event = events.seq AND state NOT IN (${quoted(finalStates)})) AS open,
+         EXISTS (SELECT 1 FROM plans WHERE event = events.seq AND at >= ?1)
+           OR EXISTS (SELECT 1 FROM deliveries
+             WHERE event = events.seq AND (state NOT IN (${quoted(finalStates)}) OR retrying_since >= ?1))
+           OR EXISTS (SELECT 1 FROM events AS later WHERE later.id = events.taken_up_by) AS open,
          (type IS NULL AND taken_up_by IS NULL) OR EXISTS (
            SELECT 1 FROM deliveries WHERE event = events.seq AND state IN (${quoted(unresolvedStates)})) AS unresolved
-       FROM events WHERE (received_at, seq) > (?, ?) AND received_at < ? ORDER BY received_at, seq LIMIT ? + 0`,
+       FROM events WHERE (received_at, seq) > (?2, ?3) AND received_at < ?1 ORDER BY received_at, seq LIMIT ?4 + 0`,
     )
-    .all(time, seq, before, limit)
+    .all(before, time, seq, limit)
   const remove = database.prepare('DELETE FROM events WHERE seq = ?')
   let events = 0
   let unresolved = 0

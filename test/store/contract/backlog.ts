@@ -81,7 +81,7 @@ export function backlogContract(t: Test, create: (t: Test) => Harness): void {
       { channel: 'slack', counts: { ...nothing, pending: 1, parked: 1 }, firstDueAt: NOW + 1 },
     ])
     await deliverAll(store, NOW + 2)
-    await store.purge({ before: NOW, unresolvedBefore: NOW, after: null, limit: 10 })
+    await store.purge({ before: NOW + 2, unresolvedBefore: NOW + 2, after: null, limit: 10 })
     t.same(await store.backlog(), [])
   })
 }

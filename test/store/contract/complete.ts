@@ -339,6 +339,22 @@ function purgeContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.append(entry(event(10, { messageId: 'msg_6' }))), { kind: 'stored', id: eventId(10) })
   })
 
+  t.test('what was planned again, or resent, is kept as long as what came in then', async (t) => {
+    const store = await create(t).service()
+    for (const number of [1, 2]) await store.append(entry(event(number), [planned()]))
+    await store.append(quarantine(3))
+    await deliverAll(store, NOW)
+    const later = NOW + 40 * 24 * HOUR
+    await store.requeue([{ deliveryId: deliveryId(1, 1) }], later)
+    await store.addPlan(eventId(2), aPlan(later, [], { cause: 'replay' }), null)
+    const read = entry(event(4, { messageId: 'msg_3', receivedAt: START + 3 }), [], { at: later })
+    await store.append({ ...read, takesUp: eventId(3) })
+    await deliverAll(store, later)
+    t.equal((await store.purge({ ...purge, before: later })).events, 0)
+    t.equal((await store.purge({ ...purge, before: later + 1 })).events, 3)
+    t.equal((await store.purge({ ...purge, before: later + 1 })).events, 1)
+  })
+
   t.test('what nobody has dealt with stays, for its own time', async (t) => {
     const store = await create(t).service()
     for (const number of [1, 2, 3])
@@ -351,10 +367,11 @@ function purgeContract(t: Test, create: (t: Test) => Harness): void {
     await completeAs(store, deliveryId(2, 1), 'dead', NOW)
     await completeAs(store, deliveryId(3, 1), 'parked', NOW)
     await store.dismiss([deliveryId(3, 1)], 'done')
+    t.same(await store.purge(purge), { events: 2, unresolved: 0, next: null }, 'dismissed, finished')
     t.same(
       await store.purge(purge),
-      { events: 3, unresolved: 0, next: null },
-      'dismissed, taken up, finished',
+      { events: 1, unresolved: 0, next: null },
+      'what is taken up goes after its event',
     )
     t.same(await listed((page) => store.events({}, page)), [4, 2, 1].map(eventId))
     t.same(await store.purge({ ...purge, unresolvedBefore: START + 2 }), {

@@ -30,7 +30,9 @@ interface ModelEvent {
   readonly messageId: string
   readonly receivedAt: number
   readonly quarantined: boolean
-  takenUp: boolean
+  takenUpBy: string | null
+  /** When it was last planned, or something of it was resent. */
+  touchedAt: number
   plans: number
   readonly deliveries: ModelDelivery[]
 }
@@ -141,9 +143,18 @@ class Run {
       return
     }
     assert.deepEqual(appended, { kind: 'stored', id })
-    if (first !== undefined) first.takenUp = true
+    if (first !== undefined) first.takenUpBy = id
     const quarantined = deliveries === undefined
-    const made = { id, number: this.#count, ...change, quarantined, takenUp: false, plans: 0, deliveries: [] }
+    const made = {
+      id,
+      number: this.#count,
+      ...change,
+      quarantined,
+      takenUpBy: null,
+      touchedAt: 0,
+      plans: 0,
+      deliveries: [],
+    }
     this.#events.push(made)
     if (deliveries !== undefined) this.#plan(made, deliveries)
   }
@@ -166,6 +177,7 @@ class Run {
 
   #plan(event: ModelEvent, deliveries: readonly Planned[]): void {
     event.plans += 1
+    event.touchedAt = this.#now
     for (const { destination, skipped } of deliveries) {
       event.deliveries.push({
         ...destination,
@@ -238,6 +250,7 @@ class Run {
     const changed = await this.#open.requeue([{ deliveryId: delivery.id }], this.#now)
     assert.deepEqual(changed, possible ? [delivery.id] : [])
     if (!possible) return
+    for (const event of this.#events) if (event.deliveries.includes(delivery)) event.touchedAt = this.#now
     Object.assign(delivery, {
       state: 'pending',
       dueAt: this.#now,
@@ -255,11 +268,13 @@ class Run {
   }
 
   async #purge(before: number, unresolvedBefore: number): Promise<void> {
-    const isUnresolved = ({ quarantined, takenUp, deliveries }: ModelEvent) =>
-      (quarantined && !takenUp) || deliveries.some(({ state }) => state === 'parked')
+    const isUnresolved = ({ quarantined, takenUpBy, deliveries }: ModelEvent) =>
+      (quarantined && takenUpBy === null) || deliveries.some(({ state }) => state === 'parked')
     const gone = this.#events.filter(
       (event) =>
         event.receivedAt < before &&
+        event.touchedAt < before &&
+        !this.#events.some(({ id }) => id === event.takenUpBy) &&
         event.deliveries.every(({ state }) => final.has(state)) &&
         (!isUnresolved(event) || event.receivedAt < unresolvedBefore),
     )
@@ -298,9 +313,9 @@ class Run {
   async finish(): Promise<void> {
     const { items } = await this.#open.events({}, { limit: 1_000 })
     assert.deepEqual(
-      items.map(({ id, messageId, type, takenUpBy }) => [id, messageId, type === null, takenUpBy !== null]),
+      items.map(({ id, messageId, type, takenUpBy }) => [id, messageId, type === null, takenUpBy]),
       this.#events
-        .map(({ id, messageId, quarantined, takenUp }) => [id, messageId, quarantined, takenUp])
+        .map(({ id, messageId, quarantined, takenUpBy }) => [id, messageId, quarantined, takenUpBy])
         .reverse(),
     )
     for (const each of this.#events) {
