@@ -87,7 +87,7 @@ function watchTimers() {
   }
 }
 
-t.test('what keeps it from starting is told, and leaves nothing behind', async (t) => {
+t.test('a failure to start is an error that names the cause, and leaves nothing behind', async (t) => {
   const wrong = configIn(t, 'eighty')
   const error: unknown = await start(t, wrong).catch((error: unknown) => error)
   if (!(error instanceof ConfigurationError)) return t.fail(String(error))

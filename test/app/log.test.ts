@@ -61,7 +61,7 @@ t.test('lines are written together, whole and in order', async (t) => {
   t.strictSame(numbers(await printed(`${logAll}; await flushLog(log)`)), all, 'once they are asked for')
 })
 
-t.test('a line is written soon, also when none follows', async (t) => {
+t.test('a line is written soon, also if none follows', async (t) => {
   const script = `
     const { createLog } = await import(${JSON.stringify(module)})
     const log = await createLog({})

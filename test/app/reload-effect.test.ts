@@ -196,7 +196,7 @@ t.test('pace, places and retention are the new ones', async (t) => {
   t.match(await reload(app), { body: { changed: ['server.max_pending'], notices: [/routes/] } })
 })
 
-t.test('a source comes, gets a list of addresses, and goes', async (t) => {
+t.test('a source is added, gets a list of addresses, and is removed', async (t) => {
   const app = await start(t, 'receivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\n')
   const status = async () => (await post(app.url, newEvent(), 'second')).status
   t.equal(await status(), 404)

@@ -1,4 +1,4 @@
-/** Who is told of a reload: of mistakes, of what waits for a restart, of bugs. */
+/** Where a reload is reported: its mistakes, what waits for a restart, and bugs. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -11,10 +11,10 @@ import { edit } from '../support/replace.ts'
 import { environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
-t.test('a bad configuration changes nothing, and is told everywhere', async (t) => {
+t.test('a bad configuration changes nothing, and is reported everywhere', async (t) => {
   const slack = await slackServer(t)
   const app = await start(t, slackYaml(slack.url))
-  const breakings: readonly (readonly [name: string, to: string, told: RegExp])[] = [
+  const breakings: readonly (readonly [name: string, to: string, reported: RegExp])[] = [
     ['syntax', 'burst: 100, ]', /config\.yaml:\d+:\d+: /],
     ['an unknown key', 'brst: 100', /config\.yaml:\d+:\d+: unknown key "brst" .*did you mean "burst"/],
     ['an unset variable', 'burst: "${NOT_SET_ANYWHERE}"', /NOT_SET_ANYWHERE is not set/],
@@ -28,7 +28,7 @@ t.test('a bad configuration changes nothing, and is told everywhere', async (t) 
   mkdirSync(join(app.folder, 'looks/default'), { recursive: true })
   writeFileSync(join(app.folder, 'looks/default/slack.yaml'), 'text: "{{ data.id"\nblocks: []\n')
   let failed = 0
-  for (const [name, to, told] of breakings) {
+  for (const [name, to, reported] of breakings) {
     const loadedAt = await metric(app, 'hookbridge_config_last_reload_success_timestamp_seconds')
     edit(app.config, 'burst: 100', to)
     const { status, body } = await reload(app)
@@ -36,7 +36,7 @@ t.test('a bad configuration changes nothing, and is told everywhere', async (t) 
     t.match(body, { error: 'reload_failed', message: /the one in effect stays/ }, name)
     const problems = body.problems as string[]
     t.ok(
-      problems.some((line) => told.test(line)),
+      problems.some((line) => reported.test(line)),
       `${name}: ${problems.join('\n')}`,
     )
     const lines = app.log.map(({ level, msg }) => `${level} ${msg}`)
@@ -66,9 +66,9 @@ t.test('a bad configuration changes nothing, and is told everywhere', async (t) 
   t.ok(channels(slack).every((channel) => channel === '#deals'))
 })
 
-t.test('what needs a restart is told, until it is taken back', async (t) => {
+t.test('what needs a restart is reported until it is undone', async (t) => {
   const app = await start(t, 'receivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\n')
-  t.strictSame((await readyz(app)).body, { status: 'ready' }, 'nothing to tell before the first reload')
+  t.strictSame((await readyz(app)).body, { status: 'ready' }, 'nothing to report before the first reload')
   edit(
     app.config,
     'port: 0',
@@ -105,7 +105,7 @@ t.test('what needs a restart is told, until it is taken back', async (t) => {
   t.match((await reload(app)).body, { ok: true, notices: [] })
 })
 
-t.test('an unexpected error changes nothing, and reloading goes on', async (t) => {
+t.test('an unexpected error changes nothing, and the next reload works', async (t) => {
   const file = join(temporaryFolder(t), 'config.yaml')
   writeFileSync(
     file,

@@ -75,7 +75,7 @@ t.test('only the admin token opens /-/reload, and another one takes effect', asy
   for (const token of [ADMIN, changed]) t.notOk(logged.includes(token))
 })
 
-t.test('with watch the service reloads by itself, and can be told to and not to', async (t) => {
+t.test('with `watch` the service reloads by itself; a reload can turn it on and off', async (t) => {
   const app = await start(
     t,
     'receivers: { here: { console: {} } }\nroutes: [{ name: v0, receivers: [here] }]\n',

@@ -53,7 +53,7 @@ t.test('a missing configuration says how to get one', async (t) => {
   })
 })
 
-t.test('check tells all problems, with their places, and exits 1', async (t) => {
+t.test('check prints all problems, with their places, and exits 1', async (t) => {
   const cwd = temporaryFolder(t)
   writeFileSync(
     join(cwd, 'config.yaml'),
@@ -96,7 +96,7 @@ t.test('a store that is not there yet, or too new', async (t) => {
   })
 })
 
-t.test('send signs an event and tells the answer', async (t) => {
+t.test('send signs an event and prints the answer', async (t) => {
   const app = await startTestApp(t, yaml)
   const send = (...args: string[]) => hookbridge(['--config', app.config, 'send', '--url', app.url, ...args])
   t.match(await send('--type', 'analysis.completed', '--data', 'id=42', 'name=Acme'), {
@@ -153,14 +153,14 @@ t.test('check fails for warnings where it is strict, and annotates for GitHub', 
   })
   writeFileSync(
     join(cwd, 'config.yaml'),
-    `${twice}tests:\n  - { name: "100%, all: told", event: { event: a }, expect: { receivers: [log] } }\n`,
+    `${twice}tests:\n  - { name: "100%, all: reported", event: { event: a }, expect: { receivers: [log] } }\n`,
   )
   const { code, out } = await hookbridge(['check', '--format', 'github'], { cwd })
   t.equal(code, 1)
   t.match(out, /^::warning file=\S+config\.yaml,line=12,col=5::no event reaches this route/m)
   t.match(
     out,
-    /^::error file=\S+,line=14,col=\d+::the test "100%25, all: told" failed: .*%0A- log \(wanted\)$/m,
+    /^::error file=\S+,line=14,col=\d+::the test "100%25, all: reported" failed: .*%0A- log \(wanted\)$/m,
   )
   t.match(JSON.parse((await hookbridge(['check', '--json'], { cwd })).out), [
     { severity: 'warning', code: 'unreachable_route' },

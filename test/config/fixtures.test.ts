@@ -1,5 +1,5 @@
 /**
- * One bad configuration a rule; beside each, what an operator is told about it. UPDATE_GOLDEN=1 writes that anew:
+ * One bad configuration a rule; beside each, what is reported about it. UPDATE_GOLDEN=1 writes that anew:
  * read each changed line as someone who has to fix it.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ import {
   problemsOf,
 } from '../support/config-fixtures.ts'
 
-t.test('each bad configuration is told with its places and how to fix them', async (t) => {
+t.test('each mistake of a bad configuration is reported with its place and how to fix it', async (t) => {
   for (const name of fixtureNames('bad')) {
     const file = join(fixtures, 'bad', name)
     const expected = file.replace(/\.yaml$/, '.txt')
@@ -61,8 +61,8 @@ t.test('a problem holds no secret', async (t) => {
     'whsec-not-a-secret',
   ]
   for (const name of fixtureNames('bad')) {
-    const told = JSON.stringify(problemsOf(loadConfig(join(fixtures, 'bad', name), environment)))
-    for (const secret of secrets) t.notMatch(told, secret, name)
+    const reported = JSON.stringify(problemsOf(loadConfig(join(fixtures, 'bad', name), environment)))
+    for (const secret of secrets) t.notMatch(reported, secret, name)
   }
 })
 

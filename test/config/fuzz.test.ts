@@ -26,12 +26,12 @@ function holds(file: string, text: string): boolean {
   loadStoreUrl(file, environment)
   const rows = text.split(/\r\n|\r|\n/).length
   const sound = problemsOf(loaded).every(
-    ({ code, line, column, message, file: told }) =>
+    ({ code, line, column, message, file: reported }) =>
       problemCodes.includes(code) &&
       line >= 1 &&
       column >= 1 &&
       message !== '' &&
-      (told !== file || line <= rows + 1),
+      (reported !== file || line <= rows + 1),
   )
   const answered = loaded.ok || loaded.problems.some(({ severity }) => severity === 'error')
   const { user, system } = process.cpuUsage(started)

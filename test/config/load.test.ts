@@ -125,7 +125,7 @@ t.test('variables fill in text, numbers and booleans', async (t) => {
   )
 })
 
-t.test('a compiled configuration knows its secrets, and prints none', async (t) => {
+t.test('a compiled configuration lists its secrets, and prints none', async (t) => {
   const compiled = setupOf(example, {
     ...exampleEnv,
     CUURO_WEBHOOK_SECRET: secret,
@@ -217,7 +217,7 @@ t.test('{file: credentials/NAME} is the credential that systemd makes of a file 
   writeFileSync(join(folder, 'credentials/cuuro'), `${one}\n`)
   const secrets = (env: Record<string, string>) =>
     setupOf(file, env).config.sources.cuuro?.svix.secrets.map((secret) => secret.reveal())
-  t.same(secrets({}), [one], 'for whoever may read the folder')
+  t.same(secrets({}), [one], 'for a user who may read the folder')
   writeFileSync(join(passedOn, 'credentials_cuuro'), `${two}\n`)
   t.same(secrets({ CREDENTIALS_DIRECTORY: passedOn }), [two])
 })
@@ -226,17 +226,19 @@ t.test('a folder that cannot be looked into may hold credentials that came after
   const file = write(t, minimal.replace('"${SECRET}"', '{ file: credentials/cuuro }'))
   // Not even root can: permissions would not keep root out.
   symlinkSync('credentials', join(file, '../credentials'))
-  const told = (env: Record<string, string>) => linesOf(file, env)
-  t.match(told({}), [/cannot be read \(ELOOP\) \(make it readable/])
-  t.match(told({ CREDENTIALS_DIRECTORY: '/nonexistent' }), [/cannot be read \(ELOOP\) \(restart the service/])
+  const reported = (env: Record<string, string>) => linesOf(file, env)
+  t.match(reported({}), [/cannot be read \(ELOOP\) \(make it readable/])
+  t.match(reported({ CREDENTIALS_DIRECTORY: '/nonexistent' }), [
+    /cannot be read \(ELOOP\) \(restart the service/,
+  ])
 })
 
 t.test('a file that cannot stand for a text', async (t) => {
   const file = write(t, minimal.replace('"${SECRET}"', '{ file: secret }'))
   const secretFile = join(file, '../secret')
-  const told = () => linesOf(file)
+  const reported = () => linesOf(file)
   mkdirSync(secretFile)
-  t.match(told(), [/unreadable_file config.yaml:1:47: the file "secret" is not a regular file/])
+  t.match(reported(), [/unreadable_file config.yaml:1:47: the file "secret" is not a regular file/])
   for (const [content, words] of [
     [Buffer.from([0xff, 0xfe]), /is not valid UTF-8/],
     [Buffer.alloc(70_000, 'a'), /is larger than 64 kB/],
@@ -304,7 +306,7 @@ t.test('the running service is found while the rest is broken', async (t) => {
   t.match(loadService(write(t, 'server: ['), {}), { ok: false, problems: [{ code: 'syntax' }] })
 })
 
-t.test('a configuration knows what it was read from, whether it is good or not', async (t) => {
+t.test('the files that a configuration was read from are known, whether it is valid or not', async (t) => {
   const file = write(
     t,
     `${minimal.replace('"${SECRET}"', '"${SECRET}", { file: one }, { file: two }')}templates: looks\n`,
@@ -349,7 +351,7 @@ t.test('a pipe is read once', async (t) => {
   t.ok(reloadConfig(write(t, minimal), environment).ok)
 })
 
-t.test('every problem of every stage is told at once, in order', async (t) => {
+t.test('the problems of all stages are reported at once, in order', async (t) => {
   const problems = problemsOf(loadConfig(join(fixtures, 'bad/everything-at-once.yaml'), environment))
   const stages = [
     'unset_variable',

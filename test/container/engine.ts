@@ -101,7 +101,7 @@ async function makeRoot(root: string): Promise<void> {
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'))
 }
 
-/** What npm is told on this machine, for a machine that has only the certificates in common with it. */
+/** npm's settings on this machine, for a machine that shares only the certificates. */
 async function npmSettings(): Promise<string> {
   const { stdout: registry } = await run('npm', ['config', 'get', 'registry'])
   const { stdout: own } = await run('sh', [

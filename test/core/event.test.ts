@@ -5,7 +5,7 @@ import { anEvent } from '../support/event.ts'
 const subject = '/data/id'
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-t.test('a Cuuro body and a Standard Webhooks body become events without being told how', async (t) => {
+t.test('a Cuuro body and a Standard Webhooks body become events without settings', async (t) => {
   t.strictSame(readBody(bytes('{"data":{"id":"1"},"event":"analysis.created"}'), { subject }), {
     ok: true,
     type: 'analysis.created',

@@ -11,7 +11,7 @@ t.test('space is short below a GiB, and below a twentieth', async (t) => {
   t.match(classifySpace(0.5 * GIB, 1 * GIB, '/'), { level: 'warning', meaning: /503/, hint: /store\.retain/ })
   t.match(classifySpace(4 * GIB, 100 * GIB, '/'), { level: 'warning' })
   t.match(classifySpace(5 * GIB, 100 * GIB, '/'), { level: 'fine' })
-  t.match(classifySpace(2 * GIB, 0, '/'), { level: 'fine' }, 'a file system that does not tell its size')
+  t.match(classifySpace(2 * GIB, 0, '/'), { level: 'fine' }, 'a file system that does not report its size')
 })
 
 t.test('one slow write is no slow disk', async (t) => {

@@ -159,7 +159,7 @@ function toInput(tree: Tree): RouteInput {
 
 type Taken = Omit<RouteMatch, 'route'>
 
-/** Routing told again: each route gives the list of who takes the event at or below it. */
+/** Routing, implemented again: each route returns the routes that take the event at or below it. */
 function naive(
   trees: readonly Tree[],
   path: string,
@@ -211,7 +211,7 @@ t.test('routing equals a second, naive implementation', async () => {
           expected,
         )
         assert.equal(routing.unrouted, expected.length === 0)
-        // The visits tell the same story as the matches.
+        // The visits agree with the matches.
         assert.deepEqual(
           router
             .visits(event)

@@ -42,7 +42,7 @@ interface World {
 
 const isBroken = (version: number) => version % 3 === 0
 
-/** Every third version is broken, each time in another way; all of them could be told apart in what they send. */
+/** Every third version is broken, each time in another way; each sends distinguishable messages. */
 function yaml({ folder, slack }: Pick<World, 'folder' | 'slack'>, version: number): string {
   const good = `
 server: { port: 0, watch: true }
@@ -88,7 +88,7 @@ async function startWorld(t: Test): Promise<World> {
   return world
 }
 
-/** Sends signed events until it is told to stop, each again until it is acknowledged, as Svix does. */
+/** Sends signed events until it is stopped, each again until it is acknowledged, as Svix does. */
 function startSending(world: World): { readonly sent: readonly Sent[]; stop(): Promise<void> } {
   const sent: Sent[] = []
   const open = new Set<Promise<void>>()
@@ -150,7 +150,7 @@ async function checkAll(t: Test, { folder, slack }: World, sent: readonly Sent[]
     new Set(sent.map(({ id }) => id)),
     'the acknowledged events are the stored ones',
   )
-  t.equal(deliveries.length, events.length, 'each owes one message')
+  t.equal(deliveries.length, events.length, 'each has one message')
   const arrived = new Map<string, string[]>()
   for (const { channel, metadata } of slack.messages) {
     const id = /evt_\w+(?=-\d+)/.exec(JSON.stringify(metadata))?.[0] ?? ''

@@ -41,7 +41,7 @@ t.test('SIGTERM with keep-alive clients, a request on its way and an attempt in 
   t.equal(events.length, 7)
   t.ok(
     deliveries.every(({ state }) => state === 'delivered' || state === 'pending'),
-    'what was in flight is finished and recorded; the rest is owed',
+    'what was in flight is finished and recorded; the rest is due',
   )
   t.ok(deliveries.some(({ state }) => state === 'delivered'))
 })
@@ -73,7 +73,7 @@ t.test('a second service on the same store is refused', async (t) => {
   await t.rejects(
     startService(config),
     { message: new RegExp(`^[^]*process ${first.pid}[^]*store\\.db; stop it`) },
-    'and told who has it',
+    'and says which process has it',
   )
   t.equal((await post(first.url, newEvent())).status, 202, 'the first goes on')
   await first.end('SIGKILL')

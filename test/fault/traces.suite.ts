@@ -34,7 +34,7 @@ function warnings(service: Service): string[] {
   )
 }
 
-t.test('kill -9 in the middle of an attempt: the next process goes on with the trace', async (t) => {
+t.test('kill -9 in the middle of an attempt: the next process continues the trace', async (t) => {
   const { sinks, config } = await prepare(t)
   const collector = await startCollector(t)
   let attempts = 0
@@ -138,7 +138,7 @@ t.test('a collector that never answers holds up nothing, not even the stop', asy
   await stop(t, service)
 })
 
-t.test('a collector that refuses is told of once, whatever it says', async (t) => {
+t.test('a collector that refuses is logged once, whatever it says', async (t) => {
   const { sinks, folder, config } = await prepare(t)
   const collector = await startCollector(t)
   collector.behave = 401

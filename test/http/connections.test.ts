@@ -80,7 +80,7 @@ t.test('a body that does not arrive in time is one refusal, and holds its place 
   t.equal((await server.send()).status, 202)
 })
 
-t.test('a client that goes before its body is complete is observed, and not answered', async (t) => {
+t.test('a client that disconnects before its body is complete is observed, and not answered', async (t) => {
   const server = fakeServer(t)
   const client = await (await open(t, server))()
   client.socket.write(partial, () => client.socket.resetAndDestroy())

@@ -32,7 +32,7 @@ t.test('what becomes of a request is its answer', async (t) => {
   }
 })
 
-t.test('a request is passed on as it came, and its head is read once', async (t) => {
+t.test('a request is passed on unchanged, and its head is read once', async (t) => {
   const server = fakeServer(t)
   const { messageId, body } = newEvent()
   const signed = signedHeaders(messageId, body)

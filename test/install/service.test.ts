@@ -154,7 +154,7 @@ t.test('removing takes the units, stopped and disabled, and nothing else', async
   t.strictSame(planRemoval(machine).steps, [])
 })
 
-t.test('what the service could not read is told with the folder, and how to fix it', async (t) => {
+t.test('what the service could not read is reported with the folder, and how to fix it', async (t) => {
   const { machine, product } = aMachine(t)
   const hidden = planInstallation(machine).problems
   t.match(

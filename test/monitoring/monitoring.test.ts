@@ -116,8 +116,9 @@ t.test('an alert says what to do, with labels that it has', async (t) => {
     const { metrics, labels } = asks(expr)
     const own = metrics.flatMap(({ name }) => theirMetrics.get(name) ?? labelsOf(familyOf(name) ?? none))
     const has = new Set(labels.length > 0 ? labels : [...targetLabels, ...own])
-    const told = Object.values(annotations).join(' ')
-    for (const [, label = ''] of told.matchAll(/\$labels\.(\w+)/g)) t.ok(has.has(label), `${alert}: ${label}`)
+    const texts = Object.values(annotations).join(' ')
+    for (const [, label = ''] of texts.matchAll(/\$labels\.(\w+)/g))
+      t.ok(has.has(label), `${alert}: ${label}`)
     t.notMatch(annotations.summary, /\$labels\.type/, 'a sender chooses the type')
   }
 })

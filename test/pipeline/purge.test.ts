@@ -5,7 +5,7 @@ import { startPurge } from '../../src/pipeline/purge.ts'
 import type { PurgeRequest } from '../../src/store/store.ts'
 import { until } from '../support/until.ts'
 
-t.test('each step asks how long events are kept, and goes on where the one before ended', async (t) => {
+t.test('each step reads the current retention, and continues where the one before ended', async (t) => {
   const retention = { retain: 1_000, retainUnresolved: 9_000 }
   const asked: PurgeRequest[] = []
   const stop = startPurge({
@@ -27,7 +27,7 @@ t.test('each step asks how long events are kept, and goes on where the one befor
   await until(() => asked.at(-1)?.before === 995_000, 'a step with the new retention')
 })
 
-t.test('what nobody had dealt with is a warning', async (t) => {
+t.test('removing what still needed a person is a warning', async (t) => {
   const facts: Fact[] = []
   let purged = { events: 3, unresolved: 2, next: null }
   const stop = startPurge({

@@ -98,7 +98,7 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
       firing: [{ code: 'overloaded' }],
     },
     {
-      name: 'strangers',
+      name: 'unverified',
       series: { [rejected('rate_limited')]: '0+5x60' },
       at: '25m',
       firing: [{ code: 'rate_limited' }],

@@ -107,7 +107,7 @@ function ended(socket: ReturnType<typeof talk>): Promise<void> {
 
 async function overload(app: TestApp): Promise<void> {
   const again = newEvent('slack.sent')
-  // Of a stranger's request it would take the place.
+  // Signed, so that it waits for its body as a sender's request would.
   const signed = Object.entries(signedHeaders(again.messageId, again.body)).map(
     ([name, value]) => `${name}: ${value}`,
   )

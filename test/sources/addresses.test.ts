@@ -181,7 +181,7 @@ t.test('whose X-Forwarded-For is believed', async (t) => {
   t.notOk(compileTrust(false)('127.0.0.1'))
 })
 
-t.test('what nobody has on the internet is near', async (t) => {
+t.test('addresses that are not routed on the internet are private', async (t) => {
   for (const address of [
     '127.3.2.1',
     '::1',

@@ -24,7 +24,7 @@ async function migrated(t: Test) {
   return store
 }
 
-t.test('an operator is told to restart the service first', async (t) => {
+t.test('an operator gets an error that says to restart the service first', async (t) => {
   await t.rejects(openSqlite({ path: copied(t), role: 'operator' }), {
     reason: 'older_schema',
     message: 'restart the service',

@@ -45,7 +45,7 @@ export async function startCollector(
     if (behave === 'hang') return
     if (behave === 200) spans.push(...readExport(body))
     response.writeHead(behave, { 'content-type': 'application/x-protobuf' })
-    // What goes wrong tells who asked, as some proxies do.
+    // An error repeats the client's headers, as some proxies do.
     response.end(behave === 200 ? '' : JSON.stringify(request.headers))
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

@@ -33,7 +33,7 @@ async function proxy(): Promise<NodeJS.ProcessEnv> {
   return url === undefined ? {} : { http_proxy: url }
 }
 
-/** What it printed; its failure tells all of that. */
+/** What it printed; an error contains all of that. */
 async function program(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   try {
     const options = { env: { ...process.env, ...env }, maxBuffer: LARGEST_OUTPUT }

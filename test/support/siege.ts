@@ -26,7 +26,7 @@ export interface Siege {
   readonly url: string
   readonly port: number
   readonly isOver: () => boolean
-  /** Tells of an answer, so that it is counted. */
+  /** Counts an answer. */
   readonly answered: (status: number) => void
 }
 

@@ -51,7 +51,7 @@ export async function testEnd(t: Test, place: Place): Promise<void> {
     },
   )
 
-  await t.test('stopped and disabled, it stays so', async (t) => {
+  await t.test('stopped and disabled, it stays stopped and disabled', async (t) => {
     await run(documented('stop'))
     t.equal(await show('ActiveState'), 'inactive')
     await t.rejects(fetch(`${place.url}/livez`), 'nobody listens')

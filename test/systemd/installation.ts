@@ -12,7 +12,7 @@ export async function testInstallation(t: Test, place: Place): Promise<void> {
       .machine()
       .output('find /etc /var/lib -newer /usr/local/bin/node -type f | grep -v /var/lib/systemd | sort')
 
-  await t.test('one who is not root sees what would be done, and nothing is', async (t) => {
+  await t.test('without root it prints what would be done, and does nothing', async (t) => {
     await run(npmInstall)
     const before = await written()
     const { code, out, err } = await place.machine().run(dryRun, 'nobody')

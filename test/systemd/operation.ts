@@ -15,7 +15,7 @@ export async function testOperation(t: Test, place: Place): Promise<void> {
   const { run, show, deliver } = place
   const pid = () => show('MainPID')
 
-  await t.test('a reload takes a good configuration, and tells a bad one', async (t) => {
+  await t.test('a reload applies a valid configuration, and reports an invalid one', async (t) => {
     const before = await pid()
     const config = place.read(CONFIG)
     place.write(CONFIG, config.replace('"#deal-flow"', '"#other"'))
@@ -55,15 +55,15 @@ export async function testOperation(t: Test, place: Place): Promise<void> {
     t.equal(Number(await show('NRestarts')), restarts + 2)
     const open = await unfinished(place)
     t.strictSame(open, [])
-    const owed = [...stream.acknowledged.values()].flatMap((id) => [`${id}-1`, `${id}-2`])
+    const expected = [...stream.acknowledged.values()].flatMap((id) => [`${id}-1`, `${id}-2`])
     const arrived = arrivals(place.sinks)
     t.strictSame(
-      owed.filter((delivery) => !arrived.has(delivery)),
+      expected.filter((delivery) => !arrived.has(delivery)),
       [],
     )
   })
 
-  await t.test('an event loop that stands still is started again', async (t) => {
+  await t.test('a service whose event loop is blocked is restarted', async (t) => {
     const dropIn = '/etc/systemd/system/hookbridge.service.d/watchdog.conf'
     await run(`mkdir -p $(dirname ${dropIn}); printf '[Service]\\nWatchdogSec=2\\n' > ${dropIn}`)
     await run('systemctl daemon-reload; systemctl restart hookbridge')

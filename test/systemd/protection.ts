@@ -32,14 +32,14 @@ export async function testProtection(t: Test, place: Place): Promise<void> {
     }
     const environment = await run(`cat /proc/${pid}/environ`)
     t.match(environment, `CREDENTIALS_DIRECTORY=${credentials}`)
-    const told = [
+    const reported = [
       environment,
       await run(`cat /proc/${pid}/cmdline`),
       await run('journalctl --no-pager --all'),
     ]
     for (const secret of Object.values(place.secrets))
       t.notOk(
-        told.some((text) => text.includes(secret)),
+        reported.some((text) => text.includes(secret)),
         'nowhere else',
       )
   })

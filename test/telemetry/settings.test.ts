@@ -3,7 +3,7 @@ import { type Env, readTraceSettings } from '../../src/telemetry/settings.ts'
 
 const on = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }
 
-t.test('who wants traces', async (t) => {
+t.test('when traces are on', async (t) => {
   const exporters: readonly [Env, readonly string[] | undefined][] = [
     [{}, undefined],
     [on, ['otlp']],
@@ -45,7 +45,7 @@ t.test('samplers and batches', async (t) => {
   })
 })
 
-t.test('what is wrong is told with its name and how to fix it, and never with a secret', async (t) => {
+t.test('a mistake is reported with its variable and how to fix it, and never with a secret', async (t) => {
   const wrong: readonly [Env, RegExp, string | undefined][] = [
     [
       { OTEL_TRACES_EXPORTER: 'zipkin' },

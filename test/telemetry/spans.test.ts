@@ -1,4 +1,4 @@
-/** What facts look like as spans, for those that a whole service seldom tells. */
+/** Spans of facts that are rare in a running service. */
 import t from 'tap'
 import { statusOf } from '../../src/http/webhooks.ts'
 import type { Fact, Handling } from '../../src/pipeline/fact.ts'
@@ -82,7 +82,7 @@ t.test('what belongs to no event makes no span', async (t) => {
   }
 })
 
-t.test('no address of a person, in whatever it stands', async (t) => {
+t.test('no span contains the address of a person', async (t) => {
   const found = attempted({})
   t.notMatch(JSON.stringify(found), 'example.com')
   t.equal(found?.span?.error, 'park: no user <address>, ask <address>')

@@ -169,7 +169,7 @@ t.test('a request that comes twice joins the trace; one that cannot be read is a
   t.match(wrong.attributes, { 'http.response.status_code': 400, 'error.type': 'invalid_json' })
 })
 
-t.test('who is refused leaves no trace', async (t) => {
+t.test('a refused request has no trace', async (t) => {
   const { collector, service } = await setUp(t)
   const event = newEvent()
   t.equal((await postWith(service.url, event, { 'svix-signature': 'v1,bm8=' })).status, 401)
@@ -227,7 +227,7 @@ t.test('the share that is kept, the name and the headers are as the variables sa
   t.equal(collector.requests[0]?.headers.authorization, 'Bearer letmein')
 })
 
-// Tells of every module of OpenTelemetry that a process resolves, but for the one that prom-client needs anyway.
+// Prints every module of OpenTelemetry that a process resolves, except for the one that prom-client needs anyway.
 const telltale = `import { registerHooks } from 'node:module'
 registerHooks({ resolve(specifier, context, next) {
   if (/@opentelemetry.(?!api)/.test(specifier)) process.stderr.write('loads ' + specifier + '\\n')

@@ -41,7 +41,7 @@ t.test('the program sees nothing of our environment but what it needs', async (t
   t.match(systemd.environment(), /^NOTIFY_SOCKET=\/run\/nobody$/m)
 })
 
-t.test('a flood is bounded: of what waits too long, the newest is told', async (t) => {
+t.test('a flood is bounded: of the messages that wait, the newest are sent', async (t) => {
   const systemd = standIn(t)
   const { notifier } = notifierTo(systemd.path)
   systemd.hold()
@@ -66,7 +66,7 @@ t.test('where there is no systemd-notify, one warning is all', async (t) => {
   )
 })
 
-t.test('one that fails is told of once, and tried again', async (t) => {
+t.test('a failure is logged once, and the message is tried again', async (t) => {
   const systemd = standIn(t, 'echo "No such socket" >&2; exit 1')
   const { notifier, warnings } = notifierTo(systemd.path)
   notifier.send({ READY: '1' })

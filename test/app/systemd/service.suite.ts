@@ -14,7 +14,7 @@ import { startSinks } from '../../support/sinks.ts'
 import { standIn } from '../../support/systemd.ts'
 import { until } from '../../support/until.ts'
 
-t.test('what the service tells systemd, from its start to its end', async (t) => {
+t.test('what the service reports to systemd, from its start to its end', async (t) => {
   const sinks = await startSinks(t)
   const folder = temporaryFolder(t)
   const config = writeConfig({ folder, slackUrl: sinks.slack.url, smtpUrl: sinks.mail.url })
@@ -26,11 +26,11 @@ t.test('what the service tells systemd, from its start to its end', async (t) =>
     WATCHDOG_USEC: '400000',
   })
   t.teardown(() => service.end('SIGKILL'))
-  const told = (pattern: RegExp, after = 0) =>
+  const reported = (pattern: RegExp, after = 0) =>
     systemd.calls().findIndex((call, at) => at >= after && pattern.test(call))
   const waitFor = async (pattern: RegExp, after = 0) => {
-    await until(() => told(pattern, after) >= 0, String(pattern))
-    return told(pattern, after)
+    await until(() => reported(pattern, after) >= 0, String(pattern))
+    return reported(pattern, after)
   }
 
   t.equal(await waitFor(/./), 0)
@@ -68,7 +68,7 @@ t.test('what the service tells systemd, from its start to its end', async (t) =>
 
   t.equal((await service.end('SIGTERM')).code, 0)
   await waitFor(/\bSTOPPING=1/)
-  t.equal(told(/READY|WATCHDOG/, 1 + told(/\bSTOPPING=1/)), -1, 'nothing is told after that')
+  t.equal(reported(/READY|WATCHDOG/, 1 + reported(/\bSTOPPING=1/)), -1, 'nothing is reported after that')
   t.notOk(systemd.calls().includes('two at once'))
 })
 

@@ -62,7 +62,7 @@ t.test('it closes what is parked or dead, and keeps the reason', async (t) => {
   })
 })
 
-t.test('it wants a reason, and to be told which', async (t) => {
+t.test('it needs a reason, and ids or filters', async (t) => {
   const cwd = await configured(t, three)
   t.match(await hookbridge(['dismiss', deliveryId(1)], { cwd }), { code: 2, err: /--reason/ })
   t.match(await hookbridge(['dismiss', deliveryId(1), '--reason', ' '], { cwd }), {

@@ -187,7 +187,7 @@ t.test('before more than a few messages that had been delivered are sent again, 
   t.match(await hookbridge(args, { cwd: few }), { code: 0, out: /^2 deliveries due now/ })
 })
 
-t.test('many, in batches, with a bar for whoever watches', async (t) => {
+t.test('many, in batches, with a progress bar on a terminal', async (t) => {
   const cwd = await configured(t, parkedInSlack(1_200))
   configure(cwd, renamed)
   const { code, out, err } = await hookbridge(['resend', '--destination', 'slack:#deals'], {

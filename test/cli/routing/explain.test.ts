@@ -132,7 +132,7 @@ t.test('the event is a file, standard input aside, or a stored one', async (t) =
   })
 })
 
-t.test('bad usage is told', async (t) => {
+t.test('bad usage is reported', async (t) => {
   const cwd = configured(t)
   for (const [args, message] of [
     [[], /which event\? Pass a file, the id of a stored event, or --type/],
@@ -149,7 +149,7 @@ t.test('bad usage is told', async (t) => {
   })
 })
 
-t.test('--since tells what a configuration would change, and changes nothing', async (t) => {
+t.test('--since shows what a configuration would change, and changes nothing', async (t) => {
   const cwd = configured(t)
   const receivedAt = Date.now() - 1_000
   const store = await openStore(`sqlite:${join(cwd, 'store.db')}`, 'service')

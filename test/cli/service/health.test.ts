@@ -13,7 +13,7 @@ receivers: { here: { console: {} } }
 routes: [{ receivers: [here] }]
 `
 
-/** A configuration that says only where something listens, which answers as it is told. */
+/** A configuration with nothing but the address of a server, which gives the configured answer. */
 async function configOf(t: Test, listener: RequestListener): Promise<string> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -23,7 +23,7 @@ async function configOf(t: Test, listener: RequestListener): Promise<string> {
   return file
 }
 
-t.test('it tells whether the service is ready', async (t) => {
+t.test('it prints whether the service is ready', async (t) => {
   const { url, config, stop } = await startTestApp(t, yaml)
   const ask = (...args: string[]) => hookbridge(['--config', config, 'health', '--url', url, ...args])
   t.same(await ask(), { code: 0, out: 'ready\n', err: '' })
@@ -37,7 +37,7 @@ t.test('it tells whether the service is ready', async (t) => {
   })
 })
 
-t.test('it asks where the configuration says, however broken the rest is, and says why not', async (t) => {
+t.test('it asks the configured address, even if the rest of the configuration is broken', async (t) => {
   const config = await configOf(t, ({ url }, response) => {
     if (url === '/livez') return response.end('{"status":"ok"}')
     return response.writeHead(503).end('{"status":"not ready","problems":["no space","\\u001b[2Jstopping"]}')

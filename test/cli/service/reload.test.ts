@@ -24,7 +24,7 @@ async function start(t: Test, server = 'admin_token: { file: admin }') {
   return { app, reload }
 }
 
-t.test('reload tells what changed and what waits for a restart', async (t) => {
+t.test('reload prints what changed and what waits for a restart', async (t) => {
   const { app, reload } = await start(t)
   t.match(await reload(), { code: 0, out: /reloaded: no change/, err: '' })
   edit(app.config, '[here, spare]', '[here]')
@@ -59,7 +59,7 @@ t.test('a failed reload prints the problems as check does, and exits 1', async (
   })
 })
 
-t.test('who may not, or cannot, is told how else', async (t) => {
+t.test('without access, or without a service, it prints what to do instead', async (t) => {
   const { app, reload } = await start(t)
   replaceFile(join(app.folder, 'admin'), 'another-admin-token-for-tests')
   t.match(await reload(), { code: 1, err: /another server\.admin_token.*kill -HUP/s })

@@ -49,9 +49,9 @@ function failures(t: Test, tests: string): string[] {
   if (!loaded.ok) throw new Error(lines(loaded.problems, folder).join('\n'))
   const events = new Map(storedIds(loaded.compiled).map((id) => [id, id === stored.id ? stored : `no ${id}`]))
   const problems = runTests(loaded.compiled, (id) => events.get(id) ?? 'not asked for')
-  const told = lines(problems, folder)
+  const reported = lines(problems, folder)
   return problems.flatMap(({ detail }, index) => [
-    told[index] ?? '',
+    reported[index] ?? '',
     ...(detail ?? '').split('\n').filter(Boolean),
   ])
 }
@@ -81,7 +81,7 @@ t.test('tests that hold say nothing', async (t) => {
   )
 })
 
-t.test('a test that fails tells the difference at its place', async (t) => {
+t.test('a test that fails reports the difference at its place', async (t) => {
   t.strictSame(
     failures(
       t,

@@ -22,10 +22,10 @@ const LOOK_EVERY = 20
 interface Watched {
   readonly folder: string
   readonly path: (...names: string[]) => string
-  /** Makes a change, waits until it is told, and reads the files again, as the service does. */
-  told(what: string, change: () => void): Promise<void>
-  /** Makes a change that is none, then one that is, and fails where it was told of both. */
-  untold(what: string, change: () => void): Promise<void>
+  /** Makes a change, waits until it is reported, and reads the files again, as the service does. */
+  expectReport(what: string, change: () => void): Promise<void>
+  /** Rewrites files without a change, then changes one, and fails if both were reported. */
+  expectNone(what: string, change: () => void): Promise<void>
 }
 
 function watched(t: Test, folder = temporaryFolder(t)): Watched {
@@ -51,21 +51,21 @@ function watched(t: Test, folder = temporaryFolder(t)): Watched {
   watch.start()
   t.teardown(() => watch.stop())
   let expected = 0
-  const told = async (what: string, change: () => void) => {
+  const expectReport = async (what: string, change: () => void) => {
     change()
     expected += 1
     await until(() => count >= expected, what)
     t.equal(count, expected, what)
   }
   let marks = 0
-  const untold = async (what: string, change: () => void) => {
+  const expectNone = async (what: string, change: () => void) => {
     change()
-    await told(`only what followed: ${what}`, () => {
+    await expectReport(`only what followed: ${what}`, () => {
       marks += 1
       writeFileSync(path('config.yaml'), `${yaml}# ${marks}\n`)
     })
   }
-  return { folder, path, told, untold }
+  return { folder, path, expectReport, expectNone }
 }
 
 function readable(path: string): boolean {
@@ -77,29 +77,31 @@ function readable(path: string): boolean {
 }
 
 t.test('files are written, replaced, removed and brought back', async (t) => {
-  const { path, told } = watched(t)
-  await told('written in place', () => writeFileSync(path('config.yaml'), `${yaml}# longer\n`))
-  await told('renamed over the old one', () => replaceFile(path('config.yaml'), `${yaml}# LONGER\n`))
-  await told('moved away and written anew, as vim does', () => {
+  const { path, expectReport } = watched(t)
+  await expectReport('written in place', () => writeFileSync(path('config.yaml'), `${yaml}# longer\n`))
+  await expectReport('renamed over the old one', () => replaceFile(path('config.yaml'), `${yaml}# LONGER\n`))
+  await expectReport('moved away and written anew, as vim does', () => {
     renameSync(path('config.yaml'), path('config.yaml~'))
     writeFileSync(path('config.yaml'), yaml)
   })
-  await told('removed', () => rmSync(path('config.yaml')))
-  await told('back', () => writeFileSync(path('config.yaml'), yaml))
-  await told('a broken one', () => writeFileSync(path('config.yaml'), 'routes: ['))
-  await told('fixed', () => writeFileSync(path('config.yaml'), yaml))
-  await told('emptied', () => writeFileSync(path('config.yaml'), ''))
-  await told('an empty folder in its place', () => {
+  await expectReport('removed', () => rmSync(path('config.yaml')))
+  await expectReport('back', () => writeFileSync(path('config.yaml'), yaml))
+  await expectReport('a broken one', () => writeFileSync(path('config.yaml'), 'routes: ['))
+  await expectReport('fixed', () => writeFileSync(path('config.yaml'), yaml))
+  await expectReport('emptied', () => writeFileSync(path('config.yaml'), ''))
+  await expectReport('an empty folder in its place', () => {
     rmSync(path('config.yaml'))
     mkdirSync(path('config.yaml'))
   })
-  await told('a file again', () => {
+  await expectReport('a file again', () => {
     rmSync(path('config.yaml'), { recursive: true })
     writeFileSync(path('config.yaml'), yaml)
   })
   const tested = 'tests: [{ file: sample.json, expect: { receivers: [here] } }]\n'
-  await told('with a test whose event is in a file', () => writeFileSync(path('config.yaml'), yaml + tested))
-  await told('the file of a test', () => writeFileSync(path('sample.json'), '{"event":"a"}'))
+  await expectReport('with a test whose event is in a file', () =>
+    writeFileSync(path('config.yaml'), yaml + tested),
+  )
+  await expectReport('the file of a test', () => writeFileSync(path('sample.json'), '{"event":"a"}'))
 })
 
 t.test('a pipe is no configuration, and what follows it is seen', async (t) => {
@@ -114,27 +116,33 @@ t.test('a pipe is no configuration, and what follows it is seen', async (t) => {
   t.ok(files.has(file))
 })
 
-t.test('templates: a changed one, a new one in a new folder, a folder that goes', async (t) => {
-  const { path, told } = watched(t)
-  await told('a template in place', () => writeFileSync(path('templates/default/console.txt'), 'other'))
-  await told('a new folder with a template', () => {
+t.test('templates: a changed one, a new one in a new folder, a removed folder', async (t) => {
+  const { path, expectReport } = watched(t)
+  await expectReport('a template in place', () =>
+    writeFileSync(path('templates/default/console.txt'), 'other'),
+  )
+  await expectReport('a new folder with a template', () => {
     mkdirSync(path('templates/startup.created'))
     writeFileSync(path('templates/startup.created/console.txt'), 'new')
   })
-  await told('a template in the new folder', () =>
+  await expectReport('a template in the new folder', () =>
     replaceFile(path('templates/startup.created/console.txt'), 'newer'),
   )
-  await told('a shared file', () => writeFileSync(path('templates/layout.html'), '<p>{{ content }}</p>'))
-  await told('a folder less', () => rmSync(path('templates/startup.created'), { recursive: true }))
-  await told('the whole folder replaced by another', () => {
+  await expectReport('a shared file', () =>
+    writeFileSync(path('templates/layout.html'), '<p>{{ content }}</p>'),
+  )
+  await expectReport('a folder less', () => rmSync(path('templates/startup.created'), { recursive: true }))
+  await expectReport('the whole folder replaced by another', () => {
     mkdirSync(path('next/default'), { recursive: true })
     writeFileSync(path('next/default/console.txt'), 'of another folder')
     renameSync(path('templates'), path('previous'))
     renameSync(path('next'), path('templates'))
   })
-  await told('within that', () => writeFileSync(path('templates/default/console.txt'), 'of another again'))
-  await told('the whole folder gone', () => rmSync(path('templates'), { recursive: true }))
-  await told('and back', () => mkdirSync(path('templates')))
+  await expectReport('within that', () =>
+    writeFileSync(path('templates/default/console.txt'), 'of another again'),
+  )
+  await expectReport('the whole folder gone', () => rmSync(path('templates'), { recursive: true }))
+  await expectReport('and back', () => mkdirSync(path('templates')))
 })
 
 t.test('secrets, and links that are swapped as Kubernetes does', async (t) => {
@@ -150,36 +158,38 @@ t.test('secrets, and links that are swapped as Kubernetes does', async (t) => {
   version('..2026_1', environment.SECRET)
   swap('..2026_1')
   symlinkSync('..data/signing', join(folder, 'secrets/signing'))
-  const { told, untold, path } = watched(t, folder)
-  await told('another secret', () => {
+  const { expectReport, expectNone, path } = watched(t, folder)
+  await expectReport('another secret', () => {
     version('..2026_2', 'whsec_YW5vdGhlciBvbmUgb2YgdGhlbQ==')
     swap('..2026_2')
   })
-  await untold('a link to the same text', () => {
+  await expectNone('a link to the same text', () => {
     version('..2026_3', 'whsec_YW5vdGhlciBvbmUgb2YgdGhlbQ==')
     swap('..2026_3')
   })
-  await told('in place, behind the links', () =>
+  await expectReport('in place, behind the links', () =>
     writeFileSync(path('secrets/..2026_3/signing'), environment.SECRET),
   )
-  await told('gone', () => rmSync(path('secrets/..data')))
+  await expectReport('gone', () => rmSync(path('secrets/..data')))
 })
 
 t.test('a file that is touched, rewritten as it was, or hidden is no change', async (t) => {
-  const { path, told, untold } = watched(t)
-  await untold('touched', () => {
+  const { path, expectReport, expectNone } = watched(t)
+  await expectNone('touched', () => {
     const now = new Date()
     utimesSync(path('templates/default/console.txt'), now, now)
   })
-  await untold('replaced by a copy', () =>
+  await expectNone('replaced by a copy', () =>
     replaceFile(
       path('templates/default/console.txt'),
       readFileSync(path('templates/default/console.txt'), 'utf8'),
     ),
   )
-  await untold("an editor's own file", () => writeFileSync(path('templates/default/.console.txt.swp'), 'x'))
-  await untold('a file that is not of the configuration', () => writeFileSync(path('notes.txt'), 'x'))
-  await told('of the same length, with the times of before', () => {
+  await expectNone("an editor's own file", () =>
+    writeFileSync(path('templates/default/.console.txt.swp'), 'x'),
+  )
+  await expectNone('a file that is not of the configuration', () => writeFileSync(path('notes.txt'), 'x'))
+  await expectReport('of the same length, with the times of before', () => {
     const file = path('templates/default/console.txt')
     const old = new Date(Date.now() - 3_600_000)
     writeFileSync(file, 'thirs')
@@ -187,16 +197,16 @@ t.test('a file that is touched, rewritten as it was, or hidden is no change', as
   })
 })
 
-t.test('what stays wrong is told once, and a watch that is stopped sees nothing', async (t) => {
+t.test('what stays wrong is reported once, and a stopped watch reports nothing', async (t) => {
   const file = join(temporaryFolder(t), 'a')
   writeFileSync(file, '1')
   const files = new Map([[file, fingerprint(file)]])
   const other = join(file, '../b')
-  let told = 0
+  let reported = 0
   let control = 0
   // The first never reads its files again; the second shows that so many looks have passed.
   const onChange = () => {
-    told += 1
+    reported += 1
   }
   const watch = new FileWatch({ files: () => files, onChange }, LOOK_EVERY)
   const onControl = () => {
@@ -214,20 +224,20 @@ t.test('what stays wrong is told once, and a watch that is stopped sees nothing'
     clock.stop()
   })
   writeFileSync(file, '2')
-  await until(() => told === 1, 'the change')
+  await until(() => reported === 1, 'the change')
   const before = control
   for (let count = 1; count <= 3; count += 1) {
     writeFileSync(other, `${count}`)
     await until(() => control === before + count, 'time to pass')
   }
-  t.equal(told, 1, 'once')
+  t.equal(reported, 1, 'once')
   writeFileSync(file, '3')
-  await until(() => told === 2, 'the next change')
+  await until(() => reported === 2, 'the next change')
   watch.stop()
   writeFileSync(file, '4')
   writeFileSync(other, 'the last')
   await until(() => control === before + 4, 'time to pass')
-  t.equal(told, 2)
+  t.equal(reported, 2)
 })
 
 t.test('fingerprints never wait, and never throw', async (t) => {

@@ -50,7 +50,7 @@ t.test('a document that starts further down its file', async (t) => {
   t.match(broken, { ok: false, problems: [{ file: 'email.md', line: 2 }] })
 })
 
-t.test('only the first syntax error is told, without a word of the file', async (t) => {
+t.test('only the first syntax error is reported, without quoting the file', async (t) => {
   const parsed = parseYaml('a.yaml', 'token: |xoxb-secret\n  y\nz: "\n[')
   t.equal(parsed.ok ? 0 : parsed.problems.length, 1)
   t.notMatch(JSON.stringify(parsed), 'xoxb')

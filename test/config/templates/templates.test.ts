@@ -32,7 +32,7 @@ function templatesOf(folder: string): Templates {
   return loaded.compiled.templates
 }
 
-function told(folder: string): string[] {
+function reported(folder: string): string[] {
   return lines(problemsOf(loadConfig(join(folder, 'config.yaml'), environment)), folder)
 }
 
@@ -134,7 +134,7 @@ t.test('a mistake in a template has its file, line and column', async (t) => {
     'six/email.md': '---\nsubject: x\n---\n\nline five\n{% if x %}\n',
     'seven/email.html': '<p>',
   })
-  t.match(told(folder), [
+  t.match(reported(folder), [
     /^wrong_template templates\/five\/email\.md:2:\d+: /,
     /^syntax templates\/four\/email\.md:3:\d+: not valid YAML/,
     /^wrong_template templates\/one\/console\.txt:2:3: .*nope/,
@@ -147,21 +147,21 @@ t.test('a mistake in a template has its file, line and column', async (t) => {
 
 t.test('a file that no channel reads is a warning', async (t) => {
   const folder = withTemplates(t, { 'a.b/slack.yml': 'text: x', 'layuot.html': '', 'a.b/.gitkeep': '' })
-  t.same(told(folder), [
+  t.same(reported(folder), [
     'unknown_file templates/a.b/slack.yml:1:1: warning: no channel reads a file with this name (did you mean "slack.yaml"?)',
     'unknown_file templates/layuot.html:1:1: warning: no channel reads a file with this name (did you mean "layout.html"?)',
   ])
 })
 
-t.test('a file that cannot be read is told once', async (t) => {
+t.test('a file that cannot be read is reported once', async (t) => {
   const folder = withTemplates(t, { 'large/console.txt': 'x'.repeat(300_000), 'folder/console.txt/x': '' })
-  t.match(told(folder), [
+  t.match(reported(folder), [
     /^unreadable_file templates\/folder\/console\.txt:1:1: the file is not a regular file/,
     /^unreadable_file templates\/large\/console\.txt:1:1: the file is larger than 256 kB/,
   ])
 })
 
-t.test('a variable that no event has is told in every file, at its place', async (t) => {
+t.test('a variable that no event has is reported in every file, at its place', async (t) => {
   const folder = withTemplates(t, {
     'a/slack.yaml':
       'text: "{{ evnt.type }}"\nblocks:\n  - type: section\n    text:\n      type: mrkdwn\n      text: |\n        fine {{ event.type }}\n        {{ event.tpye }} {% if rout %}x{% endif %}\n',
@@ -175,7 +175,7 @@ t.test('a variable that no event has is told in every file, at its place', async
   )
   const message = 'known: event, data, payload, enriched, lifecycle, route, receiver, link'
   const fields = 'known: event.id, event.type, event.source, event.received_at, event.sent_at'
-  t.strictSame(told(folder), [
+  t.strictSame(reported(folder), [
     'wrong_link config.yaml:5:15: links.a: unknown variable route.name; known: event, data, payload, enriched, lifecycle',
     `wrong_template templates/a/console.txt:2:4: unknown variable yours; ${message}`,
     'wrong_template templates/a/email.md:2:13: unknown variable link.href; link has no fields',
@@ -205,7 +205,7 @@ routes:
 `,
   )
   const why = 'no route names it, and none takes events of that type'
-  t.strictSame(told(folder), [
+  t.strictSame(reported(folder), [
     `unused_template config.yaml:3:1: warning: the template "orphan" is never used: ${why} (name it in a route, or remove its folder)`,
   ])
 })
@@ -229,7 +229,7 @@ t.test('what the events of a test lack in a template is a warning', async (t) =>
 
 t.test('what Cuuro’s events lack in the templates for them is a warning', async (t) => {
   const folder = withTemplates(t, { 'analysis.created/console.txt': '{{ data.id }} {{ data.name }}' })
-  t.match(told(folder), [
+  t.match(reported(folder), [
     /^sample_note config\.yaml:4:1: warning: analysis\.created as Cuuro sends it: unknown variable data\.name \(.*console\.txt\) \(its payload holds only an id\)$/,
   ])
 })

@@ -203,7 +203,7 @@ t.test('any, all and not combine', async (t) => {
   for (const [raw, matched] of cases) t.equal(matches(compiled(raw), view), matched, JSON.stringify(raw))
 })
 
-t.test('an evaluation tells each condition, also after the answer is clear', async (t) => {
+t.test('an evaluation records every condition, also after the answer is clear', async (t) => {
   const match = compiled({ type: 'x', 'data.gone': 'y', any: [{ 'data.a': { gt: 0 } }, { 'data.a': 1 }] })
   t.same(evaluate(match, aView({ a: 1 })), {
     matched: false,
@@ -290,7 +290,7 @@ t.test('mistakes have a path and helpful words', async (t) => {
   t.same(
     problemsOf({ type: [], 'data.x': { gt: 'a', zz: 1 }, any: [{ nope: 1 }] }).map((problem) => problem.path),
     [['type'], ['data.x', 'gt'], ['data.x', 'zz'], ['any', 0, 'nope']],
-    'all mistakes are told at once',
+    'all mistakes are reported at once',
   )
 })
 
@@ -332,7 +332,7 @@ t.test('a wildcard agrees with a regular expression', async () => {
   const part = fc.oneof(character, fc.constant('*'))
   fc.assert(
     fc.property(fc.array(part, { maxLength: 12 }), fc.array(character, { maxLength: 14 }), (parts, text) => {
-      // The oracle knows no escapes: a backslash right before a star is told apart by the examples above.
+      // The oracle has no escapes: the examples above cover a backslash right before a star.
       const pattern = parts.join('').replace(/\\+\*/g, '*')
       const source = pattern.split(/\*+/).map(escaped).join('[^]*')
       return wildcard(pattern)(text.join('')) === new RegExp(`^${source}$`).test(text.join(''))

@@ -27,7 +27,7 @@ t.test('the exact type goes before a wildcard, and the first wildcard that match
   t.equal(links({ 'a.*': 'https://a.example' })(view('b', {})), '', 'no template, no link')
 })
 
-t.test('a link with a hole in it is none', async (t) => {
+t.test('a link with an empty value is no link', async (t) => {
   const link = links({ '*': 'https://a.example/{{ data.id }}' })
   t.equal(link(view('a', {})), '')
   t.equal(link(view('a', null)), '')

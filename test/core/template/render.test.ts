@@ -3,7 +3,7 @@ import { type NamedRenderer, type RenderDeps, render } from '../../../src/core/t
 import type { RenderView } from '../../../src/core/template/template.ts'
 import { anEvent } from '../../support/event.ts'
 
-const owed = { route: 'analyses', receiver: 'deal-flow', channel: 'slack', template: 'mine' }
+const planned = { route: 'analyses', receiver: 'deal-flow', channel: 'slack', template: 'mine' }
 
 const works: NamedRenderer = {
   name: 'default',
@@ -26,7 +26,7 @@ t.test('a message sees its event, its route, its receiver and its link', async (
       links: () => 'https://app.example.com/1',
     },
     anEvent(),
-    owed,
+    planned,
   )
   t.strictSame(asked, [['slack', 'mine', 'analysis.completed']])
   t.match(result, {
@@ -42,12 +42,12 @@ t.test('a message sees its event, its route, its receiver and its link', async (
       link: 'https://app.example.com/1',
     },
   })
-  const without = render(deps([works]), anEvent(), owed)
+  const without = render(deps([works]), anEvent(), planned)
   t.equal(without.ok && (without.message as RenderView).link, null, 'no link is null, which is false')
 })
 
-t.test('a template that fails gives way to the next, and that is told', async (t) => {
-  t.strictSame(render(deps([fails, { ...works, renderer: nothingToSay }]), anEvent(), owed), {
+t.test('after a template that fails the next one is used, with a note', async (t) => {
+  t.strictSame(render(deps([fails, { ...works, renderer: nothingToSay }]), anEvent(), planned), {
     ok: true,
     message: 'hello',
     template: 'default',
@@ -56,14 +56,14 @@ t.test('a template that fails gives way to the next, and that is told', async (t
   })
 })
 
-t.test('where none can, the reason is the last one', async (t) => {
-  t.strictSame(render(deps([fails]), anEvent(), owed), {
+t.test('where all fail, the reason is the last one', async (t) => {
+  t.strictSame(render(deps([fails]), anEvent(), planned), {
     ok: false,
     reason: 'no template renders it: template mine failed: too much',
     failed: ['mine'],
     notes: ['template mine failed: too much'],
   })
-  t.match(render(deps([]), anEvent(), owed), {
+  t.match(render(deps([]), anEvent(), planned), {
     ok: false,
     reason: 'no template renders it: no template for slack',
     failed: [],

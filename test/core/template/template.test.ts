@@ -87,7 +87,7 @@ t.test('every value is escaped unless its last filter is raw or safe', async (t)
   t.equal(render('{{ "<" }}{% assign x = data.html %}{{ x }}{% echo data.html %}'), '&lt;&lt;i>&lt;i>')
 })
 
-t.test('a variable that does not exist renders as nothing, and is told as written', async (t) => {
+t.test('a variable that does not exist renders as empty, and is reported as written', async (t) => {
   t.strictSame(
     engine.compile('a{{ data.gone }}b{{ data.gone.deep }}{{ nope }}{{ data.gone }}').render(view),
     {
@@ -196,7 +196,7 @@ t.test('values in a view are never templates', async (t) => {
   t.equal(engine.compile('{{ data.id }}').render(nasty).text, '{{ data.secret }}{% include "x" %}')
 })
 
-t.test('months and days have the same names whatever language the machine speaks', async (t) => {
+t.test('months and days have the same names in every locale', async (t) => {
   const program = `
     import { createEngine } from ${JSON.stringify(new URL('../../../src/core/template/template.ts', import.meta.url).href)}
     const template = createEngine((text) => text).compile("{{ '2026-03-02T10:00:00Z' | date: '%A %-d %B, %b' }}")

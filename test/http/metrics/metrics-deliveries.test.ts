@@ -10,7 +10,7 @@ import { slackServer } from '../../support/reload.ts'
 import { newEvent, post, temporaryFolder } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
-t.test('attempts, deliveries, health and queue tell what becomes of events', async (t) => {
+t.test('attempts, deliveries, health and queue have metrics', async (t) => {
   const slack = await slackServer(t)
   const app = await startTestApp(t, twoSources(slack.url))
   await post(app.url, newEvent('deal.closed'))
@@ -51,7 +51,7 @@ t.test('attempts, deliveries, health and queue tell what becomes of events', asy
   )
 })
 
-t.test('an attempt whose end nobody saw says nothing about its destination', async (t) => {
+t.test('an interrupted attempt says nothing about its destination', async (t) => {
   const slack = await slackServer(t)
   const folder = temporaryFolder(t)
   const path = join(folder, 'store.db')
@@ -73,7 +73,7 @@ t.test('an attempt whose end nobody saw says nothing about its destination', asy
   t.equal(value('hookbridge_attempt_duration_seconds_count', { channel: 'slack' }), sent)
 })
 
-t.test('a reload brings what is new at 0, takes what is gone, and forgives', async (t) => {
+t.test('a reload starts new series at 0, removes old ones, and resets the health', async (t) => {
   const slack = await slackServer(t)
   const app = await startTestApp(t, twoSources(slack.url))
   slack.behave = () => ({ status: 503, headers: { 'retry-after': '600' }, body: '' })

@@ -109,7 +109,7 @@ t.test('events and verification failures are counted by source', async (t) => {
   t.equal(value('hookbridge_verification_failures_total'), 4)
 })
 
-t.test('each error that is answered is counted by its code, and no stranger makes a label', async (t) => {
+t.test('each error that is answered is counted by its code, and no client can add a label', async (t) => {
   const slack = await slackServer(t)
   const app = await startTestApp(t, twoSources(slack.url), { server: 'body_limit: 1kb, request_timeout: 1s' })
   const before = (await scrape(app.url)).text.match(/^hookbridge_\w+(\{[^}]*\})?/gm)
@@ -159,7 +159,7 @@ t.test('a sender that makes up types gets twenty of them', async (t) => {
   t.equal(seen['deal.closed'], 1, 'what the configuration names has its place')
 })
 
-t.test('the lag of the event loop shows when it stands still', async (t) => {
+t.test('the lag of the event loop shows that it was blocked', async (t) => {
   const slack = await slackServer(t)
   const app = await startTestApp(t, twoSources(slack.url))
   const late = async () => {
@@ -175,7 +175,7 @@ t.test('the lag of the event loop shows when it stands still', async (t) => {
   t.ok((await late()).late - before >= 6, 'each tenth of a second of it counts')
 })
 
-t.test('a store that others hold is told of in metrics', async (t) => {
+t.test('a store that other processes block shows in the metrics', async (t) => {
   const slack = await slackServer(t)
   const app = await startTestApp(t, twoSources(slack.url))
   const blocker = new DatabaseSync(join(app.folder, 'store.db'))
@@ -212,7 +212,7 @@ links: { b.one: "https://x.example/", "b.*": "https://x.example/" }
   ])
 })
 
-t.test('who asks for them again and again, and reads none, is cut off', async (t) => {
+t.test('a client that requests them again and again, and reads none, is cut off', async (t) => {
   const app = await startTestApp(t, twoSources('http://127.0.0.1:1/'))
   const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
   t.teardown(() => socket.destroy())

@@ -176,7 +176,7 @@ function quarantineContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.append(third), { kind: 'duplicate', id: eventId(2), quarantined: false })
   })
 
-  t.test('a quarantined request is taken up once, by whoever reads it first', async (t) => {
+  t.test('a quarantined request is taken up once, by the first event', async (t) => {
     const store = await create(t).service()
     await store.append(quarantine(1))
     await store.append(quarantine(2))

@@ -200,7 +200,7 @@ function leaseContract(t: Test, create: (t: Test) => Harness): void {
     await fill(store, '#b', 2, 1)
     await store.claim(everything(NOW))
     await store.renew('test', [deliveryId(1, 1), 'dlv_none'], NOW + 300_000)
-    await store.renew('somebody else', [deliveryId(2, 1)], NOW + 300_000)
+    await store.renew('another', [deliveryId(2, 1)], NOW + 300_000)
     const { leased, nextDueAt } = await store.claim(everything(NOW + 60_000))
     t.match(leased, [{ delivery: { id: deliveryId(2, 1) }, interruptedAt: NOW }])
     t.equal(nextDueAt, NOW + 300_000)
@@ -240,7 +240,7 @@ function leaseContract(t: Test, create: (t: Test) => Harness): void {
     t.same(ids(await store.claim(everything(NOW + 1))), [deliveryId(1, 1), deliveryId(1, 2)])
   })
 
-  t.test('who waits for something to be due hears of it before the commit, and claims in it', async (t) => {
+  t.test('a caller of onDue hears of it before the commit, and claims in it', async (t) => {
     const store = await create(t).service()
     let claimed: Promise<Claimed> | undefined
     store.onDue(() => {

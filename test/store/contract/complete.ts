@@ -88,7 +88,7 @@ export function completeContract(t: Test, create: (t: Test) => Harness): void {
     t.equal((await store.claim(everything(NOW))).leased[0]?.delivery.ambiguousAttempts, 0)
   })
 
-  t.test('a delivery that nobody leased cannot be completed', async (t) => {
+  t.test('a delivery without a lease cannot be completed', async (t) => {
     const store = await create(t).service()
     await store.append(entry(event(1), [planned()]))
     const before = await store.deliveries({}, { limit: 10 })
@@ -98,7 +98,7 @@ export function completeContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.deliveries({}, { limit: 10 }), before)
   })
 
-  t.test('who lost the lease changes nothing', async (t) => {
+  t.test('a holder that lost the lease changes nothing', async (t) => {
     const store = await create(t).service()
     await store.append(entry(event(1), [planned()]))
     await store.claim(everything(NOW))
@@ -306,8 +306,8 @@ function requeueContract(t: Test, create: (t: Test) => Harness): void {
     await completeAs(store, deliveryId(1, 1), 'parked', NOW)
     await completeAs(store, deliveryId(1, 2), 'dead', NOW)
     const all = [1, 2, 3].map((number) => deliveryId(1, number))
-    t.same(await store.dismiss([...all, deliveryId(2, 1), 'dlv_none'], 'told them by phone'), all.slice(0, 2))
-    t.match(await store.delivery(ID), { state: 'dismissed', reason: 'told them by phone', dueAt: null })
+    t.same(await store.dismiss([...all, deliveryId(2, 1), 'dlv_none'], 'called them'), all.slice(0, 2))
+    t.match(await store.delivery(ID), { state: 'dismissed', reason: 'called them', dueAt: null })
     t.match(await store.delivery(deliveryId(1, 3)), { state: 'sending' })
     t.same(await store.dismiss(all, 'again'), [], 'it is closed already')
     t.match(await store.backlog(), [{ counts: { parked: 0, dead: 0, sending: 1, pending: 1 } }])
@@ -355,7 +355,7 @@ function purgeContract(t: Test, create: (t: Test) => Harness): void {
     t.equal((await store.purge({ ...purge, before: later + 1 })).events, 1)
   })
 
-  t.test('what nobody has dealt with stays, for its own time', async (t) => {
+  t.test('what still needs a person stays, for its own time', async (t) => {
     const store = await create(t).service()
     for (const number of [1, 2, 3])
       await store.append(entry(event(number), [planned({ target: `#${number}` })]))

@@ -40,7 +40,7 @@ async function attempt(store: Store, outcome: Outcome, now: number): Promise<boo
 }
 
 export function destinationContract(t: Test, create: (t: Test) => Harness): void {
-  t.test('a destination gets a burst, then its rate, whoever claims', async (t) => {
+  t.test('a destination gets a burst, then its rate, whichever process claims', async (t) => {
     const store = await create(t).service()
     await fill(store, 20)
     t.equal(await claimed(store, NOW), 3)

@@ -50,7 +50,7 @@ const final: ReadonlySet<State> = new Set([
 const replaceable: ReadonlySet<State> = new Set(['pending', 'retrying', 'parked'])
 
 export function modelContract(t: Test, create: (t: Test) => Harness): void {
-  t.test('any sequence of changes comes to what a naive model says', async () => {
+  t.test('any sequence of changes has the result of a naive model', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { minLength: 10, maxLength: 60 }), async (commands) => {
         const run = new Run(create(t))
