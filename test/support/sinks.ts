@@ -23,7 +23,7 @@ export async function startSinks(
 /** How often each delivery's message arrived, by delivery id: every message carries it. */
 export function arrivals({ slack, mail }: Sinks): Map<string, number> {
   const ids = [
-    ...slack.messages.map(({ metadata }) => /evt_\w+-\d+/.exec(JSON.stringify(metadata ?? ''))?.[0]),
+    ...slack.messages.map(({ metadata }) => /dlv_\w+/.exec(JSON.stringify(metadata ?? ''))?.[0]),
     ...mail.messages.map(({ raw }) => /^X-Hookbridge-Delivery: (\S+)/im.exec(String(raw))?.[1]),
   ]
   const counts = new Map<string, number>()
