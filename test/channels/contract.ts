@@ -11,6 +11,7 @@ import type { Channel, OpenChannel, Renderer, Target } from '../../src/channels/
 import { isObject } from '../../src/core/json.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
+import { anyJson, anyText, anyUrl } from '../support/any-text.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
 
@@ -72,7 +73,7 @@ export function exampleView(type = 'analysis.created', more: Partial<RenderView>
 
 /** Views with any JSON as their data. */
 export const anyView: fc.Arbitrary<RenderView> = fc
-  .tuple(fc.jsonValue({ stringUnit: 'binary' }), fc.string({ unit: 'binary' }), fc.webUrl())
+  .tuple(anyJson(), anyText(), anyUrl)
   .map(([json, text, link]) =>
     exampleView(text, { data: fromJson(json), payload: { data: fromJson(json), event: text }, link }),
   )
@@ -175,7 +176,7 @@ async function renderingContract<S, R, M>(t: Test, { channel }: ChannelHarness<S
         channel.toText(first.message)
         assert.deepEqual(renderer.render(view), first)
       }),
-      { numRuns: 50 },
+      { numRuns: 20 },
     )
   }
 }
@@ -231,7 +232,7 @@ async function previewContract<S, R, M>(
         if (!result.ok) throw new Error(result.reason)
         tagsOf(preview.toHtml(result.message, context))
       }),
-      { numRuns: 50 },
+      { numRuns: 20 },
     )
   }
 }

@@ -3,27 +3,25 @@
  * read each changed line as someone who has to fix it.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../src/config/load.ts'
 import { problemCodes } from '../../src/config/problem.ts'
-import {
-  environment,
-  fixtureNames,
-  fixtures,
-  lines,
-  linesOf,
-  problemsOf,
-} from '../support/config-fixtures.ts'
+import { environment, fixtureNames, fixtures, lines, problemsOf } from '../support/config-fixtures.ts'
+
+const bad = fixtureNames('bad').map((name) => {
+  const file = join(fixtures, 'bad', name)
+  const problems = problemsOf(loadConfig(file, environment))
+  return { name, file, problems, found: lines(problems, dirname(file)) }
+})
 
 t.test('each mistake of a bad configuration is reported with its place and how to fix it', async (t) => {
-  for (const name of fixtureNames('bad')) {
-    const file = join(fixtures, 'bad', name)
+  for (const { name, file, found } of bad) {
     const expected = file.replace(/\.yaml$/, '.txt')
-    const found = `${linesOf(file).join('\n')}\n`
-    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(expected, found)
+    const text = `${found.join('\n')}\n`
+    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(expected, text)
     t.ok(existsSync(expected), `${name} has its lines beside it`)
-    t.equal(found, readFileSync(expected, 'utf8'), name)
+    t.equal(text, readFileSync(expected, 'utf8'), name)
   }
 })
 
@@ -34,18 +32,14 @@ t.test('one mistake is one line', async (t) => {
     'wrong-value-allow-ips.yaml',
     'unset-variable-within.yaml',
   ]
-  for (const name of fixtureNames('bad')) {
+  for (const { name, found } of bad) {
     if (several.includes(name)) continue
-    t.equal(linesOf(join(fixtures, 'bad', name)).length, 1, name)
+    t.equal(found.length, 1, name)
   }
 })
 
 t.test('every code is shown by a fixture, but those of the template files', async (t) => {
-  const shown = new Set(
-    fixtureNames('bad').flatMap((name) =>
-      problemsOf(loadConfig(join(fixtures, 'bad', name), environment)).map((p) => p.code),
-    ),
-  )
+  const shown = new Set(bad.flatMap(({ problems }) => problems.map(({ code }) => code)))
   const inTemplates = ['wrong_template', 'unknown_file', 'sample_note', 'failed_test', 'unused_template']
   t.same(
     problemCodes.filter((code) => !shown.has(code)),
@@ -60,9 +54,8 @@ t.test('a problem holds no secret', async (t) => {
     'xoxb-plain',
     'whsec-not-a-secret',
   ]
-  for (const name of fixtureNames('bad')) {
-    const reported = JSON.stringify(problemsOf(loadConfig(join(fixtures, 'bad', name), environment)))
-    for (const secret of secrets) t.notMatch(reported, secret, name)
+  for (const { name, problems } of bad) {
+    for (const secret of secrets) t.notMatch(JSON.stringify(problems), secret, name)
   }
 })
 

@@ -28,7 +28,7 @@ export type CompiledLinks =
 const FIXED_HOST = /^https?:\/\/[^\s/?#\\{}]+(?:[/?#]|$)/i
 // In place of an empty value; a text that contains it is not a URL, so that there is no link.
 const HOLE = '\u0000'
-const engine = createEngine((text) => (text === '' ? HOLE : encodeURIComponent(text)))
+const engine = createEngine((text) => (text === '' ? HOLE : encodeURIComponent(text.toWellFormed())))
 
 /**
  * Compiles URL templates by event type or wildcard. An exact type takes precedence over wildcards, of which the
