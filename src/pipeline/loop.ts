@@ -125,8 +125,8 @@ export class DeliveryLoop {
     const leaseUntil = asked + LEASE_MS
     try {
       const renewed = this.#renew(asked, leaseUntil)
-      const claimed = await store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
-      await renewed
+      const claiming = store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
+      const [claimed] = await Promise.all([claiming, renewed])
       for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
       if (claimed.leased.length > 0) {
         this.#claimedAt = this.#deps.clock()
@@ -141,12 +141,18 @@ export class DeliveryLoop {
     }
   }
 
-  /** Renews the leases of attempts that take long. */
+  /** Renews the leases of attempts that take long. In vain is no matter: the next turn tries again, well before they end. */
   async #renew(now: number, leaseUntil: number): Promise<void> {
     const ending = [...this.#inFlight].filter(([, { leaseUntil }]) => leaseUntil - now < RENEW_BEFORE_MS)
     if (ending.length === 0) return
     const ids = ending.map(([id]) => id)
-    await this.#deps.store.renew(this.#deps.holder, ids, leaseUntil)
+    try {
+      await this.#deps.store.renew(this.#deps.holder, ids, leaseUntil)
+    } catch (error) {
+      // The claim beside it fails for the same reason, and reports that.
+      if (!(error instanceof StoreUnavailable)) throw error
+      return
+    }
     for (const [, attempt] of ending) attempt.leaseUntil = leaseUntil
   }
 

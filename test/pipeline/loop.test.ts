@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
 import { openStore } from '../../src/store/open.ts'
-import type { Leased, Queue, Store } from '../../src/store/store.ts'
+import { type Leased, type Queue, type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { entry, event, planned } from '../store/contract/sample.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -169,6 +169,53 @@ t.test(
     for (const end of ends) end()
     await until(() => begun.length === 5, 'the last')
     for (const end of ends) end()
+    await loop.stop(1_000)
+  },
+)
+
+t.test(
+  'a store that takes no change for a while ends nothing, and leases are renewed after that',
+  async (t) => {
+    const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
+    t.teardown(() => store.close())
+    await store.append(entry(event(1), [planned()]))
+    let now = Date.now()
+    let failures = 0
+    let isFull = false
+    const begun: Leased[] = []
+    const end = Promise.withResolvers<Outcome>()
+    const refuse = async () => {
+      throw new StoreUnavailable('the disk is full')
+    }
+    const loop = new DeliveryLoop({
+      holder: 'test',
+      store: {
+        ...queue(store),
+        renew: (...lease) => (isFull ? refuse() : store.renew(...lease)),
+        claim: (request) => (isFull ? refuse() : store.claim(request)),
+      },
+      channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
+      deliver: (leased) => {
+        begun.push(leased)
+        return end.promise
+      },
+      onBug: (error) => t.fail(String(error)),
+      now: () => now,
+      clock: () => performance.now(),
+      observe: (fact) => {
+        if (fact.kind === 'store_failed') failures += 1
+      },
+    })
+    loop.start()
+    await until(() => begun.length > 0, 'the attempt')
+    isFull = true
+    now += 70_000
+    await until(() => failures >= 2, 'claims in vain')
+    isFull = false
+    const dueAt = async () => (await store.deliveries({}, { limit: 1 })).items[0]?.dueAt ?? 0
+    await until(async () => (await dueAt()) >= now + 120_000, 'a longer lease')
+    t.equal(begun.length, 1)
+    end.resolve({ kind: 'sent', reference: {} })
     await loop.stop(1_000)
   },
 )
