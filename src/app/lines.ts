@@ -1,7 +1,7 @@
 /** Buffers lines of the log: many are written at once, since a system call for each is expensive under load. */
 
 /** Buffers up to MANY characters until it is flushed: pino's destination. */
-interface Destination {
+interface Output {
   write(text: string): unknown
   flush(done: () => void): void
   flushSync(): void
@@ -20,7 +20,7 @@ export const MANY = 16_000
 // A line waits for others no longer.
 const MAX_WAIT_MS = 100
 
-export function gather(destination: Destination): Lines {
+export function gather(output: Output): Lines {
   // Joined once: a text that grows line by line is copied with each.
   let lines: string[] = []
   let length = 0
@@ -33,12 +33,12 @@ export function gather(destination: Destination): Lines {
     const text = lines.join('')
     lines = []
     length = 0
-    destination.write(text)
+    output.write(text)
   }
 
   function flush(done: () => void = () => {}): void {
     pass()
-    destination.flush(done)
+    output.flush(done)
   }
 
   return {
@@ -51,7 +51,7 @@ export function gather(destination: Destination): Lines {
     flush,
     flushSync() {
       pass()
-      destination.flushSync()
+      output.flushSync()
     },
   }
 }

@@ -7,10 +7,10 @@ import type { MetricLabels } from '../http/metrics/labels.ts'
 export function metricLabelsOf({
   config,
   router,
-  destinations: places,
+  destinations: byReceiver,
   templates,
 }: CompiledConfig): MetricLabels {
-  const destinations = [...places].flatMap(([receiver, ofReceiver]) =>
+  const destinations = [...byReceiver].flatMap(([receiver, ofReceiver]) =>
     [...Map.groupBy(ofReceiver, ({ channel }) => channel)].map(([channel, ofChannel]) => ({
       channel,
       receiver,

@@ -8,16 +8,16 @@ import { type Event, eventOf } from '../core/event.ts'
 import { lookUp } from '../store/lookup.ts'
 import type { EventRecord } from '../store/store.ts'
 import { type Context, fromHere, withStore } from './context.ts'
-import { oneOf, targetOf } from './history/find.ts'
+import { oneOf, recordOf } from './history/find.ts'
 import { CommandError } from './terminal.ts'
 
-export interface EventFlags {
+export interface EventInputFlags {
   readonly type?: string
   readonly data?: readonly string[]
   readonly source?: string
 }
 
-/** Adds the options that `readEvent` takes. */
+/** Adds the options that `readEventInput` takes. */
 export function takesEvent(command: Command): Command {
   return command
     .argument('[event]', "a file with an event's body (- for standard input), or any id of a stored event")
@@ -27,11 +27,11 @@ export function takesEvent(command: Command): Command {
 }
 
 /** An event that is not stored has the id of a sample. */
-export async function readEvent(
+export async function readEventInput(
   context: Context,
   compiled: CompiledConfig,
   named: string | undefined,
-  flags: EventFlags,
+  flags: EventInputFlags,
 ): Promise<Event> {
   if (named === undefined) {
     if (flags.type === undefined) {
@@ -61,7 +61,7 @@ export async function readEvent(
         `${named} is neither a file nor the id of a stored event ("hookbridge events" lists them)`,
       )
     }
-    return storedEvent((await targetOf(store, oneOf(named, looked))).event)
+    return storedEvent((await recordOf(store, oneOf(named, looked))).event)
   })
 }
 

@@ -74,10 +74,10 @@ export function plan({ router, destinations }: Planner, event: Event, receiver?:
   for (const { route, receivers, template } of matches) {
     for (const name of receivers) {
       if (receiver !== undefined && name !== receiver) continue
-      const places = destinations.get(name)
-      if (places === undefined)
+      const ofReceiver = destinations.get(name)
+      if (ofReceiver === undefined)
         throw new Error(`route ${route} names a receiver without destinations: ${name}`)
-      for (const destination of places) {
+      for (const destination of ofReceiver) {
         const earlier = deliveries.find((other) => isSame(other.destination, destination))
         const start: Start =
           earlier === undefined

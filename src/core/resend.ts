@@ -41,10 +41,10 @@ export function resend(
     JSON.stringify([receiver, destination.channel]),
   )
   for (const group of groups.values()) {
-    const places = placesOf(group, wanted, taken, destinations)
+    const found = newDestinations(group, wanted, taken, destinations)
     for (const delivery of group) {
       if (!wanted.has(delivery.id)) continue
-      const decision = decide(delivery, places.get(delivery.id), destinations)
+      const decision = decide(delivery, found.get(delivery.id), destinations)
       if (decision.kind === 'redirect') taken.push(decision.destination)
       decisions.set(delivery.id, decision)
     }
@@ -52,11 +52,15 @@ export function resend(
   return decisions
 }
 
-function decide(delivery: Delivery, place: Destination | undefined, destinations: Destinations): Resend {
+function decide(
+  delivery: Delivery,
+  replacement: Destination | undefined,
+  destinations: Destinations,
+): Resend {
   const { state, receiver, destination } = delivery
   if (replacedStates.includes(state)) return { kind: 'replaced' }
   if (isCurrent(delivery, destinations)) return { kind: 'requeue' }
-  if (place !== undefined) return { kind: 'redirect', destination: place }
+  if (replacement !== undefined) return { kind: 'redirect', destination: replacement }
   const present = destinations.get(receiver)
   const elsewhere = 'dismiss it, or replay the event'
   if (present === undefined)
@@ -68,8 +72,8 @@ function decide(delivery: Delivery, place: Destination | undefined, destinations
   return { kind: 'gone', reason, hint: 'dismiss it' }
 }
 
-/** Which destination each orphan of a receiver and channel gets. Those that are not wanted keep their place. */
-function placesOf(
+/** Which destination each orphan of a receiver and channel gets. Those that are not wanted stay where they are. */
+function newDestinations(
   group: readonly Delivery[],
   wanted: ReadonlySet<string>,
   taken: readonly Destination[],
@@ -81,12 +85,14 @@ function placesOf(
   const [first] = orphans
   if (first === undefined) return new Map()
   const free = (destinations.get(first.receiver) ?? []).filter(
-    (place) => place.channel === first.destination.channel && !isAmong(place, taken),
+    (candidate) => candidate.channel === first.destination.channel && !isAmong(candidate, taken),
   )
   const rank = ({ id, state }: Delivery) => (unresolved.includes(state) ? 0 : wanted.has(id) ? 1 : 2)
   const inOrder =
     orphans.length <= free.length ? orphans : orphans.toSorted((one, other) => rank(one) - rank(other))
-  return new Map(free.flatMap((place, index) => (inOrder[index] ? [[inOrder[index].id, place]] : [])))
+  return new Map(
+    free.flatMap((destination, index) => (inOrder[index] ? [[inOrder[index].id, destination]] : [])),
+  )
 }
 
 function isAmong(destination: Destination, others: readonly Destination[]): boolean {

@@ -3,7 +3,7 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import fastify, { type FastifyBaseLogger, type FastifyError, LogController } from 'fastify'
 import type { ErrorCode } from '../core/errors.ts'
-import { type ReloadDeps, reloadRoute } from './admin.ts'
+import { type ReloadRouteDeps, reloadRoute } from './admin.ts'
 import { sendError } from './errors.ts'
 import { HardenedResponse } from './hardening.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
@@ -12,7 +12,7 @@ import { codeOf, lastAnswersOnClose, type ServerLimits, withoutSchemas } from '.
 /** The message says why the socket cannot be opened, and is for the operator. */
 export class AdminSocketRefused extends Error {}
 
-interface AdminSocketDeps extends HealthDeps, ReloadDeps {
+interface AdminSocketDeps extends HealthDeps, ReloadRouteDeps {
   readonly log: FastifyBaseLogger
   readonly limits: Pick<ServerLimits, 'requestTimeout'>
   /** Counts the errors that requests are answered with. */

@@ -6,12 +6,12 @@ import { sendError } from './errors.ts'
 import type { Failures } from './limits/failures.ts'
 import { addressOf, type Refuse } from './refuse.ts'
 
-export interface AdminDeps extends ReloadDeps {
+export interface AdminDeps extends ReloadRouteDeps {
   /** Undefined where the route is off. */
   readonly adminToken: () => Secret | undefined
 }
 
-export interface ReloadDeps {
+export interface ReloadRouteDeps {
   readonly reload: () => Promise<ReloadAnswer>
 }
 
@@ -52,7 +52,7 @@ export function adminRoutes(
 }
 
 /** Without a check of its own. */
-export function reloadRoute(scope: FastifyInstance, { reload }: ReloadDeps): void {
+export function reloadRoute(scope: FastifyInstance, { reload }: ReloadRouteDeps): void {
   // A body means nothing here: it is read and ignored.
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))

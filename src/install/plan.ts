@@ -8,7 +8,7 @@ import { copyTemplates, schemaText, starterFiles } from './starter-files.ts'
 import { folder, remove, type Step, systemctl, write } from './step.ts'
 import { foundUnit, unitFile, unitNames, unitText } from './units.ts'
 
-export interface Plan {
+export interface InstallPlan {
   /** What keeps it from being carried out: what is wrong, where, and how to fix it. */
   readonly problems: readonly string[]
   readonly steps: readonly Step[]
@@ -18,7 +18,7 @@ export interface Plan {
 const OLDEST_SYSTEMD = 252
 const OLDEST_NODE = 24
 
-export function planInstallation(machine: Machine): Plan {
+export function planInstallation(machine: Machine): InstallPlan {
   const units = unitNames.map((name) => ({ name, found: foundUnit(machine, name) }))
   const writing = units.flatMap(({ name, found }) => {
     const before = found.as === 'ours' ? found.text : undefined
@@ -37,7 +37,7 @@ export function planInstallation(machine: Machine): Plan {
   }
 }
 
-export function planRemoval(machine: Machine): Plan {
+export function planRemoval(machine: Machine): InstallPlan {
   const there = unitNames.filter((name) => foundUnit(machine, name).as !== 'none')
   return {
     problems: [...unsuitable(machine), ...foreignUnits(machine)],

@@ -9,7 +9,7 @@ export const unitNames = ['hookbridge.service', 'hookbridge.socket'] as const
 export type UnitName = (typeof unitNames)[number]
 
 /** How a unit file on the machine is: `ours` has not been touched since it was written. */
-export type Found = { readonly as: 'none' | 'foreign' } | { readonly as: 'ours'; readonly text: string }
+export type FoundUnit = { readonly as: 'none' | 'foreign' } | { readonly as: 'ours'; readonly text: string }
 
 const MARK = '# sha256 of the rest: '
 
@@ -31,7 +31,7 @@ export function unitText({ product, node }: Machine, name: UnitName): string {
   return `${head(name)}${MARK}${digest(rest)}\n${rest}`
 }
 
-export function foundUnit(machine: Machine, name: UnitName): Found {
+export function foundUnit(machine: Machine, name: UnitName): FoundUnit {
   const file = unitFile(machine, name)
   const stat = lstatSync(file, { throwIfNoEntry: false })
   if (stat === undefined) return { as: 'none' }

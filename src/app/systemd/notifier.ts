@@ -14,7 +14,7 @@ export interface NotifierDeps {
 }
 
 /** Sent in one message, such as READY=1 and STATUS=…; line breaks in values are replaced. */
-export type Variables = Readonly<Record<string, string>>
+export type Assignments = Readonly<Record<string, string>>
 
 const PROGRAM = 'systemd-notify'
 // The program itself waits up to five seconds for the manager to read the message, which it ignores from a process
@@ -36,11 +36,11 @@ export class Notifier {
     this.#deps = deps
   }
 
-  send(variables: Variables): void {
+  send(assignments: Assignments): void {
     if (this.#missing) return
-    const entries = Object.entries(variables)
+    const entries = Object.entries(assignments)
     const last = this.#queue.at(-1)
-    const mayJoin = last !== undefined && !(hasState(last.keys()) && hasState(Object.keys(variables)))
+    const mayJoin = last !== undefined && !(hasState(last.keys()) && hasState(Object.keys(assignments)))
     if (last !== undefined && (mayJoin || this.#queue.length >= MAX_QUEUE)) {
       for (const [name, value] of entries) last.set(name, value)
     } else this.#queue.push(new Map(entries))
@@ -66,10 +66,10 @@ export class Notifier {
   }
 
   /** Resolves with the failure, or null. */
-  #call(variables: ReadonlyMap<string, string>): Promise<Failure | null> {
+  #call(assignments: ReadonlyMap<string, string>): Promise<Failure | null> {
     const { socket, path } = this.#deps
     const { promise, resolve } = Promise.withResolvers<Failure | null>()
-    const args = [...variables].map(([name, value]) => `${name}=${oneLine(value)}`)
+    const args = [...assignments].map(([name, value]) => `${name}=${oneLine(value)}`)
     try {
       const child = spawn(PROGRAM, args, {
         // No other variables: they may hold secrets.

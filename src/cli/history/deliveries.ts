@@ -10,7 +10,7 @@ import {
   withDeliveryFilters,
   withEventFilters,
 } from './filters.ts'
-import { findOne, foundBy, type Target } from './find.ts'
+import { type FoundRecord, findOne, foundBy } from './find.ts'
 import { deliveryJson, deliverySummaryJson } from './json.ts'
 import { fillPage, type PageFlags, printMore } from './pager.ts'
 import { nameOf, shortly, stateStyles } from './words.ts'
@@ -73,6 +73,6 @@ async function showDeliveries(terminal: Terminal, store: Store, id: string, json
 }
 
 /** The one that the id names, or all of the event that it names. */
-function deliveriesOf({ event, delivery }: Target) {
+function deliveriesOf({ event, delivery }: FoundRecord) {
   return delivery === null ? event.plans.flatMap(({ deliveries }) => deliveries) : [delivery]
 }

@@ -18,12 +18,12 @@ export interface EventFlags {
 export interface DeliveryFlags {
   readonly state?: readonly State[]
   readonly receiver?: string
-  readonly destination?: Place
+  readonly destination?: DestinationName
   readonly channel?: string
 }
 
 /** A destination as an operator writes it; without a channel it may be in any. */
-export interface Place {
+export interface DestinationName {
   readonly channel?: string
   readonly target: string
 }
@@ -41,7 +41,11 @@ export function withDeliveryFilters(command: Command): Command {
   return command
     .option('--state <state>', `in this state; several with commas: ${states.join(', ')}`, state)
     .option('--receiver <name>', 'for this receiver')
-    .option('--destination <destination>', 'to this one: #deal-flow, a@example.com, slack:#deal-flow', place)
+    .option(
+      '--destination <destination>',
+      'to this one: #deal-flow, a@example.com, slack:#deal-flow',
+      destinationName,
+    )
     .option('--channel <name>', 'by this channel')
 }
 
@@ -111,7 +115,7 @@ function state(text: string, before: readonly State[] = []): State[] {
   return [...before, ...found.filter((one) => one !== undefined)]
 }
 
-function place(text: string): Place {
+function destinationName(text: string): DestinationName {
   const [, name, target] = /^([a-z]+):(.+)$/s.exec(text) ?? []
   const channel = channels.find((known) => known.name === name)?.name
   return channel === undefined || target === undefined ? { target: text } : { channel, target }

@@ -3,15 +3,15 @@ import type { DeliveryRecord, EventRecord, Found, Store } from '../../store/stor
 import { CommandError, printable } from '../terminal.ts'
 
 /** What an id leads to: an event, and where the id was a delivery's, that. */
-export interface Target {
+export interface FoundRecord {
   readonly found: Found
   readonly event: EventRecord
   readonly delivery: DeliveryRecord | null
 }
 
 /** Fails where nothing has the id, and where several things do. */
-export async function findOne(store: Store, text: string): Promise<Target> {
-  return targetOf(store, oneOf(text, await lookUp(store, text)))
+export async function findOne(store: Store, text: string): Promise<FoundRecord> {
+  return recordOf(store, oneOf(text, await lookUp(store, text)))
 }
 
 export function oneOf(text: string, looked: LookUp): Found {
@@ -45,7 +45,7 @@ const words = { message_id: 'message', subject: 'subject' } as const satisfies R
   string
 >
 
-export async function targetOf(store: Store, found: Found): Promise<Target> {
+export async function recordOf(store: Store, found: Found): Promise<FoundRecord> {
   const event = await eventOfFound(store, found)
   // Between the readings a purge may have come.
   if (event === null) throw new CommandError(`${found.id} is gone`)
@@ -54,7 +54,7 @@ export async function targetOf(store: Store, found: Found): Promise<Target> {
 }
 
 /** How it was found, where that is not plain from what is shown; null where it is. */
-export function foundBy({ found: { by, id, text } }: Target, asked: string): string | null {
+export function foundBy({ found: { by, id, text } }: FoundRecord, asked: string): string | null {
   if (by !== 'id') return `found by its ${words[by]} ${printable(text)}`
   return id === asked ? null : `found by the beginning of ${id}`
 }

@@ -100,8 +100,11 @@ function add(work: Work, delivery: Delivery, decision: Resend | undefined, newId
       break
     case 'redirect': {
       const { destination } = decision
-      const place = { route, receiver, destination, template, conversation, group }
-      work.requests.push({ deliveryId: id, instead: { ...place, id: newId(), start: { kind: 'pending' } } })
+      const redirected = { route, receiver, destination, template, conversation, group }
+      work.requests.push({
+        deliveryId: id,
+        instead: { ...redirected, id: newId(), start: { kind: 'pending' } },
+      })
       work.redirects.set(id, { from: delivery.destination, to: destination })
     }
   }

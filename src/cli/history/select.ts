@@ -15,7 +15,7 @@ import {
   withDeliveryFilters,
   withEventFilters,
 } from './filters.ts'
-import { findOne, type Target } from './find.ts'
+import { type FoundRecord, findOne } from './find.ts'
 
 export interface SelectFlags extends EventFlags, DeliveryFlags {
   readonly dryRun?: boolean
@@ -40,8 +40,8 @@ export function checkSelection(ids: readonly string[], flags: SelectFlags): void
 }
 
 /** All targets, or a failure that names each id that has none: then nothing is to be done. */
-export async function findAll(store: Store, ids: readonly string[]): Promise<readonly Target[]> {
-  const targets: Target[] = []
+export async function findAll(store: Store, ids: readonly string[]): Promise<readonly FoundRecord[]> {
+  const targets: FoundRecord[] = []
   const failures: string[] = []
   for (const id of ids) {
     try {
@@ -82,7 +82,7 @@ export async function* selectDeliveries(
 }
 
 function ofTargets(
-  targets: readonly Target[],
+  targets: readonly FoundRecord[],
   filter: DeliveryFilter,
   states: readonly State[],
 ): readonly Delivery[] {

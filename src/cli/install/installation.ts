@@ -1,5 +1,5 @@
 import type { Machine } from '../../install/machine.ts'
-import { type Plan, planInstallation, planRemoval } from '../../install/plan.ts'
+import { type InstallPlan, planInstallation, planRemoval } from '../../install/plan.ts'
 import { type Step, verbs } from '../../install/step.ts'
 import { CommandError, colour, print, type Terminal, textWidth, wrap } from '../terminal.ts'
 import { whatIsNext, whatStays } from './next-steps.ts'
@@ -28,7 +28,7 @@ export function installService(terminal: Terminal, flags: InstallFlags, machine:
   print(terminal, `\n${(uninstall ? whatStays(machine) : whatIsNext(machine)).join('\n')}`)
 }
 
-function printSteps(terminal: Terminal, steps: Plan['steps']): void {
+function printSteps(terminal: Terminal, steps: InstallPlan['steps']): void {
   for (const { verb, what, detail } of steps) {
     print(terminal, `would ${verb} ${what}`)
     for (const line of detail)

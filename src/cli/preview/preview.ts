@@ -9,13 +9,13 @@ import type { Event } from '../../core/event.ts'
 import { skippedBecause } from '../../core/plan.ts'
 import { type Preview, type PreviewDeps, preview, type Wanted } from '../../core/template/preview.ts'
 import { type Context, fromHere, load, type Register } from '../context.ts'
-import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
+import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { CommandError, colour, printable, printJson } from '../terminal.ts'
 import { type PageContent, previewPage } from './page.ts'
 import { type Addressee, parseAddressee, printSendings, type Sending, sendPreviews } from './send.ts'
 import { nameOf, printPreview } from './text.ts'
 
-interface PreviewFlags extends EventFlags, Wanted {
+interface PreviewFlags extends EventInputFlags, Wanted {
   readonly html?: string
   readonly to?: readonly string[]
   readonly json?: boolean
@@ -58,7 +58,7 @@ async function previewCommand(
   checkNames(compiled, flags)
   const previews = await loadPreviews()
   const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, previews, text, flags.channel))
-  const event = await readEvent(context, compiled, named, sampleOf(named, flags))
+  const event = await readEventInput(context, compiled, named, sampleOf(named, flags))
   const deps = partsOf(compiled)
   const shown = previewOf(deps, event, flags, addressees)
 
@@ -74,7 +74,10 @@ async function previewCommand(
 }
 
 /** Without an event, one of the type that the template is made for. */
-function sampleOf(named: string | undefined, { type, data, source, template }: PreviewFlags): EventFlags {
+function sampleOf(
+  named: string | undefined,
+  { type, data, source, template }: PreviewFlags,
+): EventInputFlags {
   const made = named === undefined && type === undefined ? template : type
   return { ...(made && { type: made }), ...(data && { data }), ...(source && { source }) }
 }

@@ -7,7 +7,7 @@ import type { Condition } from '../../core/match/match.ts'
 import { plannedJson, skippedBecause } from '../../core/plan.ts'
 import type { Visit } from '../../core/route.ts'
 import { duration, load, type Register, withStore } from '../context.ts'
-import { type EventFlags, readEvent, takesEvent } from '../event-input.ts'
+import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { printTable } from '../table.ts'
 import {
   CommandError,
@@ -22,7 +22,7 @@ import {
 import { explainHistory } from './explain-history.ts'
 import { type Branch, drawTree, type Remark } from './route-tree.ts'
 
-interface ExplainFlags extends EventFlags {
+interface ExplainFlags extends EventInputFlags {
   readonly verify?: string
   readonly since?: number
   readonly json?: boolean
@@ -52,7 +52,7 @@ export const registerExplain: Register = (hookbridge, context) => {
         )
         return
       }
-      const event = await readEvent(context, compiled, named, flags)
+      const event = await readEventInput(context, compiled, named, flags)
       const simulation = simulate(compiled, event)
       if (flags.json) printJson(context.terminal, asJson(compiled, event, simulation))
       else show(context.terminal, compiled, event, simulation)

@@ -21,7 +21,7 @@ export function flowchart(
     lines: ['flowchart LR', '  events(["events"])'],
     receivers: new Map([...destinations.keys()].map((name, index) => [name, `receiver${index}`])),
   }
-  for (const [name, places] of destinations) drawReceiver(chart, name, places)
+  for (const [name, ofReceiver] of destinations) drawReceiver(chart, name, ofReceiver)
   arrow(chart, 'events', 'route0')
   drawLevel(chart, routes, 'route')
   drawUnrouted(chart, routes, unrouted)
@@ -36,8 +36,10 @@ function drawUnrouted(chart: Chart, routes: readonly RouteNode[], unrouted: Rout
   for (const name of unrouted?.receivers ?? []) arrow(chart, 'unrouted', idOf(chart, name))
 }
 
-function drawReceiver({ lines, receivers }: Chart, name: string, places: readonly Destination[]): void {
-  const shown = places.map(({ channel, target }) => (channel === target ? channel : `${channel} ${target}`))
+function drawReceiver({ lines, receivers }: Chart, name: string, ofReceiver: readonly Destination[]): void {
+  const shown = ofReceiver.map(({ channel, target }) =>
+    channel === target ? channel : `${channel} ${target}`,
+  )
   lines.push(`  ${receivers.get(name)}([${label([name, ...shown])}])`)
 }
 

@@ -25,8 +25,8 @@ export const registerRoutes: Register = (hookbridge, context) => {
 function show(terminal: Terminal, { router, destinations }: CompiledConfig): void {
   print(terminal, drawRoutes(terminal, router).join('\n'))
   print(terminal, '')
-  const rows = [...destinations].flatMap(([receiver, places]) =>
-    places.map((place) => ({ receiver, ...place })),
+  const rows = [...destinations].flatMap(([receiver, ofReceiver]) =>
+    ofReceiver.map((destination) => ({ receiver, ...destination })),
   )
   printTable(terminal, rows, [
     { title: 'RECEIVER', value: ({ receiver }) => receiver, shrinks: 'end' },
@@ -40,9 +40,9 @@ function asJson({ router, destinations }: CompiledConfig) {
     routes: router.routes.map(routeJson),
     unrouted: router.unrouted === null ? null : { receivers: router.unrouted.receivers },
     receivers: Object.fromEntries(
-      [...destinations].map(([name, places]) => [
+      [...destinations].map(([name, ofReceiver]) => [
         name,
-        places.map(({ channel, target }) => ({ channel, target })),
+        ofReceiver.map(({ channel, target }) => ({ channel, target })),
       ]),
     ),
   }

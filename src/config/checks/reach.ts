@@ -3,7 +3,7 @@ import {
   both,
   coveredBy,
   covers,
-  type Facts,
+  type KnownFields,
   possible,
   type Terms,
   termsOf,
@@ -28,7 +28,7 @@ export interface Reach {
 }
 
 interface Checker {
-  readonly facts: Facts
+  readonly facts: KnownFields
   readonly sources: readonly string[]
   readonly lineOf: (path: Path) => number
   readonly found: Unreachable[]
@@ -48,7 +48,7 @@ const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `eve
 
 export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => number): Reach {
   const names = Object.keys(sources)
-  const facts: Facts = {
+  const facts: KnownFields = {
     values: new Map([['source', names]]),
     isText: (path) => TEXTS.includes(path),
     // Nothing enriches events in this version.
@@ -94,7 +94,7 @@ function checkLevel(routes: readonly Route[], path: Path, parent: Parent, checke
 }
 
 /** Events that match a route without receivers, and none of its own routes. */
-function leaks(below: readonly Route[], path: Path, terms: Terms, facts: Facts): Unreachable[] {
+function leaks(below: readonly Route[], path: Path, terms: Terms, facts: KnownFields): Unreachable[] {
   // Each of them takes no more than this.
   const most = below.flatMap(({ match }) => termsOf(match)).map(({ fields }) => ({ fields, exact: true }))
   if (below.length === 0 || covers(most, terms, facts)) return []

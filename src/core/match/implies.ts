@@ -32,7 +32,7 @@ interface Term {
 export type Terms = readonly Term[]
 
 /** What is known of the fields that every event has. */
-export interface Facts {
+export interface KnownFields {
   /** The values that a field can have, where they are few and known. */
   readonly values: ReadonlyMap<string, readonly string[]>
   /** Whether a field is text, in every event. */
@@ -100,11 +100,15 @@ export function termsOfEqual(path: string, value: unknown): Terms {
 }
 
 /** Those terms that can hold. */
-export function possible(terms: Terms, facts: Facts): Terms {
+export function possible(terms: Terms, facts: KnownFields): Terms {
   return terms.filter(({ fields }) => fields.every((field) => isPossible(field, fields, facts)))
 }
 
-function isPossible({ path, predicate }: FieldPredicate, fields: Term['fields'], facts: Facts): boolean {
+function isPossible(
+  { path, predicate }: FieldPredicate,
+  fields: Term['fields'],
+  facts: KnownFields,
+): boolean {
   if (facts.isMissing(path)) return false
   if (facts.isText(path) && predicate.kind === 'equal' && typeof predicate.value !== 'string') return false
   const others = fields.filter((other) => other.path === path).map((other) => other.predicate)
@@ -114,7 +118,7 @@ function isPossible({ path, predicate }: FieldPredicate, fields: Term['fields'],
 }
 
 /** Whether one of `covering` holds wherever one of `covered` does. False where that is not known. */
-export function covers(covering: Terms, covered: Terms, facts: Facts): boolean {
+export function covers(covering: Terms, covered: Terms, facts: KnownFields): boolean {
   return coveredBy(covered, [{ terms: covering }], facts) !== null
 }
 
@@ -122,7 +126,7 @@ export function covers(covering: Terms, covered: Terms, facts: Facts): boolean {
 export function coveredBy<T extends { readonly terms: Terms }>(
   covered: Terms,
   candidates: readonly T[],
-  facts: Facts,
+  facts: KnownFields,
 ): readonly T[] | null {
   const found = new Set<T>()
   for (const term of covered.flatMap((one) => byKnownValues(one, facts))) {
@@ -134,13 +138,13 @@ export function coveredBy<T extends { readonly terms: Terms }>(
 }
 
 /** A term for each value that a field of few values can have: several may cover together what none covers alone. */
-function byKnownValues(term: Term, facts: Facts): Terms {
+function byKnownValues(term: Term, facts: KnownFields): Terms {
   const values = [...facts.values].map(([path, known]) => known.flatMap((value) => termsOfEqual(path, value)))
   const split = values.reduce<Terms>(both, [{ ...term, exact: true }])
   return split.some(({ exact }) => !exact) ? [term] : possible(split, facts)
 }
 
-function follows({ fields, exact }: Term, term: Term, facts: Facts): boolean {
+function follows({ fields, exact }: Term, term: Term, facts: KnownFields): boolean {
   return (
     exact &&
     fields.every(

@@ -34,7 +34,7 @@ export interface PreviewedMessage {
   readonly rendered: RenderedMessage
 }
 
-const NOBODY = 'preview'
+const PREVIEW_NAME = 'preview'
 
 export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Preview {
   const { unrouted, deliveries } = plan(deps, event)
@@ -64,25 +64,34 @@ export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Previe
 
 function sketches(deps: PreviewDeps, event: Event, wanted: Wanted): readonly PreviewedMessage[] {
   const { receiver = null, template = null } = wanted
-  return placesOf(deps, event, wanted).map(({ channel, target }) => ({
+  return previewDestinations(deps, event, wanted).map(({ channel, target }) => ({
     route: null,
     receiver,
     channel,
     target,
-    rendered: render(deps, event, { route: NOBODY, receiver: receiver ?? NOBODY, channel, template }),
+    rendered: render(deps, event, {
+      route: PREVIEW_NAME,
+      receiver: receiver ?? PREVIEW_NAME,
+      channel,
+      template,
+    }),
   }))
 }
 
-interface Place {
+interface PreviewDestination {
   readonly channel: string
   readonly target: string | null
 }
 
 /** The wanted receiver's; else every channel for which the template says something, or the one that is wanted. */
-function placesOf(deps: PreviewDeps, { type }: Event, { template, channel, receiver }: Wanted): Place[] {
+function previewDestinations(
+  deps: PreviewDeps,
+  { type }: Event,
+  { template, channel, receiver }: Wanted,
+): PreviewDestination[] {
   if (receiver !== undefined) {
     return (deps.destinations.get(receiver) ?? []).filter(
-      (place) => (channel ?? place.channel) === place.channel,
+      (destination) => (channel ?? destination.channel) === destination.channel,
     )
   }
   if (channel !== undefined) return [{ channel, target: null }]

@@ -1,6 +1,6 @@
 /** How rows become what the contract speaks of. */
 import type { Delivery, State } from '../../core/delivery.ts'
-import { type Event, eventOf as readEvent } from '../../core/event.ts'
+import { type Event, eventOf } from '../../core/event.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { PlannedRoute } from '../../core/plan.ts'
 import type { Attempt, DeliveryRecord, EventSummary, PlanCause, PlanRecord } from '../store.ts'
@@ -73,7 +73,7 @@ export const SELECT_DELIVERY = `SELECT deliveries.*, events.id AS event_id, dest
   CROSS JOIN destinations ON destinations.id = deliveries.destination
   CROSS JOIN rates ON rates.id = deliveries.rate`
 
-/** What `eventOf` needs of a row. */
+/** What `eventOfRow` needs of a row. */
 export const EVENT_COLUMNS = 'id, message_id, source, type, subject, received_at, sent_at, secret_index, body'
 
 type EventColumns = Pick<
@@ -82,11 +82,11 @@ type EventColumns = Pick<
 >
 
 /** The event of a row that is known to be one; throws for a quarantined request. */
-export function eventOf(row: EventColumns | undefined): Event {
+export function eventOfRow(row: EventColumns | undefined): Event {
   const event =
     row === undefined
       ? null
-      : readEvent({
+      : eventOf({
           id: row.id,
           messageId: row.message_id,
           source: row.source,

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { View } from '../../../src/core/event.ts'
-import { covers, type Facts, possible, termsOf } from '../../../src/core/match/implies.ts'
+import { covers, type KnownFields, possible, termsOf } from '../../../src/core/match/implies.ts'
 import { compileMatch, type Match, matches } from '../../../src/core/match/match.ts'
 import { aView } from '../../support/event.ts'
 
-const facts: Facts = {
+const facts: KnownFields = {
   values: new Map([['source', ['cuuro', 'other']]]),
   isText: (path) => path === 'type' || path === 'source',
   isMissing: (path) => path.startsWith('enriched.') || path === 'event.account',

@@ -1,6 +1,6 @@
 /** What Slack shows for `<!date^…>`, in English: it depends on the reader's time and time zone. */
 
-export interface Clock {
+export interface ReaderClock {
   readonly now: number
   /** An IANA time zone. */
   readonly timeZone: string
@@ -14,7 +14,7 @@ const UNITS = [
 ] as const
 
 /** Fills in the tokens of a format such as `{date_short_pretty} {time}`; others stay as they are. */
-export function dateWords(time: number, format: string, clock: Clock): string {
+export function dateWords(time: number, format: string, clock: ReaderClock): string {
   const then = partsOf(time, clock.timeZone)
   const near = nearDay(time, clock)
   const long = `${then.weekday}, ${then.month} ${ordinal(then.day)}, ${then.year}`
@@ -43,7 +43,7 @@ export function dateWords(time: number, format: string, clock: Clock): string {
 }
 
 /** `1:45 AM` */
-export function timeWords(time: number, clock: Clock): string {
+export function timeWords(time: number, clock: ReaderClock): string {
   return dateWords(time, '{time}', clock)
 }
 
@@ -75,7 +75,7 @@ function partsOf(time: number, timeZone: string) {
   }
 }
 
-function nearDay(time: number, { now, timeZone }: Clock): string | null {
+function nearDay(time: number, { now, timeZone }: ReaderClock): string | null {
   const day = (at: number) => {
     const { year, monthNumber, day } = partsOf(at, timeZone)
     return Date.UTC(Number(year), monthNumber - 1, day) / DAY

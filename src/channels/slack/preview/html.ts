@@ -6,7 +6,7 @@ import type { SlackMessage } from '../message.ts'
 import { safeLink } from '../mrkdwn.ts'
 import { plain } from '../plain-text.ts'
 import type { SlackSettings } from '../settings.ts'
-import { type Clock, timeWords } from './date.ts'
+import { type ReaderClock, timeWords } from './date.ts'
 import { anchor, mrkdwnHtml, plainTextHtml } from './mrkdwn-html.ts'
 
 const NAME = 'Hookbridge'
@@ -33,7 +33,7 @@ function placeOf(target: string): string {
   return `<span aria-hidden="true">${target.startsWith('#') ? '#' : '›'}</span> ${escapeHtml(name)}`
 }
 
-function drawBlock(block: unknown, clock: Clock): string {
+function drawBlock(block: unknown, clock: ReaderClock): string {
   switch (ownProperty(block, 'type')) {
     case 'header':
       return `<div class="slack-header">${textOf(ownProperty(block, 'text'), clock)}</div>`
@@ -56,7 +56,7 @@ function drawBlock(block: unknown, clock: Clock): string {
   }
 }
 
-function section(block: unknown, clock: Clock): string {
+function section(block: unknown, clock: ReaderClock): string {
   const text = ownProperty(block, 'text')
   const words = text === undefined ? '' : `<div>${textOf(text, clock)}</div>`
   const fields = list(block, 'fields').map((field) => `<div>${textOf(field, clock)}</div>`)
@@ -66,15 +66,15 @@ function section(block: unknown, clock: Clock): string {
   }</div>${accessory === undefined ? '' : `<div class="slack-accessory">${accessoryOf(accessory, clock)}</div>`}</div>`
 }
 
-function accessoryOf(element: unknown, clock: Clock): string {
+function accessoryOf(element: unknown, clock: ReaderClock): string {
   return ownProperty(element, 'type') === 'image' ? image(element) : button(element, clock)
 }
 
-function contextElement(element: unknown, clock: Clock): string {
+function contextElement(element: unknown, clock: ReaderClock): string {
   return ownProperty(element, 'type') === 'image' ? image(element) : textOf(element, clock)
 }
 
-function button(element: unknown, clock: Clock): string {
+function button(element: unknown, clock: ReaderClock): string {
   const style = ownProperty(element, 'style')
   const look = style === 'primary' || style === 'danger' ? ` slack-${style}` : ''
   const words = textOf(ownProperty(element, 'text'), clock)
@@ -83,7 +83,7 @@ function button(element: unknown, clock: Clock): string {
   return anchor(url, `slack-button${look}`, words)
 }
 
-function title(block: unknown, clock: Clock): string {
+function title(block: unknown, clock: ReaderClock): string {
   const text = ownProperty(block, 'title')
   return text === undefined ? '' : `<div>${textOf(text, clock)}</div>`
 }
@@ -96,7 +96,7 @@ function image(element: unknown): string {
   return url === null ? `<span class="slack-picture">${inner}</span>` : anchor(url, 'slack-picture', inner)
 }
 
-function textOf(value: unknown, clock: Clock): string {
+function textOf(value: unknown, clock: ReaderClock): string {
   const text = ownProperty(value, 'text')
   if (typeof text !== 'string') return ''
   return ownProperty(value, 'type') === 'mrkdwn' ? mrkdwnHtml(text, clock) : plainTextHtml(text)

@@ -1,13 +1,13 @@
 /** Slack's texts as HTML. Every text is escaped where it is written, and the tags are constants: no text can add one. */
 import { escapeHtml } from '../../../core/html.ts'
 import { decode, type Mark, type MrkdwnWriter, readMrkdwn } from '../mrkdwn.ts'
-import { type Clock, dateWords } from './date.ts'
+import { dateWords, type ReaderClock } from './date.ts'
 import { withEmoji } from './emoji.ts'
 
 const tags: Readonly<Record<Mark, string>> = { '*': 'b', _: 'i', '~': 's' }
 
 /** Text in mrkdwn, in `p`, `blockquote` and `pre`. */
-export function mrkdwnHtml(text: string, clock: Clock): string {
+export function mrkdwnHtml(text: string, clock: ReaderClock): string {
   return readMrkdwn(text, htmlWriter(clock)).join('')
 }
 
@@ -21,7 +21,7 @@ export function anchor(url: string, className: string, inner: string): string {
   return `<a${className && ` class="${className}"`} ${attributes}>${inner}</a>`
 }
 
-function htmlWriter(clock: Clock): MrkdwnWriter {
+function htmlWriter(clock: ReaderClock): MrkdwnWriter {
   return {
     text: words,
     verbatim: escapeHtml,

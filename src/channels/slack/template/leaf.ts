@@ -19,7 +19,7 @@ export interface CompileContext {
 export type NodePath = readonly (string | number)[]
 
 /** The state of one rendering. */
-export interface Rendering {
+export interface RenderingState {
   readonly view: RenderView
   readonly notes: Set<string>
   /** Whether anything in the blocks was cut. */
@@ -27,7 +27,7 @@ export interface Rendering {
 }
 
 /** Renders one node of the template; undefined where it is left out. */
-export type Render<T> = (rendering: Rendering) => T | undefined
+export type Render<T> = (rendering: RenderingState) => T | undefined
 
 export function problem(context: CompileContext, path: NodePath, message: string): void {
   problemAt(context, context.yaml.at(path), message)
@@ -78,7 +78,7 @@ export function conditionLeaf(
   context: CompileContext,
   raw: unknown,
   path: NodePath,
-): (rendering: Rendering) => boolean {
+): (rendering: RenderingState) => boolean {
   if (typeof raw === 'boolean') return () => raw
   const render = leaf(context, raw, path, plainEngine)
   return ({ view }) => {
@@ -92,7 +92,7 @@ function leaf(
   raw: unknown,
   path: NodePath,
   engine: Engine,
-): (rendering: Rendering) => string {
+): (rendering: RenderingState) => string {
   const template = compile(context, raw, path, engine)
   const at = (line: number) => locationOf(context, path, line)
   return ({ view, notes }) => {

@@ -12,7 +12,7 @@ import {
   type NodePath,
   problem,
   type Render,
-  type Rendering,
+  type RenderingState,
   textLeaf,
   urlLeaf,
 } from './leaf.ts'
@@ -50,8 +50,8 @@ function render(text: Render<string>, list: Render<Json[]>, view: RenderView): R
   const ownView = { ...view }
   const notes = new Set<string>()
   try {
-    const inText: Rendering = { view: ownView, notes, cut: false }
-    const inBlocks: Rendering = { view: ownView, notes, cut: false }
+    const inText: RenderingState = { view: ownView, notes, cut: false }
+    const inBlocks: RenderingState = { view: ownView, notes, cut: false }
     const rendered = text(inText)
     if (rendered === undefined)
       notes.add('the text rendered as nothing; type and source of the event replace it')

@@ -14,7 +14,7 @@ import {
   deliveryOf,
   EVENT_COLUMNS,
   type EventRow,
-  eventOf,
+  eventOfRow,
   SELECT_DELIVERY,
 } from '../rows.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
@@ -163,7 +163,7 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
     if (row === undefined) throw new Error(`delivery ${seq} is in the index but not in the table`)
     let event = events.get(row.event)
     if (event === undefined) {
-      event = eventOf(selectEvent.get(row.event))
+      event = eventOfRow(selectEvent.get(row.event))
       events.set(row.event, event)
     }
     // Who claims an interrupted attempt only records it: should that be interrupted too, the start stays the same.
