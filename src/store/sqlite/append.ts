@@ -26,6 +26,7 @@ function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp
   const { type, subject } = event
   const unrouted = plan.unrouted ? 1 : 0
   const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body)
+  database.prepare('INSERT OR IGNORE INTO kinds (source, type) VALUES (?, ?)').run(event.source, type)
   if (takenUp !== null) markTakenUp(database, takenUp, event.id)
   insertPlan(database, seq, 1, plan)
   return { kind: 'stored', id: event.id }

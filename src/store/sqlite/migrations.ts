@@ -113,6 +113,14 @@ const migrations: readonly string[] = [
     CHECK ((type IS NULL) = (unrouted IS NULL))
   ) STRICT;
 
+  -- The sources with the types of their events, but for what is in quarantine. One that no event is left of stays.
+  CREATE TABLE kinds (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    type TEXT NOT NULL,
+    UNIQUE (source, type)
+  ) STRICT;
+
   -- One row a decision: why an event was planned, under which configuration, and which routes took it.
   CREATE TABLE plans (
     event INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
@@ -148,6 +156,8 @@ const migrations: readonly string[] = [
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     event INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
+    -- The event's, repeated for the index of lists.
+    kind INTEGER NOT NULL REFERENCES kinds,
     plan INTEGER NOT NULL,
     route TEXT NOT NULL,
     receiver TEXT NOT NULL,
@@ -197,13 +207,14 @@ const migrations: readonly string[] = [
         END),
       received_at, sent_at, secret_index, unrouted, problem, NULL, NULL, body
     FROM old_events;
+  INSERT INTO kinds (source, type) SELECT DISTINCT source, type FROM old_events WHERE type IS NOT NULL ORDER BY 1, 2;
   INSERT INTO rates (channel, key) SELECT DISTINCT channel, lane FROM old_deliveries ORDER BY 1, 2;
   INSERT INTO destinations (channel, target, rate)
     SELECT DISTINCT old.channel, old.target, rates.id
     FROM old_deliveries AS old JOIN rates ON rates.channel = old.channel AND rates.key = old.lane ORDER BY 1, 2, 3;
   -- That version wrote down no plans: what was created at once was planned at once.
   INSERT INTO deliveries
-    SELECT old.seq, old_events.id || '-' || old.number, old.event,
+    SELECT old.seq, old_events.id || '-' || old.number, old.event, kinds.id,
       dense_rank() OVER (PARTITION BY old.event ORDER BY old.created_at)
         + (old.created_at > old_events.received_at AND NOT EXISTS (
             SELECT 1 FROM old_deliveries AS first
@@ -215,6 +226,7 @@ const migrations: readonly string[] = [
       old.created_at, old.owed_since
     FROM old_deliveries AS old
     JOIN old_events ON old_events.seq = old.event
+    JOIN kinds ON kinds.source = old_events.source AND kinds.type = old_events.type
     JOIN rates ON rates.channel = old.channel AND rates.key = old.lane
     JOIN destinations
       ON destinations.channel = old.channel AND destinations.target = old.target AND destinations.rate = rates.id;
@@ -247,6 +259,7 @@ const migrations: readonly string[] = [
   CREATE INDEX deliveries_due ON deliveries (rate, due_at, seq) WHERE due_at IS NOT NULL;
   -- Destinations, receivers and states are few: lists by any of them go through the combinations there are.
   CREATE INDEX deliveries_place ON deliveries (destination, receiver, state, created_at);
+  CREATE INDEX deliveries_kind ON deliveries (kind, created_at);
   CREATE INDEX deliveries_conversation ON deliveries (conversation, seq)
     WHERE conversation IS NOT NULL AND state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous');
   `,

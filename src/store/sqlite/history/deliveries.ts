@@ -3,18 +3,9 @@ import { type State, states } from '../../../core/delivery.ts'
 import type { DeliveryFilter, DeliverySummary, Page, PageRequest } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { type DeliveryRow, deliveryOf, SELECT_DELIVERY } from '../rows.ts'
-import { eventStreams, isOfKind } from './events.ts'
-import {
-  cursorOf,
-  merge,
-  numbersOf,
-  type Position,
-  positionOf,
-  START,
-  type Stream,
-  takePage,
-} from './pages.ts'
-import { placesOf } from './places.ts'
+import { eventsOfSubject } from './events.ts'
+import { cursorOf, merge, numbersOf, START, type Stream, startOf, takePage } from './pages.ts'
+import { destinationIds, placesOf } from './places.ts'
 
 /** `History.deliveries`, inside a transaction. */
 export function deliveryPage(
@@ -22,18 +13,115 @@ export function deliveryPage(
   filter: DeliveryFilter,
   page: PageRequest,
 ): Page<DeliverySummary> {
-  return isOfFewEvents(filter) ? pageByEvents(database, filter, page) : pageByPlaces(database, filter, page)
+  return filter.subject === undefined
+    ? pageByCreation(database, filter, page)
+    : pageOfSubject(database, filter, filter.subject, page)
 }
 
-// Few deliveries are in these states, so that filtering by them is faster than by the type of the event.
-const few: ReadonlySet<State> = new Set(
-  states.filter((state) => state !== 'delivered' && state !== 'skipped'),
-)
+/** What a filter looks at. */
+type Candidate = {
+  readonly seq: number
+  readonly time: number
+  readonly event: number
+  readonly kind: number
+  readonly destination: number
+  readonly receiver: string
+  readonly state: State
+}
 
-function isOfFewEvents({ type, source, subject, states: wanted }: DeliveryFilter): boolean {
-  if (subject !== undefined) return true
-  if (type === undefined && source === undefined) return false
-  return wanted === undefined || !wanted.every((state) => few.has(state))
+const SELECT_CANDIDATE = `SELECT seq, created_at AS time, event, kind, destination, receiver, state FROM deliveries`
+const NEWEST_FIRST = `AND created_at >= ? AND (created_at, seq) < (?, ?)
+  ORDER BY created_at DESC, seq DESC LIMIT ? + 0`
+
+/** In the order in which they were made. */
+function pageByCreation(
+  database: Database,
+  filter: DeliveryFilter,
+  { cursor, limit }: PageRequest,
+): Page<DeliverySummary> {
+  const { type, source, states: wanted, receiver, channel, target } = filter
+  const after = startOf(cursor, filter.until)
+  const isOfPlaces = [wanted, receiver, channel, target].some((given) => given !== undefined)
+  const ways: Iterable<Candidate>[] = []
+  if (isOfPlaces) ways.push(merge(placeStreams(database, filter), after))
+  if (!isOfPlaces || type !== undefined || source !== undefined) {
+    ways.push(merge(kindStreams(database, filter), after))
+  }
+  const { rows, last } = takePage(ways, limit, fits(database, filter))
+  return { items: summaries(database, rows), next: last && cursorOf(last.time, last.seq) }
+}
+
+function placeStreams(database: Database, filter: DeliveryFilter): Stream<Candidate>[] {
+  const select = database.prepare<Candidate>(
+    `${SELECT_CANDIDATE} WHERE destination = ? AND receiver = ? AND state = ? ${NEWEST_FIRST}`,
+  )
+  return placesOf(database, filter).flatMap(({ destination, receiver }) =>
+    (filter.states ?? states).map(
+      (state): Stream<Candidate> =>
+        ({ time, seq }, count) =>
+          select.all(destination, receiver, state, filter.since ?? 0, time, seq, count),
+    ),
+  )
+}
+
+function kindStreams(database: Database, filter: DeliveryFilter): Stream<Candidate>[] {
+  const select = database.prepare<Candidate>(`${SELECT_CANDIDATE} WHERE kind = ? ${NEWEST_FIRST}`)
+  return kindIds(database, filter).map(
+    (kind): Stream<Candidate> =>
+      ({ time, seq }, count) =>
+        select.all(kind, filter.since ?? 0, time, seq, count),
+  )
+}
+
+function kindIds(database: Database, { type, source }: DeliveryFilter): number[] {
+  return database
+    .prepare<{ id: number; source: string; type: string }>('SELECT id, source, type FROM kinds')
+    .all()
+    .filter((kind) => (type ?? kind.type) === kind.type && (source ?? kind.source) === kind.source)
+    .map(({ id }) => id)
+}
+
+/** In the order of their events. */
+function pageOfSubject(
+  database: Database,
+  filter: DeliveryFilter,
+  subject: string,
+  { cursor, limit }: PageRequest,
+): Page<DeliverySummary> {
+  const select = database.prepare<Candidate>(`${SELECT_CANDIDATE} WHERE event = ? ORDER BY seq DESC`)
+  // The event in which the page before ended, and the last of its deliveries: what is left of them goes first.
+  const [time = START.time, event = START.seq, delivery = START.seq] =
+    cursor === undefined ? [] : numbersOf(cursor, 3)
+  const events = merge([eventsOfSubject(database, subject)], { time, seq: event + 1 })
+  function* deliveries(): Generator<{ readonly eventTime: number; readonly row: Candidate }> {
+    for (const found of events) {
+      for (const row of select.all(found.seq)) {
+        if (found.seq !== event || row.seq < delivery) yield { eventTime: found.time, row }
+      }
+    }
+  }
+  const isWanted = fits(database, filter)
+  const { rows, last } = takePage([deliveries()], limit, ({ row }) => isWanted(row))
+  return {
+    items: summaries(
+      database,
+      rows.map(({ row }) => row),
+    ),
+    next: last && cursorOf(last.eventTime, last.row.event, last.row.seq),
+  }
+}
+
+function fits(database: Database, filter: DeliveryFilter): (row: Candidate) => boolean {
+  const { states: wanted, receiver, since = 0, until = Number.MAX_SAFE_INTEGER } = filter
+  const kinds = new Set(kindIds(database, filter))
+  const destinations = new Set(destinationIds(database, filter))
+  return (row) =>
+    (wanted === undefined || wanted.includes(row.state)) &&
+    (receiver ?? row.receiver) === row.receiver &&
+    kinds.has(row.kind) &&
+    destinations.has(row.destination) &&
+    row.time >= since &&
+    row.time < until
 }
 
 type SummaryRow = DeliveryRow & {
@@ -42,89 +130,17 @@ type SummaryRow = DeliveryRow & {
   readonly subject: string | null
 }
 
-interface DeliveryPosition extends Position {
-  readonly row: SummaryRow
-}
-
 const SELECT_SUMMARY = SELECT_DELIVERY.replace(
   'events.id AS event_id,',
   'events.id AS event_id, events.type, events.source, events.subject,',
 )
 
-/** In the order in which they were made. */
-function pageByPlaces(
-  database: Database,
-  filter: DeliveryFilter,
-  { cursor, limit }: PageRequest,
-): Page<DeliverySummary> {
-  const { since = 0, until = Number.MAX_SAFE_INTEGER } = filter
-  const select = database.prepare<SummaryRow>(
-    `${SELECT_SUMMARY}
-     WHERE deliveries.destination = ? AND deliveries.receiver = ? AND deliveries.state = ?
-       AND deliveries.created_at >= ? AND deliveries.created_at < ?
-       AND (deliveries.created_at, deliveries.seq) < (?, ?)
-     ORDER BY deliveries.created_at DESC, deliveries.seq DESC LIMIT ? + 0`,
-  )
-  const streams = placesOf(database, filter).flatMap(({ destination, receiver }) =>
-    (filter.states ?? states).map(
-      (state): Stream<DeliveryPosition> =>
-        ({ time, seq }, count) =>
-          select
-            .all(destination, receiver, state, since, until, time, seq, count)
-            .map((row) => ({ time: row.created_at, seq: row.seq, row })),
-    ),
-  )
-  const { rows, last } = takePage(merge(streams, positionOf(cursor)), limit, ({ row }) =>
-    isOfEvent(row, filter),
-  )
-  return { items: rows.map(summaryOf), next: last && cursorOf(last.time, last.seq) }
-}
-
-/** In the order of their events. */
-function pageByEvents(
-  database: Database,
-  filter: DeliveryFilter,
-  { cursor, limit }: PageRequest,
-): Page<DeliverySummary> {
-  const { type, source, subject } = filter
-  const ofEvents = { ...(type && { type }), ...(source && { source }), ...(subject && { subject }) }
-  const select = database.prepare<SummaryRow>(
-    `${SELECT_SUMMARY} WHERE deliveries.event = ? ORDER BY deliveries.seq DESC`,
-  )
-  // The event in which the page before ended, and the last of its deliveries: what is left of them goes first.
-  const [time = START.time, event = START.seq, delivery = START.seq] =
-    cursor === undefined ? [] : numbersOf(cursor, 3)
-  const events = merge(eventStreams(database, ofEvents), { time, seq: event + 1 })
-  function* deliveries(): Generator<DeliveryPosition> {
-    for (const found of events) {
-      if (!isOfKind(found, ofEvents)) continue
-      for (const row of select.all(found.seq)) {
-        if (found.seq !== event || row.seq < delivery) yield { time: found.time, seq: row.seq, row }
-      }
-    }
-  }
-  const { rows, last } = takePage(deliveries(), limit, ({ row }) => isWanted(row, filter))
-  return { items: rows.map(summaryOf), next: last && cursorOf(last.time, last.row.event, last.seq) }
-}
-
-function isOfEvent(row: SummaryRow, { type, source }: DeliveryFilter): boolean {
-  return (type ?? row.type) === row.type && (source ?? row.source) === row.source
-}
-
-function isWanted(row: SummaryRow, filter: DeliveryFilter): boolean {
-  const { states: wanted, receiver, channel, target } = filter
-  const { since = 0, until = Number.MAX_SAFE_INTEGER } = filter
-  return (
-    (wanted === undefined || wanted.includes(row.state)) &&
-    (receiver ?? row.receiver) === row.receiver &&
-    (channel ?? row.channel) === row.channel &&
-    (target ?? row.target) === row.target &&
-    row.created_at >= since &&
-    row.created_at < until
-  )
-}
-
-function summaryOf({ row }: DeliveryPosition): DeliverySummary {
-  const { type, source, subject } = row
-  return { ...deliveryOf(row), type, source, subject }
+function summaries(database: Database, rows: readonly Candidate[]): DeliverySummary[] {
+  const select = database.prepare<SummaryRow>(`${SELECT_SUMMARY} WHERE deliveries.seq = ?`)
+  return rows.flatMap(({ seq }) => {
+    const row = select.get(seq)
+    if (row === undefined) return []
+    const { type, source, subject } = row
+    return { ...deliveryOf(row), type, source, subject }
+  })
 }

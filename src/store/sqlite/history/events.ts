@@ -2,7 +2,7 @@
 import type { EventFilter, EventSummary, Page, PageRequest } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
 import { type EventRow, eventSummaryOf } from '../rows.ts'
-import { cursorOf, merge, type Position, positionOf, type Stream, takePage } from './pages.ts'
+import { cursorOf, merge, type Stream, startOf, takePage } from './pages.ts'
 import { countsOfEvents } from './places.ts'
 
 /** Without the body. */
@@ -11,42 +11,61 @@ type SummaryRow = Omit<EventRow, 'body'>
 const SUMMARY_COLUMNS = `seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
   takes_up, taken_up_by`
 
+/** What a filter looks at. */
+type Candidate = {
+  readonly seq: number
+  readonly time: number
+  readonly source: string
+  readonly type: string | null
+  readonly subject: string | null
+  readonly unrouted: number | null
+}
+
 /** `History.events`, inside a transaction. */
 export function eventPage(database: Database, filter: EventFilter, page: PageRequest): Page<EventSummary> {
-  const after = positionOf(page.cursor)
-  const found = takePage(merge(eventStreams(database, filter), after), page.limit, (row) =>
-    isOfKind(row, filter),
-  )
-  const rows = found.rows.map(({ row }) => row)
+  const after = startOf(page.cursor, filter.until)
+  const ways = waysTo(database, filter).map((streams) => merge(streams, after))
+  const { rows, last } = takePage(ways, page.limit, (row) => isWanted(row, filter))
   const counts = countsOfEvents(
     database,
     rows.map(({ seq }) => seq),
   )
+  const select = database.prepare<SummaryRow>(`SELECT ${SUMMARY_COLUMNS} FROM events WHERE seq = ?`)
   return {
-    items: rows.map((row) => eventSummaryOf(row, counts.get(row.seq) ?? {})),
-    next: found.last && cursorOf(found.last.time, found.last.seq),
+    items: rows.flatMap(({ seq }) => {
+      const row = select.get(seq)
+      return row === undefined ? [] : eventSummaryOf(row, counts.get(seq) ?? {})
+    }),
+    next: last && cursorOf(last.time, last.seq),
   }
 }
 
-export interface EventPosition extends Position {
-  readonly row: SummaryRow
+/** One for each index that has a part of the filter; all there are where none has. */
+function waysTo(database: Database, filter: EventFilter): readonly (readonly Stream<Candidate>[])[] {
+  const { type, source, subject, kind } = filter
+  const ways: (readonly Stream<Candidate>[])[] = []
+  if (subject !== undefined) ways.push([eventsOfSubject(database, subject, filter.since)])
+  if (type !== undefined || source !== undefined) ways.push(kindStreams(database, filter))
+  else if (kind === 'quarantined') ways.push([stream(database, filter.since, 'type IS NULL', [])])
+  if (kind === 'unrouted') ways.push([stream(database, filter.since, 'unrouted = 1', [])])
+  return ways.length === 0 ? [[stream(database, filter.since, 'TRUE', [])]] : ways
 }
 
-/** Events by the index that knows most of the filter; `isOfKind` holds the rest against them. */
-export function eventStreams(database: Database, filter: EventFilter): readonly Stream<EventPosition>[] {
-  const { type, source, subject, kind } = filter
-  if (subject !== undefined) return [stream(database, filter, 'subject = ?', [subject])]
-  if (kind === 'quarantined') return [stream(database, filter, 'type IS NULL', [])]
-  if (kind === 'unrouted' && type === undefined) return [stream(database, filter, 'unrouted = 1', [])]
-  if (type === undefined && source === undefined) return [stream(database, filter, 'TRUE', [])]
+export function eventsOfSubject(database: Database, subject: string, since?: number): Stream<Candidate> {
+  return stream(database, since, 'subject = ?', [subject])
+}
+
+function kindStreams(database: Database, { type, source, kind, since }: EventFilter): Stream<Candidate>[] {
   return kindsOf(database)
     .filter((pair) => (source ?? pair.source) === pair.source && (type ?? pair.type) === pair.type)
-    .map((pair) => stream(database, filter, 'source = ? AND type IS ?', [pair.source, pair.type]))
+    .filter((pair) => kind === undefined || (kind === 'quarantined') === (pair.type === null))
+    .map((pair) => stream(database, since, 'source = ? AND type IS ?', [pair.source, pair.type]))
 }
 
-export function isOfKind({ row }: EventPosition, { type, source, kind }: EventFilter): boolean {
+function isWanted(row: Candidate, { type, source, subject, kind }: EventFilter): boolean {
   if (type !== undefined && row.type !== type) return false
   if (source !== undefined && row.source !== source) return false
+  if (subject !== undefined && row.subject !== subject) return false
   if (kind === undefined) return true
   if (kind === 'quarantined') return row.type === null
   return row.unrouted === (kind === 'unrouted' ? 1 : 0)
@@ -54,19 +73,16 @@ export function isOfKind({ row }: EventPosition, { type, source, kind }: EventFi
 
 function stream(
   database: Database,
-  { since = 0, until = Number.MAX_SAFE_INTEGER }: EventFilter,
+  since: number | undefined,
   condition: string,
   values: readonly Value[],
-): Stream<EventPosition> {
-  const select = database.prepare<SummaryRow>(
-    `SELECT ${SUMMARY_COLUMNS} FROM events
-     WHERE ${condition} AND received_at >= ? AND received_at < ? AND (received_at, seq) < (?, ?)
+): Stream<Candidate> {
+  const select = database.prepare<Candidate>(
+    `SELECT seq, received_at AS time, source, type, subject, unrouted FROM events
+     WHERE ${condition} AND received_at >= ? AND (received_at, seq) < (?, ?)
      ORDER BY received_at DESC, seq DESC LIMIT ? + 0`,
   )
-  return ({ time, seq }, limit) =>
-    select
-      .all(...values, since, until, time, seq, limit)
-      .map((row) => ({ time: row.received_at, seq: row.seq, row }))
+  return ({ time, seq }, limit) => select.all(...values, since ?? 0, time, seq, limit)
 }
 
 type Kind = { readonly source: string; readonly type: string | null }

@@ -14,7 +14,13 @@ const lookups = [
     table: 'events',
     order: 'message_id, received_at DESC',
   },
-  { kind: 'event', by: 'subject', column: 'subject', table: 'events', order: 'subject, received_at DESC' },
+  {
+    kind: 'event',
+    by: 'subject',
+    column: 'subject',
+    table: 'events',
+    order: 'subject DESC, received_at DESC',
+  },
 ] as const
 
 // Sorts behind everything that a text can go on with.

@@ -97,26 +97,50 @@ function swap<Item>(items: Item[], one: number, other: number): void {
 }
 
 /** Rows that one page looks at, at the most, where a filter passes over many: it ends early then, and has a next page. */
-const SCAN_LIMIT = 5_000
+const SCAN_LIMIT = 1_500
 
-/** Takes the rows of a page that are wanted, and says after which row the next one begins: null where there is none. */
+interface Search<Row> {
+  readonly rows: Iterator<Row>
+  readonly taken: Row[]
+  last: Row | null
+}
+
+/** The rows of a page that are wanted, and the row after which the next page begins: null where there is none. */
+interface Taken<Row> {
+  readonly rows: readonly Row[]
+  readonly last: Row | null
+}
+
+/**
+ * Takes a page from rows that were searched in several ways, each of which finds all that is wanted in the same order.
+ * Which of them passes over the fewest others is not known before: they take turns, and the first to end is taken.
+ */
 export function takePage<Row>(
-  rows: Iterable<Row>,
+  ways: readonly Iterable<Row>[],
   limit: number,
   isWanted: (row: Row) => boolean,
-): { readonly rows: readonly Row[]; readonly last: Row | null } {
-  const taken: Row[] = []
-  let scanned = 0
-  let last: Row | undefined
-  for (const row of rows) {
-    if (taken.length === limit || scanned === SCAN_LIMIT + limit) {
-      return { rows: taken, last: last ?? null }
+): Taken<Row> {
+  const searches = ways.map((rows): Search<Row> => ({ rows: rows[Symbol.iterator](), taken: [], last: null }))
+  for (let turn = 0; turn < SCAN_LIMIT + limit; turn++) {
+    for (const search of searches) {
+      const end = step(search, limit, isWanted)
+      if (end !== null) return end
     }
-    scanned += 1
-    last = row
-    if (isWanted(row)) taken.push(row)
   }
-  return { rows: taken, last: null }
+  // Who has found the most is the furthest.
+  const [furthest] = searches.sort((one, other) => other.taken.length - one.taken.length)
+  return { rows: furthest?.taken ?? [], last: furthest?.last ?? null }
+}
+
+/** Looks at one more row; the page, where that ended it. */
+function step<Row>(search: Search<Row>, limit: number, isWanted: (row: Row) => boolean): Taken<Row> | null {
+  const { rows, taken, last } = search
+  const next = rows.next()
+  if (next.done === true) return { rows: taken, last: null }
+  if (taken.length === limit) return { rows: taken, last }
+  search.last = next.value
+  if (isWanted(next.value)) taken.push(next.value)
+  return null
 }
 
 /** Numbers as a cursor, and back. Throws for what no page said. */
@@ -132,8 +156,14 @@ export function numbersOf(cursor: string, count: number): number[] {
   return numbers.map(Number)
 }
 
-export function positionOf(cursor: string | undefined): Position {
+function positionOf(cursor: string | undefined): Position {
   if (cursor === undefined) return START
   const [time = 0, seq = 0] = numbersOf(cursor, 2)
   return { time, seq }
+}
+
+/** Where a page begins: behind its cursor, and before `until`. */
+export function startOf(cursor: string | undefined, until: number | undefined): Position {
+  const start = positionOf(cursor)
+  return until !== undefined && until <= start.time ? { time: until, seq: 0 } : start
 }

@@ -25,24 +25,31 @@ type DestinationRow = {
 
 /** Skips through the index from one place to the next; thousands of deliveries cost as much as one. */
 export function placesOf(database: Database, filter: PlaceFilter): Place[] {
-  const { receiver, channel, target } = filter
+  const { receiver } = filter
   const found: Place[] = []
   const next = database.prepare<{ receiver: string }>(
     'SELECT receiver FROM deliveries WHERE destination = ? AND receiver > ? ORDER BY receiver LIMIT 1',
   )
-  for (const destination of destinationRows(database)) {
-    if (channel !== undefined && destination.channel !== channel) continue
-    if (target !== undefined && destination.target !== target) continue
+  for (const destination of destinationIds(database, filter)) {
     if (receiver !== undefined) {
-      found.push({ destination: destination.id, receiver })
+      found.push({ destination, receiver })
       continue
     }
-    for (let row = next.get(destination.id, ''); row !== undefined; ) {
-      found.push({ destination: destination.id, receiver: row.receiver })
-      row = next.get(destination.id, row.receiver)
+    for (let row = next.get(destination, ''); row !== undefined; ) {
+      found.push({ destination, receiver: row.receiver })
+      row = next.get(destination, row.receiver)
     }
   }
   return found
+}
+
+export function destinationIds(
+  database: Database,
+  { channel, target }: Omit<PlaceFilter, 'receiver'>,
+): number[] {
+  return destinationRows(database)
+    .filter((row) => (channel ?? row.channel) === row.channel && (target ?? row.target) === row.target)
+    .map(({ id }) => id)
 }
 
 function destinationRows(database: Database): DestinationRow[] {

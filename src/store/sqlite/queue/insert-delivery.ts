@@ -10,6 +10,9 @@ export interface OfPlan {
   readonly at: number
 }
 
+const KIND_OF_EVENT = `SELECT kinds.id FROM events CROSS JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
+  WHERE events.seq = ?2`
+
 /** A delivery of a conversation that has an unfinished one waits for that. */
 export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDelivery): void {
   const { id, route, receiver, destination, template, conversation, group, start } = delivery
@@ -17,9 +20,9 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
   const waits = start.kind !== 'skipped' && conversation !== null && isOpen(database, conversation)
   database
     .prepare(
-      `INSERT INTO deliveries (id, event, plan, route, receiver, destination, rate, template, conversation, grouping,
+      `INSERT INTO deliveries (id, event, kind, plan, route, receiver, destination, rate, template, conversation, grouping,
          state, reason, due_at, held_until, attempts, ambiguous_attempts, created_at, retrying_since)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, 0, ?15, ?15)`,
+       VALUES (?1, ?2, (${KIND_OF_EVENT}), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, 0, ?15, ?15)`,
     )
     .run(
       id,
