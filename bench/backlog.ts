@@ -6,8 +6,9 @@ import { median } from './load.ts'
 
 const RUNS = 9
 const IN_ALL = 1_000_000
-const COLUMNS = `event, number, route, receiver, channel, target, lane, template, state, reason, due_at, leased_at, attempts,
-  created_at, owed_since`
+const DESTINATIONS = 100
+const COLUMNS = `id, event, kind, plan, route, receiver, destination, rate, state, due_at, attempts, ambiguous_attempts,
+  created_at, retrying_since`
 
 /** Counts in a store whose deliveries are delivered but for those, and for as many that are parked. */
 export async function backlog(folder: string): Promise<void> {
@@ -21,7 +22,8 @@ async function count(path: string, open: number): Promise<void> {
   fill(path, open)
   const store = await openStore(`sqlite:${path}`, 'operator')
   const database = new DatabaseSync(path, { readOnly: true })
-  const table = database.prepare('SELECT channel, state, count(*) FROM deliveries NOT INDEXED GROUP BY 1, 2')
+  const table = database.prepare(`SELECT channel, state, count(*)
+    FROM deliveries NOT INDEXED CROSS JOIN destinations ON destinations.id = destination GROUP BY 1, 2`)
   const ours: number[] = []
   const theirs: number[] = []
   for (let run = 0; run < RUNS; run++) {
@@ -52,13 +54,17 @@ function fill(path: string, open: number): void {
   const database = new DatabaseSync(path)
   database.exec(`
     BEGIN;
-    INSERT INTO events (id, message_id, source, type, received_at, sent_at, secret_index, unrouted, routes, body)
-      VALUES ('evt_1', 'msg_1', 'bench', 'a.b', 0, 0, 0, 0, '[]', x'7b7d');
+    INSERT INTO events (id, message_id, source, type, received_at, sent_at, secret_index, unrouted, body)
+      VALUES ('evt_1', 'msg_1', 'bench', 'a.b', 0, 0, 0, 0, x'7b7d');
+    INSERT INTO kinds (id, source, type) VALUES (1, 'bench', 'a.b');
+    WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${DESTINATIONS - 1})
+    INSERT INTO rates (id, channel, key) SELECT i, iif(i % 2, 'slack', 'email'), 'target ' || i FROM n;
+    INSERT INTO destinations (id, channel, target, rate) SELECT id, channel, key, id FROM rates;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${IN_ALL})
     INSERT INTO deliveries (${COLUMNS})
-      SELECT 1, i, 'all', 'team', iif(i % 2, 'slack', 'email'), '#deal-flow', 'lane ' || (i % 100), NULL,
+      SELECT 'dlv_' || i, 1, 1, 1, 'all', 'team', i % ${DESTINATIONS}, i % ${DESTINATIONS},
         CASE WHEN i <= ${open} THEN 'pending' WHEN i <= ${open} * 2 THEN 'parked' ELSE 'delivered' END,
-        NULL, iif(i <= ${open}, i, NULL), NULL, 0, 0, 0 FROM n;
+        iif(i <= ${open}, i, NULL), 0, 0, 0, 0 FROM n;
     COMMIT`)
   database.close()
 }

@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what Hookbridge costs, beside a bare Fastify in the same run. Compare ratios, never absolutes:
- * machines differ, and so do runs. `npm run bench -- bursts` (or acknowledging, or backlog) runs a part. The measured process has core 0, the load and the sinks have core 1.
+ * machines differ, and so do runs. `npm run bench -- PART` runs one part: acknowledging, bursts, backlog, pages. The
+ * measured process has core 0, the load and the sinks have core 1.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,6 +12,7 @@ import { alertShots, findAlertmanager, startAlertmanager } from './alertmanager.
 import { backlog } from './backlog.ts'
 import { type Burst, burst, type Conditions, type Contender } from './burst.ts'
 import { fire, median, signedShots, type Volley } from './load.ts'
+import { pages } from './pages.ts'
 import { pin, type Running, startProcess } from './process.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3)
@@ -24,6 +26,7 @@ try {
   if (isWanted('acknowledging')) await acknowledging()
   if (isWanted('bursts')) await bursts()
   if (isWanted('backlog')) await backlog(folder)
+  if (isWanted('pages')) await pages(folder)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
