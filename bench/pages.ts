@@ -20,7 +20,7 @@ export async function pages(folder: string): Promise<void> {
   await measurePages(path)
 }
 
-export async function measurePages(path: string): Promise<void> {
+async function measurePages(path: string): Promise<void> {
   const url = `sqlite:${path}`
   console.log(`Pages of ${LIMIT}, as an operator opens the store: the first time, then ${RUNS} times.`)
   console.log(`! is over ${LIMIT_MS} ms.`)

@@ -3,9 +3,10 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { createIds } from '../../src/app/ids.ts'
 import type { State } from '../../src/core/delivery.ts'
 import { openStore } from '../../src/store/open.ts'
+import { seeded, weighted } from './seeded-random.ts'
 
 export const DAY_MS = 86_400_000
-export const HISTORY_DAYS = 30
+const HISTORY_DAYS = 30
 /** When the history ends. */
 export const HISTORY_END = Date.UTC(2026, 10, 1)
 export const HISTORY_START = HISTORY_END - HISTORY_DAYS * DAY_MS
@@ -35,7 +36,7 @@ const types: Weighted = [
 // Each subject has about four events.
 const EVENTS_A_SUBJECT = 4
 
-export const RECEIVERS = 20
+const RECEIVERS = 20
 /** Every receiver has a destination of its own, every second one another one. */
 const places = Array.from({ length: RECEIVERS }, (_, receiver) => [
   { receiver, destination: receiver },
@@ -252,28 +253,4 @@ function placeOf(random: () => number): { readonly receiver: number; readonly de
   const place = places[index]
   if (place === undefined) throw new Error(`no place ${index}`)
   return place
-}
-
-function weighted<Name extends string>(
-  random: () => number,
-  names: readonly (readonly [Name, number])[],
-  otherwise: NoInfer<Name> | 'delivered',
-): Name | 'delivered' {
-  let left = random() * 1_000_000
-  for (const [name, perMillion] of names) {
-    left -= perMillion
-    if (left < 0) return name
-  }
-  return otherwise
-}
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
