@@ -141,6 +141,17 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     },
   )
 
+  t.test('an event that cannot be read parks its deliveries, and keeps no other out', async (t) => {
+    const store = await create(t).service()
+    const damaged = entry(event(1), [planned(), planned({ target: '#b' })])
+    await store.append({ ...damaged, body: Buffer.from('{"type":') })
+    await fill(store, '#a', 2, 1)
+    t.same(ids(await store.claim(everything(NOW))), firsts(2))
+    const reason = /cannot be read/
+    for (const id of [deliveryId(1, 1), deliveryId(1, 2)])
+      t.match(await store.delivery(id), { state: 'parked', reason, dueAt: null, attempts: 0 })
+  })
+
   t.test('nextDueAt looks at what was not taken, where something may be sent', async (t) => {
     const store = await create(t).service()
     await fill(store, '#a', 1, 2)

@@ -17,6 +17,7 @@ import {
   eventOfRow,
   SELECT_DELIVERY,
 } from '../rows.ts'
+import { releaseNext } from './insert-delivery.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
 
 /** A rate key with deliveries that wait for their time. */
@@ -157,21 +158,42 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
   const update = database.prepare(
     "UPDATE deliveries SET state = 'sending', due_at = ?, leased_at = ?, holder = ? WHERE seq = ?",
   )
-  const events = new Map<number, Leased['event']>()
-  return taken.map(({ seq }) => {
+  const events = new Map<number, Leased['event'] | null>()
+  return taken.flatMap(({ seq }) => {
     const row = selectDelivery.get(seq)
     if (row === undefined) throw new Error(`delivery ${seq} is in the index but not in the table`)
-    let event = events.get(row.event)
-    if (event === undefined) {
-      event = eventOfRow(selectEvent.get(row.event))
-      events.set(row.event, event)
+    const known = events.get(row.event)
+    const event = known === undefined ? readable(selectEvent.get(row.event)) : known
+    events.set(row.event, event)
+    if (event === null) {
+      parkUnreadable(database, row, request.now)
+      return []
     }
     // Who claims an interrupted attempt only records it: should that be interrupted too, the start stays the same.
     const interruptedAt = row.state === 'sending' ? row.leased_at : null
     update.run(request.leaseUntil, interruptedAt ?? request.now, request.holder, seq)
     const delivery = { ...deliveryOf(row), state: 'sending', dueAt: request.leaseUntil } as const
-    return { delivery, event, interruptedAt }
+    return [{ delivery, event, interruptedAt }]
   })
+}
+
+/** Null where the row is damaged, which must not keep all other deliveries from being sent. */
+function readable(row: EventRow | undefined): Leased['event'] | null {
+  try {
+    return eventOfRow(row)
+  } catch {
+    return null
+  }
+}
+
+function parkUnreadable(database: Database, { seq, conversation }: DeliveryRow, now: number): void {
+  const reason = "the stored event cannot be read; check the disk, and look at the event's body"
+  database
+    .prepare(
+      "UPDATE deliveries SET state = 'parked', reason = ?, due_at = NULL, leased_at = NULL, holder = NULL WHERE seq = ?",
+    )
+    .run(reason, seq)
+  if (conversation !== null) releaseNext(database, conversation, now)
 }
 
 /** `Queue.renew`, inside a transaction. */
