@@ -42,7 +42,7 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
 }
 
 export interface Target {
-  /** Where it goes, in words that are no secret. Unique within the receiver. */
+  /** Its name in lists and logs, never a secret. Unique within the receiver. */
   readonly target: string
   /** Targets with the same rate key share a rate limit and their health: they are one destination. */
   readonly rateKey: string
@@ -50,7 +50,7 @@ export interface Target {
 
 /** One file of a template folder. Lines and columns are counted from 1. */
 export interface TemplateFile {
-  /** How the file is named to the operator. */
+  /** The path that the operator is shown. */
   readonly path: string
   readonly text: string
   /** A `.yaml` file's content, or the front matter of a `.md` file; null where there is none. */
@@ -102,7 +102,7 @@ export interface SendingLimits {
   readonly concurrency: number
 }
 
-/** Where nothing limits how fast messages may go. */
+/** Without a rate limit. */
 export const UNLIMITED: RateLimit = { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY }
 
 export interface OpenChannel<Message> extends SendingLimits {

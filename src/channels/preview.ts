@@ -10,7 +10,7 @@ export interface ChannelPreview<Settings = unknown, Receiver = unknown, Message 
   readonly css: string
   /** The message, marked as a preview where its reader sees it first. Pure. */
   withPreviewBanner(message: Message): Message
-  /** The receiver at an address that a person typed, such as `#test`; or what is wrong with the address. Pure. */
+  /** The receiver's settings for an address that a person typed, such as `#test`; or what is wrong with it. Pure. */
   receiverAt(address: string, settings: Settings | undefined): ReceiverAt<Receiver>
 }
 

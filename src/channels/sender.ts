@@ -1,7 +1,7 @@
 import type { Outcome } from '../core/outcome.ts'
 import type { Addressed, OpenChannel, SendingLimits } from './channel.ts'
 
-/** The part of an open channel that needs the libraries which send. */
+/** The part of an open channel that needs the sending libraries. */
 export interface Sender<Message> {
   send(message: Message, delivery: Addressed): Promise<Outcome>
   /** Closes connections; no attempt is in flight, and none follows. */
@@ -9,8 +9,8 @@ export interface Sender<Message> {
 }
 
 /**
- * Opens a channel that loads what sends with its first attempt: those libraries are the slowest to load, and the
- * service can take events, and commands can do their work, without them. Closing waits for the attempts in flight.
+ * Opens a channel that loads its sending libraries with the first attempt: they are the slowest to load, and neither
+ * receiving events nor most commands need them. Closing waits for the attempts in flight.
  */
 export function openOnFirstUse<Message>(
   limits: SendingLimits,

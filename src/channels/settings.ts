@@ -38,7 +38,7 @@ export function rate(): z.ZodType<number, string> {
   })
 }
 
-/** Messages name companies and deals, often beside a token: they do not cross a network without encryption. */
+/** Messages are confidential, and often sent with a token: they must not cross a network without encryption. */
 export function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, hostname } = new URL(text)

@@ -1,12 +1,12 @@
 import { createInterface } from 'node:readline/promises'
 import type { Terminal } from './terminal.ts'
 
-/** Whether somebody is there to answer. */
+/** Whether the input is a terminal, so that a person can answer. */
 export function canAsk(terminal: Terminal): boolean {
   return terminal.in?.isTTY === true && terminal.err.isTTY === true
 }
 
-/** Asks a question that yes or no answers; anything but yes is no, as is the end of the input. */
+/** Asks a yes-or-no question; anything but yes is no, and so is the end of the input. */
 export async function confirm(terminal: Terminal, question: string): Promise<boolean> {
   const lines = createInterface({ input: terminal.in ?? process.stdin })
   try {

@@ -86,7 +86,7 @@ function registerServe(hookbridge: Command, context: Context): void {
     .command('serve')
     .description('run the service')
     .action(async () => {
-      // What only one command needs is loaded by that command.
+      // Modules that only one command needs are imported by that command.
       const { hopeless, serve } = await import('./service/serve.ts')
       await serve(context.terminal, load(context, hopeless(context.terminal)))
     })

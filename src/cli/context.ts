@@ -1,4 +1,4 @@
-/** What every command works with: where it writes, and the configuration it was given. */
+/** What every command needs: its terminal, and the configuration named by --config. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CompiledConfig } from '../config/compiled.ts'
@@ -36,7 +36,7 @@ export function summary(problems: readonly Problem[], strict = false): string {
   return `${wrong} ${wrong === 1 ? 'problem' : 'problems'} in the configuration`
 }
 
-/** The history needs only where the store is: it is there even while the rest of the configuration is broken. */
+/** Opens the store. Needs only `store.url`, so that the history can be read while the rest of the configuration is broken. */
 export async function withStore<T>(
   { terminal, file }: Context,
   use: (store: Store) => Promise<T>,
@@ -51,7 +51,7 @@ export async function withStore<T>(
   }
 }
 
-/** A path as the user wrote it, from where the user stands. */
+/** A path that the user gave, relative to the working directory. */
 export function fromHere({ terminal }: Context, path: string): string {
   return resolve(terminal.cwd, path)
 }

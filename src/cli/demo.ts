@@ -101,7 +101,7 @@ async function sendEvent(terminal: Terminal, url: string, type: string, at: numb
     throw new CommandError(`the service did not take the event: ${response.status} ${answer}`)
 }
 
-/** Waits until everything has arrived, and prints what people would see. */
+/** Waits until everything has arrived, and prints the messages as their readers see them. */
 async function show(terminal: Terminal, running: Demo): Promise<void> {
   const store = await openStore(running.storeUrl, 'operator')
   try {

@@ -91,7 +91,7 @@ function parsePair(pair: string): readonly [string, unknown] {
 }
 
 /**
- * A body with the type where the source reads it (`/event`, as Cuuro's, where it does not say), and `key=value`
+ * A body with the type where the source reads it (`/event`, as Cuuro's, by default), and `key=value`
  * pairs as its data: a made-up id where none is given.
  */
 export function eventBody(type: string, data: readonly string[], eventType = '/event'): string {

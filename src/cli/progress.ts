@@ -1,4 +1,4 @@
-/** How far long work is, on standard error where that is a terminal. */
+/** Shows the progress of long work, on standard error if that is a terminal. */
 import type { Terminal } from './terminal.ts'
 
 const BAR = 30
@@ -15,7 +15,7 @@ export function progressBar({ err }: Terminal): (done: number | null) => void {
   }
 }
 
-/** The same where nobody knows how much there is: a number that grows. Less than a page is not worth showing. */
+/** The same where the total is not known: a growing number. Less than a page is not shown. */
 export function progressCount({ err }: Terminal, what: string): (done: number | null) => void {
   let drawn = false
   return (done) => {
@@ -27,7 +27,7 @@ export function progressCount({ err }: Terminal, what: string): (done: number | 
 
 const BATCH = 500
 
-/** Does work in batches, so that others get their turn, with a bar where there is more than one. Gives all results. */
+/** Does work in batches, so that other processes can write between them, with a bar if there are several. Returns all results. */
 export async function inBatches<Item, Result>(
   terminal: Terminal,
   items: readonly Item[],

@@ -1,10 +1,10 @@
 import { styleText } from 'node:util'
 
-/** Where a command writes, and what its world is: the process in production, a recorder in tests. */
+/** The output and the environment of a command: those of the process, or a recorder in tests. */
 export interface Terminal {
   readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean }
-  /** Where a person answers; nobody does where it is left out. */
+  /** For answers to questions; left out where no one can answer. */
   readonly in?: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
@@ -53,7 +53,7 @@ const WIDEST_TEXT = 100
 // Control characters, and what turns the direction of the text around it.
 const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
-/** On one line: what came from outside must not steer the terminal, nor begin a line of its own. */
+/** On one line, without control characters: text from outside must neither steer the terminal nor fake a line. */
 export function printable(text: string): string {
   return text.replace(STEERING, (char) => {
     const code = char.charCodeAt(0)

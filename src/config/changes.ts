@@ -1,4 +1,4 @@
-/** What differs between two configurations, by the names of keys: the values may be secrets. */
+/** The difference between two configurations, as names of keys: the values may be secrets. */
 import { dirname, resolve, sep } from 'node:path'
 import { isObject, ownProperty } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'

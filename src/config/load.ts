@@ -1,4 +1,4 @@
-/** From a file to a configuration that can run, or to everything that is wrong with it. */
+/** Turns a file into a configuration that can run, or into a list of everything that is wrong with it. */
 import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'

@@ -1,4 +1,4 @@
-/** Where the files of this package are, whether its sources run or what they were built into. */
+/** Where the files of this package are, in a checkout and in the built package. */
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'

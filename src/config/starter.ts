@@ -1,4 +1,4 @@
-/** What differs between a configuration that a person starts, and one that systemd starts. */
+/** The differences between a configuration for a shell and one for systemd. */
 interface Surroundings {
   readonly about: readonly string[]
   readonly host: string
@@ -40,7 +40,7 @@ const service: Surroundings = {
   smtp: `{ file: ${credentialFiles.smtp} } # smtp://user:password@host:587 or smtps://host`,
 }
 
-/** The least that runs, with the next steps as comments: for a shell, or for a systemd service. */
+/** A minimal configuration that runs, with the next steps as comments: for a shell, or for a systemd service. */
 export function starterConfig(runAs: 'shell' | 'service' = 'shell'): string {
   return starter(runAs === 'shell' ? shell : service)
 }

@@ -1,4 +1,4 @@
-/** A mail server for the demo: it takes every mail and keeps it. */
+/** A mail server for the demo: it accepts every mail and keeps it in memory. */
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 

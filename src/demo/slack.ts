@@ -1,4 +1,4 @@
-/** A Slack for the demo: it takes every message of chat.postMessage and keeps it. */
+/** A stand-in for Slack in the demo: it accepts every chat.postMessage and keeps the message in memory. */
 import { createServer, type IncomingMessage } from 'node:http'
 import { isObject, type JsonObject } from '../core/json.ts'
 

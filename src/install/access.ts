@@ -1,4 +1,4 @@
-/** Whether a service without rights of its own, and with homes and temporary files out of its sight, can read a file. */
+/** Whether the service can read a file: it has no privileges, and does not see home directories and temporary files. */
 import { realpathSync, statSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 
@@ -13,7 +13,7 @@ const hidden = {
   '/var/tmp': 'PrivateTmp=yes',
 } as const
 
-/** Why the service cannot: the end of a sentence that begins with the path; `undefined` where it can. */
+/** Why the service cannot read it: the end of a sentence that begins with the path. `undefined` if it can. */
 export function whyClosed(path: string, need: keyof typeof FOR_OTHERS): string | undefined {
   const real = realpathSync(path)
   const place = real === path ? '' : `leads to ${real}, which `

@@ -1,4 +1,4 @@
-/** What is known of the machine before a service is installed on it. */
+/** The machine that a service is to be installed on. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { packageFolder, program } from '../config/package.ts'
@@ -15,9 +15,9 @@ export interface Machine {
   readonly units: string
   /** Where the configuration is. */
   readonly home: string
-  /** What it prints. Throws where it fails. */
+  /** Returns its output. Throws if it fails. */
   readonly systemctl: (...args: readonly string[]) => string
-  /** The same, for questions that are answered with a failure as well. */
+  /** The same for queries, whose exit code is not 0 for some answers. */
   readonly ask: (...args: readonly string[]) => string
 }
 

@@ -1,4 +1,4 @@
-/** What it takes to have the service on a machine, or no longer; only what is not so already. */
+/** The steps that install or remove the service; those that are done already are left out. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { starterConfig } from '../config/starter.ts'
@@ -9,7 +9,7 @@ import { folder, remove, type Step, systemctl, write } from './step.ts'
 import { foundUnit, unitFile, unitNames, unitText } from './units.ts'
 
 export interface InstallPlan {
-  /** What keeps it from being carried out: what is wrong, where, and how to fix it. */
+  /** Why it cannot be carried out: what is wrong, where, and how to fix it. */
   readonly problems: readonly string[]
   readonly steps: readonly Step[]
 }
@@ -53,7 +53,7 @@ export function planRemoval(machine: Machine): InstallPlan {
   }
 }
 
-/** Never changes what is there, but for the schema, which is made from the program. */
+/** Never changes existing files, except for the schema, which is generated. */
 function configuration({ home }: Machine): Step[] {
   const files = starterFiles(home)
   const isNew = !existsSync(files.config)
@@ -90,7 +90,7 @@ function unsuitable({ systemd }: Machine): string[] {
     : [`systemd is ${systemd}, and the unit needs ${OLDEST_SYSTEMD} or newer, as in Debian 12`]
 }
 
-/** Whether the service, which has hardly any rights, can run the program. */
+/** Whether the service, which has no privileges, can run the program. */
 function unreachable({ node, product }: Machine): string[] {
   const closedNode = whyClosed(node.path, 'execute')
   const needed = [product.program, join(product.folder, 'templates/layout.html')]

@@ -1,4 +1,4 @@
-/** What a new user's folder holds: the configuration, its schema for editors, and the templates. */
+/** The files for a new user: the configuration, its schema for editors, and the templates. */
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { shippedTemplates } from '../config/package.ts'

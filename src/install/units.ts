@@ -1,4 +1,4 @@
-/** The unit files: as they ship, with this machine's paths in them, and a mark by which they are known again. */
+/** The unit files: as shipped, with the paths of this machine, and a mark by which an update recognises them. */
 import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -29,6 +29,6 @@ export const consoleChannel: Channel<Nothing, Nothing, TextMessage> = {
     },
     async close() {},
   }),
-  // It writes where the service runs: there is nothing to check.
+  // It writes to standard output: there is nothing to check.
   doctor: async () => ({ check: async () => [] }),
 }

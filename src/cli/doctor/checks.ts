@@ -38,7 +38,7 @@ export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env):
   ]
 }
 
-/** Those that use no network, and cost next to nothing. */
+/** The checks that use no network and take almost no time. */
 export function cheapChecks(compiled: CompiledConfig): readonly Check[] {
   return [
     { group: 'sources', run: async () => secretFindings(compiled) },

@@ -2,10 +2,10 @@
 import { canAsk, confirm } from '../ask.ts'
 import { CommandError, type Terminal } from '../terminal.ts'
 
-// A few, named one by one, are meant.
+// A few that were named one by one are intended.
 const FEW = 3
 
-/** Fails where the answer is no, and where more than a few would be sent again and nobody can be asked. */
+/** Fails if the answer is no, or if there are more than a few and no terminal to ask on. */
 export async function confirmAgain(terminal: Terminal, again: number): Promise<void> {
   if (again <= FEW) return
   const what = `${again} messages that had been delivered would be sent again`

@@ -1,4 +1,4 @@
-/** Attempts that ended in the same way, one after the other, as one. */
+/** Groups consecutive attempts that ended in the same way. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Attempt } from '../../store/store.ts'
 

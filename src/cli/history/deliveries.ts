@@ -72,7 +72,7 @@ async function showDeliveries(terminal: Terminal, store: Store, id: string, json
   if (shown.length === 0) print(terminal, '  it has no deliveries')
 }
 
-/** The one that the id names, or all of the event that it names. */
+/** The delivery that the id names, or all deliveries of the event that it names. */
 function deliveriesOf({ event, delivery }: FoundRecord) {
   return delivery === null ? event.plans.flatMap(({ deliveries }) => deliveries) : [delivery]
 }

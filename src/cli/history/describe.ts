@@ -68,7 +68,7 @@ function attemptLines({ first, last, from, to, durationMs, outcome, notes }: Att
   ]
 }
 
-/** Wrapped, all of it as far in as its beginning. */
+/** Wrapped, every line indented like the first. */
 function indented(terminal: Terminal, start: string, text: string): string[] {
   const lines = wrap(printable(text), textWidth(terminal) - start.length, true)
   return lines.map((line, at) => `${at === 0 ? start : ' '.repeat(start.length)}${line}`)

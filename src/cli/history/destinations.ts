@@ -49,7 +49,7 @@ const styles = {
   broken: 'red',
 } as const satisfies Record<Row['status'], Style>
 
-// Its pauses alone count here: how fast it may go says the configuration, which may be broken.
+// Only pauses matter here: the rate limit is in the configuration, which may be broken.
 const unlimited = { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY }
 
 function toRow(record: DestinationRecord, now: number): Row {

@@ -63,7 +63,7 @@ export async function listEvents(terminal: Terminal, store: Store, flags: ListFl
 
 const SHORTEST_ID = 16
 
-/** A beginning of each id that no other of these has: all commands take it, and it fits a narrow terminal. */
+/** The shortest unique prefix of each id: all commands accept it, and it fits a narrow terminal. */
 function shortestIds(ids: readonly string[]): (id: string) => string {
   const distinct = new Set(ids).size
   let length = SHORTEST_ID

@@ -14,7 +14,7 @@ export interface EventFlags {
   readonly until?: number
 }
 
-/** What says something of a delivery, and nothing of its event. */
+/** Filters on a delivery, not on its event. */
 export interface DeliveryFlags {
   readonly state?: readonly State[]
   readonly receiver?: string
@@ -84,7 +84,7 @@ export function hasDeliveryFilter({ state, receiver, destination, channel }: Del
   return [state, receiver, destination, channel].some((given) => given !== undefined)
 }
 
-/** The same as the store does, for deliveries that were found by an id. */
+/** Filters deliveries that were found by an id, as the store filters lists. */
 export function fits({ state, receiver, destination }: Delivery, filter: DeliveryFilter): boolean {
   return (
     (filter.states?.includes(state) ?? true) &&

@@ -2,14 +2,14 @@ import { eventOfFound, type LookUp, lookUp } from '../../store/lookup.ts'
 import type { DeliveryRecord, EventRecord, Found, Store } from '../../store/store.ts'
 import { CommandError, printable } from '../terminal.ts'
 
-/** What an id leads to: an event, and where the id was a delivery's, that. */
+/** The event that an id names, and the delivery, if the id is a delivery's. */
 export interface FoundRecord {
   readonly found: Found
   readonly event: EventRecord
   readonly delivery: DeliveryRecord | null
 }
 
-/** Fails where nothing has the id, and where several things do. */
+/** Fails if nothing has the id, or several things do. */
 export async function findOne(store: Store, text: string): Promise<FoundRecord> {
   return recordOf(store, oneOf(text, await lookUp(store, text)))
 }
@@ -19,7 +19,7 @@ export function oneOf(text: string, looked: LookUp): Found {
   throw new CommandError(notOne(text, looked))
 }
 
-/** Why an id does not name one thing, with those that it may mean. */
+/** Why an id does not name exactly one thing, with the candidates. */
 function notOne(text: string, looked: Exclude<LookUp, { kind: 'one' }>): string {
   if (looked.kind === 'none') {
     return `nothing has the id ${printable(text)}; an id is the sender's, an event's, a delivery's, a subject, or the beginning of one ("hookbridge events" lists them)`
@@ -47,13 +47,13 @@ const words = { message_id: 'message', subject: 'subject' } as const satisfies R
 
 export async function recordOf(store: Store, found: Found): Promise<FoundRecord> {
   const event = await eventOfFound(store, found)
-  // Between the readings a purge may have come.
+  // A purge may have removed it between the two reads.
   if (event === null) throw new CommandError(`${found.id} is gone`)
   const made = event.plans.flatMap(({ deliveries }) => deliveries)
   return { found, event, delivery: made.find(({ id }) => id === found.id) ?? null }
 }
 
-/** How it was found, where that is not plain from what is shown; null where it is. */
+/** How it was found; null where the output shows that anyway. */
 export function foundBy({ found: { by, id, text } }: FoundRecord, asked: string): string | null {
   if (by !== 'id') return `found by its ${words[by]} ${printable(text)}`
   return id === asked ? null : `found by the beginning of ${id}`

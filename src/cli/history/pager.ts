@@ -1,4 +1,4 @@
-/** A page of a list, and what is said where there is more than it shows. */
+/** A page of a list, and the remark about what it does not show. */
 import type { Page, PageRequest } from '../../store/store.ts'
 import { CommandError, print, type Terminal } from '../terminal.ts'
 
@@ -8,8 +8,7 @@ export interface PageFlags {
 }
 
 /**
- * A page as long as it was asked for, where there are so many: the store ends a page early where its filter passes over
- * very many.
+ * A full page, if there are as many: the store ends a page early when its filter skips very many rows.
  */
 export async function fillPage<Item>(
   read: (page: PageRequest) => Promise<Page<Item>>,
@@ -30,10 +29,10 @@ export async function fillPage<Item>(
   return { items, next: next ?? null }
 }
 
-// To count a million takes seconds, and nobody pages through so many.
+// Counting a million takes seconds, and no one pages through so many.
 const MOST_COUNTED = 1_000
 
-/** Says how many there are in all, or that there are more than are worth counting; nothing where all are shown. */
+/** Prints the total, or that it is not worth counting; nothing if all are shown. */
 export async function printMore<Item>(
   terminal: Terminal,
   page: Page<Item>,

@@ -61,7 +61,7 @@ async function replayCommand(
   report(terminal, results, flags)
 }
 
-/** Their ids, oldest first: what is sent again is sent in the order in which it came. */
+/** Their ids, oldest first, so that messages are sent again in the order of the events. */
 async function selectEvents(
   terminal: Terminal,
   store: Store,
@@ -105,7 +105,7 @@ type Replay =
 
 interface EventPlanner {
   plan(event: Event, cause: PlanCause): NewPlan
-  /** The event that a request in quarantine is now, or why it still is none. */
+  /** The event that a quarantined request became, or why it still cannot be read. */
   read(record: EventRecord): Event | string
 }
 

@@ -27,7 +27,7 @@ interface Redirect {
   readonly to: Destination
 }
 
-/** What is to be done; of a delivery hardly more than its id, for they may be many. */
+/** What to do. Holds little more than the ids of deliveries, since there may be many. */
 interface Work {
   readonly requests: Requeue[]
   /** By the id of the delivery that is redirected. */
@@ -55,7 +55,7 @@ async function resendCommand(
   if (gone.length > 0) throw new CommandError(`${deliveries(gone.length)} cannot be resent`)
 }
 
-/** Deliveries to destinations that their receivers still have need no more than themselves; the others, their plan. */
+/** A delivery whose receiver still has the destination is decided alone; for others the whole plan is read. */
 async function planWork(
   terminal: Terminal,
   store: Store,

@@ -1,4 +1,4 @@
-/** Which deliveries `resend` and `dismiss` are asked about: by ids, or by what they have in common. */
+/** Selects the deliveries for `resend` and `dismiss`: by ids or by filters. */
 import type { Command } from 'commander'
 import { type Delivery, type State, unresolvedStates } from '../../core/delivery.ts'
 import type { DeliveryFilter, Store } from '../../store/store.ts'
@@ -31,7 +31,7 @@ export function selects(command: Command): Command {
     .option('--json', 'print JSON')
 }
 
-/** Fails where nothing was chosen, and where ids and what chooses others were. */
+/** Fails if neither ids nor filters are given, or both. */
 export function checkSelection(ids: readonly string[], flags: SelectFlags): void {
   if (ids.length === 0 && !hasEventFilter(flags) && !hasDeliveryFilter(flags))
     throw new CommandError('say which: ids, or filters such as --state and --receiver (--help lists them)', 2)
@@ -39,7 +39,7 @@ export function checkSelection(ids: readonly string[], flags: SelectFlags): void
     throw new CommandError('give either ids, or --type, --source, --subject, --since and --until', 2)
 }
 
-/** All targets, or a failure that names each id that has none: then nothing is to be done. */
+/** The records of all ids. Fails if any id has none, naming each of those. */
 export async function findAll(store: Store, ids: readonly string[]): Promise<readonly FoundRecord[]> {
   const targets: FoundRecord[] = []
   const failures: string[] = []
@@ -56,8 +56,8 @@ export async function findAll(store: Store, ids: readonly string[]): Promise<rea
 }
 
 /**
- * The deliveries, a few at a time. A delivery named by its id is one of them in any state, unless --state says which;
- * of an event, and by a filter, those are that wait for a person.
+ * The deliveries, a few at a time. A delivery named by its id is selected in any state, unless --state is given; of an
+ * event or a filter, only those that need a person are.
  */
 export async function* selectDeliveries(
   terminal: Terminal,

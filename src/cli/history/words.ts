@@ -1,4 +1,4 @@
-/** How the history is put into words and colours. */
+/** Words and colours of the history. */
 import type { State } from '../../core/delivery.ts'
 import type { Destination } from '../../core/destination.ts'
 import { printable, type Style } from '../terminal.ts'
@@ -37,7 +37,7 @@ export function when(time: number): string {
     .replace(/\.\d+Z$/, 'Z')
 }
 
-/** `11-23 12:00:01`: in a list the year is known, and the title says UTC. */
+/** `11-23 12:00:01`, for lists: without the year; the title says UTC. */
 export function shortly(time: number): string {
   return when(time).slice('2026-'.length, -1)
 }

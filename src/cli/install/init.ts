@@ -5,7 +5,7 @@ import { copyTemplates, schemaText, starterFiles } from '../../install/starter-f
 import { shellWord } from '../command-name.ts'
 import { CommandError, print, type Terminal } from '../terminal.ts'
 
-/** `hookbridge init`: writes what a new user starts from. It never changes a file that exists. */
+/** `hookbridge init`: writes a first configuration and its templates. Never changes a file that exists. */
 export function init(terminal: Terminal, folder: string): void {
   const files = starterFiles(folder)
   const present = Object.values(files).filter((path) => existsSync(path))

@@ -8,7 +8,7 @@ import type { Machine } from '../../install/machine.ts'
 import { starterFiles } from '../../install/starter-files.ts'
 import { unitNames } from '../../install/units.ts'
 
-/** What systemd made for the service; what has a user of its own has its folders below private. */
+/** The folder that systemd made for the service; with DynamicUser it is below /var/lib/private. */
 const made = ['/var/lib', '/var/cache'].flatMap((folder) => [
   join(folder, 'hookbridge'),
   join(folder, 'private/hookbridge'),
@@ -64,7 +64,7 @@ function missingCredentials(home: string): string[] {
     .map((file) => join(home, file))
 }
 
-/** What stands in the way of a service that is not root, in a folder that was there before. */
+/** Files in an existing folder that the service, which is not root, cannot read. */
 function closed({ home }: Machine): string[] {
   const { config, templates } = starterFiles(home)
   const reasons = [

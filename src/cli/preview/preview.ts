@@ -103,7 +103,7 @@ function partsOf({ router, destinations, templates, links }: CompiledConfig): Pr
   return { router, destinations, links, renderers: templates.renderers, channels: names }
 }
 
-/** With addressees, only the messages of their channels. */
+/** With `--to`, only the messages of the channels of those addresses. */
 function previewOf(
   deps: PreviewDeps,
   event: Event,

@@ -17,7 +17,7 @@ type Kind = 'newly routed' | 'no longer routed' | 'moved' | 'template fails'
 interface Change {
   readonly kind: Kind
   readonly type: string
-  /** The targets as they were, and as they would be; what fails, where a template does. */
+  /** The targets as they were, and as they would be; or the template that would fail. */
   readonly from: string
   readonly to: string
   readonly events: string[]
@@ -85,8 +85,8 @@ function changesOf(record: EventRecord, simulation: Simulation): Omit<Change, 'e
 }
 
 /**
- * What the event's plans come to: the last one, and of a receiver that it has nothing for, since it was made for another
- * alone, the last before it that has.
+ * The current deliveries of an event: for each receiver of its last plan, those of the last plan that has any for it,
+ * because a replay may have been for one receiver alone.
  */
 function presentDeliveries({ plans }: EventRecord): readonly Delivery[] {
   const present = plans.map(({ deliveries }) => deliveries.filter(({ state }) => state !== 'cancelled'))

@@ -1,4 +1,4 @@
-/** How a command speaks to the running service. */
+/** The client that commands use for the running service. */
 import { CommandError } from '../terminal.ts'
 
 // As in src/http/hardening.ts: an import would load Node's WebSocket, also for `serve`.
@@ -13,13 +13,13 @@ export interface Answer {
   readonly body: unknown
 }
 
-/** Where the configuration says that it listens. */
+/** Its address, from the configuration. */
 export function serviceUrl({ host, port }: { readonly host: string; readonly port: number }): string {
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-/** Posts to a path of the service; fails where nothing answers. `hint` is more to say then. */
+/** Posts to a path of the service; fails if nothing answers, with `hint` in the message. */
 export async function postTo(
   target: string,
   headers: Readonly<Record<string, string>>,

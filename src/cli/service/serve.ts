@@ -51,11 +51,11 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat })
   await flushLog(log)
   await warn(log, compiled)
-  // The process ends by a signal; until then the command is not over.
+  // The command runs until a signal ends the process.
   await new Promise<never>(() => {})
 }
 
-/** What systemd gives and wants; nothing of it is loaded where it did not start us. */
+/** The socket from systemd, and the reports to it; nothing of this is loaded unless systemd started the process. */
 async function systemd(
   log: AppOptions['log'],
   terminal: Terminal,
@@ -68,7 +68,7 @@ async function systemd(
   return { ...(socket.fd !== undefined && { socket: socket.fd }), ...(supervision && { supervision }) }
 }
 
-/** What `hookbridge doctor` finds out at no cost. The service works already. */
+/** Logs what the cheap checks of `hookbridge doctor` find, after the service has started. */
 async function warn(log: AppOptions['log'], compiled: CompiledConfig): Promise<void> {
   for (const check of cheapChecks(compiled)) {
     for (const { code, level, summary, meaning, hint } of await runCheck(check, compiled, CHECK_LIMIT_MS)) {

@@ -51,7 +51,7 @@ export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => 
   const facts: KnownFields = {
     values: new Map([['source', names]]),
     isText: (path) => TEXTS.includes(path),
-    // Nothing enriches events in this version.
+    // This version does not enrich events.
     isMissing: (path) => /^(?:event|enriched)\./.test(path) && !TEXTS.includes(path),
   }
   const checker: Checker = { facts, sources: names, lineOf, found: [], reached: [] }

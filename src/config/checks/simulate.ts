@@ -1,4 +1,4 @@
-/** What the service would do with an event: for the tests of a configuration, and for `explain`. */
+/** Routes and renders an event as the service would: for the tests of a configuration, and for `explain`. */
 import { channels } from '../../channels/channels.ts'
 import { type Event, readBody } from '../../core/event.ts'
 import { type PlannedDelivery, plan, skippedBecause } from '../../core/plan.ts'

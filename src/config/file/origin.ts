@@ -1,6 +1,6 @@
 import type { Path } from '../problem.ts'
 
-/** A text that came from outside the configuration file. */
+/** A value that a variable or a file put into the configuration. */
 export interface Origin {
   readonly path: Path
   /** What is written in the file: `${NAME}`, `{file: PATH}`. */

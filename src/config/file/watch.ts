@@ -3,9 +3,9 @@ import { statSync } from 'node:fs'
 import { type Fingerprints, fingerprint } from './fingerprint.ts'
 
 export interface FileWatchDeps {
-  /** What the files held when they were last read. */
+  /** The fingerprints of the files when they were last read. */
   readonly files: () => Fingerprints
-  /** Their content is different, and was already at the look before. */
+  /** Called when their content has changed and stayed the same for two polls. */
   readonly onChange: () => void
 }
 
@@ -19,13 +19,13 @@ interface Looked {
   readonly print: string
 }
 
-/** Reports each change once, when two looks in a row found the same. A file that was touched, and has the same content, has not changed. */
+/** Reports each change once, when two polls in a row found the same. A file that was only touched has not changed. */
 export class FileWatch {
   readonly #deps: FileWatchDeps
   readonly #intervalMs: number
   readonly #looked = new Map<string, Looked>()
   #timer: NodeJS.Timeout | undefined
-  /** What the last look found different, and what was reported last. */
+  /** What the last poll found changed, and what was reported last. */
   #seen = ''
   #reported = ''
 

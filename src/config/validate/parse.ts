@@ -1,4 +1,4 @@
-/** Holds a document's value against the schema. */
+/** Validates a document's value with the schema. */
 import type * as z from 'zod'
 import type { Problem } from '../problem.ts'
 import { type IssueContext, toProblems } from './issues.ts'
@@ -8,7 +8,7 @@ export type Parsed<T> =
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 export function parse<T>(schema: z.ZodType<T>, value: unknown, context: IssueContext): Parsed<T> {
-  // An issue without a message is described by us, who know the file.
+  // An issue without a message gets one from descriptions.ts, which knows the file.
   const result = schema.safeParse(value, { error: () => '' })
   if (result.success) return { ok: true, data: result.data }
   return { ok: false, problems: toProblems(result.error.issues, context) }

@@ -1,4 +1,4 @@
-/** What Slack says of channels, as far as the app's scopes allow. */
+/** Looks channels up in Slack, as far as the app's scopes allow. */
 import { isObject, ownProperty } from '../../../core/json.ts'
 import type { FailedCall } from '../sending/outcome.ts'
 
@@ -52,7 +52,7 @@ async function lookUpId(read: Reader, id: string): Promise<Lookup> {
   return info.failed.name === 'channel_not_found' ? { kind: 'absent' } : unchecked(info.failed)
 }
 
-/** A name has to be looked for among all of them: no method takes one. */
+/** No method of Slack's takes a name: it is looked for in the list of all channels. */
 async function lookUpNames(
   read: Reader,
   names: readonly string[],

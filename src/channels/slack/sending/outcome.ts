@@ -1,4 +1,4 @@
-/** What Slack's answers, and the lack of one, mean for a delivery. */
+/** Turns Slack's answers, and failures without an answer, into outcomes. */
 import {
   WebAPIHTTPError,
   WebAPIPlatformError,
