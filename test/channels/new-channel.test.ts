@@ -1,11 +1,11 @@
 /** A channel needs its folder and one line: docs/channels.md shows one, and it works everywhere. */
-import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { hookbridge, type Run } from '../support/hookbridge.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { channelContract } from './contract.ts'
 import { ntfy } from './ntfy.ts'
@@ -73,19 +73,16 @@ receivers: { deals: { ntfy: { topic: deals } } }
 routes: [{ receivers: [deals] }]
 `,
   )
-  const run = (...args: string[]) =>
-    new Promise<{ error: Error | null; out: string }>((resolve) => {
-      const command = [join(folder, 'src/main.ts'), ...args]
-      execFile(process.execPath, command, { cwd: folder }, (error, out) => resolve({ error, out }))
-    })
+  const { run }: { run: Run } = await import(join(folder, 'src/cli/cli.ts'))
+  const ours = (...args: string[]) => hookbridge(args, { cwd: folder, run })
 
-  t.match(await run('check'), { error: null })
+  t.match(await ours('check'), { code: 0 })
   const event = ['--type', 'analysis.created', '--data', 'id=42']
-  t.match(await run('preview', ...event), { error: null, out: /ntfy deals[\s\S]*analysis\.created 42/ })
-  t.match(await run('preview', ...event, '--html', '-'), {
-    error: null,
+  t.match(await ours('preview', ...event), { code: 0, out: /ntfy deals[\s\S]*analysis\.created 42/ })
+  t.match(await ours('preview', ...event, '--html', '-'), {
+    code: 0,
     out: /<pre class="plain">[^<]*analysis\.created 42/,
   })
-  t.match(await run('preview', ...event, '--to', 'ntfy:deals'), { error: { code: 2 } }, 'it has no addresses')
-  t.match((await run('doctor', '--timeout', '1s')).out, /nothing can be checked of ntfy/)
+  t.match(await ours('preview', ...event, '--to', 'ntfy:deals'), { code: 2 }, 'it has no addresses')
+  t.match(await ours('doctor', '--timeout', '1s'), { out: /nothing can be checked of ntfy/ })
 })

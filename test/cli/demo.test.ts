@@ -1,13 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { fenced, readPage, section } from '../docs/pages.ts'
-import { temporaryFolder } from '../support/service.ts'
-import { until } from '../support/until.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
-t.test('the demo shows the three messages on each side, and the history', { timeout: 60_000 }, async (t) => {
+t.test('the demo shows the three messages on each side, and the history', async (t) => {
   const ran = spawnSync(process.execPath, [main, 'demo'], {
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
@@ -24,26 +22,6 @@ t.test('the demo shows the three messages on each side, and the history', { time
 
   const [shown = ''] = fenced(section(readPage('docs/templates.md'), 'demo'), '')
   t.equal(timeless(shown), timeless(frames(ran.stdout)), 'docs/templates.md shows what the demo prints')
-})
-
-t.test('with --keep, the commands that it prints work as they are', { timeout: 90_000 }, async (t) => {
-  const folder = temporaryFolder(t)
-  const demo = spawn(process.execPath, [main, 'demo', '--keep'], { cwd: folder })
-  t.teardown(() => demo.kill('SIGKILL'))
-  let printed = ''
-  demo.stdout.on('data', (chunk: Buffer) => {
-    printed += chunk
-  })
-  const exited = new Promise((resolve) => demo.once('exit', resolve))
-  await until(() => / send --type .*\n/.test(printed), 'the commands', 60_000)
-  const [, commands = ''] = printed.split('In another terminal, in this folder:\n')
-  printed = ''
-  const ran = spawnSync('sh', ['-e'], { cwd: folder, input: commands, encoding: 'utf8' })
-  t.equal(ran.status, 0, ran.stderr)
-  t.match(ran.stdout, /startup\.created[\s\S]*delivered[\s\S]*202/)
-  await until(() => /Slack #[\s\S]*mail to/.test(printed), 'the messages of the event that was sent', 60_000)
-  demo.kill('SIGINT')
-  t.equal(await exited, 0)
 })
 
 /** The last Slack message and the mail, as docs/templates.md shows them. */

@@ -9,7 +9,7 @@ import { loadService } from '../../src/config/part.ts'
 import { startTestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { edit } from '../support/replace.ts'
-import { environment, startService, temporaryFolder } from '../support/service.ts'
+import { environment, temporaryFolder } from '../support/service.ts'
 
 const yaml = `
 sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
@@ -83,32 +83,6 @@ t.test('a relative path is in the folder that systemd makes, else beside the fil
   const long = { ...env, RUNTIME_DIRECTORY: `/run/${'x'.repeat(100)}` }
   t.match(loadConfig(config, long), { ok: false, problems: [{ message: /at most 107/, line: 1 }] })
 })
-
-t.test(
-  'a socket that a killed service left is replaced, and one in use is not',
-  { timeout: 60_000 },
-  async (t) => {
-    const folder = temporaryFolder(t)
-    const config = join(folder, 'config.yaml')
-    const path = join(folder, 'admin.sock')
-    const write = (store: string) =>
-      writeFileSync(config, `server: { port: 0, ${server} }\nstore: { url: "sqlite:${store}" }\n${yaml}`)
-    write('first.db')
-    const killed = await startService(config, environment)
-    await killed.end('SIGKILL')
-    t.ok(existsSync(path), 'it was left behind')
-    const second = await startService(config, environment)
-    t.teardown(() => second.end('SIGKILL'))
-    t.equal((await ask(path, 'GET', '/readyz')).status, 200)
-    write('other.db')
-    await t.rejects(startService(config, environment), {
-      message: /ended with 1.*another process answers at server\.admin_socket .*admin\.sock; stop it/s,
-    })
-    t.equal((await ask(path, 'GET', '/readyz')).status, 200, 'the one that runs goes on')
-    t.strictSame(await second.end('SIGTERM'), { code: 0, signal: null })
-    t.notOk(existsSync(path))
-  },
-)
 
 async function refusal(t: Test, folder: string, more = server): Promise<string> {
   const error = await startTestApp(t, yaml, { folder, server: more }).catch((error: unknown) => error)

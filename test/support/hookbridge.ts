@@ -2,9 +2,11 @@ import { Readable, Writable } from 'node:stream'
 import { run } from '../../src/cli/cli.ts'
 import { environment } from './service.ts'
 
+export type Run = typeof run
+
 /**
  * Runs a command in this process; with `columns` it writes to a terminal of that width, and with `answer` somebody is
- * there who types it.
+ * there who types it. With `run` it is that of another copy of the sources.
  */
 export async function hookbridge(
   args: readonly string[],
@@ -14,6 +16,7 @@ export async function hookbridge(
     columns?: number
     command?: string
     answer?: string
+    run?: Run
   } = {},
 ) {
   const written = { out: '', err: '' }
@@ -28,7 +31,7 @@ export async function hookbridge(
     isTTY: options.columns !== undefined,
     columns: options.columns ?? 80,
   })
-  const code = await run(args, {
+  const code = await (options.run ?? run)(args, {
     out,
     err: Object.assign(stream('err'), { isTTY: options.columns !== undefined }),
     ...(options.answer !== undefined && {
