@@ -19,12 +19,12 @@ export interface FieldMatch {
   readonly test: ValueTest
 }
 
-interface GroupMatch {
+export interface GroupMatch {
   readonly kind: 'all' | 'any'
   readonly parts: readonly Match[]
 }
 
-interface NotMatch {
+export interface NotMatch {
   readonly kind: 'not'
   readonly part: Match
 }
