@@ -52,7 +52,7 @@ export function statusOf(outcome: keyof typeof accepted | ErrorCode): number {
   return outcome === 'stored' || outcome === 'duplicate' ? accepted[outcome] : statuses[outcome]
 }
 
-/** `POST /webhooks/<source>`: checked from the cheapest test to the dearest, and passed on with its body as it came. */
+/** `POST /webhooks/<source>`: checks in order of their cost, then passes the unchanged body on. */
 export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
   const { failures, refuse, inFlight } = deps
   const heads = new WeakMap<FastifyRequest, Head>()

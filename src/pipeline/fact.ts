@@ -55,7 +55,7 @@ export type Fact =
     }
   /** Old events were removed; `unresolved` of them were quarantined or had a parked or dead delivery. */
   | { readonly kind: 'purged'; readonly events: number; readonly unresolved: number }
-  /** A quarantined request was read anew, and is an event now. */
+  /** A quarantined request was read again, and is an event now. */
   | {
       readonly kind: 'taken_up'
       readonly id: string

@@ -141,7 +141,7 @@ export class DeliveryLoop {
     }
   }
 
-  /** Renews the leases of attempts that take long. In vain is no matter: the next turn tries again, well before they end. */
+  /** Renews the leases of attempts that take long. A failure is ignored: the next turn tries again, well before they expire. */
   async #renew(now: number, leaseUntil: number): Promise<void> {
     const ending = [...this.#inFlight].filter(([, { leaseUntil }]) => leaseUntil - now < RENEW_BEFORE_MS)
     if (ending.length === 0) return

@@ -11,13 +11,13 @@ const WRITES = 9
 const WRITE_SIZE = 4_096
 const FOR_OTHERS = 0o077
 
-/** Everything, among it a few small writes to a file of its own in the store's folder. */
+/** All checks, including a few small writes to a temporary file in the store's folder. */
 export async function checkStore(url: string): Promise<readonly Finding[]> {
   const path = pathOf(url)
   return [await checkOpening(url), ...(await checkFolder(url)), await checkWrites(dirname(path))]
 }
 
-/** What costs next to nothing: free space, and who may read the files. */
+/** The cheap checks: free space, and the permissions of the files. */
 export async function checkFolder(url: string): Promise<readonly Finding[]> {
   const path = pathOf(url)
   const folder = await nearestFolder(dirname(path))
@@ -131,7 +131,7 @@ async function timeWrites(path: string): Promise<number[]> {
   }
 }
 
-/** The folder, or the one above it that is there already. */
+/** The folder, or the closest one above it that exists. */
 async function nearestFolder(folder: string): Promise<string> {
   try {
     await access(folder, constants.F_OK)

@@ -3,7 +3,7 @@ import type { Destination, DestinationState } from '../core/destination.ts'
 import type { NewPlan } from '../core/plan.ts'
 import type { Attempt } from './queue.ts'
 
-/** What happened. Lists are pages of summaries, newest first. */
+/** Reads what happened. Lists are pages of summaries, newest first. */
 export interface History {
   events(filter: EventFilter, page: PageRequest): Promise<Page<EventSummary>>
   deliveries(filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliverySummary>>
@@ -12,11 +12,11 @@ export interface History {
   /** One delivery with its attempts. */
   delivery(id: string): Promise<DeliveryRecord | null>
   /**
-   * What an id, or the beginning of one, may mean: an event's id, the sender's message id, a subject, a delivery's id.
-   * What fits whole goes before what only begins so. At most `limit`.
+   * Events and deliveries by an id or a prefix of it: an event's id, the sender's message id, a subject, a delivery's id.
+   * Exact matches come first. At most `limit`.
    */
   find(text: string, limit: number): Promise<readonly Found[]>
-  /** Every destination that something was ever sent to, or is to be, in the order of channel and target. */
+  /** Every destination with deliveries, past or pending, in the order of channel and target. */
   destinations(): Promise<readonly DestinationRecord[]>
 }
 
@@ -65,13 +65,13 @@ export interface EventSummary {
   readonly type: string | null
   readonly subject: string | null
   readonly receivedAt: number
-  /** No route took it, as its last plan says. */
+  /** By its last plan no route took it. */
   readonly unrouted: boolean
   /** Why it is quarantined; null for an event. */
   readonly problem: string | null
-  /** The event that took a quarantined request up. */
+  /** Of a quarantined request, the event that was made from it. */
   readonly takenUpBy: string | null
-  /** Its deliveries by state; those there are. */
+  /** How many of its deliveries are in each state; states without any are left out. */
   readonly counts: Readonly<Partial<Record<State, number>>>
 }
 
@@ -79,7 +79,7 @@ export interface EventRecord extends Omit<EventSummary, 'counts'> {
   readonly sentAt: number
   readonly secretIndex: number
   readonly body: Uint8Array
-  /** The quarantined request that it was read from. */
+  /** The quarantined request that it was made from. */
   readonly takesUp: string | null
   readonly plans: readonly PlanRecord[]
 }
@@ -87,7 +87,7 @@ export interface EventRecord extends Omit<EventSummary, 'counts'> {
 export interface PlanRecord extends Omit<NewPlan, 'fingerprint' | 'deliveries'> {
   /** Counted from 1 within the event. */
   readonly number: number
-  /** Null where a version made it that did not keep it. */
+  /** Null for plans of earlier versions, which did not store it. */
   readonly fingerprint: string | null
   readonly deliveries: readonly DeliveryRecord[]
 }
@@ -107,7 +107,7 @@ export interface Found {
   /** Of the event, or the delivery. */
   readonly id: string
   readonly by: 'id' | 'message_id' | 'subject'
-  /** All of what was begun. */
+  /** The whole id. */
   readonly text: string
 }
 
@@ -115,12 +115,12 @@ export interface DestinationRecord {
   readonly destination: Destination
   /** Null where nothing was claimed for it yet. */
   readonly state: DestinationState | null
-  /** Deliveries that wait for it. */
+  /** Deliveries that are not finished. */
   readonly waiting: number
   readonly sending: number
-  /** Deliveries that wait for a person. */
+  /** Deliveries that need a person. */
   readonly parked: number
   readonly dead: number
-  /** When the first that waits is due. */
+  /** When the first of the waiting ones is due. */
   readonly firstDueAt: number | null
 }

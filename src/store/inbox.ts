@@ -1,12 +1,12 @@
 import type { Event } from '../core/event.ts'
 import type { NewPlan } from '../core/plan.ts'
 
-/** What comes in: events, quarantined requests, and further plans of stored events. */
+/** Takes in events, quarantined requests, and further plans of stored events. */
 export interface Inbox {
   /**
    * Stores an event with its first plan, or a quarantined request, in one transaction. An event whose source and
    * message id were seen less than `dedupeFor` ms before it was received is a duplicate: nothing is stored, and the
-   * first event's id returned. A quarantined request is no obstacle to an event: that takes it up.
+   * first event's id returned. A quarantined request does not make an event a duplicate: the event replaces it.
    */
   append(arrival: Arrival): Promise<Appended>
   /**
@@ -25,7 +25,7 @@ export type Arrival =
       readonly body: Uint8Array
       readonly plan: NewPlan
       readonly dedupeFor: number
-      /** The quarantined request that it was read from anew; it stays, and names the event that took it up. */
+      /** The quarantined request that it was made from; that stays, and refers to this event. */
       readonly takesUp?: string
     }
   | { readonly kind: 'quarantine'; readonly request: QuarantinedRequest; readonly dedupeFor: number }
@@ -37,7 +37,7 @@ export type Appended =
 
 export interface AddedPlan {
   readonly number: number
-  /** The deliveries of earlier plans that it took the place of. */
+  /** The deliveries of earlier plans that it cancelled. */
   readonly cancelled: readonly string[]
 }
 
@@ -50,6 +50,6 @@ export interface QuarantinedRequest {
   readonly sentAt: number
   readonly secretIndex: number
   readonly body: Uint8Array
-  /** The code and the words of what is wrong with it. */
+  /** What is wrong with it: a code and a message. */
   readonly problem: string
 }

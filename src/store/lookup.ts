@@ -1,4 +1,4 @@
-/** What a person means by an id: the sender's, ours, a delivery's, a subject, or the beginning of one. */
+/** Resolves an id that a person typed: the sender's, ours, a delivery's, a subject, or a prefix of one. */
 import type { EventRecord, Found, Store } from './store.ts'
 
 export type LookUp =
@@ -9,7 +9,7 @@ export type LookUp =
 
 const MOST_CANDIDATES = 10
 
-/** What fits whole is meant, even where it is the beginning of something else. */
+/** An exact match takes precedence over prefixes. */
 export async function lookUp(store: Pick<Store, 'find' | 'event'>, text: string): Promise<LookUp> {
   const found = text === '' ? [] : await store.find(text, MOST_CANDIDATES + 1)
   const whole = found.filter((one) => one.text === text)
@@ -22,7 +22,7 @@ export async function lookUp(store: Pick<Store, 'find' | 'event'>, text: string)
   return { kind: 'several', candidates: candidates.slice(0, MOST_CANDIDATES), more }
 }
 
-/** The event that was found, or that of the delivery that was; null where it is gone meanwhile. */
+/** The event that was found, or that of the delivery that was found; null if it was purged in the meantime. */
 export async function eventOfFound(
   store: Pick<Store, 'event' | 'delivery'>,
   { kind, id }: Found,
@@ -38,7 +38,7 @@ function unique(found: readonly Found[]): readonly Found[] {
   )
 }
 
-/** A request in quarantine has the message id of the event that took it up, and that event is meant. */
+/** A quarantined request has the message id of the event that was made from it: then the event is meant. */
 async function withoutTakenUp(
   store: Pick<Store, 'event'>,
   candidates: readonly Found[],

@@ -1,7 +1,7 @@
 import { openSqlite } from './sqlite.ts'
 import type { Store } from './store.ts'
 
-/** A service owns its store alone; an operator looks at it, and asks for more, while the service runs. */
+/** `service`: the one process that delivers. `operator`: a command, which may run beside it. */
 export type Role = 'service' | 'operator'
 
 /** Opens the store that `store.url` names: `sqlite:PATH`. */

@@ -1,4 +1,4 @@
-/** A store in one SQLite file, for one machine: one process serves from it, others may look into it meanwhile. */
+/** A store in one SQLite file, for one machine: one process delivers from it, others may read and change it meanwhile. */
 import { existsSync } from 'node:fs'
 import { addPlan, append } from './sqlite/append.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
@@ -19,7 +19,7 @@ import { reconfigure } from './sqlite/queue/rates.ts'
 import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
 
 export interface SqliteOptions {
-  /** A file, made with its folders where it is missing; `:memory:` keeps nothing. */
+  /** A file, created with its folders if it is missing; or `:memory:`. */
   readonly path: string
   /**
    * `service`: the one process that claims; makes the file and brings its schema up to date.
@@ -28,11 +28,11 @@ export interface SqliteOptions {
   readonly role: 'service' | 'operator'
 }
 
-// How long the event loop may stand still while another process writes; each such write takes one fsync.
+// How long the event loop may be blocked while another process writes; each such write takes one fsync.
 const SERVICE_BUSY_TIMEOUT_MS = 2_000
 const OPERATOR_BUSY_TIMEOUT_MS = 10_000
 
-/** Opens a store. Throws StoreRefused, or StoreUnavailable where the file cannot be worked with. */
+/** Opens a store. Throws StoreRefused, or StoreUnavailable if the file cannot be used. */
 export async function openSqlite({ path, role }: SqliteOptions): Promise<Store> {
   try {
     return role === 'service' ? openAsService(path) : openAsOperator(path)
@@ -86,13 +86,13 @@ function openAsOperator(path: string): Store {
   }
 }
 
-/** The store over a database that is ready for it. `release` is called when it is closed. */
+/** The store on an open database with the current schema. `release` is called when it is closed. */
 export function createSqliteStore(database: Database, release: () => void): Store {
   const commits = new GroupCommit(database)
   const clock = new Clock(database)
   const listeners: (() => void)[] = []
 
-  /** A change after which something may be due: who claims at once does so in the transaction of that change. */
+  /** A change that may make something due: a claim made at once runs in the same transaction. */
   function change<T>(operation: () => T): Promise<T> {
     const done = commits.run(operation)
     for (const listener of listeners) listener()
@@ -152,14 +152,14 @@ function configure(database: Database): void {
     throw new StoreUnavailable(`${database.path} cannot have a write-ahead log; put it on a local disk`)
   }
   database.execute('PRAGMA synchronous = FULL')
-  // A log that a slow reader made long shrinks again. It is copied into the file every 4000 pages instead of 1000: a
+  // Truncates a log that a slow reader made long. It is copied into the file every 4000 pages instead of 1000: a
   // burst writes the same pages of the indexes again and again, and each is then copied once.
   database.execute('PRAGMA journal_size_limit = 67108864')
   database.execute('PRAGMA wal_autocheckpoint = 4000')
   database.execute('PRAGMA cache_size = -16000')
 }
 
-/** Ends the leases of earlier processes, which are gone since this one has the lock, and writes down who has it now. */
+/** Ends the leases of earlier processes, which no longer run since this one has the lock, and records the holder. */
 function takeOver(database: Database): void {
   const now = Date.now()
   // Through the index of what is due, for finished deliveries may be many. The clock may have been set back since.
@@ -207,7 +207,7 @@ function holderOf(path: string): { readonly pid: number; readonly started_at: nu
       database.close()
     }
   } catch {
-    // The refusal stands without it.
+    // The message works without it.
     return undefined
   }
 }

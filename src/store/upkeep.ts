@@ -1,19 +1,19 @@
 import type { QuarantinedRequest } from './inbox.ts'
 
-/** What keeps a store in order, and measures it. */
+/** Removes old events, and measures the store. */
 export interface Upkeep {
   /**
-   * What is not delivered, by channel, in no order. Costs as much as there is of it, however long the history; nothing
-   * of a channel that has none.
+   * The unfinished deliveries by channel, in no order; channels without any are left out. The cost does not depend on the
+   * length of the history.
    */
   backlog(): Promise<readonly ChannelBacklog[]>
-  /** Looks at old events, from `after` on, and removes those that need not be kept. */
+  /** Reads old events, from `after` on, and removes those that need not be kept. */
   purge(request: PurgeRequest): Promise<Purged>
-  /** Quarantined requests that no event has taken up, in the order of their ids, those after `after`. */
+  /** Quarantined requests without an event, in the order of their ids, those after `after`. */
   quarantined(after: string, limit: number): Promise<readonly QuarantinedRequest[]>
   /** Calls back after each commit that changed something. */
   onCommit(listener: Committed): void
-  /** Finishes what was asked for, then lets go of everything. Idempotent. */
+  /** Finishes the calls in progress, then closes the store. Idempotent. */
   close(): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export interface ChannelBacklog {
   readonly firstDueAt: number | null
 }
 
-/** What waits, for its time or for a person. */
+/** Deliveries that wait for their time or for a person. */
 export type BacklogState = 'pending' | 'held' | 'sending' | 'retrying' | 'ambiguous' | 'parked' | 'dead'
 
 export interface PurgeRequest {
@@ -42,7 +42,7 @@ export interface Purged {
   readonly events: number
   /** Those among them that nobody had dealt with: quarantined, or with a parked or dead delivery. */
   readonly unresolved: number
-  /** Where to go on; null where no old event is left to look at. */
+  /** Where to continue; null when no old event is left to look at. */
   readonly next: string | null
 }
 

@@ -142,7 +142,7 @@ class SpanWriter {
 
   /** `root` is the root span of the event's trace. */
   write({ root: isRoot, span }: EventSpan, root: SpanContext): SpanContext {
-    // The monotonic clock drifts from the wall clock (NTP, suspend), so the offset is taken anew each time.
+    // The monotonic clock drifts from the wall clock (NTP, suspend), so the offset is read each time.
     const offset = this.#deps.now() - this.#deps.clock()
     if (!isRoot) return this.#write(span, trace.setSpanContext(ROOT_CONTEXT, root), offset)
     this.#ids.setNext(root)

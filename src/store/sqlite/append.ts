@@ -103,7 +103,7 @@ function replaceEarlier(
 
 type Origin = Pick<Event, 'id' | 'messageId' | 'source' | 'receivedAt' | 'sentAt' | 'secretIndex'>
 
-/** The first event of a message; where there is none, the first quarantined request that no event took up. */
+/** The first event of a message; if there is none, its first quarantined request without an event. */
 function firstOfMessage(
   database: Database,
   origin: Origin,

@@ -1,4 +1,4 @@
-/** The only file that knows node:sqlite, which is a release candidate: what else the store needs of it stands here. */
+/** The only file that imports node:sqlite, which is a release candidate. */
 import { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../store.ts'
 
@@ -64,7 +64,7 @@ export class Database {
     return result
   }
 
-  /** Runs `work` on one unchanging view of the data. */
+  /** Runs `work` on one snapshot of the data. */
   read<T>(work: () => T): T {
     return this.#transaction('BEGIN', work)
   }
@@ -100,7 +100,7 @@ export class Database {
 }
 
 const SQLITE_BUSY = 5
-// What a later try may find fixed. SQLite's numbers: https://sqlite.org/rescode.html
+// Errors that may pass. SQLite's codes: https://sqlite.org/rescode.html
 const unavailable: ReadonlyMap<number, string> = new Map([
   [SQLITE_BUSY, 'another process holds it too long'],
   [6, 'another connection holds it'],
@@ -114,7 +114,7 @@ const unavailable: ReadonlyMap<number, string> = new Map([
   [26, 'the file is not a SQLite database; check store.url'],
 ])
 
-/** Makes a StoreUnavailable of an error whose cause is the disk or another process; others stay as they are. */
+/** Turns an error that the disk or another process caused into StoreUnavailable; others stay as they are. */
 export function asUnavailable(error: unknown, path: string): unknown {
   if (!(error instanceof Error)) return error
   // The file system's own errors, from making the file.

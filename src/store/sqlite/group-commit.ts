@@ -12,8 +12,8 @@ interface Failure {
 }
 
 /**
- * Makes one transaction, and so one fsync, of all the changes asked for in one turn of the event loop.
- * A disk that fails rejects all of them with StoreUnavailable; a change that fails for itself rejects alone.
+ * Runs all changes requested in one turn of the event loop in one transaction, with one fsync.
+ * A disk that fails rejects all of them with StoreUnavailable; a change that fails on its own rejects alone.
  */
 export class GroupCommit {
   readonly #database: Database
@@ -28,7 +28,7 @@ export class GroupCommit {
     this.#listeners.push(listener)
   }
 
-  /** Resolves with what `change` returned, after it is on disk. `change` may run twice, the first time in vain. */
+  /** Resolves with what `change` returned, after it is on disk. `change` may run twice, if the first transaction is rolled back. */
   run<T>(change: () => T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     if (this.#waiting.length === 0) setImmediate(() => this.flush())
@@ -42,7 +42,7 @@ export class GroupCommit {
     return promise
   }
 
-  /** Commits what waits without waiting for the turn to end. */
+  /** Commits the waiting changes at once, not at the end of the turn. */
   flush(): void {
     const batch = this.#waiting
     this.#waiting = []

@@ -1,4 +1,4 @@
-/** How rows become what the contract speaks of. */
+/** Converts rows to the types of the contract. */
 import type { Delivery, State } from '../../core/delivery.ts'
 import { type Event, eventOf } from '../../core/event.ts'
 import type { Outcome } from '../../core/outcome.ts'
