@@ -78,6 +78,8 @@ export interface Attempt {
 
 export interface Requeue {
   readonly deliveryId: string
+  /** What it was when that was decided: one that is in another state, or was attempted since, is left alone. */
+  readonly seen?: Pick<Delivery, 'state' | 'attempts'>
   /** For the receiver's new destination, if it has changed. */
   readonly instead?: NewDelivery
 }

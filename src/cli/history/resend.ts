@@ -87,7 +87,8 @@ async function planWork(
 
 function add(work: Work, delivery: Delivery, decision: Resend | undefined, newId = () => ''): void {
   if (decision === undefined) return
-  const { id, state, route, receiver, template, conversation, group } = delivery
+  const { id, state, attempts, route, receiver, template, conversation, group } = delivery
+  const seen = { state, attempts }
   switch (decision.kind) {
     case 'gone':
       work.gone.push({ id, reason: decision.reason, hint: decision.hint })
@@ -96,13 +97,14 @@ function add(work: Work, delivery: Delivery, decision: Resend | undefined, newId
       work.untouched.push({ id, state })
       return
     case 'requeue':
-      work.requests.push({ deliveryId: id })
+      work.requests.push({ deliveryId: id, seen })
       break
     case 'redirect': {
       const { destination } = decision
       const redirected = { route, receiver, destination, template, conversation, group }
       work.requests.push({
         deliveryId: id,
+        seen,
         instead: { ...redirected, id: newId(), start: { kind: 'pending' } },
       })
       work.redirects.set(id, { from: delivery.destination, to: destination })
@@ -152,7 +154,7 @@ function report(terminal: Terminal, work: Work, changed: ReadonlySet<string>, fl
   for (const [state, all] of Map.groupBy(untouched, ({ state }) => state))
     print(terminal, `${deliveries(all.length)} left alone: ${state}${example(all)}`)
   if (notDue.length > 0)
-    print(terminal, `${deliveries(notDue.length)} left alone: being sent, or due already`)
+    print(terminal, `${deliveries(notDue.length)} left alone: being sent, due already, or changed meanwhile`)
   for (const [words, all] of Map.groupBy(gone, ({ reason, hint }) => `${reason} (${hint})`))
     print(
       terminal,

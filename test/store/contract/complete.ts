@@ -293,6 +293,23 @@ function requeueContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await deliverAll(store, NOW), [deliveryId(1, 2)])
   })
 
+  t.test('what changed since it was looked at is not resent', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned(), planned({ target: '#b' })]))
+    await store.claim(everything(NOW))
+    for (const number of [1, 2]) await completeAs(store, deliveryId(1, number), 'parked', NOW)
+    const seen = { state: 'parked', attempts: 1 } as const
+    const asked = [1, 2].map((number) => ({ deliveryId: deliveryId(1, number), seen }))
+    await store.dismiss([deliveryId(1, 2)], 'done')
+    t.same(await store.requeue(asked, NOW + 1), [ID])
+    await store.claim(everything(NOW + 1))
+    await completeSent(store, ID, 2, NOW + 1)
+    t.same(await store.requeue(asked, NOW + 2), [], 'two people asked for the same')
+    t.same(await store.requeue([{ deliveryId: ID, seen: { state: 'delivered', attempts: 2 } }], NOW + 3), [
+      ID,
+    ])
+  })
+
   t.test('dismiss closes what waits for a person, for a reason, and nothing else', async (t) => {
     const store = await create(t).service()
     await store.append(

@@ -70,11 +70,12 @@ const LEFT_ALONE = quoted(['sending', 'skipped', 'merged', 'cancelled'])
 /** `Queue.requeue`, inside a transaction. */
 export function requeue(database: Database, requests: readonly Requeue[], now: number): readonly string[] {
   const find = database.prepare<Requeueable>(
-    `SELECT seq, event, plan, state, conversation FROM deliveries WHERE id = ? AND state NOT IN (${LEFT_ALONE})`,
+    `SELECT seq, event, plan, state, conversation FROM deliveries
+     WHERE id = ?1 AND state NOT IN (${LEFT_ALONE}) AND (?2 IS NULL OR (state = ?2 AND attempts = ?3))`,
   )
   return requests
-    .filter(({ deliveryId, instead }) => {
-      const found = find.get(deliveryId)
+    .filter(({ deliveryId, seen, instead }) => {
+      const found = find.get(deliveryId, seen?.state ?? null, seen?.attempts ?? null)
       if (found === undefined) return false
       if (instead === undefined) return makeDue(database, found, now)
       replace(database, found, instead, now)
