@@ -109,7 +109,9 @@ function registerFirstSteps(hookbridge: Command, context: Context): void {
     })
   hookbridge
     .command('demo')
-    .description('show the whole way on this machine, with a Slack stand-in and a real mail server')
+    .description(
+      'send three events through the real service, to a Slack stand-in and a mail server on this machine',
+    )
     .option('--keep', 'leave it running')
     .action(async (options: { keep?: boolean }) => {
       const { demo } = await import('./demo.ts')

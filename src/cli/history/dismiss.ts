@@ -12,7 +12,7 @@ interface DismissFlags extends SelectFlags {
 
 export const registerDismiss: Register = (hookbridge, context) => {
   selects(hookbridge.command('dismiss [ids...]'))
-    .description('close parked and dead deliveries, which then wait for nobody')
+    .description('close parked and dead deliveries, so that they no longer need anyone')
     .requiredOption('--reason <text>', 'why, for the history')
     .action(async (ids: string[], flags: DismissFlags) => {
       checkSelection(ids, flags)

@@ -14,7 +14,9 @@ import { count, deliveries } from './words.ts'
 
 export const registerReplay: Register = (hookbridge, context) => {
   selects(hookbridge.command('replay [ids...]'))
-    .description('plan stored events again, as the configuration says now; with --receiver for it alone')
+    .description(
+      'plan stored events again with the current configuration; with --receiver for that receiver alone',
+    )
     .action(async (ids: string[], flags: SelectFlags) => {
       checkSelection(ids, flags)
       if (ids.length > 0 && hasDeliveryFilter(withoutReceiver(flags)))

@@ -34,7 +34,10 @@ export function selects(command: Command): Command {
 /** Fails if neither ids nor filters are given, or both. */
 export function checkSelection(ids: readonly string[], flags: SelectFlags): void {
   if (ids.length === 0 && !hasEventFilter(flags) && !hasDeliveryFilter(flags))
-    throw new CommandError('say which: ids, or filters such as --state and --receiver (--help lists them)', 2)
+    throw new CommandError(
+      'nothing is selected: pass ids, or filters such as --state and --receiver (--help lists them)',
+      2,
+    )
   if (ids.length > 0 && hasEventFilter(flags))
     throw new CommandError('give either ids, or --type, --source, --subject, --since and --until', 2)
 }

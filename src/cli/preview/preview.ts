@@ -52,7 +52,7 @@ async function previewCommand(
     throw new CommandError('--html - and --json both want standard output; name a file for the page', 2)
   }
   if (named === undefined && flags.type === undefined && flags.template === undefined) {
-    throw new CommandError('say which event: a file, the id of a stored event, --type or --template', 2)
+    throw new CommandError('which event? Pass a file, the id of a stored event, --type or --template', 2)
   }
   const compiled = load(context)
   checkNames(compiled, flags)

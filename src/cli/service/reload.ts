@@ -20,7 +20,7 @@ const OLD_TOKEN =
 export const registerReload: Register = (hookbridge, context) => {
   hookbridge
     .command('reload')
-    .description('let the running service take over the configuration; exit 1 if it does not')
+    .description('make the running service load the configuration; exit 1 if it does not')
     .option('--url <url>', 'the service (default: server.admin_socket, else where it listens)')
     .option('--json', "print the service's answer as JSON")
     .action((options: ReloadFlags) => reload(context, options))
@@ -68,7 +68,8 @@ function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: 
   }
   lines('problems', 'red')
   if (status === 401) throw new CommandError(OLD_TOKEN)
-  if (status === 404) throw new CommandError(`the service knows no server.admin_token yet: ${WITHOUT_TOKEN}`)
+  if (status === 404)
+    throw new CommandError(`the service was started without server.admin_token: ${WITHOUT_TOKEN}`)
   const message = ownProperty(body, 'message')
   throw new CommandError(`not reloaded: ${typeof message === 'string' ? message : `${status} ${text}`}`)
 }

@@ -79,6 +79,6 @@ function bodyOf({ type, data = [], file }: SendFlags, eventType: string | undefi
     }
   }
   if (type === undefined)
-    throw new CommandError('say --type (as in --type analysis.completed), or --file with a whole body', 2)
+    throw new CommandError('pass --type (as in --type analysis.completed), or --file with a whole body', 2)
   return eventBody(type, data, eventType)
 }

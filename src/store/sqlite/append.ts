@@ -19,7 +19,7 @@ function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp
   const takenUp = takesUp ?? first?.id ?? null
   const earlier = first?.quarantined === false ? first.id : takenUpBy(database, takesUp)
   if (earlier !== null) {
-    // A request that was quarantined before the window of an event of its message is that event now.
+    // The quarantined request belongs to the event that exists already.
     if (takesUp !== undefined) markTakenUp(database, takesUp, earlier)
     return { kind: 'duplicate', id: earlier, quarantined: false }
   }
@@ -79,7 +79,7 @@ const REPLACEABLE = quoted(['pending', 'held', 'retrying', 'ambiguous', 'parked'
 
 type Replaced = { readonly id: string; readonly conversation: string | null }
 
-/** Cancels what is not delivered. What is being sent is cancelled when its attempt ends, unless that delivers it. */
+/** Cancels what is not delivered. What is being sent is cancelled when its attempt ends, unless it was delivered. */
 function replaceEarlier(
   database: Database,
   event: number,

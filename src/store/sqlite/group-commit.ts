@@ -28,7 +28,7 @@ export class GroupCommit {
     this.#listeners.push(listener)
   }
 
-  /** Resolves with what `change` returned, after it is on disk. `change` may run twice, if the first transaction is rolled back. */
+  /** Resolves with the result of `change`, after it is on disk. `change` may run twice: again after a rollback. */
   run<T>(change: () => T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     if (this.#waiting.length === 0) setImmediate(() => this.flush())
@@ -66,7 +66,7 @@ export class GroupCommit {
     }
   }
 
-  /** Returns why nothing of the batch was kept, or undefined after all of it was. */
+  /** Returns the error for which the whole batch was rolled back; undefined after a commit. */
   #commit(batch: readonly Operation[]): Failure | undefined {
     try {
       const done = this.#database.write(

@@ -81,7 +81,7 @@ type EventColumns = Pick<
   'id' | 'message_id' | 'source' | 'type' | 'subject' | 'received_at' | 'sent_at' | 'secret_index' | 'body'
 >
 
-/** The event of a row that is known to be one; throws for a quarantined request. */
+/** The event of a row that must be one; throws for a quarantined request. */
 export function eventOfRow(row: EventColumns | undefined): Event {
   const event =
     row === undefined

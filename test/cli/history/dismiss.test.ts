@@ -69,7 +69,7 @@ t.test('it needs a reason, and ids or filters', async (t) => {
     code: 2,
     err: /in words/,
   })
-  t.match(await hookbridge(['dismiss', '--reason', 'x'], { cwd }), { code: 2, err: /say which/ })
+  t.match(await hookbridge(['dismiss', '--reason', 'x'], { cwd }), { code: 2, err: /nothing is selected/ })
   t.match(await hookbridge(['dismiss', 'dlv_none', '--reason', 'x'], { cwd }), { code: 1, err: /dlv_none/ })
   t.match(await stateOf(cwd, 1), ['parked', /channel_not_found/])
 })

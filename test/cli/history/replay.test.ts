@@ -112,7 +112,7 @@ t.test('events are chosen by what they are, or by their deliveries, oldest first
   t.match(await hookbridge(['replay', 'acc_4'], { cwd }), {
     out: /plan 2, 0 deliveries, no route takes it\n$/,
   })
-  t.match(await hookbridge(['replay'], { cwd }), { code: 2, err: /say which/ })
+  t.match(await hookbridge(['replay'], { cwd }), { code: 2, err: /nothing is selected/ })
   t.match(await hookbridge(['replay', 'x', '--state', 'dead'], { cwd }), {
     code: 2,
     err: /either ids, or --state/,

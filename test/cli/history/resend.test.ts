@@ -141,7 +141,10 @@ t.test('an id that is unknown leaves everything as it is', async (t) => {
     err: /nothing has the id dlv_none/,
   })
   t.match(await states(cwd), { [deliveryId(11)]: '#deals parked' })
-  t.match(await hookbridge(['resend'], { cwd }), { code: 2, err: /say which: ids, or filters/ })
+  t.match(await hookbridge(['resend'], { cwd }), {
+    code: 2,
+    err: /nothing is selected: pass ids, or filters/,
+  })
   t.match(await hookbridge(['resend', 'x', '--since', '1d'], { cwd }), {
     code: 2,
     err: /either ids, or --type/,

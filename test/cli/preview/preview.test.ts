@@ -76,7 +76,7 @@ t.test('with a template, whatever the routes send', async (t) => {
 t.test('unknown names, and wrong usage', async (t) => {
   const { preview } = await setting(t)
   for (const [args, words] of [
-    [[], /say which event: a file, the id of a stored event, --type or --template/],
+    [[], /which event\? Pass a file, the id of a stored event, --type or --template/],
     [['--template', 'analysis.compelted'], /did you mean "analysis\.completed"\?/],
     [[...analysis, '--receiver', 'deal-flwo'], /did you mean "deal-flow"\?/],
     [[...analysis, '--channel', 'fax'], /Allowed choices are slack, email, console/],

@@ -74,7 +74,7 @@ t.test('without access, or without a service, it prints what to do instead', asy
   t.match(await reload(), { code: 1, err: /server\.admin_token is not set.*systemctl reload.*kill -HUP/s })
   t.ok((await app.reload('signal')).ok)
   edit(app.config, 'watch: false', 'admin_token: { file: admin }')
-  t.match(await reload(), { code: 1, err: /knows no server\.admin_token yet.*kill -HUP/s })
+  t.match(await reload(), { code: 1, err: /started without server\.admin_token.*kill -HUP/s })
   rmSync(app.config)
   t.match(await reload(), { code: 1, out: /there is no configuration/, err: /was not asked/ })
 })

@@ -89,7 +89,7 @@ function pageOfSubject(
   { cursor, limit }: PageRequest,
 ): Page<DeliverySummary> {
   const select = database.prepare<Candidate>(`${SELECT_CANDIDATE} WHERE event = ? ORDER BY seq DESC`)
-  // The event in which the page before ended, and the last of its deliveries: what is left of them goes first.
+  // The event within which the previous page ended, and the last delivery shown: the page begins with its other ones.
   const [time = START.time, event = START.seq, delivery = START.seq] =
     cursor === undefined ? [] : numbersOf(cursor, 3)
   const events = merge([eventsOfSubject(database, subject)], { time, seq: event + 1 })

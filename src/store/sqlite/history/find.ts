@@ -23,7 +23,7 @@ const lookups = [
   },
 ] as const
 
-// Sorts behind everything that a text can go on with.
+// Sorts after every continuation of a prefix.
 const LAST = '\u{10ffff}'
 
 /** `History.find`, inside a transaction. */

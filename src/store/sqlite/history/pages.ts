@@ -1,6 +1,6 @@
 /** Pages of lists, newest first: positions, cursors, and the merging of several indexed streams into one order. */
 
-/** Where a row is in a list: its time, and its row for those of one time. */
+/** A row's position in a list: its time, and its row number among those of the same time. */
 export interface Position {
   readonly time: number
   readonly seq: number
@@ -16,8 +16,8 @@ const FIRST_BATCH = 4
 const LARGEST_BATCH = 512
 
 /**
- * The rows of all streams in one order, read a few at a time from each: however many streams there are, a page costs one
- * look into each and the rows it takes.
+ * Merges the rows of all streams into one order, reading a few at a time from each: a page costs one read of each stream and
+ * its own rows.
  */
 export function* merge<Row extends Position>(
   streams: readonly Stream<Row>[],
@@ -96,7 +96,7 @@ function swap<Item>(items: Item[], one: number, other: number): void {
   items[other] = a
 }
 
-/** Rows that one page looks at, at the most, where a filter passes over many: it ends early then, and has a next page. */
+/** One page reads at most so many rows: if its filter skips most of them, it ends early, with a next page. */
 const SCAN_LIMIT = 1_500
 
 interface Search<Row> {
@@ -112,8 +112,8 @@ interface Taken<Row> {
 }
 
 /**
- * Takes a page from rows that were searched in several ways, each of which finds all that is wanted in the same order.
- * Which of them passes over the fewest others is not known before: they take turns, and the first to end is taken.
+ * Takes a page from several searches, each of which finds all wanted rows in the same order. Which of them skips the fewest
+ * others is not known in advance: they take turns, and the first that completes the page gives it.
  */
 export function takePage<Row>(
   ways: readonly Iterable<Row>[],
@@ -127,12 +127,12 @@ export function takePage<Row>(
       if (end !== null) return end
     }
   }
-  // Who has found the most is the furthest.
+  // The search that found the most rows got furthest.
   const [furthest] = searches.sort((one, other) => other.taken.length - one.taken.length)
   return { rows: furthest?.taken ?? [], last: furthest?.last ?? null }
 }
 
-/** Looks at one more row; the page, where that ended it. */
+/** Reads one more row; returns the page if it is complete now. */
 function step<Row>(search: Search<Row>, limit: number, isWanted: (row: Row) => boolean): Taken<Row> | null {
   const { rows, taken, last } = search
   const next = rows.next()
@@ -143,7 +143,7 @@ function step<Row>(search: Search<Row>, limit: number, isWanted: (row: Row) => b
   return null
 }
 
-/** Numbers as a cursor, and back. Throws for what no page said. */
+/** Numbers as a cursor, and back. Throws for a text that is not a cursor. */
 export function cursorOf(...numbers: readonly number[]): string {
   return numbers.join('-')
 }

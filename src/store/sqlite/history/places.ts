@@ -1,4 +1,4 @@
-/** Destinations, receivers and states are few: what is asked of deliveries by any of them goes through those there are. */
+/** There are few destinations, receivers and states: queries by any of them iterate over those that exist. */
 import type { State } from '../../../core/delivery.ts'
 import type { BacklogState, ChannelBacklog, DestinationRecord } from '../../store.ts'
 import type { Database } from '../database.ts'
@@ -23,7 +23,7 @@ type DestinationRow = {
   readonly rate: number
 }
 
-/** Skips through the index from one place to the next; thousands of deliveries cost as much as one. */
+/** Skips through the index from one pair to the next; thousands of deliveries cost as much as one. */
 export function placesOf(database: Database, filter: PlaceFilter): Place[] {
   const { receiver } = filter
   const found: Place[] = []

@@ -29,7 +29,7 @@ interface OpenRate {
   readonly limits: ClaimLimits
   readonly state: DestinationState
   readonly isNew: boolean
-  /** How many deliveries may be taken at the most; the rate and the pauses come on top. */
+  /** How many deliveries may be claimed at most; the rate limit and pauses apply in addition. */
   readonly room: number
   readonly inFlight: number
 }
@@ -40,7 +40,7 @@ interface Candidate {
   readonly dueAt: number
 }
 
-// What is left of a channel that is not configured any more is parked one by one.
+// Deliveries of a channel that is not configured any more are claimed one by one, to be parked.
 const NOT_CONFIGURED: ClaimLimits = { rate: Number.POSITIVE_INFINITY, burst: 1, perDestination: 1, free: 1 }
 
 /** `Queue.claim`, inside a transaction. It costs as much as there are rate keys and deliveries taken, however many wait. */
@@ -72,7 +72,7 @@ export function claim(database: Database, request: ClaimRequest): Claimed {
   }
 }
 
-/** What may be taken now, and when time alone gives the first of each rate key of which nothing may. */
+/** What may be claimed now, and for each other rate key when its first delivery can be. */
 function lookAround(database: Database, request: ClaimRequest) {
   const { now } = request
   const candidates: Candidate[] = []
@@ -92,7 +92,7 @@ function lookAround(database: Database, request: ClaimRequest) {
     }
     const before = seen.get(channel) ?? 0
     seen.set(channel, before + 1)
-    // Each before it takes at least one of what is free.
+    // Each key before this one takes at least one of the free attempts.
     if (before >= limits.free) {
       waiting.push(dueAt)
       continue
@@ -114,7 +114,7 @@ function openRates(database: Database, request: ClaimRequest): OpenRate[] {
   for (let row = next.get(-1); row !== undefined; row = next.get(row.rate)) {
     open.push(openRate(database, row.rate, row.due_at, request))
   }
-  // A backlog, which was due the longest, would take each attempt that may begin until it is gone.
+  // Otherwise a backlog, which has been due the longest, would take all attempts until it is empty.
   return open.sort((a, b) => a.inFlight - b.inFlight || a.dueAt - b.dueAt)
 }
 
@@ -128,7 +128,7 @@ function openRate(
   const limits = channels.get(row.channel) ?? NOT_CONFIGURED
   const found = destinationStateOf(row)
   const state = found === null ? newDestination(limits, now) : followClock(found, now)
-  // Kept even if nothing is taken, or it would be found set back again and again.
+  // Stored even if nothing is claimed, or the clock would be found set back at every claim.
   if (found !== null && state !== found) saveState(database, id, state)
   const atOnce = isBroken(state) ? 1 : limits.perDestination
   // No destination takes more than half of what is free: a few slow ones leave room for the others.
@@ -169,7 +169,7 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
       parkUnreadable(database, row, request.now)
       return []
     }
-    // Who claims an interrupted attempt only records it: should that be interrupted too, the start stays the same.
+    // The claim of an interrupted attempt only records it: if that is interrupted too, the start stays the same.
     const interruptedAt = row.state === 'sending' ? row.leased_at : null
     update.run(request.leaseUntil, interruptedAt ?? request.now, request.holder, seq)
     const delivery = { ...deliveryOf(row), state: 'sending', dueAt: request.leaseUntil } as const

@@ -1,12 +1,12 @@
 import type { Database } from '../database.ts'
 
-// What a clock is set back by in the course of keeping time.
+// NTP sets clocks back by less in the course of keeping time.
 const TOLERATED_MS = 1_000
 const SAVED_EVERY_MS = 60_000
 
 /**
- * Due times are those of the wall clock, which people and NTP set. Where it is found set back, also while no service ran,
- * what waits is moved back with it: nothing waits longer for that. Held deliveries wait for a time of day, and stay.
+ * Due times are by the wall clock, which people and NTP may set back, also while no service runs. The due times of waiting
+ * deliveries are then moved back as well, so that none waits longer. Held deliveries wait for a time of day, and stay.
  */
 export class Clock {
   readonly #database: Database
@@ -17,7 +17,7 @@ export class Clock {
     this.#database = database
   }
 
-  /** To be called inside a write transaction, with the time that it is. */
+  /** To be called inside a write transaction, with the current time. */
   follow(now: number): void {
     const seenAt = this.#seenAt ?? this.#stored()
     this.#seenAt = now
@@ -29,7 +29,7 @@ export class Clock {
     this.#save(now)
   }
 
-  /** To be called where something else is written too, so that a service at rest writes nothing. */
+  /** To be called with other writes, so that an idle service writes nothing. */
   keep(now: number): void {
     if (Math.abs(now - this.#savedAt) >= SAVED_EVERY_MS) this.#save(now)
   }
@@ -45,7 +45,7 @@ export class Clock {
     return this.#savedAt
   }
 
-  /** Since when a delivery is tried is not moved before now: what came in just now would have no time left. */
+  /** The start of the retry budget is not moved before now, or a new delivery would have no time left. */
   #moveBack(ms: number, now: number): void {
     this.#database
       .prepare(

@@ -45,7 +45,7 @@ export function complete(database: Database, attempt: Attempt, after: NextState,
   return true
 }
 
-/** A replay came during the attempt: what was not delivered by it is left to the new plan. */
+/** The event was replayed during the attempt: if it did not deliver, the delivery is cancelled in favour of the new plan. */
 function replaced(next: NextState, plan: number): NextState {
   return next.state === 'delivered' ? next : { state: 'cancelled', dueAt: null, reason: replacedBy(plan) }
 }
@@ -64,7 +64,7 @@ function settleRate(database: Database, id: number, { outcome }: Attempt, now: n
 
 type Requeueable = { seq: number; event: number; plan: number; state: State; conversation: string | null }
 
-// What was skipped, merged or cancelled is sent as another delivery.
+// A delivery that is skipped, merged or cancelled is sent as another one.
 const LEFT_ALONE = quoted(['sending', 'skipped', 'merged', 'cancelled'])
 
 /** `Queue.requeue`, inside a transaction. */
@@ -86,7 +86,7 @@ export function requeue(database: Database, requests: readonly Requeue[], now: n
 
 function replace(database: Database, found: Requeueable, instead: NewDelivery, now: number): void {
   const reason = `sent to ${instead.destination.target} instead, as ${instead.id}`
-  // What was delivered stays so.
+  // A delivered message stays delivered.
   if (found.state !== 'delivered') close(database, found.seq, 'cancelled', reason)
   insertDelivery(database, { event: found.event, number: found.plan, at: now }, instead)
   if (found.conversation !== null) releaseNext(database, found.conversation, now)

@@ -13,7 +13,7 @@ export interface OfPlan {
 const KIND_OF_EVENT = `SELECT kinds.id FROM events CROSS JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
   WHERE events.seq = ?2`
 
-/** A delivery of a conversation that has an unfinished one waits for that. */
+/** A delivery waits for an unfinished earlier one of its conversation. */
 export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDelivery): void {
   const { id, route, receiver, destination, template, conversation, group, start } = delivery
   const place = placeOf(database, destination)
@@ -40,7 +40,7 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
     )
 }
 
-/** Why a delivery is held that another of its conversation goes before. */
+/** The reason of a delivery that is held for an earlier one of its conversation. */
 export const BEHIND = 'waits for an earlier message of its conversation'
 
 /** State, reason, when it is due, and until when it is held. */
@@ -51,7 +51,7 @@ function stateOf(start: Start, waits: boolean, at: number): [Value, Value, Value
   return start.kind === 'held' ? ['held', start.reason, start.until, until] : ['pending', null, at, null]
 }
 
-// As the index of conversations has it, or it would not be used.
+// Exactly the condition of the index on conversations, or SQLite would not use it.
 const OPEN_OF_CONVERSATION = `conversation = ? AND conversation IS NOT NULL
   AND state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')`
 
@@ -75,7 +75,7 @@ export function isBehind(database: Database, conversation: string, seq: number):
   )
 }
 
-/** Lets the next delivery of a conversation go, where none is under way. */
+/** Releases the next delivery of a conversation, if none is under way. */
 export function releaseNext(database: Database, conversation: string, now: number): void {
   const next = database
     .prepare<{ seq: number; due_at: number | null; held_until: number | null }>(

@@ -1,4 +1,4 @@
-/** The rows of places that share a rate limit and their health. */
+/** The rows of the rate keys: destinations that share a rate limit and their health. */
 import { type DestinationState, reconfigured } from '../../../core/destination.ts'
 import type { Database } from '../database.ts'
 
