@@ -27,7 +27,8 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
     const concurrency = settings?.connections ?? 1
-    const limits = { rateLimit: UNLIMITED, perDestination: concurrency, concurrency }
+    // Half of all attempts: however slow the server of one address is, the others get their turn.
+    const limits = { rateLimit: UNLIMITED, perDestination: Math.ceil(concurrency / 2), concurrency }
     return openOnFirstUse(limits, async () => {
       if (!settings || !server) return unconfigured
       const { MailSender } = await import('./sending/sending.ts')

@@ -202,8 +202,10 @@ const migrations: readonly string[] = [
     SELECT seq, id, message_id, source, type,
       iif(type IS NULL OR NOT json_valid(CAST(body AS TEXT)), NULL,
         CASE json_type(CAST(body AS TEXT), '$.data.id')
-          WHEN 'text' THEN nullif(substr(json_extract(CAST(body AS TEXT), '$.data.id'), 1, 256), '')
-          WHEN 'integer' THEN CAST(json_extract(CAST(body AS TEXT), '$.data.id') AS TEXT)
+          WHEN 'text' THEN iif(length(json_extract(CAST(body AS TEXT), '$.data.id')) BETWEEN 1 AND 256,
+            json_extract(CAST(body AS TEXT), '$.data.id'), NULL)
+          WHEN 'integer' THEN iif(abs(json_extract(CAST(body AS TEXT), '$.data.id')) <= ${Number.MAX_SAFE_INTEGER},
+            CAST(json_extract(CAST(body AS TEXT), '$.data.id') AS TEXT), NULL)
         END),
       received_at, sent_at, secret_index, unrouted, problem, NULL, NULL, body
     FROM old_events;
