@@ -204,7 +204,8 @@ const migrations: readonly string[] = [
         CASE json_type(CAST(body AS TEXT), '$.data.id')
           WHEN 'text' THEN iif(length(json_extract(CAST(body AS TEXT), '$.data.id')) BETWEEN 1 AND 256,
             json_extract(CAST(body AS TEXT), '$.data.id'), NULL)
-          WHEN 'integer' THEN iif(abs(json_extract(CAST(body AS TEXT), '$.data.id')) <= ${Number.MAX_SAFE_INTEGER},
+          WHEN 'integer' THEN iif(json_extract(CAST(body AS TEXT), '$.data.id')
+              BETWEEN -${Number.MAX_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER},
             CAST(json_extract(CAST(body AS TEXT), '$.data.id') AS TEXT), NULL)
         END),
       received_at, sent_at, secret_index, unrouted, problem, NULL, NULL, body
