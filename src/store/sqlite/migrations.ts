@@ -239,6 +239,8 @@ const migrations: readonly string[] = [
       (SELECT json_group_array(json_object('route', value, 'path', value, 'receivers', json('[]')))
         FROM json_each(old_events.routes))
     FROM old_events WHERE type IS NOT NULL;
+  -- Here, for the plans that follow would read all deliveries for each replay without it.
+  CREATE INDEX deliveries_event ON deliveries (event, plan);
   INSERT INTO plans
     SELECT event, plan, min(created_at), 'replay', NULL, 0,
       (SELECT json_group_array(json_object('route', route, 'path', route, 'receivers', json('[]')))
@@ -257,7 +259,6 @@ const migrations: readonly string[] = [
   CREATE INDEX events_unrouted ON events (received_at) WHERE unrouted = 1;
   CREATE INDEX events_quarantined ON events (received_at) WHERE type IS NULL;
   CREATE INDEX events_not_taken_up ON events (id) WHERE type IS NULL AND taken_up_by IS NULL;
-  CREATE INDEX deliveries_event ON deliveries (event, plan);
   -- A claim takes deliveries in this order, and what is not delivered is counted in it.
   CREATE INDEX deliveries_due ON deliveries (rate, due_at, seq) WHERE due_at IS NOT NULL;
   -- Destinations, receivers and states are few: lists by any of them go through the combinations there are.
