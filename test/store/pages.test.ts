@@ -59,8 +59,8 @@ function isExpensive(plan: string): boolean {
 }
 
 t.test('no list reads a table, or sorts', async (t) => {
-  const database = await filled(t, 20_000)
-  const page = { limit: 50, cursor: '1792108800000-9000' }
+  const database = await filled(t, 3_000)
+  const page = { limit: 50, cursor: '1792108800000-1500' }
   for (const filter of eventFilters) {
     const plans = plansOf(database, () => eventPage(database, filter, page))
     t.same(plans.filter(isExpensive), [], `events ${JSON.stringify(filter)}`)
@@ -116,7 +116,7 @@ t.test('each filter has its index, which a cursor goes into', async (t) => {
 function all<Item>(read: (page: PageRequest) => Page<Item>): Item[] {
   const items: Item[] = []
   for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page: Page<Item> = read({ limit: 170, ...(cursor !== undefined && { cursor }) })
+    const page: Page<Item> = read({ limit: 700, ...(cursor !== undefined && { cursor }) })
     items.push(...page.items)
     cursor = page.next
   }
@@ -129,18 +129,19 @@ t.test('the pages of a filter have what fits it among all there is, once and in 
   t.equal(everyEvent.length, 8_000)
   for (const filter of eventFilters) {
     const found = all((page) => eventPage(database, filter, page))
-    t.same(ids(found), ids(everyEvent.filter((event) => isOf(event, filter))), JSON.stringify(filter))
+    t.equal(ids(found), ids(everyEvent.filter((event) => isOf(event, filter))), JSON.stringify(filter))
   }
   const everyDelivery = all((page) => deliveryPage(database, {}, page))
   t.ok(everyDelivery.length > 15_000)
   for (const filter of deliveryFilters) {
     const found = all((page) => deliveryPage(database, filter, page))
-    t.same(ids(found), ids(everyDelivery.filter((one) => isOfDelivery(one, filter))), JSON.stringify(filter))
+    t.equal(ids(found), ids(everyDelivery.filter((one) => isOfDelivery(one, filter))), JSON.stringify(filter))
   }
 })
 
-function ids(items: readonly { readonly id: string }[]): string[] {
-  return items.map(({ id }) => id)
+// One text: tap takes seconds to compare long lists.
+function ids(items: readonly { readonly id: string }[]): string {
+  return items.map(({ id }) => id).join('\n')
 }
 
 function isOf(event: EventSummary, filter: EventFilter): boolean {
