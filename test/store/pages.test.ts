@@ -116,7 +116,7 @@ t.test('each filter has its index, which a cursor goes into', async (t) => {
 function all<Item>(read: (page: PageRequest) => Page<Item>): Item[] {
   const items: Item[] = []
   for (let cursor: string | null | undefined; cursor !== null; ) {
-    const page: Page<Item> = read({ limit: 700, ...(cursor !== undefined && { cursor }) })
+    const page: Page<Item> = read({ limit: 170, ...(cursor !== undefined && { cursor }) })
     items.push(...page.items)
     cursor = page.next
   }
