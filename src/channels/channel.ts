@@ -44,7 +44,7 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
 export interface Target {
   /** Its name in lists and logs, never a secret. Unique within the receiver. */
   readonly target: string
-  /** Targets with the same rate key share a rate limit and their health: they are one destination. */
+  /** Targets with the same rate key share a rate limit and their health: for the remote they are one place. */
   readonly rateKey: string
 }
 

@@ -8,7 +8,10 @@ import type { Outcome } from './outcome.ts'
 export const states = [
   /** To be attempted as soon as its destination takes it. */
   'pending',
-  /** Waits for a time, or for an earlier message of its conversation; the reason says which. */
+  /**
+   * Waits for a time, or for an earlier message of its conversation; the reason says which. Plans of this version hold
+   * nothing: stores carry it, and conversations, groups and `merged`, for lifecycles and digests.
+   */
   'held',
   /** Leased: an attempt is under way. */
   'sending',
@@ -87,8 +90,8 @@ export interface NextState {
   readonly reason: string | null
 }
 
-const FIRST_BACKOFF_MS = 1_000
-const LONGEST_BACKOFF_MS = 15 * 60_000
+const FIRST_BACKOFF_LIMIT_MS = 1_000
+const LARGEST_BACKOFF_LIMIT_MS = 15 * 60_000
 
 /**
  * Decides what becomes of a delivery after an attempt. `delivery` counts the attempt that just ended; `random` is
@@ -146,6 +149,6 @@ function attempts(count: number): string {
 
 /** Full jitter: anywhere between nothing and an exponentially growing limit, in milliseconds. */
 function backoff(attempts: number, random: number): number {
-  const limit = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts - 1, 20))
+  const limit = Math.min(LARGEST_BACKOFF_LIMIT_MS, FIRST_BACKOFF_LIMIT_MS * 2 ** Math.min(attempts - 1, 20))
   return Math.round(random * limit)
 }

@@ -64,9 +64,10 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const attempted = { ...delivery, attempts: number, ambiguousAttempts }
     const next = nextState(attempted, outcome, settings.policy, endedAt, deps.random())
     const done = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
-    if (!(await complete(delivery, done, next, reached, stopped))) return outcome
+    const stored = await complete(delivery, done, next, reached, stopped)
+    if (stored === null) return outcome
     const recorded = times && { ...times, recorded: deps.clock() }
-    const made = { delivery, outcome, next, durationMs, notes, template, startedAt, times: recorded }
+    const made = { delivery, outcome, next: stored, durationMs, notes, template, startedAt, times: recorded }
     deps.observe({ kind: 'attempted', ...made })
     return outcome
   }
@@ -125,8 +126,8 @@ export function createDeliver(deps: DeliverDeps): Deliver {
   }
 
   /**
-   * An attempt that was made must be recorded, or it would be made again: this waits until the store accepts it. False if the
-   * service stops before: the next start then finds the lease of an attempt that did not end.
+   * An attempt that was made must be recorded, or it would be made again: this waits until the store accepts it. Null if the lease
+   * was lost, or if the service stops before: the next start then finds the lease of an attempt that did not end.
    */
   async function complete(
     delivery: Delivery,
@@ -134,15 +135,14 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     next: NextState,
     reached: boolean,
     stopped: Promise<void>,
-  ): Promise<boolean> {
+  ): Promise<NextState | null> {
     for (let last = false; ; ) {
       try {
-        await deps.store.complete(attempt, next, reached)
-        return true
+        return await deps.store.complete(attempt, next, reached)
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
         deps.observe({ kind: 'store_failed', during: 'complete', message: error.message, delivery })
-        if (last) return false
+        if (last) return null
         last = await Promise.race([
           deps.pause(COMPLETE_AGAIN_AFTER_MS).then(() => false),
           stopped.then(() => true),

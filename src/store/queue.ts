@@ -17,9 +17,10 @@ export interface Queue {
   renew(holder: string, deliveryIds: readonly string[], leaseUntil: number): Promise<void>
   /**
    * Stores an attempt, the delivery's next state and the health of its destination, and releases the next delivery of its
-   * conversation, in one transaction. False if the lease was lost: then nothing changes.
+   * conversation, in one transaction. Returns the state that was stored, which is another one if the event was
+   * replayed during the attempt; null, and nothing changes, if the lease was lost.
    */
-  complete(attempt: Attempt, next: NextState, reached: boolean): Promise<boolean>
+  complete(attempt: Attempt, next: NextState, reached: boolean): Promise<NextState | null>
   /**
    * Makes deliveries due now, with a fresh retry budget. One with `instead` is cancelled, and that delivery is added. Returns
    * the ids of those that changed. Not changed: what is being sent; what is skipped, merged or cancelled; and, without
@@ -27,7 +28,7 @@ export interface Queue {
    */
   requeue(requests: readonly Requeue[], now: number): Promise<readonly string[]>
   /** Closes parked and dead deliveries for a reason. Returns the ids of those that changed. */
-  dismiss(deliveryIds: readonly string[], reason: string): Promise<readonly string[]>
+  dismiss(deliveryIds: readonly string[], reason: string, now: number): Promise<readonly string[]>
   /** For a new configuration: failing destinations are tried at once; Retry-After still holds. */
   reconfigure(): Promise<void>
   /** Calls back when a change through this store may have made something due, before that change is committed. */

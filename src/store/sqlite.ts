@@ -14,8 +14,9 @@ import { createPrivately } from './sqlite/private-file.ts'
 import { purge, quarantined } from './sqlite/purge.ts'
 import { claim, renew } from './sqlite/queue/claim.ts'
 import { Clock } from './sqlite/queue/clock.ts'
-import { complete, dismiss, requeue } from './sqlite/queue/complete.ts'
+import { complete } from './sqlite/queue/complete.ts'
 import { reconfigure } from './sqlite/queue/rates.ts'
+import { dismiss, requeue } from './sqlite/queue/requeue.ts'
 import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
 
 export interface SqliteOptions {
@@ -124,7 +125,7 @@ export function createSqliteStore(database: Database, release: () => void): Stor
     renew: (holder, ids, leaseUntil) => commits.run(() => renew(database, holder, ids, leaseUntil)),
     complete: (attempt, next, reached) => commits.run(() => complete(database, attempt, next, reached)),
     requeue: (requests, now) => change(() => requeue(database, requests, now)),
-    dismiss: (ids, reason) => commits.run(() => dismiss(database, ids, reason)),
+    dismiss: (ids, reason, now) => commits.run(() => dismiss(database, ids, reason, now)),
     reconfigure: () => change(() => reconfigure(database)),
     onDue: (listener) => void listeners.push(listener),
     onCommit: (listener) => commits.onCommit(listener),

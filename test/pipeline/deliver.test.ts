@@ -48,9 +48,9 @@ function delivering(complete: Queue['complete']) {
 
 t.test('it is recorded once the store takes it', async (t) => {
   let refusals = 3
-  const { ended, kinds } = delivering(async () => {
+  const { ended, kinds } = delivering(async (_attempt, next) => {
     if (refusals-- > 0) throw new StoreUnavailable('the disk is full')
-    return true
+    return next
   })
   await ended
   t.strictSame(kinds(), ['store_failed', 'store_failed', 'store_failed', 'attempted'])
@@ -66,9 +66,9 @@ t.test('a stop does not wait for a store that takes nothing', async (t) => {
 
 t.test('a stop tries once more', async (t) => {
   let stopping = false
-  const { ended, stop, kinds } = delivering(async () => {
+  const { ended, stop, kinds } = delivering(async (_attempt, next) => {
     if (!stopping) throw new StoreUnavailable('the disk is full')
-    return true
+    return next
   })
   await until(() => kinds().length >= 1, 'a try')
   stopping = true

@@ -26,7 +26,8 @@ export function describeDelivery(terminal: Terminal, delivery: DeliveryRecord): 
     `  ${id}  ${nameOf(delivery.destination)}  ${colour(terminal, stateStyles[state], state)}`,
     `    for receiver ${receiver}, by route ${printable(route)}`,
     ...(reason === null ? [] : indented(terminal, '    ', reason)),
-    ...(dueAt === null ? [] : [`    next attempt ${when(dueAt)}`]),
+    // While it is being sent, it is due when its lease ends.
+    ...(dueAt === null || state === 'sending' ? [] : [`    next attempt ${when(dueAt)}`]),
     ...foldAttempts(delivery.history).flatMap(attemptLines),
   ]
 }

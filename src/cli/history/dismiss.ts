@@ -38,7 +38,9 @@ async function dismissCommand(
     }
   }
   const dismissed = new Set(
-    flags.dryRun ? wanted : await inBatches(terminal, wanted, (batch) => store.dismiss(batch, flags.reason)),
+    flags.dryRun
+      ? wanted
+      : await inBatches(terminal, wanted, (batch) => store.dismiss(batch, flags.reason, Date.now())),
   )
   const changedMeanwhile = wanted.filter((id) => !dismissed.has(id))
   if (flags.json) {

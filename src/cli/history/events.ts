@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import { type State, states } from '../../core/delivery.ts'
+import { type State, states, unresolvedStates } from '../../core/delivery.ts'
 import type { EventFilter, EventSummary, PageRequest, Store } from '../../store/store.ts'
 import { positive, type Register, withStore } from '../context.ts'
 import { printTable } from '../table.ts'
@@ -82,13 +82,13 @@ function summary({ problem, counts, unrouted, takenUpBy }: EventSummary): string
   return unrouted ? 'unrouted' : 'none'
 }
 
-const needPerson: readonly State[] = ['parked', 'dead']
+const unresolved: readonly State[] = unresolvedStates
 const finished: readonly State[] = ['delivered', 'skipped', 'merged', 'cancelled', 'dismissed']
 
 function summaryStyle({ problem, takenUpBy, counts }: EventSummary): Style {
   const found = states.filter((state) => counts[state] !== undefined)
   if (problem !== null) return takenUpBy === null ? 'red' : 'dim'
-  if (found.some((state) => needPerson.includes(state))) return 'red'
+  if (found.some((state) => unresolved.includes(state))) return 'red'
   return found.length > 0 && found.every((state) => finished.includes(state)) ? 'green' : 'yellow'
 }
 

@@ -179,6 +179,7 @@ const migrations: readonly string[] = [
     ambiguous_attempts INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     retrying_since INTEGER NOT NULL,
+    dismissed_at INTEGER,
     CHECK (due_at IS NULL OR state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')),
     CHECK (due_at IS NOT NULL OR state NOT IN ('pending', 'sending', 'retrying', 'ambiguous')),
     CHECK ((leased_at IS NOT NULL) = (state = 'sending'))
@@ -226,7 +227,7 @@ const migrations: readonly string[] = [
       old.due_at, NULL, old.leased_at, NULL, NULL, old.attempts,
       (SELECT count(*) FROM old_attempts WHERE delivery = old.seq AND started_at >= old.owed_since
         AND outcome ->> 'kind' = 'ambiguous'),
-      old.created_at, old.owed_since
+      old.created_at, old.owed_since, NULL
     FROM old_deliveries AS old
     JOIN old_events ON old_events.seq = old.event
     JOIN kinds ON kinds.source = old_events.source AND kinds.type = old_events.type

@@ -76,7 +76,7 @@ export function backlogContract(t: Test, create: (t: Test) => Harness): void {
     for (const number of [1, 2, 3]) await completeAs(store, deliveryId(1, number), 'parked', NOW)
     t.same(await store.backlog(), [{ channel: 'slack', counts: { ...nothing, parked: 3 }, firstDueAt: null }])
     await store.requeue([{ deliveryId: deliveryId(1, 1) }], NOW + 1)
-    await store.dismiss([deliveryId(1, 2)], 'no use')
+    await store.dismiss([deliveryId(1, 2)], 'no use', NOW)
     t.same(await store.backlog(), [
       { channel: 'slack', counts: { ...nothing, pending: 1, parked: 1 }, firstDueAt: NOW + 1 },
     ])

@@ -65,7 +65,7 @@ export function completeContract(t: Test, create: (t: Test) => Harness): void {
         notes,
       }
       attempts.push(attempt)
-      t.equal(await store.complete(attempt, next, false), true)
+      t.same(await store.complete(attempt, next, false), next)
       t.match(await store.delivery(ID), { ...next, attempts: index + 1, history: attempts })
     }
     const found = await store.event(eventId(1))
@@ -300,7 +300,7 @@ function requeueContract(t: Test, create: (t: Test) => Harness): void {
     for (const number of [1, 2]) await completeAs(store, deliveryId(1, number), 'parked', NOW)
     const seen = { state: 'parked', attempts: 1 } as const
     const asked = [1, 2].map((number) => ({ deliveryId: deliveryId(1, number), seen }))
-    await store.dismiss([deliveryId(1, 2)], 'done')
+    await store.dismiss([deliveryId(1, 2)], 'done', START + 10)
     t.same(await store.requeue(asked, NOW + 1), [ID])
     await store.claim(everything(NOW + 1))
     await completeSent(store, ID, 2, NOW + 1)
@@ -323,10 +323,10 @@ function requeueContract(t: Test, create: (t: Test) => Harness): void {
     await completeAs(store, deliveryId(1, 1), 'parked', NOW)
     await completeAs(store, deliveryId(1, 2), 'dead', NOW)
     const all = [1, 2, 3].map((number) => deliveryId(1, number))
-    t.same(await store.dismiss([...all, deliveryId(2, 1), 'dlv_none'], 'called them'), all.slice(0, 2))
+    t.same(await store.dismiss([...all, deliveryId(2, 1), 'dlv_none'], 'called them', NOW), all.slice(0, 2))
     t.match(await store.delivery(ID), { state: 'dismissed', reason: 'called them', dueAt: null })
     t.match(await store.delivery(deliveryId(1, 3)), { state: 'sending' })
-    t.same(await store.dismiss(all, 'again'), [], 'it is closed already')
+    t.same(await store.dismiss(all, 'again', NOW), [], 'it is closed already')
     t.match(await store.backlog(), [{ counts: { parked: 0, dead: 0, sending: 1, pending: 1 } }])
   })
 }
@@ -383,12 +383,12 @@ function purgeContract(t: Test, create: (t: Test) => Harness): void {
     await completeAs(store, deliveryId(1, 1), 'parked', NOW)
     await completeAs(store, deliveryId(2, 1), 'dead', NOW)
     await completeAs(store, deliveryId(3, 1), 'parked', NOW)
-    await store.dismiss([deliveryId(3, 1)], 'done')
-    t.same(await store.purge(purge), { events: 2, unresolved: 0, next: null }, 'dismissed, finished')
+    await store.dismiss([deliveryId(3, 1)], 'done', NOW)
+    t.equal((await store.purge(purge)).events, 1, 'what was dismissed just now stays for a while')
     t.same(
-      await store.purge(purge),
-      { events: 1, unresolved: 0, next: null },
-      'what is taken up goes after its event',
+      await store.purge({ ...purge, before: NOW + 1 }),
+      { events: 2, unresolved: 0, next: null },
+      'what was dismissed long enough ago; and what is taken up goes after its event',
     )
     t.same(await listed((page) => store.events({}, page)), [4, 2, 1].map(eventId))
     t.same(await store.purge({ ...purge, unresolvedBefore: START + 2 }), {

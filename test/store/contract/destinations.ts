@@ -36,7 +36,7 @@ async function attempt(store: Store, outcome: Outcome, now: number): Promise<boo
   if (first === undefined) return false
   const number = first.delivery.attempts + 1
   const done = { deliveryId: first.delivery.id, number, startedAt: now, durationMs: 0, outcome, notes: [] }
-  return store.complete(done, { state: 'dead', dueAt: null, reason: 'test' }, true)
+  return (await store.complete(done, { state: 'dead', dueAt: null, reason: 'test' }, true)) !== null
 }
 
 export function destinationContract(t: Test, create: (t: Test) => Harness): void {

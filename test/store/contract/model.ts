@@ -263,7 +263,7 @@ class Run {
     const delivery = pick(this.#deliveries, which)
     if (delivery === undefined) return
     const possible = delivery.state === 'parked'
-    assert.deepEqual(await this.#open.dismiss([delivery.id], 'r'), possible ? [delivery.id] : [])
+    assert.deepEqual(await this.#open.dismiss([delivery.id], 'r', this.#now), possible ? [delivery.id] : [])
     if (possible) delivery.state = 'dismissed'
   }
 

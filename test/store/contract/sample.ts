@@ -160,13 +160,13 @@ export async function deliverAll(store: Store, now: number): Promise<string[]> {
   return leased.map(({ delivery }) => delivery.id)
 }
 
-export function completeSent(
+export async function completeSent(
   store: Store,
   deliveryId: string,
   number: number,
   startedAt: number,
 ): Promise<boolean> {
-  return store.complete(
+  const stored = await store.complete(
     {
       deliveryId,
       number,
@@ -178,10 +178,11 @@ export function completeSent(
     { state: 'delivered', dueAt: null, reason: null },
     true,
   )
+  return stored !== null
 }
 
 /** `reached`: whether the failure is one of the destination. */
-export function completeRetry(
+export async function completeRetry(
   store: Store,
   deliveryId: string,
   number: number,
@@ -189,7 +190,7 @@ export function completeRetry(
   dueAt: number,
   reached = false,
 ): Promise<boolean> {
-  return store.complete(
+  const stored = await store.complete(
     {
       deliveryId,
       number,
@@ -201,21 +202,23 @@ export function completeRetry(
     { state: 'retrying', dueAt, reason: 'http 503' },
     reached,
   )
+  return stored !== null
 }
 
 /** Ends a leased delivery in a state that waits for a person. */
-export function completeAs(
+export async function completeAs(
   store: Store,
   deliveryId: string,
   state: 'parked' | 'dead',
   startedAt: number,
 ): Promise<boolean> {
   const outcome = { kind: 'park', reason: 'not_in_channel' } as const
-  return store.complete(
+  const stored = await store.complete(
     { deliveryId, number: 1, startedAt, durationMs: 1, outcome, notes: [] },
     { state, dueAt: null, reason: outcome.reason },
     false,
   )
+  return stored !== null
 }
 
 /** The ids on a page of a list, of all that fit. */

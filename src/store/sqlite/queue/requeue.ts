@@ -1,0 +1,76 @@
+/** What a person asks for: to attempt deliveries again, or to close them. */
+import { type State, unresolvedStates } from '../../../core/delivery.ts'
+import type { NewDelivery, Requeue } from '../../store.ts'
+import type { Database } from '../database.ts'
+import { quoted } from '../rows.ts'
+import { BEHIND, insertDelivery, isBehind, releaseNext } from './insert-delivery.ts'
+
+type Requeueable = { seq: number; event: number; plan: number; state: State; conversation: string | null }
+
+// A delivery that is skipped, merged or cancelled is sent as another one.
+const LEFT_ALONE = quoted(['sending', 'skipped', 'merged', 'cancelled'])
+
+/** `Queue.requeue`, inside a transaction. */
+export function requeue(database: Database, requests: readonly Requeue[], now: number): readonly string[] {
+  const find = database.prepare<Requeueable>(
+    `SELECT seq, event, plan, state, conversation FROM deliveries
+     WHERE id = ?1 AND state NOT IN (${LEFT_ALONE}) AND (?2 IS NULL OR (state = ?2 AND attempts = ?3))`,
+  )
+  return requests
+    .filter(({ deliveryId, seen, instead }) => {
+      const found = find.get(deliveryId, seen?.state ?? null, seen?.attempts ?? null)
+      if (found === undefined) return false
+      if (instead === undefined) return makeDue(database, found, now)
+      replace(database, found, instead, now)
+      return true
+    })
+    .map(({ deliveryId }) => deliveryId)
+}
+
+function replace(database: Database, found: Requeueable, instead: NewDelivery, now: number): void {
+  const reason = `sent to ${instead.destination.target} instead, as ${instead.id}`
+  // A delivered message stays delivered.
+  if (found.state !== 'delivered') {
+    database
+      .prepare("UPDATE deliveries SET state = 'cancelled', reason = ?, due_at = NULL WHERE seq = ?")
+      .run(reason, found.seq)
+  }
+  insertDelivery(database, { event: found.event, number: found.plan, at: now }, instead)
+  if (found.conversation !== null) releaseNext(database, found.conversation, now)
+}
+
+/** False where it is due already, or waits for its turn in its conversation. */
+function makeDue(database: Database, { seq, state, conversation }: Requeueable, now: number): boolean {
+  if (state === 'pending') return false
+  const waits = conversation !== null && isBehind(database, conversation, seq)
+  if (waits && state === 'held') return false
+  database
+    .prepare(
+      `UPDATE deliveries SET state = ?1, reason = ?2, due_at = ?3, held_until = NULL, retrying_since = ?4,
+         ambiguous_attempts = 0, replaced_by = NULL WHERE seq = ?5`,
+    )
+    .run(waits ? 'held' : 'pending', waits ? BEHIND : null, waits ? null : now, now, seq)
+  return true
+}
+
+const UNRESOLVED = quoted(unresolvedStates)
+
+/** `Queue.dismiss`, inside a transaction. */
+export function dismiss(
+  database: Database,
+  ids: readonly string[],
+  reason: string,
+  now: number,
+): readonly string[] {
+  const find = database.prepare<{ seq: number }>(
+    `SELECT seq FROM deliveries WHERE id = ? AND state IN (${UNRESOLVED})`,
+  )
+  const close = database.prepare(
+    "UPDATE deliveries SET state = 'dismissed', reason = ?, dismissed_at = ? WHERE seq = ?",
+  )
+  return ids.filter((id) => {
+    const found = find.get(id)
+    if (found !== undefined) close.run(reason, now, found.seq)
+    return found !== undefined
+  })
+}
