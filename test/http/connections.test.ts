@@ -70,6 +70,8 @@ t.test('a body that does not arrive in time is one refusal, and holds its place 
   await until(() => server.inFlight.count === 1, 'the request to be in flight')
   t.equal((await server.send()).error, 'overloaded')
   await until(slow.isClosed, 'the timeout')
+  // The client may see its end before the server has.
+  await until(() => server.inFlight.count === 0, 'the place to be free')
   t.match(slow.text(), /^HTTP\/1\.1 408 [\s\S]*"request_timeout"/)
   t.same(
     server.rejected.map(({ code }) => code),
