@@ -153,8 +153,9 @@ async function checkAll(t: Test, { folder, slack }: World, sent: readonly Sent[]
   t.equal(deliveries.length, events.length, 'each has one message')
   const arrived = new Map<string, string[]>()
   for (const { channel, metadata } of slack.messages) {
-    const id = /evt_\w+(?=-\d+)/.exec(JSON.stringify(metadata))?.[0] ?? ''
-    arrived.set(id, [...(arrived.get(id) ?? []), channel])
+    const delivery = /dlv_\w+/.exec(JSON.stringify(metadata))?.[0]
+    const eventId = deliveries.find(({ id }) => id === delivery)?.eventId ?? ''
+    arrived.set(eventId, [...(arrived.get(eventId) ?? []), channel])
   }
   const repeats = new Map(
     deliveries.map(({ eventId, history }) => [
