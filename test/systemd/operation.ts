@@ -105,7 +105,9 @@ export async function testOperation(t: Test, place: Place): Promise<void> {
 
 /** What `hookbridge deliveries --json` prints, as far as it is looked at. */
 interface Deliveries {
-  readonly deliveries: readonly Readonly<Record<'id' | 'event_id' | 'state', string> & { reason: string | null }>[]
+  readonly deliveries: readonly Readonly<
+    Record<'id' | 'event_id' | 'state', string> & { reason: string | null }
+  >[]
 }
 
 /** The deliveries that are still not delivered after a time in which they should be, each with its state. */

@@ -69,10 +69,11 @@ export async function openPlace(t: Teardown): Promise<Place> {
     read: (path) => readFileSync(join(root, path), 'utf8'),
     write: (path, text) => writeFileSync(join(root, path), text),
     async deliver(event = newEvent(), messages = 2) {
+      const before = arrivals(sinks)
       const response = await post(url, event)
       if (response.status !== 202) throw new Error(`an event was answered ${response.status}`)
       const { id } = (await response.json()) as { id: string }
-      const arrived = () => [...arrivals(sinks).keys()].filter((delivery) => delivery.startsWith(id))
+      const arrived = () => [...arrivals(sinks).keys()].filter((delivery) => !before.has(delivery))
       await until(() => arrived().length === messages, 'the messages of an event', 30_000)
       return id
     },
