@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { type Checked, checkConfig } from '../app/check.ts'
-import { formatProblem, type Problem } from '../config/problem.ts'
-import { type Context, type Register, summary } from './context.ts'
+import type { Problem } from '../config/problem.ts'
+import { type Context, problemLine, type Register, summary } from './context.ts'
 import { CommandError, colour, print, printable, printJson, type Terminal } from './terminal.ts'
 
 interface CheckFlags {
@@ -47,7 +47,7 @@ function readable(terminal: Terminal, problem: Problem): string {
   const line = colour(
     terminal,
     problem.severity === 'error' ? 'red' : 'yellow',
-    printable(formatProblem(problem)),
+    problemLine(terminal, problem),
   )
   const detail = (problem.detail ?? '').split('\n').filter((text) => text !== '')
   return [line, ...detail.map((text) => `    ${printable(text)}`)].join('\n')

@@ -4,6 +4,7 @@ import { packageVersion } from '../config/package.ts'
 import { jsonSchema } from '../config/schema/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
+import { asRun } from './command-name.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
 import { registerDeliveries } from './history/deliveries.ts'
@@ -51,15 +52,19 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (error instanceof CommandError) {
-      if (error.message !== '') terminal.err.write(`hookbridge: ${error.message}\n`)
+      if (error.message !== '') complain(terminal, error.message)
       return error.exitCode
     }
     if (error instanceof StoreRefused || error instanceof StoreUnavailable) {
-      terminal.err.write(`hookbridge: ${error.message}\n`)
+      complain(terminal, error.message)
       return 1
     }
     throw error
   }
+}
+
+function complain({ err, command }: Terminal, message: string): void {
+  err.write(`hookbridge: ${asRun(command, message)}\n`)
 }
 
 function program(terminal: Terminal): Command {

@@ -8,6 +8,7 @@ import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/schema/units.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
+import { asRun } from './command-name.ts'
 import { CommandError, type ExitCode, printable, type Terminal } from './terminal.ts'
 
 export interface Context {
@@ -23,11 +24,16 @@ export type Register = (hookbridge: Command, context: Context) => void
 export function load({ terminal, file }: Context, exitCode: ExitCode = 1): CompiledConfig {
   const loaded = loadConfig(file(), terminal.env)
   if (loaded.ok) {
-    for (const warning of loaded.warnings) terminal.err.write(`${printable(formatProblem(warning))}\n`)
+    for (const warning of loaded.warnings) terminal.err.write(`${problemLine(terminal, warning)}\n`)
     return loaded.compiled
   }
-  for (const problem of loaded.problems) terminal.err.write(`${printable(formatProblem(problem))}\n`)
+  for (const problem of loaded.problems) terminal.err.write(`${problemLine(terminal, problem)}\n`)
   throw new CommandError(`${summary(loaded.problems)}; nothing was started`, exitCode)
+}
+
+/** A problem on one line, its hint with commands as the user runs them. */
+export function problemLine({ command }: Terminal, problem: Problem): string {
+  return asRun(command, printable(formatProblem(problem)))
 }
 
 /** `strict`: warnings count as well. */

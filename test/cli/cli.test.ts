@@ -7,7 +7,6 @@ import t from 'tap'
 import { startTestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
-import { until } from '../support/until.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -53,6 +52,32 @@ t.test('a missing configuration says how to get one', async (t) => {
   })
 })
 
+t.test('errors and hints name commands as the user runs them', async (t) => {
+  const cwd = temporaryFolder(t)
+  const npx = (...args: string[]) => hookbridge(args, { cwd, command: 'npx hookbridge' })
+  t.match(await npx('serve'), { code: 1, err: /run `npx hookbridge init` to create one/ })
+  t.match(await npx('check'), { code: 1, out: /run `npx hookbridge init` to create one/ })
+  t.match(await npx('reload'), { code: 1, out: /run `npx hookbridge init` to create one/ })
+  t.match(await npx('health'), { code: 1, err: /run `npx hookbridge init` to create one/ })
+  t.match(await npx('doctor'), { code: 1, out: /run\s+`npx hookbridge init` to create one/ })
+  t.match(await npx('events'), { code: 1, err: /run `npx hookbridge init` to create one/ })
+  const app = await startTestApp(t, yaml)
+  const show = await hookbridge(['events', 'show', 'x', '--config', app.config], {
+    command: 'npx hookbridge',
+  })
+  t.match(show, { code: 1, err: /"npx hookbridge events" lists them/ })
+  const reload = ['reload', '--url', 'http://127.0.0.1:1', '--config', app.config]
+  const env = { HOOKBRIDGE_ADMIN_TOKEN: 'only-tests-know-this-admin-token' }
+  writeFileSync(
+    app.config,
+    readFileSync(app.config, 'utf8').replace('port: 0', 'port: 0, admin_token: "${HOOKBRIDGE_ADMIN_TOKEN}"'),
+  )
+  t.match(await hookbridge(reload, { command: 'npx hookbridge', env }), {
+    code: 1,
+    err: /is "npx hookbridge serve" running there\?/,
+  })
+})
+
 t.test('check prints all problems, with their places, and exits 1', async (t) => {
   const cwd = temporaryFolder(t)
   writeFileSync(
@@ -93,34 +118,6 @@ t.test('a store that is not there yet, or too new', async (t) => {
   t.match(await hookbridge(['events'], { cwd }), {
     code: 1,
     err: /no store at .*hookbridge\.db; start the service once/,
-  })
-})
-
-t.test('send signs an event and prints the answer', async (t) => {
-  const app = await startTestApp(t, yaml)
-  const send = (...args: string[]) => hookbridge(['--config', app.config, 'send', '--url', app.url, ...args])
-  t.match(await send('--type', 'analysis.completed', '--data', 'id=42', 'name=Acme'), {
-    code: 0,
-    out: /202\n\{"id":"evt_/,
-  })
-  await until(() => app.printed.length === 1, 'the message')
-  const { events } = await history(app.folder)
-  t.strictSame(JSON.parse(Buffer.from(events[0]?.body ?? []).toString()), {
-    data: { id: '42', name: 'Acme' },
-    event: 'analysis.completed',
-  })
-  t.match(JSON.parse((await send('--type', 'analysis.completed', '--id', 'msg_1', '--json')).out), {
-    status: 202,
-    message_id: 'msg_1',
-  })
-  t.match(await send('--type', 'analysis.completed', '--id', 'msg_1'), { code: 0, out: /"duplicate":true/ })
-  t.match(await send(), { code: 2, err: /--type/ })
-  t.match(await send('--type', 'x', '--data', 'novalue'), { code: 2, err: /key=value/ })
-  t.match(await send('--type', 'x', '--source', 'nobody'), { code: 2, err: /no source "nobody"/ })
-  t.match(await send('--file', '/nonexistent/body.json'), { code: 2, err: /cannot read/ })
-  t.match(await hookbridge(['--config', app.config, 'send', '--type', 'x', '--url', 'http://127.0.0.1:1']), {
-    code: 1,
-    err: /nothing answers at/,
   })
 })
 

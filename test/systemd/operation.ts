@@ -96,6 +96,37 @@ export async function testOperation(t: Test, place: Place): Promise<void> {
     await deliver()
   })
 
+  await t.test('doctor sees what the service sees, while it runs and while it does not', async (t) => {
+    const owners = () => run('stat -c %u /var/lib/hookbridge/ /var/lib/hookbridge/* | sort -u | wc -l')
+    const secret = '/etc/hookbridge/credentials/slack-bot-token'
+    const token = place.read(secret)
+    const fine = await run(documented('doctor'))
+    t.match(fine, /^slack\n +✓/m)
+    t.match(fine, /nothing is wrong/)
+    await run('systemctl stop hookbridge.socket hookbridge.service')
+    t.match(await run(documented('doctor')), /nothing is wrong/)
+    t.equal((await owners()).trim(), '1', 'its files are those of the service')
+    await run(`rm ${secret}`)
+    const broken = await place.machine().run(documented('doctor'))
+    t.match(broken, { code: 1, out: /credentials\/slack-bot-token/ })
+    await run(`printf '%s' '${token}' | install -m 600 /dev/stdin ${secret}`)
+    await run('systemctl start hookbridge')
+    await deliver()
+  })
+
+  await t.test('a failure that no restart can fix starts the unit for it', async (t) => {
+    const report = '/run/hookbridge-failed'
+    await run(documented('failure', { 'mail -s "Hookbridge failed on %H" root': `tee ${report}` }))
+    const config = place.read(CONFIG)
+    place.write(CONFIG, config.replace('receivers: [deal-flow]', 'receiverz: [deal-flow]'))
+    t.not((await place.machine().run('systemctl restart hookbridge')).code, 0)
+    await until(async () => /receiverz/.test((await place.machine().run(`cat ${report}`)).out), 'the report')
+    place.write(CONFIG, config)
+    await run('rm -r /etc/systemd/system/hookbridge.service.d /etc/systemd/system/hookbridge-failed.service')
+    await run('systemctl daemon-reload; systemctl reset-failed hookbridge; systemctl start hookbridge')
+    await deliver()
+  })
+
   await t.test('it starts at boot', async (t) => {
     await place.reboot()
     t.equal(await show('ActiveState'), 'active')

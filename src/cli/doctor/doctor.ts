@@ -2,6 +2,7 @@ import { Option } from 'commander'
 import { type Loaded, loadConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { type Finding, fine, type Level } from '../../core/finding.ts'
+import { asRun } from '../command-name.ts'
 import { type Context, duration, type Register } from '../context.ts'
 import {
   CommandError,
@@ -103,7 +104,7 @@ function printGroup(terminal: Terminal, group: string, findings: readonly Findin
   for (const { level, summary, meaning, hint } of findings) {
     const [mark, style] = marks[level]
     const put = (text: string, first: string, hanging: string) => {
-      const lines = wrap(printableLines(text), width - hanging.length)
+      const lines = wrap(asRun(terminal.command, printableLines(text)), width - hanging.length)
       for (const [at, line] of lines.entries()) print(terminal, (at === 0 ? first : hanging) + line)
     }
     put(summary, `  ${colour(terminal, style, mark)} `, '    ')

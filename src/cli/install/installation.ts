@@ -25,7 +25,7 @@ export function installService(terminal: Terminal, flags: InstallFlags, machine:
       terminal,
       uninstall ? 'there is no service to remove' : 'everything is in place: nothing was changed',
     )
-  print(terminal, `\n${(uninstall ? whatStays(machine) : whatIsNext(machine)).join('\n')}`)
+  print(terminal, `\n${(uninstall ? whatStays(machine) : whatIsNext(machine, terminal.command)).join('\n')}`)
 }
 
 function printSteps(terminal: Terminal, steps: InstallPlan['steps']): void {

@@ -15,12 +15,12 @@ const made = ['/var/lib', '/var/cache'].flatMap((folder) => [
 ])
 
 /** Depends on how far the machine is: on secrets that are missing, a bad configuration, a service that runs. */
-export function whatIsNext(machine: Machine): string[] {
+export function whatIsNext(machine: Machine, command: string): string[] {
   const { config } = starterFiles(machine.home)
   const steps = [
     ...secretsToPut(machine),
     ...closed(machine),
-    `hookbridge check --config ${config}`,
+    `${command} check --config ${config}`,
     ...toStart(machine),
     'journalctl -u hookbridge -f    shows its log',
   ]

@@ -1,5 +1,5 @@
 /** The client that commands use for the running service. */
-import { CommandError } from '../terminal.ts'
+import { CommandError, type Terminal } from '../terminal.ts'
 
 // As in src/http/hardening.ts: an import would load Node's WebSocket, also for `serve`.
 const { request } = process.getBuiltinModule('node:http')
@@ -21,6 +21,7 @@ export function serviceUrl({ host, port }: { readonly host: string; readonly por
 
 /** Posts to a path of the service; fails if nothing answers, with `hint` in the message. */
 export async function postTo(
+  { command }: Terminal,
   target: string,
   headers: Readonly<Record<string, string>>,
   body = '',
@@ -34,19 +35,19 @@ export async function postTo(
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
     throw new CommandError(
-      `nothing answers at ${target} (${cause}); is "hookbridge serve" running there? --url names another address${hint === '' ? '' : ` (${hint})`}`,
+      `nothing answers at ${target} (${cause}); is "${command} serve" running there? --url names another address${hint === '' ? '' : ` (${hint})`}`,
     )
   }
 }
 
 /** Posts to a path of the service over its admin socket; fails where nothing answers. */
-export function postToSocket(socketPath: string, path: string): Promise<Answer> {
+export function postToSocket({ command }: Terminal, socketPath: string, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error & { code?: string }) => {
       const why =
         error.code === 'EACCES'
           ? "only root and the service's own user may open it"
-          : 'is "hookbridge serve" running with this server.admin_socket?'
+          : `is "${command} serve" running with this server.admin_socket?`
       reject(new CommandError(`nothing answers at ${socketPath} (${error.code ?? error.message}); ${why}`))
     }
     const signal = AbortSignal.timeout(PATIENCE)
@@ -62,6 +63,36 @@ export function postToSocket(socketPath: string, path: string): Promise<Answer> 
     sent.once('error', fail)
     sent.end()
   })
+}
+
+const WEBHOOK = /\/webhooks\/([^/]+)\/*$/
+
+/** The service's address, from what a person has: that address, or the URL of a webhook, as the log prints it. */
+export function baseOf(url: string): string {
+  const parsed = parsedUrl(url)
+  return `${parsed.origin}${parsed.pathname.replace(WEBHOOK, '')}`.replace(/\/+$/, '')
+}
+
+/** The source whose webhook the URL is, if it is one's. */
+export function sourceOf(url: string): string | undefined {
+  const [, name] = WEBHOOK.exec(parsedUrl(url).pathname) ?? []
+  return name === undefined ? undefined : decoded(name)
+}
+
+function parsedUrl(url: string): URL {
+  const parsed = URL.parse(url)
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return parsed
+  const meant =
+    URL.canParse(`http://${url}`) && !url.includes('//') ? `http://${url}` : 'http://127.0.0.1:8080'
+  throw new CommandError(`--url takes a URL such as ${meant}, not "${url}"`, 2)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /** The path of the service at this address. */

@@ -1,9 +1,8 @@
 import { loadService } from '../../config/part.ts'
-import { formatProblem } from '../../config/problem.ts'
 import { ownProperty } from '../../core/json.ts'
-import { type Context, type Register, summary } from '../context.ts'
-import { CommandError, colour, print, printable, printJson } from '../terminal.ts'
-import { at, serviceUrl } from './client.ts'
+import { type Context, problemLine, type Register, summary } from '../context.ts'
+import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { at, baseOf, serviceUrl } from './client.ts'
 
 interface HealthFlags {
   readonly live?: boolean
@@ -26,7 +25,10 @@ export const registerHealth: Register = (hookbridge, context) => {
 
 /** `hookbridge health`: for container engines, probes and scripts. It reads no more of the configuration than the address. */
 async function health({ terminal, file }: Context, { url, live, json }: HealthFlags): Promise<void> {
-  const target = at(url ?? ownUrl(file(), terminal.env), live === true ? '/livez' : '/readyz')
+  const target = at(
+    url === undefined ? ownUrl(terminal, file()) : baseOf(url),
+    live === true ? '/livez' : '/readyz',
+  )
   const { status, body } = await ask(target)
   if (json === true) printJson(terminal, body)
   const state = ownProperty(body, 'status')
@@ -40,10 +42,10 @@ async function health({ terminal, file }: Context, { url, live, json }: HealthFl
   throw new CommandError(`what answers at ${target} is not Hookbridge (${status})`)
 }
 
-function ownUrl(file: string, env: Context['terminal']['env']): string {
-  const loaded = loadService(file, env)
+function ownUrl(terminal: Terminal, file: string): string {
+  const loaded = loadService(file, terminal.env)
   if (loaded.ok) return serviceUrl(loaded.service)
-  const problems = loaded.problems.map((problem) => `${printable(formatProblem(problem))}\n`)
+  const problems = loaded.problems.map((problem) => `${problemLine(terminal, problem)}\n`)
   throw new CommandError(
     `${problems.join('')}${summary(loaded.problems)}; the service was not asked. --url names its address`,
   )

@@ -1,10 +1,9 @@
 import { loadService } from '../../config/part.ts'
-import { formatProblem } from '../../config/problem.ts'
 import { ownProperty } from '../../core/json.ts'
 import type { Secret } from '../../core/secret.ts'
-import { type Context, type Register, summary } from '../context.ts'
+import { type Context, problemLine, type Register, summary } from '../context.ts'
 import { CommandError, colour, print, printJson, type Terminal } from '../terminal.ts'
-import { type Answer, at, postTo, postToSocket, serviceUrl } from './client.ts'
+import { type Answer, at, baseOf, postTo, postToSocket, serviceUrl } from './client.ts'
 
 interface ReloadFlags {
   readonly url?: string
@@ -29,21 +28,27 @@ export const registerReload: Register = (hookbridge, context) => {
 async function reload({ terminal, file }: Context, flags: ReloadFlags): Promise<void> {
   const loaded = loadService(file(), terminal.env)
   if (!loaded.ok) {
-    for (const problem of loaded.problems) print(terminal, colour(terminal, 'red', formatProblem(problem)))
+    for (const problem of loaded.problems)
+      print(terminal, colour(terminal, 'red', problemLine(terminal, problem)))
     throw new CommandError(`${summary(loaded.problems)}; the service was not asked`)
   }
   const { admin_token: token, admin_socket: socket } = loaded.service
   const answer =
     socket !== undefined && flags.url === undefined
-      ? await postToSocket(socket, RELOAD)
-      : await askWithToken(flags.url ?? serviceUrl(loaded.service), token)
+      ? await postToSocket(terminal, socket, RELOAD)
+      : await askWithToken(
+          terminal,
+          flags.url === undefined ? serviceUrl(loaded.service) : baseOf(flags.url),
+          token,
+        )
   if (flags.json) printJson(terminal, answer.body)
   printAnswer(terminal, answer, flags.json === true)
 }
 
-async function askWithToken(url: string, token: Secret | undefined): Promise<Answer> {
+async function askWithToken(terminal: Terminal, url: string, token: Secret | undefined): Promise<Answer> {
   if (token === undefined) throw new CommandError(`server.admin_token is not set: ${WITHOUT_TOKEN}`)
   return postTo(
+    terminal,
     at(url, RELOAD),
     { authorization: `Bearer ${token.reveal()}` },
     '',

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import type { CompiledConfig } from '../../config/compiled.ts'
-import type { Secret } from '../../core/secret.ts'
+import { ownProperty } from '../../core/json.ts'
 import { sign } from '../../sources/svix.ts'
-import { load, type Register } from '../context.ts'
+import { type Context, duration, load, type Register, withStore } from '../context.ts'
 import { eventBody } from '../event-input.ts'
-import { CommandError, colour, print, printJson, type Terminal } from '../terminal.ts'
-import { at, postTo, serviceUrl } from './client.ts'
+import { deliveryJson } from '../history/json.ts'
+import { CommandError, colour, print, printJson } from '../terminal.ts'
+import { followArrival, printDelivery } from './arrival.ts'
+import { at, baseOf, postTo, serviceUrl, sourceOf } from './client.ts'
 
 interface SendFlags {
   readonly type?: string
@@ -15,23 +17,11 @@ interface SendFlags {
   readonly url?: string
   readonly id?: string
   readonly json?: boolean
+  /** Milliseconds; true without a duration. */
+  readonly wait?: number | true
 }
 
-async function sendCommand(terminal: Terminal, { config }: CompiledConfig, flags: SendFlags): Promise<void> {
-  const names = Object.keys(config.sources)
-  const source = flags.source ?? names[0] ?? ''
-  const secret = config.sources[source]?.svix.secrets[0]
-  if (secret === undefined)
-    throw new CommandError(`no source "${source}"; the configuration has ${names.join(', ')}`, 2)
-  await send(terminal, {
-    url: flags.url ?? serviceUrl(config.server),
-    source,
-    secret,
-    body: bodyOf(flags, config.sources[source]?.event_type),
-    messageId: flags.id ?? `msg_${crypto.randomUUID()}`,
-    ...(flags.json && { json: true }),
-  })
-}
+const DEFAULT_WAIT_MS = 30_000
 
 export const registerSend: Register = (hookbridge, context) => {
   hookbridge
@@ -40,33 +30,75 @@ export const registerSend: Register = (hookbridge, context) => {
     .option('--type <type>', 'the event type, as in analysis.completed')
     .option('--data <key=value...>', "the payload's data (default: a random id); key:=value takes JSON")
     .option('--file <file>', 'a whole body instead, - for standard input')
-    .option('--source <name>', 'the source to send as (default: the first)')
-    .option('--url <url>', 'the service (default: where the configuration says it listens)')
+    .option('--source <name>', 'the source to send as (default: that of --url, else the first)')
+    .option('--url <url>', "the service, or a webhook's URL (default: where the service listens)")
     .option('--id <id>', "the message's id (default: a new one)")
+    .option(
+      '--wait [duration]',
+      'report what becomes of its messages; exit 1 unless all arrive (default: 30s)',
+      duration,
+    )
     .option('--json', 'print the answer as JSON')
-    .action((options: SendFlags) => sendCommand(context.terminal, load(context), options))
+    .action((options: SendFlags) => send(context, load(context), options))
 }
 
-interface SendOptions {
-  /** The service's address, without a path. */
-  readonly url: string
-  readonly source: string
-  readonly secret: Secret
-  readonly body: string
-  readonly messageId: string
-  readonly json?: boolean
-}
-
-/** `hookbridge send`: signs one event as the sender would, and posts it to a running service. */
-async function send(terminal: Terminal, options: SendOptions): Promise<void> {
-  const { url, source, secret, body, messageId } = options
-  const target = at(url, `/webhooks/${encodeURIComponent(source)}`)
+async function send(context: Context, { config }: CompiledConfig, flags: SendFlags): Promise<void> {
+  const { terminal } = context
+  const { source, target } = addressee(config, flags)
+  const settings = config.sources[source]
+  const secret = settings?.svix.secrets[0]
+  if (secret === undefined)
+    throw new CommandError(
+      `no source "${source}"; the configuration has ${Object.keys(config.sources).join(', ')}`,
+      2,
+    )
+  const body = bodyOf(flags, settings?.event_type)
+  const messageId = flags.id ?? `msg_${crypto.randomUUID()}`
   const headers = { 'content-type': 'application/json', ...sign(secret, messageId, new Date(), body) }
-  const { status, text, body: answer } = await postTo(target, headers, body)
+  const { status, text, body: answer } = await postTo(terminal, target, headers, body)
   const ok = status >= 200 && status < 300
-  if (options.json) printJson(terminal, { status, message_id: messageId, answer })
-  else print(terminal, `POST ${target}  ${colour(terminal, ok ? 'green' : 'red', String(status))}\n${text}`)
+  const result = { status, message_id: messageId, answer }
+  if (!flags.json) {
+    print(terminal, `POST ${target}  ${colour(terminal, ok ? 'green' : 'red', String(status))}\n${text}`)
+  } else if (!ok || flags.wait === undefined) printJson(terminal, result)
   if (!ok) throw new CommandError(`the service refused the event (${status})`)
+  if (flags.wait !== undefined) await wait(context, flags, result)
+}
+
+/** The source that is meant, and its webhook. */
+function addressee(
+  { sources, server }: CompiledConfig['config'],
+  { url, source: named }: SendFlags,
+): { readonly source: string; readonly target: string } {
+  const base = url === undefined ? serviceUrl(server) : baseOf(url)
+  const ofUrl = url === undefined ? undefined : sourceOf(url)
+  if (named !== undefined && ofUrl !== undefined && named !== ofUrl)
+    throw new CommandError(
+      `--url is the webhook of "${ofUrl}", and --source is "${named}": give one of them`,
+      2,
+    )
+  const source = named ?? ofUrl ?? Object.keys(sources)[0] ?? ''
+  return { source, target: at(base, `/webhooks/${encodeURIComponent(source)}`) }
+}
+
+async function wait(
+  context: Context,
+  { wait: limit, json }: SendFlags,
+  result: { readonly answer: unknown },
+): Promise<void> {
+  const { terminal } = context
+  const id = ownProperty(result.answer, 'id')
+  if (typeof id !== 'string')
+    throw new CommandError('what answered is not Hookbridge: it gave the event no id')
+  const limitMs = limit === true || limit === undefined ? DEFAULT_WAIT_MS : limit
+  const { deliveries, arrived, verdict } = await withStore(context, (store) =>
+    followArrival(terminal, store, id, limitMs, (delivery) => {
+      if (!json) printDelivery(terminal, delivery)
+    }),
+  )
+  if (json) printJson(terminal, { ...result, arrived, deliveries: deliveries.map(deliveryJson) })
+  if (!arrived) throw new CommandError(verdict)
+  if (!json) print(terminal, colour(terminal, 'green', verdict))
 }
 
 /** The body of an event: a file's content, or one that is made. */

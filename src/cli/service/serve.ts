@@ -4,6 +4,7 @@ import type { Supervision } from '../../app/systemd/supervision.ts'
 import { AdminSocketRefused, type App, type AppOptions, startApp } from '../../app.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { StoreRefused } from '../../store/store.ts'
+import { asRun } from '../command-name.ts'
 import { cheapChecks, runCheck } from '../doctor/checks.ts'
 import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
 
@@ -50,7 +51,7 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
   supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat })
   await flushLog(log)
-  await warn(log, compiled)
+  await warn(log, compiled, terminal)
   // The command runs until a signal ends the process.
   await new Promise<never>(() => {})
 }
@@ -69,10 +70,11 @@ async function systemd(
 }
 
 /** Logs what the cheap checks of `hookbridge doctor` find, after the service has started. */
-async function warn(log: AppOptions['log'], compiled: CompiledConfig): Promise<void> {
+async function warn(log: AppOptions['log'], compiled: CompiledConfig, { command }: Terminal): Promise<void> {
   for (const check of cheapChecks(compiled)) {
     for (const { code, level, summary, meaning, hint } of await runCheck(check, compiled, CHECK_LIMIT_MS)) {
-      if (level !== 'fine') log.warn({ check: check.group, code, meaning, hint }, summary)
+      if (level !== 'fine')
+        log.warn({ check: check.group, code, meaning, hint: asRun(command, hint) }, summary)
     }
   }
 }

@@ -172,5 +172,5 @@ function webhookNotes(receivers: ReadonlyMap<string, SlackReceiver>): Finding[] 
   if (names.length === 0) return []
   const why = 'An incoming webhook cannot be tried without posting a message.'
   const summary = `${names.join(', ')} could not be checked`
-  return [unknown('webhook_unchecked', summary, why, 'post one: hookbridge send --type TYPE')]
+  return [unknown('webhook_unchecked', summary, why, 'post one: "hookbridge send --type TYPE"')]
 }

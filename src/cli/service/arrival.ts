@@ -1,0 +1,75 @@
+/** What became of an event's messages, as `send --wait` follows it. */
+import { type Delivery, finalStates, type State } from '../../core/delivery.ts'
+import type { DeliveryRecord, EventRecord, Store } from '../../store/store.ts'
+import { count, nameOf, stateStyles } from '../history/words.ts'
+import { CommandError, colour, print, printable, type Terminal } from '../terminal.ts'
+
+export interface Arrival {
+  readonly event: EventRecord
+  readonly deliveries: readonly DeliveryRecord[]
+  /** Every message is where it belongs, and a route took the event. */
+  readonly arrived: boolean
+  /** For a person. */
+  readonly verdict: string
+}
+
+const POLL_MS = 100
+const isFinal = ({ state }: Delivery) => (finalStates as readonly State[]).includes(state)
+// Another delivery took the place of a cancelled one, and is looked at itself.
+const arrivedStates: readonly State[] = ['delivered', 'merged', 'skipped', 'cancelled']
+
+/** Follows the event until all its deliveries are final, or for `limitMs`. `report` gets each that has changed. */
+export async function followArrival(
+  terminal: Terminal,
+  store: Store,
+  eventId: string,
+  limitMs: number,
+  report: (delivery: DeliveryRecord) => void,
+): Promise<Arrival> {
+  const reported = new Map<string, string>()
+  const deadline = Date.now() + limitMs
+  for (;;) {
+    const event = await store.event(eventId)
+    if (event === null)
+      throw new CommandError(
+        `the service took the event as ${eventId}, and the store of this configuration does not have it: run this with the configuration of the service, on its machine`,
+      )
+    const deliveries = event.plans.flatMap((plan) => plan.deliveries)
+    for (const delivery of deliveries) {
+      const now = `${delivery.state} ${delivery.reason}`
+      if (reported.get(delivery.id) !== now) report(delivery)
+      reported.set(delivery.id, now)
+    }
+    if (deliveries.every(isFinal)) return ended(terminal, event, deliveries, null)
+    if (Date.now() >= deadline) return ended(terminal, event, deliveries, limitMs)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** `limitMs`: how long it was waited in vain; null where all has ended. */
+function ended(
+  { command }: Terminal,
+  event: EventRecord,
+  deliveries: readonly DeliveryRecord[],
+  limitMs: number | null,
+): Arrival {
+  const missing = deliveries.filter(({ state }) => !arrivedStates.includes(state)).length
+  const found = { event, deliveries }
+  if (event.plans.at(-1)?.unrouted === true) {
+    const verdict = `no route takes it: "${command} explain ${event.id}" shows why`
+    return { ...found, arrived: false, verdict }
+  }
+  const all = count(deliveries.length, 'message')
+  if (missing === 0) return { ...found, arrived: true, verdict: `arrived: ${all}` }
+  const when = limitMs === null ? 'did not arrive' : `not arrived within ${limitMs / 1_000} s`
+  const verdict = `${missing} of ${all} ${when}: "${command} events show ${event.id}" shows every attempt`
+  return { ...found, arrived: false, verdict }
+}
+
+export function printDelivery(
+  terminal: Terminal,
+  { destination, state, reason }: Pick<Delivery, 'destination' | 'state' | 'reason'>,
+): void {
+  const words = reason === null ? '' : `: ${printable(reason)}`
+  print(terminal, `${nameOf(destination)}  ${colour(terminal, stateStyles[state], state)}${words}`)
+}
