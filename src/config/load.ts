@@ -3,8 +3,10 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'
 import { checkSocketPath, withPaths } from './checks/paths.ts'
+import { checkPrivacy } from './checks/privacy.ts'
 import { checkReferences } from './checks/references.ts'
 import { checkSamples } from './checks/samples.ts'
+import { checkSecrets } from './checks/secrets.ts'
 import { checkSettings } from './checks/settings.ts'
 import { sampleFile } from './checks/tests.ts'
 import { checkUsage } from './checks/usage.ts'
@@ -46,6 +48,7 @@ export function loadConfig(file: string, env: Env): Loaded {
       ? [...checkSettings(parsed.data, document), ...checkSocketPath(file, parsed.data, document, env)]
       : parsed.problems),
     ...checkReferences(filled, loaded?.templates.names ?? null),
+    ...checkSecrets(filled),
     ...wrongFolder,
     ...(loaded?.problems ?? []),
   ]
@@ -54,7 +57,12 @@ export function loadConfig(file: string, env: Env): Loaded {
   }
   const config = withPaths(file, parsed.data, env)
   const compiled = compile(file, files, config, loaded.templates, document)
-  const warnings = [...problems, ...checkUsage(config, loaded.own, filled), ...checkSamples(compiled)]
+  const warnings = [
+    ...problems,
+    ...checkPrivacy(filled, env),
+    ...checkUsage(config, loaded.own, filled),
+    ...checkSamples(compiled),
+  ]
   return { ok: true, compiled, warnings: inOrder(file, warnings) }
 }
 
@@ -74,7 +82,7 @@ export function fill(file: string, document: YamlDocument, env: Env, note: Note)
     document,
     env,
     folder: dirname(file),
-    typesAt: (path) => expectedAt(filledSchema(), path).types,
+    wantedAt: (path) => expectedAt(filledSchema(), path),
     note,
   })
 }

@@ -27,6 +27,8 @@ export const problemCodes = [
   'wrong_link',
   'wrong_template',
   'plain_secret',
+  'repeated_secret',
+  'readable_secret',
   'failed_test',
   'sample_note',
 ] as const

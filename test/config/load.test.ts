@@ -240,7 +240,8 @@ t.test('a file that cannot stand for a text', async (t) => {
   mkdirSync(secretFile)
   t.match(reported(), [/unreadable_file config.yaml:1:47: the file "secret" is not a regular file/])
   for (const [content, words] of [
-    [Buffer.from([0xff, 0xfe]), /is not valid UTF-8/],
+    [Buffer.from([0xff, 0x61]), /is not valid UTF-8/],
+    [Buffer.from('\ufeffsecret', 'utf16le'), /is UTF-16 \(save it as UTF-8; in PowerShell/],
     [Buffer.alloc(70_000, 'a'), /is larger than 64 kB/],
     [Buffer.from('a\n\n'), /must be a signing secret.*check the value of \{file: secret\}/],
   ] as const) {

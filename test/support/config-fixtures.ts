@@ -11,6 +11,7 @@ export const secret = `whsec_${Buffer.from('only the tests know this one...').to
 /** What the fixtures' variables hold. */
 export const environment = {
   SECRET: secret,
+  OTHER_SECRET: `whsec_${Buffer.from('nor does anyone know this one...').toString('base64')}`,
   SECRET_WITH_NEWLINE: 'whsec_b25seSB0aGUgdGVzdHM=\n',
   TOKEN: 'xoxb-only-tests-know-this',
   HOOK: 'https://hooks.slack.com/services/T0/B0/only-tests-know-this',

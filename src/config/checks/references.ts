@@ -1,10 +1,8 @@
-/** Names that must exist elsewhere, and secrets in plain text: checked even where other parts are wrong. */
+/** Names that must exist elsewhere: checked even where other parts are wrong. */
 import { isObject, ownProperty } from '../../core/json.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
-import { error, meant, type Path, type Problem, pathName, quote, warning } from '../problem.ts'
-import { expectedAt } from '../schema/expected.ts'
-import { filledSchema } from '../schema/json-schema.ts'
+import { error, meant, type Path, type Problem, quote } from '../problem.ts'
 
 interface Context extends Interpolated {
   /** Null where they are not known. */
@@ -14,14 +12,13 @@ interface Context extends Interpolated {
 
 /** `templates`: those that a route may name; null where they are not known. */
 export function checkReferences(filled: Interpolated, templates: ReadonlySet<string> | null): Problem[] {
-  const { value, document } = filled
+  const { value } = filled
   const receivers = ownProperty(value, 'receivers')
   const context = { ...filled, templates, receivers: isObject(receivers) ? Object.keys(receivers) : null }
   const unrouted = ownProperty(ownProperty(value, 'unrouted'), 'receivers')
   return [
     ...checkRoutes(ownProperty(value, 'routes'), ['routes'], false, context),
     ...checkReceivers(unrouted, ['unrouted', 'receivers'], context),
-    ...checkSecrets(document.value, [], context),
   ]
 }
 
@@ -84,18 +81,4 @@ function checkTemplate(name: unknown, path: Path, context: Context): Problem[] {
     return []
   const message = `unknown template ${quote(document.scalar(path)?.text ?? '')}`
   return [error('unknown_template', document.file, document.at(path), message, meant(name, [...templates]))]
-}
-
-/** Secrets in the file itself, which ends up in backups and repositories. */
-function checkSecrets(written: unknown, path: Path, context: Context): Problem[] {
-  if (Array.isArray(written))
-    return written.flatMap((item, index) => checkSecrets(item, [...path, index], context))
-  if (isObject(written))
-    return Object.entries(written).flatMap(([key, item]) => checkSecrets(item, [...path, key], context))
-  if (typeof written !== 'string' || written.includes('${') || !expectedAt(filledSchema(), path).secret)
-    return []
-  const { document } = context
-  const message = `${pathName(path)} is a secret in plain text`
-  const hint = 'write ${NAME} and set the variable, or {file: PATH}'
-  return [warning('plain_secret', document.file, document.at(path), message, hint)]
 }

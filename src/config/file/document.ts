@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isObject } from '../../core/json.ts'
 import { error as errorAt, type Problem, type ProblemCode, START } from '../problem.ts'
+import { isUtf16 } from './utf16.ts'
 import { type ParsedYaml, parseYaml } from './yaml.ts'
 
 export function readDocument(file: string): ParsedYaml {
@@ -40,7 +41,9 @@ function readText(file: string): string | Problem {
     // A device may have no end; a pipe has one, as in --config <(…).
     if (!stats.isFile() && !stats.isFIFO())
       return unreadable('the configuration is not a file', 'pass the path of a file')
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    const bytes = readFileSync(file)
+    if (isUtf16(bytes)) return unreadable('the configuration is UTF-16', 'save it as UTF-8')
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     if (code === 'ENOENT' || code === 'ENOTDIR') {

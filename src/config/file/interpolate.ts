@@ -1,10 +1,10 @@
 /** Replaces variables and files in text: after the YAML is parsed, so that no value can change the structure. */
-import { readFileSync, statSync } from 'node:fs'
-import { isAbsolute, join, normalize } from 'node:path'
 import { isObject } from '../../core/json.ts'
 import { error, nearest, type Path, type Problem, quote } from '../problem.ts'
 import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'
+import { readSecretFile } from './secret-file.ts'
+import { otherSpelling, variablePattern } from './variable.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -17,26 +17,28 @@ export interface Interpolated {
   readonly problems: readonly Problem[]
 }
 
+/** What a path takes. */
+export interface Wanted {
+  /** As JSON Schema names them; none where it takes any. */
+  readonly types: readonly string[]
+  readonly secret: boolean
+}
+
 export interface InterpolateOptions {
   readonly document: YamlDocument
   readonly env: Env
   /** The folder of the configuration file. */
   readonly folder: string
-  /** The types of value that this path takes, as JSON Schema names them; none where it takes any. */
-  readonly typesAt: (path: Path) => readonly string[]
+  readonly wantedAt: (path: Path) => Wanted
   readonly note: Note
 }
 
-/** `${NAME}` and `${NAME:-default}`. */
-export const variablePattern = '\\$\\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\\}'
-
 const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
-const LARGEST_FILE = 65_536
-const RESTART = 'restart the service: systemd passes credentials on when it starts'
-const LET_READ = 'make it readable for the user of the service'
+
+const NOTHING: Wanted = { types: [], secret: false }
 
 /** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */
-export function interpolate({ document, env, folder, typesAt, note }: InterpolateOptions): Interpolated {
+export function interpolate({ document, env, folder, wantedAt, note }: InterpolateOptions): Interpolated {
   const origins: Origin[] = []
   const problems: Problem[] = []
   return { document, value: copy(document.value, []), origins, problems }
@@ -45,17 +47,17 @@ export function interpolate({ document, env, folder, typesAt, note }: Interpolat
     if (typeof value === 'string') {
       const before = origins.length
       const filled = fill(value, path)
-      return origins.length === before ? filled : toType(filled, typesAt(path))
+      return origins.length === before ? filled : toType(filled, wantedAt(path).types)
     }
     if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index]))
     if (!isObject(value)) return value
     const file = fileOf(value)
-    if (file !== null && typesAt(path).includes('string')) return readSecret(file, path)
+    if (file !== null && wantedAt(path).types.includes('string')) return readSecret(file, path)
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copy(item, [...path, key])]))
   }
 
   function fill(written: string, path: Path): string {
-    if (!written.includes('$')) return written
+    if (isOtherSpelling(written, path) || !written.includes('$')) return written
     const values: string[] = []
     let broken = false
     const filled = written.replaceAll(VARIABLE, (match: string, name?: string, preset?: string) => {
@@ -75,40 +77,62 @@ export function interpolate({ document, env, folder, typesAt, note }: Interpolat
     return filled
   }
 
+  /** Reports a variable that another program would fill in, so that nothing else is said about its value. */
+  function isOtherSpelling(written: string, path: Path): boolean {
+    const other = otherSpelling(written)
+    const { types, secret } = other === null ? NOTHING : wantedAt(path)
+    if (other === null || types.length === 0 || (other.onlySecret && !secret)) return false
+    const message = 'this is text and not a variable'
+    problems.push(
+      error('wrong_variable', document.file, document.at(path), message, `write \${${other.name}}`),
+    )
+    origins.push({ path, written, values: [], broken: true })
+    return true
+  }
+
   function unset(path: Path, match: string, name: string | undefined): Problem {
     const place = document.textAt(path, match)
     if (name === undefined) {
-      const hint = 'write ${NAME} or ${NAME:-default}; $$ is a dollar sign'
+      const hint = /^\$\{\{? *\w+(\.\w+)+ *\}?$/.test(match)
+        ? 'a value of the event is written {{ data.id }}, and a variable ${NAME}'
+        : 'write ${NAME} or ${NAME:-default}; $$ is a dollar sign'
       return error('wrong_variable', document.file, place, `${quote(match)} is not a variable`, hint)
     }
+    return error(
+      'unset_variable',
+      document.file,
+      place,
+      `the environment variable ${name} is not set`,
+      toSet(name, path),
+    )
+  }
+
+  function toSet(name: string, path: Path): string {
     const near = nearest(name, Object.keys(env))
-    const hint =
-      near === undefined ? `set it, or write \${${name}:-default}` : `set it; did you mean ${near}?`
-    return error('unset_variable', document.file, place, `the environment variable ${name} is not set`, hint)
+    if (near !== undefined) return `set it; did you mean ${near}?`
+    // A default would be a secret in this file.
+    const isSecret = wantedAt(path).secret
+    return isSecret
+      ? 'set it, or put the secret into a file: {file: PATH}'
+      : `set it, or write \${${name}:-default}`
   }
 
   function readSecret(written: string, path: Path): string {
     const before = problems.length
     const name = fill(written, [...path, 'file'])
-    const content = problems.length > before ? null : readFirst(candidates(name), note)
-    if (content !== null && typeof content !== 'string') {
-      const message = `the file ${quote(written)} ${content.reason}`
+    const read = problems.length > before ? null : readSecretFile(name, { folder, env, note })
+    if (read?.ok === false) {
+      const message = `the file ${quote(written)} ${read.reason}`
       const place = document.at([...path, 'file'])
-      problems.push(error('unreadable_file', document.file, place, message, content.hint))
+      problems.push(error('unreadable_file', document.file, place, message, read.hint))
     }
-    const values = typeof content === 'string' ? [content] : []
-    const broken = values.length === 0
-    origins.push({ path, written: `{file: ${written}}`, values, broken })
-    return values[0] ?? ''
-  }
-
-  function candidates(name: string): string[] {
-    if (isAbsolute(name)) return [name]
-    const credentials = env.CREDENTIALS_DIRECTORY
-    if (!credentials) return [join(folder, name)]
-    // As systemd names the files of a folder that LoadCredential= passes on.
-    const flat = normalize(name).replaceAll('/', '_')
-    return [...new Set([join(credentials, name), join(credentials, flat), join(folder, name)])]
+    const origin = { path, written: `{file: ${written}}` }
+    origins.push(
+      read?.ok
+        ? { ...origin, values: [read.text], broken: false, file: read.path }
+        : { ...origin, values: [], broken: true },
+    )
+    return read?.ok ? read.text : ''
   }
 }
 
@@ -124,37 +148,4 @@ function fileOf(value: object): string | null {
   if (entry === undefined || others.length > 0) return null
   const [key, path] = entry
   return key === 'file' && typeof path === 'string' && path !== '' ? path : null
-}
-
-interface Unreadable {
-  readonly reason: string
-  readonly hint: string
-}
-
-/** The text of the first file that exists, without its last newline. */
-function readFirst(paths: readonly string[], note: Note): string | Unreadable {
-  for (const path of paths) {
-    note(path)
-    try {
-      // A pipe or a device could block the loader for ever.
-      const stats = statSync(path)
-      if (!stats.isFile()) return { reason: 'is not a regular file', hint: 'use a file' }
-      if (stats.size > LARGEST_FILE)
-        return { reason: 'is larger than 64 kB', hint: 'use a file with a single value' }
-      const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
-      return text.replace(/\r?\n$/, '')
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      if (code === 'ENOENT' || code === 'ENOTDIR') continue
-      if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
-        return { reason: 'is not valid UTF-8', hint: 'store it as text' }
-      const hint = paths.length > 1 ? `${RESTART}, or ${LET_READ}` : LET_READ
-      return { reason: `cannot be read (${String(code)})`, hint }
-    }
-  }
-  const hint =
-    paths.length > 1
-      ? 'put it into $CREDENTIALS_DIRECTORY or beside the configuration'
-      : 'create it; a relative path is looked up in $CREDENTIALS_DIRECTORY, then beside the configuration'
-  return { reason: 'does not exist', hint }
 }

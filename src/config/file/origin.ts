@@ -9,6 +9,8 @@ export interface Origin {
   readonly values: readonly string[]
   /** No value was found, which is reported. */
   readonly broken: boolean
+  /** The path of the file that it was read from. */
+  readonly file?: string
 }
 
 // Shorter values are likely to be part of ordinary words.

@@ -1,7 +1,7 @@
 /** The JSON schema of the configuration (draft 2020-12), for editors. The loader checks more than a schema can. */
 import * as z from 'zod'
 import { isObject, type Json, type JsonObject } from '../../core/json.ts'
-import { variablePattern } from '../file/interpolate.ts'
+import { variablePattern } from '../file/variable.ts'
 import { matchDefinitions } from './match.ts'
 import { schema } from './schema.ts'
 
