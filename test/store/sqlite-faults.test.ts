@@ -74,14 +74,20 @@ t.test(
     t.equal(refused.length, 4, 'the whole batch')
     t.ok(stored.length > 4)
     t.same(await storedIds(store), stored)
+    const payload = { data: randomBytes(60_000).toString('hex') }
+    const firstOfType = entry(event(9_998, { type: 'report.ready', payload }), [planned()])
+    await t.rejects(store.append(firstOfType), unavailable)
     database.execute('PRAGMA max_page_count = 1000000')
+    t.match(await store.append(firstOfType), { kind: 'stored' })
+    const ofType = await store.deliveries({ type: 'report.ready' }, { limit: 9 })
+    t.equal(ofType.items.length, 1, 'a type that was rolled back is written again')
     t.same(await store.append(large(9_999)), { kind: 'stored', id: eventId(9_999) })
     t.same(
       await store.append(large(stored.length + 1)),
       { kind: 'stored', id: refused[0] },
       'the sender tries again',
     )
-    t.equal((await deliverAll(store, START + 10_000)).length, stored.length + 2)
+    t.equal((await deliverAll(store, START + 10_000)).length, stored.length + 3)
   },
 )
 

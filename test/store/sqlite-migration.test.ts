@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
+import { schemaVersion } from '../../src/store/sqlite/migrations.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { everything } from './contract/sample.ts'
 
@@ -140,5 +141,5 @@ t.test('the migrated file is sound', async (t) => {
   t.teardown(() => database.close())
   t.equal(database.pragma('integrity_check'), 'ok')
   t.equal(database.pragma('foreign_key_check'), null)
-  t.equal(database.pragma('user_version'), 3)
+  t.equal(database.pragma('user_version'), schemaVersion)
 })

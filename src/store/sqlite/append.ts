@@ -26,10 +26,17 @@ function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp
   const { type, subject } = event
   const unrouted = plan.unrouted ? 1 : 0
   const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body)
-  database.prepare('INSERT OR IGNORE INTO kinds (source, type) VALUES (?, ?)').run(event.source, type)
+  insertKind(database, event.source, type)
   if (takenUp !== null) markTakenUp(database, takenUp, event.id)
   insertPlan(database, seq, 1, plan)
   return { kind: 'stored', id: event.id }
+}
+
+function insertKind(database: Database, source: string, type: string): void {
+  const key = JSON.stringify([source, type])
+  if (database.written.has(key)) return
+  database.prepare('INSERT OR IGNORE INTO kinds (source, type) VALUES (?, ?)').run(source, type)
+  database.written.add(key)
 }
 
 function takenUpBy(database: Database, quarantined: string | undefined): string | null {

@@ -19,6 +19,8 @@ export class Database {
   readonly path: string
   readonly #connection: DatabaseSync
   readonly #statements = new Map<string, Statement<Row>>()
+  /** What need not be written again, as long as it is never removed. A rollback forgets it all. */
+  readonly written = new Set<string>()
 
   /** `busyTimeout`: milliseconds to wait (blocking) for another process that is writing. */
   constructor(path: string, busyTimeout: number) {
@@ -83,6 +85,7 @@ export class Database {
       this.#run('COMMIT')
       return result
     } catch (error) {
+      this.written.clear()
       // SQLite has already rolled back after some errors, a full disk among them.
       if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK')
       throw error

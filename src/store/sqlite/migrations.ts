@@ -268,6 +268,14 @@ const migrations: readonly string[] = [
   CREATE INDEX deliveries_conversation ON deliveries (conversation, seq)
     WHERE conversation IS NOT NULL AND state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous');
   `,
+  `
+  -- Every index of events costs each acknowledgement: one for all lists but those of a subject.
+  DROP INDEX events_received;
+  DROP INDEX events_kind;
+  DROP INDEX events_unrouted;
+  DROP INDEX events_quarantined;
+  CREATE INDEX events_kind ON events (source, type, unrouted, received_at);
+  `,
 ]
 
 /** The version of the schema that this program reads and writes. */

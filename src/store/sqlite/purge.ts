@@ -1,7 +1,8 @@
 import { finalStates, unresolvedStates } from '../../core/delivery.ts'
 import type { Purged, PurgeRequest, QuarantinedRequest } from '../store.ts'
 import type { Database } from './database.ts'
-import { cursorOf, numbersOf } from './history/pages.ts'
+import { IS_OF_KIND, type Kind, kindsOf } from './history/kinds.ts'
+import type { Position } from './history/pages.ts'
 import { EVENT_COLUMNS, type EventRow, quoted } from './rows.ts'
 
 type OldEvent = {
@@ -14,9 +15,69 @@ type OldEvent = {
 
 /** `Upkeep.purge`, inside a transaction. Plans, deliveries and attempts go with their event. */
 export function purge(database: Database, request: PurgeRequest): Purged {
-  const { before, unresolvedBefore, after, limit } = request
-  const [time = 0, seq = 0] = after === null ? [] : numbersOf(after, 2)
-  const old = database
+  const cursor = request.after === null ? null : cursorFrom(request.after)
+  const kinds = kindsOf(database)
+  // It begins anew where the last event of the kind at which it stopped has gone.
+  const first =
+    cursor === null
+      ? 0
+      : Math.max(
+          kinds.findIndex((kind) => isSame(kind, cursor)),
+          0,
+        )
+  let position = cursor !== null && isSame(kinds[first], cursor) ? cursor : BEGINNING
+  let left = request.limit
+  const purged = { events: 0, unresolved: 0 }
+  for (const kind of kinds.slice(first)) {
+    const old = oldEvents(database, kind, position, request.before, left)
+    for (const event of old.filter((event) => mayGo(event, request))) {
+      database.prepare('DELETE FROM events WHERE seq = ?').run(event.seq)
+      purged.events += 1
+      purged.unresolved += event.unresolved
+    }
+    left -= old.length
+    const last = old.at(-1)
+    if (left === 0 && last !== undefined) {
+      return { ...purged, next: cursorText({ ...kind, time: last.received_at, seq: last.seq }) }
+    }
+    position = BEGINNING
+  }
+  return { ...purged, next: null }
+}
+
+/** Where a step ended: a kind, and the last of its events that was looked at. */
+interface Cursor extends Kind, Position {}
+
+type Parts = readonly [Kind['source'], Kind['type'], Kind['unrouted'], number, number]
+
+const BEGINNING: Position = { time: 0, seq: 0 }
+
+function cursorText({ source, type, unrouted, time, seq }: Cursor): string {
+  return JSON.stringify([source, type, unrouted, time, seq])
+}
+
+function cursorFrom(text: string): Cursor {
+  const [source, type, unrouted, time, seq]: Parts = JSON.parse(text)
+  return { source, type, unrouted, time, seq }
+}
+
+function isSame(one: Kind | undefined, other: Kind): boolean {
+  return one?.source === other.source && one.type === other.type && one.unrouted === other.unrouted
+}
+
+function mayGo(event: OldEvent, { unresolvedBefore }: PurgeRequest): boolean {
+  if (event.open === 1) return false
+  return event.unresolved === 0 || event.received_at < unresolvedBefore
+}
+
+function oldEvents(
+  database: Database,
+  { source, type, unrouted }: Kind,
+  after: Position,
+  before: number,
+  limit: number,
+): readonly OldEvent[] {
+  return database
     .prepare<OldEvent>(
       `SELECT seq, received_at,
          EXISTS (SELECT 1 FROM plans WHERE event = events.seq AND at >= ?1)
@@ -26,22 +87,11 @@ export function purge(database: Database, request: PurgeRequest): Purged {
            OR EXISTS (SELECT 1 FROM events AS later WHERE later.id = events.taken_up_by) AS open,
          (type IS NULL AND taken_up_by IS NULL) OR EXISTS (
            SELECT 1 FROM deliveries WHERE event = events.seq AND state IN (${quoted(unresolvedStates)})) AS unresolved
-       FROM events WHERE (received_at, seq) > (?2, ?3) AND received_at < ?1 ORDER BY received_at, seq LIMIT ?4 + 0`,
+       FROM events
+       WHERE ${IS_OF_KIND} AND (received_at, seq) > (?, ?) AND received_at < ?1
+       ORDER BY received_at, seq LIMIT ? + 0`,
     )
-    .all(before, time, seq, limit)
-  const remove = database.prepare('DELETE FROM events WHERE seq = ?')
-  let events = 0
-  let unresolved = 0
-  for (const event of old) {
-    if (event.open === 1) continue
-    if (event.unresolved === 1 && event.received_at >= unresolvedBefore) continue
-    remove.run(event.seq)
-    events += 1
-    unresolved += event.unresolved
-  }
-  const last = old.at(-1)
-  const isLast = old.length < limit || last === undefined
-  return { events, unresolved, next: isLast ? null : cursorOf(last.received_at, last.seq) }
+    .all(before, source, type, unrouted, after.time, after.seq, limit)
 }
 
 /** `Upkeep.quarantined`, inside a transaction. */

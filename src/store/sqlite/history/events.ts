@@ -2,6 +2,7 @@
 import type { EventFilter, EventSummary, Page, PageRequest } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
 import { type EventRow, eventSummaryOf } from '../rows.ts'
+import { IS_OF_KIND, kindsOf, nameOf } from './kinds.ts'
 import { cursorOf, merge, type Stream, startOf, takePage } from './pages.ts'
 import { countsOfEvents } from './places.ts'
 
@@ -40,35 +41,30 @@ export function eventPage(database: Database, filter: EventFilter, page: PageReq
   }
 }
 
-/** One for each index that has a part of the filter; all there are where none has. */
+/** The events of the filter's subject, and those of its kinds: either way finds all wanted ones. */
 function waysTo(database: Database, filter: EventFilter): readonly (readonly Stream<Candidate>[])[] {
-  const { type, source, subject, kind } = filter
-  const ways: (readonly Stream<Candidate>[])[] = []
-  if (subject !== undefined) ways.push([eventsOfSubject(database, subject, filter.since)])
-  if (type !== undefined || source !== undefined) ways.push(kindStreams(database, filter))
-  else if (kind === 'quarantined') ways.push([stream(database, filter.since, 'type IS NULL', [])])
-  if (kind === 'unrouted') ways.push([stream(database, filter.since, 'unrouted = 1', [])])
-  return ways.length === 0 ? [[stream(database, filter.since, 'TRUE', [])]] : ways
+  const { type, source, subject, kind, since } = filter
+  const bySubject = subject === undefined ? [] : [[eventsOfSubject(database, subject, since)]]
+  if (subject !== undefined && (type ?? source ?? kind) === undefined) return bySubject
+  return [...bySubject, eventsOfKinds(database, filter)]
 }
 
 export function eventsOfSubject(database: Database, subject: string, since?: number): Stream<Candidate> {
   return stream(database, since, 'subject = ?', [subject])
 }
 
-function kindStreams(database: Database, { type, source, kind, since }: EventFilter): Stream<Candidate>[] {
+function eventsOfKinds(database: Database, { type, source, kind, since }: EventFilter): Stream<Candidate>[] {
   return kindsOf(database)
-    .filter((pair) => (source ?? pair.source) === pair.source && (type ?? pair.type) === pair.type)
-    .filter((pair) => kind === undefined || (kind === 'quarantined') === (pair.type === null))
-    .map((pair) => stream(database, since, 'source = ? AND type IS ?', [pair.source, pair.type]))
+    .filter((one) => (source ?? one.source) === one.source && (type ?? one.type) === one.type)
+    .filter((one) => kind === undefined || kind === nameOf(one))
+    .map((one) => stream(database, since, IS_OF_KIND, [one.source, one.type, one.unrouted]))
 }
 
 function isWanted(row: Candidate, { type, source, subject, kind }: EventFilter): boolean {
   if (type !== undefined && row.type !== type) return false
   if (source !== undefined && row.source !== source) return false
   if (subject !== undefined && row.subject !== subject) return false
-  if (kind === undefined) return true
-  if (kind === 'quarantined') return row.type === null
-  return row.unrouted === (kind === 'unrouted' ? 1 : 0)
+  return kind === undefined || kind === nameOf(row)
 }
 
 function stream(
@@ -83,26 +79,4 @@ function stream(
      ORDER BY received_at DESC, seq DESC LIMIT ? + 0`,
   )
   return ({ time, seq }, limit) => select.all(...values, since ?? 0, time, seq, limit)
-}
-
-type Kind = { readonly source: string; readonly type: string | null }
-
-/** The sources, and the types of each: read by skipping through their index. */
-function kindsOf(database: Database): Kind[] {
-  const nextSource = database.prepare<{ source: string }>(
-    'SELECT source FROM events WHERE source > ? ORDER BY source LIMIT 1',
-  )
-  const untyped = database.prepare('SELECT 1 AS found FROM events WHERE source = ? AND type IS NULL LIMIT 1')
-  const nextType = database.prepare<{ type: string }>(
-    'SELECT type FROM events WHERE source = ? AND type > ? ORDER BY type LIMIT 1',
-  )
-  const kinds: Kind[] = []
-  for (let row = nextSource.get(''); row !== undefined; row = nextSource.get(row.source)) {
-    const { source } = row
-    if (untyped.get(source) !== undefined) kinds.push({ source, type: null })
-    for (let of = nextType.get(source, ''); of !== undefined; of = nextType.get(source, of.type)) {
-      kinds.push({ source, type: of.type })
-    }
-  }
-  return kinds
 }
