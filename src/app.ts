@@ -20,6 +20,7 @@ import { type AdminSocket, openAdminSocket } from './http/admin-socket.ts'
 import { createMetrics } from './http/metrics/metrics.ts'
 import { createServer, type ServerDeps } from './http/server.ts'
 import { statusOf } from './http/webhooks.ts'
+import type { Proxies } from './network/proxies.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
@@ -36,6 +37,8 @@ export interface AppOptions {
   readonly compiled: CompiledConfig
   /** The variables that `${NAME}` in the configuration refers to, read again at each reload. */
   readonly env: Env
+  /** For requests to other machines. */
+  readonly proxies: Proxies
   readonly log: Logger
   /** Where the console channel writes. */
   readonly print: (text: string) => void
@@ -62,7 +65,7 @@ const CLOSING_GRACE = 1_000
 
 /** Composition root: builds each part after those that it depends on, and starts the service. */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { compiled, env, log, print, socket, supervisor } = options
+  const { compiled, env, proxies, log, print, socket, supervisor } = options
   const { server: listen, store: stored } = compiled.config
   const now = Date.now
   const clock = () => performance.now()
@@ -97,7 +100,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   facts.subscribe(logFacts(log, rejectionLog, traces && ((fact) => traces.record(fact))))
 
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
-  const generations = new Generations(compiled, print, onBug)
+  const generations = new Generations(compiled, { proxies, print }, onBug)
   const settings = () => generations.current
   const config = () => settings().compiled.config
   const deliver = createDeliver({

@@ -2,9 +2,11 @@
 import { resolve } from 'node:path'
 import { checkConfig as check } from './app/check.ts'
 import { createLog, flushLog } from './app/log.ts'
+import { proxyProblems } from './app/proxy-problems.ts'
 import { startApp } from './app.ts'
 import { loadConfig } from './config/load.ts'
 import { formatProblem, type Problem } from './config/problem.ts'
+import { readProxies } from './network/proxies.ts'
 
 export { formatProblem, type Problem, type ProblemCode } from './config/problem.ts'
 
@@ -77,9 +79,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, env = process.env, print = printed } = options
   const loaded = loadConfig(resolve(config), env)
   if (!loaded.ok) throw new ConfigurationError(loaded.problems)
+  // Those of the process: `env` may hold no more than what the configuration names.
+  const wrong = proxyProblems(options.config, process.env).filter(({ severity }) => severity === 'error')
+  if (wrong.length > 0) throw new ConfigurationError(wrong)
+  const { proxies } = readProxies(process.env)
   const to = { write: (line: string) => void options.log.write(line) }
   const log = await createLog({ level: options.logLevel, to })
-  const app = await startApp({ compiled: loaded.compiled, env, log, print })
+  const app = await startApp({ compiled: loaded.compiled, env, proxies, log, print })
   return {
     url: app.url,
     reload: () => app.reload('program'),

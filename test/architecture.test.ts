@@ -9,15 +9,17 @@ const src = fileURLToPath(new URL('../src', import.meta.url))
 /** Who may import whom; a value `types` means `import type` only. */
 const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>>> = {
   core: { core: 'all' },
-  sources: { sources: 'all', core: 'all' },
+  sources: { sources: 'all', core: 'all', network: 'all' },
   store: { store: 'all', core: 'all' },
-  channels: { channels: 'all', core: 'all' },
+  // Connections to other machines, by HTTP.
+  network: { network: 'all', core: 'all' },
+  channels: { channels: 'all', core: 'all', network: 'all' },
   config: { config: 'all', core: 'all', channels: 'all' },
   // StoreUnavailable is part of the store's contract, and a value: see pipelineValues.
   pipeline: { pipeline: 'all', core: 'all', store: 'types', channels: 'types', sources: 'types' },
   http: { http: 'all', core: 'all', pipeline: 'types', store: 'types', sources: 'types' },
   // Traces are made from the facts of the pipeline, as the log is; nobody below app knows of them.
-  telemetry: { telemetry: 'all', core: 'all', pipeline: 'types' },
+  telemetry: { telemetry: 'all', core: 'all', network: 'all', pipeline: 'types' },
   demo: { demo: 'all', core: 'all' },
   install: { install: 'all', config: 'all' },
   cli: {
@@ -27,6 +29,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     core: 'all',
     demo: 'all',
     install: 'all',
+    network: 'all',
     sources: 'all',
     store: 'all',
     channels: 'all',
@@ -36,6 +39,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     app: 'all',
     core: 'all',
     config: 'all',
+    network: 'all',
     sources: 'all',
     store: 'all',
     channels: 'all',
@@ -45,7 +49,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
   },
   main: { cli: 'all' },
   // What programs import: fronts of the package with contracts of their own, so that what is behind them can change.
-  index: { app: 'all', config: 'all' },
+  index: { app: 'all', config: 'all', network: 'all' },
   signing: { core: 'all', sources: 'all' },
 }
 const contractFiles = ['store/store.ts', 'channels/channel.ts']
@@ -72,7 +76,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   'smtp-server': ['demo'],
   svix: ['sources'],
   ulid: ['app'],
-  undici: ['channels/slack'],
+  undici: ['network', 'channels/slack'],
   yaml: ['config'],
   zod: ['config', 'channels'],
 }

@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.ts'
 import { inOrder, type Problem } from '../config/problem.ts'
 import { openStore } from '../store/open.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
+import { proxyProblems } from './proxy-problems.ts'
 import { testProblems } from './tests.ts'
 
 export interface Checked {
@@ -19,8 +20,13 @@ export interface Checked {
 /** Reads the configuration, its templates and its tests. Never throws, whatever they contain. */
 export async function checkConfig(file: string, env: Env): Promise<Checked> {
   const loaded = loadConfig(file, env)
-  if (!loaded.ok) return { problems: loaded.problems, tests: 0 }
-  const problems = inOrder(file, [...loaded.warnings, ...(await problemsOfTests(loaded.compiled))])
+  const surroundings = proxyProblems(file, env)
+  if (!loaded.ok) return { problems: inOrder(file, [...surroundings, ...loaded.problems]), tests: 0 }
+  const problems = inOrder(file, [
+    ...surroundings,
+    ...loaded.warnings,
+    ...(await problemsOfTests(loaded.compiled)),
+  ])
   return { problems, tests: (loaded.compiled.config.tests ?? []).length }
 }
 

@@ -1,5 +1,5 @@
 /** Everything that is built from one configuration, as one value that a reload replaces as a whole. */
-import type { OpenChannel } from '../channels/channel.ts'
+import type { ChannelEnvironment, OpenChannel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
 import { type CompiledConfig, receiversOf } from '../config/compiled.ts'
 import type { WebhookSettings } from '../http/webhooks.ts'
@@ -12,18 +12,20 @@ export interface Generation extends ReceiveSettings, DeliverSettings, WebhookSet
   readonly compiled: CompiledConfig
 }
 
+/** What channels need, whatever the configuration. */
+type Surroundings = Omit<ChannelEnvironment, 'timeout'>
+
 /** The generation in effect, and those before it that have attempts to finish. */
 export class Generations {
-  readonly #print: (text: string) => void
+  readonly #surroundings: Surroundings
   readonly #onBug: (error: unknown) => void
   readonly #retiring = new Set<Promise<void>>()
   #current: Generation
 
-  /** `print` is where the console channel writes. */
-  constructor(compiled: CompiledConfig, print: (text: string) => void, onBug: (error: unknown) => void) {
-    this.#print = print
+  constructor(compiled: CompiledConfig, surroundings: Surroundings, onBug: (error: unknown) => void) {
+    this.#surroundings = surroundings
     this.#onBug = onBug
-    this.#current = createGeneration(compiled, print)
+    this.#current = createGeneration(compiled, surroundings)
   }
 
   get current(): Generation {
@@ -33,7 +35,7 @@ export class Generations {
   /** Where it throws, nothing has changed. */
   replace(compiled: CompiledConfig): void {
     const before = this.#current
-    this.#current = createGeneration(compiled, this.#print)
+    this.#current = createGeneration(compiled, this.#surroundings)
     const retired = closeChannels(before)
       .catch(this.#onBug)
       .finally(() => this.#retiring.delete(retired))
@@ -47,7 +49,7 @@ export class Generations {
 }
 
 /** Opens no connections: a channel does so with its first attempt. */
-function createGeneration(compiled: CompiledConfig, print: (text: string) => void): Generation {
+function createGeneration(compiled: CompiledConfig, surroundings: Surroundings): Generation {
   const { config, router, destinations, templates, links } = compiled
   return {
     compiled,
@@ -60,7 +62,7 @@ function createGeneration(compiled: CompiledConfig, print: (text: string) => voi
     renderers: templates.renderers,
     links,
     policy: { retryFor: config.delivery.retry_for, ambiguousResends: config.delivery.ambiguous_resends },
-    channels: openChannels(compiled, print),
+    channels: openChannels(compiled, surroundings),
   }
 }
 
@@ -70,9 +72,9 @@ async function closeChannels({ channels }: Generation): Promise<void> {
 
 function openChannels(
   compiled: CompiledConfig,
-  print: (text: string) => void,
+  surroundings: Surroundings,
 ): Map<string, OpenChannel<unknown>> {
-  const environment = { timeout: compiled.config.delivery.timeout, print }
+  const environment = { ...surroundings, timeout: compiled.config.delivery.timeout }
   const open = new Map<string, OpenChannel<unknown>>()
   for (const channel of channels) {
     const receivers = receiversOf(compiled.config, channel.name)

@@ -6,6 +6,7 @@ import type { ZodType } from 'zod'
 import type { RateLimit } from '../core/destination.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Renderer, RenderResult } from '../core/template/render.ts'
+import type { Proxies } from '../network/proxies.ts'
 import type { ChannelDoctor } from './doctor.ts'
 import type { ChannelPreview } from './preview.ts'
 
@@ -88,6 +89,8 @@ export interface TemplateProblem extends Position {
 export interface ChannelEnvironment {
   /** Milliseconds for connecting, and for each answer that a step of an attempt waits for. */
   readonly timeout: number
+  /** For channels that send by HTTP: src/network has the connections. */
+  readonly proxies: Proxies
   /** Writes for the console channel. */
   readonly print: (text: string) => void
 }

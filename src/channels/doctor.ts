@@ -1,5 +1,6 @@
 /** The part of a channel that finds out whether messages would arrive. */
 import type { Finding } from '../core/finding.ts'
+import type { Proxies } from '../network/proxies.ts'
 
 export interface ChannelDoctor<Settings = unknown, Receiver = unknown> {
   /**
@@ -11,5 +12,6 @@ export interface ChannelDoctor<Settings = unknown, Receiver = unknown> {
     settings: Settings | undefined,
     receivers: ReadonlyMap<string, Receiver>,
     timeoutMs: number,
+    proxies: Proxies,
   ): Promise<readonly Finding[]>
 }

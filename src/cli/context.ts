@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.ts'
 import { loadStoreUrl } from '../config/part.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/schema/units.ts'
+import { type Proxies, readProxies } from '../network/proxies.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { asRun } from './command-name.ts'
@@ -40,6 +41,14 @@ export function problemLine({ command }: Terminal, problem: Problem): string {
 export function summary(problems: readonly Problem[], strict = false): string {
   const wrong = problems.filter(({ severity }) => strict || severity === 'error').length
   return `${wrong} ${wrong === 1 ? 'problem' : 'problems'} in the configuration`
+}
+
+/** Those of the environment; fails where a variable names none that can be used. */
+export function proxiesOf({ env }: Terminal, exitCode: ExitCode = 1): Proxies {
+  const { proxies, problems } = readProxies(env)
+  const wrong = problems.find(({ level }) => level === 'wrong')
+  if (wrong !== undefined) throw new CommandError(`${wrong.message}; ${wrong.hint}`, exitCode)
+  return proxies
 }
 
 /** Opens the store. Needs only `store.url`, so that the history can be read while the rest of the configuration is broken. */

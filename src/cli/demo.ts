@@ -12,6 +12,7 @@ import { formatProblem } from '../config/problem.ts'
 import { Secret } from '../core/secret.ts'
 import { type DemoMail, type DemoMailServer, startMailServer } from '../demo/mail.ts'
 import { type DemoSlack, type DemoSlackMessage, startSlack } from '../demo/slack.ts'
+import { noProxies } from '../network/proxies.ts'
 import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
 
@@ -73,6 +74,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   const app = await startApp({
     compiled: loaded.compiled,
     env,
+    proxies: noProxies,
     log: await createLog({ level: 'silent' }),
     print: (text) => print(terminal, text),
   })

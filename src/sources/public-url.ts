@@ -2,11 +2,13 @@
 import type { ErrorCode } from '../core/errors.ts'
 import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
 import { ownProperty } from '../core/json.ts'
+import { ConnectFailure } from '../network/connect-failure.ts'
+import { type HttpClient, openHttp } from '../network/http.ts'
+import type { Proxies } from '../network/proxies.ts'
 
-const MAX_ANSWER_LENGTH = 4_096
+const LARGEST_ANSWER_BYTES = 5_000_000
 const UNREACHED =
   'Senders do not reach this service. They retry, and their events are lost when they give up.'
-const UNTRUSTED_CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO/
 const TLS_FAILURE = /ERR_SSL|ERR_TLS|EPROTO/
 
 /** `code` is the error of an answer of ours; null for any other answer. */
@@ -29,35 +31,35 @@ export function noPublicUrl(source: string): Finding {
 }
 
 /** `timeout`: milliseconds. Never throws. */
-export async function checkPublicUrl(publicUrl: string, source: string, timeout: number): Promise<Finding> {
+export async function checkPublicUrl(
+  publicUrl: string,
+  source: string,
+  timeout: number,
+  proxies: Proxies,
+): Promise<Finding> {
   const url = urlFor(publicUrl, source)
+  const http = openHttp({
+    proxies,
+    timeoutMs: timeout,
+    hostSetting: 'server.public_url',
+    largestAnswerBytes: LARGEST_ANSWER_BYTES,
+    // Senders do not know the authorities of this machine.
+    trustSystem: false,
+  })
   try {
-    return classify(await probe(url, timeout), url)
+    return classify(await probe(http, url), url)
   } catch (error) {
     return unanswered(error, url, timeout)
+  } finally {
+    await http.close()
   }
 }
 
-async function probe(url: string, timeout: number): Promise<ProbeResult> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{}',
-    // Senders do not follow redirects.
-    redirect: 'manual',
-    signal: AbortSignal.timeout(timeout),
-  })
-  return { status: response.status, code: codeIn(await beginningOf(response)) }
-}
-
-async function beginningOf(response: Response): Promise<string> {
-  let text = ''
-  if (response.body === null) return text
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-    text += chunk
-    if (text.length > MAX_ANSWER_LENGTH) break
-  }
-  return text
+/** Follows no redirect: senders do not either. */
+async function probe(http: HttpClient, url: string): Promise<ProbeResult> {
+  const headers = { 'content-type': 'application/json' }
+  const response = await http.fetch(url, { method: 'POST', headers, body: '{}' })
+  return { status: response.status, code: codeIn(await response.text()) }
 }
 
 function codeIn(text: string): string | null {
@@ -150,16 +152,8 @@ function is(code: string | null, expected: ErrorCode): boolean {
 
 function unanswered(error: unknown, url: string, timeout: number): Finding {
   const { hostname, port } = new URL(url)
+  if (error instanceof ConnectFailure) return notConnected(error, url)
   const code = causeOf(error)
-  if (UNTRUSTED_CERTIFICATE.test(code)) {
-    const hint = `renew or correct the certificate of ${hostname}; senders refuse it too`
-    return wrong(
-      'public_url_certificate',
-      `${url} has a certificate that is not trusted (${code})`,
-      UNREACHED,
-      hint,
-    )
-  }
   if (TLS_FAILURE.test(code)) {
     const hint = 'let the proxy terminate TLS there, or correct the port in server.public_url'
     return wrong('public_url_tls', `${url} does not speak TLS (${code})`, UNREACHED, hint)
@@ -190,6 +184,19 @@ function unanswered(error: unknown, url: string, timeout: number): Finding {
     UNREACHED,
     'check the proxy and server.public_url',
   )
+}
+
+function notConnected({ code, message, hint }: ConnectFailure, url: string): Finding {
+  if (code.startsWith('proxy_')) {
+    const summary = `whether senders reach ${url} could not be checked: ${message}`
+    return unknown('public_url_proxy', summary, 'Senders come from outside, not through this proxy.', hint)
+  }
+  const renew =
+    code === 'certificate_untrusted'
+      ? 'use a certificate of a public authority, with its intermediate certificates: senders know no other'
+      : hint
+  const seen = 'Where a proxy reads TLS on the way out, this is its certificate: then check from outside.'
+  return wrong('public_url_certificate', `${url}: ${message}`, `${UNREACHED} ${seen}`, renew)
 }
 
 /** The error's code, or its name. */

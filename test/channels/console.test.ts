@@ -1,5 +1,6 @@
 import t from 'tap'
 import { consoleChannel } from '../../src/channels/console/console.ts'
+import { noProxies } from '../../src/network/proxies.ts'
 import { readTemplate, templateFile } from '../support/template-files.ts'
 import { exampleView } from './contract.ts'
 
@@ -39,12 +40,16 @@ t.test('mistakes', (t) => {
 
 t.test('there is nothing to check', async (t) => {
   const doctor = await consoleChannel.doctor?.()
-  t.strictSame(await doctor?.check({}, new Map([['r', {}]]), 1), [])
+  t.strictSame(await doctor?.check({}, new Map([['r', {}]]), 1, noProxies), [])
 })
 
 t.test('sending prints', async (t) => {
   const printed: string[] = []
-  const channel = consoleChannel.open({}, new Map(), { timeout: 1, print: (text) => printed.push(text) })
+  const channel = consoleChannel.open({}, new Map(), {
+    timeout: 1,
+    proxies: noProxies,
+    print: (text) => printed.push(text),
+  })
   const [target] = consoleChannel.targets({}, 'r')
   const delivery = { id: 'evt_1-1', receiver: 'r', target: target?.target ?? '' }
   t.match(await channel.send({ text: 'hello' }, delivery), {

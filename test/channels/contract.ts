@@ -11,6 +11,7 @@ import type { Channel, OpenChannel, Renderer, Target } from '../../src/channels/
 import { isObject } from '../../src/core/json.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
+import { noProxies } from '../../src/network/proxies.ts'
 import { anyJson, anyText, anyUrl } from '../support/any-text.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
@@ -246,6 +247,7 @@ async function doctorContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M>
       channel.settings.parse(raw.settings),
       new Map([['deal-flow', channel.receiver.parse(raw.receiver)]]),
       TIMEOUT,
+      noProxies,
     )
   const destination = await harness.start()
   t.teardown(() => destination.close())
@@ -274,6 +276,7 @@ function opened<S, R, M>(
   const receiver = channel.receiver.parse(raw.receiver)
   const open = channel.open(channel.settings.parse(raw.settings), new Map([['deal-flow', receiver]]), {
     timeout: TIMEOUT,
+    proxies: noProxies,
     print: () => {},
   })
   return { open, send }

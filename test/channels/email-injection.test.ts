@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import PostalMime, { type Email } from 'postal-mime'
 import t from 'tap'
 import { email } from '../../src/channels/email/email.ts'
+import { noProxies } from '../../src/network/proxies.ts'
 import { anyText } from '../support/any-text.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { templateFile } from '../support/template-files.ts'
@@ -50,7 +51,11 @@ t.test('no value adds a header, a recipient or a part', async (t) => {
   const { renderer } = compiled
   const receiver = email.receiver.parse({ to: ['jane@example.org'] })
   const settings = email.settings.parse({ smtp: server.url, from: 'alerts@example.org' })
-  const channel = email.open(settings, new Map([['r', receiver]]), { timeout: 5_000, print: () => {} })
+  const channel = email.open(settings, new Map([['r', receiver]]), {
+    timeout: 5_000,
+    proxies: noProxies,
+    print: () => {},
+  })
   t.teardown(async () => {
     await channel.close()
     await server.close()

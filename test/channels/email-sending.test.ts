@@ -5,6 +5,7 @@ import { MailSender } from '../../src/channels/email/sending/sending.ts'
 import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
+import { noProxies } from '../../src/network/proxies.ts'
 import {
   type MailBehaviour,
   type MailServer,
@@ -27,7 +28,7 @@ function openChannel(t: Teardown, settings: object, timeout = IN_TIME): OpenChan
   const channel = email.open(
     email.settings.parse({ from: 'Cuuro alerts <alerts@example.org>', ...settings }),
     new Map([['partners', email.receiver.parse({ to: ['Jané <jane@example.org>'] })]]),
-    { timeout, print: () => {} },
+    { timeout, proxies: noProxies, print: () => {} },
   )
   t.teardown(() => channel.close())
   return channel
@@ -313,7 +314,7 @@ t.test('a message is written down whole, whatever its words are', async (t) => {
 })
 
 t.test('without settings a delivery is parked', async (t) => {
-  const channel = email.open(undefined, new Map(), { timeout: IN_TIME, print: () => {} })
+  const channel = email.open(undefined, new Map(), { timeout: IN_TIME, proxies: noProxies, print: () => {} })
   t.match(await send(channel), { kind: 'park', reason: /channels\.email is not configured/ })
   await channel.close()
 })

@@ -4,6 +4,7 @@ import type { OpenChannel } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
+import { noProxies } from '../../src/network/proxies.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import type { SlackServerOptions } from '../support/slack/workspace.ts'
 import { closedPort } from './contract.ts'
@@ -28,7 +29,7 @@ async function start(
   const open = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: server.url }),
     new Map([['hook', slack.receiver.parse({ webhook_url: server.webhookUrl })]]),
-    { timeout, print: () => {} },
+    { timeout, proxies: noProxies, print: () => {} },
   )
   t.teardown(async () => {
     await open.close()
@@ -114,7 +115,11 @@ t.test('a wrong or missing token is parked', async (t) => {
     [{ token: 'xoxb-wrong', api_url: server.url }, /^invalid_auth: /],
     [{ api_url: server.url }, /token is missing/],
   ] as const) {
-    const open = slack.open(slack.settings.parse(settings), new Map(), { timeout: 2_000, print: () => {} })
+    const open = slack.open(slack.settings.parse(settings), new Map(), {
+      timeout: 2_000,
+      proxies: noProxies,
+      print: () => {},
+    })
     t.match(await open.send(message, { id: '1', receiver: 'r', target: '#x' }), { kind: 'park', reason })
     await open.close()
   }
@@ -229,7 +234,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const open = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: `http://127.0.0.1:${await closedPort()}/api/` }),
     new Map(),
-    { timeout: 2_000, print: () => {} },
+    { timeout: 2_000, proxies: noProxies, print: () => {} },
   )
   const addressed = { id: '1', receiver: 'r', target: '#x' }
   t.strictSame(await open.send(message, addressed), { kind: 'retry', reason: 'cannot connect: ECONNREFUSED' })
@@ -243,7 +248,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const unresolved = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: 'https://slack.invalid/api/' }),
     new Map(),
-    { timeout: 2_000, print: () => {} },
+    { timeout: 2_000, proxies: noProxies, print: () => {} },
   )
   t.match(await unresolved.send(message, addressed), {
     kind: 'retry',
@@ -256,7 +261,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const untrusted = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: `https://127.0.0.1:${plain.port}/api/` }),
     new Map(),
-    { timeout: 2_000, print: () => {} },
+    { timeout: 2_000, proxies: noProxies, print: () => {} },
   )
   t.match(
     await untrusted.send(message, addressed),
@@ -270,7 +275,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const cut = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: `https://127.0.0.1:${closing.port}/api/` }),
     new Map(),
-    { timeout: 2_000, print: () => {} },
+    { timeout: 2_000, proxies: noProxies, print: () => {} },
   )
   t.match(await cut.send(message, addressed), { kind: 'retry', reason: /^cannot connect: / }, 'TLS cut short')
   await cut.close()

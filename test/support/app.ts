@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { type App, startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { noProxies, type Proxies } from '../../src/network/proxies.ts'
 import { environment, temporaryFolder } from './service.ts'
 
 export interface TestApp extends App {
@@ -22,6 +23,7 @@ export async function startTestApp(
     readonly store?: string
     readonly folder?: string
     readonly env?: Readonly<Record<string, string>>
+    readonly proxies?: Proxies
   } = {},
 ): Promise<TestApp> {
   const folder = options.folder ?? temporaryFolder(t)
@@ -38,6 +40,7 @@ export async function startTestApp(
   const app = await startApp({
     compiled: loaded.compiled,
     env,
+    proxies: options.proxies ?? noProxies,
     log: pino({ level: 'trace' }, { write: (line: string) => log.push(JSON.parse(line)) }),
     print: (text) => printed.push(text),
   })

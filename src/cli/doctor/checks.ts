@@ -3,6 +3,8 @@ import { channels } from '../../channels/channels.ts'
 import { type CompiledConfig, receiversOf } from '../../config/compiled.ts'
 import { type Finding, unknown, wrong } from '../../core/finding.ts'
 import { redact } from '../../core/secret.ts'
+import { checkProxies } from '../../network/doctor.ts'
+import { type Proxies, readProxies } from '../../network/proxies.ts'
 import { checkClock, checkSecrets } from '../../sources/doctor.ts'
 import { checkPublicUrl, noPublicUrl } from '../../sources/public-url.ts'
 import { checkFolder, checkStore } from '../../store/doctor.ts'
@@ -21,26 +23,31 @@ const REQUESTS_COMPARED = 50
 /** `timeoutMs`: how long to wait for each answer. `env`: the service's environment. */
 export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env): readonly Check[] {
   const { config } = compiled
+  const { proxies } = readProxies(env)
   return [
+    { group: 'proxy', run: async () => checkProxies(env) },
     { group: 'sources', run: async () => secretFindings(compiled) },
     { group: 'store', run: () => checkStore(config.store.url) },
     { group: 'clock', run: () => clockFindings(compiled) },
-    { group: 'public URL', run: () => publicUrlFindings(compiled, timeoutMs) },
+    { group: 'public URL', run: () => publicUrlFindings(compiled, timeoutMs, proxies) },
     { group: 'traces', run: () => checkTraces(env, timeoutMs) },
     ...channels.flatMap((channel): Check[] => {
       const receivers = receiversOf(config, channel.name)
       const settings = config.channels[channel.name]
       if (settings === undefined && receivers.size === 0) return []
       const run = async () =>
-        (await channel.doctor?.())?.check(settings, receivers, timeoutMs) ?? [uncheckable(channel.name)]
+        (await channel.doctor?.())?.check(settings, receivers, timeoutMs, proxies) ?? [
+          uncheckable(channel.name),
+        ]
       return [{ group: channel.name, run }]
     }),
   ]
 }
 
 /** The checks that use no network and take almost no time. */
-export function cheapChecks(compiled: CompiledConfig): readonly Check[] {
+export function cheapChecks(compiled: CompiledConfig, env: Env): readonly Check[] {
   return [
+    { group: 'proxy', run: async () => checkProxies(env) },
     { group: 'sources', run: async () => secretFindings(compiled) },
     { group: 'store', run: () => checkFolder(compiled.config.store.url) },
   ]
@@ -115,9 +122,13 @@ async function timings(store: Store, source: string): Promise<readonly EventReco
   return records.filter((record) => record !== null)
 }
 
-async function publicUrlFindings({ config }: CompiledConfig, timeoutMs: number): Promise<readonly Finding[]> {
+async function publicUrlFindings(
+  { config }: CompiledConfig,
+  timeoutMs: number,
+  proxies: Proxies,
+): Promise<readonly Finding[]> {
   const sources = Object.keys(config.sources)
   const { public_url: publicUrl } = config.server
   if (publicUrl === undefined) return [noPublicUrl(sources[0] ?? '')]
-  return Promise.all(sources.map((source) => checkPublicUrl(publicUrl, source, timeoutMs)))
+  return Promise.all(sources.map((source) => checkPublicUrl(publicUrl, source, timeoutMs, proxies)))
 }

@@ -6,6 +6,7 @@ import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { Preview } from '../../core/template/preview.ts'
+import { proxiesOf } from '../context.ts'
 import { CommandError, colour, print, printable, type Terminal } from '../terminal.ts'
 import { nameOf } from './text.ts'
 
@@ -56,6 +57,7 @@ export async function sendPreviews(
   addressees: readonly Addressee[],
 ): Promise<readonly Sending[]> {
   const sendings: Sending[] = []
+  const proxies = proxiesOf(terminal)
   for (const { channel, preview, receiver } of addressees) {
     const rendered = messages.flatMap((one) =>
       one.channel === channel.name && one.rendered.ok ? [one.rendered.message] : [],
@@ -63,6 +65,7 @@ export async function sendPreviews(
     const unique = new Map(rendered.map((message) => [JSON.stringify(message), message]))
     const open = channel.open(compiled.config.channels[channel.name], new Map([[RECEIVER, receiver]]), {
       timeout: compiled.config.delivery.timeout,
+      proxies,
       // Standard output may be JSON or the page.
       print: (text) => terminal.err.write(`${text}\n`),
     })

@@ -5,6 +5,7 @@ import { AdminSocketRefused, type App, type AppOptions, startApp } from '../../a
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { StoreRefused } from '../../store/store.ts'
 import { asRun } from '../command-name.ts'
+import { proxiesOf } from '../context.ts'
 import { cheapChecks, runCheck } from '../doctor/checks.ts'
 import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
 
@@ -23,6 +24,7 @@ export function hopeless({ env }: Terminal): ExitCode {
 /** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
 export async function serve(terminal: Terminal, compiled: CompiledConfig): Promise<void> {
   const { out, env } = terminal
+  const proxies = proxiesOf(terminal, hopeless(terminal))
   const log = await createLog({ terminal: out.isTTY === true, level: env.LOG_LEVEL || 'info', env })
   const print = (text: string) => {
     terminal.out.write(`${text}\n`)
@@ -30,7 +32,7 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   const reload = onHangUp()
   const { socket, supervision } = await systemd(log, terminal)
   const supervised = { socket, supervisor: supervision }
-  const app = await startApp({ compiled, env: terminal.env, log, print, ...supervised }).catch(
+  const app = await startApp({ compiled, env, proxies, log, print, ...supervised }).catch(
     (error: unknown) => {
       throw startFailure(error, compiled, hopeless(terminal))
     },
@@ -70,8 +72,12 @@ async function systemd(
 }
 
 /** Logs what the cheap checks of `hookbridge doctor` find, after the service has started. */
-async function warn(log: AppOptions['log'], compiled: CompiledConfig, { command }: Terminal): Promise<void> {
-  for (const check of cheapChecks(compiled)) {
+async function warn(
+  log: AppOptions['log'],
+  compiled: CompiledConfig,
+  { command, env }: Terminal,
+): Promise<void> {
+  for (const check of cheapChecks(compiled, env)) {
     for (const { code, level, summary, meaning, hint } of await runCheck(check, compiled, CHECK_LIMIT_MS)) {
       if (level !== 'fine')
         log.warn({ check: check.group, code, meaning, hint: asRun(command, hint) }, summary)

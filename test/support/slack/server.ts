@@ -3,6 +3,7 @@
  * and the benchmark send to it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { isObject } from '../../../src/core/json.ts'
 import type { SlackAnswer } from './answer.ts'
 import { answerMethod } from './methods.ts'
@@ -49,10 +50,12 @@ const LONGEST_REST = 60_000
 export async function startSlackServer(options: SlackServerOptions = {}): Promise<SlackServer> {
   const workspace: Workspace = { options, messages: [], channelIds: new Map(), buckets: new Map(), lastTs: 0 }
   const counts = { calls: 0, connections: 0, open: 0 }
-  const http = createServer({ keepAliveTimeout: LONGEST_REST }, (request, response) => {
+  const settings = { keepAliveTimeout: LONGEST_REST, ...options.tls }
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
     counts.calls += 1
     serve(request, response).catch(() => response.destroy())
-  })
+  }
+  const http = options.tls === undefined ? createServer(settings, answer) : createTlsServer(settings, answer)
   http.on('connection', (socket) => {
     counts.connections += 1
     counts.open += 1
@@ -62,7 +65,7 @@ export async function startSlackServer(options: SlackServerOptions = {}): Promis
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const address = http.address()
-  const origin = `http://127.0.0.1:${isObject(address) ? address.port : ''}`
+  const origin = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${isObject(address) ? address.port : ''}`
   const server: SlackServer = {
     url: `${origin}/api/`,
     webhookUrl: origin + WEBHOOK_PATH,

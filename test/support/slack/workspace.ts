@@ -1,9 +1,12 @@
 /** The stand-in's workspace: its channels, its messages, and what the app may do in it. */
+import type { Certificate } from '../certificates.ts'
 import type { Arguments } from './answer.ts'
 
 export interface SlackServerOptions {
   /** The one token that is accepted; without it every token that begins with `xoxb-` is. */
   readonly token?: string
+  /** It then speaks HTTPS, with this certificate. */
+  readonly tls?: Pick<Certificate, 'cert' | 'key'>
   /** Milliseconds between accepting a message and answering. */
   readonly delay?: number
   /** A 429 for what is faster than this in one channel. */

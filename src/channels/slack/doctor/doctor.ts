@@ -3,6 +3,7 @@ import type { WebClient } from '@slack/web-api'
 import { type Finding, fine, unknown, wrong } from '../../../core/finding.ts'
 import { ownProperty } from '../../../core/json.ts'
 import { redact } from '../../../core/secret.ts'
+import type { Proxies } from '../../../network/proxies.ts'
 import type { ChannelDoctor } from '../../doctor.ts'
 import { openClient } from '../sending/client.ts'
 import { type AttemptContext, type FailedCall, failedCall, hintOf } from '../sending/outcome.ts'
@@ -15,16 +16,17 @@ const PARKED = 'Slack refuses every message to it; they wait as parked until thi
 const CONNECTIONS = 4
 
 export const slackDoctor: ChannelDoctor<SlackSettings, SlackReceiver> = {
-  check: (settings, receivers, timeoutMs) =>
-    checkSlack(settings ?? slackSettings.parse({}), receivers, timeoutMs),
+  check: (settings, receivers, timeoutMs, proxies) =>
+    checkSlack(settings ?? slackSettings.parse({}), receivers, timeoutMs, proxies),
 }
 
 async function checkSlack(
   settings: SlackSettings,
   receivers: ReadonlyMap<string, SlackReceiver>,
   timeoutMs: number,
+  proxies: Proxies,
 ): Promise<readonly Finding[]> {
-  const transport = openTransport(timeoutMs, CONNECTIONS)
+  const transport = openTransport(timeoutMs, CONNECTIONS, proxies)
   const secrets = [settings.token, ...[...receivers.values()].map(({ webhook_url }) => webhook_url)]
   const context: AttemptContext = {
     target: 'the channel',
@@ -33,7 +35,7 @@ async function checkSlack(
   }
   try {
     const client = openClient(settings, transport, timeoutMs)
-    const found = client === null ? [] : await checkToken(client, receivers, settings, context)
+    const found = client === null ? [] : await checkToken(client, receivers, settings, context, proxies)
     return [...found, ...webhookNotes(receivers)]
   } finally {
     await transport.close()
@@ -45,6 +47,7 @@ async function checkToken(
   receivers: ReadonlyMap<string, SlackReceiver>,
   { api_url }: SlackSettings,
   context: AttemptContext,
+  proxies: Proxies,
 ): Promise<Finding[]> {
   const read: Reader = async (method, options) => {
     try {
@@ -59,8 +62,10 @@ async function checkToken(
   const words = (key: string) => redact(String(ownProperty(answer, key) ?? '?'), context.secrets).slice(0, 80)
   const scopes = scopesOf(answer)
   const channels = receiversByChannel(receivers)
+  const proxy = proxies.for(new URL(api_url))
+  const way = proxy === null ? '' : `, through the proxy ${proxy.name}`
   return [
-    fine('token_ok', `the token is accepted: ${words('user')} in ${words('team')}`),
+    fine('token_ok', `the token is accepted: ${words('user')} in ${words('team')}${way}`),
     scopeFinding(scopes),
     ...classifyAll(await lookUpChannels(read, [...channels.keys()], scopes), channels, scopes),
   ]

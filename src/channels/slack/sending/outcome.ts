@@ -8,6 +8,7 @@ import {
 import { isObject, ownProperty } from '../../../core/json.ts'
 import type { Outcome } from '../../../core/outcome.ts'
 import { redact, type Secret } from '../../../core/secret.ts'
+import { ConnectFailure } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'
 import { UnrecognisedAnswer, type WebhookResponse } from './transport.ts'
 
@@ -92,11 +93,15 @@ type FailedOutcome = Exclude<Outcome, { kind: 'sent' }>
 
 /** What an attempt that ended with WebClient's exception means. */
 export function fromException(error: unknown, context: AttemptContext): Outcome {
+  const failure = connectFailure(error)
+  if (failure !== null) return failure.outcome
   return clean(classify(error, context), context.secrets)
 }
 
 /** What a failed call means that carried no message: nothing of it can have arrived. */
 export function failedCall(error: unknown, context: AttemptContext): FailedCall {
+  const failure = connectFailure(error)
+  if (failure !== null) return { name: null, reason: failure.message, hint: failure.hint }
   const { kind, reason } = clean(classify(error, context), context.secrets)
   const given = error instanceof WebAPIPlatformError ? ownProperty(error.data, 'error') : undefined
   const name = isName(given) ? redact(given, context.secrets) : null
@@ -120,6 +125,12 @@ export function fromWebhook({ status, text, retryAfter }: WebhookResponse, conte
   const channel = context.target
   if (words === 'ok') return { kind: 'sent', reference: { channel } }
   return { kind: 'sent', reference: { channel, response: remoteWords(words, context.secrets) } }
+}
+
+/** Where a proxy or a certificate is at fault, and not Slack. */
+function connectFailure(error: unknown): ConnectFailure | null {
+  const original = error instanceof WebAPIRequestError ? error.original : error
+  return original instanceof ConnectFailure ? original : null
 }
 
 function classify(error: unknown, context: AttemptContext): FailedOutcome {

@@ -15,9 +15,9 @@ import { openTransport, type Transport } from './transport.ts'
 export function openSender(
   settings: SlackSettings,
   receivers: ReadonlyMap<string, SlackReceiver>,
-  { timeout }: ChannelEnvironment,
+  { timeout, proxies }: ChannelEnvironment,
 ): Sender<SlackMessage> {
-  const transport = openTransport(timeout, settings.concurrency)
+  const transport = openTransport(timeout, settings.concurrency, proxies)
   const client = openClient(settings, transport, timeout)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
   const secrets = [settings.token, ...webhooks.values()].filter((secret) => secret !== undefined)

@@ -1,6 +1,8 @@
 /** One pool of connections to Slack. Node's fetch costs five times the CPU of undici's request, on which it is built. */
 import type { FetchFunction } from '@slack/web-api'
-import { Agent, type Dispatcher, request } from 'undici'
+import { type Dispatcher, request } from 'undici'
+import { openAgent } from '../../../network/http.ts'
+import type { Proxies } from '../../../network/proxies.ts'
 
 export interface Transport {
   /** What WebClient calls instead of fetch. */
@@ -23,20 +25,18 @@ export class UnrecognisedAnswer extends Error {
   override readonly name = 'UnrecognisedAnswer'
 }
 
-const LONGEST_CONNECT_MS = 5_000
 const LARGEST_ANSWER_BYTES = 1_000_000
 // A 429 without a usable Retry-After: Slack's own rate is one a second.
 const DEFAULT_RETRY_AFTER = '1'
 
 /** Connects on first use, to as many as `connections` sockets. `timeoutMs`: for an attempt. */
-export function openTransport(timeoutMs: number, connections: number): Transport {
-  const agent = new Agent({
+export function openTransport(timeoutMs: number, connections: number, proxies: Proxies): Transport {
+  const agent = openAgent({
+    proxies,
+    timeoutMs,
     connections,
-    // Shorter than the whole: that no connection was made means that nothing was sent.
-    connect: { timeout: Math.max(1, Math.min(LONGEST_CONNECT_MS, Math.floor(timeoutMs / 2))) },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    maxResponseSize: LARGEST_ANSWER_BYTES,
+    largestAnswerBytes: LARGEST_ANSWER_BYTES,
+    hostSetting: 'channels.slack.api_url or webhook_url',
   })
   return {
     async fetch(url, init = {}) {

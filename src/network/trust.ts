@@ -1,0 +1,18 @@
+/**
+ * Certificates are verified with Node's own list of authorities. Reading the system's store takes some 100 ms and several
+ * megabytes, so that is done when a connection fails for an issuer that Node does not know, and once in a process.
+ */
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+
+let system: SecureContext | undefined
+
+/** Trusts the system's store beside Node's list, which has NODE_EXTRA_CA_CERTS in it. */
+export function systemTrust(): SecureContext {
+  system ??= createSecureContext({ ca: allAuthorities() })
+  return system
+}
+
+function allAuthorities(): string[] {
+  // OpenSSL lists a certificate once for each name of its file.
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
+}

@@ -1,0 +1,312 @@
+/** Slack through proxies and with certificates of a firm's own: what arrives, and what is said where it does not. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer as createTcpServer } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { SlackMessage } from '../../src/channels/slack/message.ts'
+import { slack } from '../../src/channels/slack/slack.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
+import { noProxies, type Proxies, readProxies } from '../../src/network/proxies.ts'
+import { closedPort } from '../channels/contract.ts'
+import { type CertificateOptions, makeAuthority, makeCertificate } from '../support/certificates.ts'
+import { type ProxyAnswer, startProxy, type TestProxy, type TestProxyOptions } from '../support/proxy.ts'
+import { temporaryFolder } from '../support/service.ts'
+import { type SlackServer, startSlackServer } from '../support/slack/server.ts'
+
+const TOKEN = 'xoxb-the-token-of-this-test'
+const LOGIN = { user: 'FIRM\\jane', pass: 'p@ss:word/geheim' }
+const WITH_LOGIN = 'FIRM%5Cjane:p%40ss%3Aword%2Fgeheim@'
+const message: SlackMessage = { text: 'hello', blocks: [] }
+
+const root = makeAuthority('Example Firm Root CA')
+const issuing = makeAuthority('Example Firm Issuing CA', { issuer: root })
+const slackTest = makeCertificate({ subject: 'slack.test', hosts: ['slack.test'], issuer: issuing })
+
+// The system's store, as OpenSSL finds it, with the firm's CA in it. It is read once in a process.
+const store = temporaryFolder(t)
+mkdirSync(join(store, 'certs'))
+writeFileSync(join(store, 'ca-certificates.crt'), root.cert)
+process.env.SSL_CERT_FILE = join(store, 'ca-certificates.crt')
+process.env.SSL_CERT_DIR = join(store, 'certs')
+
+async function startSlack(
+  t: Test,
+  certificate: { cert: string; key: string } = chained(),
+): Promise<SlackServer> {
+  const server = await startSlackServer({ token: TOKEN, tls: certificate })
+  t.teardown(() => server.close())
+  return server
+}
+
+function chained(leaf = slackTest) {
+  return { cert: leaf.cert + issuing.cert, key: leaf.key }
+}
+
+async function proxyTo(
+  t: Test,
+  server: SlackServer,
+  more: Partial<TestProxyOptions> = {},
+): Promise<TestProxy> {
+  const proxy = await startProxy({ hosts: { 'slack.test': Number(new URL(server.url).port) }, ...more })
+  t.teardown(() => proxy.close())
+  return proxy
+}
+
+function through(port: number, login = '', scheme = 'http'): Proxies {
+  return readProxies({ HTTPS_PROXY: `${scheme}://${login}127.0.0.1:${port}` }).proxies
+}
+
+async function send(
+  proxies: Proxies,
+  { url = 'https://slack.test/api/', timeout = 2_000, count = 1 } = {},
+): Promise<Outcome> {
+  const receivers = new Map([
+    ['hook', slack.receiver.parse({ webhook_url: url.replace('api/', 'services/x') })],
+  ])
+  const settings = slack.settings.parse({ token: TOKEN, api_url: url })
+  const open = slack.open(settings, receivers, { timeout, proxies, print: () => {} })
+  try {
+    let outcome = await open.send(message, { id: 'evt_1-1', receiver: 'deal-flow', target: '#deal-flow' })
+    for (let sent = 1; sent < count; sent += 1)
+      outcome = await open.send(message, { id: 'evt_1-1', receiver: 'deal-flow', target: '#deal-flow' })
+    if (outcome.kind !== 'sent') {
+      const hook = await open.send(message, { id: 'evt_1-2', receiver: 'hook', target: 'webhook:hook' })
+      t.strictSame(hook, outcome, 'an incoming webhook has the same outcome')
+    }
+    return outcome
+  } finally {
+    await open.close()
+  }
+}
+
+t.test('messages go through the proxy, over a connection that is kept', async (t) => {
+  const server = await startSlack(t)
+  const proxy = await proxyTo(t, server, { login: LOGIN })
+  t.match(await send(through(proxy.port, WITH_LOGIN), { count: 9 }), { kind: 'sent' })
+  t.equal(server.messages.length, 9)
+  t.strictSame(new Set(proxy.asked), new Set(['slack.test:443']))
+  t.ok(server.connections <= 4, 'connections are used again')
+})
+
+t.test('a proxy that is spoken to over TLS', async (t) => {
+  const server = await startSlack(t)
+  const tls = makeCertificate({ subject: 'proxy', hosts: ['127.0.0.1'], issuer: root })
+  const proxy = await proxyTo(t, server, { tls })
+  t.match(
+    await send(through(proxy.port, '', 'https')),
+    { kind: 'sent' },
+    'its certificate is trusted likewise',
+  )
+  t.match(await send(through(proxy.port)), {
+    kind: 'retry',
+    reason: `the proxy 127.0.0.1:${proxy.port} closed the connection without an answer`,
+  })
+  const stranger = await proxyTo(t, server, {
+    tls: makeCertificate({ subject: 'stranger', hosts: ['127.0.0.1'] }),
+  })
+  t.match(await send(through(stranger.port, '', 'https')), {
+    kind: 'park',
+    reason: /^the certificate of the proxy 127\.0\.0\.1:\d+ is signed by itself alone/,
+  })
+  const plain = await proxyTo(t, server)
+  t.match(await send(through(plain.port, '', 'https')), {
+    kind: 'park',
+    reason: /^the proxy 127\.0\.0\.1:\d+ does not speak TLS \(.*\): write http:\/\/ in HTTPS_PROXY/,
+  })
+})
+
+t.test('NO_PROXY, and loopback addresses', async (t) => {
+  const server = await startSlack(t, makeCertificate({ subject: 'x', hosts: ['127.0.0.1'], issuer: root }))
+  const proxy = await proxyTo(t, server)
+  t.match(await send(through(proxy.port), { url: server.url }), { kind: 'sent' })
+  t.strictSame(proxy.asked, [])
+})
+
+t.test('what a proxy answers is reported as the proxy’s', async (t) => {
+  const server = await startSlack(t)
+  const proxy = await proxyTo(t, server)
+  const basic = { 'proxy-authenticate': 'Basic realm="squid"' }
+  const windows = { 'proxy-authenticate': 'NTLM' }
+  const cases: readonly (readonly [answer: ProxyAnswer, kind: string, reason: RegExp, login?: string])[] = [
+    [
+      { status: 407, words: 'Proxy Authentication Required', headers: basic },
+      'park',
+      /asks for a login \(407 Proxy Authentication Required\): put user and password into HTTPS_PROXY/,
+    ],
+    [{ status: 407 }, 'park', /asks for a login \(407\)/],
+    [
+      { status: 407, headers: basic },
+      'park',
+      /does not accept the login \(407\): correct user and password in HTTPS_PROXY/,
+      WITH_LOGIN,
+    ],
+    [
+      { status: 407, headers: windows },
+      'park',
+      /asks for a login by NTLM \(407\): only Basic is supported.*cntlm/,
+      WITH_LOGIN,
+    ],
+    [
+      { status: 403, words: 'Forbidden' },
+      'park',
+      /does not allow connections to slack\.test:443 \(403 Forbidden\): ask who runs the proxy to allow CONNECT to slack\.test:443/,
+    ],
+    [{ status: 403, words: 'Filtered' }, 'park', /\(403 Filtered\)/],
+    [{ status: 451 }, 'park', /does not allow/],
+    [
+      { status: 405, words: 'Method Not Allowed' },
+      'park',
+      /opens no tunnels \(405 Method Not Allowed\): it may be a web server/,
+    ],
+    [{ status: 400 }, 'park', /opens no tunnels \(400\)/],
+    [{ status: 404 }, 'park', /opens no tunnels/],
+    [{ status: 501 }, 'park', /opens no tunnels/],
+    [
+      { status: 302, headers: { location: 'http://login.example/' } },
+      'park',
+      /opens no tunnels \(302\).*login in a browser/,
+    ],
+    [{ raw: 'SSH-2.0-OpenSSH_9.2\r\n' }, 'park', /is no HTTP proxy: correct host and port in HTTPS_PROXY/],
+    [
+      { status: 500, words: 'Unable to connect' },
+      'retry',
+      /gives no connection to slack\.test:443 \(500 Unable to connect\)$/,
+    ],
+    [{ status: 502 }, 'retry', /gives no connection to slack\.test:443 \(502\)$/],
+    [{ status: 503, words: 'Service Unavailable' }, 'retry', /\(503 Service Unavailable\)$/],
+    [{ status: 504 }, 'retry', /\(504\)$/],
+    [{ status: 429 }, 'retry', /\(429\)$/],
+    ['close', 'retry', /closed the connection without an answer$/],
+    // A proxy that repeats what it was given, and one that fakes a line of the log.
+    [
+      { status: 407, words: `no ${Buffer.from(`${LOGIN.user}:${LOGIN.pass}`).toString('base64')}` },
+      'park',
+      /\(407 no \S+\)/,
+      WITH_LOGIN,
+    ],
+    [{ raw: 'HTTP/1.1 503 a\tb\u0085c\r\n\r\n' }, 'retry', /\(503 a b c\)$/],
+  ]
+  for (const [answer, kind, reason, login] of cases) {
+    proxy.behave = () => answer
+    const outcome = await send(through(proxy.port, login))
+    const label = JSON.stringify(answer)
+    t.match(outcome, { kind, reason }, label)
+    const text = JSON.stringify(outcome)
+    t.match(text, `127.0.0.1:${proxy.port}`, 'it names the proxy')
+    t.notMatch(text, /Slack|geheim|Z2VoZWlt/, 'and neither blames Slack nor shows the login')
+  }
+  t.equal(server.calls, 0, 'nothing was sent')
+})
+
+t.test('a proxy that is not there, hangs, or breaks TLS', async (t) => {
+  const server = await startSlack(t)
+  const proxy = await proxyTo(t, server)
+  t.match(await send(through(await closedPort())), {
+    kind: 'retry',
+    reason: /^the proxy 127\.0\.0\.1:\d+ refuses the connection: nothing listens there$/,
+  })
+  const named = readProxies({ HTTPS_PROXY: 'http://proxy.invalid:3128' }).proxies
+  t.match(await send(named), {
+    kind: 'retry',
+    reason: /^the proxy proxy\.invalid:3128 cannot be found \(E\w+\)$/,
+  })
+  proxy.behave = () => 'hang'
+  t.match(await send(through(proxy.port), { timeout: 400 }), {
+    kind: 'retry',
+    reason: `the proxy 127.0.0.1:${proxy.port} does not answer within 100 ms`,
+  })
+  const deaf = createTcpServer((socket) => socket.once('data', () => socket.destroy()))
+  await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => deaf.close())
+  const address = deaf.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const cutting = await proxyTo(t, server, { hosts: { 'slack.test': port } })
+  t.match(await send(through(cutting.port)), {
+    kind: 'retry',
+    reason: /^no TLS connection to slack\.test:443 through the proxy 127\.0\.0\.1:\d+: /,
+  })
+  t.equal(server.calls, 0)
+})
+
+t.test('a certificate that does not verify is described, with what to do', async (t) => {
+  const DAY = 86_400_000
+  const stranger = makeAuthority('Inspection CA\nof a stranger')
+  const signed = (more: Partial<CertificateOptions>) =>
+    makeCertificate({ subject: 'slack.test', hosts: ['slack.test'], issuer: root, ...more })
+  const ofStranger = signed({ issuer: stranger })
+  const old = makeAuthority('Old CA', { issuer: root, to: new Date(Date.now() - 2 * DAY) })
+  const ofOld = signed({ issuer: old })
+  const cases: readonly (readonly [
+    what: string,
+    { cert: string; key: string },
+    kind: string,
+    reason: RegExp,
+  ])[] = [
+    [
+      'an issuer that nobody knows',
+      signed({ issuer: stranger }),
+      'park',
+      /^the certificate of slack\.test:443 comes from an issuer that this machine does not trust \(\w+\); subject "CN=slack\.test", issuer "CN=Inspection CA.*of a stranger": .*copy the PEM file of "CN=Inspection CA.*" to \/usr\/local\/share\/ca-certificates\/NAME\.crt, run update-ca-certificates, and restart hookbridge; from a public CA, slack\.test:443 leaves out/,
+    ],
+    [
+      'a whole chain of strangers',
+      { key: ofStranger.key, cert: ofStranger.cert + stranger.cert },
+      'park',
+      /\(SELF_SIGNED_CERT_IN_CHAIN\); .*copy the PEM file of "CN=Inspection CA.*of a stranger" to \S+, run update-ca-certificates, and restart hookbridge$/,
+    ],
+    [
+      'an intermediate that is left out',
+      slackTest,
+      'park',
+      /issuer "CN=Example Firm Issuing CA".*leaves out its intermediate certificate/,
+    ],
+    [
+      'signed by itself',
+      makeCertificate({ subject: 'slack.test', hosts: ['slack.test'] }),
+      'park',
+      /is signed by itself alone .*subject "CN=slack\.test".*update-ca-certificates/,
+    ],
+    [
+      'for others',
+      signed({ hosts: ['a.example', 'b.example', '10.0.0.1'] }),
+      'park',
+      /is for a\.example, b\.example, 10\.0\.0\.1, not for slack\.test; .*: write a name of the certificate in channels\.slack\.api_url or webhook_url/,
+    ],
+    [
+      'expired',
+      signed({ to: new Date(Date.now() - 3 * DAY - 5_000) }),
+      'retry',
+      /^the certificate of slack\.test:443 expired on \d{4}-\d\d-\d\d, 3 days ago; subject/,
+    ],
+    [
+      'with an issuer that expired',
+      { key: ofOld.key, cert: ofOld.cert + old.cert },
+      'retry',
+      /^an issuer of the certificate of slack\.test:443, "CN=Old CA", expired on \S+, 2 days ago/,
+    ],
+    [
+      'not valid yet',
+      signed({ from: new Date(Date.now() + DAY) }),
+      'retry',
+      /is valid only from \d{4}-\d\d-\d\d; subject/,
+    ],
+  ]
+  for (const [what, certificate, kind, reason] of cases) {
+    const server = await startSlack(t, certificate)
+    const proxy = await proxyTo(t, server)
+    const outcome = await send(through(proxy.port))
+    t.match(outcome, { kind, reason }, what)
+    t.notMatch(JSON.stringify(outcome), /\\n|reject|insecure|verification off/i)
+    t.equal(server.calls, 0, 'nothing was sent')
+  }
+})
+
+t.test('and likewise without a proxy', async (t) => {
+  const good = await startSlack(t, makeCertificate({ subject: 'x', hosts: ['127.0.0.1'], issuer: root }))
+  t.match(await send(noProxies, { url: good.url }), { kind: 'sent' })
+  const bad = await startSlack(t, makeCertificate({ subject: 'x', hosts: ['127.0.0.1'] }))
+  t.match(await send(noProxies, { url: bad.url }), {
+    kind: 'park',
+    reason: /^the certificate of 127\.0\.0\.1:\d+ is signed by itself alone/,
+  })
+})
