@@ -99,7 +99,7 @@ export interface ChannelEnvironment {
 export interface SendingLimits {
   /** Of one destination. */
   readonly rateLimit: RateLimit
-  /** Attempts in flight at once to one destination. */
+  /** Attempts in flight at once to one destination for which so many messages wait that their order is given up. */
   readonly perDestination: number
   /** Attempts in flight at once over all destinations. */
   readonly concurrency: number

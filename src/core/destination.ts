@@ -35,6 +35,8 @@ export interface DestinationState {
   readonly backoff: Pause | null
   /** To the second. */
   readonly lastSuccessAt: number | null
+  /** More waits than goes out one by one: several are sent at once, until nothing waits any more. */
+  readonly catchingUp: boolean
 }
 
 /** If the clock was set back to before `from`, the whole pause starts again from the new time. */
@@ -48,6 +50,13 @@ const BROKEN_AFTER = 3
 const FIRST_PROBE_MS = 1_000
 const LONGEST_PROBE_MS = 30_000
 const SUCCESS_RESOLUTION_MS = 1_000
+/**
+ * Messages to a destination go out one by one, which keeps their order. When more than this many wait for it, several
+ * are sent at once, and may overtake each other.
+ */
+export const IN_ORDER_UP_TO = 100
+// Messages a second. What is slower waits for its rate limit, not for answers, and stays in order however much waits.
+const ALWAYS_IN_ORDER_RATE = 2
 
 /** A destination that nothing was sent to yet. */
 export function newDestination(limit: RateLimit, now: number): DestinationState {
@@ -60,11 +69,28 @@ export function newDestination(limit: RateLimit, now: number): DestinationState 
     retryAfter: null,
     backoff: null,
     lastSuccessAt: null,
+    catchingUp: false,
   }
 }
 
 export function isBroken({ failures }: Pick<DestinationState, 'failures'>): boolean {
   return failures >= BROKEN_AFTER
+}
+
+/** Attempts that may be in flight at once; `perDestination`: at most, while it catches up. */
+export function attemptsAtOnce(state: DestinationState, perDestination: number): number {
+  return state.catchingUp && !isBroken(state) ? perDestination : Math.min(1, perDestination)
+}
+
+/** To be called before messages are claimed; `isMuch`: more of them are due than are sent in order. */
+export function withBacklog(state: DestinationState, { rate }: RateLimit, isMuch: boolean): DestinationState {
+  const starts = isMuch && rate > ALWAYS_IN_ORDER_RATE && !state.catchingUp
+  return starts ? { ...state, catchingUp: true } : state
+}
+
+/** To be called when a claim left nothing that is due. */
+export function caughtUp(state: DestinationState): DestinationState {
+  return state.catchingUp ? { ...state, catchingUp: false } : state
 }
 
 /** How many messages the rate limit and the pauses let go now. A broken destination gets one at a time. */

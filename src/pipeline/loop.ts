@@ -1,4 +1,5 @@
 import type { SendingLimits } from '../channels/channel.ts'
+import { IN_ORDER_UP_TO } from '../core/destination.ts'
 import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
@@ -43,7 +44,8 @@ const CLAIM_AGAIN_AFTER_MS = 500
 // While claims follow each other closely, a short wait lets one claim, and one commit, serve many attempts.
 const BUSY_MS = 5
 const GATHER_MS = 2
-// An attempt may wait for minutes for the answer to a mail's final dot: it then no longer counts, so that others can begin.
+// An attempt may wait for minutes for the answer to a mail's final dot: it then no longer counts, so that others can begin,
+// also those behind it to the same destination.
 const SLOW_AFTER_MS = 30_000
 
 /**
@@ -170,7 +172,8 @@ export class DeliveryLoop {
     for (const [name, { rateLimit, perDestination, concurrency }] of this.#deps.channels()) {
       // At most as many again may be slow.
       const held = (quick.get(name) ?? 0) + Math.max(0, (slow.get(name) ?? 0) - concurrency)
-      channels.set(name, { ...rateLimit, perDestination, free: Math.max(0, concurrency - held) })
+      const free = Math.max(0, concurrency - held)
+      channels.set(name, { ...rateLimit, inOrderUpTo: IN_ORDER_UP_TO, perDestination, free })
     }
     return { inFlight, channels }
   }

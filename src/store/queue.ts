@@ -8,7 +8,8 @@ import type { NewDelivery } from '../core/plan.ts'
 export interface Queue {
   /**
    * Leases deliveries that are due to a holder, the longest due first, and marks them `sending`: as many as each
-   * destination's rate, its health and the limits of its channel allow. If only a few attempts may begin, destinations
+   * destination's rate, its health and the limits of its channel allow, and one at a time to each destination, so that
+   * they arrive in this order, unless too many wait. If only a few attempts may begin, destinations
    * with fewer attempts in flight go first. A delivery whose lease expired, or whose holder is gone, is returned
    * with `interruptedAt`: the start of the attempt that was interrupted.
    */
@@ -47,7 +48,9 @@ export interface ClaimRequest {
 }
 
 export interface ClaimLimits extends RateLimit {
-  /** Attempts in flight at once to one destination. */
+  /** Up to so many deliveries that are due to one destination are sent one by one, in their order. */
+  readonly inOrderUpTo: number
+  /** Attempts in flight at once to one destination for which more are due, until none is. */
   readonly perDestination: number
   /** How many attempts may begin now over all destinations of the channel. */
   readonly free: number

@@ -48,6 +48,26 @@ t.test('a destination that hangs delays no other', async (t) => {
   slack.behave = () => undefined
 })
 
+t.test('messages arrive in the order of their events, however late an answer is', async (t) => {
+  const slack = await startSlackServer()
+  t.teardown(() => slack.close())
+  const arrived = (wanted: string) => slack.messages.filter(({ channel }) => channel === wanted)
+  let asked = 0
+  slack.behave = async ({ channel }) => {
+    if (channel !== '#slow') return undefined
+    asked += 1
+    if (asked === 1) await until(() => arrived('#quick').length === 3, 'all messages elsewhere')
+    return undefined
+  }
+  const app = await startTestApp(t, yaml(slack.url, 'rate: 1000/s, burst: 100'))
+  const events = [newEvent(), newEvent(), newEvent()]
+  for (const event of events) t.equal((await post(app.url, event)).status, 202)
+  await until(() => arrived('#slow').length === 3, 'all messages')
+  for (const [index, { objectId }] of events.entries())
+    for (const channel of ['#slow', '#quick'])
+      t.match(JSON.stringify(arrived(channel)[index]?.blocks), objectId, `${index + 1} in ${channel}`)
+})
+
 t.test('Slack is paced: a burst, then the rate', async (t) => {
   const slack = await startSlackServer({ rateLimit: { perSecond: 4, burst: 3 } })
   t.teardown(() => slack.close())

@@ -1,5 +1,7 @@
 /** The delivery loop over a real store, with a clock that the test moves. */
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t from 'tap'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
@@ -174,6 +176,83 @@ t.test(
     await loop.stop(1_000)
   },
 )
+
+t.test('whenever answers come, first attempts at a destination begin in the order of events', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.infiniteStream(fc.nat({ max: 999 })), async (choices) => {
+      const store = await openStore('sqlite::memory:', 'service')
+      const now = Date.now()
+      const inFlight = new Map<Leased, (outcome: Outcome) => void>()
+      const arrived = new Map<string, number[]>()
+      const retried = new Set<string>()
+      let delivered = 0
+      const loop = new DeliveryLoop({
+        holder: 'test',
+        store: { ...queue(store), claim: store.claim },
+        channels: () => new Map([['slack', limits]]),
+        deliver: async (leased) => {
+          const { promise, resolve } = Promise.withResolvers<Outcome>()
+          inFlight.set(leased, resolve)
+          const outcome = await promise
+          await record(store, leased, outcome, now)
+          if (outcome.kind === 'sent') delivered += 1
+          return outcome
+        },
+        onBug: (error) => assert.fail(String(error)),
+        now: () => now,
+        clock: () => performance.now(),
+        observe: () => {},
+      })
+      loop.start()
+      const numbers = Array.from({ length: 12 }, (_, index) => index + 1)
+      const targets = ['#a', '#b']
+      for (const number of numbers) {
+        const due = event(number, { receivedAt: now - 1_000 + Math.floor(number / 3) })
+        void store.append(
+          entry(
+            due,
+            targets.map((target) => planned({ target })),
+          ),
+        )
+      }
+      for (;;) {
+        await until(() => inFlight.size > 0 || delivered === numbers.length * targets.length, 'an attempt')
+        if (inFlight.size === 0) break
+        const under = [...inFlight.keys()].map(({ delivery }) => delivery.destination.target)
+        assert.equal(new Set(under).size, under.length, 'one at a time to each destination')
+        const choice = choices.next().value ?? 0
+        const [leased, end] = [...inFlight][choice % inFlight.size] ?? assert.fail()
+        inFlight.delete(leased)
+        const fails = choice % 5 === 0 && leased.delivery.attempts === 0
+        if (fails) retried.add(leased.delivery.id)
+        const { target } = leased.delivery.destination
+        if (!retried.has(leased.delivery.id))
+          arrived.set(target, [...(arrived.get(target) ?? []), Number(leased.event.messageId.slice(4))])
+        end(fails ? { kind: 'retry', reason: 'http 503' } : { kind: 'sent', reference: {} })
+      }
+      for (const order of arrived.values())
+        assert.deepEqual(
+          order,
+          order.toSorted((a, b) => a - b),
+        )
+      await loop.stop(1_000)
+      await store.close()
+    }),
+    { numRuns: 15 },
+  )
+})
+
+function record(store: Store, { delivery }: Leased, outcome: Outcome, now: number) {
+  const [deliveryId, number] = [delivery.id, delivery.attempts + 1]
+  const attempt = { deliveryId, number, startedAt: now, durationMs: 0, outcome, notes: [] }
+  const sent = outcome.kind === 'sent'
+  // Not reached: a destination that is broken waits by the clock.
+  return store.complete(
+    attempt,
+    { state: sent ? 'delivered' : 'retrying', dueAt: sent ? null : now, reason: null },
+    false,
+  )
+}
 
 t.test(
   'a store that takes no change for a while ends nothing, and leases are renewed after that',

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { COUNT_OF_PLACE, FIRST_DUE } from '../../src/store/sqlite/history/places.ts'
-import { FIRST_OF_RATE } from '../../src/store/sqlite/queue/claim.ts'
+import { FIRST_OF_RATE, MORE_DUE } from '../../src/store/sqlite/queue/claim.ts'
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { deliveryId, entry, event, everything, listed, planned, START } from './contract/sample.ts'
@@ -141,7 +141,7 @@ t.test('counting the backlog, and claiming, read their index alone', async (t) =
   t.match(plan(COUNT_OF_PLACE), [
     'SEARCH deliveries USING COVERING INDEX deliveries_place (destination=? AND receiver=? AND state=?)',
   ])
-  for (const first of [plan(FIRST_OF_RATE), plan(FIRST_DUE)]) {
+  for (const first of [plan(FIRST_OF_RATE), plan(MORE_DUE), plan(FIRST_DUE)]) {
     t.equal(first.length, 1, 'without sorting')
     t.match(first[0], /^SEARCH deliveries USING COVERING INDEX deliveries_due \(rate=\?/)
   }

@@ -166,7 +166,13 @@ export function retry(dueAt: number, reason = 'connect ECONNREFUSED 10.0.0.5:25'
   return { outcome: { kind: 'retry', reason }, next: { state: 'retrying', dueAt, reason } }
 }
 
-const limits = { rate: Number.POSITIVE_INFINITY, burst: 1_000, perDestination: 1_000, free: 1_000 }
+const limits = {
+  rate: Number.POSITIVE_INFINITY,
+  burst: 1_000,
+  inOrderUpTo: 0,
+  perDestination: 1_000,
+  free: 1_000,
+}
 
 /** Attempts what is due at a time, each ending as `end` says. */
 export async function attemptDue(

@@ -95,6 +95,39 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     t.same(ids(capped), firsts(32, 33, 41), 'no destination takes more than half of what is free')
   })
 
+  t.test('deliveries to one destination are claimed one by one, in their order', async (t) => {
+    const store = await create(t).service()
+    await fill(store, '#a', 1, 3)
+    await fill(store, '#b', 11, 1)
+    const channels = limited({ slack: { inOrderUpTo: 3, perDestination: 2 } })
+    const claim = async (now: number, inFlight = 0) =>
+      store.claim(everything(now, { channels, inFlight: new Map([['slack:#a', inFlight]]) }))
+    const first = await claim(NOW)
+    t.same(ids(first), firsts(1, 11))
+    t.equal(first.nextDueAt, START + 2)
+    t.same(await claim(NOW, 1), { leased: [], nextDueAt: NOW + 60_000 }, 'none while one is under way')
+    await completeRetry(store, deliveryId(1, 1), 1, NOW, NOW + 5)
+    t.same(ids(await claim(NOW)), firsts(2), 'what is to be retried is overtaken')
+    await completeSent(store, deliveryId(2, 1), 1, NOW)
+    t.same(ids(await claim(NOW + 5)), firsts(3))
+    await completeSent(store, deliveryId(3, 1), 1, NOW)
+    t.same(ids(await claim(NOW + 5)), firsts(1))
+  })
+
+  t.test('where more wait than can go in order, several go at once until none is left', async (t) => {
+    const store = await create(t).service()
+    await fill(store, '#a', 1, 4)
+    const slack = { inOrderUpTo: 3, perDestination: 2 }
+    const claim = async (change = {}) =>
+      ids(await store.claim(everything(NOW, { channels: limited({ slack: { ...slack, ...change } }) })))
+    t.same(await claim({ rate: 1, burst: 3 }), firsts(1), 'not where the rate limit is what they wait for')
+    await fill(store, '#a', 5, 1)
+    t.same(await claim(), firsts(2, 3))
+    t.same(await claim(), firsts(4, 5), 'also the rest, which could go in order')
+    await fill(store, '#a', 6, 3)
+    t.same(await claim(), firsts(6), 'then again one by one')
+  })
+
   t.test('what is left of a channel that is not configured comes one by one', async (t) => {
     const store = await create(t).service()
     await fill(store, '#a', 1, 3, 'pager')

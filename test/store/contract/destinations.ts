@@ -16,7 +16,7 @@ import {
 } from './sample.ts'
 
 const NOW = START + HOUR
-const paced = limited({ slack: { rate: 2, burst: 3 } })
+const paced = limited({ slack: { rate: 4, burst: 3 } })
 
 async function fill(store: Store, count: number, from = 1): Promise<void> {
   for (let number = from; number < from + count; number += 1)
@@ -44,10 +44,10 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     const store = await create(t).service()
     await fill(store, 20)
     t.equal(await claimed(store, NOW), 3)
-    t.same(await store.claim(everything(NOW, { channels: paced })), { leased: [], nextDueAt: NOW + 500 })
-    t.equal(await claimed(store, NOW + 499), 0)
-    t.equal(await claimed(store, NOW + 500), 1)
-    t.equal(await claimed(store, NOW + 1_500), 2)
+    t.same(await store.claim(everything(NOW, { channels: paced })), { leased: [], nextDueAt: NOW + 250 })
+    t.equal(await claimed(store, NOW + 249), 0)
+    t.equal(await claimed(store, NOW + 250), 1)
+    t.equal(await claimed(store, NOW + 750), 2)
     t.equal(await claimed(store, NOW + 60_000), 3, 'no more than a burst after a rest')
   })
 
@@ -116,7 +116,7 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     t.equal(await claimed(store, NOW), 3)
     const earlier = NOW - 10 * HOUR
     t.equal(await claimed(store, earlier), 0)
-    t.equal(await claimed(store, earlier + 500), 1, 'the rate goes on from there')
+    t.equal(await claimed(store, earlier + 250), 1, 'the rate goes on from there')
     for (const number of [1, 2, 3]) await completeAs(store, deliveryId(number, 1), 'dead', earlier)
     const fresh = event(50, { receivedAt: earlier + 400 })
     await store.append(entry(fresh, [planned({ target: '#other' })]))

@@ -128,6 +128,7 @@ export function quarantine(
 const unlimited: ClaimLimits = {
   rate: Number.POSITIVE_INFINITY,
   burst: Number.POSITIVE_INFINITY,
+  inOrderUpTo: 0,
   perDestination: 1_000_000,
   free: 2_000_000,
 }

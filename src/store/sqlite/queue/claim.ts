@@ -1,11 +1,13 @@
 import {
   allowance,
+  attemptsAtOnce,
   availableAt,
+  caughtUp,
   type DestinationState,
   followClock,
-  isBroken,
   newDestination,
   take,
+  withBacklog,
 } from '../../../core/destination.ts'
 import type { Claimed, ClaimLimits, ClaimRequest, Leased } from '../../store.ts'
 import type { Database } from '../database.ts'
@@ -41,7 +43,13 @@ interface Candidate {
 }
 
 // Deliveries of a channel that is not configured any more are claimed one by one, to be parked.
-const NOT_CONFIGURED: ClaimLimits = { rate: Number.POSITIVE_INFINITY, burst: 1, perDestination: 1, free: 1 }
+const NOT_CONFIGURED: ClaimLimits = {
+  rate: Number.POSITIVE_INFINITY,
+  burst: 1,
+  inOrderUpTo: Number.POSITIVE_INFINITY,
+  perDestination: 1,
+  free: 1,
+}
 
 /** `Queue.claim`, inside a transaction. It costs as much as there are rate keys and deliveries taken, however many wait. */
 export function claim(database: Database, request: ClaimRequest): Claimed {
@@ -49,20 +57,25 @@ export function claim(database: Database, request: ClaimRequest): Claimed {
   candidates.sort((a, b) => a.dueAt - b.dueAt || a.seq - b.seq)
   const taken: Candidate[] = []
   const ofRate = new Map<OpenRate, number>()
+  const left = new Set<OpenRate>()
   const ofChannel = new Map<string, number>()
   for (const candidate of candidates) {
     const { rate, dueAt } = candidate
     const already = ofRate.get(rate) ?? 0
     const used = ofChannel.get(rate.channel) ?? 0
-    if (dueAt > request.now || already >= rate.room || used >= rate.limits.free) waiting.push(dueAt)
-    else {
+    if (dueAt > request.now || already >= rate.room || used >= rate.limits.free) {
+      waiting.push(dueAt)
+      if (dueAt <= request.now) left.add(rate)
+    } else {
       taken.push(candidate)
       ofRate.set(rate, already + 1)
       ofChannel.set(rate.channel, used + 1)
     }
   }
-  for (const [{ id, state, limits, isNew }, count] of ofRate) {
-    const next = take(state, limits, count, request.now)
+  for (const [rate, count] of ofRate) {
+    const { id, state, limits, isNew } = rate
+    const took = take(state, limits, count, request.now)
+    const next = left.has(rate) ? took : caughtUp(took)
     if (isNew || next !== state) saveState(database, id, next)
   }
   const nextDueAt = waiting.reduce((first, dueAt) => Math.min(first, dueAt), Number.POSITIVE_INFINITY)
@@ -127,16 +140,26 @@ function openRate(
   const row = rateRow(database, id)
   const limits = channels.get(row.channel) ?? NOT_CONFIGURED
   const found = destinationStateOf(row)
-  const state = found === null ? newDestination(limits, now) : followClock(found, now)
+  const before = found === null ? newDestination(limits, now) : followClock(found, now)
+  const state = withBacklog(before, limits, !before.catchingUp && isMuchDue(database, id, limits, now))
   // Stored even if nothing is claimed, or the clock would be found set back at every claim.
   if (found !== null && state !== found) saveState(database, id, state)
-  const atOnce = isBroken(state) ? 1 : limits.perDestination
+  const atOnce = attemptsAtOnce(state, limits.perDestination)
   // No destination takes more than half of what is free: a few slow ones leave room for the others.
   const share = Math.ceil(limits.free / 2)
   const already = inFlight.get(row.key) ?? 0
   const room = Math.min(atOnce - already, share)
   return { id, dueAt, channel: row.channel, limits, state, isNew: found === null, room, inFlight: already }
 }
+
+/** Whether more is due than `inOrderUpTo`; reads so many entries of the index at the most. */
+function isMuchDue(database: Database, rate: number, { inOrderUpTo }: ClaimLimits, now: number): boolean {
+  if (inOrderUpTo === Number.POSITIVE_INFINITY) return false
+  return database.prepare(MORE_DUE).get(rate, now, inOrderUpTo) !== undefined
+}
+
+export const MORE_DUE = `SELECT 1 AS found FROM deliveries WHERE due_at IS NOT NULL AND rate = ? AND due_at <= ?
+  LIMIT 1 OFFSET ? + 0`
 
 // A bare `LIMIT ?` would be prepared anew at each call: its value may change the plan.
 export const FIRST_OF_RATE = `SELECT seq, due_at FROM deliveries WHERE due_at IS NOT NULL AND rate = ?

@@ -16,7 +16,8 @@ export function rateRow(database: Database, id: number): RateRow {
 }
 
 export function destinationStateOf({ state }: Pick<RateRow, 'state'>): DestinationState | null {
-  return state === null ? null : JSON.parse(state)
+  // Versions before this one wrote no `catchingUp`.
+  return state === null ? null : { catchingUp: false, ...JSON.parse(state) }
 }
 
 export function saveState(database: Database, id: number, state: DestinationState): void {
