@@ -47,6 +47,14 @@ const cutShort: Outcome = {
   reason: 'the service stopped before the destination answered; the message may or may not have gone out',
 }
 
+/** A bug, before anything was sent: recorded as one, since the lease would run out again and again. */
+function notAttempted(error: unknown): Attempted {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+  const reason = `unexpected error before sending: ${name}: ${message.replaceAll(/\s+/g, ' ').slice(0, 300)}`
+  const outcome = { kind: 'park', reason } as const
+  return { outcome, notes: [], template: null, reached: false, times: null }
+}
+
 export function createDeliver(deps: DeliverDeps): Deliver {
   return async (leased, stopped) => {
     const settings = deps.settings()
@@ -54,7 +62,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const startedAt = leased.interruptedAt ?? deps.now()
     const { outcome, notes, template, reached, times }: Attempted = interrupted
       ? { outcome: endUnknown, notes: [], template: null, reached: false, times: null }
-      : await attempt(settings, leased, stopped)
+      : await attempt(settings, leased, stopped).catch(notAttempted)
     const endedAt = deps.now()
     // The clock may have been set back in between.
     const durationMs = interrupted ? 0 : Math.max(0, endedAt - startedAt)

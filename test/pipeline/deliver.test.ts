@@ -1,5 +1,6 @@
 /** What becomes of an attempt while the store takes nothing. */
 import t from 'tap'
+import { UNLIMITED } from '../../src/channels/channel.ts'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { type Leased, type Queue, StoreUnavailable } from '../../src/store/store.ts'
@@ -25,7 +26,7 @@ const leased: Leased = {
   interruptedAt: START,
 }
 
-function delivering(complete: Queue['complete']) {
+function delivering(complete: Queue['complete'], lease = leased, settings: Partial<DeliverSettings> = {}) {
   const facts: Fact[] = []
   const stopped = Promise.withResolvers<void>()
   const deliver = createDeliver({
@@ -35,6 +36,7 @@ function delivering(complete: Queue['complete']) {
       renderers: () => [],
       links: () => '',
       policy: { retryFor: 86_400_000, ambiguousResends: 2 },
+      ...settings,
     }),
     now: () => START + 1_000,
     clock: () => 0,
@@ -43,7 +45,7 @@ function delivering(complete: Queue['complete']) {
     pause: () => new Promise((resolve) => setImmediate(resolve)),
   })
   const kinds = () => facts.map(({ kind }) => kind)
-  return { ended: deliver(leased, stopped.promise), stop: stopped.resolve, kinds }
+  return { ended: deliver(lease, stopped.promise), stop: stopped.resolve, kinds }
 }
 
 t.test('it is recorded once the store takes it', async (t) => {
@@ -76,3 +78,30 @@ t.test('a stop tries once more', async (t) => {
   await ended
   t.ok(kinds().includes('attempted'))
 })
+
+t.test('what throws before a message is sent is recorded as what it is, and parks', async (t) => {
+  const { channel } = leased.delivery.destination
+  const open = { ...UNLIMITED_CHANNEL, send: () => Promise.reject(new Error('nothing is sent')) }
+  const fail = () => {
+    throw new URIError('URI malformed')
+  }
+  const renderer = { name: 'mine', renderer: { render: fail } }
+  for (const [settings, reason] of [
+    [{ renderers: () => [renderer] }, 'rendering failed: template mine failed: URIError: URI malformed'],
+    [{ renderers: fail }, 'unexpected error before sending: URIError: URI malformed'],
+  ] as const) {
+    const stored: unknown[] = []
+    const { ended } = delivering(
+      async (attempt, next) => {
+        stored.push(attempt.outcome, next.state)
+        return next
+      },
+      { ...leased, interruptedAt: null },
+      { channels: new Map([[channel, open]]), ...settings },
+    )
+    await ended
+    t.strictSame(stored, [{ kind: 'park', reason }, 'parked'])
+  }
+})
+
+const UNLIMITED_CHANNEL = { rateLimit: UNLIMITED, perDestination: 1, concurrency: 1, close: async () => {} }

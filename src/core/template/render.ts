@@ -4,7 +4,7 @@ import { type Event, type View, viewOf } from '../event.ts'
 import type { RenderView } from './template.ts'
 
 export interface Renderer<Message> {
-  /** Never throws. Pure: the same view gives the same message. */
+  /** Pure: the same view gives the same message. What it throws counts as a template that failed. */
   render(view: RenderView): RenderResult<Message>
 }
 
@@ -50,23 +50,29 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
   readonly channel: string
 }
 
-/** Renders with the first template that does not fail. `notes` list those that failed, and what was cut or unknown. */
+// Of an exception's message; it may quote what it was about.
+const LONGEST_REASON = 300
+
+/**
+ * Renders with the first template that does not fail. `notes` list those that failed, and what was cut or unknown. Never
+ * throws: a link or a template that throws has failed, for the reason that it gives.
+ */
 export function render(
   { renderers, links }: RenderDeps,
   event: Event,
   { route, receiver, channel, template }: Rendering,
 ): RenderedMessage {
   const view = viewOf(event)
+  const failed: string[] = []
+  const notes: string[] = []
   const renderView: RenderView = {
     ...view,
     route: { name: route },
     receiver: { name: receiver },
-    link: links(view) || null,
+    link: linkOf(links, view, notes),
   }
-  const failed: string[] = []
-  const notes: string[] = []
   for (const { name, renderer } of renderers(channel, template, event.type)) {
-    const result = renderer.render(renderView)
+    const result = attempt(renderer, renderView)
     if (result.ok) {
       if (failed.length > 0) notes.push(`rendered with template ${name} instead`)
       return { ok: true, message: result.message, template: name, failed, notes: [...notes, ...result.notes] }
@@ -75,5 +81,28 @@ export function render(
     notes.push(`template ${name} failed: ${result.reason}`)
   }
   if (failed.length === 0) notes.push(`no template for ${channel}`)
-  return { ok: false, reason: `no template renders it: ${notes.at(-1)}`, failed, notes }
+  return { ok: false, reason: `rendering failed: ${notes.at(-1)}`, failed, notes }
+}
+
+function linkOf(links: RenderDeps['links'], view: View, notes: string[]): string | null {
+  try {
+    return links(view) || null
+  } catch (error) {
+    notes.push(`left out the link, which failed: ${reasonOf(error)}`)
+    return null
+  }
+}
+
+function attempt(renderer: Renderer<unknown>, view: RenderView): RenderResult<unknown> {
+  try {
+    return renderer.render(view)
+  } catch (error) {
+    return { ok: false, reason: reasonOf(error) }
+  }
+}
+
+/** What was thrown, on one line. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return text.replaceAll(/\s+/g, ' ').slice(0, LONGEST_REASON).toWellFormed()
 }

@@ -59,13 +59,13 @@ t.test('after a template that fails the next one is used, with a note', async (t
 t.test('where all fail, the reason is the last one', async (t) => {
   t.strictSame(render(deps([fails]), anEvent(), planned), {
     ok: false,
-    reason: 'no template renders it: template mine failed: too much',
+    reason: 'rendering failed: template mine failed: too much',
     failed: ['mine'],
     notes: ['template mine failed: too much'],
   })
   t.match(render(deps([]), anEvent(), planned), {
     ok: false,
-    reason: 'no template renders it: no template for slack',
+    reason: 'rendering failed: no template for slack',
     failed: [],
   })
 })
@@ -73,3 +73,41 @@ t.test('where all fail, the reason is the last one', async (t) => {
 const nothingToSay: NamedRenderer['renderer'] = {
   render: () => ({ ok: true, message: 'hello', notes: [] }),
 }
+
+t.test('what a link or a template throws is recorded as what it is, on one line', async (t) => {
+  const thrown: readonly unknown[] = [
+    new URIError('URI malformed'),
+    new RangeError('Maximum call stack size\nexceeded'),
+    new TypeError('Do not know how to serialize a BigInt'),
+    'not an error',
+  ]
+  const reasons = [
+    'URIError: URI malformed',
+    'RangeError: Maximum call stack size exceeded',
+    'TypeError: Do not know how to serialize a BigInt',
+    'not an error',
+  ]
+  for (const [index, error] of thrown.entries()) {
+    const throws = () => {
+      throw error
+    }
+    const broken: NamedRenderer = { name: 'mine', renderer: { render: throws } }
+    t.strictSame(render(deps([broken]), anEvent(), planned), {
+      ok: false,
+      reason: `rendering failed: template mine failed: ${reasons[index]}`,
+      failed: ['mine'],
+      notes: [`template mine failed: ${reasons[index]}`],
+    })
+    t.match(render(deps([broken, works]), anEvent(), planned), { ok: true, template: 'default' })
+    const unlinked = render({ renderers: () => [works], links: throws }, anEvent(), planned)
+    t.match(unlinked, { ok: true, notes: [`left out the link, which failed: ${reasons[index]}`, 'cut'] })
+  }
+  const never = { ...anEvent(), receivedAt: Number.NaN }
+  const dated: NamedRenderer['renderer'] = {
+    render: ({ event }) => ({ ok: true, message: event.received_at, notes: [] }),
+  }
+  t.match(render(deps([{ name: 'dated', renderer: dated }]), never, planned), {
+    ok: false,
+    reason: 'rendering failed: template dated failed: RangeError: Invalid time value',
+  })
+})
