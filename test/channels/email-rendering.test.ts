@@ -116,6 +116,44 @@ t.test('links', (t) => {
   t.end()
 })
 
+t.test('a value within a link keeps to its place', (t) => {
+  const href = (target: string, x: string) => /href="([^"]*)"/.exec(html(`[a](${target})`, { x }))?.[1]
+  for (const [target, value, wanted] of [
+    [
+      'https://ok.example/a/{{ data.x }}',
+      '../../admin?x=1#f',
+      'https://ok.example/a/..%2F..%2Fadmin%3Fx%3D1%23f',
+    ],
+    ['https://ok.example/a/{{ data.x }}/b', '..', undefined],
+    ['https://ok.example/a/{{ data.x }}', '.', undefined],
+    ['https://ok.example/a/.{{ data.x }}', '.', undefined],
+    ['https://ok.example/a/{{ data.x }}', '%2e%2e', 'https://ok.example/a/%252e%252e'],
+    ['https://ok.example/a/{{ data.x }}', 'v1.2', 'https://ok.example/a/v1.2'],
+    ['https://ok.example{{ data.x }}', '@evil.example/', undefined],
+    ['https://ok.example{{ data.x }}', '.evil.example', undefined],
+    ['https://ok.example{{ data.x }}', 'x', undefined],
+    ['https://ok.example:{{ data.x }}/', '99', undefined],
+    ['https://{{ data.x }}/', 'evil.example', undefined],
+    ['https://{{ data.x }}.example/', 'evil', undefined],
+    ['https://{{ data.x }}.ok.example/a', 'team-1', 'https://team-1.ok.example/a'],
+    ['https://{{ data.x }}.ok.example/a', 'evil.example/', undefined],
+    ['https://{{ data.x }}@ok.example/a', 'evil', undefined],
+    ['{{ data.x }}://ok.example/a', 'javascript', undefined],
+    ['https://ok.example/?q={{ data.x }}&r=1', 'a&r=2#f', 'https://ok.example/?q=a%26r%3D2%23f&amp;r=1'],
+    ['https://ok.example/#{{ data.x }}', 'a b', 'https://ok.example/#a%20b'],
+    ['https://ok.example/{{ data.x }}', 'caf\ud83d', 'https://ok.example/caf%EF%BF%BD'],
+    ['mailto:{{ data.x }}', 'a@ok.example?bcc=b@evil.example', 'mailto:a@ok.example%3Fbcc%3Db@evil.example'],
+    ['mailto:a@ok.example?subject={{ data.x }}', 'a&bcc=b', 'mailto:a@ok.example?subject=a%26bcc%3Db'],
+    ['{{ data.x }}', 'https://any.example/a/../b?c=d#e', 'https://any.example/a/../b?c=d#e'],
+    ['{{ data.x }}', 'mailto:jane@example.org', 'mailto:jane@example.org'],
+    ['{{ data.x }}/items', 'https://any.example', 'https://any.example/items'],
+    ['{{ data.x }}', `https://any.example/${'a'.repeat(9_000)}`, undefined],
+  ] as const) {
+    t.equal(href(target, value), wanted, `${target} with ${value.slice(0, 40)}`)
+  }
+  t.end()
+})
+
 t.test('a link titled "button", alone in its paragraph, is a button', (t) => {
   t.match(html('[a](https://example.org "button")'), /class="button"/)
   t.notMatch(html('[a](https://example.org "button") b'), /class="button"/)

@@ -5,6 +5,8 @@ import t from 'tap'
 import type { Renderer } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
+import { fillMrkdwn } from '../../src/channels/slack/template/literal.ts'
+import { mrkdwnEngine } from '../../src/channels/slack/template/text.ts'
 import { isObject, type JsonObject } from '../../src/core/json.ts'
 import { anyText } from '../support/any-text.ts'
 import { areBlocksTooLong, checkBlocks } from '../support/slack/blocks.ts'
@@ -296,7 +298,7 @@ t.test('URLs', async (t) => {
     button('{{ data.u }}/{{ data.v }}', { u: 'https://a.example', v: 'b/c' }).url,
     'https://a.example/b%2Fc',
   )
-  t.equal(button('mailto:{{ data.u }}', { u: 'a@b.example' }).url, 'mailto:a%40b.example')
+  t.equal(button('mailto:{{ data.u }}', { u: 'a@b.example' }).url, 'mailto:a@b.example')
   for (const u of [
     '',
     'javascript:alert(1)',
@@ -330,6 +332,74 @@ t.test('filters', async (t) => {
   t.equal(sectionText('{{ data.d | slack_date }}', { d: '<!here>' }), '&lt;!here&gt;')
   t.equal(sectionText('{{ data.x | raw }}', { x: '<!here>' }), '<!here>', 'raw is the author’s own')
 })
+
+t.test('a value is no markup, and stays what it is where Slack reads none', async (t) => {
+  for (const [value, shown, inCode] of [
+    [
+      'plain text, 1.5 (a/b) evt_01KB_2',
+      'plain text, 1.5 (a/b) evt_01KB_2',
+      'plain text, 1.5 (a/b) evt_01KB_2',
+    ],
+    ['snake_case_name', 'snake_case_name', 'snake_case_name'],
+    ['2*3*4 and 5 * 6 ~ 7', '2*3*4 and 5 * 6 ~ 7', '2*3*4 and 5 * 6 ~ 7'],
+    ['*bold*', '∗bold∗', '*bold*'],
+    ['_a_ ~b~', 'ˍaˍ ∼b∼', '_a_ ~b~'],
+    ['a `b` c', 'a ˋbˋ c', 'a ˋbˋ c'],
+    ['```', 'ˋˋˋ', 'ˋˋˋ'],
+    ['> quote', '\u00ad&gt; quote', '&gt; quote'],
+    ['a > b', 'a &gt; b', 'a &gt; b'],
+    ['one\n> two\r\nthree', 'one &gt; two three', 'one &gt; two three'],
+    [':smile: :+1::skin-tone-2:', '∶smile∶ ∶+1∶∶skin-tone-2∶', ':smile: :+1::skin-tone-2:'],
+    [
+      'at 12:30:45, http://a.example:80',
+      'at 12:30:45, http://a.example:80',
+      'at 12:30:45, http://a.example:80',
+    ],
+    ['arn:aws:iam', 'arn∶aws∶iam', 'arn:aws:iam'],
+    ['＊wide＊ ｀', '﹡wide﹡ ˋ', '＊wide＊ ˋ'],
+    ['https://a.example/_x_/~y~', 'https://a.example/%5Fx%5F/%7Ey%7E', 'https://a.example/_x_/~y~'],
+    ['a\u202eb\u2066c\u009bd', 'abc d', 'abc d'],
+    ['<!channel> & <@U1>', '&lt;!channel&gt; &amp; &lt;@U1&gt;', '&lt;!channel&gt; &amp; &lt;@U1&gt;'],
+  ] as const) {
+    t.equal(sectionText('{{ data.x }}', { x: value }), shown, JSON.stringify(value))
+    t.equal(sectionText('`{{ data.x }}`', { x: value }), `\`${inCode}\``, `${JSON.stringify(value)} in code`)
+  }
+  t.equal(sectionText('*{{ data.x }}*', { x: ' a ' }), '*a*', "the template's own mark stays one")
+  t.equal(
+    sectionText('a `{{ data.x }}` `{{ data.y }}`', { x: '', y: 'b' }),
+    'a  `b`',
+    'no code without words',
+  )
+  t.equal(sectionText('{{ data.x }}: ok', { x: ':smile' }), '∶smile: ok')
+  t.equal(sectionText('{{ data.x | raw }}', { x: '*bold* `c`' }), '*bold* `c`')
+  t.equal(sectionText('{% capture y %}{{ data.x }}{% endcapture %}{{ y }}', { x: 'A & *B*' }), 'A &amp; ∗B∗')
+  const cutCode = sectionText('`{{ data.x }}` end', { x: '*b* '.repeat(1_000) })
+  t.equal(cutCode.length <= 3_000 && cutCode.at(-1), '`', 'a code span that is cut is closed')
+})
+
+t.test('no value becomes a mention, whatever tag writes it', async (t) => {
+  for (const tag of [
+    '{% echo data.x %}',
+    '{% cycle data.x %}',
+    '{% liquid echo data.x %}',
+    '{% tablerow a in data.l %}{{ a }}{% endtablerow %}',
+  ]) {
+    t.match(compile(section(`<${tag}>`)), { ok: false, problems: [{ line: 4, message: /slack_link/ }] }, tag)
+  }
+  const sneaky = '{% raw %}<{% endraw %}{% assign y = data.x %}{% if y %}{% cycle y, "b" %}{% endif %}>'
+  const made = compile(section(sneaky))
+  t.equal(made.ok, false, 'found when it is compiled')
+  // What no check of the template sees is made harmless when it is rendered.
+  t.equal(fillMrkdwn(...marked('<', '!channel', '>')), '&lt;!channel>')
+})
+
+/** A text with a value in it. */
+function marked(before: string, value: string, after: string): [string, readonly string[]] {
+  const { text, values } = mrkdwnEngine
+    .compile(`${before}{{ data.x }}${after}`)
+    .render({ data: { x: value } })
+  return [text, values]
+}
 
 t.test('notes', async (t) => {
   const renderer = rendererOf(

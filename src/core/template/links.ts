@@ -3,6 +3,7 @@
 import type { View } from '../event.ts'
 import { wildcard } from '../match/wildcard.ts'
 import { createEngine, eventFields, type Template, TemplateError } from './template.ts'
+import { hasDotSegment } from './url.ts'
 
 interface LinkProblem {
   /** The event type or wildcard whose template is wrong. */
@@ -16,7 +17,7 @@ interface LinkProblem {
 export interface Links {
   /** The templates, by event type or wildcard. */
   readonly byType: Readonly<Record<string, string>>
-  /** The URL for an event; empty where no template is for its type, or a value for it is missing. */
+  /** The URL for an event; empty where no template is for its type, or its values make none. Throws where the template fails. */
   readonly urlOf: (view: View) => string
 }
 
@@ -69,13 +70,9 @@ function compile(key: string, text: string): Template | LinkProblem {
   }
 }
 
-/** Empty where a value is missing, since the link would lead to a wrong page. */
+/** Empty where a value is missing, or changes the path, since the link would lead to a wrong page. */
 function render(template: Template, view: View): string {
-  try {
-    const { text, missing } = template.render(view)
-    return missing.length === 0 && /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) && URL.canParse(text) ? text : ''
-  } catch (error) {
-    if (error instanceof TemplateError) return ''
-    throw error
-  }
+  const { text, missing } = template.render(view)
+  const leads = missing.length === 0 && /^https?:\/\/[^\s\p{Cc}]+$/iu.test(text) && URL.canParse(text)
+  return leads && !hasDotSegment(text) ? text : ''
 }

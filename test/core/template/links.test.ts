@@ -41,6 +41,15 @@ t.test('no value leaves its place in the URL', async (t) => {
     link(view('a', { id: '../../b?c#d@e\r\nf' })),
     'https://a.example/x/..%2F..%2Fb%3Fc%23d%40e%0D%0Af/y',
   )
+  for (const id of ['.', '..']) t.equal(link(view('a', { id })), '', 'it would drop the segment before it')
+  t.equal(link(view('a', { id: '%2e' })), 'https://a.example/x/%252e/y')
+  t.throws(
+    () =>
+      links({
+        '*': 'https://a.example/{{ data.id | divided_by: 0 }}{% for i in (1..99999999) %}{% endfor %}',
+      })(view('a', { id: 1 })),
+    /limit/,
+  )
   t.equal(link(view('a', { id: 'a\ud800' })), 'https://a.example/x/a%EF%BF%BD/y')
   fc.assert(
     fc.property(anyText(), (id) => {

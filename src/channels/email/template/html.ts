@@ -1,8 +1,8 @@
 /** The HTML part: parsed Markdown, written with the inline styles that mail clients need. */
 import type { Token } from 'markdown-it'
 import { escapeHtml } from '../../../core/html.ts'
+import { fill } from '../../values.ts'
 import { isButton, linkTarget } from './markdown.ts'
-import { fill } from './placeholders.ts'
 
 // What is not said here, such as the font, comes from the layout; so do the colours of a dark screen.
 const STYLES: Readonly<Record<string, string>> = {
@@ -47,9 +47,10 @@ export function toHtml(tokens: readonly Token[], values: readonly string[]): str
 
 /** Whether the head of the table that opens here holds no words. */
 export function isEmptyHead(tokens: readonly Token[], index: number): boolean {
-  for (const token of tokens.slice(index + 1)) {
-    if (token.type === 'thead_close') return true
-    if (token.type === 'inline' && token.content.trim() !== '') return false
+  for (let at = index + 1; at < tokens.length; at += 1) {
+    const token = tokens[at]
+    if (token?.type === 'thead_close') return true
+    if (token?.type === 'inline' && token.content.trim() !== '') return false
   }
   return true
 }
@@ -95,7 +96,7 @@ function inline(children: readonly Token[], values: readonly string[]): string {
         html += image(token, values)
         break
       case 'link_open': {
-        const target = linkTarget(fill(String(token.attrGet('href')), values))
+        const target = linkTarget(String(token.attrGet('href')), values)
         open.push(target !== null)
         if (target !== null) html += link(target, button)
         break
@@ -117,7 +118,7 @@ function link(target: string, button: boolean): string {
 
 function image(token: Token, values: readonly string[]): string {
   const description = escapeHtml(fill(token.content, values))
-  const source = linkTarget(fill(String(token.attrGet('src')), values))
+  const source = linkTarget(String(token.attrGet('src')), values)
   if (source === null) return description
   return `<img src="${escapeHtml(source)}" alt="${description}" style="max-width:100%;border:0">`
 }

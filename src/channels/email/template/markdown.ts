@@ -1,5 +1,7 @@
 /** Markdown, parsed; and the one rule for where a link in a mail may lead. */
 import MarkdownIt, { type Token } from 'markdown-it'
+import { joinUrl } from '../../../core/template/url.ts'
+import { piecesOf } from '../../values.ts'
 
 const markdown = new MarkdownIt({ html: false, linkify: false })
 const normalizeLink = markdown.normalizeLink.bind(markdown)
@@ -30,9 +32,9 @@ export function createParser(): (text: string) => readonly Token[] {
 }
 
 /** The target as a mail may hold it; null for anything but an http, https or mailto URL. */
-export function linkTarget(url: string): string | null {
-  const normalized = normalizeLink(url.trim())
-  return /^(?:https?:\/\/.|mailto:.)/i.test(normalized) ? normalized : null
+export function linkTarget(url: string, values: readonly string[]): string | null {
+  const joined = joinUrl(piecesOf(url, values))
+  return joined === null ? null : normalizeLink(joined)
 }
 
 /** Whether the paragraph that holds these tokens is nothing but a button. */

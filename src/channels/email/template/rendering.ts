@@ -18,10 +18,10 @@ import type {
   TemplateFiles,
   TemplateProblem,
 } from '../../channel.ts'
+import { createValueEngine, oneLine, type ValueTemplate } from '../../values.ts'
 import { readFrontMatter } from './front-matter.ts'
 import { toHtml } from './html.ts'
 import { createParser } from './markdown.ts'
-import { compileMarkdown, type MarkdownTemplate, oneLine } from './placeholders.ts'
 import { toPlainText } from './text.ts'
 
 export interface Mail {
@@ -41,14 +41,15 @@ const LONGEST_SUBJECT = 200
 const layoutFields: Fields = { ...messageFields, subject: [], preheader: [], content: [] }
 
 const headers = createEngine(oneLine)
-const html = createEngine(escapeHtml)
-const plain = createEngine((text) => text)
+const html = createEngine((text) => escapeHtml(oneLine(text)))
+const plain = createEngine(oneLine)
+const markdownEngine = createValueEngine()
 
 /** What a mail is made of; each part remembers where it came from, so that a note can say so. */
 interface Parts {
   readonly subject: Part<Template>
   readonly preheader: Part<Template> | null
-  readonly body: Part<MarkdownTemplate>
+  readonly body: Part<ValueTemplate>
   readonly parse: ReturnType<typeof createParser>
   readonly layout: Part<Template>
   readonly html: Part<Template> | null
@@ -74,7 +75,7 @@ export function compile({ files }: TemplateFiles): Compiled<Mail> {
     front?.subject && part(markdown, front.subject.at, () => headers.compile(front.subject.text))
   const preheader =
     front?.preheader && part(markdown, front.preheader.at, () => headers.compile(front.preheader?.text ?? ''))
-  const body = part(markdown, at, () => compileMarkdown(markdown.body))
+  const body = part(markdown, at, () => markdownEngine.compile(markdown.body))
   const layout = whole(layoutFile, html, layoutFields)
   const ownHtml = whole(files.get('email.html'), html)
   const ownText = whole(files.get('email.txt'), plain)
@@ -143,7 +144,7 @@ function render(parts: Parts, view: RenderView): RenderResult<Mail> {
   const fullSubject = oneLine(output(parts.subject)).trim()
   const subject = cut(fullSubject, LONGEST_SUBJECT)
   if (subject !== fullSubject) notes.push(`the subject is cut at ${LONGEST_SUBJECT} characters`)
-  const { markdown, values, missing } = parts.body.template.render(view)
+  const { text: markdown, values, missing } = parts.body.template.render(view)
   note(parts.body.file, missing)
   const tokens = parts.parse(markdown)
   const text = parts.text ? output(parts.text) : `${toPlainText(tokens, values)}\n`

@@ -1,10 +1,12 @@
 /** The text part: parsed Markdown, written to be read in a terminal. */
 import type { Token } from 'markdown-it'
+import { fill } from '../../values.ts'
 import { isEmptyHead } from './html.ts'
 import { linkTarget } from './markdown.ts'
-import { fill } from './placeholders.ts'
 
 const WIDTH = 76
+// A longer label, such as one that a value is, has its own width: it would widen all the others.
+const WIDEST_LABEL = 38
 
 interface Writer {
   readonly values: readonly string[]
@@ -25,9 +27,9 @@ export function toPlainText(tokens: readonly Token[], values: readonly string[])
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]
     if (token?.type === 'table_open') {
-      const end = tokens.findIndex((other, at) => at > index && other.type === 'table_close')
-      add(writer, table(tokens.slice(index, end), values))
-      index = end
+      const start = index
+      while (index < tokens.length && tokens[index]?.type !== 'table_close') index += 1
+      add(writer, table(tokens.slice(start, index), values))
     } else if (token !== undefined) {
       write(writer, token, tokens[index - 1])
     }
@@ -112,33 +114,33 @@ function heading(text: string, tag: string): string {
 }
 
 function inline(children: readonly Token[], values: readonly string[]): string {
-  let text = ''
-  // Where the words of each open link begin, and where it leads.
+  const words: string[] = []
+  // How many words are before those of each open link, and where it leads.
   const open: { readonly start: number; readonly target: string | null }[] = []
   for (const token of children) {
     switch (token.type) {
       case 'text':
       case 'code_inline':
       case 'image':
-        text += fill(token.content, values)
+        words.push(fill(token.content, values))
         break
       case 'softbreak':
-        text += ' '
+        words.push(' ')
         break
       case 'hardbreak':
-        text += '\n'
+        words.push('\n')
         break
       case 'link_open':
-        open.push({ start: text.length, target: linkTarget(fill(String(token.attrGet('href')), values)) })
+        open.push({ start: words.length, target: linkTarget(String(token.attrGet('href')), values) })
         break
       case 'link_close': {
         const link = open.pop()
-        const label = text.slice(link?.start)
-        if (link?.target && link.target !== label) text += label === '' ? link.target : `: ${link.target}`
+        const label = words.slice(link?.start).join('')
+        if (link?.target && link.target !== label) words.push(label === '' ? link.target : `: ${link.target}`)
       }
     }
   }
-  return text
+  return words.join('')
 }
 
 /** A table without a head has labels and values in two columns; one with a head has bars between its cells. */
@@ -151,7 +153,8 @@ function table(tokens: readonly Token[], values: readonly string[]): string {
   }
   const filled = rows.filter((row) => row.some((cell) => cell !== ''))
   if (head) return filled.map((row) => row.join(' | ')).join('\n')
-  const width = Math.max(0, ...filled.map(([label = '']) => label.length))
+  const widths = filled.map(([label = '']) => label.length).filter((width) => width <= WIDEST_LABEL)
+  const width = widths.reduce((widest, one) => Math.max(widest, one), 0)
   return filled
     .map(([label = '', ...cells]) => `${label.padEnd(width)}  ${cells.join('  ')}`.trimEnd())
     .join('\n')

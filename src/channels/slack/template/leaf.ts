@@ -1,12 +1,9 @@
 /** The string leaves of slack.yaml: each is compiled once, and rendered to a string within the limit of its field. */
-import {
-  type Engine,
-  type RenderView,
-  type Template,
-  TemplateError,
-} from '../../../core/template/template.ts'
+import { type RenderView, TemplateError } from '../../../core/template/template.ts'
 import type { Position, TemplateFile, TemplateProblem, YamlValue } from '../../channel.ts'
-import { cut } from './limits.ts'
+import { piecesOf, type ValueEngine, type ValueTemplate, type WithValues } from '../../values.ts'
+import { cut, cutMrkdwn } from './limits.ts'
+import { fillMrkdwn, fillPlain } from './literal.ts'
 import { cleanText, finishUrl, mrkdwnEngine, plainEngine, urlEngine } from './text.ts'
 
 /** A template file while it is compiled. All problems are collected, to be reported together. */
@@ -50,13 +47,15 @@ export function textLeaf(
   const text = typeof raw === 'string' ? raw : ''
   if (kind === 'mrkdwn') refuseOpenLink(context, text, path)
   const usesRaw = /\|\s*raw\b/.test(text)
+  const [write, shorten] = kind === 'mrkdwn' ? [fillMrkdwn, cutMrkdwn] : [fillPlain, cut]
   return (rendering) => {
-    const rendered = cleanText(render(rendering)).trim()
+    const { text, values } = render(rendering)
+    const rendered = cleanText(write(text, values)).trim()
     if (usesRaw && /[&<>]/.test(rendered)) rendering.notes.add(`"| raw" writes markup unescaped (${at})`)
     if (rendered.length <= longest) return rendered === '' ? undefined : rendered
     rendering.notes.add(`cut to ${longest} characters (${at})`)
     rendering.cut = true
-    return cut(rendered, longest)
+    return shorten(rendered, longest)
   }
 }
 
@@ -66,7 +65,8 @@ export function urlLeaf(context: CompileContext, raw: unknown, path: NodePath): 
   const at = locationOf(context, path)
   const image = path.at(-1) === 'image_url'
   return (rendering) => {
-    const url = finishUrl(render(rendering))
+    const { text, values } = render(rendering)
+    const url = finishUrl(piecesOf(text, values))
     if (url !== null && !(image && url.startsWith('mailto:'))) return url
     rendering.notes.add(`left out, because it has no usable URL (${at})`)
     return undefined
@@ -82,8 +82,9 @@ export function conditionLeaf(
   if (typeof raw === 'boolean') return () => raw
   const render = leaf(context, raw, path, plainEngine)
   return ({ view }) => {
-    const text = render({ view, notes: new Set(), cut: false }).trim()
-    return text !== '' && text !== 'false'
+    const { text, values } = render({ view, notes: new Set(), cut: false })
+    const answer = fillPlain(text, values).trim()
+    return answer !== '' && answer !== 'false'
   }
 }
 
@@ -91,15 +92,16 @@ function leaf(
   context: CompileContext,
   raw: unknown,
   path: NodePath,
-  engine: Engine,
-): (rendering: RenderingState) => string {
+  engine: ValueEngine,
+): (rendering: RenderingState) => WithValues {
   const template = compile(context, raw, path, engine)
   const at = (line: number) => locationOf(context, path, line)
   return ({ view, notes }) => {
     try {
-      const { text, missing } = template.render(view)
-      for (const name of missing) notes.add(`unknown variable ${name} (${at(lineOf(String(raw), name))})`)
-      return text
+      const rendered = template.render(view)
+      for (const name of rendered.missing)
+        notes.add(`unknown variable ${name} (${at(lineOf(String(raw), name))})`)
+      return rendered
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error
       throw new Error(`${at(error.line)}: ${error.message}`, { cause: error })
@@ -107,9 +109,9 @@ function leaf(
   }
 }
 
-const nothing: Template = { unknown: [], render: () => ({ text: '', missing: [] }) }
+const nothing: ValueTemplate = { unknown: [], render: () => ({ text: '', values: [], missing: [] }) }
 
-function compile(context: CompileContext, raw: unknown, path: NodePath, engine: Engine): Template {
+function compile(context: CompileContext, raw: unknown, path: NodePath, engine: ValueEngine): ValueTemplate {
   if (typeof raw !== 'string') {
     problem(context, path, 'must be text; put it in quotes')
     return nothing
@@ -128,9 +130,12 @@ function compile(context: CompileContext, raw: unknown, path: NodePath, engine: 
   }
 }
 
+// What a template writes: outputs, and the tags that write a value too.
+const WRITTEN = /\{\{.*?\}\}|\{%-?\s*(?:echo|cycle|liquid)\b.*?%\}/gs
+
 // A value between < and > that the template wrote itself could become `<!channel>`, however well it is escaped.
 function refuseOpenLink(context: CompileContext, text: string, path: NodePath): void {
-  const skeleton = text.replace(/\{\{.*?\}\}/gs, '\u0000').replace(/\{%.*?%\}/gs, '')
+  const skeleton = text.replace(WRITTEN, '\u0000').replace(/\{%.*?%\}/gs, '')
   if (!/<[^>]*\u0000/.test(skeleton)) return
   problem(context, path, 'a value within <…> could mention people; write {{ value | slack_link: "label" }}')
 }

@@ -1,8 +1,8 @@
 /** Slack's limits on a message as a whole. What is too long is cut where a reader sees it, and never refused. */
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts'
 import { MOST_BLOCKS } from '../message.ts'
+import { escapeText } from './literal.ts'
 import { LONGEST_TOTAL } from './shape.ts'
-import { escapeText } from './text.ts'
 
 const ELLIPSIS = '…'
 const LONGEST_ENTITY = '&amp;'.length
@@ -18,6 +18,24 @@ export function cut(text: string, longest: number): string {
   if (entity !== -1 && end - entity < LONGEST_ENTITY && !text.slice(entity, end).includes(';')) end = entity
   if (isHighSurrogate(text.charCodeAt(end - 1))) end -= 1
   return text.slice(0, Math.max(end, 0)).trimEnd() + ELLIPSIS
+}
+
+const FENCE = '```'
+
+/** Cuts text in mrkdwn; a code span that is cut is closed, so that what is in it stays what it is. */
+export function cutMrkdwn(text: string, longest: number): string {
+  const short = cut(text, longest)
+  if (short === text || openSpan(short) === '') return short
+  const shorter = cut(text, longest - FENCE.length)
+  return shorter + openSpan(shorter)
+}
+
+/** The mark that would close the code span that is open at the end; empty where none is. */
+function openSpan(text: string): string {
+  const after = text.split(/```[\s\S]+?```/).at(-1) ?? ''
+  if (after.includes(FENCE)) return FENCE
+  const line = after.slice(after.lastIndexOf('\n') + 1)
+  return line.split('`').length % 2 === 0 ? '`' : ''
 }
 
 function isHighSurrogate(code: number): boolean {
@@ -44,7 +62,9 @@ export function limitBlocks(blocks: readonly JsonObject[], alreadyCut: boolean, 
   const longest = longestFitting(limited)
   if (longest !== null) {
     notes.push(`cut: the blocks' text is longer than ${LONGEST_TOTAL} characters`)
-    limited = limited.slice(0, MOST_BLOCKS - 1).map((block) => mapTexts(block, (text) => cut(text, longest)))
+    limited = limited
+      .slice(0, MOST_BLOCKS - 1)
+      .map((block) => mapTexts(block, (text, isMrkdwn) => (isMrkdwn ? cutMrkdwn : cut)(text, longest)))
   }
   const wasCut = alreadyCut || notes.length > 0
   return { blocks: wasCut && limited.length > 0 ? [...limited, remark(eventId)] : limited, notes }
@@ -85,16 +105,20 @@ function longestFitting(blocks: readonly JsonObject[]): number | null {
 
 const textKeys = ['text', 'alt_text', 'accessibility_label']
 
-function mapTexts(value: JsonObject, change: (text: string) => string): JsonObject {
+type ChangeText = (text: string, isMrkdwn: boolean) => string
+
+function mapTexts(value: JsonObject, change: ChangeText): JsonObject {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      typeof item === 'string' && textKeys.includes(key) ? change(item) : mapNested(item, change),
+      typeof item === 'string' && textKeys.includes(key)
+        ? change(item, value.type === 'mrkdwn')
+        : mapNested(item, change),
     ]),
   )
 }
 
-function mapNested(value: Json, change: (text: string) => string): Json {
+function mapNested(value: Json, change: ChangeText): Json {
   if (Array.isArray(value)) return value.map((item: Json) => mapNested(item, change))
   return isObject(value) ? mapTexts(value, change) : value
 }

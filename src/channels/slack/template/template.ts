@@ -5,6 +5,7 @@
 import { isObject, type Json, type JsonObject, ownProperty } from '../../../core/json.ts'
 import type { RenderView } from '../../../core/template/template.ts'
 import type { Compiled, RenderResult, TemplateFiles } from '../../channel.ts'
+import { oneLine } from '../../values.ts'
 import type { SlackMessage } from '../message.ts'
 import {
   type CompileContext,
@@ -16,9 +17,9 @@ import {
   textLeaf,
   urlLeaf,
 } from './leaf.ts'
-import { cut, limitBlocks } from './limits.ts'
+import { cutMrkdwn, limitBlocks } from './limits.ts'
+import { literal as literalText } from './literal.ts'
 import { blocks, elements, LONGEST_LITERAL, LONGEST_TEXT, type Shape, type Slot } from './shape.ts'
-import { cleanText, escapeText } from './text.ts'
 
 export const TEMPLATE_FILE = 'slack.yaml'
 
@@ -64,7 +65,7 @@ function render(text: Render<string>, list: Render<Json[]>, view: RenderView): R
 }
 
 function replacementText({ event }: RenderView): string {
-  return cut(escapeText(cleanText(`${event.type} from ${event.source}`)).trim(), LONGEST_TEXT)
+  return cutMrkdwn(literalText(oneLine(`${event.type} from ${event.source}`)).trim(), LONGEST_TEXT)
 }
 
 function blockList(context: CompileContext, raw: unknown): Render<Json[]> {

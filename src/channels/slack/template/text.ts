@@ -1,57 +1,61 @@
-/** Text that is safe where Slack reads it: escaping, URLs, and the filters that write Slack's own markup. */
-import { createEngine, type Engine, type Filter, toText } from '../../../core/template/template.ts'
+/** Text that is safe where Slack reads it: what its leaves are rendered with, and the filters that write its own markup. */
+import { type Filter, toText } from '../../../core/template/template.ts'
+import { joinUrl, type UrlPiece } from '../../../core/template/url.ts'
+import { createValueEngine, oneLine, type ValueEngine } from '../../values.ts'
+import { escapeText, literal } from './literal.ts'
 
 const LONGEST_URL = 3_000
 
 const LONGEST_LABEL = 500
 const DEFAULT_DATE_FORMAT = '{date_short_pretty} {time}'
 
-/** Slack's three control characters; with these escaped a text cannot mention anyone or become a link. */
-export function escapeText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
-
 /** Removes what Slack or JSON cannot carry: lone surrogates, and control characters other than tab and newline. */
 export function cleanText(text: string): string {
-  return text.toWellFormed().replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '')
+  return text.toWellFormed().replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')
 }
 
+// Nothing that Slack, or what is around it, could read as anything else.
+const PLAIN = /^[A-Za-z0-9](?:[A-Za-z0-9 .,/()+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))*$/
+
 /** For leaves in Slack's mrkdwn, where links and dates can be written. */
-export const mrkdwnEngine: Engine = createEngine(escapeText, {
-  slack_link: safeFilter((value, label) => link(toText(value), toText(label))),
-  slack_date: safeFilter((value, format) => date(value, toText(format))),
+export const mrkdwnEngine: ValueEngine = createValueEngine({
+  plain: PLAIN,
+  filters: {
+    slack_link: safeFilter((value, label) => link(toText(value), toText(label))),
+    slack_date: safeFilter((value, format) => date(value, toText(format))),
+  },
 })
 
 /** For leaves that Slack shows as they are, where a link is its label and a date its fallback. */
-export const plainEngine: Engine = createEngine(escapeText, {
-  slack_link: safeFilter((value, label) => escapeText(toText(label) || toText(value))),
-  slack_date: safeFilter((value) => {
-    const time = toTime(value)
-    return time === null ? escapeText(toText(value)) : utc(time)
-  }),
+export const plainEngine: ValueEngine = createValueEngine({
+  plain: PLAIN,
+  filters: {
+    slack_link: safeFilter((value, label) => literal(oneLine(toText(label) || toText(value)))),
+    slack_date: safeFilter((value) => {
+      const time = toTime(value)
+      return time === null ? literal(oneLine(toText(value))) : utc(time)
+    }),
+  },
 })
+
+/** For leaves that are URLs. */
+export const urlEngine: ValueEngine = createValueEngine()
 
 function safeFilter(apply: (value: unknown, argument: unknown) => string): Filter {
   return { safe: true, apply: (value, argument) => apply(value, argument) }
 }
 
 function link(target: string, label: string): string {
-  const url = safeUrl(target)
-  const words = escapeText(
-    cleanText(label)
-      .replace(/[\n\t]/g, ' ')
-      // There is no escape for the bar that ends the URL.
-      .replaceAll('|', '¦')
-      .slice(0, LONGEST_LABEL)
-      .toWellFormed(),
-  )
-  if (url === null) return words || escapeText(target)
+  const url = finishUrl([{ value: oneLine(target) }])
+  // There is no escape for the bar that ends the URL.
+  const words = literal(oneLine(label).slice(0, LONGEST_LABEL).toWellFormed()).replaceAll('|', '\u00a6')
+  if (url === null) return words || literal(oneLine(target))
   return `<${escapeText(url.replaceAll('|', '%7C'))}${words.trim() === '' ? '' : `|${words}`}>`
 }
 
 function date(value: unknown, format: string): string {
   const time = toTime(value)
-  if (time === null) return escapeText(toText(value))
+  if (time === null) return literal(oneLine(toText(value)))
   const safeFormat = format.replace(/[\n^|<>&]/g, ' ') || DEFAULT_DATE_FORMAT
   return `<!date^${Math.floor(time / 1000)}^${safeFormat}|${utc(time)}>`
 }
@@ -69,33 +73,10 @@ function utc(time: number): string {
   return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-// Marks around each value in a rendered URL leaf, because its position decides how it is encoded. No URL can hold
-// these characters, and they are removed from values, so nothing else can look like a mark.
-const START = '\u0001'
-const END = '\u0002'
-const MARKED = /\u0001([^\u0002]*)\u0002/g
-
-/** For leaves that are URLs. What it renders goes through `finishUrl`. */
-export const urlEngine: Engine = createEngine((text) => START + cleanText(text) + END)
-
-/**
- * Encodes the values within a rendered URL leaf: one that opens the URL may be a whole URL and keeps its
- * punctuation; one further on is a part, and cannot add another. Null where the result is no http, https
- * or mailto URL of acceptable length.
- */
-export function finishUrl(rendered: string): string | null {
-  return safeUrl(
-    rendered.trim().replace(MARKED, (_, value: string, at: number) =>
-      // URL drops newlines silently, which would join what they separate.
-      at === 0 ? value.trim().replace(/[\n\t]/g, encodeURIComponent) : encodeURIComponent(value),
-    ),
-  )
-}
-
-function safeUrl(text: string): string | null {
-  if (/[\u0000-\u001f\u007f]/.test(text) || !URL.canParse(text)) return null
-  const url = new URL(text)
-  if (!['http:', 'https:', 'mailto:'].includes(url.protocol)) return null
-  const safe = url.href.replace(/\s/g, '%20')
-  return safe.length <= LONGEST_URL ? safe : null
+/** The URL as Slack takes it; null where it is no http, https or mailto URL of acceptable length. */
+export function finishUrl(pieces: readonly UrlPiece[]): string | null {
+  const joined = joinUrl(pieces)
+  if (joined === null) return null
+  const url = new URL(joined).href.replace(/\s/g, '%20')
+  return url.length <= LONGEST_URL ? url : null
 }
