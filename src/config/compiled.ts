@@ -32,7 +32,7 @@ export interface CompiledConfig {
   /** The page of what an event is about; empty if there is none. */
   readonly links: (view: View) => string
   /** For the places of what is reported later. */
-  readonly document: Pick<YamlDocument, 'at' | 'keyAt'>
+  readonly document: Pick<YamlDocument, 'file' | 'at' | 'keyAt' | 'textAt'>
 }
 
 export function compile(

@@ -2,11 +2,13 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'
+import { checkOperators } from './checks/operators.ts'
 import { checkSocketPath, withPaths } from './checks/paths.ts'
 import { checkPrivacy } from './checks/privacy.ts'
 import { checkReferences } from './checks/references.ts'
 import { checkSamples } from './checks/samples.ts'
 import { checkSecrets } from './checks/secrets.ts'
+import { checkSenders } from './checks/senders.ts'
 import { checkSettings } from './checks/settings.ts'
 import { sampleFile } from './checks/tests.ts'
 import { checkUsage } from './checks/usage.ts'
@@ -14,7 +16,7 @@ import { type CompiledConfig, compile } from './compiled.ts'
 import { isPipe, readDocument } from './file/document.ts'
 import { type Fingerprints, fingerprints, type Note } from './file/fingerprint.ts'
 import { type Env, type Interpolated, interpolate } from './file/interpolate.ts'
-import { isAt } from './file/origin.ts'
+import { conceal, isAt } from './file/origin.ts'
 import type { YamlDocument } from './file/yaml-document.ts'
 import { error, inOrder, type Problem, START } from './problem.ts'
 import { expectedAt } from './schema/expected.ts'
@@ -62,8 +64,17 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...checkPrivacy(filled, env),
     ...checkUsage(config, loaded.own, filled),
     ...checkSamples(compiled),
+    ...[...checkOperators(compiled), ...checkSenders(compiled)].map((problem) =>
+      withoutValues(problem, filled),
+    ),
   ]
   return { ok: true, compiled, warnings: inOrder(file, warnings) }
+}
+
+/** A problem that quotes the configuration, with the names of variables and not their values. */
+function withoutValues(problem: Problem, { origins }: Interpolated): Problem {
+  const { message, hint } = problem
+  return { ...problem, message: conceal(message, [], origins), hint: conceal(hint, [], origins) }
 }
 
 /** Reads a configuration once more. A pipe, as in --config <(…), could be read only the first time. */

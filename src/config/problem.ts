@@ -24,6 +24,9 @@ export const problemCodes = [
   'unknown_template',
   'unknown_file',
   'wrong_match',
+  'text_operator',
+  'unknown_type',
+  'unknown_field',
   'wrong_link',
   'wrong_template',
   'plain_secret',
@@ -93,11 +96,13 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1
 }
 
-/** The known name that was probably meant; undefined if none is similar. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
+/** The known name that was probably meant; undefined if none is similar. `limit`: letters that may differ. */
+export function nearest(
+  name: string,
+  names: readonly string[],
+  limit = mostChanges(name),
+): string | undefined {
   const wanted = name.toLowerCase()
-  // Two letters that changed places are two changes.
-  const limit = wanted.length < 4 ? wanted.length - 2 : Math.max(2, Math.floor(wanted.length / 3))
   let best: string | undefined
   let least = limit + 1
   for (const candidate of names) {
@@ -105,6 +110,11 @@ export function nearest(name: string, names: readonly string[]): string | undefi
     if (far < least) [best, least] = [candidate, far]
   }
   return best
+}
+
+/** Two letters that changed places are two changes. */
+function mostChanges({ length }: string): number {
+  return length < 4 ? length - 2 : Math.max(2, Math.floor(length / 3))
 }
 
 /** A hint for an unknown name: the most similar one, else all known names. */

@@ -148,8 +148,10 @@ t.test('routes, destinations and links are compiled', async (t) => {
       .route(viewOf(event(type, 'cuuro', data)))
       .matches.map(({ route, receivers }) => [route, ...receivers])
   t.same(routed('analysis.completed', {}), [['completed analyses', 'deal-flow', 'partners']])
-  t.same(routed('analysis.created', { score: 90 }), [['analyses with a high score', 'deal-flow', 'partners']])
-  t.same(routed('analysis.created', { score: 10 }), [['analyses', 'deal-flow']])
+  t.same(routed('analysis.created', { id: '0191f3c8-5a42-7b1e-9f06-2d4c8e7a1b30' }), [
+    ['analyses that the partners follow', 'deal-flow', 'partners'],
+  ])
+  t.same(routed('analysis.created', { id: '42' }), [['analyses', 'deal-flow']])
   t.same(routed('something.else', {}), [['unrouted', 'everything-else']])
   t.match(compiled.destinations.get('deal-flow'), [
     { channel: 'slack', target: '#deal-flow', rateKey: String },

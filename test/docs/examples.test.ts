@@ -14,7 +14,8 @@ const PICTURE_MAX_BYTES = 150_000
 
 /** What an example leaves out. */
 const rest = {
-  sources: '{ cuuro: { svix: { secrets: ["${WEBHOOK_SECRET}"] } } }',
+  // Not Cuuro: the examples show fields that its events do not have.
+  sources: '{ acme: { svix: { secrets: ["${WEBHOOK_SECRET}"] } } }',
   channels:
     '{ slack: { token: "${SLACK_BOT_TOKEN}" }, email: { smtp: "${SMTP_URL}", from: "Alerts <alerts@example.com>" } }',
   receivers:
@@ -38,7 +39,13 @@ for (const [page, count] of Object.entries({ 'README.md': 1, 'docs/routing.md': 
       const file = join(temporaryFolder(t), 'config.yaml')
       writeFileSync(file, missing.join('') + block)
       const loaded = loadConfig(file, { ...environment, SMTP_URL: 'smtp://127.0.0.1:2525' })
-      t.same(loaded.ok ? [] : loaded.problems, [], block)
+      const problems = loaded.ok ? loaded.warnings : loaded.problems
+      // An example does not use all that it leaves out.
+      t.same(
+        problems.filter(({ code }) => code !== 'unused_receiver'),
+        [],
+        block,
+      )
       if (loaded.ok)
         t.same(
           runTests(loaded.compiled, () => 'none'),

@@ -1,11 +1,8 @@
 /** Whether the templates of Cuuro's event types fit the events that Cuuro sends. */
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, warning } from '../problem.ts'
-import { sampleEvent, simulate } from './simulate.ts'
-
-// All that Cuuro's events carry is an id.
-const CUURO = ['startup.created', 'analysis.created', 'analysis.completed']
-const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
+import { cuuroEvent, cuuroTypes } from './known-events.ts'
+import { simulate } from './simulate.ts'
 
 /** Warns of variables that those events do not have, and of text that is cut. */
 export function checkSamples(compiled: CompiledConfig): readonly Problem[] {
@@ -13,10 +10,9 @@ export function checkSamples(compiled: CompiledConfig): readonly Problem[] {
     ([name, { event_type }]) => name === 'cuuro' || event_type === '/event',
   )
   return cuuro.flatMap(([source]) =>
-    CUURO.flatMap((type) => {
-      const body = Buffer.from(JSON.stringify({ data: { id: ID }, event: type }))
-      const event = sampleEvent(compiled.config, body, source, Date.UTC(2026, 0, 1, 12))
-      if (typeof event === 'string' || event.type !== type) return []
+    cuuroTypes.flatMap((type) => {
+      const event = cuuroEvent(compiled.config, source, type)
+      if (event === null) return []
       return simulate(compiled, event).messages.flatMap(({ rendered }) =>
         rendered.ok && rendered.template === type
           ? rendered.notes.map((note) => sampleNote(compiled, `${type} as Cuuro sends it: ${note}`))

@@ -125,6 +125,14 @@ function difference(wanted: readonly string[], found: readonly string[]): string
   return lines.length === 0 ? '' : lines.join('\n')
 }
 
+/** The events that the tests have in the configuration itself or in a file; those that cannot be read are left out. */
+export function eventsOfTests(compiled: CompiledConfig): readonly Event[] {
+  return (compiled.config.tests ?? []).flatMap((test) => {
+    const event = test.stored === undefined ? eventOfTest(compiled, test, () => '') : ''
+    return typeof event === 'string' ? [] : [event]
+  })
+}
+
 /** The event of a test; a message where there is none. */
 function eventOfTest(
   compiled: CompiledConfig,

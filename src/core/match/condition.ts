@@ -1,6 +1,7 @@
 /** What one field must be: values, wildcards and operators, each compiled to a test that takes bounded time. */
 import { RE2JS } from 're2js'
-import { isObject, type Json } from '../json.ts'
+import { isObject, type Json, ownProperty } from '../json.ts'
+import { otherOperators } from './other-names.ts'
 import { wildcard } from './wildcard.ts'
 
 /** Decides about one field's value; a missing field is undefined. */
@@ -145,12 +146,14 @@ function compileOperators(raw: object, path: MatchPath, problems: MatchProblem[]
 }
 
 function unknownOperator(name: string, path: MatchPath, problems: MatchProblem[]): ValueTest {
+  const alias = ownProperty(otherOperators, name)
+  const message = `unknown operator ${JSON.stringify(name)}`
+  if (typeof alias === 'string') return fail(problems, [...path, name], message, alias)
   const field = path.at(-1)
   const nested =
-    typeof field === 'string' && !Object.hasOwn(known, field)
+    typeof field === 'string' && !Object.hasOwn(known, field) && /^\w+$/.test(name)
       ? `; for a field within ${field} write ${JSON.stringify(`${field}.${name}`)}`
       : ''
-  const message = `unknown operator ${JSON.stringify(name)}`
   return fail(problems, [...path, name], message, `${KNOWN_OPERATORS}${nested}`)
 }
 

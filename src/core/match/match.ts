@@ -3,6 +3,7 @@
 import type { View } from '../event.ts'
 import { isObject, type Json, ownProperty } from '../json.ts'
 import { compileValue, fail, type MatchPath, type MatchProblem, type ValueTest } from './condition.ts'
+import { otherCombinators } from './other-names.ts'
 
 export type Match = FieldMatch | GroupMatch | NotMatch
 
@@ -165,6 +166,11 @@ function compileGroup(kind: 'any' | 'all', raw: unknown, path: MatchPath, proble
 function compileField(path: string, wanted: unknown, place: MatchPath, problems: MatchProblem[]): Match {
   const [root = '', ...names] = path.split('.')
   const start = Object.hasOwn(roots, root) ? roots[root] : undefined
+  const combinator = ownProperty(otherCombinators, path)
+  if (typeof combinator === 'string') {
+    fail(problems, place, `unknown field ${JSON.stringify(path)}`, `write ${combinator}`)
+    return { kind: 'field', path, keys: [], place, wanted, written: wanted, test: () => false }
+  }
   if (start === undefined) {
     const known = [...Object.keys(roots), ...Object.keys(combinators)].join(', ')
     const payload = root === '' ? '' : `a field of the payload is "data.${path}" or "payload.${path}"; `

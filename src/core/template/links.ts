@@ -19,6 +19,8 @@ export interface Links {
   readonly byType: Readonly<Record<string, string>>
   /** The URL for an event; empty where no template is for its type, or its values make none. Throws where the template fails. */
   readonly urlOf: (view: View) => string
+  /** The variables of the event's template that it does not have, as written. */
+  readonly missing: (view: View) => readonly string[]
 }
 
 export type CompiledLinks =
@@ -46,12 +48,14 @@ export function compileLinks(byType: Readonly<Record<string, string>>): Compiled
     else exact.set(key, compiled)
   }
   if (problems.length > 0) return { ok: false, problems }
+  const templateFor = ({ event: { type } }: View) =>
+    exact.get(type) ?? wild.find(({ test }) => test(type))?.template
   const urlOf = (view: View) => {
-    const { type } = view.event
-    const template = exact.get(type) ?? wild.find(({ test }) => test(type))?.template
+    const template = templateFor(view)
     return template === undefined ? '' : render(template, view)
   }
-  return { ok: true, links: { byType, urlOf } }
+  const missing = (view: View) => templateFor(view)?.render(view).missing ?? []
+  return { ok: true, links: { byType, urlOf, missing } }
 }
 
 function compile(key: string, text: string): Template | LinkProblem {

@@ -132,7 +132,119 @@ const ofSecrets: readonly Row[] = [
   ],
 ]
 
-const tables = { secrets: ofSecrets }
+const match = (condition: string, more: Sections = {}) => ({
+  ...sound,
+  ...more,
+  routes: `[{ match: { ${condition} }, receivers: [ops] }, { receivers: [ops] }]`,
+})
+const acme = { sources: '{ acme: { svix: { secrets: ["${SECRET}"] } } }' }
+const test = (body: string) => ({ tests: `[{ event: { ${body} }, expect: { receivers: [ops] } }]` })
+const asText = (value: string, hint: string, place = '3:33') =>
+  `text_operator ${place}: warning: ${JSON.stringify(value)} is compared as text (write ${hint})`
+const noType = (type: string, hint: string, place = '3:27') =>
+  `unknown_type ${place}: warning: no event has ${type} (${hint})`
+const noField = (name: string, hint: string, place = '3:21') =>
+  `unknown_field ${place}: warning: no event of cuuro has ${name} (${hint})`
+const TYPES =
+  'known: analysis.completed, analysis.created, startup.created; if it is new, add an event that has it to tests'
+const FIELDS = 'known: data.id; if it is new, add an event that has it to tests'
+
+const ofEvents: readonly Row[] = [
+  // Operators as text: of a sender whose events may have any field.
+  [match('data.score: ">= 80"', acme), asText('>= 80', '{gte: 80}')],
+  [match('data.score: ">80"', acme), asText('>80', '{gt: 80}')],
+  [match('data.score: "<5"', acme), asText('<5', '{lt: 5}')],
+  [match('data.score: "≤ 0.5 %"', acme), asText('≤ 0.5 %', '{lte: 0.5}')],
+  [match('data.score: "== 80"', acme), asText('== 80', '80')],
+  [match('data.stage: "!= seed"', acme), asText('!= seed', '{not: seed}')],
+  [match('data.score: [1, ">2"]', acme), asText('>2', '{gt: 2}', '3:37')],
+  [
+    match('data.score >= 80: null', acme),
+    'text_operator 3:21: warning: "data.score >= 80" is the name of a field, and not a comparison (write data.score: {gte: 80})',
+  ],
+  [match('type: /analysis.*/', acme), asText('/analysis.*/', '{regex: "analysis.*"}', '3:27')],
+  [match('type: ^analysis.*', acme), asText('^analysis.*', '{regex: "analysis.*"}', '3:27')],
+  [match('type: "a.one|a.two"', acme), asText('a.one|a.two', '[a.one, a.two]', '3:27')],
+  [match('type: "a.one, a.two"'), asText('a.one, a.two', '[a.one, a.two]', '3:27')],
+  [match('type: "!a.one"', acme), asText('!a.one', '{not: a.one}', '3:27')],
+  [
+    match('event: analysis.completed', acme),
+    'impossible_match 3:28: warning: event is the event as a whole, and no text (write type: analysis.completed)',
+  ],
+  // The words of other languages.
+  ...[
+    ['">="', 'gte'],
+    ['ge', 'gte'],
+    ['max', 'lte'],
+    ['"!="', 'not'],
+    ['startsWith', 'prefix'],
+    ['matches', 'regex'],
+  ].map(
+    ([word = '', ours]): Row => [
+      match(`data.score: { ${word}: 1 }`),
+      `wrong_match 3:35: unknown operator "${word.replaceAll('"', '')}" (write ${ours})`,
+    ],
+  ),
+  [match('or: [{ type: a }]'), 'wrong_match 3:21: unknown field "or" (write any)'],
+  // What Cuuro does not send.
+  [
+    match('type: analysis.complete'),
+    noType('the type "analysis.complete"', 'did you mean "analysis.completed"?'),
+  ],
+  [
+    match('type: Analysis.Completed'),
+    noType('the type "Analysis.Completed"', 'did you mean "analysis.completed"?'),
+  ],
+  [
+    match('event.type: startup.create'),
+    noType('the type "startup.create"', 'did you mean "startup.created"?', '3:33'),
+  ],
+  [match('type: [analysis.created, deal.won]'), noType('the type "deal.won"', TYPES, '3:46')],
+  [match('type: "analyses.*"'), noType('a type like "analyses.*"', TYPES)],
+  [match('type: { prefix: analyses. }'), noType('a type like "analyses."', TYPES, '3:37')],
+  [
+    match('type: { regex: "analysis\\\\.(done|ready)" }'),
+    noType('a type like "analysis\\\\.(done|ready)"', TYPES, '3:36'),
+  ],
+  [
+    match('type: { not: analysis.complete }'),
+    noType('the type "analysis.complete"', 'did you mean "analysis.completed"?', '3:34'),
+  ],
+  [
+    match('not: { type: analysis.complete }'),
+    noType('the type "analysis.complete"', 'did you mean "analysis.completed"?', '3:34'),
+  ],
+  [match('data.score: { gte: 80 }'), noField('data.score', FIELDS)],
+  [match('data.Id: "42"'), noField('data.Id', 'did you mean "data.id"?')],
+  [match('payload.data.company: Acme'), noField('payload.data.company', FIELDS)],
+  [match('any: [{ data.score: 80 }]'), noField('data.score', FIELDS, '3:29')],
+  [
+    match('data.id: 42'),
+    'text_operator 3:30: warning: data.id is text, which no number equals (put the value in quotes)',
+  ],
+  [
+    match('data.score: "80"', test('event: analysis.completed, data: { id: "1", score: 80 }')),
+    'text_operator 3:33: warning: data.score is a number, which no text equals (remove the quotes)',
+  ],
+  [
+    { links: '{ analysis.complete: "https://app.acme.io/{{ data.id }}" }' },
+    noType('the type "analysis.complete"', 'did you mean "analysis.completed"?', '4:10'),
+  ],
+  [
+    { links: '{ "report.*": "https://app.acme.io/{{ data.id }}" }' },
+    noType('a type like "report.*"', TYPES, '4:10'),
+  ],
+  [
+    { links: '{ "*": "https://app.acme.io/{{ data.slug }}" }' },
+    `unknown_field 4:39: warning: no event has data.slug, and so no message has this link (${FIELDS})`,
+  ],
+  [
+    test('event: analysis.complete, data: { id: "1" }'),
+    noType('the type "analysis.complete"', 'did you mean "analysis.completed"?', '4:27'),
+  ],
+]
+
+const tables = { secrets: ofSecrets, events: ofEvents }
 
 for (const [name, rows] of Object.entries(tables)) {
   t.test(`mistakes: ${name}`, async (t) => {
@@ -159,7 +271,31 @@ const fine: readonly (Sections | string)[] = [
   // Dollars and percent signs that are text.
   { links: '{ "*": "https://app.acme.io/?$filter={{ data.id }}&q=%24TOP" }' },
   { server: '{ host: "::1" }', routes: '[{ name: costs $$FIVE, receivers: [ops] }]' },
-  { routes: '[{ match: { payload.currency: $USD, type: "a.*" }, receivers: [ops] }, { receivers: [ops] }]' },
+  match('payload.currency: $USD', acme),
+  // A sender whose events are not known, and Cuuro beside one.
+  match('type: analysis.complete, data.score: { gte: 80 }', acme),
+  match('type: analysis.complete', {
+    sources:
+      '{ cuuro: { svix: { secrets: ["${SECRET}"] } }, acme: { svix: { secrets: ["${OTHER_SECRET}"] } } }',
+  }),
+  { ...acme, links: '{ "report.*": "https://app.acme.io/{{ data.slug }}" }' },
+  // What Cuuro sends, in every spelling.
+  match('type: [analysis.completed, "*.created"]'),
+  match('type: { prefix: analysis., suffix: .completed, not: startup.created }'),
+  match('type: { regex: "(startup|analysis)\\\\.created" }'),
+  match('data.id: "42", payload.data.id: ["42", "4*"], payload.event: startup.created'),
+  // What a missing field satisfies; what a test shows; text that begins like an operator.
+  match(
+    'data.score: { exists: false }, not: { data.owner: { exists: true } }, data.stage: { not: seed }',
+    acme,
+  ),
+  match('data.score: { exists: false }, data.stage: { not: seed }'),
+  match('data.score: { gte: 80 }', test('event: analysis.completed, data: { id: "1", score: 80 }')),
+  match('type: analysis.failed', test('event: analysis.failed, data: { id: "1" }')),
+  match('data.name: [">_", "<b>", "=", "a|b", "80"]', acme),
+  {
+    links: '{ "analysis.*": "https://app.acme.io/{{ data.id }}{% if data.tab %}/{{ data.tab }}{% endif %}" }',
+  },
 ]
 
 t.test('no false alarms', async (t) => {

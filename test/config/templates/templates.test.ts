@@ -196,7 +196,7 @@ t.test('a template that nothing uses is a warning', async (t) => {
   })
   writeFileSync(
     join(folder, 'config.yaml'),
-    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+    `sources: { acme: { svix: { secrets: ["\${SECRET}"] } } }
 receivers: { here: { console: {} } }
 templates: templates
 routes:

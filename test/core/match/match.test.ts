@@ -260,9 +260,9 @@ t.test('mistakes have a path and helpful words', async (t) => {
     ],
     [{ type: { constructor: 1 } }, ['type', 'constructor'], /unknown operator/],
     [
-      { type: { not: { matches: 1 } } },
-      ['type', 'not', 'matches'],
-      /unknown operator "matches"; known: in.*regex$/,
+      { type: { not: { resembles: 1 } } },
+      ['type', 'not', 'resembles'],
+      /unknown operator "resembles"; known: in.*regex$/,
     ],
     [{ type: ['a', ['b']] }, ['type', 1], /a list within a list/],
     [{ type: [{ gt: 'x' }] }, ['type', 0, 'gt'], /"gt" takes a number$/],

@@ -1,0 +1,86 @@
+/** Operators that are written as text, as in `">= 80"`, and would be compared as text. */
+import type { CompiledConfig } from '../compiled.ts'
+import { type Problem, quote, warning } from '../problem.ts'
+import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
+
+const OPERATOR = '(>=|=>|≥|<=|=<|≤|==|!=|<>|>|<|=)'
+const NUMBER = '(-?\\d+(?:\\.\\d+)?)'
+const COMPARISON = new RegExp(`^\\s*${OPERATOR}\\s*${NUMBER}\\s*%?\\s*$`)
+const EQUALITY = /^\s*(==|!=|<>)\s*(\S.*)$/
+const IN_KEY = new RegExp(`^(\\S+?)\\s*${OPERATOR}\\s*(.*)$`)
+
+const names: Readonly<Record<string, string>> = {
+  '>=': 'gte',
+  '=>': 'gte',
+  '≥': 'gte',
+  '>': 'gt',
+  '<=': 'lte',
+  '=<': 'lte',
+  '≤': 'lte',
+  '<': 'lt',
+  '!=': 'not',
+  '<>': 'not',
+}
+
+export function checkOperators({ config, document }: CompiledConfig): readonly Problem[] {
+  return conditionsOf(config).flatMap((condition) => [
+    ...inKey(condition, document),
+    ...leavesOf(condition).flatMap((leaf) => inValue(leaf, condition, document)),
+  ])
+}
+
+type Places = Pick<CompiledConfig['document'], 'at' | 'keyAt' | 'file'>
+
+function inKey({ field, path }: Condition, document: Places): Problem[] {
+  const [, key, operator = '', operand = ''] = IN_KEY.exec(field.path) ?? []
+  if (key === undefined) return []
+  const message = `${quote(field.path)} is the name of a field, and not a comparison`
+  const value = operand === '' ? '…' : operand
+  return [
+    warning(
+      'text_operator',
+      document.file,
+      document.keyAt(path),
+      message,
+      `write ${key}: ${written(operator, value)}`,
+    ),
+  ]
+}
+
+function inValue({ operator, value, path }: Leaf, { field }: Condition, document: Places): Problem[] {
+  if (operator !== 'equal' || typeof value !== 'string') return []
+  if (field.path === 'event') {
+    const message = 'event is the event as a whole, and no text'
+    return [warning('impossible_match', document.file, document.at(path), message, `write type: ${value}`)]
+  }
+  const hint = meaning(value) ?? (isType(field.path) ? meaningOfType(value) : null)
+  if (hint === null) return []
+  const message = `${quote(value)} is compared as text`
+  return [warning('text_operator', document.file, document.at(path), message, `write ${hint}`)]
+}
+
+export function isType(path: string): boolean {
+  return path === 'type' || path === 'event.type'
+}
+
+/** What a text was probably meant to be; null where it may well be text. */
+function meaning(text: string): string | null {
+  const [, operator = '', operand = ''] = COMPARISON.exec(text) ?? EQUALITY.exec(text) ?? []
+  return operator === '' ? null : written(operator, operand)
+}
+
+function written(operator: string, operand: string): string {
+  const name = names[operator]
+  return name === undefined ? operand : `{${name}: ${operand}}`
+}
+
+/** Likewise of an event type, in which senders use none of these characters. */
+export function meaningOfType(text: string): string | null {
+  const between = /^\/(.+)\/[a-z]*$/.exec(text)?.[1] ?? /^(?:\^.*|.*\$)$/.exec(text)?.[0]
+  if (between !== undefined) return `{regex: ${quote(between.replace(/^\^|\$$/g, ''))}}`
+  if (text.startsWith('!')) return `{not: ${text.slice(1).trim()}}`
+  const several = text.split(/\s*(?:[,|;]|\|\||\bor\b)\s*/)
+  return several.length > 1 && several.every((one) => /^[\w.*-]+$/.test(one))
+    ? `[${several.join(', ')}]`
+    : null
+}

@@ -1,0 +1,149 @@
+/** Types and fields that no event of a sender has, in matches, links and tests: typing mistakes, or wrong assumptions. */
+import { type Event, viewOf } from '../../core/event.ts'
+import { isObject } from '../../core/json.ts'
+import { compileValue } from '../../core/match/condition.ts'
+import { evaluate } from '../../core/match/match.ts'
+import { wildcard } from '../../core/match/wildcard.ts'
+import type { CompiledConfig } from '../compiled.ts'
+import { meant, type Problem, quote, warning } from '../problem.ts'
+import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
+import { type KnownEvents, knownEvents, misspelt } from './known-events.ts'
+import { isType, meaningOfType } from './operators.ts'
+
+interface Checker extends Pick<CompiledConfig, 'config' | 'document'> {
+  readonly known: KnownEvents
+}
+
+/** Warnings, because senders may send more than they document. */
+export function checkSenders(compiled: CompiledConfig): readonly Problem[] {
+  const known = knownEvents(compiled)
+  if (known.size === 0) return []
+  const checker = { ...compiled, known }
+  return [
+    ...conditionsOf(compiled.config).flatMap((condition) => checkCondition(condition, checker)),
+    ...checkLinks(checker),
+    ...checkTests(checker),
+  ]
+}
+
+/** The events of these sources; null where one of them may send others. */
+function eventsOf(sources: readonly string[], { known }: Checker): readonly Event[] | null {
+  if (sources.length === 0 || sources.some((name) => !known.has(name))) return null
+  return sources.flatMap((name) => known.get(name) ?? [])
+}
+
+function checkCondition(condition: Condition, checker: Checker): Problem[] {
+  const events = eventsOf(condition.sources, checker)
+  const { path } = condition.field
+  if (events === null) return []
+  if (isType(path)) return leavesOf(condition).flatMap((leaf) => checkType(leaf, typesOf(events), checker))
+  return /^(?:data|payload)\.[^\s<>=]+$/.test(path) ? checkField(condition, events, checker) : []
+}
+
+function typesOf(events: readonly Event[]): readonly string[] {
+  return [...new Set(events.map(({ type }) => type))]
+}
+
+function checkType(
+  { path, operator, value }: Leaf,
+  types: readonly string[],
+  { document }: Checker,
+): Problem[] {
+  // Text that is a condition of another language is reported as that.
+  if (typeof value !== 'string' || meaningOfType(value) !== null) return []
+  const test = compileValue(operator === 'equal' ? value : { [operator]: value }, [], [])
+  if (types.some((type) => test(type))) return []
+  const isName = operator === 'equal' && !value.includes('*')
+  const message = `no event has ${isName ? 'the type' : 'a type like'} ${quote(value)}`
+  return [warning('unknown_type', document.file, document.at(path), message, toName(value, types))]
+}
+
+/** How to correct a name, or to make it known. */
+function toName(name: string, known: readonly string[]): string {
+  const hint = meant(name, known)
+  return hint.startsWith('did you mean') ? hint : `${hint}; if it is new, add an event that has it to tests`
+}
+
+function checkField(condition: Condition, events: readonly Event[], checker: Checker): Problem[] {
+  const { field, path, sources } = condition
+  const { document } = checker
+  const found = events.flatMap((event) =>
+    evaluate(field, viewOf(event)).conditions.flatMap((one) =>
+      'actual' in one && one.actual !== undefined ? [one.actual] : [],
+    ),
+  )
+  if (found.length > 0)
+    return leavesOf(condition).flatMap((leaf) => checkKind(leaf, field.path, found, checker))
+  // What a missing field satisfies was written for one.
+  if (field.test(undefined)) return []
+  const message = `no event of ${sources.join(' or ')} has ${field.path}`
+  return [warning('unknown_field', document.file, document.keyAt(path), message, toField(field.path, events))]
+}
+
+function toField(path: string, events: readonly Event[]): string {
+  const names = new Set(events.flatMap(({ payload }) => fieldsOf(payload.data, 'data')))
+  return toName(path.replace(/^payload\.(?=data\.)/, ''), [...names])
+}
+
+function fieldsOf(value: unknown, path: string): string[] {
+  if (!isObject(value)) return [path]
+  return Object.entries(value).flatMap(([key, item]) => fieldsOf(item, `${path}.${key}`))
+}
+
+/** Text and numbers are never equal. */
+function checkKind(
+  { path, operator, value }: Leaf,
+  name: string,
+  found: readonly unknown[],
+  { document }: Checker,
+): Problem[] {
+  const are = (kind: string) => operator === 'equal' && found.every((actual) => typeof actual === kind)
+  const warn = (message: string, hint: string) => [
+    warning('text_operator', document.file, document.at(path), message, hint),
+  ]
+  if (typeof value === 'number' && are('string'))
+    return warn(`${name} is text, which no number equals`, 'put the value in quotes')
+  const isNumeric = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value)
+  return isNumeric && are('number')
+    ? warn(`${name} is a number, which no text equals`, 'remove the quotes')
+    : []
+}
+
+function checkLinks(checker: Checker): Problem[] {
+  const { config, document } = checker
+  const events = eventsOf(Object.keys(config.sources), checker)
+  const { links } = config
+  if (events === null || links === undefined) return []
+  return Object.keys(links.byType).flatMap((key) => {
+    const path = ['links', key]
+    const test = wildcard(key)
+    const linked = events.filter(({ type }) => test(type))
+    if (linked.length === 0) {
+      const message = `no event has ${key.includes('*') ? 'a type like' : 'the type'} ${quote(key)}`
+      return [
+        warning('unknown_type', document.file, document.keyAt(path), message, toName(key, typesOf(events))),
+      ]
+    }
+    const missing = linked.map((event) => links.missing(viewOf(event)))
+    const [name] = missing.every((names) => names.length > 0) ? (missing[0] ?? []) : []
+    if (name === undefined || !/^(?:data|payload)\./.test(name)) return []
+    const message = `no event has ${name}, and so no message has this link`
+    return [
+      warning('unknown_field', document.file, document.textAt(path, name), message, toField(name, linked)),
+    ]
+  })
+}
+
+function checkTests({ config, document, known }: Checker): Problem[] {
+  const [first = ''] = Object.keys(config.sources)
+  return (config.tests ?? []).flatMap(({ event = {}, source = first }, index) =>
+    Object.entries(known.has(source) ? event : {}).flatMap(([key, type]) => {
+      const near =
+        (key === 'event' || key === 'type') && typeof type === 'string' ? misspelt(type) : undefined
+      if (near === undefined) return []
+      const place = document.at(['tests', index, 'event', key])
+      const message = `no event has the type ${quote(String(type))}`
+      return [warning('unknown_type', document.file, place, message, `did you mean "${near}"?`)]
+    }),
+  )
+}

@@ -1,0 +1,48 @@
+/** What other languages call the words of a match, and what to write instead: for hints. */
+
+const ONLY_VALUE = 'write the value alone'
+export const otherOperators: Readonly<Record<string, string>> = {
+  '>': 'write gt',
+  '>=': 'write gte',
+  ge: 'write gte',
+  min: 'write gte',
+  '<': 'write lt',
+  '<=': 'write lte',
+  le: 'write lte',
+  max: 'write lte',
+  '=': ONLY_VALUE,
+  '==': ONLY_VALUE,
+  eq: ONLY_VALUE,
+  equals: ONLY_VALUE,
+  is: ONLY_VALUE,
+  '!=': 'write not',
+  ne: 'write not',
+  neq: 'write not',
+  nin: 'write not',
+  not_in: 'write not',
+  'anything-but': 'write not',
+  any_of: 'write in',
+  matches: 'write regex',
+  match: 'write regex',
+  regexp: 'write regex',
+  pattern: 'write regex',
+  like: 'write the value alone, with * for any text',
+  wildcard: 'write the value alone, with * for any text',
+  startsWith: 'write prefix',
+  starts_with: 'write prefix',
+  endsWith: 'write suffix',
+  ends_with: 'write suffix',
+  includes: 'write contains',
+  has: 'write contains',
+}
+
+export const otherCombinators: Readonly<Record<string, string>> = {
+  or: 'any',
+  $or: 'any',
+  any_of: 'any',
+  anyOf: 'any',
+  and: 'all',
+  $and: 'all',
+  all_of: 'all',
+  allOf: 'all',
+}
