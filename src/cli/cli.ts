@@ -5,6 +5,7 @@ import { jsonSchema } from '../config/schema/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
 import { asRun } from './command-name.ts'
+import { registerConfig } from './config.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
 import { registerDeliveries } from './history/deliveries.ts'
@@ -27,6 +28,7 @@ import { CommandError, type ExitCode, printJson, type Terminal } from './termina
 const commands: readonly Register[] = [
   registerServe,
   registerCheck,
+  registerConfig,
   registerExplain,
   registerRoutes,
   registerPreview,

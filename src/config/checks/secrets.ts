@@ -31,8 +31,8 @@ function checkWritten(one: TextAt, { document, origins }: Interpolated): Problem
     const message = `${written} is text and not a variable`
     return warning('wrong_variable', file, document.textAt(path, written), message, `write \${${name}}`)
   })
-  const what = plainSecretIn(one)
-  if (what === null) return bare
+  const found = plainSecretIn(one)
+  if (found === null) return bare
   const isDefault = plainSecretIn({ path, text: text.replace(VARIABLE, HOLE) }) === null
   const hint = isDefault
     ? 'remove it as a default, and set the variable'
@@ -41,29 +41,44 @@ function checkWritten(one: TextAt, { document, origins }: Interpolated): Problem
       : 'write ${NAME} and set the variable, or {file: PATH}'
   return [
     ...bare,
-    warning('plain_secret', file, document.at(path), `${pathName(path)} ${what} in plain text`, hint),
+    warning('plain_secret', file, document.at(path), `${pathName(path)} ${found.what} in plain text`, hint),
   ]
+}
+
+/** A text without the secret that the file itself says. */
+export function withoutSecret(one: TextAt): string {
+  const { text } = one
+  const found = plainSecretIn(one)
+  if (found === null) return text
+  return found.password === '' ? '***' : text.replace(`:${found.password}@`, ':***@')
 }
 
 // What stands in place of a variable: no text has it.
 const HOLE = '\u0000'
 const VARIABLE = new RegExp(variablePattern, 'g')
 
+interface PlainSecret {
+  readonly what: string
+  /** Empty where the whole text is the secret. */
+  readonly password: string
+}
+
 /** What the file itself says of a secret; null where it leaves that to a variable. */
-function plainSecretIn(one: TextAt): string | null {
+function plainSecretIn(one: TextAt): PlainSecret | null {
   const written = bareVariables(one).reduce(
     (text, name) => text.replaceAll(`$${name}`, HOLE),
     one.text.replace(VARIABLE, (_, _name, preset?: string) => preset || HOLE),
   )
   const isLiteral = (secret: string) => secret !== '' && !secret.includes(HOLE)
-  if (isLiteral(passwordIn(written))) return 'has a password'
+  const password = passwordIn(written)
+  if (isLiteral(password)) return { what: 'has a password', password }
   // The URL of a webhook is a secret as a whole; that of a mail server has a password or none.
   const isUrl = /^(?!https?:)[a-z][a-z\d+.-]*:\/\//i.test(written)
-  return isSecret(one.path) && !isUrl && isLiteral(written) ? 'is a secret' : null
+  return isSecret(one.path) && !isUrl && isLiteral(written) ? { what: 'is a secret', password: '' } : null
 }
 
 /** The password of a URL, which may have variables in it; empty where there is none. */
-function passwordIn(text: string): string {
+export function passwordIn(text: string): string {
   return /^[a-z][a-z\d+.-]*:\/\/[^/?#:]*:([^/?#]*)@/i.exec(text)?.[1] ?? ''
 }
 

@@ -12,6 +12,8 @@ export interface Expected {
   readonly secret: boolean
   readonly description: string
   readonly example: Json | undefined
+  /** The default; undefined where there is none. */
+  readonly preset: Json | undefined
 }
 
 /** Walks a JSON schema as Zod makes it. */
@@ -29,6 +31,7 @@ export function expectedAt(root: JsonObject, path: Path): Expected {
     secret: describing('writeOnly').includes(true),
     description: describing('description').find((text) => typeof text === 'string') ?? '',
     example: exampleOf(choices),
+    preset: describing('default').find((preset) => preset !== undefined),
   }
 }
 
