@@ -52,6 +52,8 @@ export interface App {
   readonly url: string
   /** What the delivery loop does, and since when. */
   heartbeat(): Heartbeat
+  /** Why the store takes nothing more until a restart; null while it does. */
+  storeLoss(): string | null
   /** Reads the configuration again, and applies it if it is valid. Never rejects. */
   reload(trigger: Trigger): Promise<ReloadAnswer>
   /** Stops accepting, answers the requests that arrived, finishes attempts in flight. Idempotent; well under ten seconds. */
@@ -92,6 +94,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   metrics.configure(metricLabelsOf(compiled))
   const rejectionLog = createRejectionLog(log)
   store.onCommit(metrics.committed)
+  store.onLoss((message) => observe({ kind: 'store_failed', during: 'files', message }))
   facts.subscribe(metrics.count)
   if (supervisor !== undefined) facts.subscribe((fact) => supervisor.observe(fact))
   facts.subscribe((fact) => {
@@ -168,9 +171,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     failureLimit: () => config().server.unverified || null,
     reload: () => reloads.request('http'),
     notReady: () => [
-      ...(now() - storeFailedAt < STORE_FAILURE_SHOWN_MS
-        ? ['the store could not take a change in the last seconds; see the log']
-        : []),
+      ...storeProblems(store.loss(), now() - storeFailedAt),
       ...(stopping === undefined ? [] : ['the service is stopping']),
     ],
     // Fastify logs every address that it listens on, at the level info; `serve` logs the URL itself.
@@ -224,12 +225,19 @@ export async function startApp(options: AppOptions): Promise<App> {
   return {
     url: typeof address === 'object' && address !== null ? urlOf(address) : listen.host,
     heartbeat: () => loop.heartbeat,
+    storeLoss: store.loss,
     reload: reloads.request,
     stop: () => {
       stopping ??= stop()
       return stopping
     },
   }
+}
+
+function storeProblems(loss: string | null, failedMsAgo: number): string[] {
+  if (loss !== null) return [loss]
+  const isRecent = failedMsAgo < STORE_FAILURE_SHOWN_MS
+  return isRecent ? ['the store could not take a change in the last seconds; see the log'] : []
 }
 
 function connectionsOf(server: Server): Promise<number> {

@@ -1,6 +1,7 @@
 /** A store in one SQLite file, for one machine: one process delivers from it, others may read and change it meanwhile. */
 import { existsSync } from 'node:fs'
 import { addPlan, append } from './sqlite/append.ts'
+import { Checkpoints } from './sqlite/checkpoints.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { deliveryPage } from './sqlite/history/deliveries.ts'
@@ -9,7 +10,9 @@ import { find } from './sqlite/history/find.ts'
 import { backlog, destinations } from './sqlite/history/places.ts'
 import { deliveryRecord, eventRecord } from './sqlite/history/records.ts'
 import { takeInstanceLock } from './sqlite/instance-lock.ts'
-import { migrate, schemaVersion, versionOf } from './sqlite/migrations.ts'
+import { markWhole, refuseParts } from './sqlite/log-marker.ts'
+import { migrate } from './sqlite/migrations.ts'
+import { realPath } from './sqlite/paths.ts'
 import { createPrivately } from './sqlite/private-file.ts'
 import { purge, quarantined } from './sqlite/purge.ts'
 import { claim, renew } from './sqlite/queue/claim.ts'
@@ -17,6 +20,8 @@ import { Clock } from './sqlite/queue/clock.ts'
 import { complete } from './sqlite/queue/complete.ts'
 import { reconfigure } from './sqlite/queue/rates.ts'
 import { dismiss, requeue } from './sqlite/queue/requeue.ts'
+import { inUse, refuseForeign, refuseNewer, refuseOlder } from './sqlite/refusals.ts'
+import { StoreFiles } from './sqlite/store-files.ts'
 import { type Store, StoreRefused, StoreUnavailable } from './store.ts'
 
 export interface SqliteOptions {
@@ -42,32 +47,44 @@ export async function openSqlite({ path, role }: SqliteOptions): Promise<Store> 
   }
 }
 
-function openAsService(path: string): Store {
-  if (path === ':memory:') return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), () => {})
+function openAsService(configured: string): Store {
+  if (configured === ':memory:') return inMemory(configured)
+  const path = realPath(configured)
   const release = takeInstanceLock(path)
   if (release === undefined) throw new StoreRefused('in_use', inUse(path))
   try {
     createPrivately(path)
-    return prepared(new Database(path, SERVICE_BUSY_TIMEOUT_MS), release)
+    refuseParts(path)
+    const database = new Database(path, SERVICE_BUSY_TIMEOUT_MS)
+    return closedOnError(database, () => {
+      prepare(database)
+      const files = new StoreFiles(configured, path)
+      const checkpoints = new Checkpoints(database, () => files.written())
+      files.watch(checkpoints)
+      return createSqliteStore(database, release, { files, checkpoints })
+    })
   } catch (error) {
     release()
     throw error
   }
 }
 
-function prepared(database: Database, release: () => void): Store {
-  try {
-    refuseNewer(database)
-    configure(database)
-    database.write(() => {
-      migrate(database)
-      takeOver(database)
-    })
-    return createSqliteStore(database, release)
-  } catch (error) {
-    database.close()
-    throw error
-  }
+function inMemory(path: string): Store {
+  const database = new Database(path, SERVICE_BUSY_TIMEOUT_MS)
+  return closedOnError(database, () => {
+    prepare(database)
+    return createSqliteStore(database, () => {})
+  })
+}
+
+function prepare(database: Database): void {
+  refuseForeign(database)
+  refuseNewer(database)
+  configure(database)
+  database.write(() => {
+    migrate(database)
+    takeOver(database)
+  })
 }
 
 function openAsOperator(path: string): Store {
@@ -75,21 +92,37 @@ function openAsOperator(path: string): Store {
     const hint = 'start the service once, which makes it, or check store.url'
     throw new StoreRefused('missing', `there is no store at ${path}; ${hint}`)
   }
+  refuseParts(path)
   const database = new Database(path, OPERATOR_BUSY_TIMEOUT_MS)
-  try {
+  return closedOnError(database, () => {
+    refuseForeign(database)
     refuseNewer(database)
     refuseOlder(database)
     configure(database)
+    markWhole(database)
     return createSqliteStore(database, () => {})
+  })
+}
+
+function closedOnError(database: Database, open: () => Store): Store {
+  try {
+    return open()
   } catch (error) {
     database.close()
     throw error
   }
 }
 
+/** What a service watches beside its database. */
+interface Watched {
+  readonly files: StoreFiles
+  readonly checkpoints: Checkpoints
+}
+
 /** The store on an open database with the current schema. `release` is called when it is closed. */
-export function createSqliteStore(database: Database, release: () => void): Store {
-  const commits = new GroupCommit(database)
+export function createSqliteStore(database: Database, release: () => void, watched?: Watched): Store {
+  const { files, checkpoints } = watched ?? {}
+  const commits = new GroupCommit(database, files, () => checkpoints?.afterCommit())
   const clock = new Clock(database)
   const listeners: (() => void)[] = []
 
@@ -116,14 +149,14 @@ export function createSqliteStore(database: Database, release: () => void): Stor
     },
     addPlan: (eventId, plan, replaces) => change(() => addPlan(database, eventId, plan, replaces)),
     claim: (request) =>
-      commits.run(() => {
+      commits.runAnyhow(() => {
         clock.follow(request.now)
         const claimed = claim(database, request)
         if (claimed.leased.length > 0) clock.keep(request.now)
         return claimed
       }),
-    renew: (holder, ids, leaseUntil) => commits.run(() => renew(database, holder, ids, leaseUntil)),
-    complete: (attempt, next, reached) => commits.run(() => complete(database, attempt, next, reached)),
+    renew: (holder, ids, leaseUntil) => commits.runAnyhow(() => renew(database, holder, ids, leaseUntil)),
+    complete: (attempt, next, reached) => commits.runAnyhow(() => complete(database, attempt, next, reached)),
     requeue: (requests, now) => change(() => requeue(database, requests, now)),
     dismiss: (ids, reason, now) => commits.run(() => dismiss(database, ids, reason, now)),
     reconfigure: () => change(() => reconfigure(database)),
@@ -138,9 +171,13 @@ export function createSqliteStore(database: Database, release: () => void): Stor
     backlog: () => read(() => backlog(database)),
     purge: (request) => commits.run(() => purge(database, request)),
     quarantined: (after, limit) => read(() => quarantined(database, after, limit)),
+    onLoss: (listener) => files?.onLoss(listener),
+    loss: () => files?.loss?.message ?? null,
     async close() {
       commits.flush()
-      database.close()
+      // What goes on is in the log, which SQLite does not copy into a file that was moved.
+      if (files?.loss?.kind === 'moved') checkpoints?.copyAll()
+      if (files?.mayBeClosed() ?? true) database.close()
       release()
     },
   }
@@ -153,10 +190,10 @@ function configure(database: Database): void {
     throw new StoreUnavailable(`${database.path} cannot have a write-ahead log; put it on a local disk`)
   }
   database.execute('PRAGMA synchronous = FULL')
-  // Truncates a log that a slow reader made long. It is copied into the file every 4000 pages instead of 1000: a
-  // burst writes the same pages of the indexes again and again, and each is then copied once.
+  // Truncates a log that a slow reader made long.
   database.execute('PRAGMA journal_size_limit = 67108864')
-  database.execute('PRAGMA wal_autocheckpoint = 4000')
+  // The service copies the log into the file itself, and marks both.
+  database.execute('PRAGMA wal_autocheckpoint = 0')
   database.execute('PRAGMA cache_size = -16000')
 }
 
@@ -176,39 +213,4 @@ function takeOver(database: Database): void {
        ON CONFLICT DO UPDATE SET pid = excluded.pid, started_at = excluded.started_at`,
     )
     .run(process.pid, now)
-}
-
-function refuseNewer(database: Database): void {
-  const found = versionOf(database)
-  if (found <= schemaVersion) return
-  const message = `${database.path} has schema ${found}, but this hookbridge knows only up to ${schemaVersion}; upgrade hookbridge`
-  throw new StoreRefused('newer_schema', message)
-}
-
-function refuseOlder(database: Database): void {
-  const found = versionOf(database)
-  if (found >= schemaVersion) return
-  const message = `${database.path} has schema ${found}, but this hookbridge needs ${schemaVersion}; restart the service, which brings it up to date`
-  throw new StoreRefused('older_schema', message)
-}
-
-function inUse(path: string): string {
-  const holder = holderOf(path)
-  const who =
-    holder === undefined ? '' : ` (process ${holder.pid}, since ${new Date(holder.started_at).toISOString()})`
-  return `another hookbridge service${who} is using ${path}; stop it, or give this one another store.url`
-}
-
-function holderOf(path: string): { readonly pid: number; readonly started_at: number } | undefined {
-  try {
-    const database = new Database(path, SERVICE_BUSY_TIMEOUT_MS)
-    try {
-      return database.prepare<{ pid: number; started_at: number }>('SELECT pid, started_at FROM holder').get()
-    } finally {
-      database.close()
-    }
-  } catch {
-    // The message works without it.
-    return undefined
-  }
 }

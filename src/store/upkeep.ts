@@ -13,6 +13,10 @@ export interface Upkeep {
   quarantined(after: string, limit: number): Promise<readonly QuarantinedRequest[]>
   /** Calls back after each commit that changed something. */
   onCommit(listener: Committed): void
+  /** Calls back when the store finds that it cannot go on without a restart: its file was deleted, moved or replaced. */
+  onLoss(listener: (message: string) => void): void
+  /** What it was then called back with, as long as it holds; null while all is well. */
+  loss(): string | null
   /** Finishes the calls in progress, then closes the store. Idempotent. */
   close(): Promise<void>
 }

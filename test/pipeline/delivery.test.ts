@@ -1,5 +1,5 @@
 /** What the pipeline promises of deliveries, asked of the whole service with a real Slack stand-in. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startTestApp } from '../support/app.ts'
@@ -66,6 +66,34 @@ t.test('messages arrive in the order of their events, however late an answer is'
   for (const [index, { objectId }] of events.entries())
     for (const channel of ['#slow', '#quick'])
       t.match(JSON.stringify(arrived(channel)[index]?.blocks), objectId, `${index + 1} in ${channel}`)
+})
+
+t.test('with the store deleted nothing more is accepted, and what was accepted still goes out', async (t) => {
+  const slack = await startSlackServer()
+  t.teardown(() => slack.close())
+  const { promise: deleted, resolve: release } = Promise.withResolvers<undefined>()
+  slack.behave = () => deleted
+  const app = await startTestApp(t, yaml(slack.url, 'rate: 1000/s, burst: 100'))
+  const accepted = [newEvent(), newEvent()]
+  for (const event of accepted) t.equal((await post(app.url, event)).status, 202)
+  rmSync(join(app.folder, 'store.db'))
+  const refused = newEvent()
+  t.equal((await post(app.url, refused)).status, 503)
+  const ready = await fetch(`${app.url}/readyz`)
+  t.equal(ready.status, 503)
+  t.match(await ready.json(), { problems: [/store\.db is gone.*restart/] })
+  const reports = app.log.filter(({ during }) => during === 'files')
+  t.match(reports, [{ level: 50, msg: /^store unavailable: .*store\.db is gone/ }])
+  t.match(app.storeLoss(), /is gone/)
+  release(undefined)
+  await until(() => slack.messages.length === 4, 'the messages of both events')
+  t.notMatch(JSON.stringify(slack.messages), refused.objectId)
+  await app.stop()
+  slack.behave = () => undefined
+  const next = await startTestApp(t, yaml(slack.url, 'rate: 1000/s, burst: 100'), { folder: app.folder })
+  t.equal((await post(next.url, refused)).status, 202)
+  t.equal((await fetch(`${next.url}/readyz`)).status, 200)
+  await until(() => slack.messages.length === 6, 'the messages of the third, and no others')
 })
 
 t.test('Slack is paced: a burst, then the rate', async (t) => {

@@ -21,6 +21,8 @@ export interface SupervisionDeps {
 export interface Supervised {
   readonly where: string
   readonly heartbeat: () => Heartbeat
+  /** Why the store takes nothing more until a restart; null while it does. */
+  readonly storeLoss: () => string | null
 }
 
 const STATUS_INTERVAL_MS = 10_000
@@ -84,7 +86,9 @@ export class Supervision implements Supervisor {
   }
 
   #check(): void {
-    if (this.#deps.now() - this.#storeFailedAt > STORE_FAILURE_SHOWN_MS) this.#status.store = null
+    if (this.#deps.now() - this.#storeFailedAt > STORE_FAILURE_SHOWN_MS) {
+      this.#status.store = this.#supervised?.storeLoss() ?? null
+    }
     if (this.#deps.heartbeatIntervalMs !== undefined && this.#isAlive(this.#deps.heartbeatIntervalMs)) {
       this.#send({ WATCHDOG: '1', ...this.#changedStatus() })
     } else this.#sendStatus()

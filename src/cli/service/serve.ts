@@ -51,7 +51,7 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   const { file, fingerprint } = compiled
   log.info({ url: app.url, sources, config: file, fingerprint }, 'listening')
   if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
-  supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat })
+  supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat, storeLoss: app.storeLoss })
   await flushLog(log)
   await warn(log, compiled, terminal)
   // The command runs until a signal ends the process.

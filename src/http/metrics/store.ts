@@ -22,6 +22,7 @@ const activities = [
   'purge',
   'backlog',
   'destinations',
+  'files',
 ] as const
 const backlogStates = [
   'pending',

@@ -1,6 +1,8 @@
 /** The only file that imports node:sqlite, which is a release candidate. */
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { StoreUnavailable } from '../store.ts'
+import { obstacleTo, wordsFor } from './obstacle.ts'
 
 /** What may be bound: `undefined` throws on Node 24 and is NULL on 26, so it is left out. */
 export type Value = null | number | string | Uint8Array
@@ -50,6 +52,18 @@ export class Database {
     return typeof value === 'number' || typeof value === 'string' ? value : null
   }
 
+  /** How many pages the write-ahead log has. Before SQLite 3.51, which has no NOOP, this also copies them. */
+  pagesOfLog(): number {
+    return this.#checkpointed('NOOP').log
+  }
+
+  /** Copies the write-ahead log into the file; false where another process still needs a part of it. */
+  checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): boolean {
+    if (!this.#connection.isOpen) return false
+    const { busy, log, checkpointed } = this.#checkpointed(mode)
+    return busy === 0 && checkpointed >= log
+  }
+
   /**
    * Runs `work` in a write transaction: all of it is on disk when this returns, or none of it and this throws.
    * `committed` is called with how many milliseconds the commit took, where there was something to commit.
@@ -77,6 +91,12 @@ export class Database {
     if (this.#connection.isOpen) this.#connection.close()
   }
 
+  #checkpointed(mode: string) {
+    type Result = { busy: number; log: number; checkpointed: number }
+    const result = this.prepare<Result>(`PRAGMA wal_checkpoint(${mode})`).get()
+    return result ?? { busy: 1, log: 0, checkpointed: 0 }
+  }
+
   #transaction<T>(begin: string, work: () => T): T {
     if (!this.#connection.isOpen) throw new StoreUnavailable(`the store ${this.path} is closed`)
     this.#run(begin)
@@ -102,6 +122,26 @@ export class Database {
   }
 }
 
+/**
+ * The application id of a database. `file`: without what its write-ahead log has; `with log`: the log must be there.
+ * 0 where it cannot be read: opening it reports why.
+ */
+export function applicationIdOf(path: string, part: 'file' | 'with log'): number {
+  try {
+    const url = part === 'file' ? `${pathToFileURL(path).href}?immutable=1` : path
+    const connection = new DatabaseSync(url, { readOnly: true, timeout: APPLICATION_ID_TIMEOUT_MS })
+    try {
+      const row = connection.prepare('PRAGMA application_id').get()
+      return typeof row?.application_id === 'number' ? row.application_id : 0
+    } finally {
+      connection.close()
+    }
+  } catch {
+    return 0
+  }
+}
+
+const APPLICATION_ID_TIMEOUT_MS = 2_000
 const SQLITE_BUSY = 5
 // Errors that may pass. SQLite's codes: https://sqlite.org/rescode.html
 const unavailable: ReadonlyMap<number, string> = new Map([
@@ -117,14 +157,19 @@ const unavailable: ReadonlyMap<number, string> = new Map([
   [26, 'the file is not a SQLite database; check store.url'],
 ])
 
+// What kept the file from being written then shows when something else is written beside it.
+const vague: ReadonlySet<number> = new Set([8, 10, 14])
+
 /** Turns an error that the disk or another process caused into StoreUnavailable; others stay as they are. */
 export function asUnavailable(error: unknown, path: string): unknown {
   if (!(error instanceof Error)) return error
   // The file system's own errors, from making the file.
   if ('syscall' in error) {
-    return new StoreUnavailable(`the store ${path} cannot be made: ${error.message}`, { cause: error })
+    const words = wordsFor(error, path) ?? error.message
+    return new StoreUnavailable(`the store ${path} cannot be made: ${words}`, { cause: error })
   }
-  const why = unavailable.get(primaryCode(error) ?? -1)
+  const code = primaryCode(error) ?? -1
+  const why = (vague.has(code) && path !== ':memory:' && obstacleTo(path)) || unavailable.get(code)
   if (why === undefined) return error
   return new StoreUnavailable(`the store ${path} is unavailable: ${why} (${error.message})`, { cause: error })
 }

@@ -1,7 +1,10 @@
 import { type Committed, StoreUnavailable } from '../store.ts'
 import { asUnavailable, type Database } from './database.ts'
+import type { StoreFiles } from './store-files.ts'
 
 interface Operation {
+  /** Whether its result is a promise that outlives the process: not where the file at its path is another one by now. */
+  readonly needsFile: boolean
   /** Runs inside the transaction; what it returns is called after the commit. */
   readonly perform: () => () => void
   readonly reject: (error: unknown) => void
@@ -17,11 +20,16 @@ interface Failure {
  */
 export class GroupCommit {
   readonly #database: Database
+  readonly #files: Pick<StoreFiles, 'check'> | undefined
+  readonly #after: () => void
   readonly #listeners: Committed[] = []
   #waiting: Operation[] = []
 
-  constructor(database: Database) {
+  /** `after` is called after each commit. */
+  constructor(database: Database, files?: Pick<StoreFiles, 'check'>, after: () => void = () => {}) {
     this.#database = database
+    this.#files = files
+    this.#after = after
   }
 
   onCommit(listener: Committed): void {
@@ -30,9 +38,19 @@ export class GroupCommit {
 
   /** Resolves with the result of `change`, after it is on disk. `change` may run twice: again after a rollback. */
   run<T>(change: () => T): Promise<T> {
+    return this.#ask(change, true)
+  }
+
+  /** The same for what is of use to this process alone, and goes on after the file was moved. */
+  runAnyhow<T>(change: () => T): Promise<T> {
+    return this.#ask(change, false)
+  }
+
+  #ask<T>(change: () => T, needsFile: boolean): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     if (this.#waiting.length === 0) setImmediate(() => this.flush())
     this.#waiting.push({
+      needsFile,
       perform() {
         const result = change()
         return () => resolve(result)
@@ -44,13 +62,24 @@ export class GroupCommit {
 
   /** Commits the waiting changes at once, not at the end of the turn. */
   flush(): void {
-    const batch = this.#waiting
+    const asked = this.#waiting
     this.#waiting = []
+    if (asked.length === 0) return
+    const batch = this.#withoutLost(asked)
     if (batch.length === 0) return
     const failure = this.#commit(batch)
     if (failure === undefined) return
     if (batch.length === 1 || failure.error instanceof StoreUnavailable) rejectAll(batch, failure)
     else this.#commitOneByOne(batch)
+  }
+
+  /** Rejects the operations that are not possible any more, and returns the others. */
+  #withoutLost(batch: readonly Operation[]): readonly Operation[] {
+    const loss = this.#files?.check() ?? null
+    if (loss === null) return batch
+    const isLost = ({ needsFile }: Operation) => needsFile || loss.kind === 'broken'
+    rejectAll(batch.filter(isLost), { error: new StoreUnavailable(loss.message) })
+    return batch.filter((operation) => !isLost(operation))
   }
 
   #commitOneByOne(batch: readonly Operation[]): void {
@@ -75,10 +104,22 @@ export class GroupCommit {
           for (const listener of this.#listeners) listener(batch.length, durationMs)
         },
       )
-      for (const resolve of done) resolve()
+      // The file may have been moved meanwhile: what is acknowledged now was in it after the commit.
+      const kept = new Set(this.#withoutLost(batch))
+      for (const [index, operation] of batch.entries()) if (kept.has(operation)) done[index]?.()
+      this.#tidy()
       return undefined
     } catch (error) {
       return { error: asUnavailable(error, this.#database.path) }
+    }
+  }
+
+  /** What was committed is on disk whether this succeeds or not: the next commit tries again. */
+  #tidy(): void {
+    try {
+      this.#after()
+    } catch (error) {
+      if (!(asUnavailable(error, this.#database.path) instanceof StoreUnavailable)) throw error
     }
   }
 }

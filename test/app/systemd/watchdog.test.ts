@@ -39,7 +39,7 @@ function supervise(t: Test, claim: Store['claim']) {
     heartbeats: () => sent.filter(({ WATCHDOG }) => WATCHDOG === '1').length,
     start() {
       loop.start()
-      supervision.ready({ where: 'here', heartbeat: () => loop.heartbeat })
+      supervision.ready({ where: 'here', heartbeat: () => loop.heartbeat, storeLoss: () => null })
     },
   }
 }

@@ -1,0 +1,59 @@
+import type { Database } from './database.ts'
+import { mark, markerOf, newRound } from './log-marker.ts'
+
+// A burst writes the same pages of the indexes again and again: each is copied once in so many pages of the log.
+const PAGES = 4_000
+
+/** Copies the write-ahead log into the file, again and again, and marks both: see log-marker.ts. */
+export class Checkpoints {
+  readonly #database: Database
+  readonly #copied: () => void
+  #round: number
+  #pages = 0
+  #pagesBefore = 0
+  #isMarked = true
+
+  /** `copied` is called after the file was written. To be made by the one process that serves, before it does anything else. */
+  constructor(database: Database, copied: () => void) {
+    this.#database = database
+    this.#copied = copied
+    this.#round = markerOf(Number(database.pragma('application_id')))?.round ?? newRound()
+    this.#copy()
+  }
+
+  get round(): number {
+    return this.#round
+  }
+
+  /** To be called after each commit. Fails with the errors of the disk: the next call then goes on. */
+  afterCommit(): void {
+    if (!this.#isMarked) this.#markWhole()
+    const pages = this.#database.pagesOfLog()
+    // Where the log began anew, it has fewer than before.
+    if (pages < this.#pages) this.#pagesBefore = 0
+    this.#pages = pages
+    if (pages - this.#pagesBefore >= PAGES) this.#copy()
+  }
+
+  /** Copies all there is and empties the log. False where another process still reads it. */
+  copyAll(): boolean {
+    return this.#database.checkpoint('TRUNCATE')
+  }
+
+  #copy(): void {
+    const round = newRound()
+    this.#isMarked = false
+    this.#database.write(() => mark(this.#database, { round, inLog: true }))
+    // Another process that reads from the log keeps the rest of it where it is: this then stays the same round.
+    if (this.#database.checkpoint('PASSIVE')) this.#round = round
+    this.#copied()
+    this.#markWhole()
+    this.#pages = this.#database.pagesOfLog()
+    this.#pagesBefore = this.#pages
+  }
+
+  #markWhole(): void {
+    this.#database.write(() => mark(this.#database, { round: this.#round, inLog: false }))
+    this.#isMarked = true
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * A SQLite file that is in use is two files: what was committed last is in the write-ahead log beside it. The database says
+ * so itself, in its application id, so that a copy of one without the other is found:
+ *
+ * - While the log is in use, the file alone says `inLog`: the rest is in the log. File and log together do not say it.
+ * - Each round of the log has a number, which is in the file and in the log. A log that belongs to another file, or to an
+ *   older state of the file, has another one.
+ */
+import { randomInt } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { StoreRefused } from '../store.ts'
+import { applicationIdOf, type Database } from './database.ts'
+
+interface Marker {
+  readonly round: number
+  /** What was committed last is in the log. */
+  readonly inLog: boolean
+}
+
+// 'H' in the highest byte, then the number of the round, then a bit.
+const TAG = 0x48
+const ROUNDS = 2 ** 23
+
+export function newRound(): number {
+  return randomInt(ROUNDS)
+}
+
+/** To be called inside a transaction. */
+export function mark(database: Database, { round, inLog }: Marker): void {
+  database.execute(`PRAGMA application_id = ${TAG * 2 ** 24 + round * 2 + (inLog ? 1 : 0)}`)
+}
+
+/** Null where there is none: the store of an earlier version, or a database of another program. */
+export function markerOf(applicationId: number): Marker | null {
+  if (applicationId >>> 24 !== TAG) return null
+  return { round: (applicationId >>> 1) % ROUNDS, inLog: (applicationId & 1) === 1 }
+}
+
+/** What the file says without its log; null also where it cannot be read. */
+export function markerOfFile(path: string): Marker | null {
+  return markerOf(applicationIdOf(path, 'file'))
+}
+
+/**
+ * To be called once the store is open: a process that ended between two steps of `Checkpoints` left the mark of a file
+ * without its log on a file that has it.
+ */
+export function markWhole(database: Database): void {
+  const marker = markerOf(Number(database.pragma('application_id')))
+  if (marker?.inLog === true) database.write(() => mark(database, { ...marker, inLog: false }))
+}
+
+const TRIES = 5
+
+/** Throws StoreRefused where the file lacks its log, or where the log beside it belongs to another file. */
+export function refuseParts(path: string): void {
+  if (isEmpty(`${path}-wal`)) {
+    if (markerOfFile(path)?.inLog === true) throw new StoreRefused('incomplete', incomplete(path))
+    return
+  }
+  for (let tried = 0; tried < TRIES; tried += 1) {
+    const before = applicationIdOf(path, 'with log')
+    const file = markerOfFile(path)
+    // A service may begin another round at any time.
+    if (applicationIdOf(path, 'with log') !== before) continue
+    const whole = markerOf(before)
+    if (file === null || whole === null || whole.inLog || whole.round === file.round) return
+    throw new StoreRefused('incomplete', mismatched(path))
+  }
+}
+
+function isEmpty(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
+}
+
+function incomplete(path: string): string {
+  return (
+    `${path} is not whole: its write-ahead log, ${path}-wal, with what was stored last, is missing. ` +
+    'It is a copy made while the service ran, another name (a hard link, a mount) of a store that is in use, or its log was ' +
+    'deleted. Put the log beside it, restore a backup, or give up what is missing: ' +
+    `"hookbridge restore --incomplete ${path}"`
+  )
+}
+
+function mismatched(path: string): string {
+  return (
+    `${path}-wal is the write-ahead log of another file, or of an older state of this one: was ${path} replaced without it? ` +
+    'Put back the file that it belongs to; or, to go on with the file as it is, move the log away ' +
+    `(mv ${path}-wal ${path}-wal.old) and start again`
+  )
+}

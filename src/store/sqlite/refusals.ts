@@ -1,0 +1,50 @@
+/** Why a store must not be opened, in words for the operator. */
+import { StoreRefused } from '../store.ts'
+import { Database } from './database.ts'
+import { schemaVersion, versionOf } from './migrations.ts'
+
+/** The tables of the first version, which every later one has. */
+const TABLES = ['events', 'deliveries', 'attempts', 'holder']
+
+export function refuseForeign(database: Database): void {
+  const names = database
+    .prepare<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    .all()
+  if (names.length === 0 || TABLES.every((table) => names.some(({ name }) => name === table))) return
+  throw new StoreRefused('foreign', `${database.path} is the database of another program; correct store.url`)
+}
+
+export function refuseNewer(database: Database): void {
+  const found = versionOf(database)
+  if (found <= schemaVersion) return
+  const message = `${database.path} has schema ${found}, but this hookbridge knows only up to ${schemaVersion}; upgrade hookbridge`
+  throw new StoreRefused('newer_schema', message)
+}
+
+export function refuseOlder(database: Database): void {
+  const found = versionOf(database)
+  if (found >= schemaVersion) return
+  const message = `${database.path} has schema ${found}, but this hookbridge needs ${schemaVersion}; restart the service, which brings it up to date`
+  throw new StoreRefused('older_schema', message)
+}
+
+export function inUse(path: string): string {
+  const holder = holderOf(path)
+  const who =
+    holder === undefined ? '' : ` (process ${holder.pid}, since ${new Date(holder.started_at).toISOString()})`
+  return `another hookbridge service${who} is using ${path}; stop it, or give this one another store.url`
+}
+
+function holderOf(path: string): { readonly pid: number; readonly started_at: number } | undefined {
+  try {
+    const database = new Database(path, 0)
+    try {
+      return database.prepare<{ pid: number; started_at: number }>('SELECT pid, started_at FROM holder').get()
+    } finally {
+      database.close()
+    }
+  } catch {
+    // The message works without it.
+    return undefined
+  }
+}

@@ -1,0 +1,174 @@
+/** Finds out that the files of an open store were deleted, moved or replaced: what is committed then is lost with a restart. */
+import { type Stats, statSync, truncateSync, unlinkSync } from 'node:fs'
+import { markerOfFile } from './log-marker.ts'
+
+/**
+ * `moved`: the database is open and whole, though not where it was; what was accepted can still be delivered from it.
+ * `broken`: its parts do not belong together any more, and nothing can be done with it.
+ */
+export interface Loss {
+  readonly kind: 'moved' | 'broken'
+  /** What happened, and what to do. */
+  readonly message: string
+}
+
+type Found = Pick<Stats, 'dev' | 'ino' | 'mtimeMs' | 'size'> | undefined
+
+export interface OpenLog {
+  /** The number of the log's present round, which the file has too. */
+  readonly round: number
+  /** Copies the log into the file and empties it; false where that is not possible now. */
+  copyAll(): boolean
+}
+
+export class StoreFiles {
+  /** As it was configured; a link on its way may be changed. */
+  readonly #path: string
+  readonly #realPath: string
+  readonly #listeners: ((message: string) => void)[] = []
+  #file: Found
+  readonly #log: Found
+  readonly #index: Found
+  #openLog: OpenLog | undefined
+  #loss: Loss | null = null
+  /** The files were taken apart, and can only be opened again. */
+  #isFinal = false
+
+  /** The store must be open, and have been written to. */
+  constructor(path: string, realPath: string) {
+    this.#path = path
+    this.#realPath = realPath
+    this.#file = found(realPath)
+    this.#log = found(`${realPath}-wal`)
+    this.#index = found(`${realPath}-shm`)
+  }
+
+  get loss(): Loss | null {
+    return this.#loss
+  }
+
+  watch(log: OpenLog): void {
+    this.#openLog = log
+    this.written()
+  }
+
+  onLoss(listener: (message: string) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** The service has written into the file itself. */
+  written(): void {
+    const file = found(this.#realPath)
+    if (isSame(file, this.#file)) this.#file = file
+  }
+
+  /** Three stat(2), some 10 µs: to be called before each commit, and before its result is acknowledged. */
+  check(): Loss | null {
+    if (this.#isFinal) return this.#loss
+    const before = this.#loss
+    this.#loss = this.#look()
+    if (this.#loss !== null && before === null) {
+      this.#save(this.#loss)
+      for (const listener of this.#listeners) listener(this.#loss.message)
+    }
+    return this.#loss
+  }
+
+  /** Whether SQLite may close the file: it deletes the log by its path, though that may be the log of another file by now. */
+  mayBeClosed(): boolean {
+    const file = found(this.#realPath)
+    const log = found(`${this.#realPath}-wal`)
+    const looksTheSame = file?.ino === this.#file?.ino && file?.dev !== this.#file?.dev
+    return !looksTheSame && (log === undefined || isSame(log, this.#log))
+  }
+
+  #look(): Loss | null {
+    const file = found(this.#path)
+    if (!isSame(file, this.#file)) return moved(this.#path, file !== undefined)
+    for (const [name, then] of [
+      [`${this.#realPath}-wal`, this.#log],
+      [`${this.#realPath}-shm`, this.#index],
+    ] as const) {
+      const now = found(name)
+      if (!isSame(now, then) || now?.size === 0) return broken(name, 'was deleted, replaced or emptied')
+    }
+    if (file?.mtimeMs === this.#file?.mtimeMs && file?.size === this.#file?.size) return null
+    // Another program wrote to it: SQLite's shell may copy the log; whatever copies another file over it changes the marker.
+    if (markerOfFile(this.#realPath)?.round !== this.#openLog?.round)
+      return broken(this.#path, 'was overwritten by another file')
+    this.#file = file
+    return null
+  }
+
+  /** Brings together what still belongs together, so that the next start finds it, or finds nothing that does it harm. */
+  #save({ kind }: Loss): void {
+    const file = found(this.#realPath)
+    const log = found(`${this.#realPath}-wal`)
+    const isFileHere = isSame(file, this.#file)
+    if (kind === 'moved') {
+      // The log would be taken for that of whatever file comes to this path.
+      if (isFileHere || !this.#copyLog()) return
+      this.#isFinal = this.#removeOwn()
+      return
+    }
+    this.#isFinal = true
+    const isOverwritten = isSame(log, this.#log) && isSame(found(`${this.#realPath}-shm`), this.#index)
+    if (isOverwritten) {
+      if (log?.size !== 0) truncateSync(`${this.#realPath}-wal`)
+      this.#removeOwn()
+    } else if (log === undefined || isSame(log, this.#log)) this.#copyLog()
+  }
+
+  #copyLog(): boolean {
+    try {
+      return this.#openLog?.copyAll() ?? false
+    } catch {
+      // The disk may be gone as well; the loss is reported anyway.
+      return false
+    }
+  }
+
+  /** Deletes the log and its index where they still are at their path. */
+  #removeOwn(): boolean {
+    const own = [
+      [`${this.#realPath}-wal`, this.#log],
+      [`${this.#realPath}-shm`, this.#index],
+    ] as const
+    const here = own.filter(([name, then]) => isSame(found(name), then))
+    for (const [name] of here) unlinkSync(name)
+    return here.length > 0
+  }
+}
+
+function found(path: string): Found {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch {
+    // What cannot be looked at cannot be opened at the next start.
+    return undefined
+  }
+}
+
+function isSame(one: Found, other: Found): boolean {
+  return one !== undefined && one.dev === other?.dev && one.ino === other.ino
+}
+
+const UNTIL_THEN =
+  'No event is accepted until then; messages of events that were accepted before still go out'
+
+function moved(path: string, isReplaced: boolean): Loss {
+  const what = isReplaced
+    ? `${path} is not the file that was opened: it was replaced, or another volume is mounted there`
+    : `${path} is gone: it was deleted or renamed, or its volume was unmounted`
+  const then = isReplaced
+    ? 'restart the service, which takes what is there now; if that is not what you want, put the old one back first'
+    : 'put it back and restart the service; without it, a restart begins with an empty store'
+  return { kind: 'moved', message: `${what}. ${UNTIL_THEN}. To go on: ${then}` }
+}
+
+function broken(path: string, what: string): Loss {
+  return {
+    kind: 'broken',
+    message: `${path} ${what} while the service ran. Nothing is accepted or delivered any more; restart the service`,
+  }
+}
