@@ -35,7 +35,7 @@ export function certificatesOf(
 }
 
 /** Those of a connection that is open. */
-function chainOf(socket: TLSSocket): readonly X509Certificate[] {
+export function chainOf(socket: TLSSocket): readonly X509Certificate[] {
   const chain: X509Certificate[] = []
   let next = socket.getPeerX509Certificate()
   while (

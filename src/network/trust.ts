@@ -5,14 +5,23 @@
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 
 let system: SecureContext | undefined
+let authorities: readonly string[] | undefined
 
 /** Trusts the system's store beside Node's list, which has NODE_EXTRA_CA_CERTS in it. */
 export function systemTrust(): SecureContext {
-  system ??= createSecureContext({ ca: allAuthorities() })
+  system ??= createSecureContext({ ca: [...allAuthorities()] })
   return system
 }
 
-function allAuthorities(): string[] {
+/** Trusts these as well, in PEM. */
+export function trustAlso(certificates: readonly string[]): SecureContext {
+  return certificates.length === 0
+    ? systemTrust()
+    : createSecureContext({ ca: [...allAuthorities(), ...certificates] })
+}
+
+function allAuthorities(): readonly string[] {
   // OpenSSL lists a certificate once for each name of its file.
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
+  authorities ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
+  return authorities
 }

@@ -4,6 +4,7 @@ import * as z from 'zod'
 import type { Secret } from '../../core/secret.ts'
 import { secret } from '../settings.ts'
 import { type Mailbox, parseMailbox } from './address.ts'
+import { authorities } from './authorities.ts'
 
 const tlsModes = ['required', 'opportunistic', 'off'] as const
 export type TlsMode = (typeof tlsModes)[number]
@@ -14,6 +15,8 @@ export interface EmailSettings {
   readonly reply_to?: Mailbox | undefined
   readonly tls?: TlsMode | undefined
   readonly connections: number
+  /** In PEM. */
+  readonly ca?: readonly string[] | undefined
   readonly unsubscribe?: string | undefined
 }
 
@@ -64,6 +67,7 @@ export const emailSettings: z.ZodType<EmailSettings> = z
         'required: no mail without verified encryption. opportunistic: encrypt where the server offers it, ' +
           'whatever its certificate. off: never. Default: required; off for a loopback address.',
       ),
+    ca: authorities().optional(),
     connections: z
       .int()
       .min(1)

@@ -1,6 +1,7 @@
 /** How to connect to the mail server, and the secrets in that. */
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../../core/secret.ts'
+import { trustAlso } from '../../../network/trust.ts'
 import { type EmailSettings, isLoopback, type SmtpServer } from '../settings.ts'
 import type { SessionSettings, SmtpTimeouts } from './session.ts'
 
@@ -32,7 +33,10 @@ function connectionOptions(
     ignoreTLS: mode === 'off',
     opportunisticTLS: mode === 'opportunistic',
     // A connection that may do without encryption gains nothing by refusing a certificate.
-    tls: { rejectUnauthorized: mode !== 'opportunistic' },
+    tls:
+      mode === 'required' || secure
+        ? { rejectUnauthorized: mode !== 'opportunistic', secureContext: trustAlso(settings.ca ?? []) }
+        : { rejectUnauthorized: mode !== 'opportunistic' },
     connectionTimeout: stepTimeoutMs,
     greetingTimeout: stepTimeoutMs,
     dnsTimeout: stepTimeoutMs,

@@ -46,9 +46,7 @@ const setupErrors = {
   encryption: {
     code: 'smtp_tls',
     summary: 'no encrypted connection to the mail server',
-    hint:
-      'check channels.email.smtp (smtp:// or smtps://, port), its certificate, or set channels.email.tls to ' +
-      'opportunistic',
+    hint: 'check channels.email.smtp: smtp:// or smtps://, and the port',
   },
 } as const satisfies Readonly<Record<string, MailSetupError>>
 
@@ -82,6 +80,12 @@ export function diagnose(
 }
 
 function classify(failure: SmtpFailure, secrets: readonly Secret[]): FailedOutcome {
+  const { certificate, originalCode = '' } = failure
+  if (certificate !== undefined) {
+    const { code, message: summary, hint, permanent } = certificate
+    if (!permanent) return { kind: 'retry', reason: summary }
+    return park({ code: `smtp_${code}`, summary, hint }, originalCode)
+  }
   const reason = remoteWords(failure.response ?? failure.message, secrets)
   const code = failure.responseCode ?? 0
   if (code >= 500 && code < 600 && code !== BAD_SEQUENCE) return refused(failure, code, reason)

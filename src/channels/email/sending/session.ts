@@ -1,6 +1,7 @@
 /** One connection to the mail server: opened, used for one mail after another, closed. */
 import { Readable } from 'node:stream'
 import SMTPConnection, { type SMTPConnectionOptions, type SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
+import { type CertificateFailure, withCertificate } from './certificate.ts'
 
 export interface SessionSettings extends SmtpTimeouts {
   readonly connection: SMTPConnectionOptions
@@ -19,7 +20,7 @@ export interface SmtpTimeouts {
 }
 
 /** Why a step failed, in nodemailer's words; see its errors.js for the codes. */
-export interface SmtpFailure {
+export interface SmtpFailure extends CertificateFailure {
   readonly message: string
   readonly code?: string | undefined
   /** The code of the system's or OpenSSL's error behind this one. */
@@ -71,7 +72,7 @@ export class Session {
   /** Connects and logs in. */
   async open(): Promise<SmtpFailure | null> {
     const connected = await this.#step<unknown>((done) => this.#connection.connect(done))
-    if (!connected.ok) return connected
+    if (!connected.ok) return withCertificate(connected, this.#settings.connection)
     const { credentials } = this.#settings
     if (credentials === null) return null
     if (!this.#connection.allowsAuth) {
