@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { sampleEvent } from '../config/checks/simulate.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import { type Event, eventOf } from '../core/event.ts'
+import { numberOf, withExactNumbers } from '../core/number.ts'
 import { lookUp } from '../store/lookup.ts'
 import type { EventRecord } from '../store/store.ts'
 import { type Context, fromHere, withStore } from './context.ts'
@@ -84,7 +85,8 @@ function parsePair(pair: string): readonly [string, unknown] {
   if (key === '') throw new CommandError(`--data takes key=value, or key:=json, not "${pair}"`, 2)
   if (sign === '=') return [key, value]
   try {
-    return [key, JSON.parse(value)]
+    const parsed: unknown = JSON.parse(value)
+    return [key, typeof parsed === 'number' ? numberOf(value.trim()) : withExactNumbers(value, parsed)]
   } catch {
     throw new CommandError(`--data ${key}:= takes JSON, such as 80, true or "text", not "${value}"`, 2)
   }

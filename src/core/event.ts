@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject, ownProperty } from './json.ts'
+import { isNumber, withExactNumbers } from './number.ts'
 
 /** One verified webhook, stored. Times are milliseconds since the epoch. */
 export interface Event {
@@ -45,7 +46,8 @@ export function eventOf({ type, body, ...origin }: StoredEvent): Event | null {
   if (type === null) return null
   const { id, messageId, source, subject, receivedAt, sentAt, secretIndex } = origin
   // It was read as JSON when it was received.
-  const payload: JsonObject = JSON.parse(utf8.decode(body))
+  const payload = readPayload(utf8.decode(body))
+  if (!isObject(payload)) throw new Error(`the body of ${id} is not a JSON object`)
   return { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
 }
 
@@ -85,12 +87,12 @@ export function readBody(body: Uint8Array, { eventType, subject }: Pointers): Re
   }
   let payload: unknown
   try {
-    payload = JSON.parse(text)
+    payload = readPayload(text)
   } catch {
     return unreadable('invalid_json', 'the body is not valid JSON')
   }
   if (!isObject(payload)) return unreadable('invalid_json', 'the body is JSON, but not an object')
-  if (text.length > 2 * DEEPEST && isDeeper(payload, DEEPEST)) {
+  if (isTooDeep(text, payload)) {
     return unreadable('invalid_json', `the body is JSON nested more than ${DEEPEST} levels deep`)
   }
   const pointers = eventType === undefined ? DEFAULT_POINTERS : [eventType]
@@ -121,10 +123,20 @@ export function readEvent(
   return { ok: true, event }
 }
 
+/** The value of a JSON text. One that is nested too deep is read without its exact numbers, since that is recursive. */
+function readPayload(text: string): unknown {
+  const value: Json = JSON.parse(text)
+  return isTooDeep(text, value) ? value : withExactNumbers(text, value)
+}
+
+function isTooDeep(text: string, value: Json): boolean {
+  return text.length > 2 * DEEPEST && isDeeper(value, DEEPEST)
+}
+
 /** Text, or a whole number as text; null where it is empty or too long for an id. */
 function subjectOf(payload: JsonObject, pointer: string): string | null {
   const found = resolvePointer(payload, pointer)
-  const text = Number.isSafeInteger(found) ? String(found) : found
+  const text = isNumber(found) && /^-?\d+$/.test(String(found)) ? String(found) : found
   return typeof text === 'string' && text !== '' && text.length <= MAX_SUBJECT_LENGTH ? text : null
 }
 

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { readBody, resolvePointer, viewOf } from '../../src/core/event.ts'
+import { createEngine } from '../../src/core/template/template.ts'
 import { anEvent } from '../support/event.ts'
 
 const subject = '/data/id'
@@ -55,7 +56,7 @@ t.test('the subject is text, or a whole number, where `subject` says', async (t)
     ['{"id":"an_1"}', '/data/id', 'an_1'],
     ['{"id":42}', '/data/id', '42'],
     ['{"id":4.2}', '/data/id', null],
-    ['{"id":9007199254740993}', '/data/id', null],
+    ['{"id":9007199254740993}', '/data/id', '9007199254740993'],
     ['{"id":""}', '/data/id', null],
     ['{"id":null}', '/data/id', null],
     ['{"id":{"a":1}}', '/data/id', null],
@@ -139,4 +140,58 @@ t.test('the view shows times as ISO 8601, and a payload without data as null', a
     enriched: {},
   })
   t.strictSame(viewOf(anEvent({ payload: { data: [1] } })).data, [1])
+})
+
+t.test('numbers come out as they came in', async (t) => {
+  const numbers = [
+    '9007199254740993',
+    '-123456789012345678901234567890',
+    '1.0',
+    '1e2',
+    '1E400',
+    '-0',
+    '0.1000000000000000055',
+    '0.0000001',
+    '100.50',
+    '87',
+    '-1.5',
+  ]
+  for (const number of numbers) {
+    for (const text of [
+      `{"type":"a","data":{"id":${number},"l":[ ${number} ]}}`,
+      `{"type":"a","data":{"l":[{"a":${number}}],"id":${number}}}`,
+    ]) {
+      const read = readBody(Buffer.from(text), { subject: '/data/id' })
+      if (!read.ok) throw new Error(read.message)
+      t.equal(JSON.stringify(read.payload), text.replaceAll(' ', ''))
+      t.equal(read.subject, /^-?\d+$/.test(number) ? number : null)
+      const engine = createEngine((value) => value)
+      const written = engine.compile(
+        '{{ data.id }} {% assign id = data.id %}{{ id | append: "" }} {{ data.l | join: "" }}',
+      )
+      t.match(written.render({ data: read.payload.data }).text, `${number} ${number} `)
+    }
+  }
+  const text = '{"type":"a","data":{"at":"2026-11-23T12:00:00.000Z","n":" 1.0 ","id":" 9007199254740993"}}'
+  const read = readBody(Buffer.from(text), { subject: '/data/id' })
+  t.equal(read.ok && JSON.stringify(read.payload), text, 'texts stay texts')
+  const deep = `{"type":"a","data":${'['.repeat(100_000)}1.0${']'.repeat(100_000)}}`
+  t.match(readBody(Buffer.from(deep), { subject: '/data/id' }), { ok: false, code: 'invalid_json' })
+})
+
+t.test('templates reckon with such numbers, and compare them exactly', async (t) => {
+  const read = readBody(Buffer.from('{"type":"a","data":{"big":9007199254740993,"one":1.0,"hundred":1e2}}'), {
+    subject: '/x',
+  })
+  if (!read.ok) throw new Error(read.message)
+  const engine = createEngine((value) => value)
+  const render = (template: string) =>
+    engine.compile(template).render({ data: read.payload.data ?? null }).text
+  t.equal(render('{{ data.one | plus: 1 }} {{ data.hundred | divided_by: 4 }}'), '2 25')
+  t.equal(render('{% if data.one == 1 and data.hundred > 99 and data.hundred <= 100 %}yes{% endif %}'), 'yes')
+  t.equal(
+    render('{% if 1 == data.one and 101 > data.hundred and data.big > 9007199254740992 %}yes{% endif %}'),
+    'yes',
+  )
+  t.equal(render('{{ data | json }}'), '{"big":9007199254740993,"one":1.0,"hundred":1e2}')
 })

@@ -1,5 +1,6 @@
 /** Replaces variables and files in text: after the YAML is parsed, so that no value can change the structure. */
 import { isObject } from '../../core/json.ts'
+import { ExactNumber } from '../../core/number.ts'
 import { error, nearest, type Path, type Problem, quote } from '../problem.ts'
 import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'
@@ -35,6 +36,11 @@ export interface InterpolateOptions {
 
 const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
 
+/** Where numbers are compared with those of events, or are an event's own. Everywhere else they are settings. */
+function isAsWritten([first, , third, ...more]: Path): boolean {
+  return first === 'tests' ? third === 'event' : [third, ...more].includes('match')
+}
+
 const NOTHING: Wanted = { types: [], secret: false }
 
 /** Copies the document's value with every `${NAME}`, `$$` and `{file: PATH}` replaced. Keys stay as they are. */
@@ -50,6 +56,7 @@ export function interpolate({ document, env, folder, wantedAt, note }: Interpola
       return origins.length === before ? filled : toType(filled, wantedAt(path).types)
     }
     if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index]))
+    if (value instanceof ExactNumber) return isAsWritten(path) ? value : Number(value)
     if (!isObject(value)) return value
     const file = fileOf(value)
     if (file !== null && wantedAt(path).types.includes('string')) return readSecret(file, path)

@@ -11,10 +11,12 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type Scalar,
   visit,
   type YAMLMap,
 } from 'yaml'
 import type { Position } from '../../channels/channel.ts'
+import { numberOf } from '../../core/number.ts'
 import type { Problem, ProblemCode } from '../problem.ts'
 import { describeSyntaxError } from './syntax.ts'
 import { offsetOf, type Pairs, textOf, toDocument, type YamlDocument } from './yaml-document.ts'
@@ -85,6 +87,7 @@ function toTree(document: Document, fail: Fail): Pairs {
       return undefined
     }
     values += 1
+    if (isScalar(node)) keepAsWritten(node)
     if (values > MOST_VALUES) {
       fail(latest, `more than ${MOST_VALUES} values, aliases expanded`, 'use fewer aliases, or shorten it')
       return visit.BREAK
@@ -99,6 +102,20 @@ function toTree(document: Document, fail: Fail): Pairs {
     return undefined
   })
   return pairs
+}
+
+/** Makes the number that a scalar writes an exact one, where JavaScript's would differ. */
+function keepAsWritten(node: Scalar): void {
+  if (
+    typeof node.value !== 'number' ||
+    !/^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(node.source ?? '')
+  )
+    return
+  const exact = numberOf(node.source ?? '')
+  if (typeof exact === 'number') return
+  node.value = exact
+  // The package would take what it writes as JSON.
+  node.toJSON = () => exact
 }
 
 /** By name. The keys become text as written: `012` stays so. */

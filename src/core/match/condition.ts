@@ -1,6 +1,8 @@
 /** What one field must be: values, wildcards and operators, each compiled to a test that takes bounded time. */
 import { RE2JS } from 're2js'
 import { isObject, type Json, ownProperty } from '../json.ts'
+import { compareNumbers, ExactNumber, isNumber, type Numeric } from '../number.ts'
+import { equals } from './equals.ts'
 import { otherOperators } from './other-names.ts'
 import { wildcard } from './wildcard.ts'
 
@@ -33,14 +35,14 @@ type Operator =
   | Compiler<'value', unknown>
   | Compiler<'values', readonly unknown[]>
   | Compiler<'scalar', Scalar>
-  | Compiler<'number', number>
+  | Compiler<'number', Numeric>
   | Compiler<'boolean', boolean>
   | Compiler<'text' | 'regex', string>
 
 /** The kind of operand that an operator takes. */
 export type Operand = Operator['takes']
 
-type Scalar = string | number | boolean | null
+type Scalar = string | Numeric | boolean | null
 
 const known: Readonly<Record<string, Operator>> = {
   in: {
@@ -58,10 +60,10 @@ const known: Readonly<Record<string, Operator>> = {
       return (value) => !test(value)
     },
   },
-  gt: order('The field is a number above this one.', (value, limit) => value > limit),
-  gte: order('The field is this number or above.', (value, limit) => value >= limit),
-  lt: order('The field is a number below this one.', (value, limit) => value < limit),
-  lte: order('The field is this number or below.', (value, limit) => value <= limit),
+  gt: order('The field is a number above this one.', (difference) => difference > 0),
+  gte: order('The field is this number or above.', (difference) => difference >= 0),
+  lt: order('The field is a number below this one.', (difference) => difference < 0),
+  lte: order('The field is this number or below.', (difference) => difference <= 0),
   exists: {
     takes: 'boolean',
     description: 'true: the field is there, even if it is null. false: it is missing.',
@@ -116,7 +118,7 @@ export function compileValue(raw: unknown, path: MatchPath, problems: MatchProbl
   }
   if (!isScalar(raw))
     return fail(problems, path, 'must be text, a number, true, false, null, a list or operators')
-  return (value) => value === raw
+  return equals(raw)
 }
 
 function compileList(raw: readonly unknown[], path: MatchPath, problems: MatchProblem[]): ValueTest {
@@ -174,8 +176,7 @@ function compileOperator(
       if (!isScalar(operand)) return takes('text, or one element of a list')
       return operator.compile(operand, path, problems)
     case 'number':
-      if (typeof operand === 'number' && Number.isFinite(operand))
-        return operator.compile(operand, path, problems)
+      if (isFiniteNumber(operand)) return operator.compile(operand, path, problems)
       return takes('a number', isQuotedNumber(operand) ? 'remove the quotes' : '')
     case 'boolean':
       return typeof operand === 'boolean' ? operator.compile(operand, path, problems) : takes('true or false')
@@ -191,12 +192,12 @@ function isQuotedNumber(operand: unknown): boolean {
   return typeof operand === 'string' && operand.trim() !== '' && Number.isFinite(Number(operand))
 }
 
-function order(description: string, holds: (value: number, limit: number) => boolean): Operator {
+function order(description: string, holds: (difference: number) => boolean): Operator {
   return {
     takes: 'number',
     description,
     example: 80,
-    compile: (limit) => (value) => typeof value === 'number' && holds(value, limit),
+    compile: (limit) => (value) => isNumber(value) && holds(compareNumbers(value, limit)),
   }
 }
 
@@ -214,9 +215,10 @@ function part(
 }
 
 function compileContains(operand: Scalar): ValueTest {
+  const isOperand = equals(operand)
   return (value) => {
     if (typeof value === 'string') return typeof operand === 'string' && value.includes(operand)
-    return Array.isArray(value) && value.includes(operand)
+    return Array.isArray(value) && value.some(isOperand)
   }
 }
 
@@ -237,7 +239,11 @@ function compileRegex(operand: string, path: MatchPath, problems: MatchProblem[]
 }
 
 function isScalar(raw: unknown): raw is Scalar {
-  return raw === null || typeof raw === 'string' || typeof raw === 'boolean' || Number.isFinite(raw)
+  return raw === null || typeof raw === 'string' || typeof raw === 'boolean' || isFiniteNumber(raw)
+}
+
+function isFiniteNumber(raw: unknown): raw is Numeric {
+  return raw instanceof ExactNumber || Number.isFinite(raw)
 }
 
 /** Adds a problem, and returns a test that never holds. */

@@ -1,4 +1,5 @@
 /** What a field's value must be, as far as one such condition can be compared with another without an event. */
+import { equals } from './equals.ts'
 import { literals, wildcard } from './wildcard.ts'
 
 export type Predicate =
@@ -36,7 +37,7 @@ function escaped(text: string): string {
 export function holds(predicate: Predicate, value: unknown): boolean {
   switch (predicate.kind) {
     case 'equal':
-      return value === predicate.value
+      return equals(predicate.value)(value)
     case 'wildcard':
       return typeof value === 'string' && wildcard(predicate.pattern)(value)
     case 'present':

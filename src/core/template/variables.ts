@@ -1,3 +1,5 @@
+import { ExactNumber } from '../number.ts'
+
 /**
  * Renders templates that contain only text and variables, as most parts of a message do, without LiquidJS, which takes far
  * longer. Where a value is not simple, LiquidJS renders the template.
@@ -65,6 +67,6 @@ function valueAt(view: object, path: readonly string[]): string | undefined {
     case 'boolean':
       return String(value)
     default:
-      return undefined
+      return value instanceof ExactNumber ? String(value) : undefined
   }
 }

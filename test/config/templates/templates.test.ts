@@ -256,3 +256,32 @@ tests: [{ event: { event: a, data: { title: "${'x'.repeat(151)}" } }, expect: { 
     'sample_note config.yaml:5:9: warning: the event of tests[0]: cut to 150 characters (slack.yaml:4)',
   ])
 })
+
+t.test('numbers of a match and of a test come out as they were written', async (t) => {
+  const folder = withTemplates(t, { 'a/console.txt': '{{ data.id }} {{ data.score }}' })
+  const file = join(folder, 'config.yaml')
+  writeFileSync(
+    file,
+    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+server: { max_connections: 1e3 }
+receivers: { exact: { console: {} }, other: { console: {} } }
+routes:
+  - { match: { data.id: 9007199254740993 }, receivers: [exact] }
+  - { match: { data.id: { gte: 9007199254740992 } }, receivers: [other] }
+templates: templates
+tests:
+  - { event: { event: a, data: { id: 9007199254740993, score: 1.0 } }, expect: { receivers: [exact], rendered: { exact: ["9007199254740993 1.0"] } } }
+  - { event: { event: a, data: { id: 9007199254740992, score: 1e2 } }, expect: { receivers: [other], rendered: { other: ["9007199254740992 1e2"] } } }
+`,
+  )
+  const loaded = loadConfig(file, environment)
+  if (!loaded.ok) throw new Error(lines(loaded.problems, folder).join('\n'))
+  t.equal(loaded.compiled.config.server.max_connections, 1_000, 'a setting is a number')
+  t.strictSame(
+    lines(
+      runTests(loaded.compiled, () => 'none'),
+      folder,
+    ),
+    [],
+  )
+})

@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Json } from '../../../src/core/json.ts'
 import { compileMatch, evaluate, type Match, matches } from '../../../src/core/match/match.ts'
 import { wildcard } from '../../../src/core/match/wildcard.ts'
+import { compareNumbers, numberOf } from '../../../src/core/number.ts'
 import { cpuTime } from '../../support/cpu-time.ts'
 import { aView } from '../../support/event.ts'
 
@@ -373,3 +374,45 @@ function fastest(action: () => void): number {
   }
   return Math.max(best, 0.02)
 }
+
+t.test('numbers are compared as they were written, however long', async (t) => {
+  const n = (text: string) => numberOf(text)
+  for (const [wanted, value, held] of [
+    [n('9007199254740993'), n('9007199254740993'), true],
+    [n('9007199254740993'), n('9007199254740992'), false],
+    [n('9007199254740992'), n('9007199254740993'), false],
+    [1, n('1.0'), true],
+    [n('1e2'), 100, true],
+    [100, n('1E+2'), true],
+    [0, n('-0'), true],
+    [n('0.1'), n('0.1000000000000000055'), false],
+    [[1, n('9007199254740993')], n('9007199254740993'), true],
+    ['9007199254740993', n('9007199254740993'), false],
+    [{ gt: n('9007199254740992') }, n('9007199254740993'), true],
+    [{ gt: n('9007199254740993') }, n('9007199254740993'), false],
+    [{ gte: n('9007199254740993') }, n('9007199254740993'), true],
+    [{ lt: 80 }, n('-1e400'), true],
+    [{ gt: n('1e399') }, n('1e400'), true],
+    [{ gt: n('1e400') }, n('1e399'), false],
+    [{ lte: n('0.1') }, n('0.1000000000000000055'), false],
+    [{ contains: n('9007199254740993') }, [n('9007199254740993')], true],
+    [{ not: 1 }, n('1.0'), false],
+    [{ gt: 1 }, '9007199254740993', false],
+  ] as const) {
+    t.equal(holds(wanted, value), held, `${JSON.stringify(wanted)} for ${JSON.stringify(value)}`)
+  }
+  fc.assert(
+    fc.property(
+      fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }),
+      fc.bigInt({ min: -3n, max: 3n }),
+      (one, more) => {
+        const other = one + more
+        const sign = one < other ? -1 : one > other ? 1 : 0
+        return (
+          Math.sign(compareNumbers(n(`${one}`), n(`${other}.0`))) === sign &&
+          Math.sign(compareNumbers(n(`${one}e-3`), n(`${other}00e-5`))) === sign
+        )
+      },
+    ),
+  )
+})
