@@ -8,6 +8,7 @@ import { asRun } from './command-name.ts'
 import { registerConfig } from './config.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
+import { registerBackup } from './history/backup.ts'
 import { registerDeliveries } from './history/deliveries.ts'
 import { registerDestinations } from './history/destinations.ts'
 import { registerDismiss } from './history/dismiss.ts'
@@ -41,6 +42,7 @@ const commands: readonly Register[] = [
   registerReplay,
   registerResend,
   registerDismiss,
+  registerBackup,
   registerDoctor,
   registerFirstSteps,
   registerInstallService,

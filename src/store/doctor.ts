@@ -4,6 +4,7 @@ import { access, open, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
 import { classifySpace, classifySync } from '../core/machine.ts'
+import { checkDamage } from './damage.ts'
 import { openStore, pathOf } from './open.ts'
 import { StoreRefused, StoreUnavailable } from './store.ts'
 
@@ -11,10 +12,16 @@ const WRITES = 9
 const WRITE_SIZE = 4_096
 const FOR_OTHERS = 0o077
 
-/** All checks, including a few small writes to a temporary file in the store's folder. */
-export async function checkStore(url: string): Promise<readonly Finding[]> {
+/**
+ * All checks, including a few small writes to a temporary file in the store's folder, and for at most `limitMs` a search for
+ * damage in the file.
+ */
+export async function checkStore(url: string, limitMs: number): Promise<readonly Finding[]> {
   const path = pathOf(url)
-  return [await checkOpening(url), ...(await checkFolder(url)), await checkWrites(dirname(path))]
+  const opening = await checkOpening(url)
+  // Where it does not even open, that is what there is to say.
+  const damage = opening.level === 'fine' ? [await checkDamage(path, limitMs)] : []
+  return [opening, ...damage, ...(await checkFolder(url)), await checkWrites(dirname(path))]
 }
 
 /** The cheap checks: free space, and the permissions of the files. */

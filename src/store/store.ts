@@ -24,7 +24,15 @@ export class StoreUnavailable extends Error {
 /** The store must not be opened like this, now or ever; the message says what to do. */
 export class StoreRefused extends Error {
   override readonly name = 'StoreRefused'
-  readonly reason: 'in_use' | 'missing' | 'older_schema' | 'newer_schema' | 'incomplete' | 'foreign'
+  readonly reason:
+    | 'in_use'
+    | 'missing'
+    | 'older_schema'
+    | 'newer_schema'
+    | 'incomplete'
+    | 'foreign'
+    | 'exists'
+    | 'damaged'
 
   constructor(reason: StoreRefused['reason'], message: string) {
     super(message)

@@ -19,6 +19,8 @@ export interface Check {
 }
 
 const REQUESTS_COMPARED = 50
+// Of what a check may take: see ANSWERS_AT_MOST of doctor.ts.
+const READING_SHARE = 5
 
 /** `timeoutMs`: how long to wait for each answer. `env`: the service's environment. */
 export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env): readonly Check[] {
@@ -27,7 +29,7 @@ export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env):
   return [
     { group: 'proxy', run: async () => checkProxies(env) },
     { group: 'sources', run: async () => secretFindings(compiled) },
-    { group: 'store', run: () => checkStore(config.store.url) },
+    { group: 'store', run: () => checkStore(config.store.url, timeoutMs * READING_SHARE) },
     { group: 'clock', run: () => clockFindings(compiled) },
     { group: 'public URL', run: () => publicUrlFindings(compiled, timeoutMs, proxies) },
     { group: 'traces', run: () => checkTraces(env, timeoutMs) },

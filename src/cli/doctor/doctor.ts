@@ -90,10 +90,17 @@ async function withProgress(
   findings: Promise<readonly Finding[]>,
 ): Promise<readonly Finding[]> {
   if (err.isTTY !== true || out.isTTY !== true) return findings
-  err.write(`\r\u001b[Kchecking ${group} …`)
+  const begun = performance.now()
+  const draw = () => {
+    const seconds = Math.round((performance.now() - begun) / 1000)
+    err.write(`\r\u001b[Kchecking ${group} …${seconds > 1 ? ` ${seconds} s` : ''}`)
+  }
+  draw()
+  const timer = setInterval(draw, 1_000)
   try {
     return await findings
   } finally {
+    clearInterval(timer)
     err.write('\r\u001b[K')
   }
 }

@@ -77,7 +77,7 @@ function incomplete(path: string): string {
   return (
     `${path} is not whole: its write-ahead log, ${path}-wal, with what was stored last, is missing. ` +
     'It is a copy made while the service ran, another name (a hard link, a mount) of a store that is in use, or its log was ' +
-    'deleted. Put the log beside it, restore a backup, or give up what is missing: ' +
+    'deleted. Put the log beside it, restore a copy made by "hookbridge backup", or give up what is missing: ' +
     `"hookbridge restore --incomplete ${path}"`
   )
 }

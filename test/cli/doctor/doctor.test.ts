@@ -450,6 +450,7 @@ t.test('the store and the clock', async (t) => {
   chmodSync(path, 0o644)
   t.match((await doctor(t, {}, folder)).in('store'), [
     { level: 'fine', summary: /opens, and its schema is current/ },
+    { level: 'fine', summary: /no damage/ },
     { summary: /GiB free/ },
     { level: 'warning', summary: /others on this machine.*644/, hint: `chmod 600 ${path}*` },
     { summary: /a write is on the disk after/ },

@@ -1,0 +1,169 @@
+/** Copies a store while a service uses it, and brings a copy back. */
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { pathOf } from './open.ts'
+import { asUnavailable, Database } from './sqlite/database.ts'
+import { takeInstanceLock } from './sqlite/instance-lock.ts'
+import { mark, newRound, refuseParts } from './sqlite/log-marker.ts'
+import { realPath } from './sqlite/paths.ts'
+import { createPrivately } from './sqlite/private-file.ts'
+import { inUse, refuseForeign, refuseNewer } from './sqlite/refusals.ts'
+import { StoreRefused } from './store.ts'
+
+/** What a copy holds. */
+export interface Contents {
+  readonly bytes: number
+  readonly events: number
+  /** When the newest event was received; null where there is none. */
+  readonly newest: number | null
+  /** Deliveries that are still to be attempted. */
+  readonly waiting: number
+}
+
+const BUSY_TIMEOUT_MS = 10_000
+
+/**
+ * Copies the store to a new file for its owner alone, checks the copy, and puts it at `target` in one step. `progress` is called
+ * with what is done, of 1. Throws StoreRefused or StoreUnavailable, and then leaves nothing behind.
+ */
+export async function backUp(
+  url: string,
+  target: string,
+  { replace, progress }: { readonly replace: boolean; readonly progress: (done: number) => void },
+): Promise<Contents> {
+  const path = existing(pathOf(url), 'store.url')
+  if (existsSync(target)) {
+    if (isSameFile(path, target))
+      throw new StoreRefused('exists', `${target} is the store itself; name another file`)
+    if (!replace)
+      throw new StoreRefused('exists', `${target} exists; name another file, or add --force to replace it`)
+  }
+  const made = `${target}.${process.pid}.part`
+  try {
+    createPrivately(made)
+    refuseParts(path)
+    const source = new Database(path, BUSY_TIMEOUT_MS)
+    try {
+      refuseForeign(source)
+      await source.copyTo(made, progress)
+    } finally {
+      source.close()
+    }
+    const contents = finish(made)
+    renameSync(made, target)
+    sync(dirname(target))
+    return contents
+  } catch (error) {
+    for (const end of ['', '-journal']) rmSync(made + end, { force: true })
+    throw asUnavailable(error, target)
+  }
+}
+
+/**
+ * Puts a copy in the place of the store, which no service may be using; a store that is there is moved aside. `incomplete`: also
+ * a copy that lacks its write-ahead log, as it is.
+ */
+export function restore(
+  url: string,
+  from: string,
+  { replace, incomplete }: { readonly replace: boolean; readonly incomplete: boolean },
+): Contents & { readonly movedTo: string | null } {
+  existing(from, 'the name of the copy')
+  const path = realPath(pathOf(url))
+  const release = takeInstanceLock(path)
+  if (release === undefined) throw new StoreRefused('in_use', inUse(path))
+  const made = `${path}.${process.pid}.part`
+  try {
+    if (existsSync(path) && !replace && !isSameFile(path, from)) {
+      throw new StoreRefused('exists', `there is a store at ${path}; add --force to move it aside`)
+    }
+    if (!incomplete) refuseParts(from)
+    copyFileSync(from, made)
+    chmodSync(made, 0o600)
+    if (!incomplete && existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${made}-wal`)
+    const contents = finish(made)
+    const movedTo = moveAside(path)
+    renameSync(made, path)
+    giveToOwner(path)
+    sync(dirname(path))
+    return { ...contents, movedTo }
+  } catch (error) {
+    for (const end of ['', '-wal', '-shm', '-journal']) rmSync(made + end, { force: true })
+    throw asUnavailable(error, path)
+  } finally {
+    release()
+  }
+}
+
+function existing(path: string, where: string): string {
+  if (existsSync(path)) return path
+  throw new StoreRefused('missing', `there is no file ${path}; correct ${where}`)
+}
+
+/** Checks a copy, and makes it one file that is whole, with a marker of its own. */
+function finish(path: string): Contents {
+  const database = new Database(path, BUSY_TIMEOUT_MS)
+  try {
+    refuseForeign(database)
+    refuseNewer(database)
+    const found = database.prepare<{ quick_check: string }>('PRAGMA quick_check(1)').get()?.quick_check
+    if (found !== 'ok') throw new StoreRefused('damaged', `the copy is damaged (${found}); use another one`)
+    const count = database.prepare<{ events: number; newest: number | null }>(
+      'SELECT count(*) AS events, max(received_at) AS newest FROM events',
+    )
+    const waiting = database.prepare<{ count: number }>(
+      'SELECT count(*) AS count FROM deliveries WHERE due_at IS NOT NULL',
+    )
+    const { events, newest } = count.get() ?? { events: 0, newest: null }
+    const contents = { events, newest, waiting: waiting.get()?.count ?? 0 }
+    database.pragma('journal_mode = DELETE')
+    database.write(() => mark(database, { round: newRound(), inLog: false }))
+    database.close()
+    sync(path)
+    return { ...contents, bytes: statSync(path).size }
+  } finally {
+    database.close()
+  }
+}
+
+function moveAside(path: string): string | null {
+  if (!existsSync(path)) return null
+  const aside = `${path}.before-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
+  // SQLite finds a log by the name of its file.
+  for (const end of ['', '-wal']) if (existsSync(path + end)) renameSync(path + end, aside + end)
+  rmSync(`${path}-shm`, { force: true })
+  return aside
+}
+
+/** Restored by root, the files belong to the user whose folder it is: the service's. */
+function giveToOwner(path: string): void {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(dirname(path))
+  for (const each of [path, `${path}.lock`]) chownSync(each, uid, gid)
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [statSync(one), statSync(other)]
+  return a.dev === b.dev && a.ino === b.ino
+}
+
+/** Waits until a file, or the names in a folder, are on the disk. */
+function sync(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,153 @@
+/** `hookbridge backup` and `restore`, beside a store in use; and what `doctor` finds in a damaged one. */
+import {
+  copyFileSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { checkDamage } from '../../../src/store/damage.ts'
+import { openSqlite } from '../../../src/store/sqlite.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { entry, event, eventId, planned } from '../../store/contract/sample.ts'
+import { hookbridge } from '../../support/hookbridge.ts'
+
+async function serving(t: { teardown(end: () => unknown): unknown }, path: string): Promise<Store> {
+  const store = await openSqlite({ path, role: 'service' })
+  t.teardown(() => store.close())
+  return store
+}
+
+async function storedIds(store: Store): Promise<string[]> {
+  return (await store.events({}, { limit: 100 })).items.map(({ id }) => id).reverse()
+}
+
+t.test('a backup of a running service, restored', async (t) => {
+  const cwd = t.testdir({ 'config.yaml': 'store: { url: "sqlite:store.db" }\n' })
+  const path = join(cwd, 'store.db')
+  const store = await serving(t, path)
+  await store.append(entry(event(1), [planned()]))
+  const file = join(cwd, 'copy.db')
+  t.match(await hookbridge(['backup', 'copy.db'], { cwd }), {
+    code: 0,
+    err: '',
+    out: /^\S+copy\.db: 1 event, the newest of 2026-\S+, 1 waiting message, 0\.\d MB, checked\n$/,
+  })
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  t.same(readdirSync(cwd).sort(), [
+    'config.yaml',
+    'copy.db',
+    'store.db',
+    'store.db-shm',
+    'store.db-wal',
+    'store.db.lock',
+  ])
+  await store.append(entry(event(2), [planned()]))
+
+  t.match(await hookbridge(['backup', 'copy.db'], { cwd }), { code: 1, err: /copy\.db exists; .*--force/ })
+  t.match(await hookbridge(['backup', 'store.db', '--force'], { cwd }), {
+    code: 1,
+    err: /is the store itself/,
+  })
+  t.match(await hookbridge(['restore', 'copy.db', '--force'], { cwd }), {
+    code: 1,
+    err: /another hookbridge service/,
+  })
+  await store.close()
+  t.match(await hookbridge(['restore', 'copy.db'], { cwd }), {
+    code: 1,
+    err: /there is a store at .*--force/,
+  })
+  t.match(await hookbridge(['restore', 'none.db'], { cwd }), { code: 1, err: /there is no file .*none\.db/ })
+  const restored = await hookbridge(['restore', 'copy.db', '--force'], { cwd })
+  t.match(restored, {
+    code: 0,
+    err: '',
+    out: /^restored 1 event, .*\n.*store\.db\.before-\S+\n1 message will be sent/,
+  })
+  const next = await serving(t, path)
+  t.same(await storedIds(next), [eventId(1)])
+  await next.close()
+  const [, aside = ''] = /is now (\S+)/.exec(restored.out) ?? []
+  t.same(await storedIds(await serving(t, aside)), [eventId(1), eventId(2)], 'nothing was thrown away')
+  t.match(await hookbridge(['backup', 'copy.db', '--force'], { cwd }), { code: 0, out: /: 1 event/ })
+})
+
+t.test('a backup is whole and one moment, however much is written meanwhile', async (t) => {
+  const cwd = t.testdir({ 'config.yaml': 'store: { url: "sqlite:store.db" }\n' })
+  const store = await serving(t, join(cwd, 'store.db'))
+  const fill = (from: number) =>
+    Promise.all(Array.from({ length: 200 }, (_, n) => store.append(entry(event(from + n), [planned()]))))
+  await fill(1)
+  let ended = false
+  const backup = hookbridge(['backup', 'copy.db'], { cwd }).finally(() => {
+    ended = true
+  })
+  let count = 200
+  while (!ended) {
+    await fill(count + 1)
+    count += 200
+  }
+  t.match(await backup, { code: 0, out: /: \d+ events/ })
+  const copy = await serving(t, join(cwd, 'copy.db'))
+  const { items } = await copy.events({}, { limit: 1_000_000 })
+  t.ok(items.length >= 200 && items.length % 200 === 0, 'whole transactions')
+  t.ok(
+    items.every(({ counts }) => counts.pending === 1),
+    'and each event with what it sends',
+  )
+})
+
+t.test('a copy without its log is restored when that is said, and a damaged one never', async (t) => {
+  const cwd = t.testdir({ 'config.yaml': 'store: { url: "sqlite:store.db" }\n' })
+  const path = join(cwd, 'store.db')
+  const store = await serving(t, path)
+  await store.append(entry(event(1), [planned()]))
+  copyFileSync(path, join(cwd, 'alone.db'))
+  await store.close()
+  const before = readFileSync(path)
+  t.match(await hookbridge(['restore', 'alone.db', '--force'], { cwd }), {
+    code: 1,
+    err: /alone\.db is not whole/,
+  })
+  damage(join(cwd, 'alone.db'), join(cwd, 'damaged.db'))
+  const damaged = await hookbridge(['restore', 'damaged.db', '--force', '--incomplete'], { cwd })
+  t.match(damaged, { code: 1, err: /damaged/ })
+  t.same(readFileSync(path), before, 'the store is as it was')
+  const options = ['--force', '--incomplete']
+  t.match(await hookbridge(['restore', 'alone.db', ...options], { cwd }), {
+    code: 0,
+    out: /^restored 0 events/,
+  })
+  t.same(await storedIds(await serving(t, path)), [])
+  copyFileSync(path, join(cwd, 'here.db'))
+  writeFileSync(join(cwd, 'config.yaml'), 'store: { url: "sqlite:here.db" }\n')
+  t.match(await hookbridge(['restore', 'here.db', '--incomplete'], { cwd }), { code: 0 }, 'also in its place')
+})
+
+/** Overwrites every page but the first. */
+function damage(from: string, to: string): void {
+  copyFileSync(from, to)
+  const file = openSync(to, 'r+')
+  for (let at = 4_096; at < statSync(to).size; at += 4_096) writeSync(file, Buffer.alloc(200, 7), 0, 200, at)
+}
+
+t.test('doctor finds damage, in a time that is bounded', async (t) => {
+  const folder = t.testdir()
+  const path = join(folder, 'store.db')
+  const store = await serving(t, path)
+  await store.append(entry(event(1), [planned()]))
+  t.match(await checkDamage(path, 60_000), { code: 'store_intact', level: 'fine' })
+  t.match(await checkDamage(path, 1), { code: 'store_check_unfinished', level: 'unknown', hint: /--timeout/ })
+  await store.close()
+  damage(path, join(folder, 'damaged.db'))
+  t.match(await checkDamage(join(folder, 'damaged.db'), 60_000), {
+    code: 'store_damaged',
+    level: 'wrong',
+    hint: /hookbridge restore/,
+  })
+})
