@@ -12,6 +12,7 @@ import {
   symlinkSync,
   truncateSync,
   unlinkSync,
+  writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +20,7 @@ import { backup, DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { mark } from '../../src/store/sqlite/log-marker.ts'
+import { wordsFor } from '../../src/store/sqlite/obstacle.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import {
@@ -195,9 +197,9 @@ t.test("SQLite's own shell may write to the store, and copy its log", async (t) 
   t.match(await store.append(entry(event(3))), { kind: 'stored' })
 })
 
-function mounted(t: Test, folder: string): boolean {
+function mounted(t: Test, folder: string, options = 'size=8m'): boolean {
   try {
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' })
     t.teardown(() => {
       try {
         execFileSync('/bin/umount', ['-l', folder], { stdio: 'ignore' })
@@ -345,6 +347,61 @@ t.test('a crash at any moment of copying the log leaves a store that opens', asy
     t.same(await storedIds(await opened(t, crashed)), [eventId(1)], moment)
   }
 })
+
+t.test('what keeps a store from being opened is said in words', async (t) => {
+  const error = (code: string) =>
+    Object.assign(new Error(code), { code, syscall: 'open', path: '/data/store.db' })
+  const cases: Readonly<Record<string, RegExp>> = {
+    ENOSPC: /^the disk that holds \/data is full; make room$/,
+    EDQUOT: /^the disk quota for \/data is used up; make room, or raise the quota$/,
+    EROFS: /^\/data is mounted read-only; mount it writable/,
+    EACCES: /may not use \/data\/store\.db; give it to the user that the service runs as/,
+    EPERM: /may not use \/data\/store\.db/,
+    ENOENT: /^there is no folder \/data; make it/,
+    ENOTDIR: /is a file, not a folder; correct store\.url$/,
+    EEXIST: /is a file, not a folder/,
+    EISDIR: /store\.db is a folder/,
+    ELOOP: /symbolic link that leads back to itself/,
+    ENAMETOOLONG: /too long/,
+    EMFILE: /LimitNOFILE/,
+    ENFILE: /LimitNOFILE/,
+    EIO: /look into the system log/,
+  }
+  for (const [code, words] of Object.entries(cases))
+    t.match(wordsFor(error(code), '/data/store.db'), words, code)
+  t.equal(wordsFor(new Error('no such table'), '/data/store.db'), null)
+})
+
+t.test('a disk that is full, or has no inodes left, at the start', async (t) => {
+  const disks: readonly (readonly [string, (folder: string) => void, RegExp])[] = [
+    [
+      'size=64k',
+      (folder) => fill(join(folder, 'ballast')),
+      /the disk.* is full; make room|the disk is full; make room/,
+    ],
+    [
+      'size=1m,nr_inodes=2',
+      (folder) => writeFileSync(join(folder, 'one'), ''),
+      /no inodes left; delete files/,
+    ],
+  ]
+  for (const [options, use, says] of disks) {
+    const folder = mkdtempSync(join(tmpdir(), 'volume-'))
+    t.teardown(() => rmdirSync(folder))
+    if (!mounted(t, folder, options)) return
+    use(folder)
+    const opening = openSqlite({ path: join(folder, 'store.db'), role: 'service' })
+    await t.rejects(opening, { name: 'StoreUnavailable', message: says }, options)
+  }
+})
+
+function fill(path: string): void {
+  try {
+    writeFileSync(path, Buffer.alloc(10_000_000))
+  } catch {
+    // It is full.
+  }
+}
 
 t.test('the database of another program is left alone', async (t) => {
   const path = join(t.testdir(), 'other.db')
