@@ -13,6 +13,8 @@ export interface HttpProxy {
   readonly name: string
   /** The variable that names it. */
   readonly variable: string
+  /** Its URL, with the credentials. */
+  readonly url: Secret
   /** The value of Proxy-Authorization; null without credentials. */
   readonly authorization: Secret | null
 }
@@ -141,6 +143,7 @@ function parseProxy(variable: string, text: string): ParsedProxy {
       port,
       name: `${hostname}:${port}`,
       variable,
+      url: new Secret(full),
       authorization: hasLogin ? new Secret(`Basic ${token}`) : null,
     },
     secrets: [...new Set(secrets)].map((part) => new Secret(part)),

@@ -105,11 +105,11 @@ export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
 }
 
 /** Exports an empty batch. Resolves with the reason why the collector refused it, or null. */
-export function tryExport({ secrets }: TraceSettings, timeout: number): Promise<string | null> {
-  const exporter = new OTLPTraceExporter({ timeoutMillis: timeout })
+export function tryExport(settings: TraceSettings, timeout: number): Promise<string | null> {
+  const exporter = new OTLPTraceExporter({ timeoutMillis: timeout, ...throughProxy(settings) })
   return new Promise((resolve) => {
     exporter.export([], ({ code, error }) => {
-      resolve(code === SUCCESS ? null : reasonOf(error, secrets))
+      resolve(code === SUCCESS ? null : reasonOf(error, settings.secrets))
       void exporter.shutdown()
     })
   })
@@ -123,9 +123,16 @@ function resourceOf(version: string) {
   return defaultResource().merge(ours).merge(theirs)
 }
 
-function exporterOf(name: Exporter, { secrets }: TraceSettings, { log, clock }: TraceDeps) {
+function exporterOf(name: Exporter, settings: TraceSettings, { log, clock }: TraceDeps) {
   if (name === 'console') return new ConsoleSpanExporter()
-  return new WatchedExporter(new OTLPTraceExporter(), log, secrets, clock)
+  return new WatchedExporter(new OTLPTraceExporter(throughProxy(settings)), log, settings.secrets, clock)
+}
+
+/** By Node's own agent, from Node 24.5 on: the exporter sends with Node's http and https. */
+function throughProxy({ proxy }: TraceSettings) {
+  if (proxy === undefined) return {}
+  const url = proxy.reveal()
+  return { httpAgentOptions: { keepAlive: true, proxyEnv: { HTTP_PROXY: url, HTTPS_PROXY: url } } }
 }
 
 /** Creates finished spans, parents before children. */

@@ -3,6 +3,7 @@
  * resource; the rest is read here. Mistakes in them are warnings, and never stop the service.
  */
 import { Secret } from '../core/secret.ts'
+import { readProxies } from '../network/proxies.ts'
 
 export interface TraceSettings {
   readonly exporters: readonly Exporter[]
@@ -11,6 +12,8 @@ export interface TraceSettings {
   readonly batch: BatchSettings
   /** Values of the headers that authenticate to the collector. */
   readonly secrets: readonly Secret[]
+  /** The URL of the proxy that the collector is reached through, where there is one. */
+  readonly proxy?: Secret
 }
 
 export type Exporter = 'otlp' | 'console'
@@ -66,10 +69,18 @@ export function readTraceSettings(env: Env): ReadSettings {
     exporters,
     ratio: readRatio(env, warn),
     batch: readBatch(env, warn),
-    secrets: readHeaders(env, warn),
+    secrets: [...readHeaders(env, warn), ...readProxies(env).proxies.secrets],
+    ...proxyOf(env),
   }
   checkResource(env, warn)
   return { settings, warnings }
+}
+
+function proxyOf(env: Env): Pick<TraceSettings, 'proxy'> {
+  const endpoint = ENDPOINTS.find((name) => variable(env, name) !== undefined)
+  const url = URL.parse((endpoint && variable(env, endpoint)) ?? '')
+  const proxy = url && readProxies(env).proxies.for(url)
+  return proxy ? { proxy: proxy.url } : {}
 }
 
 function readExporters(env: Env, warn: Warn): Exporter[] {

@@ -7,6 +7,8 @@ import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { noProxies, type Proxies, readProxies } from '../../src/network/proxies.ts'
+import { tryExport } from '../../src/telemetry/sdk.ts'
+import { readTraceSettings } from '../../src/telemetry/settings.ts'
 import { closedPort } from '../channels/contract.ts'
 import { type CertificateOptions, makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { type ProxyAnswer, startProxy, type TestProxy, type TestProxyOptions } from '../support/proxy.ts'
@@ -309,4 +311,20 @@ t.test('and likewise without a proxy', async (t) => {
     kind: 'park',
     reason: /^the certificate of 127\.0\.0\.1:\d+ is signed by itself alone/,
   })
+})
+
+t.test('traces go through the proxy', async (t) => {
+  const proxy = await startProxy({ hosts: {} })
+  t.teardown(() => proxy.close())
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.test:4318',
+    HTTP_PROXY: `http://${WITH_LOGIN}127.0.0.1:${proxy.port}`,
+  }
+  const { settings } = readTraceSettings(env)
+  if (settings === null) throw new Error('no traces')
+  // The exporter reads its endpoint from the process.
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = env.OTEL_EXPORTER_OTLP_ENDPOINT
+  t.equal(await tryExport(settings, 2_000), null)
+  t.strictSame(proxy.asked, ['http://collector.test:4318/v1/traces'])
+  t.equal(proxy.logins[0], `Basic ${Buffer.from(`${LOGIN.user}:${LOGIN.pass}`).toString('base64')}`)
 })

@@ -90,3 +90,18 @@ t.test('the values of headers are known, to keep them out of the log', async (t)
     ['Bearer%20x=y', 'Bearer x=y', 'c', 'c'],
   )
 })
+
+t.test('the proxy of the collector', async (t) => {
+  const proxy = 'http://jane:geheim@proxy.example:3128'
+  const through = (env: Record<string, string>) => readTraceSettings(env).settings?.proxy?.reveal()
+  const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://collector.example:4318'
+  t.equal(through({ OTEL_EXPORTER_OTLP_ENDPOINT, HTTP_PROXY: proxy }), proxy)
+  t.equal(through({ OTEL_EXPORTER_OTLP_ENDPOINT, HTTPS_PROXY: proxy }), undefined)
+  t.equal(through({ OTEL_EXPORTER_OTLP_ENDPOINT, HTTP_PROXY: proxy, NO_PROXY: '.example' }), undefined)
+  t.equal(through({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318', HTTP_PROXY: proxy }), undefined)
+  const { settings } = readTraceSettings({ OTEL_EXPORTER_OTLP_ENDPOINT, HTTP_PROXY: proxy })
+  t.ok(
+    settings?.secrets.some((secret) => secret.reveal() === 'geheim'),
+    'its password is redacted',
+  )
+})
