@@ -442,6 +442,16 @@ t.test('problems are found when a template is compiled, all at once and with lin
   t.match(problems('text: x\nblocks: {}\n'), [/^2:9 must be a list/])
   t.match(problems('text: "{{ a | nope }}"'), [/^1:7 .*nope/])
   t.match(problems('text: |\n  one\n  {% if %}'), [/^3:/])
+  t.match(problems('text: "one\\n{{ a | nope }}"\nblocks: []'), [/^1:7 .*nope/], 'in quotes it is one line')
+  t.match(problems(section('[open](https://a.example)')), [/^4:.*no link in Slack/])
+  t.match(problems(section('[open]({{ link }})')), [/^4:.*no link in Slack/])
+  t.strictSame(problems(section('[a] (b) <https://a.example|c>')), [])
+  t.match(problems('text: x\nblocks: [{ type: sectoin }]'), [
+    /unknown type "sectoin", did you mean section\?/,
+  ])
+  t.match(problems('text: x\nblocks: [{ type: section, text: { type: markdown, text: x } }]'), [
+    /did you mean mrkdwn\?/,
+  ])
   t.match(
     problems(`text: x
 blocks:

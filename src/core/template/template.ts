@@ -159,6 +159,7 @@ export function toText(value: unknown): string {
 
 function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: Fields): Template {
   const parsed = attempt(() => liquid.parse(text))
+  refuseFiles(parsed)
   return {
     unknown: unknownVariables(parsed, fields),
     render(view) {
@@ -170,6 +171,23 @@ function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: 
       const missing = missingVariables(collector(), parsed, view)
       return { text: attempt(() => renderOnce(liquid, parsed, view, false)), missing }
     },
+  }
+}
+
+const READS_FILES = ['include', 'render', 'layout']
+
+/** It would fail only when the message is rendered. */
+function refuseFiles(parsed: readonly LiquidTemplate[]): void {
+  for (const { token } of parsed) {
+    const name = 'name' in token ? String(token.name) : ''
+    if (READS_FILES.includes(name)) {
+      const [line = 1, column = 1] = token.getPosition()
+      throw new TemplateError(
+        `{% ${name} %} names another file, and a template cannot read one`,
+        line,
+        column,
+      )
+    }
   }
 }
 

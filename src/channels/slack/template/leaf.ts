@@ -95,7 +95,7 @@ function leaf(
   engine: ValueEngine,
 ): (rendering: RenderingState) => WithValues {
   const template = compile(context, raw, path, engine)
-  const at = (line: number) => locationOf(context, path, line)
+  const at = (line: number) => locationOf(context, path, lineIn(context, path, String(raw), line))
   return ({ view, notes }) => {
     try {
       const rendered = template.render(view)
@@ -116,9 +116,9 @@ function compile(context: CompileContext, raw: unknown, path: NodePath, engine: 
     problem(context, path, 'must be text; put it in quotes')
     return nothing
   }
-  const { line, column } = context.yaml.at(path)
+  const { column } = context.yaml.at(path)
   const report = (error: TemplateError) =>
-    problemAt(context, { line: line + error.line - 1, column }, error.message)
+    problemAt(context, { line: lineIn(context, path, raw, error.line), column }, error.message)
   try {
     const template = engine.compile(raw)
     template.unknown.forEach(report)
@@ -136,14 +136,29 @@ const WRITTEN = /\{\{.*?\}\}|\{%-?\s*(?:echo|cycle|liquid)\b.*?%\}/gs
 // A value between < and > that the template wrote itself could become `<!channel>`, however well it is escaped.
 function refuseOpenLink(context: CompileContext, text: string, path: NodePath): void {
   const skeleton = text.replace(WRITTEN, '\u0000').replace(/\{%.*?%\}/gs, '')
+  if (/\]\((?:https?:|mailto:|\u0000)/.test(skeleton)) {
+    problem(
+      context,
+      path,
+      '[text](url) is no link in Slack; write <url|text> or {{ url | slack_link: "text" }}',
+    )
+  }
   if (!/<[^>]*\u0000/.test(skeleton)) return
   problem(context, path, 'a value within <…> could mention people; write {{ value | slack_link: "label" }}')
 }
 
-/** `slack.yaml:7`, for notes. `line` is counted from 1 within the leaf. */
-function locationOf(context: CompileContext, path: NodePath, line = 1): string {
+/** `slack.yaml:7`, for notes. */
+function locationOf(context: CompileContext, path: NodePath, line = context.yaml.at(path).line): string {
   const name = context.file.path.split('/').at(-1)
-  return `${name}:${context.yaml.at(path).line + line - 1}`
+  return `${name}:${line}`
+}
+
+/** The line of the file on which a line of the leaf is. In quotes, `\n` is a line of the leaf and none of the file. */
+function lineIn({ file, yaml }: CompileContext, path: NodePath, leaf: string, line: number): number {
+  const first = yaml.at(path).line
+  const wanted = first + line - 1
+  const words = leaf.split('\n')[line - 1]?.trim() ?? ''
+  return file.text.split('\n')[wanted - 1]?.includes(words) ? wanted : first
 }
 
 function lineOf(text: string, part: string): number {

@@ -137,10 +137,37 @@ function typed(
   const shape = typeof type === 'string' && allowed.includes(type) ? shapes[type] : undefined
   if (!isObject(raw) || typeof type !== 'string' || shape === undefined) {
     const place = isObject(raw) && type !== undefined ? [...path, 'type'] : path
-    problem(context, place, `needs a type: ${allowed.join(', ')}`)
+    const near = typeof type === 'string' ? nearest(type, allowed) : undefined
+    const unknown =
+      near === undefined ? '' : `unknown type ${JSON.stringify(type)}, did you mean ${near}? It `
+    problem(context, place, `${unknown}needs a type: ${allowed.join(', ')}`)
     return () => undefined
   }
   return shaped(context, raw, type, path, shape, longest)
+}
+
+// What people look for under another name, which Slack or others use.
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  markdown: 'mrkdwn',
+  text: 'section',
+  title: 'header',
+  heading: 'header',
+  hr: 'divider',
+  buttons: 'actions',
+}
+
+/** The type that was probably meant: one that has all but two letters of it, in whatever order. */
+function nearest(type: string, allowed: readonly string[]): string | undefined {
+  const other = OTHER_NAMES[type]
+  if (other !== undefined && allowed.includes(other)) return other
+  const missing = (one: string, letters: string) =>
+    [...one].filter((letter) => !letters.includes(letter)).length
+  return allowed.find(
+    (name) =>
+      name[0] === type[0] &&
+      Math.abs(name.length - type.length) <= 2 &&
+      missing(type, name) + missing(name, type) <= 2,
+  )
 }
 
 function shaped(
