@@ -176,9 +176,10 @@ function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: 
 
 const READS_FILES = ['include', 'render', 'layout']
 
-/** It would fail only when the message is rendered. */
+/** It would fail only when the message is rendered, in a branch perhaps that is seldom taken. */
 function refuseFiles(parsed: readonly LiquidTemplate[]): void {
-  for (const { token } of parsed) {
+  for (const template of parsed) {
+    const { token } = template
     const name = 'name' in token ? String(token.name) : ''
     if (READS_FILES.includes(name)) {
       const [line = 1, column = 1] = token.getPosition()
@@ -188,6 +189,8 @@ function refuseFiles(parsed: readonly LiquidTemplate[]): void {
         column,
       )
     }
+    const within = template.children?.(false, true).next()
+    if (within?.done === true) refuseFiles(within.value)
   }
 }
 
