@@ -101,7 +101,7 @@ export interface SendingLimits {
   readonly rateLimit: RateLimit
   /** Attempts in flight at once to one destination for which so many messages wait that their order is given up. */
   readonly perDestination: number
-  /** Attempts in flight at once over all destinations. */
+  /** Attempts in flight at once over all destinations. Read at each claim: it may follow what the destination allows. */
   readonly concurrency: number
 }
 

@@ -3,9 +3,16 @@ import type { Addressed, OpenChannel, SendingLimits } from './channel.ts'
 
 /** The part of an open channel that needs the sending libraries. */
 export interface Sender<Message> {
+  /** How many attempts may be in flight now, where that changes with what the destination allows. */
+  concurrency?(): number
   send(message: Message, delivery: Addressed): Promise<Outcome>
   /** Closes connections; no attempt is in flight, and none follows. */
   close(): Promise<void>
+}
+
+export interface SenderLimits extends SendingLimits {
+  /** How many more attempts may begin now, whatever is in flight. */
+  room?(): number
 }
 
 /**
@@ -13,18 +20,27 @@ export interface Sender<Message> {
  * receiving events nor most commands need them. Closing waits for the attempts in flight.
  */
 export function openOnFirstUse<Message>(
-  limits: SendingLimits,
+  limits: SenderLimits,
   load: () => Promise<Sender<Message>>,
 ): OpenChannel<Message> {
   const inFlight = new Set<Promise<Outcome>>()
   let sender: Promise<Sender<Message>> | undefined
+  let ready: Sender<Message> | undefined
   let closing: Promise<void> | undefined
   return {
-    ...limits,
+    rateLimit: limits.rateLimit,
+    perDestination: limits.perDestination,
+    get concurrency() {
+      const room = limits.room === undefined ? Number.POSITIVE_INFINITY : inFlight.size + limits.room()
+      return Math.min(limits.concurrency, ready?.concurrency?.() ?? limits.concurrency, room)
+    },
     async send(message, delivery) {
       if (closing !== undefined) return { kind: 'retry', reason: 'the channel is closed' }
       sender ??= load()
-      const attempt = sender.then((loaded) => loaded.send(message, delivery))
+      const attempt = sender.then((loaded) => {
+        ready = loaded
+        return loaded.send(message, delivery)
+      })
       inFlight.add(attempt)
       try {
         return await attempt

@@ -1,8 +1,11 @@
 /** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
 export type Outcome =
   | { readonly kind: 'sent'; readonly reference: Reference }
-  /** `after`: milliseconds the destination asked us to wait. */
-  | { readonly kind: 'retry'; readonly reason: string; readonly after?: number }
+  /**
+   * `after`: milliseconds the destination asked us to wait. `counts: false`: another attempt reports the same refusal, so
+   * this one is no failure of the destination more.
+   */
+  | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
   /** The message may or may not have arrived. */
   | { readonly kind: 'ambiguous'; readonly reason: string }
   /** A person must act before this can work. */

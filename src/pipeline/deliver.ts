@@ -119,7 +119,8 @@ export function createDeliver(deps: DeliverDeps): Deliver {
         channel.send(rendered.message, { id: delivery.id, receiver: delivery.receiver, target }),
         stopped.then(() => cutShort),
       ])
-      return { outcome, notes, template, reached: outcome !== cutShort, times: times(renderedAt) }
+      const reached = outcome !== cutShort && (outcome.kind !== 'retry' || outcome.counts !== false)
+      return { outcome, notes, template, reached, times: times(renderedAt) }
     } catch (error) {
       // A channel returns an outcome. If it throws, that is a bug, and whether the message was sent is unknown.
       const reason = `unexpected error in channel ${name}: ${error instanceof Error ? error.name : 'unknown'}`

@@ -1,7 +1,11 @@
 import t from 'tap'
 import type { OpenChannel } from '../../src/channels/channel.ts'
+import { parseMailbox } from '../../src/channels/email/address.ts'
 import { email } from '../../src/channels/email/email.ts'
-import { MailSender } from '../../src/channels/email/sending/sending.ts'
+import { Pace } from '../../src/channels/email/pace.ts'
+import { ehloName } from '../../src/channels/email/sending/connection.ts'
+import { MailSender, patientTimeouts } from '../../src/channels/email/sending/sending.ts'
+import type { SmtpTimeouts } from '../../src/channels/email/sending/session.ts'
 import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
@@ -19,6 +23,7 @@ import { closedPort } from './contract.ts'
 const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
 const auth = { user: 'alerts', pass: 'correct horse' }
 const IN_TIME = 5_000
+const delivery = { id: 'evt_1-1', receiver: 'partners', target: 'jane@example.org' }
 
 interface Teardown {
   teardown(action: () => Promise<void>): unknown
@@ -42,6 +47,21 @@ async function start(t: Teardown, options: MailServerOptions = {}): Promise<Mail
 
 function send(channel: OpenChannel<Mail>, id = 'evt_1-1'): Promise<Outcome> {
   return channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org' })
+}
+
+/** A sender that waits as long as the test says. */
+function senderOf(
+  t: Teardown,
+  url: string,
+  timeouts: Partial<SmtpTimeouts>,
+  settings: object = {},
+): MailSender {
+  const parsed = email.settings.parse({ from: 'alerts@example.org', smtp: url, ...settings })
+  const server = parseSmtpUrl(url)
+  if (server === null) throw new Error(url)
+  const sender = new MailSender(parsed, server, new Map(), { ...patientTimeouts(IN_TIME), ...timeouts }, null)
+  t.teardown(() => sender.close())
+  return sender
 }
 
 /** The outcome where the server behaves so at one step. */
@@ -92,20 +112,52 @@ t.test('a mail that is taken', async (t) => {
 t.test('what the server refuses', async (t) => {
   const reply = (code: number, message: string) => ({ code, message })
   const steps: readonly [MailStep, MailBehaviour, Outcome['kind'], RegExp][] = [
-    ['rcpt', reply(550, 'no such mailbox'), 'refuse', /^550 no such mailbox$/],
+    ['rcpt', reply(550, 'no such mailbox'), 'refuse', /refuses the recipient.*\(550 no such mailbox\)$/],
     ['rcpt', reply(450, 'mailbox busy'), 'retry', /^450 mailbox busy$/],
     ['rcpt', reply(554, '5.7.1 Relay access denied'), 'park', /channels\.email\.smtp.*Relay access denied/],
     ['rcpt', reply(530, 'Authentication required'), 'park', /requires a login/],
-    ['data', reply(554, 'this looks like spam'), 'refuse', /^554 this looks like spam$/],
+    [
+      'data',
+      reply(554, 'this looks like spam'),
+      'refuse',
+      /for what it contains.*\(554 this looks like spam\)$/,
+    ],
     ['data', reply(451, 'try later'), 'retry', /^451 try later$/],
     ['data', reply(421, 'closing'), 'retry', /^421 closing$/],
     ['data', reply(503, 'bad sequence'), 'retry', /^503 bad sequence$/],
     ['data', reply(554, '5.7.60 SMTP; cannot send as this sender'), 'park', /channels\.email\.from/],
     ['mail', reply(550, 'sender rejected'), 'park', /channels\.email\.from.*550 sender rejected/],
-    ['mail', reply(552, 'message too large'), 'refuse', /^552 message too large$/],
+    ['mail', reply(552, 'message too large'), 'refuse', /larger than.*\(552 message too large\)$/],
     ['mail', reply(451, 'greylisted'), 'retry', /^451 greylisted$/],
     ['connect', reply(421, 'too busy'), 'retry', /^421 too busy$/],
-    ['connect', reply(554, 'no service here'), 'retry', /^554 no service here$/],
+    ['connect', reply(554, 'no service here'), 'park', /refuses mail from this machine/],
+    ['hello', reply(504, '5.5.2 need a full name'), 'park', /channels\.email\.ehlo/],
+    [
+      'hello',
+      reply(421, '4.7.0 Try again later, closing connection. (EHLO)'),
+      'retry',
+      /channels\.email\.ehlo/,
+    ],
+    [
+      'mail',
+      reply(530, '5.7.0 Must issue a STARTTLS command first'),
+      'park',
+      /channels\.email\.tls to required/,
+    ],
+    [
+      'mail',
+      reply(451, '5.7.3 STARTTLS is required to send mail'),
+      'park',
+      /channels\.email\.tls to required/,
+    ],
+    ['auth', reply(535, '5.7.139 basic authentication is disabled'), 'park', /channels\.email\.oauth2/],
+    ['accepted', reply(550, '5.4.5 Daily user sending limit exceeded.'), 'retry', /channels\.email\.rate/],
+    [
+      'accepted',
+      reply(554, '5.2.252 SendAsDenied; not allowed to send as x'),
+      'park',
+      /let the account send as it/,
+    ],
     ['auth', reply(535, 'wrong password'), 'park', /user and password in channels\.email\.smtp.*535/],
     ['auth', reply(454, 'try later'), 'retry', /^454 try later$/],
   ]
@@ -120,36 +172,42 @@ t.test('what the server refuses', async (t) => {
 })
 
 t.test('a server that stops answering, or closes the connection', async (t) => {
-  const timeout = 400
   t.match(await outcomeOf(t, 'connect', 'drop'), { kind: 'retry' }, 'dropped before the greeting')
   t.match(await outcomeOf(t, 'mail', 'drop'), { kind: 'retry' }, 'dropped before the message')
   t.match(await outcomeOf(t, 'data', 'drop'), { kind: 'ambiguous' }, 'dropped behind the message')
   t.match(await outcomeOf(t, 'accepted', 'drop'), { kind: 'ambiguous' }, 'dropped after it was accepted')
-  t.match(await outcomeOf(t, 'connect', 'stall', { timeout }), { kind: 'retry' }, 'no greeting')
-  t.match(await outcomeOf(t, 'rcpt', 'stall', { timeout }), { kind: 'retry' }, 'no answer before the message')
+  for (const step of ['connect', 'rcpt'] as const) {
+    const server = await start(t)
+    server.behave = (name) => (name === step ? 'stall' : undefined)
+    const outcome = await senderOf(t, server.url, { answerMs: 300 }).send(mail, delivery)
+    t.match(outcome, { kind: 'retry', reason: /did not answer in time/ }, `no answer to ${step}`)
+  }
+})
+
+t.test('a server that takes its time', async (t) => {
+  const server = await start(t, { greetAfter: 400 })
+  const sender = senderOf(t, server.url, { connectMs: 200, answerMs: 60_000 })
+  t.equal(
+    (await sender.send(mail, delivery)).kind,
+    'sent',
+    'its greeting may take longer than its connection',
+  )
+  t.match(patientTimeouts(10_000), { connectMs: 10_000, answerMs: 60_000, acceptMs: 600_000 })
+  t.match(patientTimeouts(120_000), { connectMs: 120_000, answerMs: 120_000 })
+  t.end()
 })
 
 t.test('the answer to the final dot may take longer than any other', async (t) => {
-  // Waits for the answer to a whole message for `acceptTimeoutMs`, and for any other `timeout`.
-  const sender = (url: string, timeout: number, acceptTimeoutMs: number) => {
-    const settings = email.settings.parse({ from: 'alerts@example.org', smtp: url })
-    const server = parseSmtpUrl(url)
-    if (server === null) throw new Error(url)
-    const sender = new MailSender(settings, server, new Map(), { timeout }, acceptTimeoutMs)
-    t.teardown(() => sender.close())
-    return sender
-  }
-  const delivery = { id: 'evt_1-1', receiver: 'partners', target: 'jane@example.org' }
-  const timeout = 1_500
-
-  const late = await start(t, { delay: timeout + 500 })
-  t.match(await sender(late.url, timeout, 60_000).send(mail, delivery), { kind: 'sent' }, 'a late answer')
+  const answerMs = 1_500
+  const late = await start(t, { delay: answerMs + 500 })
+  const patient = senderOf(t, late.url, { answerMs, acceptMs: 60_000 })
+  t.match(await patient.send(mail, delivery), { kind: 'sent' }, 'a late answer')
   t.equal(late.messages.length, 1)
 
   const silent = await start(t)
   silent.behave = (step) => (step === 'data' ? 'stall' : undefined)
   t.match(
-    await sender(silent.url, 60_000, 200).send(mail, delivery),
+    await senderOf(t, silent.url, { answerMs: 60_000, acceptMs: 200 }).send(mail, delivery),
     { kind: 'ambiguous', reason: /did not answer in time/ },
     'no answer',
   )
@@ -186,12 +244,12 @@ t.test('encryption', async (t) => {
   const plain = await start(t)
   t.match(
     await send(openChannel(t, { smtp: plain.url, tls: 'required' })),
-    { kind: 'park', reason: /no encrypted connection/ },
+    { kind: 'park', reason: /does not encrypt on this port \(STARTTLS\): write smtps:/ },
     'a server that offers none',
   )
   t.match(
     await send(openChannel(t, { smtp: plain.url.replace('smtp', 'smtps') })),
-    { kind: 'park', reason: /no encrypted connection/ },
+    { kind: 'park', reason: /write smtp:\/\/ instead of smtps:\/\// },
     'smtps:// to a port that speaks SMTP',
   )
   t.equal((await send(openChannel(t, { smtp: plain.url, tls: 'opportunistic' }))).kind, 'sent')
@@ -263,6 +321,146 @@ t.test('one mail that fails leaves the others alone', async (t) => {
   t.equal(outcomes.filter(({ kind }) => kind === 'sent').length, 16)
   t.equal(outcomes.filter(({ kind }) => kind === 'ambiguous').length, 4)
   t.equal(server.messages.length, 16)
+})
+
+t.test('a server that refuses another name, and encryption', async (t) => {
+  const server = await start(t, { tls: true })
+  server.behave = (step) =>
+    step === 'starttls' ? { code: 454, message: '4.7.0 TLS not available due to local problem' } : undefined
+  t.match(
+    await send(openChannel(t, { smtp: server.url, tls: 'required' })),
+    { kind: 'retry', reason: /^454 4\.7\.0 TLS not available/ },
+    'which may pass',
+  )
+  t.match(
+    await send(openChannel(t, { smtp: server.url, tls: 'opportunistic' })),
+    { kind: 'sent' },
+    'and is done without where that is allowed',
+  )
+})
+
+function sendMany(channel: OpenChannel<Mail>, count: number, from = 0): Promise<Outcome[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => send(channel, `evt-${from + index}`)))
+}
+
+t.test('a server that allows fewer connections', async (t) => {
+  const refusals: readonly MailServerOptions['tooMany'][] = [
+    { code: 421, message: 'Too many connections' },
+    { code: 421, message: 'mail.example.com Service not available, closing transmission channel' },
+    { code: 554, message: '5.7.0 Maximum number of connections reached' },
+    'hangs_up',
+    'accepts',
+  ]
+  for (const tooMany of refusals) {
+    const words = JSON.stringify(tooMany)
+    const server = await start(t, { connectionLimit: 3, delay: 20, ...(tooMany && { tooMany }) })
+    const channel = openChannel(t, { smtp: server.url, connections: 8 })
+    t.equal(channel.concurrency, 8)
+    const outcomes = await sendMany(channel, 24)
+    t.strictSame([...new Set(outcomes.map(({ kind }) => kind))], ['sent'], words)
+    t.equal(server.messages.length, 24)
+    t.equal(server.connections.most, 3)
+    t.ok(channel.concurrency <= 3, `as many as it allows: ${channel.concurrency}`)
+    const before = server.connections.refused
+    t.ok(before >= 1)
+    await sendMany(channel, 6, 24)
+    t.equal(server.connections.refused, before, 'it is not asked for more again')
+  }
+})
+
+t.test('a server whose connections others use up', async (t) => {
+  const server = await start(t, { connectionLimit: 0 })
+  const channel = openChannel(t, { smtp: server.url, connections: 6 })
+  const outcomes = await sendMany(channel, 6)
+  t.match(
+    outcomes,
+    Array(6).fill({ kind: 'retry', reason: /takes no more connections at once.*421 Too many/ }),
+  )
+  const counted = outcomes.filter((outcome) => outcome.kind === 'retry' && outcome.counts !== false)
+  t.equal(counted.length, 1, 'one burst is one failure')
+  t.equal(channel.concurrency, 1)
+})
+
+t.test('the pace', async (t) => {
+  let now = 1_000
+  const pace = new Pace(0.5, () => now)
+  t.strictSame([pace.take(), pace.take(), pace.take()], [0, 2_000, 4_000], 'one every two seconds')
+  t.equal(pace.room(), 0)
+  now += 5_000
+  t.equal(pace.room(), 1, 'the next may go within the second')
+  t.equal(pace.take(), 1_000)
+  now += 60_000
+  t.equal(pace.take(), 0)
+  t.equal(pace.take(), 2_000, 'a rest saves nothing up')
+  t.equal(new Pace(10, () => now).room(), 11)
+
+  const server = await start(t)
+  const slow = openChannel(t, { smtp: server.url, rate: '2/m' })
+  t.equal(slow.concurrency, 1, 'no more are claimed than may go')
+  t.equal((await send(slow)).kind, 'sent')
+  t.equal(slow.concurrency, 0)
+  const early = await send(slow, 'evt-2')
+  t.match(early, { kind: 'retry', reason: /channels\.email\.rate/, counts: false })
+  t.ok(early.kind === 'retry' && early.after && early.after > 20_000 && early.after <= 30_000)
+})
+
+t.test('the name that the server hears', async (t) => {
+  const server = await start(t)
+  await send(openChannel(t, { smtp: server.url, ehlo: 'alerts.example.net' }))
+  t.match(server.messages, [{ ehlo: 'alerts.example.net' }])
+  const from = parseMailbox('alerts@bücher.example')
+  if (from === null) throw new Error('no address')
+  for (const [ehlo, machine, expected] of [
+    ['mail.example.net', 'host.example.com', 'mail.example.net'],
+    [undefined, 'host.example.com', 'host.example.com'],
+    [undefined, 'Host-1.Example.Com', 'Host-1.Example.Com'],
+    [undefined, '3f8d1c0a9b7e', 'xn--bcher-kva.example'],
+    [undefined, '', 'xn--bcher-kva.example'],
+    [undefined, 'localhost', 'xn--bcher-kva.example'],
+    [undefined, 'localhost.localdomain', 'xn--bcher-kva.example'],
+    [undefined, 'under_score.example.com', 'xn--bcher-kva.example'],
+    [undefined, '192.0.2.1', 'xn--bcher-kva.example'],
+    [undefined, 'host.example.com\r\nMAIL FROM:<x@example.org>', 'xn--bcher-kva.example'],
+  ] as const) {
+    t.equal(ehloName({ ehlo, from }, machine), expected, machine)
+  }
+})
+
+t.test('addresses beyond ASCII', async (t) => {
+  const server = await start(t)
+  const to = (server: MailServer, target: string, settings: object = {}) =>
+    openChannel(t, { smtp: server.url, ...settings }).send(mail, {
+      id: 'evt-1',
+      receiver: 'partners',
+      target,
+    })
+  t.equal((await to(server, 'jane@bücher.example')).kind, 'sent')
+  t.match(server.messages[0], { to: ['jane@bücher.example'], utf8: false }, 'a domain needs nothing')
+  t.match(String(server.messages[0]?.raw), /^To: jane@xn--bcher-kva\.example\r$/m)
+
+  t.equal((await to(server, 'jörg@bücher.example')).kind, 'sent')
+  t.match(server.messages[1], { to: ['jörg@bücher.example'], utf8: true })
+  t.match(String(server.messages[1]?.raw), /^To: jörg@bücher\.example\r$/m, 'RFC 6532')
+
+  const from = { from: 'Bücher <alerts@bücher.example>', unsubscribe: 'stop@bücher.example' }
+  t.equal((await to(server, 'jane@example.org', from)).kind, 'sent')
+  const raw = String(server.messages[2]?.raw)
+  t.match(raw, /^From: =\?UTF-8\?Q\?B=C3=BCcher\?= <alerts@xn--bcher-kva\.example>\r$/m)
+  t.match(raw, /^Message-ID:\s+<[0-9a-f]{40}@xn--bcher-kva\.example>\r$/m)
+  t.match(raw, /^List-Unsubscribe: <mailto:stop@xn--bcher-kva\.example>\r$/m)
+  t.notMatch(raw, /[^\x00-\x7f]/, 'nothing that needs more than ASCII')
+
+  const old = await start(t, { asciiOnly: true })
+  t.match(await to(old, 'jörg@example.org'), {
+    kind: 'refuse',
+    reason: /this recipient has: use another address/,
+  })
+  t.match(await to(old, 'jane@example.org', { from: 'jörg@example.org' }), {
+    kind: 'park',
+    reason: /channels\.email\.from has/,
+  })
+  t.strictSame(old.messages, [], 'nothing is sent that the server may garble')
+  t.equal((await to(old, 'jane@bücher.example')).kind, 'sent')
 })
 
 t.test('closing waits for what is under way, and then takes no more', async (t) => {

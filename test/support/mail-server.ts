@@ -6,6 +6,10 @@ export interface ReceivedMail {
   /** The envelope, whatever the headers say. */
   readonly from: string
   readonly to: readonly string[]
+  /** The name that the client gave. */
+  readonly ehlo: string
+  /** Whether the client asked for SMTPUTF8. */
+  readonly utf8: boolean
   /** The message as it came over the wire, not parsed. */
   readonly raw: Buffer
   /** Milliseconds since the epoch. */
@@ -16,10 +20,16 @@ export interface ReceivedMail {
  * The moments at which the server can misbehave. `data` is when a whole message has arrived and before it is
  * kept; `accepted` is when it has been kept and before the client hears of it.
  */
-export type MailStep = 'connect' | 'auth' | 'mail' | 'rcpt' | 'data' | 'accepted'
+export type MailStep = 'connect' | 'hello' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'accepted'
+
+export interface MailReply {
+  readonly code: number
+  /** Without the code; a line break makes it a reply of many lines. */
+  readonly message: string
+}
 
 export type MailBehaviour =
-  | { readonly code: number; readonly message: string }
+  | MailReply
   /** Never answers. */
   | 'stall'
   /** Closes the socket without a word. */
@@ -34,6 +44,14 @@ export interface MailServerOptions {
   readonly tls?: boolean
   /** Milliseconds between the end of a message and the answer. */
   readonly delay?: number
+  /** Milliseconds between the connection and the greeting. */
+  readonly greetAfter?: number
+  /** Connections at once; more are refused as `tooMany` says. */
+  readonly connectionLimit?: number
+  /** `hangs_up`: without a word; `accepts`: the refusal comes after the message, as Exchange Online does. */
+  readonly tooMany?: MailReply | 'hangs_up' | 'accepts'
+  /** Does not offer SMTPUTF8. */
+  readonly asciiOnly?: boolean
 }
 
 export interface MailServer {
@@ -42,8 +60,13 @@ export interface MailServer {
   readonly port: number
   /** In the order of arrival; a caller may empty it. */
   readonly messages: ReceivedMail[]
-  /** Connections open now, and ever. */
-  readonly connections: { readonly open: number; readonly total: number }
+  /** Connections open now, ever, refused because of the limit, and the most that were admitted at once. */
+  readonly connections: {
+    readonly open: number
+    readonly total: number
+    readonly refused: number
+    readonly most: number
+  }
   /** Is asked at each step; undefined means all is well. `detail` is the address, the user or nothing. */
   behave: (step: MailStep, detail: string) => MailBehaviour | undefined
   /** Cuts every connection. Idempotent. */
@@ -55,7 +78,9 @@ type Answer = (error?: Error | null) => void
 /** Resolves when the server listens on 127.0.0.1; rejects where the port is taken. */
 export async function startMailServer(options: MailServerOptions = {}): Promise<MailServer> {
   const messages: ReceivedMail[] = []
-  let total = 0
+  const admitted = new Set<string>()
+  const overLimit = new Set<string>()
+  const connections = { total: 0, refused: 0, most: 0 }
 
   const smtp = new SMTPServer({
     logger: false,
@@ -63,10 +88,19 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
     disableReverseLookup: true,
     authOptional: options.auth === undefined,
     allowInsecureAuth: true,
+    hideSMTPUTF8: options.asciiOnly === true,
     disabledCommands: [...(options.auth ? [] : ['AUTH']), ...(options.tls ? [] : ['STARTTLS'])],
     onConnect(session, answer) {
-      total++
-      step('connect', session.remoteAddress, session, answer)
+      connections.total++
+      interceptCommands(session)
+      if (!admit(session, answer)) return
+      const greet = () => step('connect', session.remoteAddress, session, answer)
+      if (options.greetAfter) setTimeout(greet, options.greetAfter)
+      else greet()
+    },
+    onClose: ({ id }) => {
+      admitted.delete(id)
+      overLimit.delete(id)
     },
     onAuth(auth, session, answer) {
       const user = auth.username ?? ''
@@ -86,7 +120,12 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
       stream.on('end', () => {
         step('data', from, session, (error) => {
           if (error) return answer(error)
-          messages.push({ from, to, raw: Buffer.concat(chunks), at: Date.now() })
+          if (overLimit.has(session.id)) {
+            return answer(refusal(432, '4.3.2 Concurrent connections limit exceeded.'))
+          }
+          const ehlo = String(session.hostNameAppearsAs)
+          const utf8 = session.envelope.smtpUtf8 === true
+          messages.push({ from, to, ehlo, utf8, raw: Buffer.concat(chunks), at: Date.now() })
           const accept = () => step('accepted', from, session, answer)
           if (options.delay) setTimeout(accept, options.delay)
           else accept()
@@ -101,6 +140,48 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
     if (behaviour === undefined) answer()
     else if (behaviour === 'drop') socketOf(smtp, session)?.destroy()
     else answer(refusal(behaviour.code, behaviour.message))
+  }
+
+  /** False where the connection is refused because there are too many. */
+  function admit(session: SMTPServerSession, answer: Answer): boolean {
+    if (options.connectionLimit !== undefined && admitted.size >= options.connectionLimit) {
+      connections.refused++
+      if (options.tooMany === 'accepts') {
+        overLimit.add(session.id)
+        return true
+      }
+      if (options.tooMany === 'hangs_up') socketOf(smtp, session)?.destroy()
+      else answer(refusal(options.tooMany?.code ?? 421, options.tooMany?.message ?? 'Too many connections'))
+      return false
+    }
+    admitted.add(session.id)
+    connections.most = Math.max(connections.most, admitted.size)
+    return true
+  }
+
+  /** The library asks nobody about these commands. */
+  function interceptCommands(session: SMTPServerSession): void {
+    for (const connection of smtp.connections) {
+      if (connection.id !== session.id) continue
+      const { handler_EHLO: hello, handler_STARTTLS: starttls } = connection
+      const refuse = (name: MailStep, command: Buffer, done: () => void): boolean => {
+        const behaviour = server.behave(name, String(command))
+        if (behaviour === undefined) return false
+        if (behaviour === 'drop') connection._socket.destroy()
+        else if (behaviour !== 'stall') {
+          connection.send(behaviour.code, behaviour.message, false)
+          done()
+        }
+        return true
+      }
+      connection.handler_EHLO = (command, done) => {
+        if (!refuse('hello', command, done)) hello.call(connection, command, done)
+      }
+      connection.handler_HELO = connection.handler_EHLO
+      connection.handler_STARTTLS = (command, done) => {
+        if (!refuse('starttls', command, done)) starttls.call(connection, command, done)
+      }
+    }
   }
 
   // A client that is cut off in the middle of a line is part of the exercise.
@@ -123,7 +204,13 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
         return smtp.connections.size
       },
       get total() {
-        return total
+        return connections.total
+      },
+      get refused() {
+        return connections.refused
+      },
+      get most() {
+        return connections.most
       },
     },
     behave: () => undefined,

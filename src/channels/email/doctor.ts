@@ -1,7 +1,7 @@
 /** Checks the mail server: connects, encrypts, logs in, and sends nothing. */
 import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
 import type { ChannelDoctor } from '../doctor.ts'
-import { secretsOf, sessionSettings } from './sending/connection.ts'
+import { sessionSettings, setupOf } from './sending/connection.ts'
 import { diagnose } from './sending/outcome.ts'
 import { Session, type SmtpFailure } from './sending/session.ts'
 import {
@@ -26,7 +26,7 @@ async function checkMailServer(
   server: SmtpServer,
   timeoutMs: number,
 ): Promise<readonly Finding[]> {
-  const timeouts = { stepTimeoutMs: timeoutMs, acceptTimeoutMs: timeoutMs }
+  const timeouts = { connectMs: timeoutMs, answerMs: timeoutMs, acceptMs: timeoutMs }
   const session = new Session(sessionSettings(settings, server, timeouts))
   try {
     const failure = await session.open()
@@ -62,43 +62,66 @@ function working({ from }: EmailSettings, server: SmtpServer, encrypted: boolean
 
 function notAnswering(server: SmtpServer): Finding {
   const hint = 'try again; if it stays so, ask who runs the mail server'
-  return wrong('smtp_silent', `${nameOf(server)} took the connection and does not answer`, UNTIL_FIXED, hint)
+  return wrong('smtp_silent', `${nameOf(server)} greets, and then does not answer`, UNTIL_FIXED, hint)
 }
 
 function failed(failure: SmtpFailure, settings: EmailSettings, server: SmtpServer): Finding {
-  const { error, reason } = diagnose(failure, secretsOf(settings, server))
-  const said = failure.response === undefined ? `The error was: ${reason}` : `The server said: ${reason}`
-  if (error !== null)
-    return wrong(error.code, `${error.summary} (${nameOf(server)})`, `${said}\n${UNTIL_FIXED}`, error.hint)
+  const { cause, words } = diagnose(failure, setupOf(settings, server))
+  const said = failure.response === undefined ? `The error was: ${words}` : `The server said: ${words}`
+  if (cause !== null)
+    return wrong(cause.code, `${cause.summary} (${nameOf(server)})`, `${said}\n${UNTIL_FIXED}`, cause.hint)
   const { finding, what, hint } = unreachable(failure, server)
   return wrong(finding, `${nameOf(server)} ${what}`, `${said}\n${UNTIL_FIXED}`, hint)
 }
 
+interface Unreachable {
+  readonly finding: string
+  readonly what: string
+  readonly hint: string
+}
+
 /** For failures that may pass by themselves. */
-function unreachable(
-  failure: SmtpFailure,
-  { host, port }: SmtpServer,
-): { finding: string; what: string; hint: string } {
-  const code = failure.originalCode ?? failure.code ?? ''
+function unreachable(failure: SmtpFailure, server: SmtpServer): Unreachable {
+  const { code, originalCode, timeout } = failure
   if (failure.response !== undefined) {
     const hint = 'try again in some minutes; if it stays so, ask who runs the mail server'
     return { finding: 'smtp_refused_now', what: 'refuses connections now', hint }
   }
-  if (failure.code === 'EDNS') {
-    return {
-      finding: 'smtp_no_host',
-      what: 'cannot be found',
-      hint: `correct the host name in channels.email.smtp, or the DNS of ${host}`,
-    }
-  }
-  if (code === 'ECONNREFUSED') {
+  if (code === 'EDNS') return notFound(originalCode, server)
+  if (originalCode === 'ECONNREFUSED') {
     const hint = `start the mail server, or correct host and port in channels.email.smtp (usual are 587 and 465)`
     return { finding: 'smtp_not_listening', what: 'refuses the connection: nothing listens there', hint }
   }
-  if (failure.code === 'ETIMEDOUT') {
-    const hint = `check that no firewall blocks port ${port}, and host and port in channels.email.smtp`
-    return { finding: 'smtp_timeout', what: 'does not answer in time', hint }
+  if (timeout === 'connection') {
+    const hint = `check host and port in channels.email.smtp, and that no firewall blocks port ${server.port}: many networks block 25`
+    return { finding: 'smtp_timeout', what: 'does not take the connection in time', hint }
   }
-  const hint = 'check host and port in channels.email.smtp, and the network'
+  if (timeout !== undefined || failure.step !== 'greeting') return slow(server)
+  if (code === 'ECONNECTION' || originalCode === 'ECONNRESET') {
+    const hint =
+      'check the port in channels.email.smtp, and whether the mail server or a firewall lets the address of this machine in'
+    return { finding: 'smtp_closed', what: 'closes the connection without a greeting', hint }
+  }
+  const hint = 'check host and port in channels.email.smtp, and the network of this machine'
   return { finding: 'smtp_unreachable', what: 'cannot be reached', hint }
+}
+
+function notFound(code: string | undefined, { host }: SmtpServer): Unreachable {
+  const what = 'cannot be found'
+  if (code === 'EAI_AGAIN' || code === 'ETIMEOUT') {
+    return {
+      finding: 'smtp_dns_down',
+      what,
+      hint: 'check the DNS servers of this machine: they do not answer',
+    }
+  }
+  const hint = `correct the host name in channels.email.smtp, or the DNS of ${host}`
+  return { finding: 'smtp_no_host', what, hint }
+}
+
+/** It took the connection, and then no answer came. */
+function slow({ secure }: SmtpServer): Unreachable {
+  const other = secure ? 'smtp://' : 'smtps://'
+  const hint = `try again with --timeout 60s: some servers let a client wait; if it never answers, the port may want ${other} in channels.email.smtp`
+  return { finding: 'smtp_silent', what: 'takes the connection and does not answer in time', hint }
 }

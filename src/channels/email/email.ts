@@ -1,6 +1,8 @@
 /** Mail over SMTP: one message for each recipient, with a text part and an HTML part. */
 import { type Channel, UNLIMITED } from '../channel.ts'
 import { openOnFirstUse, type Sender } from '../sender.ts'
+import { addressKey } from './address.ts'
+import { Pace } from './pace.ts'
 import {
   type EmailReceiver,
   type EmailSettings,
@@ -21,18 +23,19 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   missingSettings: (settings) =>
     settings === undefined ? 'channels.email is missing: set its `smtp` and `from`' : null,
   targets: ({ to }) =>
-    to.map(({ address }) => ({ target: address, rateKey: `email:${address.toLowerCase()}` })),
+    to.map(({ address }) => ({ target: address, rateKey: `email:${addressKey(address)}` })),
   compile,
   toText: ({ subject, text }) => `Subject: ${subject}\n\n${text.trim()}`,
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
     const concurrency = settings?.connections ?? 1
+    const pace = settings?.rate === undefined ? null : new Pace(settings.rate, () => performance.now())
     // Half of all attempts: however slow the server of one address is, the others get their turn.
     const limits = { rateLimit: UNLIMITED, perDestination: Math.ceil(concurrency / 2), concurrency }
-    return openOnFirstUse(limits, async () => {
+    return openOnFirstUse({ ...limits, ...(pace && { room: () => pace.room() }) }, async () => {
       if (!settings || !server) return unconfigured
-      const { MailSender } = await import('./sending/sending.ts')
-      return new MailSender(settings, server, receivers, env)
+      const { MailSender, patientTimeouts } = await import('./sending/sending.ts')
+      return new MailSender(settings, server, receivers, patientTimeouts(env.timeout), pace)
     })
   },
   preview: async () => (await import('./preview.ts')).emailPreview,

@@ -2,8 +2,8 @@
 import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 import type { Secret } from '../../core/secret.ts'
-import { secret } from '../settings.ts'
-import { type Mailbox, parseMailbox } from './address.ts'
+import { rate, secret } from '../settings.ts'
+import { addressKey, type Mailbox, parseMailbox, parseMailboxes } from './address.ts'
 import { authorities } from './authorities.ts'
 
 const tlsModes = ['required', 'opportunistic', 'off'] as const
@@ -17,6 +17,9 @@ export interface EmailSettings {
   readonly connections: number
   /** In PEM. */
   readonly ca?: readonly string[] | undefined
+  /** Mails a second. */
+  readonly rate?: number | undefined
+  readonly ehlo?: string | undefined
   readonly unsubscribe?: string | undefined
 }
 
@@ -32,17 +35,33 @@ export interface SmtpServer {
   readonly credentials: { readonly user: string; readonly pass: string } | null
 }
 
-const DEFAULT_CONNECTIONS = 50
+/** What large providers allow, or little more: Microsoft 365 three. Where it is less, sending finds out. */
+const DEFAULT_CONNECTIONS = 5
 const ADDRESS_MISTAKE = 'must be a mail address, such as jane@example.org or "Jane Doe <jane@example.org>"'
+const ADDRESSES_MISTAKE = `${ADDRESS_MISTAKE}, or several with commas between them`
 const SMTP_MISTAKE =
   'must be a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org ' +
   '(characters such as @ : / # in the password are written %40 %3A %2F %23)'
+
+const EHLO =
+  /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z0-9]|\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-fA-F:.]+)\])$/
+const EHLO_MISTAKE =
+  'must be a full name in the DNS, such as alerts.example.org, or an address in brackets, such as [192.0.2.1]'
 
 function mailbox(): z.ZodType<Mailbox, string> {
   return z.string({ error: ADDRESS_MISTAKE }).transform((text, context) => {
     const parsed = parseMailbox(text)
     if (parsed !== null) return parsed
     context.addIssue({ code: 'custom', message: ADDRESS_MISTAKE })
+    return z.NEVER
+  })
+}
+
+function mailboxes(): z.ZodType<readonly Mailbox[], string> {
+  return z.string({ error: ADDRESSES_MISTAKE }).transform((text, context) => {
+    const parsed = parseMailboxes(text)
+    if (parsed !== null) return parsed
+    context.addIssue({ code: 'custom', message: ADDRESSES_MISTAKE })
     return z.NEVER
   })
 }
@@ -73,7 +92,21 @@ export const emailSettings: z.ZodType<EmailSettings> = z
       .min(1)
       .max(100)
       .default(DEFAULT_CONNECTIONS)
-      .describe('Connections to the mail server at once.'),
+      .describe('Connections to the mail server at once. Where it allows fewer, fewer are used.'),
+    rate: rate()
+      .optional()
+      .describe(
+        'Mails to all addresses together, for a mail server that has a limit: Microsoft 365 takes 30/m. They go out evenly.',
+      ),
+    ehlo: z
+      .string()
+      .regex(EHLO, { error: EHLO_MISTAKE })
+      .optional()
+      .describe(
+        'The name that this machine gives to the mail server (EHLO). Default: its full name if that has a dot, ' +
+          'else the domain of `from`.',
+      )
+      .meta({ examples: ['alerts.example.org'], patternErrorMessage: EHLO_MISTAKE }),
     unsubscribe: z
       .string()
       .refine(isUnsubscribe, { error: 'must be a mail address or an https URL' })
@@ -91,20 +124,29 @@ export const emailSettings: z.ZodType<EmailSettings> = z
 export const emailReceiver: z.ZodType<EmailReceiver> = z
   .strictObject({
     to: z
-      .array(mailbox())
+      .array(mailboxes())
       .min(1, { error: 'must name at least one address' })
-      .superRefine((mailboxes, context) => {
+      .superRefine((items, context) => {
         const seen = new Set<string>()
-        for (const [index, { address }] of mailboxes.entries()) {
-          if (seen.has(address.toLowerCase())) {
+        for (const [index, { address }] of items.flatMap((item, index) =>
+          item.map((one) => [index, one] as const),
+        )) {
+          if (seen.has(addressKey(address))) {
             const message = `${address} is listed twice: it would get every mail twice`
             context.addIssue({ code: 'custom', path: [index], message })
           }
-          seen.add(address.toLowerCase())
+          seen.add(addressKey(address))
         }
       })
-      .describe('The addresses; each gets a mail of its own and does not see the others.')
-      .meta({ uniqueItems: true, examples: [['partners@example.org', 'Jane Doe <jane@example.org>']] }),
+      .transform((items) => items.flat())
+      .describe(
+        'The addresses; each gets a mail of its own and does not see the others. One entry, such as a variable, may hold ' +
+          'several with commas between them.',
+      )
+      .meta({
+        uniqueItems: true,
+        examples: [['partners@example.org', 'Jane Doe <jane@example.org>'], ['${ALERT_TO}']],
+      }),
   })
   .describe('Addresses to mail to.')
 

@@ -1,11 +1,15 @@
 /** How to connect to the mail server, and the secrets in that. */
+import { hostname } from 'node:os'
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../../core/secret.ts'
 import { trustAlso } from '../../../network/trust.ts'
+import { asciiDomainOf, isDomainName } from '../address.ts'
 import { type EmailSettings, isLoopback, type SmtpServer } from '../settings.ts'
+import type { MailSetup } from './outcome.ts'
 import type { SessionSettings, SmtpTimeouts } from './session.ts'
 
 const CLOSE_TIMEOUT_MS = 1_000
+const MARGIN_MS = 10_000
 
 export function sessionSettings(
   settings: EmailSettings,
@@ -22,13 +26,14 @@ export function sessionSettings(
 function connectionOptions(
   settings: EmailSettings,
   { host, port, secure }: SmtpServer,
-  { stepTimeoutMs, acceptTimeoutMs }: SmtpTimeouts,
+  { connectMs, answerMs, acceptMs }: SmtpTimeouts,
 ): SMTPConnectionOptions {
   const mode = settings.tls ?? (isLoopback(host) ? 'off' : 'required')
   return {
     host,
     port,
     secure,
+    name: ehloName(settings, hostname()),
     requireTLS: mode === 'required',
     ignoreTLS: mode === 'off',
     opportunisticTLS: mode === 'opportunistic',
@@ -37,17 +42,30 @@ function connectionOptions(
       mode === 'required' || secure
         ? { rejectUnauthorized: mode !== 'opportunistic', secureContext: trustAlso(settings.ca ?? []) }
         : { rejectUnauthorized: mode !== 'opportunistic' },
-    connectionTimeout: stepTimeoutMs,
-    greetingTimeout: stepTimeoutMs,
-    dnsTimeout: stepTimeoutMs,
-    // Without any traffic; the session limits each of its steps.
-    socketTimeout: acceptTimeoutMs,
+    dnsTimeout: connectMs,
+    // The session limits each of its steps; these are longer.
+    connectionTimeout: connectMs + answerMs + MARGIN_MS,
+    greetingTimeout: connectMs + answerMs + MARGIN_MS,
+    // Without any traffic.
+    socketTimeout: acceptMs + MARGIN_MS,
     socketCloseTimeout: CLOSE_TIMEOUT_MS,
   }
 }
 
+/** Servers refuse a name that cannot be one in the DNS, as a container's: then the sender's domain is the best there is. */
+export function ehloName({ ehlo, from }: Pick<EmailSettings, 'ehlo' | 'from'>, machine: string): string {
+  if (ehlo !== undefined) return ehlo
+  const isFullName = isDomainName(machine) && !/(?:^localhost\.|\.localdomain$)/i.test(machine)
+  return isFullName ? machine : asciiDomainOf(from.address)
+}
+
+/** What decides about failures of these sessions. */
+export function setupOf(settings: EmailSettings, server: SmtpServer): MailSetup {
+  return { server, hasLogin: server.credentials !== null, secrets: secretsOf(settings, server) }
+}
+
 /** What to redact from the server's words. */
-export function secretsOf({ smtp }: EmailSettings, { credentials }: SmtpServer): Secret[] {
+function secretsOf({ smtp }: EmailSettings, { credentials }: SmtpServer): Secret[] {
   if (credentials === null) return [smtp]
   const { user, pass } = credentials
   const encoded = [`\0${user}\0${pass}`, pass].map((text) => Buffer.from(text).toString('base64'))

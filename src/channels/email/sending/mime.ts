@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto'
 import { encodeWord, encodeWords, foldLines } from 'nodemailer/lib/mime-funcs'
 import MimeNode from 'nodemailer/lib/mime-node'
-import { domainOf, type Mailbox } from '../address.ts'
+import { asciiDomainOf, type Mailbox, wireAddress } from '../address.ts'
 
 /** The headers that every mail from one receiver to one recipient shares, encoded. */
 export type FixedHeaders = string
@@ -31,13 +31,8 @@ const LINE = 76
 const LONGEST_PLAIN_LINE = 900
 
 export function fixedHeaders(settings: HeaderSettings, to: Mailbox, receiver: string): FixedHeaders {
-  const headers = [
-    header('From', MimeNode.encodeHeaderValue('From', { ...settings.from })),
-    header('To', MimeNode.encodeHeaderValue('To', { ...to })),
-  ]
-  if (settings.reply_to) {
-    headers.push(header('Reply-To', MimeNode.encodeHeaderValue('Reply-To', { ...settings.reply_to })))
-  }
+  const headers = [addressHeader('From', settings.from), addressHeader('To', to)]
+  if (settings.reply_to) headers.push(addressHeader('Reply-To', settings.reply_to))
   headers.push(
     'Auto-Submitted: auto-generated',
     'X-Auto-Response-Suppress: All',
@@ -46,7 +41,7 @@ export function fixedHeaders(settings: HeaderSettings, to: Mailbox, receiver: st
   if (settings.unsubscribe !== undefined) {
     const target = settings.unsubscribe.startsWith('https:')
       ? settings.unsubscribe
-      : `mailto:${settings.unsubscribe}`
+      : `mailto:${encodeURI(wireAddress(settings.unsubscribe))}`
     headers.push(header('List-Unsubscribe', `<${target}>`))
   }
   return headers.join('\r\n')
@@ -54,7 +49,7 @@ export function fixedHeaders(settings: HeaderSettings, to: Mailbox, receiver: st
 
 /** The same on every attempt: a mail system that has seen it drops the duplicate. */
 export function messageId(deliveryId: string, from: Mailbox): string {
-  return `<${hash('sha256', deliveryId, 'hex').slice(0, 40)}@${domainOf(from.address)}>`
+  return `<${hash('sha256', deliveryId, 'hex').slice(0, 40)}@${asciiDomainOf(from.address)}>`
 }
 
 /** The whole message; its lines end in CR LF, which nodemailer's connection then need not convert. */
@@ -77,7 +72,12 @@ export function compose(mail: MailParts): Buffer {
     `--${boundary}--`,
     '',
   ]
-  return Buffer.from(message.join('\r\n'), 'latin1')
+  // ASCII, but for addresses that need SMTPUTF8: their headers are UTF-8 then (RFC 6532).
+  return Buffer.from(message.join('\r\n'))
+}
+
+function addressHeader(name: string, { name: words, address }: Mailbox): string {
+  return header(name, MimeNode.encodeHeaderValue(name, { name: words, address: wireAddress(address) }))
 }
 
 function header(name: string, value: string): string {
@@ -97,7 +97,7 @@ function listId(receiver: string, from: string): string {
       .toLowerCase()
       .replaceAll(/[^a-z0-9]+/g, '-')
       .replaceAll(/^-|-$/g, '') || 'receiver'
-  return `<${label}.hookbridge.${domainOf(from)}>`
+  return `<${label}.hookbridge.${asciiDomainOf(from)}>`
 }
 
 function part(type: string, content: string): string {

@@ -1,48 +1,86 @@
 /** Sends mails over connections that are kept for the next one. */
-import type { SMTPEnvelope } from 'nodemailer/lib/smtp-connection'
 import type { Outcome } from '../../../core/outcome.ts'
-import type { Secret } from '../../../core/secret.ts'
-import type { Addressed, ChannelEnvironment } from '../../channel.ts'
+import type { Addressed } from '../../channel.ts'
 import { remoteWords } from '../../remote-words.ts'
 import type { Sender } from '../../sender.ts'
-import { type Mailbox, parseMailbox } from '../address.ts'
+import { type Mailbox, parseMailbox, wireAddress } from '../address.ts'
+import type { Pace } from '../pace.ts'
 import type { EmailReceiver, EmailSettings, SmtpServer } from '../settings.ts'
 import type { Mail } from '../template/rendering.ts'
-import { secretsOf, sessionSettings } from './connection.ts'
+import { sessionSettings, setupOf } from './connection.ts'
+import { Connections } from './connections.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
-import { outcomeOf } from './outcome.ts'
-import { Session, type SessionSettings, type SmtpFailure, type SmtpResult } from './session.ts'
+import { diagnose, type MailSetup } from './outcome.ts'
+import {
+  type Envelope,
+  NO_UTF8_RECIPIENT,
+  NO_UTF8_SENDER,
+  Session,
+  type SmtpFailure,
+  type SmtpResult,
+  type SmtpTimeouts,
+} from './session.ts'
 
-/** A connection that is idle longer is closed: servers count those that are open. */
-const IDLE_TIMEOUT_MS = 15_000
+/** Servers take their time to greet and to check an address, for those they do not know on purpose: RFC 5321, 4.5.3.2. */
+const SHORTEST_ANSWER_TIMEOUT_MS = 60_000
 const ACCEPT_TIMEOUT_MS = 10 * 60_000
 const SERVICE_CLOSING = 421
+/** The claims keep to the rate within about a second; what is claimed beyond that goes back. */
+const LONGEST_PACE_MS = 2_000
+const PACED = 'its turn by channels.email.rate comes later'
+/** How often one mail is tried over another connection after the server found that there are too many. */
+const MOST_CONNECTIONS_TRIED = 5
+/** The session has carried as many mails as the server allows one; said with 4yz and 5yz. */
+const SESSION_IS_USED_UP = /\b(?:per|in (?:one|this|a single)|this) (?:smtp )?(?:connection|session)\b/i
+
+export function patientTimeouts(timeout: number): SmtpTimeouts {
+  return {
+    connectMs: timeout,
+    answerMs: Math.max(timeout, SHORTEST_ANSWER_TIMEOUT_MS),
+    acceptMs: ACCEPT_TIMEOUT_MS,
+  }
+}
 
 export class MailSender implements Sender<Mail> {
   readonly #settings: EmailSettings
   readonly #receivers: ReadonlyMap<string, EmailReceiver>
-  readonly #session: SessionSettings
-  readonly #secrets: readonly Secret[]
+  readonly #pace: Pace | null
+  readonly #setup: MailSetup
+  readonly #connections: Connections
   readonly #headers = new Map<string, string>()
-  /** The one that was used last is taken first, so that the others time out. */
-  readonly #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
 
   constructor(
     settings: EmailSettings,
     server: SmtpServer,
     receivers: ReadonlyMap<string, EmailReceiver>,
-    { timeout }: Pick<ChannelEnvironment, 'timeout'>,
-    acceptTimeoutMs = ACCEPT_TIMEOUT_MS,
+    timeouts: SmtpTimeouts,
+    pace: Pace | null,
   ) {
     this.#settings = settings
     this.#receivers = receivers
-    this.#session = sessionSettings(settings, server, { stepTimeoutMs: timeout, acceptTimeoutMs })
-    this.#secrets = secretsOf(settings, server)
+    this.#pace = pace
+    this.#setup = setupOf(settings, server)
+    const session = sessionSettings(settings, server, timeouts)
+    this.#connections = new Connections({
+      create: () => new Session(session),
+      max: settings.connections,
+      waitMs: timeouts.answerMs,
+      isLimit: (failure, others) => isConnectionLimit(failure, others, this.#setup),
+      now: () => performance.now(),
+    })
+  }
+
+  /** How many connections the server allows, as far as is known. */
+  concurrency(): number {
+    return this.#connections.limit
   }
 
   async send(mail: Mail, delivery: Addressed): Promise<Outcome> {
     const to = this.#mailbox(delivery)
     if (to === null) return { kind: 'refuse', reason: `${delivery.target} is no mail address` }
+    const paced = this.#pace?.waitMs() ?? 0
+    if (paced > LONGEST_PACE_MS) return { kind: 'retry', reason: PACED, after: paced, counts: false }
+    await sleep(this.#pace?.take() ?? 0)
     const id = messageId(delivery.id, this.#settings.from)
     const message = compose({
       ...mail,
@@ -51,65 +89,38 @@ export class MailSender implements Sender<Mail> {
       deliveryId: delivery.id,
       date: new Date(),
     })
-    const envelope = { from: this.#settings.from.address, to: [to.address] }
+    const envelope = { from: wireAddress(this.#settings.from.address), to: wireAddress(to.address) }
     const result = await this.#exchange(envelope, message)
-    if (!result.ok) return outcomeOf(result, this.#secrets)
-    return {
-      kind: 'sent',
-      reference: { message_id: id, response: remoteWords(result.response, this.#secrets) },
+    if (!result.ok) {
+      const { outcome } = diagnose(result, this.#setup)
+      return outcome.kind === 'retry' && result.repeats ? { ...outcome, counts: false } : outcome
     }
+    const response = remoteWords(result.response, this.#setup.secrets)
+    return { kind: 'sent', reference: { message_id: id, response } }
   }
 
   async close(): Promise<void> {
-    for (const { session, timer } of this.#idle.splice(0)) {
-      clearTimeout(timer)
-      session.close()
-    }
+    this.#connections.close()
   }
 
-  /** A connection is opened whenever none is idle: the caller keeps to `concurrency`. */
-  async #exchange(envelope: SMTPEnvelope, message: Buffer): Promise<SmtpResult> {
-    const idle = this.#take()
-    if (idle !== null) {
-      const result = await this.#use(idle, envelope, message)
-      if (result.ok || !isStale(result)) return result
+  async #exchange(envelope: Envelope, message: Buffer): Promise<Exchanged> {
+    for (let tried = 1; ; ) {
+      const taken = await this.#connections.take()
+      if (!taken.ok) return { ok: false, ...taken.failure, repeats: taken.repeats }
+      const { session, reused } = taken
+      const result = await session.send(envelope, message)
+      if (!result.ok && reused && isStale(result)) {
+        this.#connections.discard(session)
+        continue
+      }
+      if (!result.ok && diagnose(result, this.#setup).concern === 'connections') {
+        if (this.#connections.discardAsTooMany(session) && tried++ < MOST_CONNECTIONS_TRIED) continue
+        return { ...result, repeats: false }
+      }
+      if (result.ok || (isRefusal(result) && (await session.reset()))) this.#connections.giveBack(session)
+      else this.#connections.discard(session)
+      return result.ok ? result : { ...result, repeats: false }
     }
-    const session = new Session(this.#session)
-    const failure = await session.open()
-    if (failure !== null) {
-      session.close()
-      return { ok: false, ...failure }
-    }
-    return this.#use(session, envelope, message)
-  }
-
-  async #use(session: Session, envelope: SMTPEnvelope, message: Buffer): Promise<SmtpResult> {
-    const result = await session.send(envelope, message)
-    if (result.ok) this.#keep(session)
-    else if (isRefusal(result) && (await session.reset())) this.#keep(session)
-    else session.close()
-    return result
-  }
-
-  #take(): Session | null {
-    for (let next = this.#idle.pop(); next !== undefined; next = this.#idle.pop()) {
-      clearTimeout(next.timer)
-      if (next.session.usable) return next.session
-    }
-    return null
-  }
-
-  #keep(session: Session): void {
-    if (!session.usable) {
-      session.close()
-      return
-    }
-    const timer = setTimeout(() => {
-      const index = this.#idle.findIndex((idle) => idle.session === session)
-      if (index !== -1) this.#idle.splice(index, 1)
-      session.close()
-    }, IDLE_TIMEOUT_MS)
-    this.#idle.push({ session, timer })
   }
 
   /** As the receiver names it; without its name where the configuration has changed since. */
@@ -132,14 +143,38 @@ export class MailSender implements Sender<Mail> {
   }
 }
 
-/** The server had closed the idle connection; none of the message was sent. */
-function isStale({ begun, code, responseCode }: SmtpFailure): boolean {
+function sleep(ms: number): Promise<void> | undefined {
+  return ms <= 0 ? undefined : new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+type Exchanged =
+  | (SmtpResult & { readonly ok: true })
+  | (SmtpFailure & { readonly ok: false; readonly repeats: boolean })
+
+/** The server had closed the idle connection, or takes no more over it; none of the message was taken. */
+function isStale({ begun, code, response, responseCode }: SmtpFailure): boolean {
   if (begun) return false
-  if (responseCode !== undefined) return responseCode === SERVICE_CLOSING
+  if (response !== undefined) return responseCode === SERVICE_CLOSING || SESSION_IS_USED_UP.test(response)
   return code === 'ECONNECTION' || code === 'ESOCKET'
 }
 
 /** The server refused this mail, and the connection can carry another one. */
-function isRefusal({ responseCode }: SmtpFailure): boolean {
+function isRefusal({ code, responseCode }: SmtpFailure): boolean {
+  if (code === NO_UTF8_SENDER || code === NO_UTF8_RECIPIENT) return true
   return responseCode !== undefined && responseCode !== SERVICE_CLOSING
+}
+
+/** Whether it refused one connection more: some servers say so, some say "not now", and some hang up. */
+function isConnectionLimit(
+  failure: SmtpFailure,
+  others: 'none' | 'opening' | 'open',
+  setup: MailSetup,
+): boolean {
+  const { concern, outcome } = diagnose(failure, setup)
+  if (concern === 'connections') return true
+  if (others === 'none' || outcome.kind !== 'retry') return false
+  if (failure.response !== undefined) return failure.step === 'greeting' || failure.step === 'hello'
+  if (failure.step !== 'greeting' || failure.code === 'EDNS') return false
+  // It is there: it holds others, or took this connection before it hung up.
+  return others === 'open' || failure.code === 'ECONNECTION' || failure.originalCode === 'ECONNRESET'
 }

@@ -1,0 +1,165 @@
+/**
+ * The connections to the mail server. Servers allow only so many at once and refuse the next in many ways; then this keeps
+ * to what was open, and the mail waits for one of those instead of failing. After a while it tries one more.
+ */
+import type { Session, SmtpFailure } from './session.ts'
+
+/** A connection that is idle longer is closed: servers count those that are open. */
+const IDLE_TIMEOUT_MS = 15_000
+/** After a refusal, how long until one connection more is tried. */
+export const GROW_AFTER_MS = 60_000
+
+export interface Taken {
+  readonly session: Session
+  /** Whether it has carried a mail before: the server may have closed it since. */
+  readonly reused: boolean
+}
+
+export type TakeResult =
+  | ({ readonly ok: true } & Taken)
+  /** `repeats`: another attempt reports the same refusal. */
+  | { readonly ok: false; readonly failure: SmtpFailure; readonly repeats: boolean }
+
+export interface ConnectionsDeps {
+  readonly create: () => Session
+  /** The most there may be at once. */
+  readonly max: number
+  /** How long to wait for one that is in use, in milliseconds. */
+  readonly waitMs: number
+  /** Whether the server refuses one connection more: `others` says whether it holds any of ours. */
+  readonly isLimit: (failure: SmtpFailure, others: 'none' | 'opening' | 'open') => boolean
+  readonly now: () => number
+}
+
+/** Null: something changed, look again. */
+type Wake = (result: TakeResult | null) => void
+
+export class Connections {
+  readonly #deps: ConnectionsDeps
+  /** The one that was used last is taken first, so that the others time out. */
+  readonly #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
+  readonly #waiting = new Set<Wake>()
+  #opening = 0
+  /** In use, or idle. */
+  #open = 0
+  #refused: { readonly limit: number; readonly at: number } | null = null
+
+  constructor(deps: ConnectionsDeps) {
+    this.#deps = deps
+  }
+
+  /** How many there may be now. */
+  get limit(): number {
+    const { max, now } = this.#deps
+    if (this.#refused === null) return max
+    const { limit, at } = this.#refused
+    // A clock that was set back starts the wait again at most.
+    return Math.min(max, limit + Math.max(0, Math.floor((now() - at) / GROW_AFTER_MS)))
+  }
+
+  /** An idle one, a new one, or the next that is free. */
+  async take(): Promise<TakeResult> {
+    for (;;) {
+      const idle = this.#takeIdle()
+      if (idle !== null) return { ok: true, session: idle, reused: true }
+      const result =
+        this.#open + this.#opening < Math.max(1, this.limit) ? await this.#openOne() : await this.#wait()
+      if (result !== null) return result
+    }
+  }
+
+  /** Keeps it for the next mail. */
+  giveBack(session: Session): void {
+    if (!session.usable) {
+      this.discard(session)
+      return
+    }
+    const timer = setTimeout(() => {
+      this.#idle.splice(
+        this.#idle.findIndex((idle) => idle.session === session),
+        1,
+      )
+      this.discard(session)
+    }, IDLE_TIMEOUT_MS)
+    this.#idle.push({ session, timer })
+    this.#wakeOne()
+  }
+
+  discard(session: Session): void {
+    session.close()
+    this.#open--
+    this.#wakeOne()
+  }
+
+  /** The server refused this one because of the others; whether any of those is left to wait for. */
+  discardAsTooMany(session: Session): boolean {
+    session.close()
+    this.#open--
+    this.#shrink()
+    return this.#open + this.#opening > 0
+  }
+
+  close(): void {
+    for (const { session, timer } of this.#idle.splice(0)) {
+      clearTimeout(timer)
+      session.close()
+      this.#open--
+    }
+  }
+
+  #takeIdle(): Session | null {
+    for (let next = this.#idle.pop(); next !== undefined; next = this.#idle.pop()) {
+      clearTimeout(next.timer)
+      if (next.session.usable) return next.session
+      this.#open--
+    }
+    return null
+  }
+
+  /** Null where the server refuses one more than it already holds. */
+  async #openOne(): Promise<TakeResult | null> {
+    const session = this.#deps.create()
+    this.#opening++
+    const failure = await session.open()
+    this.#opening--
+    if (failure === null) {
+      this.#open++
+      return { ok: true, session, reused: false }
+    }
+    session.close()
+    const others = this.#open > 0 ? 'open' : this.#opening > 0 ? 'opening' : 'none'
+    if (!this.#deps.isLimit(failure, others)) {
+      this.#wakeOne()
+      return { ok: false, failure, repeats: false }
+    }
+    this.#shrink()
+    if (others !== 'none') return null
+    // The whole burst was refused, and this attempt speaks for it.
+    for (const wake of [...this.#waiting]) wake({ ok: false, failure, repeats: true })
+    return { ok: false, failure, repeats: false }
+  }
+
+  #shrink(): void {
+    this.#refused = { limit: Math.max(1, this.#open + this.#opening), at: this.#deps.now() }
+  }
+
+  #wait(): Promise<TakeResult | null> {
+    return new Promise((resolve) => {
+      const wake: Wake = (result) => {
+        clearTimeout(timer)
+        this.#waiting.delete(wake)
+        resolve(result)
+      }
+      const timer = setTimeout(() => {
+        const message = `all ${this.#open} connections that the mail server allows were busy`
+        wake({ ok: false, failure: { message, step: 'greeting', begun: false }, repeats: true })
+      }, this.#deps.waitMs)
+      this.#waiting.add(wake)
+    })
+  }
+
+  #wakeOne(): void {
+    const [first] = this.#waiting
+    first?.(null)
+  }
+}

@@ -1,0 +1,42 @@
+/** A mail server's refusal, taken apart: RFC 5321, 4.2, and RFC 3463. Pure. */
+
+/** Where in the dialogue it came: `data` is the command, `message` the answer to the final dot. */
+export type Step = 'greeting' | 'hello' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'message'
+
+export interface Reply {
+  readonly code: number
+  /** The enhanced status code, as `5.7.26`; null where there is none. */
+  readonly enhanced: string | null
+  /** The same without its class, as `7.26`. */
+  readonly status: string | null
+  /** As the enhanced code says, or else the basic code. */
+  readonly permanent: boolean
+  /** Without codes, on one line. */
+  readonly text: string
+}
+
+const LINE = /^(\d{3})(?:[ -]|$)(?:#?([245])\.(\d{1,3})\.(\d{1,3})(?=\D|$))?/
+const SERVICE_CLOSING = 421
+/** Nobody needs more to judge it, and servers are not trusted with the time that it takes. */
+const LONGEST_TEXT = 4_000
+
+/** Null where the text is no refusal (4yz, 5yz). */
+export function parseReply(response: string): Reply | null {
+  const lines = response.slice(0, LONGEST_TEXT).split(/\r?\n/)
+  const matches = lines.map((line) => LINE.exec(line))
+  const code = Number(matches[0]?.[1] ?? 0)
+  if (code < 400 || code >= 600) return null
+  const text = lines.map((line, index) => line.slice(matches[index]?.[0].length ?? 0).trim()).join(' ')
+  const [, , statusClass, subject, detail] =
+    matches.find((match) => match?.[2] === '4' || match?.[2] === '5') ?? []
+  const basic = { code, permanent: code >= 500, text: text.trim() }
+  if (statusClass === undefined) return { ...basic, enhanced: null, status: null }
+  const status = `${Number(subject)}.${Number(detail)}`
+  const permanent = statusClass === '5' && code !== SERVICE_CLOSING
+  return { ...basic, permanent, enhanced: `${statusClass}.${status}`, status }
+}
+
+/** As one line, each code once: of a reply of many lines the operator sees the text. */
+export function replyWords({ code, enhanced, text }: Reply): string {
+  return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ')
+}

@@ -1,0 +1,160 @@
+/**
+ * What a mail server's refusal concerns, and what follows. The basic code says little, and servers use it as they like: an
+ * enhanced status code (RFC 3463, and IANA's registry of RFC 5248) comes first where it is exact, then the words that
+ * servers are known for, then the rest of the status codes, and at last the step at which the refusal came. Pure.
+ */
+import { type CauseName, type Concern, causes } from './causes.ts'
+import type { Reply, Step } from './reply.ts'
+import { askedToWaitMs, causeOfWords, isPermanentWhateverItsCode, quotaPauseMs } from './reply-words.ts'
+
+/** Try again, wait for a person, or give this mail up. */
+export type Verdict =
+  | {
+      readonly kind: 'retry'
+      readonly concern: Concern
+      readonly cause: CauseName | null
+      readonly after?: number
+    }
+  | { readonly kind: 'park' | 'refuse'; readonly concern: Concern; readonly cause: CauseName }
+
+/** Bad sequence of commands: the session was at fault, not the mail. */
+const BAD_SEQUENCE = 503
+const QUOTA_PAUSE_MS = 15 * 60_000
+const GREYLIST_PAUSE_MS = 60_000
+
+/** `hasLogin`: whether this session had logged in, or would have. */
+export function judge(reply: Reply, step: Step, hasLogin: boolean): Verdict {
+  const found = causeOf(reply, step)
+  if (found === 'moment') return soon(reply)
+  const cause = withLogin(found, hasLogin)
+  const { concern } = causes[cause]
+  if (concern === 'quota')
+    return { kind: 'retry', concern, cause, after: quotaPauseMs(reply.text) ?? QUOTA_PAUSE_MS }
+  if (concern === 'connections') return { kind: 'retry', concern, cause }
+  if (!reply.permanent && !isPermanentWhateverItsCode(cause, reply.text)) {
+    // A guess from the step, as "the recipient is refused", would mislead while the server itself says "not now".
+    return isCertain(reply, step) ? { ...soon(reply), concern, cause } : soon(reply)
+  }
+  return { kind: concern === 'recipient' || concern === 'message' ? 'refuse' : 'park', concern, cause }
+}
+
+function soon({ text }: Reply): Verdict & { kind: 'retry' } {
+  const asked = askedToWaitMs(text) ?? (/gr[ea]y.?list/i.test(text) ? GREYLIST_PAUSE_MS : undefined)
+  return { kind: 'retry', concern: 'moment', cause: null, ...(asked === undefined ? {} : { after: asked }) }
+}
+
+type Found = CauseName | 'moment'
+
+function causeOf(reply: Reply, step: Step): Found {
+  return (
+    exactStatus(reply, step) ??
+    causeOfWords(reply, step) ??
+    (reply.permanent ? (familyOf(reply, step) ?? causeOfStep[step]) : 'moment')
+  )
+}
+
+function isCertain(reply: Reply, step: Step): boolean {
+  return (exactStatus(reply, step) ?? causeOfWords(reply, step)) !== null
+}
+
+/** Details that mean one thing, and that servers use for it. */
+const exact: Readonly<Record<string, CauseName>> = {
+  '1.1': 'recipient',
+  '1.3': 'recipient',
+  '1.6': 'recipient',
+  '1.10': 'recipient',
+  '2.2': 'mailboxFull',
+  '2.3': 'tooLarge',
+  '3.4': 'tooLarge',
+  '6.7': 'internationalRecipient',
+  '7.8': 'login',
+  '7.20': 'senderAuthentication',
+  '7.21': 'senderAuthentication',
+  '7.22': 'senderAuthentication',
+  '7.23': 'senderAuthentication',
+  '7.25': 'reverseDns',
+  '7.26': 'senderAuthentication',
+  '7.27': 'senderAuthentication',
+  '7.28': 'quota',
+  // Microsoft's own.
+  '7.57': 'loginNeeded',
+  '7.60': 'notOurSender',
+  '7.124': 'recipient',
+  '7.133': 'recipient',
+  '7.134': 'recipient',
+  '7.135': 'recipient',
+  '7.136': 'recipient',
+  '7.506': 'hello',
+  '7.509': 'senderAuthentication',
+  '7.750': 'unverifiedSender',
+}
+
+/** Microsoft's ranges: https://learn.microsoft.com/troubleshoot/exchange/email-delivery/ndr/non-delivery-reports-in-exchange-online */
+const exactRanges: readonly (readonly [from: number, to: number, CauseName])[] = [
+  [606, 649, 'listed'],
+  [700, 749, 'accountBlocked'],
+]
+
+function inRange(status: string): CauseName | null {
+  const detail = Number(/^7\.(\d{3})$/.exec(status)?.[1] ?? 0)
+  return exactRanges.find(([from, to]) => detail >= from && detail <= to)?.[2] ?? null
+}
+
+function exactStatus({ status, permanent, text }: Reply, step: Step): CauseName | null {
+  if (status === null) return null
+  // Microsoft counts what was submitted under the code of a full mailbox; greylists answer 4.1.1 and 4.2.2.
+  if (status === '2.2' && /submission quota/i.test(text)) return 'quota'
+  if (status === '7.8' && (step !== 'auth' || /app(?:lication)?[- ](?:specific )?password/i.test(text)))
+    return null
+  if (!permanent && status.startsWith('1.')) return null
+  if (!permanent && status === '2.2' && /gr[ea]y.?list/i.test(text)) return null
+  const cause = exact[status] ?? (permanent ? inRange(status) : null)
+  if (step !== 'mail') return cause
+  if (cause === 'recipient') return 'sender'
+  return cause === 'internationalRecipient' ? 'internationalSender' : cause
+}
+
+/** The other codes, by their subject: RFC 3463, 3.2 to 3.8. */
+function familyOf({ code, status }: Reply, step: Step): Found | null {
+  if (code === BAD_SEQUENCE) return 'moment'
+  switch (status?.split('.')[0]) {
+    case '1':
+      return status === '1.7' || status === '1.8' || step === 'mail' ? 'sender' : 'recipient'
+    case '2':
+      return step === 'auth' || step === 'mail' ? 'accountBlocked' : 'recipient'
+    case '3':
+      // 5.3.0 says nothing; the others mean the system, which may recover.
+      return status === '3.0' || status === '3.3' ? null : 'moment'
+    case '4':
+      if (status === '4.5') return 'quota'
+      return status === '4.6' || status === '4.14'
+        ? 'message'
+        : status === '4.1' || status === '4.4'
+          ? null
+          : 'moment'
+    case '6':
+      return 'message'
+    case '7':
+      return step === 'rcpt' && status === '7.1' ? 'recipient' : null
+    default:
+      return null
+  }
+}
+
+const causeOfStep: Readonly<Record<Step, CauseName>> = {
+  greeting: 'client',
+  hello: 'hello',
+  starttls: 'noStarttls',
+  auth: 'login',
+  mail: 'sender',
+  rcpt: 'recipient',
+  data: 'message',
+  message: 'message',
+}
+
+/** To a session that has logged in, "authentication required" means something else. */
+function withLogin(cause: CauseName, hasLogin: boolean): CauseName {
+  if (!hasLogin) return cause
+  if (cause === 'loginNeeded') return 'notForThisLogin'
+  return cause === 'relay' ? 'relayForLogin' : cause
+}

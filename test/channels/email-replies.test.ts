@@ -1,0 +1,143 @@
+/** What becomes of a mail after each reply that real servers are known to give. */
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { causes } from '../../src/channels/email/sending/causes.ts'
+import { diagnose } from '../../src/channels/email/sending/outcome.ts'
+import { parseReply, type Step } from '../../src/channels/email/sending/reply.ts'
+import { judge, type Verdict } from '../../src/channels/email/sending/verdict.ts'
+
+const STEPS: readonly Step[] = ['greeting', 'hello', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'message']
+const LINE = /^(\w+) +(\w+) +(\w+) +([\w-]+) +(\S+) +(.+)$/
+
+interface Reported {
+  readonly from: string
+  readonly step: Step
+  readonly reply: string
+  readonly verdict: {
+    readonly kind: string
+    readonly concern: string
+    readonly cause: string | null
+    readonly after?: number
+  }
+}
+
+function readReported(): Reported[] {
+  const reported: Reported[] = []
+  let from = ''
+  for (const line of readFileSync('test/fixtures/mail-replies.txt', 'utf8').split('\n')) {
+    if (line.startsWith('## ')) from = line.slice(3)
+    if (line === '' || line.startsWith('#')) continue
+    const [, stepName, kind = '', concern = '', cause = '', after = '', reply = ''] = LINE.exec(line) ?? []
+    const step = STEPS.find((known) => known === stepName)
+    if (step === undefined) throw new Error(`not to be read: ${line}`)
+    const pause = after === '-' ? {} : { after: Number.parseInt(after, 10) * 1_000 }
+    const verdict = { kind, concern, cause: cause === '-' ? null : cause, ...pause }
+    reported.push({ from, step, reply: reply.replaceAll('\\n', '\n'), verdict })
+  }
+  return reported
+}
+
+const reported = readReported()
+
+function verdictOf(step: Step, reply: string, hasLogin = false): Verdict | null {
+  const parsed = parseReply(reply)
+  return parsed && judge(parsed, step, hasLogin)
+}
+
+t.test('what servers are known to say', (t) => {
+  t.ok(reported.length >= 200, `${reported.length} replies`)
+  for (const { from, step, reply, verdict } of reported) {
+    t.match(from, /^https?:\/\/\S+\.\S+/)
+    t.strictSame(verdictOf(step, reply), verdict, `${step}: ${reply.replaceAll('\n', ' ')} (${from})`)
+  }
+  t.end()
+})
+
+t.test('every cause that a reply can have is known from a real server', (t) => {
+  const withoutReply = /^(?:noLogin|tls|certificate)/
+  const ofLogins = ['relayForLogin']
+  const seen = new Set<string | null>(reported.map(({ verdict }) => verdict.cause))
+  const missing = Object.keys(causes).filter((name) => !seen.has(name) && !withoutReply.test(name))
+  t.strictSame(missing, ofLogins)
+  t.end()
+})
+
+t.test('the same reply means something else to a session that has logged in', (t) => {
+  t.match(verdictOf('mail', '530 5.7.57 Client was not authenticated', true), {
+    kind: 'park',
+    cause: 'notForThisLogin',
+  })
+  t.match(verdictOf('rcpt', '554 5.7.1 Relay access denied', true), { kind: 'park', cause: 'relayForLogin' })
+  t.end()
+})
+
+t.test('a reply is taken apart', (t) => {
+  t.strictSame(parseReply('550-5.7.26 Unauthenticated mail\r\n550 5.7.26  is not accepted.'), {
+    code: 550,
+    enhanced: '5.7.26',
+    status: '7.26',
+    permanent: true,
+    text: 'Unauthenticated mail is not accepted.',
+  })
+  t.match(
+    parseReply('550 4.7.1 later'),
+    { permanent: false },
+    'the enhanced code says whether it is permanent',
+  )
+  t.match(parseReply('451 5.7.3 STARTTLS is required'), { permanent: true })
+  t.match(parseReply('421 5.7.0 bye'), { permanent: false }, 'with 421 the server only closes the connection')
+  t.match(parseReply('554'), { code: 554, status: null, text: '' })
+  t.match(
+    parseReply('550 2.1.5 odd'),
+    { status: null, permanent: true },
+    'the code of a success says nothing',
+  )
+  for (const text of ['250 ok', '220 2.0.0 ready', 'hello', '', '99 5.0.0', '650 x'])
+    t.equal(parseReply(text), null, text)
+  t.end()
+})
+
+t.test('no reply costs more than its length', (t) => {
+  const words = [
+    'too many ',
+    'limit exceeded ',
+    'per hour ',
+    'address is not ',
+    'in 5 ',
+    'relay ',
+    '"',
+    'a'.repeat(50),
+    ' ',
+  ]
+  const started = process.cpuUsage().user
+  for (const word of words) verdictOf('rcpt', `550 ${word.repeat(100_000 / word.length)}`)
+  t.ok(process.cpuUsage().user - started < 1_000_000, 'microseconds for 100 kB each')
+  t.end()
+})
+
+t.test('what the operator reads', (t) => {
+  const setup = { server: { port: 587, secure: false }, hasLogin: true, secrets: [] }
+  const read = (step: Step, response: string) =>
+    diagnose(
+      { message: 'x', response, responseCode: Number(response.slice(0, 3)), step, begun: false },
+      setup,
+    ).outcome
+  t.strictSame(read('auth', '535-5.7.8 Username and Password not accepted.\n535 5.7.8  See gsmtp'), {
+    kind: 'park',
+    reason:
+      'the mail server does not accept the login: correct user and password in channels.email.smtp ' +
+      '(535 5.7.8 Username and Password not accepted. See gsmtp)',
+  })
+  t.strictSame(read('rcpt', '451 4.3.0 Temporary lookup failure'), {
+    kind: 'retry',
+    reason: '451 4.3.0 Temporary lookup failure',
+  })
+  t.strictSame(read('message', '454 Throttling failure: Maximum sending rate exceeded'), {
+    kind: 'retry',
+    reason:
+      'the account may not send more now: mail goes on when the server allows it; set channels.email.rate to its ' +
+      'limit, or have that raised (454 Throttling failure: Maximum sending rate exceeded)',
+    after: 5_000,
+  })
+  t.end()
+})
