@@ -77,6 +77,17 @@ t.test('receivers', (t) => {
     { target: 'Jane@Example.org', rateKey: 'email:jane@example.org' },
     { target: 'b+c@sub.example.org', rateKey: 'email:b+c@sub.example.org' },
   ])
+  const addresses = (to: string) =>
+    email.receiver.parse({ to: [to] }).to.map(({ name, address }) => `${name}|${address}`)
+  t.strictSame(addresses('a@example.org, "Doe, Jane" <b@example.org>; C <c@example.org>'), [
+    '|a@example.org',
+    'Doe, Jane|b@example.org',
+    'C|c@example.org',
+  ])
+  t.strictSame(addresses('Doe, Jane <b@example.org>'), ['Doe, Jane|b@example.org'])
+  t.strictSame(targets(['Jané@Bücher.example']), [
+    { target: 'Jané@Bücher.example', rateKey: 'email:jané@xn--bcher-kva.example' },
+  ])
   for (const to of [
     [],
     ['jane'],
@@ -86,10 +97,13 @@ t.test('receivers', (t) => {
     ['jane@example.org\r\nRCPT TO:<b@example.org>'],
     ['jane@example.org\nb@example.org'],
     ['<jane@example.org> <b@example.org>'],
-    ['jane@example.org,b@example.org'],
+    ['jane@example.org, jane'],
+    ['jane@example.org, JANE@example.org'],
+    [','],
+    ['jane@exam\u00adple.org'],
+    ['jane@bücher.example', 'jane@xn--bcher-kva.example'],
     ['group: jane@example.org;'],
     [`${'x'.repeat(65)}@example.org`],
-    ['jané@example.org'],
     ['jane@example.org', 'Jane <JANE@example.org>'],
   ]) {
     t.notOk(email.receiver.safeParse({ to }).success, JSON.stringify(to))

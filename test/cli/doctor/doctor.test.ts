@@ -325,24 +325,26 @@ t.test('mail', async (t) => {
   t.match(await mailOf(guarded.url), { level: 'wrong', meaning: /no, not with \*\*\*/ })
   guarded.behave = (step) => (step === 'connect' ? { code: 554, message: 'you are on a list' } : undefined)
   t.match(await mailOf(guarded.url), {
-    code: 'smtp_refused_now',
+    code: 'smtp_client_refused',
     level: 'wrong',
     meaning: /you are on a list/,
-    hint: /ask who runs/,
+    hint: /address of this machine/,
   })
+  guarded.behave = (step) => (step === 'connect' ? { code: 421, message: 'not now' } : undefined)
+  t.match(await mailOf(guarded.url), { code: 'smtp_refused_now', level: 'wrong', hint: /ask who runs/ })
   guarded.behave = (step) => (step === 'connect' ? 'stall' : undefined)
   t.match(await mailOf(guarded.url, '', '300ms'), {
-    code: 'smtp_timeout',
+    code: 'smtp_silent',
     level: 'wrong',
-    hint: /firewall/,
+    hint: /--timeout 60s.*smtps:/,
   })
 
   const plain = await mailServer(t)
   t.match(await mailOf(plain.url), { level: 'fine', summary: /not encrypted, without a login/ })
   t.match(await mailOf(plain.url, ', tls: required'), {
-    code: 'smtp_tls',
+    code: 'smtp_no_starttls',
     level: 'wrong',
-    hint: /channels\.email\.tls/,
+    hint: /smtps:/,
   })
   t.match(await mailOf(plain.url.replace('//', '//u:some-password@')), {
     level: 'wrong',
@@ -350,7 +352,7 @@ t.test('mail', async (t) => {
   })
   const tls = await mailServer(t, { tls: true })
   t.match(await mailOf(tls.url, ', tls: opportunistic'), { level: 'fine', summary: /answers, encrypted/ })
-  t.match(await mailOf(tls.url, ', tls: required'), { level: 'wrong', code: 'smtp_tls' })
+  t.match(await mailOf(tls.url, ', tls: required'), { level: 'wrong', code: /^smtp_certificate_/ })
 
   t.match(await mailOf(`smtp://127.0.0.1:${await closedPort()}`), {
     code: 'smtp_not_listening',

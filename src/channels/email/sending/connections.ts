@@ -7,7 +7,7 @@ import type { Session, SmtpFailure } from './session.ts'
 /** A connection that is idle longer is closed: servers count those that are open. */
 const IDLE_TIMEOUT_MS = 15_000
 /** After a refusal, how long until one connection more is tried. */
-export const GROW_AFTER_MS = 60_000
+const GROW_AFTER_MS = 60_000
 
 export interface Taken {
   readonly session: Session
