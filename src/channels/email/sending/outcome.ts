@@ -46,8 +46,8 @@ function ofCertificate(
   words = '',
 ): Diagnosis {
   const concern = 'client'
-  if (!permanent) return { cause: null, concern, outcome: { kind: 'retry', reason: summary }, words: summary }
   const cause = { concern, code: `smtp_${code}`, summary, hint } as const
+  if (!permanent) return { cause, concern, outcome: { kind: 'retry', reason: summary }, words }
   return { cause, concern, outcome: { kind: 'park', reason: `${summary}: ${hint} (${words})` }, words }
 }
 
