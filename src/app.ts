@@ -5,8 +5,8 @@ import { createFacts, logFacts } from './app/facts.ts'
 import { Generations } from './app/generation.ts'
 import { createIds } from './app/ids.ts'
 import { metricLabelsOf } from './app/metric-labels.ts'
-import { createRejectionLog } from './app/rejection-log.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
+import { createRequestLog } from './app/request-log.ts'
 import { STORE_FAILURE_SHOWN_MS, type Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
 import type { CompiledConfig } from './config/compiled.ts'
@@ -92,7 +92,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     inFlight: () => inFlight.count,
   })
   metrics.configure(metricLabelsOf(compiled))
-  const rejectionLog = createRejectionLog(log)
+  const requestLogs = {
+    rejected: createRequestLog(log, 'requests rejected'),
+    repeated: createRequestLog(log, 'events seen before'),
+  }
   store.onCommit(metrics.committed)
   store.onLoss((message) => observe({ kind: 'store_failed', during: 'files', message }))
   facts.subscribe(metrics.count)
@@ -100,7 +103,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   facts.subscribe((fact) => {
     if (fact.kind === 'store_failed') storeFailedAt = now()
   })
-  facts.subscribe(logFacts(log, rejectionLog, traces && ((fact) => traces.record(fact))))
+  facts.subscribe(logFacts(log, requestLogs, traces && ((fact) => traces.record(fact))))
 
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
   const generations = new Generations(compiled, { proxies, print }, onBug)
@@ -179,7 +182,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     limits: {
       bodyLimit: listen.body_limit,
       requestTimeout: listen.request_timeout,
-      trustProxy: listen.trust_proxy,
       maxConnections: listen.max_connections,
     },
   }
@@ -202,7 +204,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     await Promise.race([Promise.all([server.close(), adminSocket?.close()]), after(REQUESTS_GRACE)])
     server.server.closeAllConnections()
     adminSocket?.closeAllConnections()
-    rejectionLog.stop()
+    requestLogs.rejected.stop()
+    requestLogs.repeated.stop()
     stopPurge()
     await loop.stop(ATTEMPTS_GRACE)
     await Promise.race([Promise.all([generations.close(), traces?.stop()]), after(CLOSING_GRACE)])

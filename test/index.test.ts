@@ -130,6 +130,6 @@ t.test('signEvent signs what a source takes', async (t) => {
   const [one, other] = [signEvent({ secret, body }), signEvent({ secret, body })]
   t.not(one['svix-id'], other['svix-id'])
   const old = signEvent({ secret, body, at: new Date(Date.now() - 600_000) })
-  t.same(verify(old), { ok: false, reason: 'timestamp_out_of_range' })
+  t.match(verify(old), { ok: false, reason: 'timestamp_out_of_range' })
   t.throws(() => signEvent({ secret: 'not-a-secret', body }), /is not a signing secret: copy it exactly/)
 })

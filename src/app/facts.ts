@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { type Fact, logEntry, type Observe } from '../pipeline/fact.ts'
-import type { RejectionLog } from './rejection-log.ts'
+import type { RequestLog } from './request-log.ts'
 
 /** Passes each fact of the pipeline to its subscribers, such as metrics and log, in the order in which they subscribed. */
 export interface Facts {
@@ -21,12 +21,17 @@ export function createFacts(): Facts {
 /** `trace`: the fields that a fact's span adds to its line; undefined where there are no traces. */
 export function logFacts(
   log: Logger,
-  rejectionLog: RejectionLog,
+  requests: { readonly rejected: RequestLog; readonly repeated: RequestLog },
   trace: ((fact: Fact) => object | undefined) | undefined,
 ): Observe {
   return (fact) => {
-    if (fact.kind === 'rejected') return rejectionLog.add(fact)
-    const { level, message, fields } = logEntry(fact)
-    log[level](trace === undefined ? fields : { ...fields, ...trace(fact) }, message)
+    const entry = logEntry(fact)
+    if (fact.kind === 'rejected') return requests.rejected.add(entry, fact.code, fact.address ?? '')
+    const fields = trace === undefined ? entry.fields : { ...entry.fields, ...trace(fact) }
+    // Whoever has captured a request can repeat it as often as they like.
+    if (fact.kind === 'received' && fact.result === 'duplicate') {
+      return requests.repeated.add({ ...entry, fields }, fact.result)
+    }
+    log[entry.level](fields, entry.message)
   }
 }

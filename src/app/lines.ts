@@ -1,4 +1,5 @@
 /** Buffers lines of the log: many are written at once, since a system call for each is expensive under load. */
+import { withoutSteering } from '../core/json.ts'
 
 /** Buffers up to MANY characters until it is flushed: pino's destination. */
 interface Output {
@@ -7,6 +8,7 @@ interface Output {
   flushSync(): void
 }
 
+/** They are JSON: characters that would steer a terminal are written as escapes. */
 export interface Lines {
   write(line: string): void
   /** Calls back when all of it is written. */
@@ -30,7 +32,7 @@ export function gather(output: Output): Lines {
     clearTimeout(timer)
     timer = undefined
     if (lines.length === 0) return
-    const text = lines.join('')
+    const text = withoutSteering(lines.join(''))
     lines = []
     length = 0
     output.write(text)

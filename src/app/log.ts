@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import type { Env } from '../config/file/interpolate.ts'
+import { withoutSteering } from '../core/json.ts'
 import { gather, MANY } from './lines.ts'
 
 const STDOUT = 1
@@ -17,7 +18,7 @@ export interface LogOptions {
 /** The log: JSON lines, or a readable form on a terminal. */
 export async function createLog({ terminal, level = 'info', env = {}, to }: LogOptions): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
-  if (to !== undefined) return pino(options, to)
+  if (to !== undefined) return pino(options, { write: (line) => to.write(withoutSteering(line)) })
   if (terminal === true) return pino(options, await readable())
   // kill -9 loses the lines that are not yet written; the store still has the events and attempts.
   const lines = gather(pino.destination({ sync: false, minLength: MANY }))

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { STEERING, withoutSteering } from '../core/json.ts'
 
 /** The output and the environment of a command: those of the process, or a recorder in tests. */
 export interface Terminal {
@@ -45,17 +46,16 @@ export function print(terminal: Terminal, text: string): void {
 }
 
 export function printJson(terminal: Terminal, value: unknown): void {
-  print(terminal, JSON.stringify(value, null, 2))
+  print(terminal, withoutSteering(JSON.stringify(value, null, 2)))
 }
 
 const WIDEST_TEXT = 100
 
-// Control characters, and what turns the direction of the text around it.
-const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const STEERING_CHARACTERS = new RegExp(`[\\u0000-\\u001f${STEERING}]`, 'g')
 
 /** On one line, without control characters: text from outside must neither steer the terminal nor fake a line. */
 export function printable(text: string): string {
-  return text.replace(STEERING, (char) => {
+  return text.replace(STEERING_CHARACTERS, (char) => {
     const code = char.charCodeAt(0)
     if (char === '\n') return '\\n'
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`

@@ -67,6 +67,29 @@ function toRule(entry: string): AddressRule | string {
   return { family, address, prefix }
 }
 
+const PORT = /:\d{1,5}$/
+const IN_BRACKETS = /^\[([^\]]*)\](?::\d{1,5})?$/
+
+/**
+ * The address in what a proxy wrote to X-Forwarded-For. Some add the client's port (Azure), brackets or quotes. Text in
+ * which there is no address is returned as it is.
+ */
+export function bareAddress(text: string): string {
+  if (isIPv4(text)) return text
+  const unquoted = text.replace(/^"(.*)"$/, '$1')
+  const bracketed = IN_BRACKETS.exec(unquoted)?.[1]
+  if (bracketed !== undefined) return isIPv6(withoutZone(bracketed)) ? bracketed : text
+  if (isIPv4(unquoted) || isIPv6(withoutZone(unquoted))) return unquoted
+  const withoutPort = unquoted.replace(PORT, '')
+  return isIPv4(withoutPort) || isIPv6(withoutZone(withoutPort)) ? withoutPort : text
+}
+
+/** The zone of a link-local address says which interface it came in by. */
+export function withoutZone(address: string): string {
+  const zone = address.indexOf('%')
+  return zone === -1 ? address : address.slice(0, zone)
+}
+
 const MAX_NETWORK_LENGTH = 45
 
 /**
@@ -75,11 +98,8 @@ const MAX_NETWORK_LENGTH = 45
  */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address.slice(0, MAX_NETWORK_LENGTH)
-  // Some proxies add the client's port.
-  const [, four, six] = /^(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]*)\](?::\d+)?)$/.exec(address) ?? []
-  if (four !== undefined) return four
-  const bare = six ?? address
-  const [text = ''] = bare.split('%')
+  const text = withoutZone(bareAddress(address))
+  if (!text.includes(':')) return text.slice(0, MAX_NETWORK_LENGTH)
   const mapped = /^(?:::|(?:0+:){5})ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1]
   if (mapped !== undefined) return mapped
   const [head = '', tail] = text.toLowerCase().split('::')

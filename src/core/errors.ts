@@ -10,14 +10,18 @@ export const errors = {
     "the request verified, but no event type is where the source's event_type says; it is kept in quarantine",
   missing_signature: 'no complete set of svix-* or webhook-* headers (id, timestamp, signature)',
   malformed_signature: 'a signature header is malformed',
-  timestamp_out_of_range: "the request's timestamp is more than five minutes off; check both clocks",
+  timestamp_out_of_range:
+    'the request was signed more than five minutes before or after the time here; check both clocks',
   wrong_signature: "no signature matches any of the source's secrets",
   unauthorized: "the Authorization header does not contain the running service's server.admin_token",
   address_not_allowed: "the source's allow_ips does not list the sender's address",
   unknown_source: 'no source of this name is configured',
   not_found: 'nothing is at this path',
+  method_not_allowed:
+    'this path takes only the methods in Allow; the URL of a webhook is for its sender, which posts signed events to it',
   body_too_large: 'the body is larger than server.body_limit',
   unsupported_media_type: 'the body must be application/json',
+  unsupported_encoding: 'the body is compressed (Content-Encoding); send it as it was signed',
   reload_failed: 'the configuration on disk has mistakes; the one in effect stays',
   request_timeout: 'the request did not arrive in time',
   rate_limited:
@@ -41,7 +45,9 @@ export const unverified: ReadonlySet<ErrorCode> = new Set([
   'address_not_allowed',
   'unknown_source',
   'not_found',
+  'method_not_allowed',
   'body_too_large',
   'unsupported_media_type',
+  'unsupported_encoding',
   'request_timeout',
 ])

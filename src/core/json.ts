@@ -16,3 +16,13 @@ export function isObject(value: unknown): value is JsonObject {
 export function ownProperty(value: unknown, key: string): unknown {
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
 }
+
+/** DEL and the C1 controls, and what turns the direction of text or breaks its line, as part of a character class. */
+export const STEERING = '\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069'
+
+const STEERING_CHARACTERS = new RegExp(`[${STEERING}]`, 'g')
+
+/** The same JSON, in which such characters are escapes: JSON.stringify leaves them as they are. */
+export function withoutSteering(json: string): string {
+  return json.replace(STEERING_CHARACTERS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

@@ -50,7 +50,7 @@ export function classifyClock(source: string, skews: readonly number[], newest: 
   }
   const skew = median(skews)
   const seconds = (Math.abs(skew) / 1000).toFixed(1)
-  const at = `${new Date(newest).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const at = minute(newest)
   const summary =
     Math.abs(skew) < 2_000
       ? `the clock agrees with that of ${source} (last request: ${at})`
@@ -65,6 +65,18 @@ export function classifyClock(source: string, skews: readonly number[], newest: 
   )
 }
 
+/** `skew`: by how many milliseconds our clock was ahead of the timestamp of a request that was refused for it. */
+export function refusedClock(source: string, skew: number, at: number): Finding {
+  const seconds = Math.round(Math.abs(skew) / 1000)
+  const [where, which] = skew > 0 ? ['before', 'ahead'] : ['after', 'behind']
+  return wrong(
+    'clock_refused',
+    `the last request that ${source} signed was refused (${minute(at)}): it was signed ${seconds} s ${where} the time here`,
+    `The clock here is ${which}, or the sender's is wrong${skew > 0 ? ', or an old request was sent again' : ''}. Requests more than 300 s off leave no event.`,
+    'compare `date -u` with another clock, and set it by NTP: timedatectl set-ntp true',
+  )
+}
+
 /** `sizes`: the bytes of each of a source's secrets. */
 export function classifySecrets(source: string, sizes: readonly number[]): Finding {
   const short = sizes.flatMap((size, index) => (size < SHORTEST_SECRET_BYTES ? [`secrets[${index}]`] : []))
@@ -76,6 +88,10 @@ export function classifySecrets(source: string, sizes: readonly number[]): Findi
     'A short secret can be guessed, and with it anyone could send events.',
     'let the sender make a new one (in Cuuro: rotate the secret), and list both meanwhile',
   )
+}
+
+function minute(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
 function median(numbers: readonly number[]): number {

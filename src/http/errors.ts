@@ -15,8 +15,10 @@ export const statuses = {
   address_not_allowed: 403,
   unknown_source: 404,
   not_found: 404,
+  method_not_allowed: 405,
   body_too_large: 413,
   unsupported_media_type: 415,
+  unsupported_encoding: 415,
   reload_failed: 422,
   request_timeout: 408,
   rate_limited: 429,
@@ -35,7 +37,10 @@ declare module 'fastify' {
 
 const RETRY_AFTER_SECONDS = 5
 
-/** Answers with an error. `details`: further fields, for clients that are authorized. `retryAfter`: seconds. */
+/**
+ * Answers with an error. `details`: further fields, for clients that are authorized, or a more precise message.
+ * `retryAfter`: seconds.
+ */
 export function sendError(
   reply: FastifyReply,
   code: ErrorCode,

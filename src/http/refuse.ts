@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { bareAddress } from '../core/addresses.ts'
 import { type ErrorCode, unverified } from '../core/errors.ts'
 import type { Observe } from '../pipeline/fact.ts'
 import { sendError } from './errors.ts'
@@ -11,15 +12,28 @@ declare module 'fastify' {
   }
 }
 
+/** What is reported of a refusal beside its code. */
+export interface RefusalDetails {
+  /** More precise than the code's own; the client gets it. */
+  readonly message?: string
+  /** For the log alone. */
+  readonly hint?: string
+}
+
 /** Refuses a request: observes it, counts it against its address where it was not verified, and answers. */
-export type Refuse = (request: FastifyRequest, reply: FastifyReply, code: ErrorCode) => FastifyReply
+export type Refuse = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  code: ErrorCode,
+  details?: RefusalDetails,
+) => FastifyReply
 
 export function createRefuse(failures: Failures, observe: Observe): Refuse {
-  return (request, reply, code) => {
-    observeRefusal(request, code, failures, observe)
+  return (request, reply, code, { message, hint } = {}) => {
+    observeRefusal(request, code, failures, observe, hint ?? message)
     // Where the body was not read, the connection cannot be used again.
     if (!request.raw.complete) reply.header('connection', 'close')
-    if (code !== 'rate_limited') return sendError(reply, code)
+    if (code !== 'rate_limited') return sendError(reply, code, message === undefined ? {} : { message })
     return sendError(reply, code, {}, Math.ceil(failures.wait(addressOf(request)) / 1000))
   }
 }
@@ -30,8 +44,9 @@ export function observeRefusal(
   code: ErrorCode,
   failures: Failures,
   observe: Observe,
+  hint?: string,
 ): void {
-  const { messageId } = request
+  const { messageId, method } = request
   const address = addressOf(request)
   if (unverified.has(code)) failures.failed(address)
   observe({
@@ -40,12 +55,28 @@ export function observeRefusal(
     code,
     address,
     ...(messageId !== '' && { messageId }),
+    method,
+    path: pathOf(request.url),
+    ...(hint !== undefined && { hint }),
   })
+}
+
+/** For a path that is nearly that of a source. */
+export function hintOf(intended: string | undefined): RefusalDetails {
+  return intended === undefined ? {} : { hint: `give the sender the path as it is: ${intended}` }
+}
+
+// Longer than the path of any webhook.
+const MAX_PATH_LENGTH = 200
+
+/** Without the query, which may hold a secret. */
+export function pathOf(url: string): string {
+  return (url.split('?', 1)[0] ?? '').slice(0, MAX_PATH_LENGTH)
 }
 
 /** The client's address; empty where the connection ended before it was read. */
 export function addressOf({ ip }: { readonly ip: string | undefined }): string {
-  return ip ?? ''
+  return ip === undefined ? '' : bareAddress(ip)
 }
 
 /** The source, or the route of a request that is for none. */

@@ -3,6 +3,8 @@ import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
   LogController,
 } from 'fastify'
 import { type ErrorCode, errors } from '../core/errors.ts'
@@ -13,13 +15,14 @@ import { HardenedResponse, hardeningLines } from './hardening.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { affordableConnections } from './limits/connections.ts'
 import { createFailures, type Failures, type FailuresDeps } from './limits/failures.ts'
-import { addressOf, createRefuse, observeRefusal } from './refuse.ts'
+import { intendedPath, methodsOf } from './paths.ts'
+import { addressOf, createRefuse, hintOf, observeRefusal, pathOf } from './refuse.ts'
 import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
 
 export interface ServerDeps extends HealthDeps, WebhookDeps, AdminDeps, FailuresDeps {
   readonly log: FastifyBaseLogger
   readonly observe: Observe
-  /** Whether `limits.trustProxy` lists the peer. */
+  /** Whether `server.trust_proxy` lists a peer: the client's address is then in X-Forwarded-For. */
   readonly isProxy: (peer: string) => boolean
   /** Counts the errors that requests are answered with. */
   readonly countError: (code: ErrorCode) => void
@@ -31,8 +34,6 @@ export interface ServerLimits {
   readonly bodyLimit: number
   /** Milliseconds in which a whole request must have arrived. */
   readonly requestTimeout: number
-  /** Addresses whose X-Forwarded-For is believed. */
-  readonly trustProxy: string | string[] | false
   /** Connections at once; further ones are closed as they come. */
   readonly maxConnections: number
 }
@@ -70,7 +71,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     // Every refusal and every event is logged once, as a fact of the pipeline.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyLimit,
-    trustProxy: limits.trustProxy,
+    trustProxy: deps.isProxy,
     requestTimeout: limits.requestTimeout,
     connectionTimeout: limits.requestTimeout + UNREAD_GRACE_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -85,7 +86,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     clientErrorHandler: (error, socket) => answerRaw(error, socket, deps.countError, refuseMalformed),
     frameworkErrors: (error, request, reply) => {
       const code = codeOf(error)
-      refuseMalformed(request.socket, code)
+      refuseMalformed(request.socket, code, request)
       return sendError(reply.header('connection', 'close'), code)
     },
   })
@@ -103,10 +104,10 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done()
     // The body of a request for a path that does not exist is not read.
-    refuse(request, reply, failures.wait(addressOf(request)) > 0 ? 'rate_limited' : 'not_found')
+    refuseUnrouted(request, reply)
   })
   // The hook above has answered already; this replaces Fastify's own answer in any other case.
-  server.setNotFoundHandler((request, reply) => refuse(request, reply, 'not_found'))
+  server.setNotFoundHandler(refuseUnrouted)
   server.setErrorHandler((error: FastifyError, request, reply) => {
     if (error.code === 'ECONNRESET') {
       // The connection ended before the body was complete.
@@ -122,16 +123,35 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.register(async (scope) => webhookRoutes(scope, { ...deps, failures, refuse }))
   server.register(async (scope) => adminRoutes(scope, { ...deps, failures, refuse }))
   return server
+
+  /** Refuses what no route takes: a path or a method that there is not. */
+  function refuseUnrouted(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const signature = deps.readSignature(request.headers)
+    if (signature.ok) request.messageId = signature.messageId
+    if (failures.wait(addressOf(request)) > 0) return refuse(request, reply, 'rate_limited')
+    const path = pathOf(request.url)
+    const isOff = path === '/-/reload' && deps.adminToken() === undefined
+    const allow = isOff ? undefined : methodsOf(path)
+    if (allow !== undefined) return refuse(request, reply.header('allow', allow), 'method_not_allowed')
+    const intended = intendedPath(path, deps.settings().sources.keys())
+    return refuse(request, reply, 'not_found', hintOf(intended))
+  }
 }
 
 /** False where the peer is over its limit of failures, so that it is not worth an answer. */
-type RefuseMalformed = (socket: Socket, code: ErrorCode) => boolean
+type RefuseMalformed = (
+  socket: Socket,
+  code: ErrorCode,
+  request?: Pick<FastifyRequest, 'method' | 'url'>,
+) => boolean
 
 /** For what never became a request: it counts against the peer, unless that is a proxy, which speaks for many clients. */
 function createRefuseMalformed({ isProxy, observe }: ServerDeps, failures: Failures): RefuseMalformed {
-  return ({ remoteAddress = '' }, code) => {
+  return ({ remoteAddress = '' }, code, request) => {
+    const asked = request && { method: request.method, path: pathOf(request.url) }
     // A request whose body is late is observed where it is known what it was for.
-    if (code !== 'request_timeout') observe({ kind: 'rejected', source: '', code, address: remoteAddress })
+    if (code !== 'request_timeout')
+      observe({ kind: 'rejected', source: '', code, address: remoteAddress, ...asked })
     if (remoteAddress === '' || isProxy(remoteAddress)) return true
     const isWithinLimit = failures.wait(remoteAddress) === 0
     failures.failed(remoteAddress)

@@ -1,10 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Receive, Received, ReceiveSettings } from '../pipeline/receive.ts'
 import type { RequestHeaders, SignatureHeaders } from '../sources/svix.ts'
 import { sendError, statuses } from './errors.ts'
 import type { Failures } from './limits/failures.ts'
-import { addressOf, type Refuse } from './refuse.ts'
+import { intendedPath } from './paths.ts'
+import { addressOf, hintOf, pathOf, type RefusalDetails, type Refuse } from './refuse.ts'
 
 export interface WebhookDeps {
   readonly readSignature: (headers: RequestHeaders) => SignatureHeaders
@@ -52,12 +54,25 @@ export function statusOf(outcome: keyof typeof accepted | ErrorCode): number {
   return outcome === 'stored' || outcome === 'duplicate' ? accepted[outcome] : statuses[outcome]
 }
 
+// Bodies up to this size always fit: the in-flight limit bounds them.
+const SMALL_BODY_BYTES = 16_384
+/** Of larger bodies, so much may be in memory at once, however many requests are in flight. */
+const LARGE_BODIES_BYTES = 64 * 1_024 * 1_024
+
 /** `POST /webhooks/<source>`: checks in order of their cost, then passes the unchanged body on. */
 export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
   const { failures, refuse, inFlight } = deps
   const heads = new WeakMap<FastifyRequest, Head>()
-  const pending = new Set<FastifyRequest>()
+  /** With the bytes reserved for the body of each. */
+  const pending = new Map<FastifyRequest, number>()
+  const bodyLimit = scope.initialConfig.bodyLimit ?? 0
+  let reserved = 0
+  const enter = (request: FastifyRequest, bytes: number) => {
+    reserved += bytes
+    inFlight.count = pending.set(request, bytes).size
+  }
   const leave = (request: FastifyRequest) => {
+    reserved -= pending.get(request) ?? 0
     pending.delete(request)
     inFlight.count = pending.size
   }
@@ -73,13 +88,14 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     const signature = deps.readSignature(request.headers)
     const address = addressOf(request)
     if (signature.ok) request.messageId = signature.messageId
-    const refusal = refusalOf(request, address, signature, settings)
+    const bytes = reservationFor(request.headers, bodyLimit)
+    const refusal = refusalOf(request, address, signature, settings, bytes)
     if (refusal !== null) {
-      refuse(request, reply, refusal)
+      refuse(request, reply, refusal, detailsOf(refusal, request, settings))
       return
     }
     heads.set(request, { settings, signature, address })
-    inFlight.count = pending.add(request).size
+    enter(request, bytes)
     reply.raw.once('close', () => leave(request))
     done()
   })
@@ -102,8 +118,10 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
       },
       head.settings,
     )
-    if (received.kind === 'rejected') return refuse(request, reply, received.code)
-    failures.verified(head.address)
+    if (received.kind === 'rejected') return refuse(request, reply, received.code, clockDetails(received))
+    // A captured request can be sent again by anyone: only one that is new shows where its sender is.
+    const isNew = received.kind === 'quarantined' ? !received.repeated : received.kind === 'stored'
+    if (isNew) failures.verified(head.address)
     return answer(reply, received)
   })
 
@@ -112,16 +130,19 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     address: string,
     signature: SignatureHeaders,
     { sources, maxPending }: WebhookSettings,
+    bytes: number,
   ): ErrorCode | null {
     const source = sources.get(request.params.source)
     const isAllowed = source === undefined || source.allows === null || source.allows(address)
     if (failures.wait(address) > 0) {
-      const looksSigned = source !== undefined && isAllowed && signature.ok
+      const looksSigned = source !== undefined && isAllowed && signature.ok && signature.isRecent
       if (!looksSigned || !(source.allows !== null || isTrusted(request, address))) return 'rate_limited'
     }
     if (source === undefined) return 'unknown_source'
     if (!isAllowed) return 'address_not_allowed'
-    return inFlight.count >= maxPending ? 'overloaded' : null
+    if (isEncoded(request.headers['content-encoding'])) return 'unsupported_encoding'
+    const isFull = inFlight.count >= maxPending || (bytes > 0 && reserved + bytes > LARGE_BODIES_BYTES)
+    return isFull ? 'overloaded' : null
   }
 
   /** Whether signed requests are known to come from an address: those are verified, whatever else comes from there. */
@@ -135,6 +156,33 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
       headers['x-forwarded-for'] !== undefined && socket.remoteAddress === address && deps.isPrivate(address)
     )
   }
+}
+
+/** The bytes to reserve for a body: as many as it says to have, or may have. */
+function reservationFor({ 'content-length': length }: IncomingHttpHeaders, bodyLimit: number): number {
+  const bytes = length === undefined ? bodyLimit : Math.min(Number(length), bodyLimit)
+  return bytes > SMALL_BODY_BYTES ? bytes : 0
+}
+
+function isEncoded(encoding: string | undefined): boolean {
+  return encoding !== undefined && !/^(?:identity)?$/i.test(encoding.trim())
+}
+
+function clockDetails({ skewSeconds }: { readonly skewSeconds?: number }): RefusalDetails {
+  if (skewSeconds === undefined) return {}
+  const message =
+    skewSeconds > 0
+      ? `the request was signed ${skewSeconds} s before the time here: the clock here is ahead, or the request is an old one`
+      : `the request was signed ${-skewSeconds} s after the time here: the clock here is behind, or the sender's is ahead`
+  return { message }
+}
+
+function detailsOf(
+  code: ErrorCode,
+  { url }: FastifyRequest,
+  { sources }: WebhookSettings,
+): RefusalDetails | undefined {
+  return code === 'unknown_source' ? hintOf(intendedPath(pathOf(url), sources.keys())) : undefined
 }
 
 function answer(reply: FastifyReply, received: Exclude<Received, { kind: 'rejected' }>): FastifyReply {

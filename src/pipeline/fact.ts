@@ -29,6 +29,10 @@ export type Fact =
       readonly address?: string
       /** The sender's id, where the request's headers name one. */
       readonly messageId?: string
+      readonly method?: string
+      readonly path?: string
+      /** What may help whoever set up the sender, or this machine. */
+      readonly hint?: string
     }
   | {
       readonly kind: 'attempted'
@@ -143,8 +147,9 @@ export function logEntry(fact: Fact): LogEntry {
       }
     }
     case 'rejected': {
-      const { source, code, address, messageId: message_id } = fact
-      return { level: 'warn', message: 'request rejected', fields: { source, code, address, message_id } }
+      const { source, code, address, messageId: message_id, method, path, hint } = fact
+      const fields = { source, code, address, message_id, method, path, hint }
+      return { level: 'warn', message: 'request rejected', fields }
     }
     case 'attempted':
       return attemptedEntry(fact)

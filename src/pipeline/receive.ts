@@ -6,7 +6,7 @@ import { type Appended, type Arrival, type Inbox, StoreUnavailable } from '../st
 import type { Handling, Observe } from './fact.ts'
 
 export interface ReceiveDeps {
-  readonly store: Pick<Inbox, 'append'>
+  readonly store: Pick<Inbox, 'append' | 'noteClock'>
   readonly now: () => number
   /** Milliseconds with fractions since any moment, for measuring. */
   readonly clock: () => number
@@ -48,8 +48,12 @@ export interface WebhookRequest {
 
 export type Received =
   | { readonly kind: 'stored' | 'duplicate'; readonly id: string }
-  | { readonly kind: 'quarantined'; readonly code: UnreadableCode }
-  | { readonly kind: 'rejected'; readonly code: ErrorCode }
+  /** `repeated`: the same request is in quarantine already. */
+  | { readonly kind: 'quarantined'; readonly repeated: boolean; readonly code: UnreadableCode }
+  /** `skewSeconds`, of timestamp_out_of_range: by how much our clock is ahead of the timestamp. */
+  | { readonly kind: 'rejected'; readonly code: ErrorCode; readonly skewSeconds?: number }
+
+const NOTE_CLOCK_EVERY_MS = 60_000
 
 /** Verifies, reads, plans and stores one request: resolves after the event is on disk, or refused. */
 export type Receive = (request: WebhookRequest, settings: ReceiveSettings) => Promise<Received>
@@ -65,6 +69,7 @@ type Origin = Omit<Event, 'type' | 'subject' | 'payload'>
 
 export function createReceive(deps: ReceiveDeps): Receive {
   const { store, observe, clock } = deps
+  const notedAt = new Map<string, number>()
 
   return async (request, settings) => {
     const source = settings.sources.get(request.source)
@@ -72,7 +77,12 @@ export function createReceive(deps: ReceiveDeps): Receive {
     const verifying = clock()
     const verified = source.verifier.verify(request.signature, request.body)
     const verifiedAt = clock()
-    if (!verified.ok) return { kind: 'rejected', code: rejections[verified.reason] }
+    if (!verified.ok) {
+      const code = rejections[verified.reason]
+      if (verified.reason !== 'timestamp_out_of_range') return { kind: 'rejected', code }
+      noteClock(request.source, verified.sentAt)
+      return { kind: 'rejected', code, skewSeconds: verified.skewSeconds }
+    }
 
     const { messageId, sentAt, secretIndex } = verified
     const origin = {
@@ -102,8 +112,9 @@ export function createReceive(deps: ReceiveDeps): Receive {
       const appended = await store.append(arrival)
       report(arrival, appended, handling(), read.ok ? undefined : read.code)
       // What was stored as an event is answered as a duplicate, even if this configuration could not read it.
-      const isEvent = appended.kind === 'duplicate' && !appended.quarantined
-      if (!read.ok && !isEvent) return { kind: 'quarantined', code: read.code }
+      const repeated = appended.kind === 'duplicate'
+      const isEvent = repeated && !appended.quarantined
+      if (!read.ok && !isEvent) return { kind: 'quarantined', repeated, code: read.code }
       return { kind: appended.kind, id: appended.id }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
@@ -113,6 +124,15 @@ export function createReceive(deps: ReceiveDeps): Receive {
       observe({ kind: 'store_failed', during: 'append', message: error.message, request: unstored })
       return { kind: 'rejected', code: 'store_unavailable' }
     }
+  }
+
+  /** For `doctor`, which otherwise knows nothing of a sender that is always refused. */
+  function noteClock(source: string, sentAt: number): void {
+    const receivedAt = deps.now()
+    if (Math.abs(receivedAt - (notedAt.get(source) ?? 0)) < NOTE_CLOCK_EVERY_MS) return
+    notedAt.set(source, receivedAt)
+    // Not worth a word where the store takes nothing: it reports that itself.
+    store.noteClock(source, { receivedAt, sentAt }).catch(() => {})
   }
 
   function eventArrival(

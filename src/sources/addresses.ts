@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { type AddressRule, parseAddressEntry } from '../core/addresses.ts'
+import { type AddressRule, bareAddress, parseAddressEntry, withoutZone } from '../core/addresses.ts'
 
 /**
  * A source's `allow_ips`: whether it lists an address. It saves the signature check in a flood, and never replaces it:
@@ -9,8 +9,7 @@ export function compileAllowList(rules: readonly AddressRule[]): (ip: string) =>
   const list = new BlockList()
   for (const { family, address, prefix } of rules) list.addSubnet(address, prefix, family)
   return (ip) => {
-    // The zone of a link-local address says which interface it came in by.
-    const [address = ''] = ip.split('%')
+    const address = withoutZone(ip)
     const version = isIP(address)
     return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6')
   }
@@ -42,5 +41,6 @@ export const isPrivate = compileNetworks([
 /** Whether `trust_proxy` lists a peer: the client's address is then in X-Forwarded-For. */
 export function compileTrust(trustProxy: string | readonly string[] | false): (peer: string) => boolean {
   const entries = trustProxy === false ? [] : [trustProxy].flat()
-  return compileNetworks(entries.flatMap((entry) => (entry === 'loopback' ? LOOPBACK : entry)))
+  const isListed = compileNetworks(entries.flatMap((entry) => (entry === 'loopback' ? LOOPBACK : entry)))
+  return (peer) => isListed(bareAddress(peer))
 }

@@ -1,10 +1,10 @@
 /** Checks what can be checked of the senders: their secrets, and the difference between their clock and ours. */
 import type { Finding } from '../core/finding.ts'
-import { classifyClock, classifySecrets } from '../core/machine.ts'
+import { classifyClock, classifySecrets, refusedClock } from '../core/machine.ts'
 import type { Secret } from '../core/secret.ts'
 
-/** The times of one verified request, in milliseconds since the epoch. */
-export interface Timing {
+/** When a request was signed and when it came, in milliseconds since the epoch. */
+interface Timing {
   readonly receivedAt: number
   readonly sentAt: number
 }
@@ -16,8 +16,11 @@ export function checkSecrets(source: string, secrets: readonly Secret[]): Findin
   )
 }
 
-/** `requests`: newest first. */
-export function checkClock(source: string, requests: readonly Timing[]): Finding {
+/** `requests`: newest first. `refused`: the last one that was refused for its timestamp. */
+export function checkClock(source: string, requests: readonly Timing[], refused: Timing | null): Finding {
+  if (refused !== null && refused.receivedAt > (requests[0]?.receivedAt ?? 0)) {
+    return refusedClock(source, refused.receivedAt - refused.sentAt, refused.receivedAt)
+  }
   // Signed timestamps are whole seconds, cut off: on average half a second is missing.
   const skews = requests.map(({ receivedAt, sentAt }) => receivedAt - sentAt - 500)
   return classifyClock(source, skews, requests[0]?.receivedAt ?? 0)

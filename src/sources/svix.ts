@@ -18,8 +18,12 @@ export type SignatureHeaders =
       readonly timestamp: string
       /** Several, divided by spaces. */
       readonly signatures: string
+      /** By how many seconds our clock was ahead of the timestamp when the headers were read. */
+      readonly skewSeconds: number
+      /** Whether the timestamp is close enough to our clock. */
+      readonly isRecent: boolean
     }
-  | { readonly ok: false; readonly reason: Exclude<Rejection, 'no_matching_signature'> }
+  | { readonly ok: false; readonly reason: 'missing_headers' | 'malformed_headers' }
 
 type Verified =
   | {
@@ -30,9 +34,17 @@ type Verified =
       /** Which secret signed, counted from 0. */
       readonly secretIndex: number
     }
-  | { readonly ok: false; readonly reason: Rejection }
-
-type Rejection = 'missing_headers' | 'malformed_headers' | 'timestamp_out_of_range' | 'no_matching_signature'
+  | {
+      readonly ok: false
+      readonly reason: 'missing_headers' | 'malformed_headers' | 'no_matching_signature'
+    }
+  /** The sender has signed it, but long ago, or one of the clocks is wrong. Times as above. */
+  | {
+      readonly ok: false
+      readonly reason: 'timestamp_out_of_range'
+      readonly sentAt: number
+      readonly skewSeconds: number
+    }
 
 export type SignedHeaders = Readonly<Record<'svix-id' | 'svix-timestamp' | 'svix-signature', string>>
 
@@ -41,7 +53,7 @@ interface Signer {
   readonly key: KeyObject
 }
 
-type Signature = Omit<Extract<SignatureHeaders, { ok: true }>, 'ok'>
+type Signature = Omit<Extract<SignatureHeaders, { ok: true }>, 'ok' | 'skewSeconds' | 'isRecent'>
 
 const PREFIX = 'whsec_'
 const TOLERANCE_S = 300
@@ -72,8 +84,10 @@ export function createVerifier(secrets: readonly Secret[]): Verifier {
       if (!signature.ok) return signature
       const secretIndex = findSigner(signers, signature, body)
       if (secretIndex === -1) return { ok: false, reason: 'no_matching_signature' }
-      const { messageId, timestamp } = signature
-      return { ok: true, messageId, sentAt: Number(timestamp) * 1000, secretIndex }
+      const { messageId, timestamp, skewSeconds, isRecent } = signature
+      const sentAt = Number(timestamp) * 1000
+      if (!isRecent) return { ok: false, reason: 'timestamp_out_of_range', sentAt, skewSeconds }
+      return { ok: true, messageId, sentAt, secretIndex }
     },
   }
 }
@@ -116,9 +130,9 @@ export function readSignature(headers: RequestHeaders): SignatureHeaders {
       TIMESTAMP.test(timestamp) &&
       signatures.length <= MAX_SIGNATURES_LENGTH
     if (!isWellFormed) return { ok: false, reason: 'malformed_headers' }
-    const skew = Math.abs(Math.floor(Date.now() / 1000) - Number(timestamp))
-    if (skew > TOLERANCE_S) return { ok: false, reason: 'timestamp_out_of_range' }
-    return { ok: true, messageId, timestamp, signatures }
+    const skewSeconds = Math.floor(Date.now() / 1000) - Number(timestamp)
+    const isRecent = Math.abs(skewSeconds) <= TOLERANCE_S
+    return { ok: true, messageId, timestamp, signatures, skewSeconds, isRecent }
   }
   return { ok: false, reason: 'missing_headers' }
 }

@@ -1,6 +1,7 @@
 import type { Delivery, State } from '../core/delivery.ts'
 import type { Destination, DestinationState } from '../core/destination.ts'
 import type { NewPlan } from '../core/plan.ts'
+import type { Timing } from './inbox.ts'
 import type { Attempt } from './queue.ts'
 
 /** Reads what happened. Lists are pages of summaries, newest first. */
@@ -18,6 +19,8 @@ export interface History {
   find(text: string, limit: number): Promise<readonly Found[]>
   /** Every destination with deliveries, past or pending, in the order of channel and target. */
   destinations(): Promise<readonly DestinationRecord[]>
+  /** The last request of a source that was signed, but refused for its timestamp; null where there was none. */
+  refusedClock(source: string): Promise<Timing | null>
 }
 
 export interface EventFilter {

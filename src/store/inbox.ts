@@ -15,6 +15,17 @@ export interface Inbox {
    * no such event.
    */
   addPlan(eventId: string, plan: NewPlan, replaces: readonly string[] | null): Promise<AddedPlan | null>
+  /**
+   * Remembers the last request of a source that its sender had signed, but that was refused for its timestamp. Times are
+   * milliseconds since the epoch.
+   */
+  noteClock(source: string, timing: Timing): Promise<void>
+}
+
+/** When a request was signed, and when it came. */
+export interface Timing {
+  readonly receivedAt: number
+  readonly sentAt: number
 }
 
 export type Arrival =

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { addPlan, append } from './sqlite/append.ts'
 import { Checkpoints } from './sqlite/checkpoints.ts'
+import { noteClock, refusedClock } from './sqlite/clocks.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { deliveryPage } from './sqlite/history/deliveries.ts'
@@ -148,6 +149,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
       return isDue ? change(operation) : commits.run(operation)
     },
     addPlan: (eventId, plan, replaces) => change(() => addPlan(database, eventId, plan, replaces)),
+    noteClock: (source, timing) => commits.run(() => noteClock(database, source, timing)),
     claim: (request) =>
       commits.runAnyhow(() => {
         clock.follow(request.now)
@@ -167,6 +169,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
     event: (id) => read(() => eventRecord(database, id)),
     delivery: (id) => read(() => deliveryRecord(database, id)),
     find: (text, limit) => read(() => find(database, text, limit)),
+    refusedClock: (source) => read(() => refusedClock(database, source)),
     destinations: () => read(() => destinations(database)),
     backlog: () => read(() => backlog(database)),
     purge: (request) => commits.run(() => purge(database, request)),

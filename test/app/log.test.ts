@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 const module = fileURLToPath(new URL('../../src/app/log.ts', import.meta.url))
-const words = 'refused\x1b[2Jby\r\n{"level":30,"msg":"forged"}\x9b31m\u202e'
+const words = 'refused\x1b[2Jby\r\n{"level":30,"msg":"forged"}\x9b31m\u202e\u2066\u2028'
 
 /** What a log writes of a message and a field that hold the words. */
 async function written(terminal: boolean): Promise<string> {
@@ -23,7 +23,7 @@ t.test('on a terminal', async (t) => {
   const text = await written(true)
   t.match(text, /WARN.*: refused \[2Jby \{"level":30,"msg":"forged"\} 31m /)
   // Its own line breaks are all there is.
-  t.notMatch(text, /[^\P{Cc}\n]|\u202e/u)
+  t.notMatch(text, /[^\P{Cc}\n]|\p{Bidi_Control}|\u2028/u)
   t.notMatch(text, /^\s*\{/m, 'no line of its own')
 })
 
@@ -31,7 +31,7 @@ t.test('as JSON lines', async (t) => {
   const text = await written(false)
   t.equal(text.trimEnd().split('\n').length, 1)
   t.match(JSON.parse(text), { level: 40, msg: words, source: words })
-  t.notMatch(text, /[^\P{Cc}\n\u0080-\u009f]/u)
+  t.notMatch(text, /[^\P{Cc}\n]|\p{Bidi_Control}|\u2028/u)
 })
 
 /** What a program prints that has a log. */

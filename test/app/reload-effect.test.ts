@@ -6,7 +6,7 @@ import { startTestApp } from '../support/app.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { channels, NEW_SECRET, reload, slackServer, slackYaml, start } from '../support/reload.ts'
 import { edit, replaceFile } from '../support/replace.ts'
-import { environment, history, newEvent, post, secret, signedHeaders } from '../support/service.ts'
+import { ageEvents, environment, history, newEvent, post, secret, signedHeaders } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
 t.test('a changed token takes effect: the destination sees the new one', async (t) => {
@@ -189,7 +189,9 @@ t.test('pace, places and retention are the new ones', async (t) => {
   const event = newEvent()
   t.equal((await post(app.url, event)).status, 202)
   t.equal((await post(app.url, event)).status, 200)
-  edit(app.config, 'store.db"', 'store.db", dedupe: 1ms, retain: 1ms')
+  ageEvents(app.folder, 3_600_000)
+  t.equal((await post(app.url, event)).status, 200)
+  edit(app.config, 'store.db"', 'store.db", dedupe: 1h, retain: 1h')
   t.match(await reload(app), { body: { changed: ['store.retain', 'store.dedupe'] } })
   await until(async () => (await post(app.url, event)).status === 202, 'the id to be forgotten')
   edit(app.config, 'port: 0', 'port: 0, max_pending: 1')

@@ -52,7 +52,8 @@ t.test('every failure counts: paths, sources, types, sizes, tokens', async (t) =
   const cases = [
     [404, 'GET', '/nothing', {}, undefined],
     [404, 'POST', '/webhooks/nobody', json, '{}'],
-    [404, 'GET', '/webhooks/cuuro', {}, undefined],
+    [405, 'GET', '/webhooks/cuuro', {}, undefined],
+    [415, 'POST', '/webhooks/cuuro', { ...json, 'content-encoding': 'gzip' }, 'x'],
     [415, 'POST', '/webhooks/cuuro', { 'content-type': 'text/plain' }, 'x'],
     [413, 'POST', '/webhooks/cuuro', json, 'x'.repeat(2_000)],
     [401, 'POST', '/webhooks/cuuro', json, '{}'],
@@ -79,9 +80,23 @@ t.test('every failure counts: paths, sources, types, sizes, tokens', async (t) =
 })
 
 t.test('what a verified request gets wrong does not count', async (t) => {
-  const server = fakeServer(t, { receive: () => ({ kind: 'quarantined', code: 'invalid_json' }) })
+  const server = fakeServer(t, {
+    receive: () => ({ kind: 'quarantined', repeated: false, code: 'invalid_json' }),
+  })
   for (let n = 0; n < 8; n++) t.equal((await server.send({ from: '192.0.2.1' })).status, 400)
   await exhaust(t, server, '192.0.2.1')
+})
+
+t.test('a captured request that is repeated makes nobody trusted', async (t) => {
+  for (const repeated of [
+    { kind: 'duplicate', id: 'evt_1' },
+    { kind: 'quarantined', repeated: true, code: 'invalid_json' },
+  ] as const) {
+    const server = fakeServer(t, { receive: () => repeated })
+    await server.send({ from: '192.0.2.1' })
+    await exhaust(t, server, '192.0.2.1')
+    t.equal((await server.send({ from: '192.0.2.1' })).status, 429, repeated.kind)
+  }
 })
 
 t.test('a trusted sender is not locked out by others that share its address', async (t) => {
@@ -104,7 +119,7 @@ t.test('a trusted sender is not locked out by others that share its address', as
 })
 
 t.test('behind a proxy that trust_proxy does not list, no sender is locked out', async (t) => {
-  const server = fakeServer(t, { limits: { trustProxy: false } })
+  const server = fakeServer(t, { deps: { isProxy: () => false } })
   await exhaust(t, server, '192.0.2.1', 50)
   t.equal((await server.send({ from: '192.0.2.2' })).status, 202, 'not even with its first event')
   t.equal((await server.send({ from: '192.0.2.1', headers: { 'svix-id': '' } })).status, 429)
@@ -127,7 +142,7 @@ t.test('off, and changed while it runs', async (t) => {
 
 t.test('a malformed path counts as well, where the address is known', async (t) => {
   for (const url of ['/webhooks/%zz', `/webhooks/${'x'.repeat(200)}`]) {
-    const server = fakeServer(t, { limits: { trustProxy: false } })
+    const server = fakeServer(t, { deps: { isProxy: () => false } })
     for (let n = 0; n < 5; n++)
       t.ok([400, 404].includes((await server.ask({ method: 'POST', url, payload: 'x' })).status))
     t.equal((await server.ask({ url: '/nothing' })).status, 429)
@@ -159,7 +174,7 @@ t.test('over a socket: refused before the body is read, and the connection ends'
 })
 
 t.test('over a socket: what is not HTTP counts as well, and is not answered for ever', async (t) => {
-  const server = fakeServer(t, { limits: { trustProxy: false } })
+  const server = fakeServer(t, { deps: { isProxy: () => false } })
   const exchange = await listen(server)
   for (let n = 0; n < 5; n++) t.match(await exchange('\0\0\r\n\r\n'), /^HTTP\/1\.1 400 /)
   t.equal(await exchange('\0\0\r\n\r\n'), '', 'no answer any more')

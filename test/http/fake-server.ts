@@ -45,7 +45,6 @@ export function fakeServer(
     fingerprint: 'c0ffee',
     dedupeFor: 0,
   }
-  const trustProxy = limits.trustProxy ?? 'loopback'
   const server = createServer({
     log: pino({ level: 'warn' }, { write: (line: string) => log.push(JSON.parse(line)) }),
     observe: (fact) => {
@@ -62,13 +61,16 @@ export function fakeServer(
     },
     receive: async (request) => {
       received.push(request)
-      if (!verifier.verify(request.signature, request.body).ok)
-        return { kind: 'rejected', code: 'wrong_signature' }
+      const verified = verifier.verify(request.signature, request.body)
+      if (!verified.ok && verified.reason === 'timestamp_out_of_range') {
+        return { kind: 'rejected', code: verified.reason, skewSeconds: verified.skewSeconds }
+      }
+      if (!verified.ok) return { kind: 'rejected', code: 'wrong_signature' }
       return receive === undefined ? { kind: 'stored', id: 'evt_1' } : receive(request)
     },
     isPublished,
     isPrivate,
-    isProxy: compileTrust(trustProxy),
+    isProxy: compileTrust('loopback'),
     failureLimit: () => ({ rate: 1 / 3_600, burst: 5 }),
     clock: () => performance.now(),
     inFlight,
@@ -83,7 +85,6 @@ export function fakeServer(
       requestTimeout: 10_000,
       maxConnections: 100,
       ...limits,
-      trustProxy,
     },
   })
   t.teardown(() => server.close())

@@ -1,16 +1,19 @@
 /** Every answer of `POST /webhooks/<source>`, with a `receive` that the test plays. */
+import { type AddressInfo, connect } from 'node:net'
 import t from 'tap'
 import { errors } from '../../src/core/errors.ts'
+import { Secret } from '../../src/core/secret.ts'
 import { statuses } from '../../src/http/errors.ts'
 import { newEvent, secret, signedHeaders } from '../support/service.ts'
+import { until } from '../support/until.ts'
 import { fakeServer, wrongSecret } from './fake-server.ts'
 
 t.test('what becomes of a request is its answer', async (t) => {
   const cases = [
     [{ kind: 'stored', id: 'evt_1' }, 202, { id: 'evt_1' }],
     [{ kind: 'duplicate', id: 'evt_1' }, 200, { id: 'evt_1', duplicate: true }],
-    [{ kind: 'quarantined', code: 'invalid_utf8' }, 400, { error: 'invalid_utf8' }],
-    [{ kind: 'quarantined', code: 'no_event_type' }, 400, { error: 'no_event_type' }],
+    [{ kind: 'quarantined', repeated: false, code: 'invalid_utf8' }, 400, { error: 'invalid_utf8' }],
+    [{ kind: 'quarantined', repeated: false, code: 'no_event_type' }, 400, { error: 'no_event_type' }],
     [{ kind: 'rejected', code: 'store_unavailable' }, 503, { error: 'store_unavailable' }],
   ] as const
   for (const [received, status, answer] of cases) {
@@ -76,8 +79,133 @@ t.test('refused before the body is read: 403, 404, 413, 415', async (t) => {
   t.equal(server.received.length, 0)
   t.equal(server.counted.length, cases.length)
   t.equal((await server.send({ source: 'listed', from: '198.51.100.1' })).status, 202, 'behind a proxy')
-  t.equal((await server.ask({ url: '/webhooks/cuuro' })).error, 'not_found', 'GET is not a webhook')
   t.equal((await server.ask({ url: '/nothing' })).error, 'not_found')
+})
+
+t.test('405 for a method that a path does not take', async (t) => {
+  const adminToken = () => new Secret('only-tests-know-this-token')
+  const server = fakeServer(t, { deps: { failureLimit: () => null, adminToken } })
+  const cases = [
+    ['/webhooks/cuuro', 'GET', 'POST'],
+    ['/webhooks/cuuro?x=1', 'DELETE', 'POST'],
+    ['/webhooks/nobody', 'PUT', 'POST'],
+    ['/livez', 'POST', 'GET, HEAD'],
+    ['/metrics', 'PUT', 'GET, HEAD'],
+    ['/-/reload', 'GET', 'POST'],
+  ] as const
+  for (const [url, method, allow] of cases) {
+    const { status, error, answer, headers } = await server.ask({ method, url })
+    t.match({ status, error, allow: headers.allow }, { status: 405, error: 'method_not_allowed', allow })
+    t.match(answer.message, /methods in Allow; the URL of a webhook is for its sender/)
+    t.match(server.rejected.at(-1), { code: 'method_not_allowed', method, path: url.split('?')[0] })
+  }
+  t.equal((await server.ask({ method: 'HEAD', url: '/livez' })).status, 200)
+  const off = fakeServer(t, { deps: { failureLimit: () => null } })
+  t.equal((await off.ask({ url: '/-/reload' })).status, 404, 'without a token the path does not exist')
+})
+
+t.test('a refusal is observed with method, path, message id, and the path that was meant', async (t) => {
+  const server = fakeServer(t, { deps: { failureLimit: () => null } })
+  const { messageId, body } = newEvent()
+  const headers = signedHeaders(messageId, body)
+  const cases = [
+    ['/webhooks/cuuro/', 'not_found', '/webhooks/cuuro'],
+    ['//webhooks/cuuro', 'not_found', '/webhooks/cuuro'],
+    ['/Webhooks/cuuro', 'not_found', '/webhooks/cuuro'],
+    ['/webhooks/Cuuro', 'unknown_source', '/webhooks/cuuro'],
+    ['/webhooks/cuuro%20', 'unknown_source', '/webhooks/cuuro'],
+    ['/webhooks/curo', 'unknown_source', undefined],
+    ['/webhook/cuuro?token=secret', 'not_found', undefined],
+  ] as const
+  for (const [url, code, intended] of cases) {
+    t.equal((await server.ask({ method: 'POST', url, headers, payload: body })).error, code, url)
+    const { hint, ...seen } = server.rejected.at(-1) ?? {}
+    t.match(seen, { code, method: 'POST', path: url.split('?')[0], messageId })
+    t.equal(hint, intended && `give the sender the path as it is: ${intended}`)
+  }
+  t.equal((await server.ask({ method: 'POST', url: '/%zz', headers, payload: body })).status, 400)
+  t.match(server.rejected.at(-1), { code: 'bad_request', method: 'POST', path: '/%zz' })
+})
+
+t.test('a compressed body is refused by name', async (t) => {
+  const server = fakeServer(t)
+  for (const encoding of ['gzip', 'br', 'identity, gzip', 'x']) {
+    const { status, error } = await server.send({ headers: { 'content-encoding': encoding } })
+    t.match({ status, error }, { status: 415, error: 'unsupported_encoding' }, encoding)
+    t.match(server.rejected.at(-1), { path: '/webhooks/cuuro', messageId: /^msg_/ })
+  }
+  t.equal((await server.send({ headers: { 'content-encoding': 'Identity' } })).status, 202)
+})
+
+t.test('large bodies in flight share a limit in bytes, whatever the in-flight limit', async (t) => {
+  const server = fakeServer(t, { limits: { bodyLimit: 8 * 1_024 * 1_024 } })
+  await server.server.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = server.server.server.address() as AddressInfo
+  const stalled = (length: string) => {
+    const socket = connect(port, '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    let answer = ''
+    socket.on('data', (chunk) => {
+      answer += chunk
+    })
+    const signed = Object.entries(signedHeaders('msg_1', '{}'))
+    const head = [...signed, ['host', 'x'], length.split(': ')].map((pair) => pair.join(': '))
+    socket.write(`POST /webhooks/cuuro HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`)
+    return { answer: () => answer, socket }
+  }
+  const large = Array.from({ length: 8 }, () => stalled(`content-length: ${8 * 1_024 * 1_024}`))
+  await until(() => server.inFlight.count === 8, 'eight requests that fill the limit')
+  for (const refused of [`content-length: ${20_000}`, 'transfer-encoding: chunked']) {
+    const { answer } = stalled(refused)
+    await until(() => answer().includes('overloaded'), refused)
+  }
+  t.equal((await server.send()).status, 202, 'small bodies still fit')
+  large[0]?.socket.destroy()
+  await until(() => server.inFlight.count === 7, 'one of them to go')
+  t.equal((await server.send({ body: JSON.stringify({ type: 'x'.repeat(20_000) }) })).status, 202)
+})
+
+t.test('a request that is signed but long ago says by how much', async (t) => {
+  const server = fakeServer(t)
+  const { messageId, body } = newEvent()
+  const cases = [
+    [-432, /^the request was signed 43[2-5] s before the time here: the clock here is ahead/],
+    [600, /^the request was signed (?:600|59\d) s after the time here: the clock here is behind/],
+  ] as const
+  for (const [offset, message] of cases) {
+    const at = Date.now() + offset * 1_000
+    const headers = signedHeaders(messageId, body, secret, at)
+    const answered = await server.ask({ method: 'POST', url: '/webhooks/cuuro', headers, payload: body })
+    t.match(answered, { status: 401, error: 'timestamp_out_of_range', answer: { message } })
+    t.match(server.rejected.at(-1), { code: 'timestamp_out_of_range', messageId, hint: message })
+  }
+})
+
+t.test('X-Forwarded-For as proxies write it', async (t) => {
+  const server = fakeServer(t, { deps: { failureLimit: () => null } })
+  const allowed = [
+    '198.51.100.7',
+    '198.51.100.7:51234',
+    '"198.51.100.7:51234"',
+    '[::ffff:198.51.100.7]:443',
+    '::ffff:198.51.100.7',
+    '192.0.2.1, 198.51.100.7:51234, 127.0.0.1:8080',
+  ]
+  for (const from of allowed) {
+    t.equal((await server.send({ source: 'listed', from })).status, 202, from)
+  }
+  for (const from of [
+    '198.51.100.7:51234:9',
+    '198.51.100.7:port',
+    'unknown',
+    '[198.51.100.7',
+    '[::1]:443',
+    '198.51.100.7, x',
+  ]) {
+    t.equal((await server.send({ source: 'listed', from })).status, 403, from)
+  }
+  await server.send({ source: 'listed', from: '192.0.2.1:51234' })
+  t.equal(server.rejected.at(-1)?.address, '192.0.2.1')
 })
 
 t.test('401, and logged with the message id where the headers name one', async (t) => {

@@ -4,6 +4,7 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { openStore } from '../../src/store/open.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../../src/store/store.ts'
@@ -185,4 +186,17 @@ export async function history(
   } finally {
     await store.close()
   }
+}
+
+/** Makes all that the store of writeConfig holds so many milliseconds older. */
+export function ageEvents(storeFolder: string, ms: number): void {
+  const database = new DatabaseSync(join(storeFolder, 'store.db'), { timeout: 5_000 })
+  for (const [table, column] of [
+    ['events', 'received_at'],
+    ['plans', 'at'],
+    ['deliveries', 'retrying_since'],
+  ]) {
+    database.prepare(`UPDATE ${table} SET ${column} = ${column} - ?`).run(ms)
+  }
+  database.close()
 }

@@ -103,7 +103,9 @@ async function clockFindings({ config }: CompiledConfig): Promise<readonly Findi
     const store = await openStore(config.store.url, 'operator')
     try {
       return await Promise.all(
-        Object.keys(config.sources).map(async (source) => checkClock(source, await timings(store, source))),
+        Object.keys(config.sources).map(async (source) =>
+          checkClock(source, await timings(store, source), await store.refusedClock(source)),
+        ),
       )
     } finally {
       await store.close()

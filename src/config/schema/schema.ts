@@ -9,6 +9,9 @@ import { duration, named, svixSecret } from './kinds.ts'
 import { server } from './server.ts'
 import { test } from './test.ts'
 
+// A signed timestamp may be five minutes off in both directions: a captured request verifies for ten minutes.
+const LEAST_DEDUPE_MS = 15 * 60_000
+
 const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'
 
 const sqliteUrl = /^sqlite:(?!\/\/)./
@@ -41,6 +44,9 @@ const store = z
         'How long events are kept that have a parked or dead delivery, unless it is resent or dismissed before.',
       ),
     dedupe: duration()
+      .refine((ms) => ms >= LEAST_DEDUPE_MS, {
+        error: 'must be at least 15m: a captured request can be sent again until its timestamp is too old',
+      })
       .prefault('72h')
       .describe('How long a message id is remembered; a later request with the same id is a new event.'),
   })

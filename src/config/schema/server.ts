@@ -59,7 +59,9 @@ export const server = z
       .min(1)
       .max(100_000)
       .default(1_000)
-      .describe('Requests handled at once before others are answered 429.'),
+      .describe(
+        'Requests handled at once before others are answered 429, as they are when 64 MB of large bodies are on their way.',
+      ),
     max_connections: z
       .int()
       .min(1)

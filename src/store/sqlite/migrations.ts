@@ -275,6 +275,13 @@ const migrations: readonly string[] = [
   DROP INDEX events_unrouted;
   DROP INDEX events_quarantined;
   CREATE INDEX events_kind ON events (source, type, unrouted, received_at);
+
+  -- The last request of each source that was signed, but refused for its timestamp.
+  CREATE TABLE refused_clocks (
+    source TEXT PRIMARY KEY,
+    received_at INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ]
 

@@ -450,6 +450,20 @@ t.test('the store and the clock', async (t) => {
   t.match(await clock(), { level: 'warning', summary: /89\.5 s ahead of that of cuuro/, hint: /NTP/ })
   await skewed(-280, 50)
   t.match(await clock(), { level: 'wrong', summary: /280\.5 s behind/, meaning: /refused/ })
+  const refused = (receivedAt: number, sentAt: number) => store.noteClock('cuuro', { receivedAt, sentAt })
+  const later = Date.now() + 3_600_000
+  await refused(later, later - 432_000)
+  t.match(await clock(), {
+    level: 'wrong',
+    code: 'clock_refused',
+    summary: /last request that cuuro signed was refused .* signed 432 s before the time here/s,
+    meaning: /clock here is ahead/,
+    hint: /set-ntp/,
+  })
+  await refused(later, later + 600_000)
+  t.match(await clock(), { summary: /600 s after/, meaning: /clock here is behind/ })
+  await refused(0, 600_000)
+  t.match(await clock(), { summary: /280\.5 s behind/ }, 'what came later counts')
   await store.close()
 
   chmodSync(path, 0o644)

@@ -21,6 +21,16 @@ import {
 } from './sample.ts'
 
 export function appendContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('the last request that was refused for its timestamp is remembered by source', async (t) => {
+    const store = await create(t).service()
+    t.equal(await store.refusedClock('cuuro'), null)
+    await store.noteClock('cuuro', { receivedAt: START, sentAt: START - HOUR })
+    await store.noteClock('cuuro', { receivedAt: START + 1, sentAt: START + HOUR })
+    await store.noteClock('crm', { receivedAt: START, sentAt: START })
+    t.same(await store.refusedClock('cuuro'), { receivedAt: START + 1, sentAt: START + HOUR })
+    t.equal((await listed((page) => store.events({}, page))).length, 0)
+  })
+
   t.test('an event is stored whole, with its plan', async (t) => {
     const store = await create(t).service()
     const body = Buffer.from('\uFEFF{ "type": "analysis.completed",  "data": {"name": "Zoë ∆"} }')

@@ -1,6 +1,6 @@
-/** Logs refused requests: the first of each minute one by one, the rest as one summary, so that a flood does not fill the log. */
+/** Logs requests of one kind: the first of each minute one by one, the rest as one summary, so that a flood does not fill the log. */
 import type { Logger } from 'pino'
-import { type Fact, logEntry } from '../pipeline/fact.ts'
+import type { LogEntry } from '../pipeline/fact.ts'
 
 const PERIOD_MS = 60_000
 /** Logged one by one in each period. */
@@ -9,15 +9,15 @@ const MAX_SINGLE = 20
 const MAX_ADDRESSES = 1_000
 const TOP_ADDRESSES = 5
 
-type Rejected = Extract<Fact, { kind: 'rejected' }>
-
-export interface RejectionLog {
-  add(rejected: Rejected): void
-  /** Logs the summary of the requests refused since the last one. */
+export interface RequestLog {
+  /** `code` and `address` are counted for the summary. */
+  add(entry: LogEntry, code: string, address?: string): void
+  /** Logs the summary of what came since the last one. */
   stop(): void
 }
 
-export function createRejectionLog(log: Logger, periodMs = PERIOD_MS): RejectionLog {
+/** `what`: the kind of requests, for the summary. */
+export function createRequestLog(log: Logger, what: string, periodMs = PERIOD_MS): RequestLog {
   let total = 0
   const codes = new Map<string, number>()
   const addresses = new Map<string, number>()
@@ -27,8 +27,11 @@ export function createRejectionLog(log: Logger, periodMs = PERIOD_MS): Rejection
     const count = total - MAX_SINGLE
     if (count > 0) {
       const top = [...addresses].sort(([, one], [, other]) => other - one).slice(0, TOP_ADDRESSES)
-      const fields = { codes: Object.fromEntries(codes), addresses: Object.fromEntries(top) }
-      log.warn(fields, `${count} more requests rejected within ${periodMs / 1000} s`)
+      const fields = {
+        codes: Object.fromEntries(codes),
+        ...(top.length > 0 && { addresses: Object.fromEntries(top) }),
+      }
+      log.warn(fields, `${count} more ${what} within ${periodMs / 1000} s`)
     }
     total = 0
     timer = undefined
@@ -37,16 +40,15 @@ export function createRejectionLog(log: Logger, periodMs = PERIOD_MS): Rejection
   }
 
   return {
-    add(rejected) {
+    add({ level, message, fields }, code, address) {
       timer ??= setTimeout(summarize, periodMs).unref()
       total += 1
       if (total <= MAX_SINGLE) {
-        const { level, message, fields } = logEntry(rejected)
         log[level](fields, message)
         return
       }
-      const { code, address = '' } = rejected
       codes.set(code, (codes.get(code) ?? 0) + 1)
+      if (address === undefined) return
       if (addresses.has(address) || addresses.size < MAX_ADDRESSES)
         addresses.set(address, (addresses.get(address) ?? 0) + 1)
     },

@@ -1,16 +1,17 @@
 import { pino } from 'pino'
 import t from 'tap'
-import { createRejectionLog } from '../../src/app/rejection-log.ts'
+import { createRequestLog } from '../../src/app/request-log.ts'
 import type { ErrorCode } from '../../src/core/errors.ts'
+import { logEntry } from '../../src/pipeline/fact.ts'
 import { until } from '../support/until.ts'
 
 function rejectionLog(periodMs?: number) {
   const lines: Record<string, unknown>[] = []
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) })
-  const { add, stop } = createRejectionLog(log, periodMs)
+  const { add, stop } = createRequestLog(log, 'requests rejected', periodMs)
   const reject = (code: ErrorCode, address: string, count: number) => {
     for (let n = 0; n < count; n++)
-      add({ kind: 'rejected', source: 'cuuro', code, address, messageId: 'msg_1' })
+      add(logEntry({ kind: 'rejected', source: 'cuuro', code, address, messageId: 'msg_1' }), code, address)
   }
   return { lines, reject, stop }
 }
