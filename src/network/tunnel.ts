@@ -97,7 +97,9 @@ function refusal(proxy: HttpProxy, authority: string, answer: IncomingMessage): 
   const { statusCode: status = 0, headers } = answer
   const words = oneLine(redact(answer.statusMessage ?? '', secretsOf(proxy)), 80)
   const said = words === '' ? String(status) : `${status} ${words}`
-  if (status === 407) return loginProblem(proxy, said, headers['proxy-authenticate'])
+  // Tinyproxy answers a wrong login with 401.
+  const isLogin = status === 407 || (status === 401 && proxy.authorization !== null)
+  if (isLogin) return loginProblem(proxy, said, headers['proxy-authenticate'])
   if (status >= 500 || status === 408 || status === 429) {
     // 501 is from a server that does not know CONNECT.
     if (status === 501) return noTunnel(proxy, said)

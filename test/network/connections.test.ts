@@ -154,6 +154,7 @@ t.test('what a proxy answers is reported as the proxy’s', async (t) => {
       /does not allow connections to slack\.test:443 \(403 Forbidden\): ask who runs the proxy to allow CONNECT to slack\.test:443/,
     ],
     [{ status: 403, words: 'Filtered' }, 'park', /\(403 Filtered\)/],
+    [{ status: 401 }, 'park', /does not accept the login \(401\)/, WITH_LOGIN],
     [{ status: 451 }, 'park', /does not allow/],
     [
       { status: 405, words: 'Method Not Allowed' },
