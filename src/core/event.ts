@@ -156,14 +156,25 @@ function unreadable(code: UnreadableCode, message: string): ReadBody {
 
 /** Resolves a JSON pointer (RFC 6901) in a value; undefined where nothing is there. */
 export function resolvePointer(value: unknown, pointer: string): unknown {
-  if (pointer === '') return value
   let found = value
-  for (const token of pointer.slice(1).split('/')) {
-    const key = token.replaceAll('~1', '/').replaceAll('~0', '~')
+  for (const key of keysOf(pointer)) {
     found = Array.isArray(found) && /^(0|[1-9]\d*)$/.test(key) ? found[Number(key)] : ownProperty(found, key)
     if (found === undefined) return undefined
   }
   return found
+}
+
+// A configuration has few pointers, and each event is read by several of them.
+const MAX_PARSED = 100
+const parsed = new Map<string, readonly string[]>()
+
+function keysOf(pointer: string): readonly string[] {
+  const known = parsed.get(pointer)
+  if (known !== undefined) return known
+  const tokens = pointer === '' ? [] : pointer.slice(1).split('/')
+  const keys = tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+  if (parsed.size < MAX_PARSED) parsed.set(pointer, keys)
+  return keys
 }
 
 export function viewOf(event: Event): View {

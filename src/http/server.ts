@@ -70,6 +70,8 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     loggerInstance: log,
     // Every refusal and every event is logged once, as a fact of the pipeline.
     logController: new LogController({ disableRequestLogging: true }),
+    // Each line says what it is about; a logger for each request would cost as much as a part of its answer.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: limits.bodyLimit,
     trustProxy: deps.isProxy,
     requestTimeout: limits.requestTimeout,
@@ -116,7 +118,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
       return
     }
     const code = codeOf(error)
-    if (code === 'internal') request.log.error({ err: error }, 'unexpected error')
+    if (code === 'internal') request.log.error({ err: error, path: pathOf(request.url) }, 'unexpected error')
     return refuse(request, reply, code)
   })
   healthRoutes(server, deps)

@@ -59,7 +59,7 @@ t.test('only the admin token opens /-/reload, and another one takes effect', asy
     'a body is read and forgotten',
   )
   t.equal((await ask({ authorization }, { body: 'x'.repeat(300_000) })).status, 413)
-  t.equal((await ask({ authorization }, { method: 'GET' })).status, 404)
+  t.equal((await ask({ authorization }, { method: 'GET' })).status, 405)
 
   const changed = 'another-admin-token-for-tests'
   replaceFile(join(app.folder, 'admin'), changed)

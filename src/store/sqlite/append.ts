@@ -116,12 +116,16 @@ function firstOfMessage(
   origin: Origin,
   dedupeFor: number,
 ): { readonly id: string; readonly quarantined: boolean } | undefined {
+  const message = [origin.messageId, origin.source, origin.receivedAt - dedupeFor] as const
+  const ofMessage = 'FROM events WHERE message_id = ? AND source = ? AND received_at > ?'
+  // Hardly ever there is one: this reads the index alone.
+  if (database.prepare(`SELECT 1 AS found ${ofMessage} LIMIT 1`).get(...message) === undefined)
+    return undefined
   const found = database
     .prepare<{ id: string; quarantined: number }>(
-      `SELECT id, type IS NULL AS quarantined FROM events WHERE message_id = ? AND source = ? AND received_at > ?
-       ORDER BY quarantined, received_at, seq LIMIT 1`,
+      `SELECT id, type IS NULL AS quarantined ${ofMessage} ORDER BY quarantined, received_at, seq LIMIT 1`,
     )
-    .get(origin.messageId, origin.source, origin.receivedAt - dedupeFor)
+    .get(...message)
   return found && { id: found.id, quarantined: found.quarantined === 1 }
 }
 
