@@ -130,3 +130,47 @@ t.test('rate() reads a number a second', async (t) => {
     t.notOk(rate().safeParse(text).success, JSON.stringify(text))
   }
 })
+
+t.test('a token that cannot be one is refused with what it is, and never repeated', async (t) => {
+  const of = (token: string) => {
+    const parsed = slack.settings.safeParse({ token })
+    return parsed.success ? null : parsed.error.issues.map(({ message }) => message).join()
+  }
+  for (const [token, words] of [
+    ['xoxb-1-secretpart\n', /line break/],
+    ['"xoxb-1-secretpart"', /quotes around it/],
+    ['“xoxb-1-secretpart”', /quotes around it/],
+    ['Bearer xoxb-1-secretpart', /begins with "Bearer"/],
+    ['xoxb-1 secretpart', /a space/],
+    ['xapp-1-secretpart', /an app-level token .*Bot User OAuth Token/],
+    ['xoxp-1-secretpart', /a user token/],
+    ['xoxe-1-secretpart', /a refresh token/],
+    ['xoxe.xoxp-1-secretpart', /a configuration token/],
+    ['xoxc-1-secretpart', /a browser session/],
+    ['https://hooks.slack.com/services/T0/B0/secretpart', /belongs into webhook_url/],
+    ['8f742231b10e8888abcd99yyyzzz85a5'.replace('yyyzzz', 'abcdef'), /a signing secret/],
+  ] as const) {
+    t.match(of(token), words, token)
+    t.notMatch(of(token), /secretpart/, token)
+  }
+  for (const token of ['xoxb-1-2-abc', 'xoxe.xoxb-1-abc', 'a-token-of-an-imitation']) t.equal(of(token), null)
+})
+
+t.test('a channel that cannot be one is refused with what to write', async (t) => {
+  const of = (channel: string) => {
+    const parsed = slack.receiver.safeParse({ channel })
+    return parsed.success ? null : parsed.error.issues.map(({ message }) => message).join()
+  }
+  for (const [channel, words] of [
+    ['#Deal-Flow', /no capitals: "#deal-flow"/],
+    ['#Über-uns', /no capitals: "#über-uns"/],
+    ['c0123456789', /in capitals: C0123456789/],
+    ['https://acme.slack.com/archives/C0123456789', /is a URL; write the id in it: C0123456789$/],
+    ['https://acme.slack.com/archives/C0123456789/p1700000000000100', /the id in it: C0123456789$/],
+    ['https://app.slack.com/client/T0123456789/C0123456789', /the id in it: C0123456789$/],
+    ['https://hooks.slack.com/services/T0/B0/secret', /give it as webhook_url$/],
+    ['deal-flow', /must be "#name"/],
+  ] as const)
+    t.match(of(channel), words, channel)
+  for (const channel of ['#deal-flow', '#über-uns', 'C0123456789', '#日本']) t.equal(of(channel), null)
+})

@@ -1,14 +1,17 @@
 import * as z from 'zod'
 import { isSafeUrl, rate, secret } from '../settings.ts'
+import { CHANNEL_WORDS, channelMistake, tokenMistake } from './mistakes.ts'
 
 const CHANNEL = /^(#[^\s#@<>]{1,80}|[CDGUW][A-Z0-9]{6,})$/
-const CHANNEL_WORDS =
-  'must be "#name" (in quotes: in YAML a bare # starts a comment) or an id such as C0123456789'
 const ME_WORDS = 'must be a member id such as U0123456789 (in Slack: your profile, ⋮, "Copy member ID")'
 
 export const slackSettings = z
   .strictObject({
     token: secret()
+      .superRefine((token, context) => {
+        const message = tokenMistake(token.reveal())
+        if (message !== null) context.addIssue({ code: 'custom', message })
+      })
       .optional()
       .describe(
         'The bot token of the Slack app, xoxb-…; its scope is chat:write. Not needed for webhook_url.',
@@ -48,7 +51,10 @@ export const slackReceiver = z
   .strictObject({
     channel: z
       .string({ error: CHANNEL_WORDS })
-      .regex(CHANNEL, { error: CHANNEL_WORDS })
+      .regex(CHANNEL, { error: ({ input }) => channelMistake(input) })
+      .refine((text) => !text.startsWith('#') || text === text.toLowerCase(), {
+        error: ({ input }) => channelMistake(input),
+      })
       .optional()
       .describe('The Slack channel: "#name" in quotes, or better its id, which survives renaming.')
       .meta({ examples: ['#deal-flow', 'C0123456789'] }),
