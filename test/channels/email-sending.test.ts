@@ -59,7 +59,14 @@ function senderOf(
   const parsed = email.settings.parse({ from: 'alerts@example.org', smtp: url, ...settings })
   const server = parseSmtpUrl(url)
   if (server === null) throw new Error(url)
-  const sender = new MailSender(parsed, server, new Map(), { ...patientTimeouts(IN_TIME), ...timeouts }, null)
+  const sender = new MailSender(
+    parsed,
+    server,
+    new Map(),
+    { ...patientTimeouts(IN_TIME), ...timeouts },
+    null,
+    null,
+  )
   t.teardown(() => sender.close())
   return sender
 }

@@ -1,6 +1,11 @@
 /** Checks the mail server: connects, encrypts, logs in, and sends nothing. */
 import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
+import type { Proxies } from '../../network/proxies.ts'
 import type { ChannelDoctor } from '../doctor.ts'
+import { wireAddress } from './address.ts'
+import type { LoginProblem } from './oauth/problem.ts'
+import { tokenUrl } from './oauth/request.ts'
+import { openTokens, type Tokens } from './oauth/tokens.ts'
 import { sessionSettings, setupOf } from './sending/connection.ts'
 import { diagnose } from './sending/outcome.ts'
 import { Session, type SmtpFailure } from './sending/session.ts'
@@ -15,19 +20,47 @@ import {
 const UNTIL_FIXED = 'Mail waits meanwhile; once this is fixed it goes out, or can be resent.'
 
 export const emailDoctor: ChannelDoctor<EmailSettings, EmailReceiver> = {
-  async check(settings, _receivers, timeoutMs) {
+  async check(settings, _receivers, timeoutMs, proxies) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
-    return settings && server ? checkMailServer(settings, server, timeoutMs) : []
+    if (!settings || !server) return []
+    if (settings.oauth2 === undefined) return checkMailServer(settings, server, timeoutMs, null)
+    const tokens = openTokens(settings.oauth2, wireAddress(settings.from.address), {
+      timeout: timeoutMs,
+      proxies,
+    })
+    try {
+      const issued = await checkToken(tokens, proxies)
+      if (issued.level === 'wrong') return [issued]
+      return [issued, ...(await checkMailServer(settings, server, timeoutMs, tokens))]
+    } finally {
+      await tokens.close()
+    }
   },
+}
+
+/** The first step of a login with tokens. */
+async function checkToken(tokens: Tokens, proxies: Proxies): Promise<Finding> {
+  const url = new URL(tokenUrl(tokens.settings))
+  const proxy = proxies.for(url)
+  const through = proxy === null ? '' : `, through the proxy ${proxy.name}`
+  const result = await tokens.get()
+  if (!result.ok) return loginFailed(result.problem, result.problem.summary, 'The token server said')
+  const minutes = Math.round(result.token.lifetimeMs / 60_000)
+  return fine('oauth_token', `${url.host} issues access tokens, good for ${minutes} min${through}`)
+}
+
+function loginFailed({ code, hint, reason }: LoginProblem, summary: string, who: string): Finding {
+  return wrong(code, summary, `${who}: ${reason}\n${UNTIL_FIXED}`, hint)
 }
 
 async function checkMailServer(
   settings: EmailSettings,
   server: SmtpServer,
   timeoutMs: number,
+  tokens: Tokens | null,
 ): Promise<readonly Finding[]> {
   const timeouts = { connectMs: timeoutMs, answerMs: timeoutMs, acceptMs: timeoutMs }
-  const session = new Session(sessionSettings(settings, server, timeouts))
+  const session = new Session(sessionSettings(settings, server, timeouts, tokens))
   try {
     const failure = await session.open()
     if (failure !== null) return [failed(failure, settings, server)]
@@ -44,8 +77,8 @@ function nameOf({ host, port }: SmtpServer): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-function working({ from }: EmailSettings, server: SmtpServer, encrypted: boolean): Finding {
-  const login = server.credentials === null ? 'without a login' : 'the login is accepted'
+function working({ from, oauth2 }: EmailSettings, server: SmtpServer, encrypted: boolean): Finding {
+  const login = loginWords(server, oauth2 && (oauth2.user ?? from.address))
   const summary = `${nameOf(server)} answers, ${encrypted ? 'encrypted' : 'not encrypted'}, ${login}`
   // SMTP has no way to ask before a mail is on its way.
   const sender = `Whether it takes mail from ${from.address} shows with the first mail.`
@@ -58,6 +91,12 @@ function working({ from }: EmailSettings, server: SmtpServer, encrypted: boolean
     `${what} the network where others can read it. ${sender}`,
     hint,
   )
+}
+
+/** `user`: who logs in with a token; undefined where nobody does. */
+function loginWords({ credentials }: SmtpServer, user: string | undefined): string {
+  if (user !== undefined) return `the access token is accepted for ${user}`
+  return credentials === null ? 'without a login' : 'the login is accepted'
 }
 
 function notAnswering(server: SmtpServer): Finding {

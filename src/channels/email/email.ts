@@ -1,7 +1,7 @@
 /** Mail over SMTP: one message for each recipient, with a text part and an HTML part. */
 import { type Channel, UNLIMITED } from '../channel.ts'
 import { openOnFirstUse, type Sender } from '../sender.ts'
-import { addressKey } from './address.ts'
+import { addressKey, wireAddress } from './address.ts'
 import { Pace } from './pace.ts'
 import {
   type EmailReceiver,
@@ -35,7 +35,11 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
     return openOnFirstUse({ ...limits, ...(pace && { room: () => pace.room() }) }, async () => {
       if (!settings || !server) return unconfigured
       const { MailSender, patientTimeouts } = await import('./sending/sending.ts')
-      return new MailSender(settings, server, receivers, patientTimeouts(env.timeout), pace)
+      const { openTokens } = await import('./oauth/tokens.ts')
+      const tokens = settings.oauth2
+        ? openTokens(settings.oauth2, wireAddress(settings.from.address), env)
+        : null
+      return new MailSender(settings, server, receivers, patientTimeouts(env.timeout), pace, tokens)
     })
   },
   preview: async () => (await import('./preview.ts')).emailPreview,

@@ -5,6 +5,7 @@ import type { Secret } from '../../core/secret.ts'
 import { rate, secret } from '../settings.ts'
 import { addressKey, type Mailbox, parseMailbox, parseMailboxes } from './address.ts'
 import { authorities } from './authorities.ts'
+import { type OAuth2Settings, oauth2, oauth2Mistake } from './oauth/settings.ts'
 
 const tlsModes = ['required', 'opportunistic', 'off'] as const
 export type TlsMode = (typeof tlsModes)[number]
@@ -21,6 +22,7 @@ export interface EmailSettings {
   readonly rate?: number | undefined
   readonly ehlo?: string | undefined
   readonly unsubscribe?: string | undefined
+  readonly oauth2?: OAuth2Settings | undefined
 }
 
 export interface EmailReceiver {
@@ -113,6 +115,16 @@ export const emailSettings: z.ZodType<EmailSettings> = z
       .optional()
       .describe('A mail address or an https URL for the header List-Unsubscribe.')
       .meta({ examples: ['alerts@example.org', 'https://example.org/unsubscribe'] }),
+    oauth2: oauth2.optional(),
+  })
+  .superRefine(({ smtp, from, tls, oauth2 }, context) => {
+    const server = oauth2 && parseSmtpUrl(smtp.reveal())
+    if (!oauth2 || !server) return
+    const mistake = oauth2Mistake(oauth2, { hasPassword: server.credentials !== null, from: from.address })
+    if (mistake !== null) context.addIssue({ code: 'custom', path: ['oauth2'], message: mistake })
+    if (tls === undefined || tls === 'required' || server.secure || isLoopback(server.host)) return
+    const message = 'must be required with oauth2: others could read the token, and use it'
+    context.addIssue({ code: 'custom', path: ['tls'], message })
   })
   .superRefine((settings, context) => {
     if (settings.tls !== 'off' || parseSmtpUrl(settings.smtp.reveal())?.secure !== true) return

@@ -4,6 +4,8 @@ import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../../core/secret.ts'
 import { trustAlso } from '../../../network/trust.ts'
 import { asciiDomainOf, isDomainName } from '../address.ts'
+import { BEARER_LOGIN, bearerLogin } from '../oauth/mechanism.ts'
+import type { Tokens } from '../oauth/tokens.ts'
 import { type EmailSettings, isLoopback, type SmtpServer } from '../settings.ts'
 import type { MailSetup } from './outcome.ts'
 import type { SessionSettings, SmtpTimeouts } from './session.ts'
@@ -15,10 +17,12 @@ export function sessionSettings(
   settings: EmailSettings,
   server: SmtpServer,
   timeouts: SmtpTimeouts,
+  tokens: Tokens | null,
 ): SessionSettings {
   return {
     connection: connectionOptions(settings, server, timeouts),
     credentials: server.credentials,
+    tokens,
     ...timeouts,
   }
 }
@@ -49,6 +53,7 @@ function connectionOptions(
     // Without any traffic.
     socketTimeout: acceptMs + MARGIN_MS,
     socketCloseTimeout: CLOSE_TIMEOUT_MS,
+    customAuth: { [BEARER_LOGIN]: bearerLogin },
   }
 }
 
@@ -61,7 +66,8 @@ export function ehloName({ ehlo, from }: Pick<EmailSettings, 'ehlo' | 'from'>, m
 
 /** What decides about failures of these sessions. */
 export function setupOf(settings: EmailSettings, server: SmtpServer): MailSetup {
-  return { server, hasLogin: server.credentials !== null, secrets: secretsOf(settings, server) }
+  const hasLogin = server.credentials !== null || settings.oauth2 !== undefined
+  return { server, hasLogin, secrets: secretsOf(settings, server) }
 }
 
 /** What to redact from the server's words. */

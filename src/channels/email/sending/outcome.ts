@@ -2,7 +2,8 @@
 import type { Outcome } from '../../../core/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import { remoteWords } from '../../remote-words.ts'
-import { type Cause, type Concern, causes } from './causes.ts'
+import type { LoginProblem } from '../oauth/problem.ts'
+import { type Cause, type CauseName, type Concern, causes } from './causes.ts'
 import { causeOfFailure } from './connection-failure.ts'
 import { parseReply, replyWords } from './reply.ts'
 import type { SmtpFailure } from './session.ts'
@@ -24,6 +25,17 @@ export interface Diagnosis {
   readonly words: string
 }
 
+/** Refusals of the login itself: of a token more is known than the server's words. */
+const ABOUT_LOGIN: readonly (CauseName | null)[] = [
+  'login',
+  'appPassword',
+  'passwordsOff',
+  'smtpOff',
+  'loginMethod',
+  'loginNeeded',
+  'notForThisLogin',
+]
+
 export function diagnose(failure: SmtpFailure, setup: MailSetup): Diagnosis {
   if (failure.certificate !== undefined) return ofCertificate(failure.certificate, failure.originalCode)
   const reply = failure.response === undefined ? null : parseReply(failure.response)
@@ -33,12 +45,22 @@ export function diagnose(failure: SmtpFailure, setup: MailSetup): Diagnosis {
     return { cause: null, concern: 'moment', outcome, words }
   }
   const verdict = reply ? judge(reply, failure.step, setup.hasLogin) : withoutReply(failure, setup)
+  const { login } = failure
+  if (login !== undefined && (reply === null || ABOUT_LOGIN.includes(verdict.cause))) return ofLogin(login)
   const cause = verdict.cause === null ? null : causes[verdict.cause]
   const reason = cause === null ? words : `${cause.summary}: ${cause.hint} (${words})`
   const { concern } = verdict
   if (verdict.kind !== 'retry') return { cause, concern, outcome: { kind: verdict.kind, reason }, words }
   const after = verdict.after === undefined ? {} : { after: verdict.after }
   return { cause, concern, outcome: { kind: 'retry', reason, ...after }, words }
+}
+
+function ofLogin({ kind, after, reason: words, code, summary, hint }: LoginProblem): Diagnosis {
+  const cause = { concern: 'account', code, summary, hint } as const
+  if (kind === 'park')
+    return { cause, concern: 'account', outcome: { kind, reason: `${summary}: ${hint} (${words})` }, words }
+  const outcome = { kind, reason: `${summary} (${words})`, ...(after !== undefined && { after }) }
+  return { cause, concern: 'moment', outcome, words }
 }
 
 function ofCertificate(

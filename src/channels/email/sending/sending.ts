@@ -4,6 +4,7 @@ import type { Addressed } from '../../channel.ts'
 import { remoteWords } from '../../remote-words.ts'
 import type { Sender } from '../../sender.ts'
 import { type Mailbox, parseMailbox, wireAddress } from '../address.ts'
+import type { Tokens } from '../oauth/tokens.ts'
 import type { Pace } from '../pace.ts'
 import type { EmailReceiver, EmailSettings, SmtpServer } from '../settings.ts'
 import type { Mail } from '../template/rendering.ts'
@@ -47,6 +48,7 @@ export class MailSender implements Sender<Mail> {
   readonly #pace: Pace | null
   readonly #setup: MailSetup
   readonly #connections: Connections
+  readonly #tokens: Tokens | null
   readonly #headers = new Map<string, string>()
 
   constructor(
@@ -55,12 +57,14 @@ export class MailSender implements Sender<Mail> {
     receivers: ReadonlyMap<string, EmailReceiver>,
     timeouts: SmtpTimeouts,
     pace: Pace | null,
+    tokens: Tokens | null,
   ) {
     this.#settings = settings
     this.#receivers = receivers
     this.#pace = pace
+    this.#tokens = tokens
     this.#setup = setupOf(settings, server)
-    const session = sessionSettings(settings, server, timeouts)
+    const session = sessionSettings(settings, server, timeouts, tokens)
     this.#connections = new Connections({
       create: () => new Session(session),
       max: settings.connections,
@@ -101,6 +105,7 @@ export class MailSender implements Sender<Mail> {
 
   async close(): Promise<void> {
     this.#connections.close()
+    await this.#tokens?.close()
   }
 
   async #exchange(envelope: Envelope, message: Buffer): Promise<Exchanged> {

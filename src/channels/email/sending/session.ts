@@ -1,13 +1,30 @@
 /** One connection to the mail server: opened, used for one mail after another, closed. */
 import { Readable } from 'node:stream'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
+import { redact, Secret } from '../../../core/secret.ts'
+import { remoteWords } from '../../remote-words.ts'
 import { needsUtf8 } from '../address.ts'
+import {
+  BEARER_LOGIN,
+  type BearerMechanism,
+  bearerMechanism,
+  initialResponse,
+  mechanismsOf,
+  Refusal,
+  takesPassword,
+} from '../oauth/mechanism.ts'
+import type { LoginProblem } from '../oauth/problem.ts'
+import { notOffered, refusalProblem } from '../oauth/refusal.ts'
+import type { AccessToken, Tokens } from '../oauth/tokens.ts'
 import { type CertificateFailure, withCertificate } from './certificate.ts'
 import type { Step } from './reply.ts'
+import { type StepError, stepOf } from './step-error.ts'
 
 export interface SessionSettings extends SmtpTimeouts {
   readonly connection: SMTPConnectionOptions
   readonly credentials: { readonly user: string; readonly pass: string } | null
+  /** What logs in instead of a password; null where nothing does. */
+  readonly tokens: Tokens | null
 }
 
 /** Addresses as they go over the wire. */
@@ -48,7 +65,11 @@ export interface SmtpFailure extends CertificateFailure {
   readonly timeout?: 'connection' | 'greeting' | 'answer' | undefined
   /** Whether any of the message may have left this machine. */
   readonly begun: boolean
+  /** What keeps an access token from being issued or taken, or a login from being tried. */
+  readonly login?: LoginProblem | undefined
 }
+
+const LOGIN_REFUSED = 535
 
 export type SmtpResult =
   | { readonly ok: true; readonly response: string }
@@ -67,6 +88,8 @@ export class Session {
   #sending = false
   #hasUtf8 = false
   #ended = false
+  /** What was said to log in with a token: no answer may repeat it. */
+  #said: readonly Secret[] = []
 
   constructor(settings: SessionSettings) {
     this.#settings = settings
@@ -96,7 +119,10 @@ export class Session {
 
   /** Connects and logs in. */
   async open(): Promise<SmtpFailure | null> {
-    const { connectMs, answerMs } = this.#settings
+    const { connectMs, answerMs, credentials, tokens } = this.#settings
+    // Before connecting: a server would have to wait for the token server.
+    const token = await tokens?.get()
+    if (token?.ok === false) return withoutLogin(token.problem)
     const connected = await this.#step<unknown>(
       (done) => this.#connection.connect(done),
       connectMs,
@@ -106,16 +132,56 @@ export class Session {
     if (!connected.ok) return withCertificate(connected, this.#settings.connection)
     // The answer to EHLO.
     this.#hasUtf8 = /^250[ -]SMTPUTF8\b/im.test(String(this.#connection.lastServerResponse))
-    const { credentials } = this.#settings
-    if (credentials === null) return null
-    if (!this.#connection.allowsAuth) {
+    if (credentials === null && tokens === null) return null
+    const offered = this.#offered()
+    const mechanism = bearerMechanism(offered)
+    if (tokens === null ? !takesPassword(offered) : mechanism === null) {
       this.close()
-      return { message: 'the server offers no login', code: 'ENOAUTH', step: 'auth', begun: false }
+      const missing = withoutLogin(notOffered(offered, tokens === null ? 'password' : 'token'))
+      return offered.length > 0 || tokens !== null
+        ? missing
+        : { ...missing, login: undefined, code: 'ENOAUTH' }
     }
+    if (tokens !== null && token !== undefined && mechanism !== null)
+      return this.#loginWithToken(tokens, token.token, mechanism)
     const login = await this.#step<unknown>((done) =>
       this.#connection.login({ credentials: { ...credentials } }, done),
     )
     return login.ok ? null : login
+  }
+
+  /** The mechanisms of the answer to EHLO; none where it was given in vain to encrypt. */
+  #offered(): readonly string[] {
+    return this.#connection.allowsAuth ? mechanismsOf(String(this.#connection.lastServerResponse)) : []
+  }
+
+  /** A token may have been revoked: one that is refused is replaced once. */
+  async #loginWithToken(
+    tokens: Tokens,
+    token: AccessToken,
+    mechanism: BearerMechanism,
+    isReplacement = false,
+  ): Promise<SmtpFailure | null> {
+    const { host = '', port = 0 } = this.#settings.connection
+    const options = { mechanism, host, port: Number(port) }
+    const [user, pass] = [tokens.user, token.value.reveal()]
+    this.#said = [token.value, new Secret(initialResponse({ ...options, user, token: pass }))]
+    const login = await this.#step<unknown>((done) =>
+      this.#connection.login({ method: BEARER_LOGIN, credentials: { user, pass, options } }, done),
+    )
+    if (login.ok) {
+      tokens.accepted()
+      return null
+    }
+    if (login.responseCode === undefined || login.responseCode < 500) return login
+    if (login.responseCode === LOGIN_REFUSED && !isReplacement) {
+      const other = await tokens.replace(token)
+      if (other?.ok === false) return withoutLogin(other.problem)
+      if (other?.ok === true) return this.#loginWithToken(tokens, other.token, mechanism, true)
+    }
+    const { settings } = tokens
+    const reason = remoteWords(login.response ?? login.message, [])
+    return { ...login, login: refusalProblem({ settings, user, token: token.value, reason }) }
   }
 
   async send(envelope: Envelope, message: Buffer): Promise<SmtpResult> {
@@ -138,7 +204,7 @@ export class Session {
     const sent = await this.#step<{ response: string }>((done) =>
       this.#connection.send({ ...envelope, size: message.length }, body, done),
     )
-    return sent.ok ? { ok: true, response: sent.value?.response ?? '' } : sent
+    return sent.ok ? { ok: true, response: redact(sent.value?.response ?? '', this.#said) } : sent
   }
 
   /** Makes it ready for another mail after one was refused. False where that fails. */
@@ -186,36 +252,16 @@ export class Session {
   }
 
   #failure(error: StepError): SmtpFailure {
-    const { message, code, originalCode, response, responseCode } = error
+    const { code, originalCode, responseCode } = error
+    const words = error instanceof Refusal && error.explanation !== '' ? ` ${error.explanation}` : ''
+    const message = redact(error.message, this.#said)
+    const response = error.response === undefined ? undefined : redact(error.response + words, this.#said)
     const step = stepOf(error, this.#begun, this.#sending)
     const timeout = code === 'ETIMEDOUT' ? this.#waitedFor : undefined
     return { message, code, originalCode, response, responseCode, step, timeout, begun: this.#begun }
   }
 }
 
-/** As nodemailer reports it: its errors.js has the codes. */
-interface StepError extends Error {
-  readonly code?: string
-  readonly originalCode?: string
-  readonly command?: string
-  readonly response?: string
-  readonly responseCode?: number
-}
-
-const STEPS: Readonly<Record<string, Step>> = {
-  CONN: 'greeting',
-  EHLO: 'hello',
-  HELO: 'hello',
-  STARTTLS: 'starttls',
-  'MAIL FROM': 'mail',
-  'RCPT TO': 'rcpt',
-}
-
-function stepOf({ command = '', code }: StepError, begun: boolean, sending: boolean): Step {
-  if (begun) return 'message'
-  if (command.startsWith('AUTH')) return 'auth'
-  if (command === 'DATA') return code === 'EMESSAGE' ? 'message' : 'data'
-  // A reply that nothing waited for, as 421 between two commands.
-  if (sending && command === 'CONN') return 'mail'
-  return STEPS[command] ?? (sending ? 'mail' : 'greeting')
+function withoutLogin(problem: LoginProblem): SmtpFailure {
+  return { message: problem.reason, login: problem, step: 'auth', begun: false }
 }

@@ -1,0 +1,13 @@
+/** Why there is no token, or why the mail server does not take it, in words for the operator. */
+export interface LoginProblem {
+  /** park: only a person can help. retry: it may pass. */
+  readonly kind: 'park' | 'retry'
+  /** Milliseconds that the token server asked to wait. */
+  readonly after?: number
+  /** The code of the doctor's finding. */
+  readonly code: string
+  readonly summary: string
+  readonly hint: string
+  /** In the remote's own words, without secrets. */
+  readonly reason: string
+}
