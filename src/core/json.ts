@@ -26,3 +26,12 @@ const STEERING_CHARACTERS = new RegExp(`[${STEERING}]`, 'g')
 export function withoutSteering(json: string): string {
   return json.replace(STEERING_CHARACTERS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
+
+/** Undefined where the text is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

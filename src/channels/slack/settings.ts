@@ -75,3 +75,8 @@ export const slackReceiver = z
 
 export type SlackSettings = z.output<typeof slackSettings>
 export type SlackReceiver = z.output<typeof slackReceiver>
+
+/** Slack's own servers, for every plan and for its government cloud. */
+export function isSlackHost(hostname: string): boolean {
+  return /(?:^|\.)(?:slack|slack-gov)\.com$/.test(hostname)
+}

@@ -265,7 +265,7 @@ t.test('Slack: each channel', async (t) => {
     code: 'not_in_channel',
     level: 'wrong',
     meaning: /wait as parked/,
-    hint: /\/invite @app; or give it the scope chat:write\.public/,
+    hint: /write \/invite and its name there; or give it the scope chat:write\.public/,
   })
   t.match(of('#missing'), { level: 'wrong', code: 'channel_not_found', hint: /correct the channel/ })
   t.match(of('#secret'), {
@@ -318,7 +318,7 @@ t.test('Slack: what the scopes do not let it see is said, and is not wrong', asy
   t.match((await doctor(t, { slackUrl: none.url, receivers })).in('slack')[1], {
     level: 'wrong',
     summary: 'the app lacks the scope chat:write (it has: channels:read)',
-    hint: 'give the app the scope chat:write and reinstall it',
+    hint: 'give the app the scope chat:write (OAuth & Permissions), and reinstall it',
   })
 })
 
@@ -331,7 +331,7 @@ t.test('Slack: a token that is refused, and a Slack that cannot be reached', asy
       level: 'wrong',
       summary: 'Slack does not accept the token: invalid_auth',
       meaning: /wait as parked/,
-      hint: 'put a valid bot token into channels.slack.token',
+      hint: /^put the app's bot token into channels\.slack\.token; if it is there/,
     },
     { level: 'unknown', summary: 'webhook:hook could not be checked', meaning: /without posting/ },
   ])
@@ -376,6 +376,55 @@ t.test('Slack: a token that is refused, and a Slack that cannot be reached', asy
   t.match((await doctor(t, { slackUrl: misbehaving.url, receivers })).in('slack')[0], {
     summary: /\*\*\* in \*\*\*/,
   })
+})
+
+t.test('Slack: an answer is never the fault of the network', async (t) => {
+  const slack = await slackServer(t)
+  const receivers = { deals: channel('#deal-flow') }
+  const json = (error: string) => JSON.stringify({ ok: false, error })
+  const page = '<html><title>Who are you?</title></html>'
+  const later = /^run this again later; https:\/\/slack-status\.com/
+  const cases = [
+    // What is answered to auth.test; the code, the summary and the hint of the finding.
+    [200, json('not_allowed_token_type'), 'token_refused', /: not_allowed_token_type$/, /bot token into/],
+    [200, json('accesslimited'), 'token_refused', /: accesslimited$/, /allow this network/],
+    [200, json('error_of_tomorrow'), 'token_refused', /: error_of_tomorrow$/, /does not know this error/],
+    [200, json('internal_error'), 'slack_failing', /cannot say now: internal_error$/, later],
+    [429, json('ratelimited'), 'slack_failing', /cannot say now: ratelimited$/, later],
+    [500, '', 'slack_failing', /cannot say now: HTTP 500$/, later],
+    [503, page, 'slack_failing', /HTTP 503 \(a page: Who are you\?\)$/, later],
+    [200, page, 'slack_wrong_answer', /answers, but not as Slack does: HTTP 200 .*Who are you/, /proxy/],
+    [302, '', 'slack_wrong_answer', /HTTP 302, a redirect to https:\/\/login\.example\/$/, /api_url/],
+    [403, page, 'slack_wrong_answer', /HTTP 403 \(a page: Who are you\?\)$/, /look at the proxy/],
+    [
+      404,
+      page,
+      'slack_wrong_answer',
+      /HTTP 404/,
+      /^nothing takes messages at this address: correct .*api_url$/,
+    ],
+    [407, '', 'slack_wrong_answer', /HTTP 407$/, /the proxy asks for a login/],
+  ] as const
+  for (const [status, body, code, summary, hint] of cases) {
+    slack.behave = () => ({ status, body, headers: { location: 'https://login.example/' } })
+    const [finding] = (await doctor(t, { slackUrl: slack.url, receivers })).in('slack')
+    t.match(finding, { level: 'wrong', code, summary, hint }, `${status} ${body}`)
+    t.notMatch(finding, { hint: /network, proxy, DNS/ })
+  }
+
+  const channels = { a: channel('C0000000001'), b: channel('C0000000002') }
+  for (const [error, hint] of [
+    ['enterprise_is_restricted', /^install the app in a workspace/],
+    ['service_unavailable', /^run this again later$/],
+  ] as const) {
+    slack.behave = ({ method }) => (method === 'auth.test' ? undefined : { status: 200, body: json(error) })
+    const found = (await doctor(t, { slackUrl: slack.url, receivers: channels })).in('slack')
+    t.match(found.slice(2), [{ level: 'unknown', summary: /^C0000000001, C0000000002/, hint }], error)
+  }
+  const needed = JSON.stringify({ ok: false, error: 'missing_scope', needed: 'groups:read' })
+  slack.behave = ({ method }) => (method === 'auth.test' ? undefined : { status: 200, body: needed })
+  const found = (await doctor(t, { slackUrl: slack.url, receivers: channels })).in('slack')
+  t.match(found.slice(2), [{ summary: /lacks the scope groups:read/, hint: /^give it groups:read and/ }])
 })
 
 t.test('mail', async (t) => {

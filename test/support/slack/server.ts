@@ -5,7 +5,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { isObject } from '../../../src/core/json.ts'
-import type { SlackAnswer } from './answer.ts'
 import { answerMethod } from './methods.ts'
 import type { SlackServerMessage, SlackServerOptions, Workspace } from './workspace.ts'
 
@@ -16,14 +15,26 @@ interface SlackRequest {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** What to do instead of behaving like Slack. The last three accept the message first. */
+/** What to do instead of behaving like Slack. What says `accept` takes the message first. */
 export type Misbehaviour =
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body: string }
+  | OtherAnswer
   | 'hang'
   | 'reset'
   | 'accept-and-hang'
   | 'accept-and-reset'
   | 'accept-and-cut'
+
+/** An answer of Slack's, of a server that imitates it, or of a proxy. */
+export interface OtherAnswer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string | string[]>>
+  readonly body: string
+  readonly accept?: boolean
+  /** Answers when it resolves. */
+  readonly when?: Promise<unknown>
+  /** Sends no more than these bytes of the body, and resets the connection. */
+  readonly cutAt?: number
+}
 
 export interface SlackServer {
   /** The Web API's base, with a slash at its end. */
@@ -43,6 +54,7 @@ export interface SlackServer {
 
 const WEBHOOK_PATH = '/services/T00000000/B00000000/standInWebhookSecret'
 const BODY_LIMIT = 1_000_000
+const CUT_AT = 5
 // Longer than any test: a connection that ends was ended by the client.
 const LONGEST_REST = 60_000
 
@@ -98,15 +110,18 @@ export async function startSlackServer(options: SlackServerOptions = {}): Promis
     const wanted = await server.behave({ method, channel, body: body ?? {} })
     if (wanted === 'hang') return
     if (wanted === 'reset') return reset(response)
-    if (typeof wanted === 'object') return respond(response, { headers: {}, ...wanted })
+    if (typeof wanted === 'object' && wanted.accept !== true) return other(response, wanted)
     const answer = answerMethod(workspace, method, body, request.headers.authorization)
+    if (typeof wanted === 'object') return other(response, wanted)
     if (wanted === 'accept-and-hang') return
     if (wanted === 'accept-and-reset') return reset(response)
-    if (wanted === 'accept-and-cut') return cutShort(response, answer)
+    if (wanted === 'accept-and-cut') return cutShort(response, answer, CUT_AT)
     if (options.delay !== undefined && options.delay > 0) await pause(options.delay)
     respond(response, answer)
   }
 }
+
+type Sent = Pick<OtherAnswer, 'status' | 'body'> & Required<Pick<OtherAnswer, 'headers'>>
 
 function methodOf({ url = '/' }: IncomingMessage): string | null {
   const { pathname } = new URL(url, 'http://stand-in')
@@ -150,21 +165,31 @@ function parseJson(text: string): unknown {
   }
 }
 
-function respond(response: ServerResponse, { status, headers, body }: SlackAnswer): void {
+async function other(response: ServerResponse, answer: OtherAnswer): Promise<void> {
+  const { when, cutAt, headers = {}, ...rest } = answer
+  await when
+  if (cutAt !== undefined) return cutShort(response, { headers, ...rest }, cutAt)
+  respond(response, { headers, ...rest })
+}
+
+function respond(response: ServerResponse, { status, headers, body }: Sent): void {
   response.writeHead(status, {
-    'content-type': body.startsWith('{') ? 'application/json; charset=utf-8' : 'text/html',
-    'content-length': Buffer.byteLength(body),
+    ...headersOf(body),
     ...headers,
   })
   response.end(body)
 }
 
-function cutShort(response: ServerResponse, { status, body }: SlackAnswer): void {
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-  })
-  response.write(body.slice(0, 5), () => reset(response))
+function cutShort(response: ServerResponse, { status, headers, body }: Sent, bytes: number): void {
+  response.writeHead(status, { ...headersOf(body), ...headers })
+  response.write(body.slice(0, bytes), () => reset(response))
+}
+
+function headersOf(body: string): Record<string, string> {
+  // 204 and 304 have none.
+  if (body === '') return {}
+  const type = body.startsWith('{') ? 'application/json; charset=utf-8' : 'text/html'
+  return { 'content-type': type, 'content-length': String(Buffer.byteLength(body)) }
 }
 
 function reset(response: ServerResponse): void {

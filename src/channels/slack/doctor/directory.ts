@@ -18,7 +18,13 @@ export type Lookup =
       readonly private: boolean
     }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'unchecked'; readonly why: string; readonly hint: string }
+  | {
+      readonly kind: 'unchecked'
+      readonly why: string
+      readonly hint: string
+      /** Slack does not answer now, about any channel. */
+      readonly isSilent?: boolean
+    }
 
 const PAGE = 1_000
 // A larger workspace takes too long to list.
@@ -37,7 +43,7 @@ export async function lookUpChannels(
   let silent: Lookup | null = null
   for (const id of channels.filter((channel) => !channel.startsWith('#'))) {
     const lookup: Lookup = silent ?? (await lookUpId(read, id))
-    if (lookup.kind === 'unchecked' && lookup.hint === LATER) silent = lookup
+    if (lookup.kind === 'unchecked' && lookup.isSilent === true) silent = lookup
     found.set(id, lookup)
   }
   return found
@@ -80,11 +86,11 @@ function missingScopes(isPublicSeen: boolean, isPrivateSeen: boolean): Lookup | 
 }
 
 function lacking(scope: string): Lookup {
-  return {
-    kind: 'unchecked',
-    why: `the app lacks the scope ${scope}`,
-    hint: `give it ${scope} (and groups:read for private channels) and reinstall it; posting needs neither`,
-  }
+  const hint =
+    scope === 'channels:read'
+      ? 'give it channels:read (and groups:read for private channels) and reinstall it; posting needs neither'
+      : `give it ${scope} and reinstall it; posting does not need it`
+  return { kind: 'unchecked', why: `the app lacks the scope ${scope}`, hint }
 }
 
 /** `rest`: the result for channels that were not found before the list ended early; null where it was complete. */
@@ -124,6 +130,9 @@ function foundChannel(channel: unknown): Lookup {
   }
 }
 
-function unchecked({ name, reason }: FailedCall): Lookup {
-  return name === 'missing_scope' ? lacking('channels:read') : { kind: 'unchecked', why: reason, hint: LATER }
+function unchecked({ name, reason, hint, needed }: FailedCall): Lookup {
+  if (name === 'missing_scope') return lacking(needed ?? 'channels:read')
+  return hint === ''
+    ? { kind: 'unchecked', why: reason, hint: LATER, isSilent: true }
+    : { kind: 'unchecked', why: reason, hint }
 }

@@ -5,8 +5,10 @@ import { ownProperty } from '../../../core/json.ts'
 import { redact } from '../../../core/secret.ts'
 import type { Proxies } from '../../../network/proxies.ts'
 import type { ChannelDoctor } from '../../doctor.ts'
+import { slackSecrets } from '../secrets.ts'
 import { openClient } from '../sending/client.ts'
-import { type AttemptContext, type FailedCall, failedCall, hintOf } from '../sending/outcome.ts'
+import { hintFor } from '../sending/errors.ts'
+import { type AttemptContext, type FailedCall, failedCall } from '../sending/outcome.ts'
 import { openTransport } from '../sending/transport.ts'
 import { type SlackReceiver, type SlackSettings, slackSettings } from '../settings.ts'
 import { slackTarget } from '../target.ts'
@@ -27,12 +29,8 @@ async function checkSlack(
   proxies: Proxies,
 ): Promise<readonly Finding[]> {
   const transport = openTransport(timeoutMs, CONNECTIONS, proxies)
-  const secrets = [settings.token, ...[...receivers.values()].map(({ webhook_url }) => webhook_url)]
-  const context: AttemptContext = {
-    target: 'the channel',
-    timeout: timeoutMs,
-    secrets: secrets.filter((secret) => secret !== undefined),
-  }
+  const secrets = slackSecrets(settings, receivers)
+  const context: AttemptContext = { target: 'the channel', timeout: timeoutMs, secrets }
   try {
     const client = openClient(settings, transport, timeoutMs)
     const found = client === null ? [] : await checkToken(client, receivers, settings, context, proxies)
@@ -76,21 +74,22 @@ function scopesOf(answer: unknown): readonly string[] | null {
   return Array.isArray(scopes) ? scopes.map(String).filter((scope) => /^[\w:.-]{1,64}$/.test(scope)) : null
 }
 
-function refusedToken({ name, reason, hint }: FailedCall, apiUrl: string): Finding {
-  if (name !== null && hint !== '') {
-    return wrong(
-      'token_refused',
-      `Slack does not accept the token: ${name}`,
-      'No message to Slack can be sent; they wait as parked.',
-      hint,
-    )
+/** What an answer says is never the network's fault, and what is not Slack's answer is never the token's. */
+function refusedToken({ from, reason, hint }: FailedCall, apiUrl: string): Finding {
+  const waiting = 'Messages to Slack wait, and are tried again until they arrive or are given up.'
+  const parking = 'No message to Slack can be sent; they wait as parked.'
+  if (from === 'network') {
+    const summary = `Slack cannot be reached: ${reason}`
+    const look = `check that this machine reaches ${apiUrl} (network, proxy, DNS), then run this again`
+    return wrong('slack_unreachable', summary, waiting, hint || look)
   }
-  return wrong(
-    'slack_unreachable',
-    `Slack cannot be reached: ${reason}`,
-    'Messages to Slack wait, and are tried again until they arrive or are given up.',
-    hint || `check that this machine reaches ${apiUrl} (network, proxy, DNS), then run this again`,
-  )
+  if (hint === '') {
+    const look = 'run this again later; https://slack-status.com says how Slack is'
+    return wrong('slack_failing', `${apiUrl} answers, and cannot say now: ${reason}`, waiting, look)
+  }
+  if (from === 'slack')
+    return wrong('token_refused', `Slack does not accept the token: ${reason}`, parking, hint)
+  return wrong('slack_wrong_answer', `${apiUrl} answers, but not as Slack does: ${reason}`, parking, hint)
 }
 
 function scopeFinding(scopes: readonly string[] | null): Finding {
@@ -108,7 +107,7 @@ function scopeFinding(scopes: readonly string[] | null): Finding {
     'scope_missing',
     `the app lacks the scope chat:write (it has: ${listed})`,
     'It may not post at all: messages wait as parked.',
-    hintOf('missing_scope', '') ?? '',
+    hintFor('missing_scope', ''),
   )
 }
 
@@ -156,16 +155,16 @@ function classify(
   scopes: readonly string[] | null,
 ): Finding {
   if (lookup.kind === 'absent') {
-    const hint = hintOf('channel_not_found', channel) ?? ''
+    const hint = hintFor('channel_not_found', channel)
     return wrong('channel_not_found', `${shown}: the app sees no such channel`, PARKED, hint)
   }
   if (lookup.archived) {
-    return wrong('is_archived', `${shown} is archived`, PARKED, hintOf('is_archived', channel) ?? '')
+    return wrong('is_archived', `${shown} is archived`, PARKED, hintFor('is_archived', channel))
   }
   if (lookup.member) return fine('channel_ok', `${shown}: the app is in the channel`)
   if (!lookup.private && scopes?.includes('chat:write.public'))
     return fine('channel_ok', `${shown}: the app may post without being in the channel`)
-  const invite = hintOf('not_in_channel', channel) ?? ''
+  const invite = hintFor('not_in_channel', channel)
   const hint = lookup.private ? invite : `${invite}; or give it the scope chat:write.public and reinstall it`
   return wrong('not_in_channel', `${shown}: the app is not in the channel`, PARKED, hint)
 }

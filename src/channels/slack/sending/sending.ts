@@ -6,7 +6,8 @@ import type { Secret } from '../../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../../channel.ts'
 import type { Sender } from '../../sender.ts'
 import type { SlackMessage } from '../message.ts'
-import type { SlackReceiver, SlackSettings } from '../settings.ts'
+import { slackSecrets } from '../secrets.ts'
+import { isSlackHost, type SlackReceiver, type SlackSettings } from '../settings.ts'
 import { WEBHOOK } from '../target.ts'
 import { openClient } from './client.ts'
 import { type AttemptContext, fromException, fromWebhook } from './outcome.ts'
@@ -20,7 +21,7 @@ export function openSender(
   const transport = openTransport(timeout, settings.concurrency, proxies)
   const client = openClient(settings, transport, timeout)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
-  const secrets = [settings.token, ...webhooks.values()].filter((secret) => secret !== undefined)
+  const secrets = slackSecrets(settings, receivers)
   return { send, close: () => transport.close() }
 
   async function send(message: SlackMessage, delivery: Addressed): Promise<Outcome> {
@@ -81,7 +82,8 @@ async function toWebhook(
     unfurl_links: false,
     unfurl_media: false,
   })
-  return fromWebhook(await transport.post(url.reveal(), body), context)
+  const { hostname } = new URL(url.reveal())
+  return fromWebhook(await transport.post(url.reveal(), body), isSlackHost(hostname), context)
 }
 
 function parked(reason: string): Outcome {

@@ -1,0 +1,216 @@
+/**
+ * The errors that Slack names: all that are published for chat.postMessage and for every method
+ * (https://docs.slack.dev/reference/methods/chat.postMessage), and those of incoming webhooks
+ * (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
+ */
+
+export type Meaning =
+  /** A person must act; `hint` says how. */
+  | { readonly kind: 'park'; readonly hint: string; readonly webhookHint?: string }
+  /** The message is at fault. */
+  | { readonly kind: 'refuse'; readonly hint: string }
+  /** Slack did not take the message, and may later. */
+  | { readonly kind: 'retry' }
+  /** Slack may have posted the message before it failed. */
+  | { readonly kind: 'ambiguous' }
+
+const retry: Meaning = { kind: 'retry' }
+const ambiguous: Meaning = { kind: 'ambiguous' }
+const park = (hint: string, webhookHint = hint): Meaning => ({ kind: 'park', hint, webhookHint })
+const refuse = (hint: string): Meaning => ({ kind: 'refuse', hint })
+
+const anotherWebhook = "make another webhook on the app's page, and put its URL into webhook_url"
+const elsewhere = (why: string): Meaning => park(`${why}: name another channel`, `${why}: ${anotherWebhook}`)
+const noChannel = park(
+  'correct the channel of the receiver (its id is surest), or invite the app if {target} is private',
+  `the channel of the webhook is gone; ${anotherWebhook}`,
+)
+const archived = park(
+  'unarchive {target}, or name another channel',
+  `unarchive the channel of the webhook, or ${anotherWebhook}`,
+)
+const reinstall = park('install the app again, and put its new token into channels.slack.token')
+const botToken = "put the app's bot token into channels.slack.token"
+const tokenOfPerson = park(`the token belongs to a person whom Slack does not let post: ${botToken}`)
+const notAllowed = park(
+  'ask an administrator of the workspace to let the app post in {target}, or name another channel',
+  'ask an administrator of the workspace to let the webhook post',
+)
+const outdated = park(
+  'Slack has no such method: correct channels.slack.api_url where it is set; else install a newer Hookbridge',
+)
+const garbled = park(
+  'the request did not arrive as it was sent: look at the proxy in between; if there is none, this is a mistake of Hookbridge',
+)
+const ourMistake = park('this is a mistake of Hookbridge: report it')
+const template = refuse('correct the template, slack.yaml')
+const shorter = refuse('shorten the template, slack.yaml')
+const silent = refuse('let the text of the template, slack.yaml, say something')
+const sharedContent = refuse(
+  'take links to Slack files, canvases and lists out of slack.yaml: {target} is shared with another organisation',
+)
+
+const meanings: Readonly<Record<string, Meaning>> = {
+  // Of the channel.
+  not_in_channel: park('invite the app to {target}: write /invite and its name there'),
+  channel_not_found: noChannel,
+  invalid_channel: noChannel,
+  is_archived: archived,
+  channel_is_archived: archived,
+  team_not_found: park('the app belongs to an organisation: name the channel by its id'),
+  messages_tab_disabled: park('switch on the Messages Tab in the App Home of the app'),
+  cannot_dm_bot: park('{target} is a bot, and takes no messages: name another one'),
+  user_not_found: park(
+    'there is no such member: correct the channel of the receiver',
+    `the member that the webhook writes to is gone; ${anotherWebhook}`,
+  ),
+  user_disabled: park('the member is deactivated: name another one'),
+  ekm_access_denied: notAllowed,
+  restricted_action: notAllowed,
+  restricted_action_read_only_channel: elsewhere('{target} is read-only'),
+  restricted_action_thread_only_channel: elsewhere('{target} takes replies alone'),
+  restricted_action_non_threadable_channel: elsewhere('{target} takes no replies'),
+  restricted_action_thread_locked: park('an administrator has locked the thread'),
+  cannot_reply_to_message: park('this message takes no replies'),
+  posting_to_general_channel_denied: park(
+    'ask an administrator to let the app post in the general channel, or name another channel',
+    `ask an administrator to let apps post in the general channel, or ${anotherWebhook}`,
+  ),
+
+  // Of the app and its token.
+  missing_scope: park('give the app the scope {scope} (OAuth & Permissions), and reinstall it'),
+  invalid_auth: park(
+    `${botToken}; if it is there, look whether its app allows this address (Allowed IP Address Ranges)`,
+  ),
+  not_authed: park(`${botToken}; if it is there, a proxy takes the Authorization header away`),
+  not_allowed_token_type: park(`${botToken}; this one is of another kind`),
+  account_inactive: reinstall,
+  token_revoked: reinstall,
+  token_expired: park(
+    'its app renews tokens every 12 hours (token rotation); make one without, see "hookbridge slack-manifest"',
+  ),
+  no_permission: park('invite the app to {target}: write /invite and its name there'),
+  access_denied: notAllowed,
+  team_access_not_granted: park('ask an administrator to grant the app this workspace'),
+  enterprise_is_restricted: park('install the app in a workspace, not in the organisation; use that token'),
+  accesslimited: park('ask an administrator of the workspace to allow this network'),
+  two_factor_setup_required: tokenOfPerson,
+  user_is_restricted: tokenOfPerson,
+  message_limit_exceeded: park('the workspace has used up the messages of its plan: upgrade it, or wait'),
+
+  // Of a webhook.
+  no_service: park(`the webhook is removed or switched off; ${anotherWebhook}`),
+  no_service_id: park('webhook_url is incomplete: copy it again'),
+  no_active_hooks: park(`the webhook is switched off; ${anotherWebhook}`),
+  no_team: park('the workspace is gone; put the webhook of another one into webhook_url'),
+  team_disabled: park('the workspace is switched off; ask its owner, or use a webhook of another one'),
+  invalid_token: park(`the webhook is no longer valid; ${anotherWebhook}`),
+  action_prohibited: notAllowed,
+
+  // Of the message.
+  invalid_blocks: template,
+  invalid_blocks_format: template,
+  msg_blocks_too_long: shorter,
+  msg_too_long: shorter,
+  attachment_payload_limit_exceeded: shorter,
+  no_text: silent,
+  missing_text_or_fallback_or_attachments: silent,
+  invalid_arguments: template,
+  invalid_payload: template,
+  too_many_attachments: template,
+  too_many_contact_cards: template,
+  invalid_attachments: template,
+  missing_file_data: template,
+  slack_connect_canvas_sharing_blocked: sharedContent,
+  slack_connect_file_link_sharing_blocked: sharedContent,
+  slack_connect_lists_sharing_blocked: sharedContent,
+
+  // Of the request.
+  invalid_charset: garbled,
+  invalid_form_data: garbled,
+  invalid_post_type: garbled,
+  missing_post_type: garbled,
+  invalid_json: garbled,
+  json_not_object: garbled,
+  invalid_arg_name: ourMistake,
+  invalid_array_arg: ourMistake,
+  as_user_not_supported: ourMistake,
+  markdown_text_conflict: ourMistake,
+  invalid_metadata_format: ourMistake,
+  invalid_metadata_schema: ourMistake,
+  metadata_too_large: ourMistake,
+  metadata_must_be_sent_from_app: park(`only an app may send what is posted: ${botToken}`),
+  duplicate_channel_not_found: ourMistake,
+  duplicate_message_not_found: ourMistake,
+  deprecated_endpoint: outdated,
+  method_deprecated: outdated,
+  unknown_method: outdated,
+  upgrade_required: outdated,
+
+  // Of this moment.
+  ratelimited: retry,
+  rate_limited: retry,
+  service_unavailable: retry,
+  // The request came in part, and was not carried out.
+  request_timeout: retry,
+  // The workspace, or the channel, is being moved.
+  team_added_to_org: retry,
+  org_login_required: retry,
+  migration_in_progress: retry,
+  external_channel_migrating: retry,
+  // "It's possible some aspect of the operation succeeded before the error was raised."
+  internal_error: ambiguous,
+  fatal_error: ambiguous,
+  rollup_error: ambiguous,
+}
+
+const PASSES =
+  /unavailable|timeout|timed_out|try_again|temporar|overload|busy|migrating|in_progress|rate_?limit|too_many_requests/
+
+/**
+ * What an error means that no table has. Slack names what passes by itself in words that say so. Any other new name is
+ * most likely a new rule or permission: it parks at once, with its name and Slack's words. That costs a resend where it
+ * would have passed; retrying would hide from people for a day what only they can correct.
+ */
+export const unknownError = park(
+  'this version does not know this error: see what it says, and https://docs.slack.dev/reference/methods',
+)
+
+/** Null for what is no name of an error. */
+export function meaningOf(name: unknown): Meaning | null {
+  if (!isErrorName(name)) return null
+  if (Object.hasOwn(meanings, name)) return meanings[name] ?? unknownError
+  if (name.startsWith('restricted_action')) return notAllowed
+  if (PASSES.test(name)) return retry
+  return /(?:^|_)error$/.test(name) ? ambiguous : unknownError
+}
+
+/** Whether the tables have it: in an answer that is plain text, any other word may be anything. */
+export function isKnownError(name: string): boolean {
+  return Object.hasOwn(meanings, name)
+}
+
+export function isErrorName(name: unknown): name is string {
+  return typeof name === 'string' && /^[a-z0-9_]{1,64}$/.test(name)
+}
+
+export interface HintContext {
+  /** The delivery's. */
+  readonly target: string
+  readonly isWebhook: boolean
+  /** The scope that Slack says is missing. */
+  readonly scope?: string
+}
+
+/** What a person does about it; empty where it may pass by itself. */
+export function hintOf(meaning: Meaning, { target, isWebhook, scope = 'chat:write' }: HintContext): string {
+  if (meaning.kind === 'retry' || meaning.kind === 'ambiguous') return ''
+  const hint = meaning.kind === 'park' && isWebhook ? (meaning.webhookHint ?? meaning.hint) : meaning.hint
+  const place = isWebhook ? 'the channel' : target
+  return hint.replace('{target}', place).replace('{scope}', scope)
+}
+
+/** What a person does about an error of Slack's in a channel, or with the token. */
+export function hintFor(name: string, target: string): string {
+  return hintOf(meaningOf(name) ?? unknownError, { target, isWebhook: false })
+}
