@@ -141,7 +141,9 @@ export function settle(state: DestinationState, outcome: Outcome, now: number): 
     case 'ambiguous':
       return backedOff(failed(anchored, outcome.reason, now), now)
     case 'retry': {
-      const next = backedOff(failed(anchored, outcome.reason, now), now)
+      // Attempts that were under way when it asked for a pause are refused like the first: together they are one failure.
+      const isSameBurst = outcome.after !== undefined && anchored.retryAfter !== null
+      const next = isSameBurst ? anchored : backedOff(failed(anchored, outcome.reason, now), now)
       if (outcome.after === undefined) return next
       const until = Math.max(now + outcome.after, next.retryAfter?.until ?? 0)
       return { ...next, retryAfter: { from: now, until } }

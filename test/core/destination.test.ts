@@ -110,6 +110,13 @@ t.test('what an attempt says of a destination', async (t) => {
   t.equal(after([sent], working, NOW - HOUR).lastSuccessAt, NOW - HOUR, 'as the clock says now')
 })
 
+t.test('refusals of one burst are one failure', async (t) => {
+  const burst = after([asked(HOUR), asked(2 * HOUR), asked(HOUR), asked(HOUR)])
+  t.match(burst, { failures: 1, failingSince: NOW, backoff: null, retryAfter: { until: NOW + 2 * HOUR } })
+  t.match(settle(burst, asked(SECOND), NOW + 2 * HOUR), { failures: 2 }, 'after the pause it is another one')
+  t.match(after([asked(HOUR), failure]), { failures: 2 }, 'as is one of another kind')
+})
+
 t.test('its status in a word', async (t) => {
   const status = (...outcomes: Outcome[]) => statusOf(after(outcomes), NOW)
   t.equal(status(), 'working')
