@@ -538,7 +538,7 @@ t.test('a token server asks to wait, is not there, or does not answer', async (t
     return outcome.kind === 'retry' ? (outcome.after ?? null) : outcome
   }
   t.equal(await wait('7'), 7_000)
-  t.equal(await wait('999999'), 900_000, 'no longer than a quarter of an hour')
+  t.equal(await wait('999999'), 3_600_000, 'no longer than an hour')
   t.equal(await wait('soon'), null)
   const byDate = await wait(new Date(Date.now() + 60_000).toUTCString())
   t.ok(typeof byDate === 'number' && byDate > 50_000 && byDate <= 60_000, 'a date')

@@ -14,7 +14,7 @@ export const generic = {
   refresh_token: 'first-refresh-token',
 } as const
 
-const GOOGLE_USERS = ['alerts@example.org']
+const GOOGLE_USERS = ['alerts@example.org', 'alerts@example.com']
 const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
 /** The key file of a service account, as the Cloud console makes it. */

@@ -2,6 +2,7 @@
 import { isObject } from '../../../core/json.ts'
 import { ConnectFailure, wordsOf } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'
+import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../../retry-after.ts'
 import type { LoginProblem } from './problem.ts'
 import type { OAuth2Settings } from './settings.ts'
 import { hintFor } from './token-hints.ts'
@@ -26,7 +27,6 @@ export interface TokenFailure {
 /** Errors of RFC 6749 and its extensions that pass by themselves; all others need a person. */
 const PASSING = ['temporarily_unavailable', 'server_error', 'slow_down', 'rate_limit_exceeded']
 const PASSING_STATUS = [408, 421, 425, 429]
-const LONGEST_AFTER_MS = 15 * 60_000
 
 export function tokenProblem(failure: TokenFailure): LoginProblem {
   const { answer, url, words } = failure
@@ -116,9 +116,7 @@ function errorOf({ status, text }: HttpAnswer): { error: string; description: st
   }
 }
 
-/** RFC 9110, 10.2.3: seconds, or a date. */
 function afterOf({ headers }: HttpAnswer): { after?: number } {
-  const text = headers.get('retry-after') ?? ''
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
-  return Number.isNaN(ms) ? {} : { after: Math.min(Math.max(ms, 0), LONGEST_AFTER_MS) }
+  const asked = readRetryAfter(headers.get('retry-after') ?? '', headers.get('date'), Date.now())
+  return asked === null ? {} : { after: Math.min(asked, LONGEST_RETRY_AFTER_MS) }
 }
