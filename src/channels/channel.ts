@@ -24,6 +24,11 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   readonly sharedFiles?: readonly string[]
   /** What the receiver's settings need that the channel's settings lack, as a sentence; null if nothing. */
   missingSettings?(settings: Settings | undefined, receiver: Receiver): string | null
+  /** What is valid and probably wrong, for `hookbridge check`. Pure. */
+  warnings?(
+    settings: Settings | undefined,
+    receivers: ReadonlyMap<string, Receiver>,
+  ): readonly SettingsWarning[]
   /** Where the messages for a receiver go: one for each target. Pure. */
   targets(receiver: Receiver, receiverName: string): readonly Target[]
   /** Compiles the files of one template. Pure. */
@@ -40,6 +45,18 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   readonly preview?: () => Promise<ChannelPreview<Settings, Receiver, Message>>
   /** Checks destinations for `hookbridge doctor`; loaded on first use. */
   readonly doctor?: () => Promise<ChannelDoctor<Settings, Receiver>>
+}
+
+export interface SettingsWarning {
+  readonly code: 'doubtful_setting' | 'example_value'
+  /** Of the receiver whose settings it concerns; without one, the channel's own. */
+  readonly receiver?: string
+  /** Within those settings. */
+  readonly path: readonly (string | number)[]
+  /** What is wrong, on one line and without secrets. */
+  readonly message: string
+  /** What to do about it. */
+  readonly hint: string
 }
 
 export interface Target {

@@ -48,3 +48,11 @@ export function isSafeUrl(text: string): boolean {
     (hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname))
   )
 }
+
+// RFC 2606 and RFC 6761: nobody has such a domain.
+const RESERVED = /(?:^|\.)(?:example\.(?:com|net|org)|example|invalid|test)$/i
+
+/** Whether a name is reserved for examples and tests, so that nothing can be reached there. */
+export function isReservedName(host: string): boolean {
+  return RESERVED.test(host)
+}

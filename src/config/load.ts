@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'
+import { checkExamples } from './checks/examples.ts'
 import { checkOperators } from './checks/operators.ts'
 import { checkSocketPath, withPaths } from './checks/paths.ts'
 import { checkPrivacy } from './checks/privacy.ts'
@@ -9,7 +10,7 @@ import { checkReferences } from './checks/references.ts'
 import { checkSamples } from './checks/samples.ts'
 import { checkSecrets } from './checks/secrets.ts'
 import { checkSenders } from './checks/senders.ts'
-import { checkSettings } from './checks/settings.ts'
+import { checkDoubts, checkSettings } from './checks/settings.ts'
 import { sampleFile } from './checks/tests.ts'
 import { checkUsage } from './checks/usage.ts'
 import { type CompiledConfig, compile } from './compiled.ts'
@@ -62,6 +63,8 @@ export function loadConfig(file: string, env: Env): Loaded {
   const warnings = [
     ...problems,
     ...checkPrivacy(filled, env),
+    ...checkDoubts(config, document),
+    ...checkExamples(filled),
     ...checkUsage(config, loaded.own, filled),
     ...checkSamples(compiled),
     ...[...checkOperators(compiled), ...checkSenders(compiled)].map((problem) =>

@@ -18,6 +18,8 @@ export const problemCodes = [
   'unused_source',
   'unused_template',
   'missing_settings',
+  'doubtful_setting',
+  'example_value',
   'no_receivers',
   'unreachable_route',
   'impossible_match',

@@ -76,8 +76,12 @@ function keysOf(schema: unknown): string[] {
 t.test('what a new user starts from needs three variables and nothing else', async (t) => {
   const file = write(t, starterConfig())
   mkdirSync(join(file, '../templates'))
-  const env = { CUURO_WEBHOOK_SECRET: secret, SLACK_BOT_TOKEN: 'xoxb-1', SMTP_URL: 'smtp://127.0.0.1:25' }
+  const env = { CUURO_WEBHOOK_SECRET: secret, SLACK_BOT_TOKEN: 'xoxb-1', SMTP_URL: 'smtp://127.0.0.1:2525' }
   t.same(linesOf(file, env), [])
+  t.match(linesOf(file, { ...env, SMTP_URL: 'smtp://127.0.0.1:25' }), [
+    /channels.email.from: example.com is reserved for examples/,
+    /receivers.partners.email.to\[0\]: example.com is reserved/,
+  ])
   t.match(linesOf(file, {}), [/CUURO_WEBHOOK_SECRET/, /SLACK_BOT_TOKEN/, /SMTP_URL/])
 })
 

@@ -11,6 +11,7 @@ import {
   parseSmtpUrl,
 } from './settings.ts'
 import { compile, type Mail, sharedFiles, templateFiles } from './template/rendering.ts'
+import { warnings } from './warnings.ts'
 
 const NOT_CONFIGURED = 'channels.email is not configured: set its smtp and from'
 
@@ -22,6 +23,7 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   sharedFiles,
   missingSettings: (settings) =>
     settings === undefined ? 'channels.email is missing: set its `smtp` and `from`' : null,
+  warnings,
   targets: ({ to }) =>
     to.map(({ address }) => ({ target: address, rateKey: `email:${addressKey(address)}` })),
   compile,

@@ -18,7 +18,13 @@ const mail = {
   receivers: '{ ops: { email: { to: [ops@acme.io] } } }',
   channels: (settings: string) => `{ email: { from: hooks@acme.io, ${settings} } }`,
 }
-const variables = { ...environment, USER: 'hookbridge', PASSWORD: 'hunter2', SMTP_URL: 'smtp://127.0.0.1:25' }
+const variables = {
+  ...environment,
+  USER: 'hookbridge',
+  PASSWORD: 'hunter2',
+  SMTP_URL: 'smtp://127.0.0.1:25',
+  PUBLISHED: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+}
 
 const folder = temporaryFolder(t)
 const file = join(folder, 'config.yaml')
@@ -244,7 +250,87 @@ const ofEvents: readonly Row[] = [
   ],
 ]
 
-const tables = { secrets: ofSecrets, events: ofEvents }
+const doubt = (place: string, key: string, what: string) =>
+  `doubtful_setting ${place}: warning: channels.email.${key}: ${what}`
+const login = '${USER}:${PASSWORD}@mail.acme.io'
+
+const ofMail: readonly Row[] = [
+  [
+    smtp(`smtp://${login}:465`),
+    doubt(
+      '4:49',
+      'smtp',
+      'port 465 expects TLS from the first byte, and smtp:// starts without it (write smtps://)',
+    ),
+  ],
+  ...[25, 587].map(
+    (port): Row => [
+      smtp(`smtps://${login}:${port}`),
+      doubt(
+        '4:49',
+        'smtp',
+        `smtps:// starts with TLS, and port ${port} expects plain text first (write smtp://, which encrypts with STARTTLS, or use port 465)`,
+      ),
+    ],
+  ),
+  ...[110, 143, 993, 995].map(
+    (port): Row => [
+      smtp(`smtps://${login}:${port}`),
+      doubt(
+        '4:49',
+        'smtp',
+        `port ${port} is where mail is read (send to port 587 with smtp://, or to 465 with smtps://)`,
+      ),
+    ],
+  ),
+  [
+    smtp(`smtp://${login}`, ', tls: off'),
+    doubt(
+      '4:97',
+      'tls',
+      'the password crosses the network without encryption (remove the line: without it, no password is sent without encryption)',
+    ),
+  ],
+  [
+    smtp(`smtp://${login}`, ', tls: opportunistic'),
+    doubt(
+      '4:97',
+      'tls',
+      'who is on the way can switch the encryption off, and read the password (remove the line: without it, no password is sent without encryption)',
+    ),
+  ],
+]
+
+const example = (place: string, key: string, name: string, hint = 'put your own address here') =>
+  `example_value ${place}: warning: ${key}: ${name} is reserved for examples (${hint})`
+
+const ofExamples: readonly Row[] = [
+  [
+    {
+      receivers: '{ ops: { email: { to: [ops@acme.io, "Jane <jane@example.com>"] } } }',
+      channels:
+        '{ email: { from: a@hooks.example.org, reply_to: a@acme.test, smtp: "smtp://mail.example.net" } }',
+    },
+    example('2:48', 'receivers.ops.email.to[1]', 'example.com'),
+    example('4:28', 'channels.email.from', 'hooks.example.org'),
+    example('4:59', 'channels.email.reply_to', 'acme.test'),
+    example('4:78', 'channels.email.smtp', 'mail.example.net', 'put the name of your mail server there'),
+  ],
+  [
+    {
+      server: '{ public_url: "https://hooks.example.com" }',
+      links: '{ "*": "https://app.example/{{ data.id }}" }',
+    },
+    example('4:23', 'server.public_url', 'hooks.example.com'),
+    example('5:15', 'links.*', 'app.example'),
+  ],
+  [
+    secrets('["${PUBLISHED}"]'),
+    "example_value 1:39: warning: sources.cuuro.svix.secrets[0]: this secret is published as an example, and anyone can sign requests with it (copy your own from the endpoint's page)",
+  ],
+]
+
+const tables = { mail: ofMail, examples: ofExamples, secrets: ofSecrets, events: ofEvents }
 
 for (const [name, rows] of Object.entries(tables)) {
   t.test(`mistakes: ${name}`, async (t) => {
@@ -263,6 +349,25 @@ const fine: readonly (Sections | string)[] = [
   smtp('smtp://hookbridge:${PASSWORD}@mail.acme.io'),
   smtp('smtp://${USER}:${PASSWORD:-}@mail.acme.io'),
   { receivers: '{ ops: { slack: { webhook_url: "https://hooks.slack.com/services/${TOKEN}" } } }' },
+  // Ports that fit, ports that providers have beside them, a tunnel, a server that asks for no password.
+  ...[
+    'smtp://%',
+    'smtp://%:25',
+    'smtp://%:587',
+    'smtp://%:2525',
+    'smtps://%',
+    'smtps://%:465',
+    'smtps://%:443',
+  ].map((url) => smtp(url.replace('%', login))),
+  smtp('smtp://127.0.0.1:465'),
+  smtp('smtp://relay.acme.io', ', tls: off'),
+  smtp('smtp://${USER}:${PASSWORD}@127.0.0.1:587', ', tls: off'),
+  // A stand-in on this machine; names that only look like examples.
+  {
+    receivers: '{ ops: { email: { to: [ops@example.com] } } }',
+    channels: '{ email: { from: hooks@example.com, smtp: "smtp://127.0.0.1:1025" } }',
+  },
+  { links: '{ "*": "https://example.acme.io/test/example.com/{{ data.id }}" }' },
   // A webhook that several receivers share.
   {
     receivers: '{ ops: { slack: { webhook_url: "${HOOK}" } }, dev: { slack: { webhook_url: "${HOOK}" } } }',

@@ -1,0 +1,32 @@
+/** Addresses and secrets of examples that were left in. Those of mail are its channel's to check. */
+import { resolve } from 'node:path'
+import { isReservedName } from '../../channels/settings.ts'
+import type { Interpolated } from '../file/interpolate.ts'
+import { exampleConfig } from '../package.ts'
+import { type Problem, pathName, warning } from '../problem.ts'
+import { isSecret } from './secrets.ts'
+import { textsIn } from './texts.ts'
+
+// Of the documentation of Svix and of Standard Webhooks. Whoever reads it can sign with them.
+const PUBLISHED = [
+  'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+  'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD',
+  'whsec_plJ3nmyCDGBKInavdOK15jsl',
+]
+
+export function checkExamples({ document, value }: Interpolated): Problem[] {
+  return textsIn(value).flatMap(({ path, text }) => {
+    const warn = (message: string, hint: string) => [
+      warning('example_value', document.file, document.at(path), `${pathName(path)}: ${message}`, hint),
+    ]
+    if (isSecret(path)) {
+      const message = 'this secret is published as an example, and anyone can sign requests with it'
+      return PUBLISHED.includes(text) ? warn(message, "copy your own from the endpoint's page") : []
+    }
+    const isPublic = path[0] === 'links' || (path[0] === 'server' && path[1] === 'public_url')
+    const host = isPublic ? (/^https?:\/\/(?:[^/?#]*@)?([^/?#:]+)/i.exec(text)?.[1] ?? '') : ''
+    // The example itself has nothing else.
+    if (!isReservedName(host) || resolve(document.file) === exampleConfig) return []
+    return warn(`${host} is reserved for examples`, 'put your own address here')
+  })
+}
