@@ -23,6 +23,7 @@ import { registerRoutes } from './routing/routes.ts'
 import { registerHealth } from './service/health.ts'
 import { registerReload } from './service/reload.ts'
 import { registerSend } from './service/send.ts'
+import { registerSlackManifest } from './slack-manifest.ts'
 import { CommandError, type ExitCode, printJson, type Terminal } from './terminal.ts'
 
 // In the order of the help.
@@ -30,6 +31,7 @@ const commands: readonly Register[] = [
   registerServe,
   registerCheck,
   registerConfig,
+  registerSlackManifest,
   registerExplain,
   registerRoutes,
   registerPreview,

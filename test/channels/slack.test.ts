@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { parse } from 'yaml'
 import { z } from 'zod'
 import { rate, secret } from '../../src/channels/settings.ts'
+import { newAppUrl, slackManifest } from '../../src/channels/slack/manifest.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import { startSlackServer } from '../support/slack/server.ts'
 import { channelContract } from './contract.ts'
@@ -173,4 +176,17 @@ t.test('a channel that cannot be one is refused with what to write', async (t) =
   ] as const)
     t.match(of(channel), words, channel)
   for (const channel of ['#deal-flow', '#über-uns', 'C0123456789', '#日本']) t.equal(of(channel), null)
+})
+
+t.test('the manifest asks for the scopes that the receivers need', async (t) => {
+  const scopes = (channels: string[], webhooks = false) =>
+    parse(slackManifest(channels, webhooks)).oauth_config.scopes.bot
+  t.strictSame(scopes(['#deal-flow']), ['chat:write', 'chat:write.public', 'channels:read'])
+  t.strictSame(scopes(['U0123456789']), ['chat:write'])
+  t.strictSame(scopes([], true), ['incoming-webhook'])
+  t.strictSame(scopes([]), ['chat:write'])
+  const shipped = readFileSync(new URL('../../packaging/slack-app-manifest.yaml', import.meta.url), 'utf8')
+  const manifest = slackManifest(['C0123456789'], false)
+  t.equal(manifest, shipped, 'the shipped one is that for channels')
+  t.equal(new URL(newAppUrl(manifest)).searchParams.get('manifest_yaml'), manifest)
 })
