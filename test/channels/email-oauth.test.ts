@@ -1,4 +1,5 @@
 /** Mail with access tokens: against a token server and a mail server that answer as the real ones do. */
+import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
 import { email } from '../../src/channels/email/email.ts'
 import { bearerMechanism, initialResponse, mechanismsOf } from '../../src/channels/email/oauth/mechanism.ts'
@@ -6,14 +7,19 @@ import { Tokens } from '../../src/channels/email/oauth/tokens.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { openHttp } from '../../src/network/http.ts'
-import { noProxies } from '../../src/network/proxies.ts'
+import { noProxies, readProxies } from '../../src/network/proxies.ts'
 import {
   type OAuthMailServer,
   type OAuthMailServerOptions,
   startOAuthMailServer,
 } from '../support/oauth/mail-server.ts'
 import { entra, entraError, generic, serviceAccountKey, unsignedJwt } from '../support/oauth/providers.ts'
-import { startTokenServer, type TokenAnswer, type TokenServer } from '../support/oauth/token-server.ts'
+import {
+  listen,
+  startTokenServer,
+  type TokenAnswer,
+  type TokenServer,
+} from '../support/oauth/token-server.ts'
 import { closedPort } from './contract.ts'
 
 const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
@@ -34,11 +40,11 @@ function oauth2(server: Pick<TokenServer, 'url'>, provider: Provider, more: obje
   return { [provider]: { ...blocks[provider], ...more } }
 }
 
-function open(t: Test, settings: object, timeout = IN_TIME_MS) {
+function open(t: Test, settings: object, timeout = IN_TIME_MS, proxies = noProxies) {
   const channel = email.open(email.settings.parse({ from, ...settings }), new Map(), {
     timeout,
     print: () => {},
-    proxies: noProxies,
+    proxies,
   })
   t.teardown(() => channel.close())
   return (id = 'evt_1-1'): Promise<Outcome> =>
@@ -552,6 +558,31 @@ t.test('a token server asks to wait, is not there, or does not answer', async (t
   t.match(await open(t, { smtp: world.smtp.url, oauth2: oauth2(world.tokens, 'microsoft') }, 200)(), {
     kind: 'retry',
     reason: /cannot be reached for a token/,
+  })
+})
+
+t.test('tokens are fetched through the proxy', async (t) => {
+  const { smtp } = await start(t)
+  const settings = oauth2({ url: 'https://id.example.org' }, 'generic')
+  const through = async (proxy: string) => {
+    const { proxies } = readProxies({ HTTPS_PROXY: proxy })
+    return open(t, { smtp: smtp.url, oauth2: settings }, IN_TIME_MS, proxies)()
+  }
+  const gone = await closedPort()
+  t.match(await through(`http://127.0.0.1:${gone}`), {
+    kind: 'retry',
+    reason: new RegExp(
+      `^id\\.example\\.org cannot be reached for a token \\(.*proxy 127\\.0\\.0\\.1:${gone}`,
+    ),
+  })
+  const refusing = createServer().on('connect', (_request, socket) => {
+    socket.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="firm"\r\n\r\n')
+  })
+  const { port, close } = await listen(refusing)
+  t.teardown(close)
+  t.match(await through(`http://127.0.0.1:${port}`), {
+    kind: 'park',
+    reason: /for a token: .*asks for a login/,
   })
 })
 

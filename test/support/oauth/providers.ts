@@ -139,14 +139,15 @@ export function standard(server: TokenServer, { form, headers }: TokenRequest): 
       : {}
     return { status: 401, headers: challenge, body: { error: 'invalid_client' } }
   }
-  if (form.grant_type === 'client_credentials') return issue(server, '', `opaque-token-${serial(server)}`)
+  if (form.grant_type === 'client_credentials')
+    return issue(server, server.subject, `opaque-token-${serial(server)}`)
   if (form.grant_type !== 'refresh_token') return { status: 400, body: { error: 'unsupported_grant_type' } }
   if (form.refresh_token !== generic.refresh_token)
     return {
       status: 400,
       body: { error: 'invalid_grant', error_description: 'Token has been expired or revoked.' },
     }
-  return issue(server, '', `opaque-token-${serial(server)}`)
+  return issue(server, server.subject, `opaque-token-${serial(server)}`)
 }
 
 /** As Entra's access tokens look; nobody but the mail server verifies them. */

@@ -27,6 +27,8 @@ export interface TokenServer {
   readonly requests: TokenRequest[]
   /** Tokens that it issued and that are good, and whom each is for. */
   readonly tokens: Map<string, string>
+  /** Whom the tokens are for that a client gets for itself. */
+  readonly subject: string
   /** Is asked first; undefined is the usual answer. A promise delays it, and `drop` closes the connection. */
   behave: (
     request: TokenRequest,
@@ -79,6 +81,7 @@ export async function startTokenServer(): Promise<TokenServer> {
     port,
     requests,
     tokens,
+    subject: 'alerts@example.org',
     behave: () => undefined,
     expiresIn: 3_599,
     close,
