@@ -104,7 +104,12 @@ for (const { section: name, moved, says } of examples) {
 
     writeFileSync(file, configuration(block))
     const loaded = loadConfig(file, env)
-    t.same(loaded.ok ? loaded.warnings : loaded.problems, [], 'as it stands')
+    const problems = loaded.ok ? loaded.warnings : loaded.problems
+    t.same(
+      problems.filter(({ code }) => code !== 'example_value'),
+      [],
+      'as it stands',
+    )
 
     let text = block
     for (const [written, instead] of moved({
