@@ -63,6 +63,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   '@slack/web-api': ['channels/slack'],
   'close-with-grace': ['cli'],
   commander: ['cli'],
+  'fast-string-truncated-width': ['cli'],
   'fastest-levenshtein': ['config'],
   fastify: ['http'],
   jose: ['channels/email'],

@@ -1,5 +1,6 @@
 /** Tables of a list: as wide as they must be, and whole on a terminal of 80 columns. */
 import { colour, print, type Style, type Terminal, wrap } from './terminal.ts'
+import { beginningOf, endOf, padTo, widthOf } from './width.ts'
 
 export interface Column<Row> {
   readonly title: string
@@ -8,11 +9,13 @@ export interface Column<Row> {
   /** What is shown instead where the table would be too wide. */
   readonly short?: (row: Row) => string
   /**
-   * What becomes of the column where the table is still too wide: its text is shortened in the middle or at the end,
-   * wrapped, or, for the last column alone, put on lines of its own below each row. In this order: below, middle, wrap,
-   * end; of several that do the same, the first gives way most.
+   * What becomes of the column where the table is still too wide: its text is put on lines of its own below each row,
+   * shortened in the middle or at the end, or wrapped. In this order: below, middle, wrap, end; of several that do the
+   * same, the first gives way most.
    */
   readonly shrinks?: 'below' | 'middle' | 'wrap' | 'end'
+  /** Its whole text is put below each row where the table is too wide with all columns at their least. */
+  readonly fallsBelow?: boolean
   /** Characters that shrinking leaves at the least. */
   readonly least?: number
 }
@@ -32,26 +35,40 @@ export function printTable<Row>(
 ): void {
   const room = terminal.out.isTTY === true ? terminal.out.columns || 80 : Infinity
   const { laid, below } = layOut(rows, columns, room)
-  const titles = laid.map(({ title, width }) => fit(title, width, 'end').padEnd(width))
+  const titles = laid.map(({ title, width }) => padTo(fit(title, width, 'end'), width))
   print(terminal, colour(terminal, 'dim', titles.join('  ').trimEnd()))
   for (const row of rows) {
     for (const line of linesOf(terminal, row, laid)) print(terminal, line)
-    if (below === undefined || below.value(row) === '') continue
-    for (const line of wrap(below.value(row), room - INDENT, true))
-      print(terminal, `${' '.repeat(INDENT)}${styled(terminal, below, row, line)}`)
+    for (const column of below) {
+      if (column.value(row) === '') continue
+      for (const line of wrap(column.value(row), room - INDENT, true))
+        print(terminal, `${' '.repeat(INDENT)}${styled(terminal, column, row, line)}`)
+    }
   }
 }
 
-function layOut<Row>(
-  rows: readonly Row[],
-  columns: readonly Column<Row>[],
-  room: number,
-): { readonly laid: readonly Laid<Row>[]; readonly below?: Column<Row> | undefined } {
+interface Layout<Row> {
+  readonly laid: readonly Laid<Row>[]
+  readonly below: readonly Column<Row>[]
+}
+
+function layOut<Row>(rows: readonly Row[], columns: readonly Column<Row>[], room: number): Layout<Row> {
   const whole = columns.map((column) => measured(column, rows))
-  if (excessOf(whole, room) <= 0) return { laid: whole }
+  if (excessOf(whole, room) <= 0) return { laid: whole, below: [] }
   const short = columns.map((column) => measured({ ...column, value: column.short ?? column.value }, rows))
-  const below = excessOf(short, room) > 0 ? short.find(({ shrinks }) => shrinks === 'below') : undefined
-  const laid = short.filter((column) => column !== below)
+  if (excessOf(short, room) <= 0) return { laid: short, below: [] }
+  const isBelow = ({ shrinks }: Column<Row>) => shrinks === 'below'
+  const laid = shrunk(
+    short.filter((column) => !isBelow(column)),
+    room,
+  )
+  if (excessOf(laid, room) <= 0) return { laid, below: columns.filter(isBelow) }
+  const stays = (column: Column<Row>) => !isBelow(column) && column.fallsBelow !== true
+  return { laid: shrunk(short.filter(stays), room), below: columns.filter((column) => !stays(column)) }
+}
+
+function shrunk<Row>(columns: readonly Laid<Row>[], room: number): readonly Laid<Row>[] {
+  const laid = [...columns]
   for (const way of ['middle', 'wrap', 'end']) {
     for (const [at, column] of laid.entries()) {
       const excess = excessOf(laid, room)
@@ -60,11 +77,11 @@ function layOut<Row>(
       laid[at] = { ...column, width: Math.max(least, column.width - excess) }
     }
   }
-  return { laid, below }
+  return laid
 }
 
 function measured<Row>(column: Column<Row>, rows: readonly Row[]): Laid<Row> {
-  const width = rows.reduce((most, row) => Math.max(most, column.value(row).length), column.title.length)
+  const width = rows.reduce((most, row) => Math.max(most, widthOf(column.value(row))), column.title.length)
   return { ...column, width }
 }
 
@@ -82,7 +99,7 @@ function linesOf<Row>(terminal: Terminal, row: Row, columns: readonly Laid<Row>[
       .map((column, index) => {
         const text = cells[index]?.[at] ?? ''
         const isLast = index === columns.length - 1
-        return styled(terminal, column, row, isLast ? text : text.padEnd(column.width))
+        return styled(terminal, column, row, isLast ? text : padTo(text, column.width))
       })
       .join('  ')
       .trimEnd(),
@@ -94,8 +111,8 @@ function styled<Row>(terminal: Terminal, { style }: Column<Row>, row: Row, text:
 }
 
 function fit(text: string, width: number, shrinks: Column<unknown>['shrinks']): string {
-  if (text.length <= width) return text
-  if (shrinks !== 'middle') return `${text.slice(0, width - 1)}…`
+  if (widthOf(text) <= width) return text
+  if (shrinks !== 'middle') return `${beginningOf(text, width - 1)}…`
   const end = Math.ceil((width - 1) / 2)
-  return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`
+  return `${beginningOf(text, width - 1 - end)}…${endOf(text, end)}`
 }

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import { STEERING, withoutSteering } from '../core/json.ts'
+import { piecesOf, widthOf } from './width.ts'
 
 /** The output and the environment of a command: those of the process, or a recorder in tests. */
 export interface Terminal {
@@ -81,17 +82,12 @@ export function wrap(text: string, width: number, hard = false): string[] {
     const lines: string[] = []
     let line = ''
     const words = paragraph.split(' ')
-    for (const word of hard ? words.flatMap((long) => chunks(long, width)) : words) {
-      if (line !== '' && line.length + 1 + word.length > width) {
+    for (const word of hard ? words.flatMap((long) => piecesOf(long, width)) : words) {
+      if (line !== '' && widthOf(line) + 1 + widthOf(word) > width) {
         lines.push(line)
         line = word
       } else line = line === '' ? word : `${line} ${word}`
     }
     return [...lines, line]
   })
-}
-
-function chunks(word: string, width: number): string[] {
-  if (word.length <= width) return [word]
-  return word.match(new RegExp(`.{1,${Math.max(1, width)}}`, 'gsu')) ?? []
 }

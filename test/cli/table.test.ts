@@ -1,6 +1,8 @@
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { type Column, printTable } from '../../src/cli/table.ts'
+import { wrap } from '../../src/cli/terminal.ts'
+import { beginningOf, endOf, padTo, piecesOf, widthOf } from '../../src/cli/width.ts'
 
 interface Row {
   readonly id: string
@@ -79,4 +81,29 @@ t.test('a column may be cut at its end', async (t) => {
     printed([{ title: 'NAME', value: ({ name }) => name, shrinks: 'end' }], 10),
     'NAME\na rather …\nshort\n',
   )
+})
+
+t.test('what a terminal shows, in columns', async (t) => {
+  for (const [text, width] of [
+    ['', 0],
+    ['deal-flow', 9],
+    ['Zürich', 6],
+    ['Zu\u0308rich', 6],
+    ['東京', 4],
+    ['ｗｉｄｅ', 8],
+    ['한국', 4],
+    ['🚀', 2],
+    ['👩🏽‍💻', 2],
+    ['🇩🇪', 2],
+  ] as const) {
+    t.equal(widthOf(text), width, JSON.stringify(text))
+  }
+  t.equal(padTo('東京', 6), '東京  ')
+  t.equal(beginningOf('東京大阪', 5), '東京')
+  t.equal(endOf('東京大阪', 5), '大阪')
+  t.equal(endOf('deal-flow', 4), 'flow')
+  t.equal(beginningOf('👩🏽‍💻👩🏽‍💻', 3), '👩🏽‍💻', 'no character is cut in two')
+  t.strictSame(piecesOf('東京大阪', 3), ['東', '京', '大', '阪'])
+  t.strictSame(piecesOf('東京', 1), ['東', '京'], 'one at least')
+  t.strictSame(wrap('東京 大阪 a', 7, true), ['東京', '大阪 a'])
 })

@@ -1,27 +1,47 @@
-/** Groups consecutive attempts that ended in the same way. */
-import { isDeepStrictEqual } from 'node:util'
+/** Attempts that ended in the same way, as one. */
 import type { Attempt } from '../../store/store.ts'
 
-/** Attempts `first` to `last`; the duration is that of the first. */
-export interface Attempts extends Pick<Attempt, 'durationMs' | 'outcome' | 'notes'> {
-  readonly first: number
-  readonly last: number
+export interface Attempts extends Pick<Attempt, 'outcome' | 'notes'> {
+  /** Ascending. */
+  readonly numbers: readonly number[]
   /** When the first and the last started. */
   readonly from: number
   readonly to: number
+  /** Of the first. */
+  readonly durationMs: number
 }
 
+/** In the order of their first attempts. What is not shown of an outcome makes no difference. */
 export function foldAttempts(history: readonly Attempt[]): readonly Attempts[] {
-  const folded: Attempts[] = []
+  const folded = new Map<string, Attempts>()
   for (const { number, startedAt, durationMs, outcome, notes } of history) {
-    const before = folded.at(-1)
-    const isSame =
-      before !== undefined &&
-      isDeepStrictEqual(before.outcome, outcome) &&
-      isDeepStrictEqual(before.notes, notes)
-    if (isSame) folded[folded.length - 1] = { ...before, last: number, to: startedAt }
-    else
-      folded.push({ first: number, last: number, from: startedAt, to: startedAt, durationMs, outcome, notes })
+    const key = JSON.stringify([outcome.kind, wordsOf(outcome), notes])
+    const before = folded.get(key)
+    folded.set(
+      key,
+      before === undefined
+        ? { numbers: [number], from: startedAt, to: startedAt, durationMs, outcome, notes }
+        : { ...before, numbers: [...before.numbers, number], to: startedAt },
+    )
   }
-  return folded
+  return [...folded.values()]
+}
+
+export function wordsOf(outcome: Attempt['outcome']): string {
+  return outcome.kind === 'sent' ? Object.values(outcome.reference).join(' ') : outcome.reason
+}
+
+const MOST_RANGES = 5
+
+/** `attempt 3`, `attempts 1-4, 6`, or `55 of the attempts 1-109`. */
+export function nameAttempts(numbers: readonly number[]): string {
+  const ranges: [first: number, last: number][] = []
+  for (const number of numbers) {
+    const range = ranges.at(-1)
+    if (range !== undefined && range[1] === number - 1) range[1] = number
+    else ranges.push([number, number])
+  }
+  if (ranges.length > MOST_RANGES) return `${numbers.length} of the attempts ${numbers[0]}-${numbers.at(-1)}`
+  const words = ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
+  return `${numbers.length === 1 ? 'attempt' : 'attempts'} ${words.join(', ')}`
 }

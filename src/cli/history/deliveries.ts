@@ -2,7 +2,7 @@ import type { PageRequest, Store } from '../../store/store.ts'
 import { positive, type Register, withStore } from '../context.ts'
 import { printTable } from '../table.ts'
 import { colour, print, printable, printJson, type Terminal } from '../terminal.ts'
-import { describeDelivery } from './describe.ts'
+import { describeDelivery, hanging } from './describe.ts'
 import {
   type DeliveryFlags,
   deliveryFilter,
@@ -10,9 +10,10 @@ import {
   withDeliveryFilters,
   withEventFilters,
 } from './filters.ts'
-import { type FoundRecord, findOne, foundBy } from './find.ts'
+import { type FoundRecord, findOne, foundBy, withWholeSubject } from './find.ts'
 import { deliveryJson, deliverySummaryJson } from './json.ts'
-import { fillPage, type PageFlags, printMore } from './pager.ts'
+import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
+import { shortIds } from './short-ids.ts'
 import { nameOf, shortly, stateStyles } from './words.ts'
 
 interface ListFlags extends EventFlags, DeliveryFlags, PageFlags {
@@ -43,20 +44,21 @@ export const registerDeliveries: Register = (hookbridge, context) => {
 }
 
 export async function listDeliveries(terminal: Terminal, store: Store, flags: ListFlags): Promise<void> {
-  const filter = deliveryFilter(flags)
+  const filter = deliveryFilter(await withWholeSubject(store, flags))
   const read = (request: PageRequest) => store.deliveries(filter, request)
-  const page = await fillPage(read, flags)
+  const page = await countedPage(read, flags)
   if (flags.json)
-    return printJson(terminal, { deliveries: page.items.map(deliverySummaryJson), next: page.next })
+    return printJson(terminal, { deliveries: page.items.map(deliverySummaryJson), ...totalJson(page) })
   if (page.items.length === 0) return print(terminal, 'no deliveries')
+  const shortId = await shortIds(store, terminal.out.isTTY === true ? page.items.map(({ id }) => id) : [])
   printTable(terminal, page.items, [
     { title: 'CREATED UTC', value: ({ createdAt }) => shortly(createdAt) },
-    { title: 'ID', value: ({ id }) => id },
-    { title: 'DESTINATION', value: ({ destination }) => nameOf(destination), shrinks: 'middle', least: 30 },
+    { title: 'ID', value: ({ id }) => id, short: ({ id }) => shortId(id) },
+    { title: 'DESTINATION', value: ({ destination }) => nameOf(destination), shrinks: 'wrap', least: 20 },
     { title: 'STATE', value: ({ state }) => state, style: ({ state }) => stateStyles[state] },
     { title: 'REASON', value: ({ reason }) => printable(reason ?? ''), shrinks: 'below' },
   ])
-  await printMore(terminal, page, read, 'deliveries')
+  printMore(terminal, page, 'deliveries')
 }
 
 async function showDeliveries(terminal: Terminal, store: Store, id: string, json: boolean): Promise<void> {
@@ -67,7 +69,9 @@ async function showDeliveries(terminal: Terminal, store: Store, id: string, json
   if (by !== null) print(terminal, colour(terminal, 'dim', by))
   const { event } = target
   const type = printable(event.type ?? '(in quarantine)')
-  print(terminal, `${colour(terminal, 'bold', `event ${event.id}`)}  ${type}`)
+  const name = `event ${event.id}`
+  const lines = hanging(terminal, '', `${name}  ${type}`, '  ')
+  print(terminal, lines.join('\n').replace(name, colour(terminal, 'bold', name)))
   for (const delivery of shown) print(terminal, describeDelivery(terminal, delivery).join('\n'))
   if (shown.length === 0) print(terminal, '  it has no deliveries')
 }

@@ -1,34 +1,46 @@
 /** One event, or one delivery, with everything that happened to it, for a person to read. */
 import type { DeliveryRecord, EventRecord, PlanRecord } from '../../store/store.ts'
 import { colour, printable, printableLines, type Terminal, textWidth, wrap } from '../terminal.ts'
-import { type Attempts, foldAttempts } from './attempts.ts'
-import { nameOf, stateStyles, when } from './words.ts'
+import { type Attempts, foldAttempts, nameAttempts, wordsOf } from './attempts.ts'
+import { nameOf, shortly, stateStyles, when } from './words.ts'
 
 export function describeEvent(terminal: Terminal, event: EventRecord): string[] {
-  const { problem, takenUpBy, takesUp } = event
+  const { problem, takenUpBy, takesUp, messageId } = event
+  const line = (name: string, text: string) => hanging(terminal, `  ${name.padEnd(8)}  `, text)
+  const verified = `verified with secret ${event.secretIndex + 1}`
   return [
     colour(terminal, 'bold', `event ${event.id}`),
-    `  type      ${printable(event.type ?? '(none: the request is in quarantine)')}`,
-    ...(event.subject === null ? [] : [`  subject   ${printable(event.subject)}`]),
-    `  source    ${event.source}, message ${printable(event.messageId)}, verified with secret ${event.secretIndex + 1}`,
-    `  received  ${when(event.receivedAt)} (sent ${when(event.sentAt)})`,
-    ...(problem === null ? [] : indented(terminal, `  problem   `, problem)),
-    ...(takenUpBy === null ? [] : [`  now       ${takenUpBy}, which has taken it up`]),
-    ...(takesUp === null ? [] : [`  takes up  ${takesUp}, which was in quarantine`]),
+    ...line('type', printable(event.type ?? '(none: the request is in quarantine)')),
+    ...(event.subject === null ? [] : line('subject', printable(event.subject))),
+    ...line('source', `${event.source}, message ${printable(messageId)}, ${verified}`),
+    ...line('received', `${when(event.receivedAt)} (sent ${when(event.sentAt)})`),
+    ...(problem === null ? [] : line('problem', printable(problem))),
+    ...(takenUpBy === null ? [] : line('now', `${takenUpBy}, which has taken it up`)),
+    ...(takesUp === null ? [] : line('takes up', `${takesUp}, which was in quarantine`)),
     `  body      ${printableLines(bodyText(event.body))}`,
     ...event.plans.flatMap((plan) => ['', ...describePlan(terminal, plan)]),
   ]
 }
 
 export function describeDelivery(terminal: Terminal, delivery: DeliveryRecord): string[] {
-  const { id, state, reason, dueAt, receiver, route } = delivery
+  const { id, state, reason, dueAt, receiver, route, createdAt } = delivery
+  const line = (text: string) => hanging(terminal, '    ', text)
+  const [head = '', ...rest] = hanging(
+    terminal,
+    '  ',
+    `${id}  ${nameOf(delivery.destination)}  ${state}`,
+    '    ',
+  )
+  const styled = [head, ...rest].map((text, at) =>
+    at < rest.length ? text : `${text.slice(0, -state.length)}${colour(terminal, stateStyles[state], state)}`,
+  )
   return [
-    `  ${id}  ${nameOf(delivery.destination)}  ${colour(terminal, stateStyles[state], state)}`,
-    `    for receiver ${receiver}, by route ${printable(route)}`,
-    ...(reason === null ? [] : indented(terminal, '    ', reason)),
+    ...styled,
+    ...line(`for receiver ${receiver}, by route ${printable(route)}, planned ${when(createdAt)}`),
+    ...(reason === null ? [] : line(printable(reason))),
     // While it is being sent, it is due when its lease ends.
-    ...(dueAt === null || state === 'sending' ? [] : [`    next attempt ${when(dueAt)}`]),
-    ...foldAttempts(delivery.history).flatMap(attemptLines),
+    ...(dueAt === null || state === 'sending' ? [] : line(`next attempt ${when(dueAt)}`)),
+    ...foldAttempts(delivery.history).flatMap((attempts) => attemptLines(terminal, attempts, createdAt)),
   ]
 }
 
@@ -45,34 +57,48 @@ function describePlan(terminal: Terminal, plan: PlanRecord): string[] {
   const by = fingerprint === null ? '' : `, by configuration ${fingerprint.slice(0, FINGERPRINT_LENGTH)}`
   const taken = routes.map(({ route, path, receivers }) => {
     const name = route === path ? path : `${printable(route)} (${path})`
-    return `  route     ${name} -> ${receivers.length === 0 ? 'no one' : receivers.join(', ')}`
+    return `${name} -> ${receivers.length === 0 ? 'no one' : receivers.join(', ')}`
   })
   return [
     `${colour(terminal, 'bold', `plan ${number}`)}  ${when(at)}, ${causes[cause]}${by}`,
     ...(unrouted ? ['  route     none took it (unrouted)'] : []),
-    ...taken,
+    ...taken.flatMap((text) => hanging(terminal, '  route     ', text)),
     ...deliveries.flatMap((delivery) => describeDelivery(terminal, delivery)),
   ]
 }
 
-function attemptLines({ first, last, from, to, durationMs, outcome, notes }: Attempts): string[] {
-  const words = outcome.kind === 'sent' ? Object.values(outcome.reference).join(' ') : outcome.reason
-  const [begun, ended] = [when(from), when(to)]
-  const isSameDay = begun.slice(0, 10) === ended.slice(0, 10)
-  const which =
-    first === last
-      ? `attempt ${first}  ${begun}  ${durationMs} ms`
-      : `attempts ${first}-${last}  ${begun} to ${isSameDay ? ended.slice(11) : ended}`
+/** `attempts 1-9, 12:00:05-13:07:00Z: retry, connect ECONNREFUSED`; with dates where the day is not that of `planned`. */
+function attemptLines(
+  terminal: Terminal,
+  { numbers, from, to, durationMs, outcome, notes }: Attempts,
+  planned: number,
+): string[] {
+  const [first, last] = [timeSince(planned, from), timeSince(from, to)]
+  const times = numbers.length === 1 ? `${first}Z, ${durationMs} ms` : `${first}-${last}Z`
+  const words = `${nameAttempts(numbers)}, ${times}: ${outcome.kind}, ${printable(wordsOf(outcome))}`
   return [
-    `    ${which}  ${outcome.kind}  ${printable(words)}`,
-    ...notes.map((note) => `      note: ${printable(note)}`),
+    ...hanging(terminal, '    ', words, '      '),
+    ...notes.flatMap((note) => hanging(terminal, '      ', `note: ${printable(note)}`)),
   ]
 }
 
-/** Wrapped, every line indented like the first. */
-function indented(terminal: Terminal, start: string, text: string): string[] {
-  const lines = wrap(printable(text), textWidth(terminal) - start.length, true)
-  return lines.map((line, at) => `${at === 0 ? start : ' '.repeat(start.length)}${line}`)
+/** `13:07:00`, or `11-24 13:07:00` where it is another day than `before`. */
+function timeSince(before: number, time: number): string {
+  const shown = shortly(time)
+  const [day, clock = ''] = shown.split(' ')
+  return shortly(before).startsWith(`${day} `) ? clock : shown
+}
+
+/** Wrapped on a terminal; the lines after the first are indented by `rest`, else as the first. */
+export function hanging(
+  terminal: Terminal,
+  start: string,
+  text: string,
+  rest = ' '.repeat(start.length),
+): string[] {
+  if (terminal.out.isTTY !== true) return [`${start}${text}`]
+  const lines = wrap(text, textWidth(terminal) - rest.length, true)
+  return lines.map((line, at) => `${at === 0 ? start : rest}${line}`)
 }
 
 const LONGEST_BODY = 2_000

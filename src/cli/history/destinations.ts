@@ -29,7 +29,7 @@ async function listDestinations(terminal: Terminal, store: Store, json: boolean)
   if (json) return printJson(terminal, { destinations: rows.map(toJson) })
   if (rows.length === 0) return print(terminal, 'no destinations: nothing was to be sent yet')
   printTable(terminal, rows, [
-    { title: 'DESTINATION', value: ({ record }) => nameOf(record.destination), shrinks: 'middle', least: 24 },
+    { title: 'DESTINATION', value: ({ record }) => nameOf(record.destination), shrinks: 'wrap', least: 20 },
     { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styles[status] },
     { title: 'WAITING', value: ({ record }) => String(record.waiting + record.sending) },
     { title: 'PARKED', value: ({ record }) => String(record.parked) },

@@ -6,9 +6,10 @@ import { printTable } from '../table.ts'
 import { colour, print, printable, printJson, type Style, type Terminal } from '../terminal.ts'
 import { describeEvent } from './describe.ts'
 import { type EventFlags, eventFilter, withEventFilters } from './filters.ts'
-import { findOne, foundBy } from './find.ts'
+import { findOne, foundBy, withWholeSubject } from './find.ts'
 import { eventJson, eventSummaryJson } from './json.ts'
-import { fillPage, type PageFlags, printMore } from './pager.ts'
+import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
+import { shortIds, shortSubjects } from './short-ids.ts'
 import { shortly } from './words.ts'
 
 interface ListFlags extends EventFlags, PageFlags {
@@ -37,38 +38,37 @@ export const registerEvents: Register = (hookbridge, context) => {
 }
 
 export async function listEvents(terminal: Terminal, store: Store, flags: ListFlags): Promise<void> {
-  const filter = { ...eventFilter(flags), ...(flags.kind !== undefined && { kind: flags.kind }) }
+  const whole = await withWholeSubject(store, flags)
+  const filter = { ...eventFilter(whole), ...(flags.kind !== undefined && { kind: flags.kind }) }
   const read = (request: PageRequest) => store.events(filter, request)
-  const page = await fillPage(read, flags)
+  const page = await countedPage(read, flags)
   const events = page.items
-  if (flags.json) return printJson(terminal, { events: events.map(eventSummaryJson), next: page.next })
+  if (flags.json) return printJson(terminal, { events: events.map(eventSummaryJson), ...totalJson(page) })
   if (events.length === 0) return print(terminal, 'no events')
   const isOneSource = events.every(({ source }) => source === events[0]?.source)
-  const shortId = shortestIds(events.map(({ id }) => id))
+  const isNarrow = terminal.out.isTTY === true
+  const shortId = await shortIds(store, isNarrow ? events.map(({ id }) => id) : [])
+  const shortSubject = await shortSubjects(store, isNarrow ? events.map(({ subject }) => subject) : [])
   printTable(terminal, events, [
     { title: 'RECEIVED UTC', value: ({ receivedAt }) => shortly(receivedAt) },
     { title: 'ID', value: ({ id }) => id, short: ({ id }) => shortId(id) },
-    ...(isOneSource ? [] : [{ title: 'SOURCE', value: ({ source }: EventSummary) => source }]),
-    { title: 'TYPE', value: typeOf, shrinks: 'end', least: 12 },
+    ...(isOneSource
+      ? []
+      : [
+          { title: 'SOURCE', value: ({ source }: EventSummary) => source, shrinks: 'end', least: 6 } as const,
+        ]),
+    { title: 'TYPE', value: typeOf, shrinks: 'end', least: 10 },
     {
       title: 'SUBJECT',
       value: ({ subject }) => printable(subject ?? ''),
-      shrinks: 'middle',
+      short: ({ subject }) => printable(shortSubject(subject)),
+      shrinks: 'end',
       least: 12,
+      fallsBelow: true,
     },
     { title: 'DELIVERIES', value: summary, style: summaryStyle, shrinks: 'wrap', least: 12 },
   ])
-  await printMore(terminal, page, read, 'events')
-}
-
-const SHORTEST_ID = 16
-
-/** The shortest unique prefix of each id: all commands accept it, and it fits a narrow terminal. */
-function shortestIds(ids: readonly string[]): (id: string) => string {
-  const distinct = new Set(ids).size
-  let length = SHORTEST_ID
-  while (new Set(ids.map((id) => id.slice(0, length))).size < distinct) length += 1
-  return (id) => id.slice(0, length)
+  printMore(terminal, page, 'events')
 }
 
 function typeOf({ type, problem }: EventSummary): string {

@@ -53,6 +53,28 @@ export async function recordOf(store: Store, found: Found): Promise<FoundRecord>
   return { found, event, delivery: made.find(({ id }) => id === found.id) ?? null }
 }
 
+const MOST_OF_SUBJECT = 1_000
+
+/** The filters with the whole subject where the beginning of one is given. Fails if several begin with it. */
+export async function withWholeSubject<Flags extends { readonly subject?: string }>(
+  store: Pick<Store, 'find'>,
+  flags: Flags,
+): Promise<Flags> {
+  const { subject } = flags
+  if (subject === undefined) return flags
+  const found = (await store.find(subject, MOST_OF_SUBJECT)).filter(({ by }) => by === 'subject')
+  const [whole = subject, ...others] = new Set(found.map(({ text }) => text))
+  if (others.length === 0) return { ...flags, subject: whole }
+  const names = [whole, ...others].slice(0, MOST_NAMED).map((one) => `  ${printable(one)}`)
+  const count = others.length >= MOST_NAMED ? `more than ${MOST_NAMED}` : `${others.length + 1}`
+  throw new CommandError(
+    [`${printable(subject)} may mean one of ${count} subjects; give more of it:`, ...names].join('\n'),
+    2,
+  )
+}
+
+const MOST_NAMED = 10
+
 /** How it was found; null where the output shows that anyway. */
 export function foundBy({ found: { by, id, text } }: FoundRecord, asked: string): string | null {
   if (by !== 'id') return `found by its ${words[by]} ${printable(text)}`

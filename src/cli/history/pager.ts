@@ -7,43 +7,73 @@ export interface PageFlags {
   readonly cursor?: string
 }
 
-/**
- * A full page, if there are as many: the store ends a page early when its filter skips very many rows.
- */
-export async function fillPage<Item>(
-  read: (page: PageRequest) => Promise<Page<Item>>,
+type Read<Item> = (page: PageRequest) => Promise<Page<Item>>
+
+/** How many there are in all; where `exact` is false, at least so many. */
+export interface Total {
+  readonly count: number
+  readonly exact: boolean
+}
+
+export interface CountedPage<Item> extends Page<Item> {
+  readonly total: Total
+}
+
+// Nobody pages through more, and counting a million takes seconds.
+const MOST_COUNTED = 10_000
+// The store ends a page early where its filter skips very many rows; so many such pages take a fraction of a second.
+const MOST_READS = 40
+
+/** A full page, if there are as many, and how many there are in all. */
+export async function countedPage<Item>(
+  read: Read<Item>,
   { limit, cursor }: PageFlags,
-): Promise<Page<Item>> {
-  const items: Item[] = []
-  let next: string | null | undefined = cursor
+): Promise<CountedPage<Item>> {
   try {
-    while (next !== null && items.length < limit) {
-      const page = await read({ limit: limit - items.length, ...(next !== undefined && { cursor: next }) })
-      items.push(...page.items)
-      next = page.next
-    }
+    const page = await fill(read, limit, cursor, Number.POSITIVE_INFINITY)
+    if (cursor === undefined && page.next === null)
+      return { ...page, total: { count: page.items.length, exact: true } }
+    const all = await fill(read, Math.max(MOST_COUNTED, limit), undefined, MOST_READS)
+    const total = { count: all.items.length, exact: all.next === null }
+    // Behind the last row that fits there may be only others.
+    const isLast = cursor === undefined && total.exact && total.count === page.items.length
+    return { items: page.items, next: isLast ? null : page.next, total }
   } catch (error) {
     if (error instanceof RangeError) throw new CommandError(error.message, 2)
     throw error
   }
+}
+
+async function fill<Item>(
+  read: Read<Item>,
+  limit: number,
+  cursor: string | undefined,
+  mostReads: number,
+): Promise<Page<Item>> {
+  const items: Item[] = []
+  let next: string | null | undefined = cursor
+  for (let reads = 0; next !== null && items.length < limit && reads < mostReads; reads += 1) {
+    const page = await read({ limit: limit - items.length, ...(next !== undefined && { cursor: next }) })
+    items.push(...page.items)
+    next = page.next
+  }
   return { items, next: next ?? null }
 }
 
-// Counting a million takes seconds, and no one pages through so many.
-const MOST_COUNTED = 1_000
+/** The total as --json has it, beside the items. */
+export function totalJson({ items, next, total }: CountedPage<unknown>): object {
+  return { shown: items.length, total: total.count, total_is_exact: total.exact, next }
+}
 
-/** Prints the total, or that it is not worth counting; nothing if all are shown. */
-export async function printMore<Item>(
+/** Prints how many there are, and how to see the others; nothing if all are shown. */
+export function printMore(
   terminal: Terminal,
-  page: Page<Item>,
-  read: (page: PageRequest) => Promise<Page<Item>>,
+  { items, next, total }: CountedPage<unknown>,
   plural: string,
-): Promise<void> {
-  const { items, next } = page
+): void {
+  if (total.exact && total.count === items.length) return
+  const count = total.count.toLocaleString('en')
+  print(terminal, `\n${items.length} of ${total.exact ? count : `more than ${count}`} ${plural}`)
   if (next === null) return
-  const rest = await read({ limit: MOST_COUNTED, cursor: next })
-  const all = items.length + rest.items.length
-  const of = rest.next === null ? `the ${all}` : `more than ${all}`
-  print(terminal, `\n${items.length} of ${of} ${plural}; --limit ${items.length * 4} shows more,`)
-  print(terminal, `--cursor ${next} the next`)
+  print(terminal, `--limit ${items.length * 4} shows more, --cursor ${next} the next`)
 }

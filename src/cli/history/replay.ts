@@ -9,6 +9,7 @@ import { progressBar, progressCount } from '../progress.ts'
 import { CommandError, print, printable, printJson, type Terminal } from '../terminal.ts'
 import { confirmAgain } from './again.ts'
 import { deliveryFilter, eventFilter, hasDeliveryFilter, pages } from './filters.ts'
+import { withWholeSubject } from './find.ts'
 import { checkSelection, findAll, type SelectFlags, selects } from './select.ts'
 import { count, deliveries } from './words.ts'
 
@@ -77,13 +78,13 @@ async function selectEvents(
   }
   const progress = progressCount(terminal, 'events found')
   if (hasDeliveryFilter(flags)) {
-    const filter = deliveryFilter(flags)
+    const filter = deliveryFilter(await withWholeSubject(store, flags))
     for await (const page of pages((request) => store.deliveries(filter, request))) {
       for (const { eventId } of page) found.add(eventId)
       progress(found.size)
     }
   } else {
-    const filter = eventFilter(flags)
+    const filter = eventFilter(await withWholeSubject(store, flags))
     for await (const page of pages((request) => store.events(filter, request))) {
       for (const { id, takenUpBy } of page) if (takenUpBy === null) found.add(id)
       progress(found.size)

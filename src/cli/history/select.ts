@@ -15,7 +15,7 @@ import {
   withDeliveryFilters,
   withEventFilters,
 } from './filters.ts'
-import { type FoundRecord, findOne } from './find.ts'
+import { type FoundRecord, findOne, withWholeSubject } from './find.ts'
 
 export interface SelectFlags extends EventFlags, DeliveryFlags {
   readonly dryRun?: boolean
@@ -68,7 +68,7 @@ export async function* selectDeliveries(
   ids: readonly string[],
   flags: SelectFlags,
 ): AsyncGenerator<readonly Delivery[]> {
-  const filter = deliveryFilter(flags)
+  const filter = deliveryFilter(await withWholeSubject(store, flags))
   const states: readonly State[] = filter.states ?? unresolvedStates
   if (ids.length > 0) {
     yield ofTargets(await findAll(store, ids), filter, states)

@@ -2,6 +2,7 @@
 import { describe } from '../../core/match/describe.ts'
 import type { RouteNode, Router } from '../../core/route.ts'
 import { colour, printable, type Terminal, textWidth, wrap } from '../terminal.ts'
+import { padTo, widthOf } from '../width.ts'
 
 /** A line about a route: a keyword and a text, which may wrap. */
 export interface Remark {
@@ -94,11 +95,11 @@ function drawOne(
   const edge = (text: string) => colour(terminal, 'dim', text)
   const inner = indent + trunk
   const beside = branch.branches.length > 0 ? '│  ' : '   '
-  const room = (used: string, key = 0) => Math.max(NARROWEST, width - used.length - key)
+  const room = (used: string, key = 0) => Math.max(NARROWEST, width - widthOf(used) - key)
   const title = wrap(printable(branch.title), room(indent + stem), true)
   const remarks = branch.remarks.flatMap(({ key, text, faint }) =>
     wrap(printable(text), room(inner + beside, KEY_WIDTH), true).map((line, at) => {
-      const front = (at === 0 ? key : '').padEnd(KEY_WIDTH)
+      const front = padTo(at === 0 ? key : '', KEY_WIDTH)
       return edge(inner + beside + front) + (faint ? edge(line) : line)
     }),
   )

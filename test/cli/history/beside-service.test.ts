@@ -41,7 +41,7 @@ t.test('what came is listed, resent and replayed', async (t) => {
     t.match(await run('events', 'show', name), {
       code: 0,
       out: new RegExp(
-        `event ${id}[\\s\\S]*message ${event.messageId}, verified with secret 1[\\s\\S]*route +analyses \\(routes\\[0\\]\\) -> log[\\s\\S]*attempt 1 .* sent`,
+        `event ${id}[\\s\\S]*message ${event.messageId}, verified with secret 1[\\s\\S]*route +analyses \\(routes\\[0\\]\\) -> log[\\s\\S]*attempt 1, .*: sent`,
       ),
     })
   }

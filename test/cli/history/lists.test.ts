@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import t from 'tap'
 import type { Store } from '../../../src/store/store.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
+import { writeLongHistory } from '../../support/long-history.ts'
 import {
   arrival,
   attemptDue,
@@ -19,6 +21,47 @@ import {
   START,
   sent,
 } from './stored.ts'
+
+const CJK = '株式会社サンプル・ベンチャーズの分析'
+
+/** Long and wide values: ids that differ at their end, Chinese and Japanese, emoji, addresses of all lengths. */
+async function wide(store: Store): Promise<void> {
+  const longest = `the.person.responsible.for.${'very.'.repeat(6)}long.names@a-domain-with-a-name.example.org`
+  const twins = [1, 2].map((number) => ({
+    id: `evt_01KARZ0000ZZQW5XKTN3MD4E7${number}`,
+    subject: `0191e29a-1644-7972-9466-18ada4a3636${number}`,
+  }))
+  for (const [at, twin] of twins.entries())
+    await store.append(
+      arrival(event(at + 1, twin), [
+        planned(10 * at + 1, 'slack #取引-ディールフロー-東京-大阪-名古屋-福岡-札幌-仙台', 'deals'),
+        planned(10 * at + 2, `email ${longest}`, 'partners'),
+        planned(10 * at + 3, 'slack #👩🏽‍💻-💸-deals-🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀', 'emoji'),
+      ]),
+    )
+  await store.append(
+    arrival(event(3, { type: `分析.完了.${CJK}`, subject: `${CJK}-${'とても長い'.repeat(8)}` }), [
+      planned(21, 'slack C0123456789', 'deals'),
+    ]),
+  )
+  await store.append(
+    arrival(event(4, { type: '🚀.launched', subject: '👩🏽‍💻 a person', source: 'billing' })),
+  )
+  await attemptDue(store, START + 5 * SECOND, ({ destination: { target } }) => {
+    if (target.startsWith('C0')) return parked(`${CJK}: ${'このチャンネルは存在しません。'.repeat(4)}`)
+    if (target === longest) return retry(START + HOUR, `451 4.7.1 🙈 ${'x'.repeat(90)} try again later`)
+    return target.includes('deals') ? sent : dead()
+  })
+}
+
+/** Columns of a terminal, for the characters that occur here. */
+function columnsOf(line: string): number {
+  const parts = [...new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(line)]
+  return parts.reduce(
+    (sum, { segment }) => sum + (/[\p{Emoji_Presentation}\u3000-\u9fff\uff00-\uff60]/u.test(segment) ? 2 : 1),
+    0,
+  )
+}
 
 /** Five events: delivered and parked, retrying, dead, unrouted, in quarantine. */
 async function week(store: Store): Promise<void> {
@@ -84,6 +127,91 @@ t.test('one event, and one delivery, with everything that happened', async (t) =
   }
 })
 
+t.test('long and wide values are whole where they matter, at 80 and at 120 columns', async (t) => {
+  const cwd = await configured(t, wide)
+  const [first, second] = ['evt_01KARZ0000ZZQW5XKTN3MD4E71', 'evt_01KARZ0000ZZQW5XKTN3MD4E72']
+  for (const columns of [80, 120]) {
+    const shown = async (name: string, ...args: string[]) => {
+      const { code, out, err } = await hookbridge(args, { cwd, columns, env: { NO_COLOR: '1' } })
+      t.equal(code, 0, err)
+      for (const line of out.split('\n')) {
+        if (!line.startsWith('  body ')) t.ok(columnsOf(line) <= columns, `${columnsOf(line)}: ${line}`)
+      }
+      golden(t, `wide.${name}.${columns}`, out)
+      return out
+    }
+    const events = await shown('events', 'events')
+    t.match(events, first)
+    t.match(events, second)
+    for (const [, id = ''] of events.matchAll(/(evt_\w+)/g))
+      t.equal((await hookbridge(['events', 'show', id], { cwd })).code, 0, `${id} is one event`)
+    const deliveries = await shown('deliveries', 'deliveries')
+    for (const [, id = ''] of deliveries.matchAll(/(dlv_\w+)/g))
+      t.equal((await hookbridge(['deliveries', 'show', id], { cwd })).code, 0, `${id} is one delivery`)
+    t.match(deliveries.replace(/\s+/g, ''), 'a-domain-with-a-name.example.org', 'no destination is cut')
+    await shown('destinations', 'destinations')
+    await shown('events-show', 'events', 'show', second)
+    await shown('deliveries-show', 'deliveries', 'show', deliveryId(21))
+  }
+})
+
+t.test('a subject may be given by its beginning', async (t) => {
+  const cwd = await configured(t, async (store) => {
+    await store.append(arrival(event(1, { subject: 'an_17' })))
+    await store.append(arrival(event(2, { subject: 'an_1733' }), [planned(1, 'slack #deals', 'deals')]))
+    await attemptDue(store, START + HOUR, () => dead())
+  })
+  const ids = async (subject: string) =>
+    JSON.parse((await hookbridge(['events', '--subject', subject, '--json'], { cwd })).out).events.map(
+      ({ id }: { id: string }) => id,
+    )
+  t.strictSame(await ids('an_173'), [eventId(2)])
+  t.strictSame(await ids('an_17'), [eventId(1)], 'a whole one comes first')
+  t.strictSame(await ids('an_2'), [])
+  for (const command of [
+    ['events'],
+    ['deliveries'],
+    ['dismiss', '--reason', 'late'],
+    ['resend'],
+    ['replay'],
+  ]) {
+    t.match(
+      await hookbridge([...command, '--subject', 'an_'], { cwd }),
+      { code: 2, err: /an_ may mean one of 2 subjects; give more of it:\n {2}an_17(33)?\n {2}an_17(33)?\n/ },
+      command.join(' '),
+    )
+  }
+  t.match(await hookbridge(['dismiss', '--subject', 'an_173', '--reason', 'late'], { cwd }), {
+    out: '1 delivery dismissed',
+  })
+})
+
+t.test('equal attempts are one line, also where others are between them', async (t) => {
+  const reasons = ['connect ECONNREFUSED ::1:25', 'connect ECONNREFUSED 127.0.0.1:25']
+  const cwd = await configured(t, async (store) => {
+    await store.append(arrival(event(1), [planned(1, 'email ops@example.org', 'ops')]))
+    for (let attempt = 0; attempt < 30; attempt += 1) {
+      // The destination waits too after a failure, for an hour and more.
+      const now = START + (attempt + 1) * 2 * HOUR
+      const reason = attempt < 3 ? 'greylisted' : (reasons[attempt % 2] ?? '')
+      await attemptDue(store, now, () => ({
+        ...retry(now + HOUR / 2, reason),
+        // Not shown, and different each time.
+        outcome: { kind: 'retry', reason, after: HOUR + attempt },
+      }))
+    }
+  })
+  const { out } = await hookbridge(['deliveries', 'show', deliveryId(1)], { cwd })
+  t.match(out, /^ {4}attempts 1-3, 14:00:00-18:00:00Z: retry, greylisted$/m)
+  t.match(
+    out,
+    /^ {4}14 of the attempts 4-30, 20:00:00-11-26 00:00:00Z: retry, connect ECONNREFUSED 127\.0\.0\.1:25$/m,
+  )
+  t.match(out, /^ {4}13 of the attempts 5-29, 22:00:00-11-25 22:00:00Z: retry, connect ECONNREFUSED ::1:25$/m)
+  const json = JSON.parse((await hookbridge(['deliveries', 'show', deliveryId(1), '--json'], { cwd })).out)
+  t.equal(json.deliveries[0].history.length, 30, 'JSON has each')
+})
+
 t.test('any id, and the beginning of one', async (t) => {
   const cwd = await configured(t, week)
   const show = (id: string) => hookbridge(['events', 'show', id], { cwd })
@@ -141,6 +269,7 @@ t.test('pages: what is shown, how many there are, and where the next begins', as
     const ids = async (...args: string[]) => {
       const { out } = await hookbridge([list, '--json', ...args], { cwd })
       const page = JSON.parse(out)
+      t.match(page, { shown: page[list].length, total: 7, total_is_exact: true })
       return { ids: page[list].map(({ id }: { id: string }) => id), next: page.next }
     }
     const first = await ids('--limit', '3')
@@ -153,11 +282,43 @@ t.test('pages: what is shown, how many there are, and where the next begins', as
     const shown = await hookbridge([list, '--limit', '3'], { cwd })
     t.match(
       shown.out,
-      new RegExp(`^3 of the 7 ${list}; --limit 12 shows more,\n--cursor ${first.next} the next$`, 'm'),
+      new RegExp(`^3 of 7 ${list}\n--limit 12 shows more, --cursor ${first.next} the next$`, 'm'),
     )
+    const last = await hookbridge([list, '--limit', '3', '--cursor', second.next], { cwd })
+    t.match(last.out, new RegExp(`^1 of 7 ${list}\n$`, 'm'))
+    t.notMatch(last.out, '--cursor')
     t.notMatch((await hookbridge([list], { cwd })).out, /--cursor/)
     t.match(await hookbridge([list, '--cursor', 'yesterday'], { cwd }), { code: 2, err: /yesterday is not/ })
   }
+})
+
+t.test('behind a full page there may be only what the filter leaves out', async (t) => {
+  const cwd = await configured(t, async (store) => {
+    for (let number = 1; number <= 4; number += 1)
+      await store.append(
+        arrival(event(number, { source: number > 2 ? 'cuuro' : 'other', type: number > 2 ? 'a' : 'b' }), [
+          planned(number, number > 2 ? 'slack #deals' : 'slack #other', 'deals'),
+        ]),
+      )
+  })
+  for (const args of [
+    ['deliveries', '--receiver', 'deals', '--type', 'a', '--limit', '2'],
+    ['events', '--type', 'a', '--limit', '2'],
+  ]) {
+    t.notMatch((await hookbridge(args, { cwd })).out, / of /)
+    const json = JSON.parse((await hookbridge([...args, '--json'], { cwd })).out)
+    t.match(json, { shown: 2, total: 2, total_is_exact: true, next: null })
+  }
+})
+
+t.test('what is too much to count is said to be more', async (t) => {
+  const cwd = await configured(t, async () => {})
+  await writeLongHistory(join(cwd, 'store.db'), 10_100)
+  t.match(await hookbridge(['events', '--limit', '2'], { cwd }), {
+    out: /^2 of more than 10,000 events\n--limit 8 shows more, --cursor \S+ the next$/m,
+  })
+  const json = JSON.parse((await hookbridge(['events', '--json', '--limit', '2'], { cwd })).out)
+  t.match(json, { shown: 2, total: 10_000, total_is_exact: false, next: String })
 })
 
 t.test('JSON: keys as in the configuration, times in ISO 8601', async (t) => {
