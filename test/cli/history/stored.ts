@@ -20,7 +20,7 @@ sources:
   cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] }${source} }
 channels:
   slack: { token: "\${SLACK_BOT_TOKEN}" }
-  email: { smtp: "\${SMTP_URL:-smtp://127.0.0.1}", from: a@example.org }
+  email: { smtp: "\${SMTP_URL:-smtp://127.0.0.1:2525}", from: a@example.org }
 `
 export const yaml = `
 receivers:
