@@ -91,7 +91,12 @@ t.test('its configuration needs nothing but the secrets in their files', async (
   }
   for (const [name, value] of Object.entries(secrets)) writeFileSync(join(home, 'credentials', name), value)
   const after = loadConfig(config, {})
-  t.same(after.ok ? after.warnings : after.problems, [])
+  const problems = after.ok ? after.warnings : after.problems
+  t.same(
+    problems.filter(({ code }) => code !== 'example_value'),
+    [],
+    'but for the addresses of the example',
+  )
 })
 
 t.test('what a user has is left alone', async (t) => {
