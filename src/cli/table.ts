@@ -10,8 +10,8 @@ export interface Column<Row> {
   readonly short?: (row: Row) => string
   /**
    * What becomes of the column where the table is still too wide: its text is put on lines of its own below each row,
-   * shortened in the middle or at the end, or wrapped. In this order: below, middle, wrap, end; of several that do the
-   * same, the first gives way most.
+   * shortened in the middle or at the end, or wrapped. In this order; of several that do the same, the last gives way
+   * most.
    */
   readonly shrinks?: 'below' | 'middle' | 'wrap' | 'end'
   /** Its whole text is put below each row where the table is too wide with all columns at their least. */
@@ -69,8 +69,8 @@ function layOut<Row>(rows: readonly Row[], columns: readonly Column<Row>[], room
 
 function shrunk<Row>(columns: readonly Laid<Row>[], room: number): readonly Laid<Row>[] {
   const laid = [...columns]
-  for (const way of ['middle', 'wrap', 'end']) {
-    for (const [at, column] of laid.entries()) {
+  for (const way of ['middle', 'end', 'wrap']) {
+    for (const [at, column] of [...laid.entries()].reverse()) {
       const excess = excessOf(laid, room)
       if (column.shrinks !== way || excess <= 0) continue
       const least = Math.min(column.width, column.least ?? NARROWEST)

@@ -81,12 +81,18 @@ export function wrap(text: string, width: number, hard = false): string[] {
   return text.split('\n').flatMap((paragraph) => {
     const lines: string[] = []
     let line = ''
-    const words = paragraph.split(' ')
-    for (const word of hard ? words.flatMap((long) => piecesOf(long, width)) : words) {
-      if (line !== '' && widthOf(line) + 1 + widthOf(word) > width) {
-        lines.push(line)
+    for (const word of paragraph.split(' ')) {
+      const joined = line === '' ? word : `${line} ${word}`
+      if (widthOf(joined) <= width) line = joined
+      else if (hard && widthOf(word) > width) {
+        // It is broken anyway: what is left of the line is filled.
+        const pieces = piecesOf(joined, width)
+        lines.push(...pieces.slice(0, -1).map((piece) => piece.trim()))
+        line = (pieces.at(-1) ?? '').trimStart()
+      } else {
+        if (line !== '') lines.push(line)
         line = word
-      } else line = line === '' ? word : `${line} ${word}`
+      }
     }
     return [...lines, line]
   })

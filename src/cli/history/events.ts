@@ -55,9 +55,14 @@ export async function listEvents(terminal: Terminal, store: Store, flags: ListFl
     ...(isOneSource
       ? []
       : [
-          { title: 'SOURCE', value: ({ source }: EventSummary) => source, shrinks: 'end', least: 6 } as const,
+          {
+            title: 'SOURCE',
+            value: ({ source }: EventSummary) => source,
+            shrinks: 'wrap',
+            least: 6,
+          } as const,
         ]),
-    { title: 'TYPE', value: typeOf, shrinks: 'end', least: 10 },
+    { title: 'TYPE', value: typeOf, shrinks: 'wrap', least: 10 },
     {
       title: 'SUBJECT',
       value: ({ subject }) => printable(subject ?? ''),
