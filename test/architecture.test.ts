@@ -72,7 +72,6 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['channels/email'],
   oauth4webapi: ['channels/email'],
   pino: ['app'],
-  'pino-pretty': ['app'],
   'postal-mime': ['cli', 'demo'],
   'prom-client': ['http'],
   re2js: ['core'],

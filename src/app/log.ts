@@ -6,8 +6,8 @@ import { gather, MANY } from './lines.ts'
 const STDOUT = 1
 
 export interface LogOptions {
-  /** Whether the output is a terminal: lines are then written in a readable form. */
-  readonly terminal?: boolean
+  /** `text`: lines for a person, which `NO_COLOR` in `env` and a file instead of a terminal leave without colours. */
+  readonly format?: LogFormat
   readonly level?: string | undefined
   /** Its JOURNAL_STREAM says whether systemd's journal reads the output. */
   readonly env?: Env
@@ -15,11 +15,19 @@ export interface LogOptions {
   readonly to?: { write(line: string): void }
 }
 
-/** The log: JSON lines, or a readable form on a terminal. */
-export async function createLog({ terminal, level = 'info', env = {}, to }: LogOptions): Promise<Logger> {
+export const logFormats = ['text', 'json'] as const
+export type LogFormat = (typeof logFormats)[number]
+
+/** The log: JSON lines, or lines for a person. */
+export async function createLog({
+  format = 'json',
+  level = 'info',
+  env = {},
+  to,
+}: LogOptions): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
   if (to !== undefined) return pino(options, { write: (line) => to.write(withoutSteering(line)) })
-  if (terminal === true) return pino(options, await readable())
+  if (format === 'text') return pino(options, await readable(env))
   // kill -9 loses the lines that are not yet written; the store still has the events and attempts.
   const lines = gather(pino.destination({ sync: false, minLength: MANY }))
   process.once('exit', () => lines.flushSync())
@@ -28,13 +36,11 @@ export async function createLog({ terminal, level = 'info', env = {}, to }: LogO
   return pino(options, isJournal(env, STDOUT) ? withPriorities(lines) : lines)
 }
 
-/** Lines for a person. Text from outside loses its control characters: it cannot steer a terminal or fake a line. */
-async function readable(): Promise<{ write(line: string): void }> {
-  const { default: pretty } = await import('pino-pretty')
-  const harmless = (text: string) => text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, ' ')
-  const stream = pretty({ sync: true, messageFormat: (entry, key) => harmless(String(entry[key] ?? '')) })
-  // Values outside the message are printed as JSON, which escapes only C0 controls: the others are removed here.
-  return { write: (line) => stream.write(`${harmless(line).trimEnd()}\n`) }
+async function readable(env: Env): Promise<{ write(line: string): void }> {
+  const { logText } = await import('./log-text.ts')
+  const colours = process.stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
+  const out = pino.destination({ sync: true })
+  return { write: (line) => void out.write(logText(line, colours)) }
 }
 
 /** Resolves when everything logged is written. */

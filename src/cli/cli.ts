@@ -96,10 +96,11 @@ function registerServe(hookbridge: Command, context: Context): void {
   hookbridge
     .command('serve')
     .description('run the service')
-    .action(async () => {
+    .option('--log-format <format>', 'text or json (default: text on a terminal, else json; or LOG_FORMAT)')
+    .action(async ({ logFormat }: { logFormat?: string }) => {
       // Modules that only one command needs are imported by that command.
       const { hopeless, serve } = await import('./service/serve.ts')
-      await serve(context.terminal, load(context, hopeless(context.terminal)))
+      await serve(context.terminal, load(context, hopeless(context.terminal)), logFormat)
     })
 }
 

@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import { createLog, flushLog } from '../../app/log.ts'
+import { createLog, flushLog, type LogFormat, logFormats } from '../../app/log.ts'
 import type { Supervision } from '../../app/systemd/supervision.ts'
 import { AdminSocketRefused, type App, type AppOptions, startApp } from '../../app.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
@@ -22,10 +22,14 @@ export function hopeless({ env }: Terminal): ExitCode {
 }
 
 /** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
-export async function serve(terminal: Terminal, compiled: CompiledConfig): Promise<void> {
-  const { out, env } = terminal
+export async function serve(
+  terminal: Terminal,
+  compiled: CompiledConfig,
+  named: string | undefined,
+): Promise<void> {
+  const { env } = terminal
   const proxies = proxiesOf(terminal, hopeless(terminal))
-  const log = await createLog({ terminal: out.isTTY === true, level: env.LOG_LEVEL || 'info', env })
+  const log = await createLog({ format: formatOf(terminal, named), level: env.LOG_LEVEL || 'info', env })
   const print = (text: string) => {
     terminal.out.write(`${text}\n`)
   }
@@ -56,6 +60,15 @@ export async function serve(terminal: Terminal, compiled: CompiledConfig): Promi
   await warn(log, compiled, terminal)
   // The command runs until a signal ends the process.
   await new Promise<never>(() => {})
+}
+
+/** What --log-format or LOG_FORMAT names; else text on a terminal, and JSON for whatever else reads it. */
+function formatOf({ out, env }: Terminal, named: string | undefined): LogFormat {
+  const wanted = named ?? env.LOG_FORMAT
+  if (!wanted) return out.isTTY === true ? 'text' : 'json'
+  const found = logFormats.find((format) => format === wanted)
+  if (found !== undefined) return found
+  throw new CommandError(`a log format is ${logFormats.join(' or ')}, not "${wanted}"`, 2)
 }
 
 /** The socket from systemd, and the reports to it; nothing of this is loaded unless systemd started the process. */
