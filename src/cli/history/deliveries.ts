@@ -1,4 +1,4 @@
-import type { PageRequest, Store } from '../../store/store.ts'
+import type { DeliverySummary, Page, PageRequest, Store } from '../../store/store.ts'
 import { positive, type Register, withStore } from '../context.ts'
 import { printTable } from '../table.ts'
 import { colour, print, printable, printJson, type Terminal } from '../terminal.ts'
@@ -11,12 +11,14 @@ import {
   withEventFilters,
 } from './filters.ts'
 import { type FoundRecord, findOne, foundBy, withWholeSubject } from './find.ts'
+import { follow } from './follow.ts'
 import { deliveryJson, deliverySummaryJson } from './json.ts'
 import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
 import { shortIds } from './short-ids.ts'
 import { nameOf, shortly, stateStyles } from './words.ts'
 
 interface ListFlags extends EventFlags, DeliveryFlags, PageFlags {
+  readonly follow?: boolean
   readonly json?: boolean
 }
 
@@ -28,9 +30,10 @@ export const registerDeliveries: Register = (hookbridge, context) => {
     ),
   )
   deliveries
-    .option('--limit <number>', 'at most so many', positive, 50)
+    .option('--limit <number>', 'at most so many (default: 50; with --follow the last 10)', positive)
     .option('--cursor <cursor>', 'go on where a list ended')
-    .option('--json', 'print JSON')
+    .option('--follow', 'print what comes, and what changes, until Ctrl-C')
+    .option('--json', 'print JSON; with --follow a line each')
     .action((flags: ListFlags) => withStore(context, (store) => listDeliveries(terminal, store, flags)))
   deliveries
     .command('show <id>')
@@ -46,6 +49,7 @@ export const registerDeliveries: Register = (hookbridge, context) => {
 export async function listDeliveries(terminal: Terminal, store: Store, flags: ListFlags): Promise<void> {
   const filter = deliveryFilter(await withWholeSubject(store, flags))
   const read = (request: PageRequest) => store.deliveries(filter, request)
+  if (flags.follow) return followDeliveries(terminal, read, flags)
   const page = await countedPage(read, flags)
   if (flags.json)
     return printJson(terminal, { deliveries: page.items.map(deliverySummaryJson), ...totalJson(page) })
@@ -59,6 +63,22 @@ export async function listDeliveries(terminal: Terminal, store: Store, flags: Li
     { title: 'REASON', value: ({ reason }) => printable(reason ?? ''), shrinks: 'below' },
   ])
   printMore(terminal, page, 'deliveries')
+}
+
+function followDeliveries(
+  terminal: Terminal,
+  read: (request: PageRequest) => Promise<Page<DeliverySummary>>,
+  flags: ListFlags,
+): Promise<void> {
+  const show = (delivery: DeliverySummary) => {
+    if (flags.json) return print(terminal, JSON.stringify(deliverySummaryJson(delivery)))
+    const { createdAt, id, destination, state, reason } = delivery
+    const words = [shortly(createdAt), id, nameOf(destination), colour(terminal, stateStyles[state], state)]
+    print(terminal, [...words, printable(reason ?? '')].join('  ').trimEnd())
+  }
+  const stateOf = ({ state, attempts }: DeliverySummary) =>
+    state === 'sending' ? null : `${state} ${attempts}`
+  return follow({ read, stateOf, show }, flags)
 }
 
 async function showDeliveries(terminal: Terminal, store: Store, id: string, json: boolean): Promise<void> {

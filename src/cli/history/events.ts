@@ -1,12 +1,13 @@
 import { Option } from 'commander'
 import { type State, states, unresolvedStates } from '../../core/delivery.ts'
-import type { EventFilter, EventSummary, PageRequest, Store } from '../../store/store.ts'
+import type { EventFilter, EventSummary, Page, PageRequest, Store } from '../../store/store.ts'
 import { positive, type Register, withStore } from '../context.ts'
 import { printTable } from '../table.ts'
 import { colour, print, printable, printJson, type Style, type Terminal } from '../terminal.ts'
 import { describeEvent } from './describe.ts'
 import { type EventFlags, eventFilter, withEventFilters } from './filters.ts'
 import { findOne, foundBy, withWholeSubject } from './find.ts'
+import { follow } from './follow.ts'
 import { eventJson, eventSummaryJson } from './json.ts'
 import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
 import { shortIds, shortSubjects } from './short-ids.ts'
@@ -14,6 +15,7 @@ import { shortly } from './words.ts'
 
 interface ListFlags extends EventFlags, PageFlags {
   readonly kind?: EventFilter['kind']
+  readonly follow?: boolean
   readonly json?: boolean
 }
 
@@ -24,9 +26,10 @@ export const registerEvents: Register = (hookbridge, context) => {
   )
   events
     .addOption(new Option('--kind <kind>', 'only these').choices(['routed', 'unrouted', 'quarantined']))
-    .option('--limit <number>', 'at most so many', positive, 50)
+    .option('--limit <number>', 'at most so many (default: 50; with --follow the last 10)', positive)
     .option('--cursor <cursor>', 'go on where a list ended')
-    .option('--json', 'print JSON')
+    .option('--follow', 'print what comes, and what changes, until Ctrl-C')
+    .option('--json', 'print JSON; with --follow a line each')
     .action((flags: ListFlags) => withStore(context, (store) => listEvents(terminal, store, flags)))
   events
     .command('show <id>')
@@ -41,6 +44,7 @@ export async function listEvents(terminal: Terminal, store: Store, flags: ListFl
   const whole = await withWholeSubject(store, flags)
   const filter = { ...eventFilter(whole), ...(flags.kind !== undefined && { kind: flags.kind }) }
   const read = (request: PageRequest) => store.events(filter, request)
+  if (flags.follow) return followEvents(terminal, read, flags)
   const page = await countedPage(read, flags)
   const events = page.items
   if (flags.json) return printJson(terminal, { events: events.map(eventSummaryJson), ...totalJson(page) })
@@ -74,6 +78,28 @@ export async function listEvents(terminal: Terminal, store: Store, flags: ListFl
     { title: 'DELIVERIES', value: summary, style: summaryStyle, shrinks: 'wrap', least: 12 },
   ])
   printMore(terminal, page, 'events')
+}
+
+function followEvents(
+  terminal: Terminal,
+  read: (request: PageRequest) => Promise<Page<EventSummary>>,
+  flags: ListFlags,
+): Promise<void> {
+  const show = (event: EventSummary) => {
+    if (flags.json) return print(terminal, JSON.stringify(eventSummaryJson(event)))
+    const deliveries = colour(terminal, summaryStyle(event), summary(event))
+    const words = [
+      shortly(event.receivedAt),
+      event.id,
+      typeOf(event),
+      printable(event.subject ?? ''),
+      deliveries,
+    ]
+    print(terminal, words.filter((word) => word !== '').join('  '))
+  }
+  const isUnderWay = ({ counts }: EventSummary) => (counts.pending ?? counts.sending) !== undefined
+  const stateOf = (event: EventSummary) => (isUnderWay(event) ? null : summary(event))
+  return follow({ read, stateOf, show }, flags)
 }
 
 function typeOf({ type, problem }: EventSummary): string {

@@ -3,7 +3,8 @@ import type { Page, PageRequest } from '../../store/store.ts'
 import { CommandError, print, type Terminal } from '../terminal.ts'
 
 export interface PageFlags {
-  readonly limit: number
+  /** 50 where it is left out. */
+  readonly limit?: number
   readonly cursor?: string
 }
 
@@ -19,6 +20,7 @@ export interface CountedPage<Item> extends Page<Item> {
   readonly total: Total
 }
 
+const LIMIT = 50
 // Nobody pages through more, and counting a million takes seconds.
 const MOST_COUNTED = 10_000
 // The store ends a page early where its filter skips very many rows; so many such pages take a fraction of a second.
@@ -27,7 +29,7 @@ const MOST_READS = 40
 /** A full page, if there are as many, and how many there are in all. */
 export async function countedPage<Item>(
   read: Read<Item>,
-  { limit, cursor }: PageFlags,
+  { limit = LIMIT, cursor }: PageFlags,
 ): Promise<CountedPage<Item>> {
   try {
     const page = await fill(read, limit, cursor, Number.POSITIVE_INFINITY)

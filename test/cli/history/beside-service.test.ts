@@ -1,13 +1,17 @@
 /** The commands of the history beside a service that delivers. */
-import t from 'tap'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { startMailServer } from '../../support/mail-server.ts'
 import { edit } from '../../support/replace.ts'
-import { newEvent, post } from '../../support/service.ts'
+import { environment, newEvent, post } from '../../support/service.ts'
 import { startSlackServer } from '../../support/slack/server.ts'
 import { until } from '../../support/until.ts'
 import { look } from './stored.ts'
+
+const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
 
 const toConsole = `
 sources:
@@ -150,4 +154,72 @@ routes: [{ receivers: [deals] }]
   t.match(await hookbridge(args), { code: 0, out: '1 delivery dismissed\n' })
   await until(async () => (await parked()) !== '1', 'the metric to end')
   t.strictSame(await deliveriesOf(app), ['#deals dismissed'])
+})
+
+/** `hookbridge … --follow`, as somebody runs it in another terminal. */
+function following(t: Test, config: string, ...args: string[]) {
+  const child = spawn(process.execPath, [main, ...args, '--follow', '--config', config], {
+    env: { ...process.env, ...environment, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let out = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  return {
+    lines: () => out.split('\n').slice(0, -1),
+    async stop() {
+      child.kill('SIGINT')
+      return ended
+    },
+  }
+}
+
+t.test('--follow prints what comes, and what becomes of it', async (t) => {
+  const slack = await startSlackServer()
+  t.teardown(() => slack.close())
+  const app = await startTestApp(
+    t,
+    `
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+channels: { slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "${slack.url}", burst: 100 } }
+receivers: { deals: { slack: { channel: "#deals" } } }
+routes: [{ match: { type: "analysis.*" }, receivers: [deals] }]
+`,
+  )
+  const send = async (type: string) =>
+    ((await (await post(app.url, newEvent(type))).json()) as { id: string }).id
+  const before: string[] = []
+  for (let count = 0; count < 12; count += 1) before.push(await send('startup.created'))
+  const events = following(t, app.config, 'events')
+  const deliveries = following(t, app.config, 'deliveries', '--json')
+  const unrouted = following(t, app.config, 'events', '--kind', 'unrouted', '--limit', '1')
+  await until(() => events.lines().length === 10 && unrouted.lines().length === 1, 'the last ones')
+  t.strictSame(
+    events.lines().map((line) => /evt_\w+/.exec(line)?.[0]),
+    before.slice(-10),
+    'oldest first',
+  )
+  slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"not_in_channel"}' })
+  const parked = await send('analysis.completed')
+  const ofParked = () => events.lines().filter((line) => line.includes(parked))
+  await until(() => /1 parked$/.test(ofParked().at(-1) ?? ''), 'the event and what became of it')
+  t.match(ofParked()[0], new RegExp(`^\\d\\d-\\d\\d \\S+  ${parked}  analysis\\.completed  \\S+  1 \\w+$`))
+  const states = () => deliveries.lines().map((line) => JSON.parse(line).state)
+  await until(() => states().at(-1) === 'parked', 'its delivery')
+  slack.behave = () => undefined
+  t.match(await hookbridge(['resend', '--state', 'parked', '--config', app.config]), { code: 0 })
+  await until(() => /1 delivered$/.test(ofParked().at(-1) ?? ''), 'that it arrived')
+  await until(() => states().at(-1) === 'delivered', 'the same of the delivery')
+  t.equal(new Set(deliveries.lines().map((line) => JSON.parse(line).id)).size, 1)
+  const last = await send('startup.created')
+  await until(() => unrouted.lines().length === 2, 'the one that the filter wants')
+  t.match(unrouted.lines()[1], new RegExp(`${last}.*unrouted$`))
+  t.strictSame(await Promise.all([events, deliveries, unrouted].map((one) => one.stop())), [0, 0, 0])
+  t.match(await hookbridge(['events', '--follow', '--cursor', '1-1', '--config', app.config]), {
+    code: 2,
+    err: /leave --cursor out/,
+  })
 })
