@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import PostalMime from 'postal-mime'
 import { createLog } from '../app/log.ts'
-import { startApp } from '../app.ts'
+import { type AppOptions, startApp } from '../app.ts'
 import { email } from '../channels/email/email.ts'
 import { slack } from '../channels/slack/slack.ts'
 import { loadConfig } from '../config/load.ts'
@@ -28,6 +28,7 @@ const OBJECT = '0191e29a-1644-7972-9466-18ada4a3636e'
 const ARRIVAL_TIMEOUT_MS = 20_000
 
 interface Demo {
+  readonly log: AppOptions['log']
   readonly slack: DemoSlack
   readonly mail: DemoMailServer
   readonly url: string
@@ -71,11 +72,12 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   }
   const loaded = loadConfig(exampleConfig, env)
   if (!loaded.ok) throw new CommandError(loaded.problems.map(formatProblem).join('\n'))
+  const log = await createLog({ format: 'text', level: 'silent', env: terminal.env })
   const app = await startApp({
     compiled: loaded.compiled,
     env,
     proxies: noProxies,
-    log: await createLog({ level: 'silent' }),
+    log,
     print: (text) => print(terminal, text),
   })
   const stop = async () => {
@@ -84,7 +86,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
     await mail.close()
     rmSync(folder, { recursive: true, force: true })
   }
-  return { slack, mail, url: app.url, storeUrl, env, stop }
+  return { log, slack, mail, url: app.url, storeUrl, env, stop }
 }
 
 async function sendEvent(terminal: Terminal, url: string, type: string, at: number): Promise<void> {
@@ -137,20 +139,24 @@ async function printMail(terminal: Terminal, { to, raw }: DemoMail): Promise<voi
 }
 
 async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
-  const exports = Object.entries({ ...running.env, HOOKBRIDGE_CONFIG: exampleConfig })
-    .filter(([name]) => name !== 'HOOKBRIDGE_PORT')
-    .map(([name, value]) => `  export ${name}=${shellWord(value)}`)
+  const environment = { ...running.env, HOOKBRIDGE_PORT: new URL(running.url).port }
+  const exports = Object.entries({ ...environment, HOOKBRIDGE_CONFIG: exampleConfig }).map(
+    ([name, value]) => `  export ${name}=${shellWord(value)}`,
+  )
   const hookbridge = terminal.command
   print(
     terminal,
     [
-      'It keeps running until Ctrl-C. In another terminal, in this folder:',
+      'It keeps running until Ctrl-C, and shows here what comes. In another terminal, in this folder:',
       ...exports,
       `  ${hookbridge} events`,
       `  ${hookbridge} deliveries`,
-      `  ${hookbridge} send --type analysis.completed --url ${running.url}`,
+      `  ${hookbridge} send --type analysis.completed --wait`,
+      '',
     ].join('\n'),
   )
+  // From here on, what the service logs of each event and each message.
+  running.log.level = 'info'
   running.slack.onMessage = (message) => printSlack(terminal, message)
   running.mail.onMail = (mail) => void printMail(terminal, mail)
   await new Promise<void>((resolve) => {
