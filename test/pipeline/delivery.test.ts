@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startTestApp } from '../support/app.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { ageEvents, history, newEvent, post, temporaryFolder } from '../support/service.ts'
 import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
@@ -94,6 +95,29 @@ t.test('with the store deleted nothing more is accepted, and what was accepted s
   t.equal((await post(next.url, refused)).status, 202)
   t.equal((await fetch(`${next.url}/readyz`)).status, 200)
   await until(() => slack.messages.length === 6, 'the messages of the third, and no others')
+})
+
+t.test('a mail server that allows three connections is used at its own speed', async (t) => {
+  const mail = await startMailServer({ connectionLimit: 3, delay: 20 })
+  t.teardown(() => mail.close())
+  const to = Array.from({ length: 20 }, (_, index) => `partner-${index}@example.com`)
+  const app = await startTestApp(
+    t,
+    `
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+channels: { email: { smtp: "${mail.url}", from: alerts@example.com } }
+receivers: { partners: { email: { to: ${JSON.stringify(to)} } } }
+routes: [{ receivers: [partners] }]
+`,
+  )
+  for (let i = 0; i < 3; i++) t.equal((await post(app.url, newEvent())).status, 202)
+  await until(() => mail.messages.length === 60, 'all mails')
+  await app.stop()
+  const { deliveries } = await history(app.folder)
+  const ends = deliveries.map(({ state, attempts }) => `${state} after ${attempts}`)
+  t.strictSame([...new Set(ends)], ['delivered after 1'], 'no mail waits for another attempt')
+  t.equal(mail.connections.most, 3, 'all that the server allows are used')
+  t.ok(mail.connections.refused <= 2, 'by default two more are tried, and then no more')
 })
 
 t.test('Slack is paced: a burst, then the rate', async (t) => {
