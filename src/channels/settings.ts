@@ -1,6 +1,7 @@
 /** Types of settings that the channels and the configuration share. */
 import * as z from 'zod'
 import { Secret } from '../core/secret.ts'
+import { isLoopback } from '../network/loopback.ts'
 
 /** A secret: plain text in the file and in the JSON schema, parsed to a Secret. */
 export function secret(): z.ZodType<Secret, string> {
@@ -43,10 +44,7 @@ export function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, hostname } = new URL(text)
   if (protocol === 'https:') return true
-  return (
-    protocol === 'http:' &&
-    (hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname))
-  )
+  return protocol === 'http:' && isLoopback(hostname)
 }
 
 // RFC 2606 and RFC 6761: nobody has such a domain.

@@ -1,6 +1,6 @@
 /** The proxies that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, and which requests go through them. */
-import { BlockList, isIP } from 'node:net'
 import { Secret } from '../core/secret.ts'
+import { isLoopback } from './loopback.ts'
 import { compileNoProxy } from './no-proxy.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -156,15 +156,4 @@ function decode(text: string): string {
   } catch {
     return text
   }
-}
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
-  const family = isIP(host)
-  if (family === 0) return host === 'localhost' || host.endsWith('.localhost')
-  return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
 }

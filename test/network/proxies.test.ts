@@ -1,4 +1,5 @@
 import t from 'tap'
+import { isLoopback } from '../../src/network/loopback.ts'
 import { noProxies, readProxies } from '../../src/network/proxies.ts'
 
 const HTTPS = 'http://proxy.example:3128'
@@ -33,7 +34,8 @@ t.test('which requests go through which proxy', async (t) => {
     [both, 'http://127.0.0.1:8080/readyz', null],
     [both, 'http://127.9.9.9/', null],
     [both, 'http://localhost:8080/', null],
-    [both, 'https://hooks.localhost/', null],
+    [both, 'https://localhost./', null],
+    [both, 'https://hooks.localhost/', 'proxy.example:3128'],
     [both, 'http://[::1]:8080/', null],
     [both, 'https://127.0.0.1.example/', 'proxy.example:3128'],
   ]
@@ -148,4 +150,18 @@ t.test('mistakes are reported with what to do, and without the value', async (t)
     t.equal(problems.length, 1)
     t.notMatch(JSON.stringify(problems), /geheim|ge#heim/)
   }
+})
+
+t.test('loopback addresses', async (t) => {
+  for (const host of ['localhost', 'localhost.', '127.0.0.1', '127.9.9.9', '::1', '[::1]'])
+    t.ok(isLoopback(host), host)
+  for (const host of [
+    '128.0.0.1',
+    '::2',
+    'localhost.example.org',
+    'hooks.localhost',
+    '127.0.0.1.example',
+    '',
+  ])
+    t.notOk(isLoopback(host), host)
 })

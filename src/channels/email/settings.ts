@@ -1,7 +1,7 @@
 /** The settings `channels.email` and `receivers.<receiver>.email`. */
-import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 import type { Secret } from '../../core/secret.ts'
+import { isLoopback } from '../../network/loopback.ts'
 import { rate, secret } from '../settings.ts'
 import { addressKey, type Mailbox, parseMailbox, parseMailboxes } from './address.ts'
 import { authorities } from './authorities.ts'
@@ -186,15 +186,6 @@ function decode(text: string): string | null {
   } catch {
     return null
   }
-}
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-export function isLoopback(host: string): boolean {
-  const family = isIP(host)
-  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 function isUnsubscribe(text: string): boolean {

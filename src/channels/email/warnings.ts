@@ -1,14 +1,9 @@
 /** Settings of mail that are valid and probably wrong. */
+import { isLoopback } from '../../network/loopback.ts'
 import type { SettingsWarning } from '../channel.ts'
 import { isReservedName } from '../settings.ts'
 import { asciiDomainOf, type Mailbox } from './address.ts'
-import {
-  type EmailReceiver,
-  type EmailSettings,
-  isLoopback,
-  parseSmtpUrl,
-  type SmtpServer,
-} from './settings.ts'
+import { type EmailReceiver, type EmailSettings, parseSmtpUrl, type SmtpServer } from './settings.ts'
 
 // Where servers expect TLS from the first byte, and where they begin without it: RFC 8314, section 3.
 const TLS_PORT = 465

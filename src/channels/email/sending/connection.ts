@@ -2,11 +2,12 @@
 import { hostname } from 'node:os'
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../../core/secret.ts'
+import { isLoopback } from '../../../network/loopback.ts'
 import { trustAlso } from '../../../network/trust.ts'
 import { asciiDomainOf, isDomainName } from '../address.ts'
 import { BEARER_LOGIN, bearerLogin } from '../oauth/mechanism.ts'
 import type { Tokens } from '../oauth/tokens.ts'
-import { type EmailSettings, isLoopback, type SmtpServer } from '../settings.ts'
+import type { EmailSettings, SmtpServer } from '../settings.ts'
 import type { MailSetup } from './outcome.ts'
 import type { SessionSettings, SmtpTimeouts } from './session.ts'
 
