@@ -50,7 +50,7 @@ export function needsUtf8(address: string): boolean {
   return !ASCII.test(localPartOf(address))
 }
 
-/** The same for all spellings that mean one mailbox, for all that is known: nobody tells local parts apart by case. */
+/** The same for all spellings of one mailbox. By RFC 5321 a local part is case-sensitive; in practice it is not. */
 export function addressKey(address: string): string {
   return wireAddress(address).toLowerCase()
 }

@@ -1,5 +1,6 @@
 /** Checks the mail server: connects, encrypts, logs in, and sends nothing. */
 import { type Finding, fine, warning, wrong } from '../../core/finding.ts'
+import { isLoopback } from '../../network/loopback.ts'
 import type { Proxies } from '../../network/proxies.ts'
 import type { ChannelDoctor } from '../doctor.ts'
 import { wireAddress } from './address.ts'
@@ -8,14 +9,9 @@ import { tokenUrl } from './oauth/request.ts'
 import { openTokens, type Tokens } from './oauth/tokens.ts'
 import { sessionSettings, setupOf } from './sending/connection.ts'
 import { diagnose } from './sending/outcome.ts'
-import { Session, type SmtpFailure } from './sending/session.ts'
-import {
-  type EmailReceiver,
-  type EmailSettings,
-  isLoopback,
-  parseSmtpUrl,
-  type SmtpServer,
-} from './settings.ts'
+import { Session } from './sending/session.ts'
+import type { SmtpFailure } from './sending/smtp-failure.ts'
+import { type EmailReceiver, type EmailSettings, parseSmtpUrl, type SmtpServer } from './settings.ts'
 
 const UNTIL_FIXED = 'Mail waits meanwhile; once this is fixed it goes out, or can be resent.'
 
@@ -93,7 +89,7 @@ function working({ from, oauth2 }: EmailSettings, server: SmtpServer, encrypted:
   )
 }
 
-/** `user`: who logs in with a token; undefined where nobody does. */
+/** `user`: who logs in with a token; undefined where there are no tokens. */
 function loginWords({ credentials }: SmtpServer, user: string | undefined): string {
   if (user !== undefined) return `the access token is accepted for ${user}`
   return credentials === null ? 'without a login' : 'the login is accepted'

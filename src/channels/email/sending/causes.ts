@@ -66,12 +66,6 @@ export const causes = {
     summary: 'the mail server does not take this kind of login',
     hint: `let the connection encrypt (channels.email.tls: required); where the provider wants OAuth2, set up channels.email.oauth2 (${MAIL_PAGE})`,
   },
-  noLogin: {
-    concern: 'account',
-    code: 'smtp_no_login',
-    summary: 'the mail server offers no login on this connection',
-    hint: `remove user and password from ${SMTP}, or let it encrypt (channels.email.tls: required)`,
-  },
   loginNeeded: {
     concern: 'account',
     code: 'smtp_login_needed',
@@ -113,24 +107,6 @@ export const causes = {
     code: 'smtp_wrong_scheme',
     summary: 'the mail server does not encrypt from the first byte on this port',
     hint: `write smtp:// instead of smtps:// in ${SMTP}: it encrypts with STARTTLS, usual on ports 587 and 25`,
-  },
-  certificate: {
-    concern: 'client',
-    code: 'smtp_certificate_untrusted',
-    summary: 'no authority that this machine trusts has signed the certificate of the mail server',
-    hint: 'have this machine trust the authority that signed it',
-  },
-  certificateName: {
-    concern: 'client',
-    code: 'smtp_certificate_name',
-    summary: 'the certificate of the mail server is for another name',
-    hint: `use a name that it holds as the host in ${SMTP}`,
-  },
-  certificateExpired: {
-    concern: 'client',
-    code: 'smtp_certificate_expired',
-    summary: 'the certificate of the mail server is not valid at this time',
-    hint: "have it renewed, and check this machine's clock",
   },
   tls: {
     concern: 'client',

@@ -1,27 +1,20 @@
 /** What keeps a connection from being made where no reply says so. Pure. */
 import type { CauseName } from './causes.ts'
-import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './session.ts'
+import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 
 const TLS_PORT = 465
 /** A server that answers in plain text to the first bytes of TLS. */
 const PLAIN_TEXT = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
-const OTHER_NAME = /^(?:ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)$/
-const EXPIRED = /^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)$/
-const UNTRUSTED = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_)/
 const OTHER_TLS = /^(?:ERR_TLS|ERR_SSL|EPROTO)/
 
-/** Null where it may pass by itself. */
+/** Null where it may pass by itself. Not for a certificate: that is described by itself. */
 export function causeOfFailure(
   failure: Pick<SmtpFailure, 'code' | 'originalCode' | 'timeout'>,
   { port, secure }: { readonly port: number; readonly secure: boolean },
 ): CauseName | null {
   const { code, originalCode = '', timeout } = failure
-  if (code === 'ENOAUTH') return 'noLogin'
   if (code === 'EAUTH' || code === 'ECONFIG') return 'login'
   if (secure && PLAIN_TEXT.test(originalCode)) return 'tlsUnexpected'
-  if (OTHER_NAME.test(originalCode)) return 'certificateName'
-  if (EXPIRED.test(originalCode)) return 'certificateExpired'
-  if (UNTRUSTED.test(originalCode)) return 'certificate'
   if (OTHER_TLS.test(originalCode)) return 'tls'
   // It waits for our first bytes of TLS, as we wait for its greeting.
   if (!secure && port === TLS_PORT && timeout === 'greeting') return 'tlsExpected'

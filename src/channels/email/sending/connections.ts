@@ -2,7 +2,8 @@
  * The connections to the mail server. Servers allow only so many at once and refuse the next in many ways; then this keeps
  * to what was open, and the mail waits for one of those instead of failing. After a while it tries one more.
  */
-import type { Session, SmtpFailure } from './session.ts'
+import type { Session } from './session.ts'
+import type { SmtpFailure } from './smtp-failure.ts'
 
 /** A connection that is idle longer is closed: servers count those that are open. */
 const IDLE_TIMEOUT_MS = 15_000

@@ -6,8 +6,8 @@ import type { LoginProblem } from '../oauth/problem.ts'
 import { type Cause, type CauseName, type Concern, causes } from './causes.ts'
 import { causeOfFailure } from './connection-failure.ts'
 import { parseReply, replyWords } from './reply.ts'
-import type { SmtpFailure } from './session.ts'
-import { judge, type Verdict } from './verdict.ts'
+import type { SmtpFailure } from './smtp-failure.ts'
+import { classify, type Verdict } from './verdict.ts'
 
 /** What decides about a failure beside the failure. */
 export interface MailSetup {
@@ -44,7 +44,7 @@ export function diagnose(failure: SmtpFailure, setup: MailSetup): Diagnosis {
     const outcome = { kind: 'ambiguous', reason: `no answer to the message: ${words}` } as const
     return { cause: null, concern: 'moment', outcome, words }
   }
-  const verdict = reply ? judge(reply, failure.step, setup.hasLogin) : withoutReply(failure, setup)
+  const verdict = reply ? classify(reply, failure.step, setup.hasLogin) : withoutReply(failure, setup)
   const { login } = failure
   if (login !== undefined && (reply === null || ABOUT_LOGIN.includes(verdict.cause))) return ofLogin(login)
   const cause = verdict.cause === null ? null : causes[verdict.cause]

@@ -17,7 +17,7 @@ export interface Reply {
 
 const LINE = /^(\d{3})(?:[ -]|$)(?:#?([245])\.(\d{1,3})\.(\d{1,3})(?=\D|$))?/
 const SERVICE_CLOSING = 421
-/** Nobody needs more to judge it, and servers are not trusted with the time that it takes. */
+/** More says nothing new, and the time it takes to read a reply must not be up to the server. */
 const LONGEST_TEXT = 4_000
 
 /** Null where the text is no refusal (4yz, 5yz). */

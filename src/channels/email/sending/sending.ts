@@ -12,17 +12,10 @@ import { sessionSettings, setupOf } from './connection.ts'
 import { Connections } from './connections.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
 import { diagnose, type MailSetup } from './outcome.ts'
-import {
-  type Envelope,
-  NO_UTF8_RECIPIENT,
-  NO_UTF8_SENDER,
-  Session,
-  type SmtpFailure,
-  type SmtpResult,
-  type SmtpTimeouts,
-} from './session.ts'
+import { type Envelope, Session, type SmtpResult, type SmtpTimeouts } from './session.ts'
+import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 
-/** Servers take their time to greet and to check an address, for those they do not know on purpose: RFC 5321, 4.5.3.2. */
+/** Servers take their time to greet and to check an address, with new clients on purpose: RFC 5321, 4.5.3.2. */
 const SHORTEST_ANSWER_TIMEOUT_MS = 60_000
 const ACCEPT_TIMEOUT_MS = 10 * 60_000
 const SERVICE_CLOSING = 421

@@ -13,12 +13,17 @@ import {
   Refusal,
   takesPassword,
 } from '../oauth/mechanism.ts'
-import type { LoginProblem } from '../oauth/problem.ts'
 import { notOffered, refusalProblem } from '../oauth/refusal.ts'
 import type { AccessToken, Tokens } from '../oauth/tokens.ts'
-import { type CertificateFailure, withCertificate } from './certificate.ts'
-import type { Step } from './reply.ts'
-import { type StepError, stepOf } from './step-error.ts'
+import { withCertificate } from './certificate.ts'
+import {
+  NO_UTF8_RECIPIENT,
+  NO_UTF8_SENDER,
+  type SmtpFailure,
+  type StepError,
+  stepOf,
+  withoutLogin,
+} from './smtp-failure.ts'
 
 export interface SessionSettings extends SmtpTimeouts {
   readonly connection: SMTPConnectionOptions
@@ -33,10 +38,6 @@ export interface Envelope {
   readonly to: string
 }
 
-/** Codes of our own, beside nodemailer's. */
-export const NO_UTF8_SENDER = 'EUTF8SENDER'
-export const NO_UTF8_RECIPIENT = 'EUTF8RECIPIENT'
-
 /** Milliseconds. */
 export interface SmtpTimeouts {
   /** For a server to take the connection. */
@@ -48,25 +49,6 @@ export interface SmtpTimeouts {
    * it twice from a client that gives up: RFC 5321, 4.5.3.2.6.
    */
   readonly acceptMs: number
-}
-
-/** Why a step failed, in nodemailer's words; see its errors.js for the codes. */
-export interface SmtpFailure extends CertificateFailure {
-  readonly message: string
-  readonly code?: string | undefined
-  /** The code of the system's or OpenSSL's error behind this one. */
-  readonly originalCode?: string | undefined
-  /** The server's own words. */
-  readonly response?: string | undefined
-  readonly responseCode?: number | undefined
-  /** Where in the dialogue it happened. */
-  readonly step: Step
-  /** What was waited for in vain, where it took too long. */
-  readonly timeout?: 'connection' | 'greeting' | 'answer' | undefined
-  /** Whether any of the message may have left this machine. */
-  readonly begun: boolean
-  /** What keeps an access token from being issued or taken, or a login from being tried. */
-  readonly login?: LoginProblem | undefined
 }
 
 const LOGIN_REFUSED = 535
@@ -126,7 +108,7 @@ export class Session {
     const connected = await this.#step<unknown>(
       (done) => this.#connection.connect(done),
       connectMs,
-      // Taken, so somebody is there: many servers let strangers wait for their greeting.
+      // Many servers delay their greeting to new clients on purpose: once the connection is open, that is worth waiting for.
       () => (this.#waitedFor === 'connection' ? null : answerMs),
     )
     if (!connected.ok) return withCertificate(connected, this.#settings.connection)
@@ -137,10 +119,7 @@ export class Session {
     const mechanism = bearerMechanism(offered)
     if (tokens === null ? !takesPassword(offered) : mechanism === null) {
       this.close()
-      const missing = withoutLogin(notOffered(offered, tokens === null ? 'password' : 'token'))
-      return offered.length > 0 || tokens !== null
-        ? missing
-        : { ...missing, login: undefined, code: 'ENOAUTH' }
+      return withoutLogin(notOffered(offered, tokens === null ? 'password' : 'token'))
     }
     if (tokens !== null && token !== undefined && mechanism !== null)
       return this.#loginWithToken(tokens, token.token, mechanism)
@@ -260,8 +239,4 @@ export class Session {
     const timeout = code === 'ETIMEDOUT' ? this.#waitedFor : undefined
     return { message, code, originalCode, response, responseCode, step, timeout, begun: this.#begun }
   }
-}
-
-function withoutLogin(problem: LoginProblem): SmtpFailure {
-  return { message: problem.reason, login: problem, step: 'auth', begun: false }
 }

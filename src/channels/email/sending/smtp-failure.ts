@@ -1,4 +1,30 @@
+/** Why a step of the dialogue with the mail server failed. */
+import type { LoginProblem } from '../oauth/problem.ts'
+import type { CertificateFailure } from './certificate.ts'
 import type { Step } from './reply.ts'
+
+/** Codes of our own, beside nodemailer's. */
+export const NO_UTF8_SENDER = 'EUTF8SENDER'
+export const NO_UTF8_RECIPIENT = 'EUTF8RECIPIENT'
+
+/** Why a step failed, in nodemailer's words; see its errors.js for the codes. */
+export interface SmtpFailure extends CertificateFailure {
+  readonly message: string
+  readonly code?: string | undefined
+  /** The code of the system's or OpenSSL's error behind this one. */
+  readonly originalCode?: string | undefined
+  /** The server's own words. */
+  readonly response?: string | undefined
+  readonly responseCode?: number | undefined
+  /** Where in the dialogue it happened. */
+  readonly step: Step
+  /** What was waited for in vain, where it took too long. */
+  readonly timeout?: 'connection' | 'greeting' | 'answer' | undefined
+  /** Whether any of the message may have left this machine. */
+  readonly begun: boolean
+  /** What keeps an access token from being issued or taken, or a login from being tried. */
+  readonly login?: LoginProblem | undefined
+}
 
 /** As nodemailer reports it: its errors.js has the codes. */
 export interface StepError extends Error {
@@ -26,4 +52,9 @@ export function stepOf({ command = '', code }: StepError, begun: boolean, sendin
   // A reply that nothing waited for, as 421 between two commands.
   if (sending && command === 'CONN') return 'mail'
   return STEPS[command] ?? (sending ? 'mail' : 'greeting')
+}
+
+/** A login that is not tried, or for which there is no token. */
+export function withoutLogin(problem: LoginProblem): SmtpFailure {
+  return { message: problem.reason, login: problem, step: 'auth', begun: false }
 }

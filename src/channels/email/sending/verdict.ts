@@ -23,7 +23,7 @@ const QUOTA_PAUSE_MS = 15 * 60_000
 const GREYLIST_PAUSE_MS = 60_000
 
 /** `hasLogin`: whether this session had logged in, or would have. */
-export function judge(reply: Reply, step: Step, hasLogin: boolean): Verdict {
+export function classify(reply: Reply, step: Step, hasLogin: boolean): Verdict {
   const found = causeOf(reply, step)
   if (found === 'moment') return soon(reply)
   const cause = withLogin(found, hasLogin)
