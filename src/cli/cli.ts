@@ -5,6 +5,7 @@ import { jsonSchema } from '../config/schema/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { registerCheck } from './check.ts'
 import { asRun } from './command-name.ts'
+import { registerCompletion } from './completion/completion.ts'
 import { registerConfig } from './config.ts'
 import { type Context, fromHere, load, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
@@ -48,6 +49,7 @@ const commands: readonly Register[] = [
   registerDoctor,
   registerFirstSteps,
   registerInstallService,
+  registerCompletion,
 ]
 
 /** Parses the arguments and runs the command; resolves with the exit code. */
