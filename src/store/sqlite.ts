@@ -180,7 +180,8 @@ export function createSqliteStore(database: Database, release: () => void, watch
       commits.flush()
       // What goes on is in the log, which SQLite does not copy into a file that was moved.
       if (files?.loss?.kind === 'moved') checkpoints?.copyAll()
-      if (files?.mayBeClosed() ?? true) database.close()
+      const mayClose = watched === undefined || (watched.files.mayBeClosed() && watched.checkpoints.finish())
+      if (mayClose) database.close()
       release()
     },
   }

@@ -18,11 +18,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
+import { Checkpoints } from '../../src/store/sqlite/checkpoints.ts'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { mark } from '../../src/store/sqlite/log-marker.ts'
 import { wordsFor } from '../../src/store/sqlite/obstacle.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
-import type { Store } from '../../src/store/store.ts'
+import { StoreFiles } from '../../src/store/sqlite/store-files.ts'
+import { createSqliteStore, openSqlite } from '../../src/store/sqlite.ts'
+import { type Store, StoreUnavailable } from '../../src/store/store.ts'
 import {
   completeSent,
   deliveryId,
@@ -186,15 +188,99 @@ t.test('what was committed in the moment in which the file went is not acknowled
   await t.rejects(store.append(entry(event(1))), { name: 'StoreUnavailable', message: 'is gone' })
 })
 
-t.test("SQLite's own shell may write to the store, and copy its log", async (t) => {
+// TRUNCATE is what litestream does.
+for (const sql of [
+  ...['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE'].map((mode) => `PRAGMA wal_checkpoint(${mode})`),
+  'VACUUM; PRAGMA optimize',
+]) {
+  t.test(`SQLite's own shell may write to the store, and use ${sql}`, async (t) => {
+    const path = join(t.testdir(), 'store.db')
+    const store = await opened(t, path)
+    await store.append(entry(event(1)))
+    const shell = new DatabaseSync(path)
+    shell.exec(`UPDATE events SET subject = 'x'; ${sql}`)
+    shell.close()
+    t.match(await store.append(entry(event(2))), { kind: 'stored' })
+    t.match(await store.append(entry(event(3))), { kind: 'stored' })
+    await store.close()
+    t.equal((await storedIds(await opened(t, path))).length, 3)
+  })
+}
+
+t.test('a log that was emptied while the service runs is missing at the next start', async (t) => {
   const path = join(t.testdir(), 'store.db')
   const store = await opened(t, path)
   await store.append(entry(event(1)))
-  const shell = new DatabaseSync(path)
-  shell.exec("UPDATE events SET subject = 'x'; PRAGMA wal_checkpoint(PASSIVE)")
-  shell.close()
-  t.match(await store.append(entry(event(2))), { kind: 'stored' })
-  t.match(await store.append(entry(event(3))), { kind: 'stored' })
+  truncateSync(`${path}-wal`)
+  await t.rejects(store.append(entry(event(2))), { name: 'StoreUnavailable', message: /-wal was emptied/ })
+  await store.close()
+  await t.rejects(openSqlite({ path, role: 'service' }), { name: 'StoreRefused', reason: 'incomplete' })
+})
+
+t.test(
+  'a file that cannot be looked into, for too many are open, is not taken for another one',
+  async (t) => {
+    const path = join(t.testdir(), 'store.db')
+    const script = `
+    import { closeSync, openSync, utimesSync } from 'node:fs'
+    import { openSqlite } from '${new URL('../../src/store/sqlite.ts', import.meta.url)}'
+    import { entry, event } from '${new URL('./contract/sample.ts', import.meta.url)}'
+    const [path] = process.argv.slice(1)
+    const store = await openSqlite({ path, role: 'service' })
+    await store.append(entry(event(1)))
+    const files = []
+    try {
+      for (;;) files.push(openSync('/dev/null'))
+    } catch (error) {
+      console.log(error.code)
+    }
+    utimesSync(path, new Date(0), new Date(0))
+    await store.append(entry(event(2)))
+    for (const file of files) closeSync(file)
+    await store.append(entry(event(3)))
+    await store.close()`
+    const run = [
+      '-c',
+      'ulimit -n 100; exec "$@"',
+      'sh',
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      script,
+      path,
+    ]
+    t.equal(execFileSync('/bin/sh', run, { encoding: 'utf8' }), 'EMFILE\n')
+    t.equal((await storedIds(await opened(t, path))).length, 3)
+  },
+)
+
+t.test('a disk that fails while the log is copied: after a stop the file opens', async (t) => {
+  const path = join(t.testdir(), 'store.db')
+  await anotherStore(t, path, 1)
+  // The checkpoint at the start takes two writes, the event one, and of the next checkpoint the second fails.
+  const FAILS_AT = 5
+  class Failing extends Database {
+    writes = 0
+    override write<T>(work: () => T): T {
+      this.writes += 1
+      if (this.writes === FAILS_AT) throw new StoreUnavailable('the disk is full')
+      return super.write(work)
+    }
+  }
+  const database = new Failing(path, 0)
+  database.execute(`PRAGMA wal_autocheckpoint = 0; CREATE TABLE ballast (bytes BLOB)`)
+  const checkpoints = new Checkpoints(database, () => {})
+  const files = new StoreFiles(path, path)
+  files.watch(checkpoints)
+  const store = createSqliteStore(database, () => {}, { files, checkpoints })
+  database.execute(
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4100)
+     INSERT INTO ballast SELECT zeroblob(4000) FROM n`,
+  )
+  await store.append(entry(event(2)))
+  t.equal(database.writes, FAILS_AT)
+  await store.close()
+  t.same(await storedIds(await opened(t, path)), [eventId(1), eventId(2)])
 })
 
 function mounted(t: Test, folder: string, options = 'size=8m'): boolean {

@@ -35,9 +35,33 @@ export class Checkpoints {
     if (pages - this.#pagesBefore >= PAGES) this.#copy()
   }
 
+  /**
+   * Ends what a full disk interrupted; false where it cannot be done now. Until then the database must not be closed: SQLite would
+   * copy and delete the log, and the next start would refuse a file that says its end is in the log.
+   */
+  finish(): boolean {
+    if (this.#isMarked) return true
+    try {
+      this.#markWhole()
+      return true
+    } catch {
+      // The next start does it.
+      return false
+    }
+  }
+
   /** Copies all there is and empties the log. False where another process still reads it. */
   copyAll(): boolean {
     return this.#database.checkpoint('TRUNCATE')
+  }
+
+  isEmpty(): boolean {
+    try {
+      return this.#database.pagesOfLog() === 0
+    } catch {
+      // Before SQLite 3.51 it tries to copy pages that are not there.
+      return false
+    }
   }
 
   #copy(): void {

@@ -139,9 +139,9 @@ export class Database {
 
 /**
  * The application id of a database. `file`: without what its write-ahead log has; `with log`: the log must be there.
- * 0 where it cannot be read: opening it reports why.
+ * 0 of a file that is no database, undefined of one that cannot be read now.
  */
-export function applicationIdOf(path: string, part: 'file' | 'with log'): number {
+export function applicationIdOf(path: string, part: 'file' | 'with log'): number | undefined {
   try {
     const url = part === 'file' ? `${pathToFileURL(path).href}?immutable=1` : path
     const connection = new DatabaseSync(url, { readOnly: true, timeout: APPLICATION_ID_TIMEOUT_MS })
@@ -151,14 +151,15 @@ export function applicationIdOf(path: string, part: 'file' | 'with log'): number
     } finally {
       connection.close()
     }
-  } catch {
-    return 0
+  } catch (error) {
+    return primaryCode(error) === SQLITE_NOT_A_DATABASE ? 0 : undefined
   }
 }
 
 const PAGES_AT_ONCE = 2_000
 const APPLICATION_ID_TIMEOUT_MS = 2_000
 const SQLITE_BUSY = 5
+const SQLITE_NOT_A_DATABASE = 26
 // Errors that may pass. SQLite's codes: https://sqlite.org/rescode.html
 const unavailable: ReadonlyMap<number, string> = new Map([
   [SQLITE_BUSY, 'another process holds it too long'],
@@ -170,7 +171,7 @@ const unavailable: ReadonlyMap<number, string> = new Map([
   [13, 'the disk is full; make room'],
   [14, 'it cannot be opened; check that its folder exists and may be written'],
   [15, 'its locks do not work here; put it on a local disk'],
-  [26, 'the file is not a SQLite database; check store.url'],
+  [SQLITE_NOT_A_DATABASE, 'the file is not a SQLite database; check store.url'],
 ])
 
 // What kept the file from being written then shows when something else is written beside it.

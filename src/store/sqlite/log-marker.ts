@@ -36,9 +36,10 @@ export function markerOf(applicationId: number): Marker | null {
   return { round: (applicationId >>> 1) % ROUNDS, inLog: (applicationId & 1) === 1 }
 }
 
-/** What the file says without its log; null also where it cannot be read. */
-export function markerOfFile(path: string): Marker | null {
-  return markerOf(applicationIdOf(path, 'file'))
+/** What the file says without its log; undefined where it cannot be read now. */
+export function markerOfFile(path: string): Marker | null | undefined {
+  const id = applicationIdOf(path, 'file')
+  return id === undefined ? undefined : markerOf(id)
 }
 
 /**
@@ -52,19 +53,25 @@ export function markWhole(database: Database): void {
 
 const TRIES = 5
 
-/** Throws StoreRefused where the file lacks its log, or where the log beside it belongs to another file. */
+/**
+ * Throws StoreRefused where the file lacks its log, or where the log beside it belongs to another file. What cannot be read
+ * is not refused: opening it reports why.
+ */
 export function refuseParts(path: string): void {
-  if (isEmpty(`${path}-wal`)) {
-    if (markerOfFile(path)?.inLog === true) throw new StoreRefused('incomplete', incomplete(path))
-    return
-  }
+  const log = `${path}-wal`
   for (let tried = 0; tried < TRIES; tried += 1) {
-    const before = applicationIdOf(path, 'with log')
+    const wasEmpty = isEmpty(log)
+    const before = wasEmpty ? undefined : applicationIdOf(path, 'with log')
     const file = markerOfFile(path)
-    // A service may begin another round at any time.
+    // A service may start, stop or begin another round at any time.
+    if (isEmpty(log) !== wasEmpty) continue
+    if (wasEmpty) {
+      if (file?.inLog === true) throw new StoreRefused('incomplete', incomplete(path))
+      return
+    }
     if (applicationIdOf(path, 'with log') !== before) continue
-    const whole = markerOf(before)
-    if (file === null || whole === null || whole.inLog || whole.round === file.round) return
+    const whole = before === undefined ? null : markerOf(before)
+    if (!file || whole === null || whole.inLog || whole.round === file.round) return
     throw new StoreRefused('incomplete', mismatched(path))
   }
 }

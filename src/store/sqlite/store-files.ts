@@ -19,6 +19,8 @@ export interface OpenLog {
   readonly round: number
   /** Copies the log into the file and empties it; false where that is not possible now. */
   copyAll(): boolean
+  /** By SQLite's own count: a log that was emptied behind its back is not. */
+  isEmpty(): boolean
 }
 
 export class StoreFiles {
@@ -68,7 +70,11 @@ export class StoreFiles {
     const before = this.#loss
     this.#loss = this.#look()
     if (this.#loss !== null && before === null) {
-      this.#save(this.#loss)
+      try {
+        this.#save(this.#loss)
+      } catch {
+        // The disk may be gone as well; the loss is reported anyway.
+      }
       for (const listener of this.#listeners) listener(this.#loss.message)
     }
     return this.#loss
@@ -90,12 +96,16 @@ export class StoreFiles {
       [`${this.#realPath}-shm`, this.#index],
     ] as const) {
       const now = found(name)
-      if (!isSame(now, then) || now?.size === 0) return broken(name, 'was deleted, replaced or emptied')
+      if (!isSame(now, then)) return broken(name, 'was deleted or replaced')
+      // SQLite's shell and litestream empty a log that they have copied.
+      if (now?.size === 0 && this.#openLog?.isEmpty() !== true) return broken(name, 'was emptied')
     }
     if (file?.mtimeMs === this.#file?.mtimeMs && file?.size === this.#file?.size) return null
-    // Another program wrote to it: SQLite's shell may copy the log; whatever copies another file over it changes the marker.
-    if (markerOfFile(this.#realPath)?.round !== this.#openLog?.round)
-      return broken(this.#path, 'was overwritten by another file')
+    // Another program wrote to it. The marker stays if that was SQLite, copying the log, and not if a file was copied over it.
+    const marker = markerOfFile(this.#realPath)
+    // Where it cannot be read (too many open files), the next check looks again.
+    if (marker === undefined) return null
+    if (marker?.round !== this.#openLog?.round) return broken(this.#path, 'was overwritten by another file')
     this.#file = file
     return null
   }
@@ -120,12 +130,7 @@ export class StoreFiles {
   }
 
   #copyLog(): boolean {
-    try {
-      return this.#openLog?.copyAll() ?? false
-    } catch {
-      // The disk may be gone as well; the loss is reported anyway.
-      return false
-    }
+    return this.#openLog?.copyAll() ?? false
   }
 
   /** Deletes the log and its index where they still are at their path. */
