@@ -1,4 +1,5 @@
 /** Turns our spans into OpenTelemetry's, and exports them. Only this file and export-watch.ts import its packages. */
+import { readFileSync } from 'node:fs'
 import {
   type Context,
   diag,
@@ -131,8 +132,20 @@ function exporterOf(name: Exporter, settings: TraceSettings, { log, clock }: Tra
 /** By Node's own agent, from Node 24.5 on: the exporter sends with Node's http and https. */
 function throughProxy({ proxy }: TraceSettings) {
   if (proxy === undefined) return {}
-  const url = proxy.reveal()
-  return { httpAgentOptions: { keepAlive: true, proxyEnv: { HTTP_PROXY: url, HTTPS_PROXY: url } } }
+  const url = proxy.url.reveal()
+  const files = Object.entries(proxy.files).map(([option, path]) => [option, readPem(path)] as const)
+  const proxyEnv = { HTTP_PROXY: url, HTTPS_PROXY: url }
+  return { httpAgentOptions: { keepAlive: true, ...Object.fromEntries(files), proxyEnv } }
+}
+
+/** As the exporter does, it goes on without a file that cannot be read. */
+function readPem(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    diag.warn(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`)
+    return undefined
+  }
 }
 
 /** Creates finished spans, parents before children. */

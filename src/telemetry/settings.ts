@@ -12,8 +12,14 @@ export interface TraceSettings {
   readonly batch: BatchSettings
   /** Values of the headers that authenticate to the collector. */
   readonly secrets: readonly Secret[]
-  /** The URL of the proxy that the collector is reached through, where there is one. */
-  readonly proxy?: Secret
+  /** The proxy that the collector is reached through, where there is one. */
+  readonly proxy?: TraceProxy
+}
+
+export interface TraceProxy {
+  readonly url: Secret
+  /** In PEM: the exporter reads them itself only where it makes its own agent, which goes through no proxy. */
+  readonly files: Readonly<Partial<Record<'ca' | 'cert' | 'key', string>>>
 }
 
 export type Exporter = 'otlp' | 'console'
@@ -40,6 +46,7 @@ type Warn = (warning: string) => void
 const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
 const HEADERS = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']
 const PROTOCOLS = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']
+const TLS_FILES = { ca: 'CERTIFICATE', cert: 'CLIENT_CERTIFICATE', key: 'CLIENT_KEY' } as const
 const BATCH = {
   OTEL_BSP_SCHEDULE_DELAY: 'scheduledDelayMillis',
   OTEL_BSP_EXPORT_TIMEOUT: 'exportTimeoutMillis',
@@ -80,7 +87,15 @@ function proxyOf(env: Env): Pick<TraceSettings, 'proxy'> {
   const endpoint = ENDPOINTS.find((name) => variable(env, name) !== undefined)
   const url = URL.parse((endpoint && variable(env, endpoint)) ?? '')
   const proxy = url && readProxies(env).proxies.for(url)
-  return proxy ? { proxy: proxy.url } : {}
+  if (!proxy) return {}
+  const files = Object.fromEntries(
+    Object.entries(TLS_FILES).flatMap(([option, name]) => {
+      const file =
+        variable(env, `OTEL_EXPORTER_OTLP_TRACES_${name}`) ?? variable(env, `OTEL_EXPORTER_OTLP_${name}`)
+      return file === undefined ? [] : [[option, file]]
+    }),
+  )
+  return { proxy: { url: proxy.url, files } }
 }
 
 function readExporters(env: Env, warn: Warn): Exporter[] {

@@ -1,7 +1,9 @@
 /** Slack through proxies and with certificates of a firm's own: what arrives, and what is said where it does not. */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer as createTlsServer } from 'node:https'
 import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
@@ -328,4 +330,44 @@ t.test('traces go through the proxy', async (t) => {
   t.equal(await tryExport(settings, 2_000), null)
   t.strictSame(proxy.asked, ['http://collector.test:4318/v1/traces'])
   t.equal(proxy.logins[0], `Basic ${Buffer.from(`${LOGIN.user}:${LOGIN.pass}`).toString('base64')}`)
+})
+
+t.test('so do traces to a collector with a certificate of its own authority', async (t) => {
+  const { cert, key } = makeCertificate({ subject: 'c', hosts: ['collector.test'], issuer: root })
+  const client = makeCertificate({ subject: 'hookbridge', hosts: ['hookbridge.test'], issuer: root })
+  const clients: boolean[] = []
+  const tls = { cert, key, ca: root.cert, requestCert: true, rejectUnauthorized: false }
+  const collector = createTlsServer(tls, (request, response) => {
+    clients.push(request.socket instanceof TLSSocket && request.socket.authorized)
+    request.resume().once('end', () => response.end())
+  })
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => collector.close())
+  const address = collector.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  const proxy = await startProxy({ hosts: { 'collector.test': address.port } })
+  t.teardown(() => proxy.close())
+  const folder = temporaryFolder(t)
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text)
+    return join(folder, name)
+  }
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.test:4318',
+    OTEL_EXPORTER_OTLP_CERTIFICATE: file('ca.pem', root.cert),
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: file('client.pem', client.cert),
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: file('client.key', client.key),
+    HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`,
+  }
+  const tryWith = async (more: Record<string, string>) => {
+    const { settings } = readTraceSettings({ ...env, ...more })
+    if (settings === null) throw new Error('no traces')
+    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = env.OTEL_EXPORTER_OTLP_ENDPOINT
+    return tryExport(settings, 2_000)
+  }
+  t.equal(await tryWith({}), null)
+  t.strictSame(clients, [true], 'it sees the certificate of the client')
+  t.match(await tryWith({ OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'none.pem') }), /certificate/)
+  const own = { OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: env.OTEL_EXPORTER_OTLP_CERTIFICATE }
+  t.equal(await tryWith({ ...own, OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'none.pem') }), null)
 })

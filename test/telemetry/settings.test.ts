@@ -93,7 +93,7 @@ t.test('the values of headers are known, to keep them out of the log', async (t)
 
 t.test('the proxy of the collector', async (t) => {
   const proxy = 'http://jane:geheim@proxy.example:3128'
-  const through = (env: Record<string, string>) => readTraceSettings(env).settings?.proxy?.reveal()
+  const through = (env: Record<string, string>) => readTraceSettings(env).settings?.proxy?.url.reveal()
   const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://collector.example:4318'
   t.equal(through({ OTEL_EXPORTER_OTLP_ENDPOINT, HTTP_PROXY: proxy }), proxy)
   t.equal(through({ OTEL_EXPORTER_OTLP_ENDPOINT, HTTPS_PROXY: proxy }), undefined)
