@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { causes } from '../../src/channels/email/sending/causes.ts'
+import { causeOfFailure } from '../../src/channels/email/sending/connection-failure.ts'
 import { diagnose } from '../../src/channels/email/sending/outcome.ts'
 import { parseReply, type Step } from '../../src/channels/email/sending/reply.ts'
+import { askedToWaitMs } from '../../src/channels/email/sending/reply-words.ts'
 import { classify, type Verdict } from '../../src/channels/email/sending/verdict.ts'
 
 const STEPS: readonly Step[] = ['greeting', 'hello', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'message']
@@ -95,6 +97,40 @@ t.test('a reply is taken apart', (t) => {
   for (const text of ['250 ok', '220 2.0.0 ready', 'hello', '', '99 5.0.0', '650 x'])
     t.equal(parseReply(text), null, text)
   t.end()
+})
+
+t.test('how long a reply asks to wait', async (t) => {
+  for (const [words, expected] of [
+    ['Greylisted, come back in 5 minutes', 300_000],
+    ['please retry in 00:04:59', 299_000],
+    ['try again in 300s', 300_000],
+    ['try again after 10 min.', 600_000],
+    ['try again in 30 secs', 30_000],
+    ['try again in 1 hr', 3_600_000],
+    ['try again in 24 hours', 3_600_000],
+    ['too many errors after 10 messages', undefined],
+    ['limit exceeded for 3 hosts', undefined],
+    ['come back in 2 months', undefined],
+    ['took 5 ms', undefined],
+  ] as const)
+    t.equal(askedToWaitMs(words), expected, words)
+})
+
+t.test('what keeps a connection from being made', async (t) => {
+  const submission = { port: 587, secure: false }
+  for (const [failure, server, expected] of [
+    [{ timeout: 'greeting' }, { port: 465, secure: false }, 'tlsExpected'],
+    [{ timeout: 'greeting' }, submission, null],
+    [{ timeout: 'connection' }, { port: 465, secure: false }, null],
+    [{ originalCode: 'ERR_SSL_WRONG_VERSION_NUMBER' }, { port: 587, secure: true }, 'tlsUnexpected'],
+    [{ originalCode: 'ERR_SSL_WRONG_VERSION_NUMBER' }, submission, 'tls'],
+    [{ originalCode: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' }, submission, 'tls'],
+    [{ code: 'EMESSAGE' }, submission, 'tooLarge'],
+    [{ code: 'EENVELOPE' }, submission, 'recipient'],
+    [{ code: 'EDNS' }, submission, null],
+    [{ code: 'ECONNECTION', originalCode: 'ECONNRESET' }, submission, null],
+  ] as const)
+    t.equal(causeOfFailure(failure, server), expected, JSON.stringify({ ...failure, ...server }))
 })
 
 t.test('no reply costs more than its length', (t) => {

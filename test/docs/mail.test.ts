@@ -1,7 +1,8 @@
 /** The configurations of docs/mail.md are right, and `doctor` says of each what the page shows. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { causes } from '../../src/channels/email/sending/causes.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { startMailServer } from '../support/mail-server.ts'
@@ -9,7 +10,7 @@ import { startOAuthMailServer } from '../support/oauth/mail-server.ts'
 import { entra, generic, serviceAccountKey } from '../support/oauth/providers.ts'
 import { startTokenServer } from '../support/oauth/token-server.ts'
 import { environment, temporaryFolder } from '../support/service.ts'
-import { fenced, readPage, section } from './pages.ts'
+import { fenced, readPage, root, section } from './pages.ts'
 
 const page = readPage('docs/mail.md')
 
@@ -78,6 +79,24 @@ ${block}`
 
 t.test('every configuration of the page is tried here', async (t) => {
   t.equal(fenced(page, 'yaml').length, examples.length)
+})
+
+t.test('what becomes of a mail that is refused', async (t) => {
+  const ends: Readonly<Record<string, string>> = {
+    'is parked': 'park',
+    'is dead': 'refuse',
+    'is tried again': 'retry',
+  }
+  const replies = readFileSync(new URL('test/fixtures/mail-replies.txt', root), 'utf8').split('\n')
+  const rows = [...section(page, 'refusals').matchAll(/^\|[^|]+\| `([^`]+)` \| ([^|]+) \|$/gm)]
+  const concerns = rows.map(([, reply = '', end = '']) => {
+    const known = replies.find((line) => line.endsWith(` ${reply}`))
+    const [, kind, concern] = known?.split(/ +/) ?? []
+    t.equal(kind, ends[end], reply)
+    return concern
+  })
+  const all = Object.values(causes).map(({ concern }) => concern)
+  t.strictSame(new Set(concerns), new Set([...all, 'moment']), 'one of each')
 })
 
 for (const { section: name, moved, says } of examples) {

@@ -70,7 +70,7 @@ export const causes = {
     concern: 'account',
     code: 'smtp_login_needed',
     summary: 'the mail server requires a login',
-    hint: `put user and password into ${SMTP}`,
+    hint: `put user and password into ${SMTP}, or set up channels.email.oauth2 (${MAIL_PAGE})`,
   },
   notForThisLogin: {
     concern: 'account',
@@ -222,7 +222,7 @@ export const causes = {
     concern: 'connections',
     code: 'smtp_too_many_connections',
     summary: 'the mail server takes no more connections at once',
-    hint: 'others use it too, or channels.email.connections is higher than what it allows',
+    hint: `mail goes out over fewer meanwhile; if other programs use it too, set channels.email.connections to what they leave (${MAIL_PAGE})`,
   },
 } as const satisfies Readonly<Record<string, Cause>>
 

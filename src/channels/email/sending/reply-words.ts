@@ -1,6 +1,6 @@
 /**
  * The words by which servers say what their codes do not. In their order: the first that fits decides, so what is narrow
- * stands before what is wide. Each rule has replies in test/channels/email-replies.ts that need it.
+ * stands before what is wide. Each rule has replies in test/fixtures/mail-replies.txt that need it.
  */
 import type { CauseName } from './causes.ts'
 import type { Reply, Step } from './reply.ts'
@@ -176,6 +176,8 @@ export function quotaPauseMs(text: string): number | undefined {
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: 60 * MINUTE_MS }
 
+const SPAN = /\b(?:in|after|for) (\d{1,5}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?\b/i
+
 /** "Greylisted, come back in 5 minutes", "in 00:04:59", "retry in 300 seconds": at most an hour. */
 export function askedToWaitMs(text: string): number | undefined {
   const clock = /\bin (\d{1,2}):(\d\d):(\d\d)\b/i.exec(text)
@@ -183,7 +185,7 @@ export function askedToWaitMs(text: string): number | undefined {
     const [hours = 0, minutes = 0, seconds = 0] = clock.slice(1).map(Number)
     return Math.min(((hours * 60 + minutes) * 60 + seconds) * SECOND_MS, LONGEST_PAUSE_MS)
   }
-  const span = /\b(?:in|after|for) (\d{1,5}) ?(s|m|h)(?:ec|in|our|r)?\w*/i.exec(text)
+  const span = SPAN.exec(text)
   const unit = UNITS_MS[span?.[2]?.toLowerCase() ?? '']
   return span === null || unit === undefined ? undefined : Math.min(Number(span[1]) * unit, LONGEST_PAUSE_MS)
 }

@@ -31,10 +31,8 @@ export function classify(reply: Reply, step: Step, hasLogin: boolean): Verdict {
   if (concern === 'quota')
     return { kind: 'retry', concern, cause, after: quotaPauseMs(reply.text) ?? QUOTA_PAUSE_MS }
   if (concern === 'connections') return { kind: 'retry', concern, cause }
-  if (!reply.permanent && !isPermanentWhateverItsCode(cause, reply.text)) {
-    // A guess from the step, as "the recipient is refused", would mislead while the server itself says "not now".
-    return isCertain(reply, step) ? { ...soon(reply), concern, cause } : soon(reply)
-  }
+  if (!reply.permanent && !isPermanentWhateverItsCode(cause, reply.text))
+    return { ...soon(reply), concern, cause }
   return { kind: concern === 'recipient' || concern === 'message' ? 'refuse' : 'park', concern, cause }
 }
 
@@ -49,12 +47,9 @@ function causeOf(reply: Reply, step: Step): Found {
   return (
     exactStatus(reply, step) ??
     causeOfWords(reply, step) ??
+    // A guess from the step, as "the recipient is refused", would mislead while the server itself says "not now".
     (reply.permanent ? (familyOf(reply, step) ?? causeOfStep[step]) : 'moment')
   )
-}
-
-function isCertain(reply: Reply, step: Step): boolean {
-  return (exactStatus(reply, step) ?? causeOfWords(reply, step)) !== null
 }
 
 /** Details that mean one thing, and that servers use for it. */
