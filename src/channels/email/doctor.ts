@@ -131,11 +131,11 @@ function unreachable(failure: SmtpFailure, server: SmtpServer): Unreachable {
     const hint = `check host and port in channels.email.smtp, and that no firewall blocks port ${server.port}: many networks block 25`
     return { finding: 'smtp_timeout', what: 'does not take the connection in time', hint }
   }
-  if (timeout !== undefined || failure.step !== 'greeting') return slow(server)
-  if (code === 'ECONNECTION' || originalCode === 'ECONNRESET') {
+  if (timeout !== undefined) return slow(server)
+  if (failure.step !== 'greeting' || code === 'ECONNECTION' || originalCode === 'ECONNRESET') {
     const hint =
       'check the port in channels.email.smtp, and whether the mail server or a firewall lets the address of this machine in'
-    return { finding: 'smtp_closed', what: 'closes the connection without a greeting', hint }
+    return { finding: 'smtp_closed', what: 'closes the connection without an answer', hint }
   }
   const hint = 'check host and port in channels.email.smtp, and the network of this machine'
   return { finding: 'smtp_unreachable', what: 'cannot be reached', hint }

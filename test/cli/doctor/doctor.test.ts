@@ -487,6 +487,45 @@ t.test('mail', async (t) => {
   })
 })
 
+t.test('a mail server that cannot be reached, or does not speak', async (t) => {
+  const partners = { partners: 'email: { to: [partners@example.com] }' }
+  const mailOf = async (smtp: string) => {
+    const [finding] = (await doctor(t, { smtp, receivers: partners }, undefined, '500ms')).in('email')
+    return finding
+  }
+  const server = await mailServer(t, { auth: { user: 'alerts', pass: password } })
+  for (const [step, behaviour, expected] of [
+    ['auth', 'drop', { code: 'smtp_closed', summary: /closes the connection/ }],
+    ['connect', 'drop', { code: 'smtp_closed', hint: /lets the address of this machine in/ }],
+    ['hello', 'drop', { code: 'smtp_closed', summary: /closes the connection/ }],
+    ['hello', 'stall', { code: 'smtp_silent', summary: /does not answer in time/ }],
+  ] as const) {
+    server.behave = (name) => (name === step ? behaviour : undefined)
+    t.match(await mailOf(server.url), { level: 'wrong', ...expected }, `${step}: ${behaviour}`)
+  }
+  t.match(await mailOf('smtp://mail.invalid'), {
+    level: 'wrong',
+    code: /^smtp_(?:no_host|dns_down|timeout)$/,
+    hint: /DNS/,
+  })
+
+  const greeting = createTcpServer((socket) => {
+    socket.on('error', () => {})
+    socket.write('220 mail.example.com ESMTP\r\n')
+    socket.on('data', (line) => {
+      if (String(line).startsWith('EHLO')) socket.write('250 mail.example.com\r\n')
+    })
+  })
+  await new Promise<void>((resolve) => greeting.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => greeting.close())
+  const { port } = greeting.address() as AddressInfo
+  t.match(await mailOf(`smtp://127.0.0.1:${port}`), {
+    level: 'wrong',
+    code: 'smtp_silent',
+    summary: /greets, and then does not answer/,
+  })
+})
+
 t.test('the public URL', async (t) => {
   const probe = async (publicUrl: string, timeout = '2s') => {
     const report = await doctor(t, { server: `public_url: "${publicUrl}"` }, undefined, timeout)
