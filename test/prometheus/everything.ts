@@ -91,6 +91,8 @@ async function unverified(app: TestApp): Promise<void> {
 async function malformed(app: TestApp): Promise<void> {
   await send(app, '/webhooks/cuuro', 'x'.repeat(2_000), json)
   await send(app, '/webhooks/cuuro', 'x', { 'content-type': 'text/plain' })
+  await send(app, '/webhooks/cuuro', 'x', { 'content-encoding': 'gzip' })
+  await fetch(`${app.url}/webhooks/cuuro`)
   await fetch(`${app.url}/nowhere`)
   await ended(talk(app, 'this is no HTTP\r\n\r\n'))
   await ended(talk(app, 'POST /webhooks/cuuro HTTP/1.1\r\nhost: x\r\n'))
