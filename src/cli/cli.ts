@@ -7,7 +7,7 @@ import { registerCheck } from './check.ts'
 import { asRun } from './command-name.ts'
 import { registerCompletion } from './completion/completion.ts'
 import { registerConfig } from './config.ts'
-import { type Context, fromHere, load, type Register } from './context.ts'
+import { type Context, fromHere, loadWithWarnings, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
 import { registerBackup } from './history/backup.ts'
 import { registerDeliveries } from './history/deliveries.ts'
@@ -102,7 +102,8 @@ function registerServe(hookbridge: Command, context: Context): void {
     .action(async ({ logFormat }: { logFormat?: string }) => {
       // Modules that only one command needs are imported by that command.
       const { hopeless, serve } = await import('./service/serve.ts')
-      await serve(context.terminal, load(context, hopeless(context.terminal)), logFormat)
+      const loaded = loadWithWarnings(context, hopeless(context.terminal))
+      await serve(context.terminal, loaded, logFormat)
     })
 }
 

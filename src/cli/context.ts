@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CompiledConfig } from '../config/compiled.ts'
-import { loadConfig } from '../config/load.ts'
+import { type Loaded, loadConfig } from '../config/load.ts'
 import { loadStoreUrl } from '../config/part.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/schema/units.ts'
@@ -21,13 +21,18 @@ export interface Context {
 /** Adds a command, or several that belong together. */
 export type Register = (hookbridge: Command, context: Context) => void
 
-/** Loads the configuration, or fails with every problem it has. Warnings go to standard error. */
-export function load({ terminal, file }: Context, exitCode: ExitCode = 1): CompiledConfig {
+/** Loads the configuration, or fails with every problem it has. Leaves warnings to `check`, `doctor` and `serve`. */
+export function load(context: Context): CompiledConfig {
+  return loadWithWarnings(context).compiled
+}
+
+/** The same, with the warnings. */
+export function loadWithWarnings(
+  { terminal, file }: Context,
+  exitCode: ExitCode = 1,
+): Extract<Loaded, { ok: true }> {
   const loaded = loadConfig(file(), terminal.env)
-  if (loaded.ok) {
-    for (const warning of loaded.warnings) terminal.err.write(`${problemLine(terminal, warning)}\n`)
-    return loaded.compiled
-  }
+  if (loaded.ok) return loaded
   for (const problem of loaded.problems) terminal.err.write(`${problemLine(terminal, problem)}\n`)
   throw new CommandError(`${summary(loaded.problems)}; nothing was started`, exitCode)
 }

@@ -3,6 +3,8 @@ import { createLog, flushLog, type LogFormat, logFormats } from '../../app/log.t
 import type { Supervision } from '../../app/systemd/supervision.ts'
 import { AdminSocketRefused, type App, type AppOptions, startApp } from '../../app.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
+import type { Loaded } from '../../config/load.ts'
+import { formatProblem } from '../../config/problem.ts'
 import { StoreRefused } from '../../store/store.ts'
 import { asRun } from '../command-name.ts'
 import { proxiesOf } from '../context.ts'
@@ -24,7 +26,7 @@ export function hopeless({ env }: Terminal): ExitCode {
 /** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
 export async function serve(
   terminal: Terminal,
-  compiled: CompiledConfig,
+  { compiled, warnings }: Extract<Loaded, { ok: true }>,
   named: string | undefined,
 ): Promise<void> {
   const { env } = terminal
@@ -56,6 +58,7 @@ export async function serve(
   log.info({ url: app.url, sources, config: file, fingerprint }, 'listening')
   if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
   supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat, storeLoss: app.storeLoss })
+  for (const warning of warnings) log.warn(asRun(terminal.command, formatProblem(warning)))
   await flushLog(log)
   await warn(log, compiled, terminal)
   // The command runs until a signal ends the process.
