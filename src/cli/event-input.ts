@@ -4,7 +4,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
 import { sampleEvent } from '../config/checks/simulate.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
-import { type Event, eventOf } from '../core/event.ts'
+import { type Event, enrichedOf, eventOf } from '../core/event.ts'
+import { isObject, ownProperty } from '../core/json.ts'
 import { numberOf, withExactNumbers } from '../core/number.ts'
 import { lookUp } from '../store/lookup.ts'
 import type { EventRecord } from '../store/store.ts'
@@ -16,6 +17,7 @@ export interface EventInputFlags {
   readonly type?: string
   readonly data?: readonly string[]
   readonly source?: string
+  readonly enriched?: readonly string[]
 }
 
 /** Adds the options that `readEventInput` takes. */
@@ -25,10 +27,37 @@ export function takesEvent(command: Command): Command {
     .option('--type <type>', 'make an event of this type instead')
     .option('--data <key=value...>', "its payload's data; key:=value takes JSON, as in score:=80")
     .option('--source <name>', 'the source that receives it (default: the first)')
+    .option(
+      '--enriched <step.field=value...>',
+      'what enrichment fetched; step.field:=value takes JSON, as in analysis.score:=80',
+    )
 }
 
-/** An event that is not stored has the id of a sample. */
+/** An event that is not stored has the id of a sample. What `--enriched` says takes the place of what is stored. */
 export async function readEventInput(
+  context: Context,
+  compiled: CompiledConfig,
+  named: string | undefined,
+  flags: EventInputFlags,
+): Promise<Event> {
+  const given = (flags.enriched ?? []).map((pair) => parsePair('--enriched', pair))
+  const event = await readEvent(context, compiled, named, flags)
+  if (given.length === 0) return event
+  const enriched = given.reduce<object>(
+    (all, [path, value]) => withValue(all, path.split('.'), value),
+    event.enriched,
+  )
+  return { ...event, enriched: enrichedOf(JSON.stringify(enriched)) }
+}
+
+/** The same with the value at a path, as in `analysis.score`. */
+function withValue(object: object, [key = '', ...rest]: readonly string[], value: unknown): object {
+  if (rest.length === 0) return { ...object, [key]: value }
+  const inner = ownProperty(object, key)
+  return { ...object, [key]: withValue(isObject(inner) ? inner : {}, rest, value) }
+}
+
+async function readEvent(
   context: Context,
   compiled: CompiledConfig,
   named: string | undefined,
@@ -80,15 +109,15 @@ function sample({ config }: CompiledConfig, body: Uint8Array, source: string | u
 }
 
 /** `key=text`, or `key:=JSON` for a number, true, a list… */
-function parsePair(pair: string): readonly [string, unknown] {
+function parsePair(option: string, pair: string): readonly [string, unknown] {
   const [, key = '', sign, value = ''] = /^([^=]*?)(:?=)(.*)$/s.exec(pair) ?? []
-  if (key === '') throw new CommandError(`--data takes key=value, or key:=json, not "${pair}"`, 2)
+  if (key === '') throw new CommandError(`${option} takes key=value, or key:=json, not "${pair}"`, 2)
   if (sign === '=') return [key, value]
   try {
     const parsed: unknown = JSON.parse(value)
     return [key, typeof parsed === 'number' ? numberOf(value.trim()) : withExactNumbers(value, parsed)]
   } catch {
-    throw new CommandError(`--data ${key}:= takes JSON, such as 80, true or "text", not "${value}"`, 2)
+    throw new CommandError(`${option} ${key}:= takes JSON, such as 80, true or "text", not "${value}"`, 2)
   }
 }
 
@@ -97,7 +126,7 @@ function parsePair(pair: string): readonly [string, unknown] {
  * pairs as its data: a made-up id where none is given.
  */
 export function eventBody(type: string, data: readonly string[], eventType = '/event'): string {
-  const pairs = data.map(parsePair)
+  const pairs = data.map((pair) => parsePair('--data', pair))
   const keys = eventType.slice(1).split('/')
   const [root = '', ...rest] = keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
   const nested = rest.reduceRight<unknown>((value, key) => ({ [key]: value }), type)

@@ -17,6 +17,8 @@ export interface Event {
   /** Which of the source's secrets verified the request, counted from 0. */
   readonly secretIndex: number
   readonly payload: JsonObject
+  /** What the steps of `enrich` fetched, by their names; empty where none did. */
+  readonly enriched: JsonObject
 }
 
 /** What matches and templates see of an event; `route` and `receiver` join it at rendering. */
@@ -44,11 +46,11 @@ export interface StoredEvent extends Omit<Event, 'type' | 'payload'> {
 /** The event of a stored record; null for a quarantined request. */
 export function eventOf({ type, body, ...origin }: StoredEvent): Event | null {
   if (type === null) return null
-  const { id, messageId, source, subject, receivedAt, sentAt, secretIndex } = origin
+  const { id, messageId, source, subject, receivedAt, sentAt, secretIndex, enriched } = origin
   // It was read as JSON when it was received.
   const payload = readPayload(utf8.decode(body))
   if (!isObject(payload)) throw new Error(`the body of ${id} is not a JSON object`)
-  return { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
+  return { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload, enriched }
 }
 
 /** Why a verified request cannot become an event. */
@@ -111,7 +113,7 @@ export type ReadEvent =
 
 /** Reads a stored request as the event that it is now; `newId` gives the event its id. */
 export function readEvent(
-  request: Omit<StoredEvent, 'id' | 'type' | 'subject'>,
+  request: Omit<StoredEvent, 'id' | 'type' | 'subject' | 'enriched'>,
   pointers: Pointers,
   newId: () => string,
 ): ReadEvent {
@@ -119,8 +121,15 @@ export function readEvent(
   if (!read.ok) return read
   const { messageId, source, receivedAt, sentAt, secretIndex } = request
   const { type, subject, payload } = read
-  const event = { id: newId(), messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
-  return { ok: true, event }
+  const origin = { id: newId(), messageId, source, receivedAt, sentAt, secretIndex }
+  return { ok: true, event: { ...origin, type, subject, payload, enriched: {} } }
+}
+
+/** What was stored of an event's enrichment; null where nothing was. */
+export function enrichedOf(text: string | null): JsonObject {
+  const enriched = text === null ? {} : readPayload(text)
+  if (!isObject(enriched)) throw new Error('what was fetched for an event is not a JSON object')
+  return enriched
 }
 
 /** The value of a JSON text. One that is nested too deep is read without its exact numbers, since that is recursive. */
@@ -194,6 +203,6 @@ export function viewOf(event: Event): View {
     },
     data: event.payload.data ?? null,
     payload: event.payload,
-    enriched: {},
+    enriched: event.enriched,
   }
 }

@@ -65,7 +65,7 @@ const rejections = {
   no_matching_signature: 'wrong_signature',
 } as const satisfies Record<string, ErrorCode>
 
-type Origin = Omit<Event, 'type' | 'subject' | 'payload'>
+type Origin = Omit<Event, 'type' | 'subject' | 'payload' | 'enriched'>
 
 export function createReceive(deps: ReceiveDeps): Receive {
   const { store, observe, clock } = deps
@@ -137,10 +137,21 @@ export function createReceive(deps: ReceiveDeps): Receive {
 
   function eventArrival(
     settings: ReceiveSettings,
-    { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }: Event,
+    {
+      id,
+      messageId,
+      source,
+      type,
+      subject,
+      receivedAt,
+      sentAt,
+      secretIndex,
+      payload,
+    }: Omit<Event, 'enriched'>,
     body: Buffer,
   ): Extract<Arrival, { kind: 'event' }> {
-    const event = { id, messageId, source, type, subject, receivedAt, sentAt, secretIndex, payload }
+    const origin = { id, messageId, source, receivedAt, sentAt, secretIndex }
+    const event = { ...origin, type, subject, payload, enriched: {} }
     const { fingerprint, dedupeFor } = settings
     const making = { at: receivedAt, cause: 'received', fingerprint, newId: deps.ids.delivery } as const
     return { kind: 'event', event, body, plan: toNewPlan(plan(settings, event), making), dedupeFor }

@@ -1,5 +1,6 @@
 import type { Delivery, State } from '../core/delivery.ts'
 import type { Destination, DestinationState } from '../core/destination.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { NewPlan } from '../core/plan.ts'
 import type { Timing } from './inbox.ts'
 import type { Attempt } from './queue.ts'
@@ -82,6 +83,8 @@ export interface EventRecord extends Omit<EventSummary, 'counts'> {
   readonly sentAt: number
   readonly secretIndex: number
   readonly body: Uint8Array
+  /** What enrichment fetched, by step; empty where it fetched nothing. */
+  readonly enriched: JsonObject
   /** The quarantined request that it was made from. */
   readonly takesUp: string | null
   readonly plans: readonly PlanRecord[]

@@ -50,6 +50,7 @@ function event(type: string, source = 'cuuro', data: Event['payload'] = { id: '7
     ...times,
     secretIndex: 0,
     payload: { data },
+    enriched: {},
   }
 }
 

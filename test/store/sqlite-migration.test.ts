@@ -1,4 +1,4 @@
-/** The store file of the version before: test/fixtures/store/schema-2.sqlite was made by it. */
+/** Store files of earlier versions, which those versions made: test/fixtures/store. */
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,21 +6,20 @@ import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { schemaVersion } from '../../src/store/sqlite/migrations.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { everything } from './contract/sample.ts'
+import { deliveryId, eventId, everything, START } from './contract/sample.ts'
 
-const fixture = fileURLToPath(new URL('../fixtures/store/schema-2.sqlite', import.meta.url))
 const MADE = Date.UTC(2026, 9, 1, 8)
 const HOUR = 3_600_000
 const id = (number: number) => `evt_01M6JYKG00${String(number).padStart(16, '0')}`
 
-function copied(t: Test): string {
+function copied(t: Test, schema = 2): string {
   const path = join(t.testdir(), 'store.db')
-  copyFileSync(fixture, path)
+  copyFileSync(fileURLToPath(new URL(`../fixtures/store/schema-${schema}.sqlite`, import.meta.url)), path)
   return path
 }
 
-async function migrated(t: Test) {
-  const store = await openSqlite({ path: copied(t), role: 'service' })
+async function migrated(t: Test, schema?: number) {
+  const store = await openSqlite({ path: copied(t, schema), role: 'service' })
   t.teardown(() => store.close())
   return store
 }
@@ -134,12 +133,28 @@ t.test('what was waiting goes on, and an attempt that was cut off is interrupted
   )
 })
 
-t.test('the migrated file is sound', async (t) => {
-  const path = copied(t)
-  await (await openSqlite({ path, role: 'service' })).close()
-  const database = new Database(path, 0)
-  t.teardown(() => database.close())
-  t.equal(database.pragma('integrity_check'), 'ok')
-  t.equal(database.pragma('foreign_key_check'), null)
-  t.equal(database.pragma('user_version'), schemaVersion)
+t.test('a store of schema 4 goes on, and its events have fetched nothing', async (t) => {
+  const store = await migrated(t, 4)
+  const record = await store.event(eventId(1))
+  t.match(record, { subject: 'an_1', enriched: {}, plans: [{ number: 1 }] })
+  const { leased } = await store.claim(everything(START + 24 * HOUR))
+  t.match(
+    leased.map(({ delivery, event }) => [delivery.id, event.enriched]),
+    [
+      [deliveryId(5, 1), {}],
+      [deliveryId(1, 2), {}],
+    ],
+  )
 })
+
+for (const schema of [2, 4]) {
+  t.test(`the file of schema ${schema} is sound after its migration`, async (t) => {
+    const path = copied(t, schema)
+    await (await openSqlite({ path, role: 'service' })).close()
+    const database = new Database(path, 0)
+    t.teardown(() => database.close())
+    t.equal(database.pragma('integrity_check'), 'ok')
+    t.equal(database.pragma('foreign_key_check'), null)
+    t.equal(database.pragma('user_version'), schemaVersion)
+  })
+}

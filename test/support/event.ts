@@ -12,6 +12,7 @@ export function anEvent(different: Partial<Event> = {}): Event {
     sentAt: Date.UTC(2026, 10, 23, 12, 0, 0),
     secretIndex: 0,
     payload: { data: { id: '0191e29a-1644-7972-9466-18ada4a3636e' }, event: 'analysis.completed' },
+    enriched: {},
     ...different,
   }
 }

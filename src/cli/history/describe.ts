@@ -18,6 +18,9 @@ export function describeEvent(terminal: Terminal, event: EventRecord): string[] 
     ...(takenUpBy === null ? [] : line('now', `${takenUpBy}, which has taken it up`)),
     ...(takesUp === null ? [] : line('takes up', `${takesUp}, which was in quarantine`)),
     `  body      ${printableLines(bodyText(event.body))}`,
+    ...Object.entries(event.enriched).flatMap(([step, fields]) =>
+      line('enriched', printable(`${step} ${JSON.stringify(fields)}`)),
+    ),
     ...event.plans.flatMap((plan) => ['', ...describePlan(terminal, plan)]),
   ]
 }

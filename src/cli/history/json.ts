@@ -21,6 +21,7 @@ export function eventJson(event: EventRecord): object {
     secret_index: event.secretIndex,
     takes_up: event.takesUp,
     body: new TextDecoder().decode(event.body),
+    enriched: event.enriched,
     plans: event.plans.map(planJson),
   }
 }

@@ -76,10 +76,15 @@ async function previewCommand(
 /** Without an event, one of the type that the template is made for. */
 function sampleOf(
   named: string | undefined,
-  { type, data, source, template }: PreviewFlags,
+  { type, data, source, enriched, template }: PreviewFlags,
 ): EventInputFlags {
   const made = named === undefined && type === undefined ? template : type
-  return { ...(made && { type: made }), ...(data && { data }), ...(source && { source }) }
+  return {
+    ...(made && { type: made }),
+    ...(data && { data }),
+    ...(source && { source }),
+    ...(enriched && { enriched }),
+  }
 }
 
 function checkNames({ config, templates }: CompiledConfig, { template, receiver }: PreviewFlags): void {

@@ -43,8 +43,8 @@ export const registerExplain: Register = (hookbridge, context) => {
     .action(async (named: string | undefined, flags: ExplainFlags) => {
       const compiled = load(context)
       if (flags.since !== undefined) {
-        const { type, data, source, verify } = flags
-        if ([named, type, data, source, verify].some((given) => given !== undefined))
+        const { type, data, source, enriched, verify } = flags
+        if ([named, type, data, source, enriched, verify].some((given) => given !== undefined))
           throw new CommandError('--since looks at all stored events; only --json can be combined with it', 2)
         const { since } = flags
         await withStore(context, (store) =>
@@ -183,9 +183,9 @@ function asJson(
   event: Event,
   { unrouted, receivers, messages, skipped }: Simulation,
 ) {
-  const { id, type, source, payload } = event
+  const { id, type, source, payload, enriched } = event
   return {
-    event: { id, type, source, payload },
+    event: { id, type, source, payload, enriched },
     visits: compiled.router.visits(viewOf(event)),
     unrouted,
     receivers,

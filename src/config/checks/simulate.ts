@@ -69,5 +69,6 @@ export function sampleEvent(
     sentAt: at,
     secretIndex: 0,
     payload,
+    enriched: {},
   }
 }

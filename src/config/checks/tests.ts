@@ -1,7 +1,7 @@
 /** Runs the tests of a configuration. */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { Event } from '../../core/event.ts'
+import { type Event, enrichedOf } from '../../core/event.ts'
 import type { RenderedMessage } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { error, meant, type Path, type Problem, quote } from '../problem.ts'
@@ -135,6 +135,17 @@ export function eventsOfTests(compiled: CompiledConfig): readonly Event[] {
 
 /** The event of a test; a message where there is none. */
 function eventOfTest(
+  compiled: CompiledConfig,
+  test: Test,
+  stored: (id: string) => Event | string,
+): Event | string {
+  const event = plainEventOfTest(compiled, test, stored)
+  if (typeof event === 'string' || test.enriched === undefined) return event
+  // As it would be read from the store, numbers as they were written.
+  return { ...event, enriched: enrichedOf(JSON.stringify(test.enriched)) }
+}
+
+function plainEventOfTest(
   compiled: CompiledConfig,
   test: Test,
   stored: (id: string) => Event | string,

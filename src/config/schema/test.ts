@@ -37,6 +37,13 @@ export const test = z
       .optional()
       .describe('When it is received. Default: 2026-01-01T12:00:00Z.')
       .meta({ examples: ['2026-11-24T09:00:00Z'] }),
+    enriched: z
+      .record(z.string(), z.record(z.string(), z.unknown()))
+      .optional()
+      .describe(
+        'What enrichment fetched for it, by step. Default: nothing, or what is stored with the event.',
+      )
+      .meta({ examples: [{ analysis: { score: 91 } }] }),
     expect: z
       .strictObject({
         routes: z

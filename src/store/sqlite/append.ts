@@ -25,7 +25,8 @@ function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp
   }
   const { type, subject } = event
   const unrouted = plan.unrouted ? 1 : 0
-  const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body)
+  const enriched = storedEnriched(event.enriched)
+  const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body, enriched)
   insertKind(database, event.source, type)
   if (takenUp !== null) markTakenUp(database, takenUp, event.id)
   insertPlan(database, seq, 1, plan)
@@ -54,7 +55,7 @@ function markTakenUp(database: Database, quarantined: string, by: string): void 
 function appendQuarantined(database: Database, request: QuarantinedRequest, dedupeFor: number): Appended {
   const first = firstOfMessage(database, request, dedupeFor)
   if (first !== undefined) return { kind: 'duplicate', ...first }
-  insertEvent(database, request, null, null, null, request.problem, null, request.body)
+  insertEvent(database, request, null, null, null, request.problem, null, request.body, null)
   return { kind: 'stored', id: request.id }
 }
 
@@ -129,12 +130,17 @@ function firstOfMessage(
   return found && { id: found.id, quarantined: found.quarantined === 1 }
 }
 
+function storedEnriched(enriched: Event['enriched']): string | null {
+  return Object.keys(enriched).length === 0 ? null : JSON.stringify(enriched)
+}
+
 function insertEvent(database: Database, origin: Origin, ...rest: readonly Value[]): number {
   const inserted = database
     .prepare(
       `INSERT INTO events
-         (id, message_id, source, received_at, sent_at, secret_index, type, subject, unrouted, problem, takes_up, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (id, message_id, source, received_at, sent_at, secret_index, type, subject, unrouted, problem, takes_up, body,
+          enriched)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       origin.id,

@@ -283,6 +283,10 @@ const migrations: readonly string[] = [
     sent_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What enrichment fetched, as JSON: an object by step.
+  ALTER TABLE events ADD COLUMN enriched TEXT;
+  `,
 ]
 
 /** The version of the schema that this program reads and writes. */

@@ -1,6 +1,6 @@
 /** Converts rows to the types of the contract. */
 import type { Delivery, State } from '../../core/delivery.ts'
-import { type Event, eventOf } from '../../core/event.ts'
+import { type Event, enrichedOf, eventOf } from '../../core/event.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { PlannedRoute } from '../../core/plan.ts'
 import type { Attempt, DeliveryRecord, EventSummary, PlanCause, PlanRecord } from '../store.ts'
@@ -20,6 +20,8 @@ export type EventRow = {
   readonly takes_up: string | null
   readonly taken_up_by: string | null
   readonly body: Uint8Array
+  /** What enrichment fetched, as JSON; null where it fetched nothing. */
+  readonly enriched: string | null
 }
 
 export type PlanRow = {
@@ -74,11 +76,21 @@ export const SELECT_DELIVERY = `SELECT deliveries.*, events.id AS event_id, dest
   CROSS JOIN rates ON rates.id = deliveries.rate`
 
 /** What `eventOfRow` needs of a row. */
-export const EVENT_COLUMNS = 'id, message_id, source, type, subject, received_at, sent_at, secret_index, body'
+export const EVENT_COLUMNS =
+  'id, message_id, source, type, subject, received_at, sent_at, secret_index, body, enriched'
 
 type EventColumns = Pick<
   EventRow,
-  'id' | 'message_id' | 'source' | 'type' | 'subject' | 'received_at' | 'sent_at' | 'secret_index' | 'body'
+  | 'id'
+  | 'message_id'
+  | 'source'
+  | 'type'
+  | 'subject'
+  | 'received_at'
+  | 'sent_at'
+  | 'secret_index'
+  | 'body'
+  | 'enriched'
 >
 
 /** The event of a row that must be one; throws for a quarantined request. */
@@ -96,12 +108,16 @@ export function eventOfRow(row: EventColumns | undefined): Event {
           sentAt: row.sent_at,
           secretIndex: row.secret_index,
           body: row.body,
+          enriched: enrichedOf(row.enriched),
         })
   if (event === null) throw new Error('a delivery belongs to no event')
   return event
 }
 
-export function eventSummaryOf(row: Omit<EventRow, 'body'>, counts: EventSummary['counts']): EventSummary {
+export function eventSummaryOf(
+  row: Omit<EventRow, 'body' | 'enriched'>,
+  counts: EventSummary['counts'],
+): EventSummary {
   return {
     id: row.id,
     messageId: row.message_id,

@@ -80,6 +80,7 @@ export function event(number: number, change: Partial<Event> = {}): Event {
     sentAt: START + number * SECOND - 300,
     secretIndex: 0,
     payload: { event: type, data: { id: change.subject ?? subject } },
+    enriched: {},
     ...change,
   }
 }

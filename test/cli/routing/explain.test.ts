@@ -84,6 +84,37 @@ email    team@example.org  team      skipped: already sent by route high
     t.ok([...line].length <= 60, line)
 })
 
+t.test('--enriched says what enrichment would have fetched', async (t) => {
+  const cwd = configured(
+    t,
+    `
+routes:
+  - match: { enriched.analysis.score: { gte: 80 }, enriched.analysis.company.name: Acme }
+    receivers: [team]
+tests:
+  - event: { event: analysis.completed }
+    enriched: { analysis: { score: 12345678901234567890, company: { name: Acme } } }
+    expect: { receivers: [team] }
+  - event: { event: analysis.completed }
+    enriched: { analysis: { score: 79 } }
+    expect: { receivers: [] }
+`,
+  )
+  const enriched = ['--enriched', 'analysis.score:=91', 'analysis.company.name=Acme']
+  const shown = await hookbridge(['explain', '--type', 'analysis.completed', ...enriched], { cwd })
+  t.match(shown.out, 'enriched.analysis.score >= 80')
+  t.match(shown.out, 'team@example.org')
+  const json = ['--json', '--enriched', 'analysis.score:=9e999', 'analysis:={"score":79}']
+  const other = await hookbridge(['explain', '--type', 'analysis.completed', ...json], { cwd })
+  t.match(JSON.parse(other.out), { unrouted: true, event: { enriched: { analysis: { score: 79 } } } })
+  const checked = await hookbridge(['check'], { cwd })
+  t.match(checked, { code: 0, out: /2 tests/ })
+  t.match(await hookbridge(['explain', '--type', 'x', '--enriched', '=1'], { cwd }), {
+    code: 2,
+    err: /--enriched takes key=value/,
+  })
+})
+
 t.test('an event that no route takes', async (t) => {
   const cwd = configured(t)
   const shown = await hookbridge(['explain', '--type', 'nothing', '--source', 'other'], { cwd })

@@ -36,6 +36,7 @@ const stored: Event = {
   sentAt: 0,
   secretIndex: 0,
   payload: { event: 'analysis.failed' },
+  enriched: {},
 }
 
 /** What failed, and the details under each line. */

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { enrichedOf } from '../../../src/core/event.ts'
 import {
   aPlan,
   stored as asStored,
@@ -29,6 +30,19 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
     await store.noteClock('crm', { receivedAt: START, sentAt: START })
     t.same(await store.refusedClock('cuuro'), { receivedAt: START + 1, sentAt: START + HOUR })
     t.equal((await listed((page) => store.events({}, page))).length, 0)
+  })
+
+  t.test('what enrichment fetched is stored with the event, numbers as they were written', async (t) => {
+    const store = await create(t).service()
+    const enriched = enrichedOf('{"analysis":{"score":9.10,"id":12345678901234567890}}')
+    await store.append(entry(event(1, { enriched }), [planned()]))
+    await store.append(entry(event(2), [planned()]))
+    const { leased } = await store.claim(everything(START + HOUR))
+    t.same(
+      leased.map((one) => JSON.stringify(one.event.enriched)),
+      ['{"analysis":{"score":9.10,"id":12345678901234567890}}', '{}'],
+    )
+    t.same(JSON.stringify((await store.event(eventId(1)))?.enriched), JSON.stringify(enriched))
   })
 
   t.test('an event is stored whole, with its plan', async (t) => {

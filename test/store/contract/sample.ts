@@ -42,6 +42,7 @@ export function event(number: number, change: Partial<Event> = {}): Event {
     sentAt: START + number - 50,
     secretIndex: 0,
     payload: { type: 'analysis.completed', data: { id: `an_${number}` } },
+    enriched: {},
     ...change,
   }
 }

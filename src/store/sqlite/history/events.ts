@@ -6,8 +6,8 @@ import { IS_OF_KIND, kindsOf, nameOf } from './kinds.ts'
 import { cursorOf, merge, type Stream, startOf, takePage } from './pages.ts'
 import { countsOfEvents } from './places.ts'
 
-/** Without the body. */
-type SummaryRow = Omit<EventRow, 'body'>
+/** Without the body and what follows it. */
+type SummaryRow = Omit<EventRow, 'body' | 'enriched'>
 
 const SUMMARY_COLUMNS = `seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
   takes_up, taken_up_by`

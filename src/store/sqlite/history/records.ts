@@ -1,4 +1,5 @@
 /** Single events and deliveries, with everything that happened to them. */
+import { enrichedOf } from '../../../core/event.ts'
 import type { DeliveryRecord, EventRecord } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
 import {
@@ -24,7 +25,7 @@ export function eventRecord(database: Database, id: string): EventRecord | null 
     .map((plan) => planOf(plan, deliveries.get(plan.number) ?? []))
   const { counts: _counts, ...summary } = eventSummaryOf(row, {})
   const { sent_at: sentAt, secret_index: secretIndex, body, takes_up: takesUp } = row
-  return { ...summary, sentAt, secretIndex, body, takesUp, plans }
+  return { ...summary, sentAt, secretIndex, body, enriched: enrichedOf(row.enriched), takesUp, plans }
 }
 
 /** `History.delivery`, inside a transaction. */
