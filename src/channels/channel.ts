@@ -4,7 +4,7 @@
  */
 import type { ZodType } from 'zod'
 import type { RateLimit } from '../core/destination.ts'
-import type { Outcome } from '../core/outcome.ts'
+import type { Outcome, Reference } from '../core/outcome.ts'
 import type { Renderer, RenderResult } from '../core/template/render.ts'
 import type { Proxies } from '../network/proxies.ts'
 import type { ChannelDoctor } from './doctor.ts'
@@ -132,9 +132,35 @@ export interface OpenChannel<Message> extends SendingLimits {
   close(): Promise<void>
 }
 
-/** What an attempt needs of its delivery: the same on every attempt. */
+/** What an attempt needs of its delivery: the same on every attempt, but for what happened in between. */
 export interface Addressed {
   readonly id: string
   readonly receiver: string
   readonly target: string
+  /** The conversation that it continues; null where it begins one, or belongs to none. */
+  readonly follows: Follows | null
+  /** Earlier attempts that ended without an answer, so that the message may have arrived; null where there are none. */
+  readonly unanswered: Unanswered | null
+}
+
+/**
+ * How a message continues a conversation. A channel that finds its first message gone, or not to be changed any more, sends
+ * the message afresh, and says so: `restarts` of the outcome.
+ */
+export interface Follows {
+  readonly how: 'reply' | 'update' | 'update_and_reply'
+  /** A reply is shown outside its thread as well. */
+  readonly broadcast: boolean
+  readonly first: MessageRef
+  /** The messages after the first that were sent, oldest first. */
+  readonly earlier: readonly MessageRef[]
+}
+
+/** What a channel has said of a message that it sent. */
+export type MessageRef = Reference
+
+/** Times are milliseconds since the epoch. */
+export interface Unanswered {
+  /** When the first of these attempts began. */
+  readonly since: number
 }

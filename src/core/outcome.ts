@@ -1,17 +1,26 @@
 /** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
 export type Outcome =
-  | { readonly kind: 'sent'; readonly reference: Reference }
-  /**
-   * `after`: milliseconds the destination asked us to wait. `counts: false`: another attempt reports the same refusal, so
-   * this one is no failure of the destination more.
-   */
-  | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
-  /** The message may or may not have arrived. */
-  | { readonly kind: 'ambiguous'; readonly reason: string }
-  /** A person must act before this can work. */
-  | { readonly kind: 'park'; readonly reason: string }
-  /** The message itself is refused; it will never work as it is. */
-  | { readonly kind: 'refuse'; readonly reason: string }
+  /** `restarts`: what it was to follow is gone, so that it is the first message of its conversation now. */
+  (
+    | { readonly kind: 'sent'; readonly reference: Reference; readonly restarts?: true }
+    /**
+     * `after`: milliseconds the destination asked us to wait. `counts: false`: another attempt reports the same refusal, so
+     * this one is no failure of the destination more.
+     */
+    | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
+    /** The message may or may not have arrived. */
+    | { readonly kind: 'ambiguous'; readonly reason: string }
+    /** A person must act before this can work. */
+    | { readonly kind: 'park'; readonly reason: string }
+    /** The message itself is refused; it will never work as it is. */
+    | { readonly kind: 'refuse'; readonly reason: string }
+  ) &
+    Remarks
+
+interface Remarks {
+  /** What the history should say beyond that: kept with the attempt's notes. */
+  readonly notes?: readonly string[]
+}
 
 /** What identifies a sent message at its destination: channel, ts and permalink, or Message-ID. */
 export type Reference = Readonly<Record<string, string>>

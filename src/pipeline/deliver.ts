@@ -115,12 +115,14 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     }
     const { template } = rendered
     try {
-      const outcome = await Promise.race([
-        channel.send(rendered.message, { id: delivery.id, receiver: delivery.receiver, target }),
+      const { id, receiver } = delivery
+      const ended = await Promise.race([
+        channel.send(rendered.message, { id, receiver, target, follows: null, unanswered: null }),
         stopped.then(() => cutShort),
       ])
-      const reached = outcome !== cutShort && (outcome.kind !== 'retry' || outcome.counts !== false)
-      return { outcome, notes, template, reached, times: times(renderedAt) }
+      const { notes: remarks = [], ...outcome } = ended
+      const reached = ended !== cutShort && (ended.kind !== 'retry' || ended.counts !== false)
+      return { outcome, notes: [...notes, ...remarks], template, reached, times: times(renderedAt) }
     } catch (error) {
       // A channel returns an outcome. If it throws, that is a bug, and whether the message was sent is unknown.
       const reason = `unexpected error in channel ${name}: ${error instanceof Error ? error.name : 'unknown'}`

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { consoleChannel } from '../../src/channels/console/console.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import { readTemplate, templateFile } from '../support/template-files.ts'
 import { exampleView } from './contract.ts'
 
@@ -51,7 +52,7 @@ t.test('sending prints', async (t) => {
     print: (text) => printed.push(text),
   })
   const [target] = consoleChannel.targets({}, 'r')
-  const delivery = { id: 'evt_1-1', receiver: 'r', target: target?.target ?? '' }
+  const delivery = { id: 'evt_1-1', receiver: 'r', target: target?.target ?? '', ...alone }
   t.match(await channel.send({ text: 'hello' }, delivery), {
     kind: 'sent',
     reference: { delivery: 'evt_1-1' },

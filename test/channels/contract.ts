@@ -12,6 +12,7 @@ import { isObject } from '../../src/core/json.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import { anyJson, anyText, anyUrl } from '../support/any-text.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
@@ -286,7 +287,12 @@ function opened<S, R, M>(
     if (!rendered.ok) throw new Error(rendered.reason)
     const [first]: readonly (Target | undefined)[] = channel.targets(receiver, 'deal-flow')
     if (first === undefined) throw new Error('no target')
-    return open.send(rendered.message, { id: 'evt_1-1', receiver: 'deal-flow', target: first.target })
+    return open.send(rendered.message, {
+      id: 'evt_1-1',
+      receiver: 'deal-flow',
+      target: first.target,
+      ...alone,
+    })
   }
 }
 

@@ -4,6 +4,7 @@ import PostalMime, { type Email } from 'postal-mime'
 import t from 'tap'
 import { email } from '../../src/channels/email/email.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import { anyText } from '../support/any-text.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { templateFile } from '../support/template-files.ts'
@@ -79,6 +80,7 @@ t.test('no value adds a header, a recipient or a part', async (t) => {
       id: 'evt-1',
       receiver: 'r',
       target: 'jane@example.org',
+      ...alone,
     })
     if (outcome.kind !== 'sent') throw new Error(outcome.reason)
     const [message, ...more] = server.messages

@@ -8,6 +8,7 @@ import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { openHttp } from '../../src/network/http.ts'
 import { noProxies, readProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import {
   type OAuthMailServer,
   type OAuthMailServerOptions,
@@ -48,7 +49,7 @@ function open(t: Test, settings: object, timeout = IN_TIME_MS, proxies = noProxi
   })
   t.teardown(() => channel.close())
   return (id = 'evt_1-1'): Promise<Outcome> =>
-    channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org' })
+    channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org', ...alone })
 }
 
 async function start(t: Test, options: Partial<OAuthMailServerOptions> = {}) {

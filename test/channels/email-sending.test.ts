@@ -10,6 +10,7 @@ import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import {
   type MailBehaviour,
   type MailServer,
@@ -23,7 +24,7 @@ import { closedPort } from './contract.ts'
 const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
 const auth = { user: 'alerts', pass: 'correct horse' }
 const IN_TIME = 5_000
-const delivery = { id: 'evt_1-1', receiver: 'partners', target: 'jane@example.org' }
+const delivery = { id: 'evt_1-1', receiver: 'partners', target: 'jane@example.org', ...alone }
 
 interface Teardown {
   teardown(action: () => Promise<void>): unknown
@@ -46,7 +47,7 @@ async function start(t: Teardown, options: MailServerOptions = {}): Promise<Mail
 }
 
 function send(channel: OpenChannel<Mail>, id = 'evt_1-1'): Promise<Outcome> {
-  return channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org' })
+  return channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org', ...alone })
 }
 
 /** A sender that waits as long as the test says. */
@@ -440,6 +441,7 @@ t.test('addresses beyond ASCII', async (t) => {
       id: 'evt-1',
       receiver: 'partners',
       target,
+      ...alone,
     })
   t.equal((await to(server, 'jane@bücher.example')).kind, 'sent')
   t.match(server.messages[0], { to: ['jane@bücher.example'], utf8: false }, 'a domain needs nothing')
@@ -485,7 +487,7 @@ t.test('closing waits for what is under way, and then takes no more', async (t) 
 t.test('a recipient comes from the configuration or is refused', async (t) => {
   const server = await start(t)
   const channel = openChannel(t, { smtp: server.url })
-  const to = (target: string) => channel.send(mail, { id: 'evt-1', receiver: 'partners', target })
+  const to = (target: string) => channel.send(mail, { id: 'evt-1', receiver: 'partners', target, ...alone })
   t.equal((await to('former@example.org')).kind, 'sent', 'an address that was taken out since')
   for (const target of [
     'jane',
@@ -507,6 +509,7 @@ t.test('a message is written down whole, whatever its words are', async (t) => {
     id: 'evt-1\r\nX-Evil: 1',
     receiver: 'r\r\nX-Evil: 1',
     target: 'a@example.org',
+    ...alone,
   })
   t.equal(outcome.kind, 'sent')
   const raw = String(server.messages[0]?.raw)

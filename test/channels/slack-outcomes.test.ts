@@ -10,6 +10,7 @@ import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
@@ -40,7 +41,12 @@ async function start(t: Test): Promise<Sending> {
     open,
     answered(how, target) {
       server.behave = () => how
-      return open.send(message, { id: 'dlv_1', receiver: target === HOOK ? 'hook' : 'deals', target })
+      return open.send(message, {
+        id: 'dlv_1',
+        receiver: target === HOOK ? 'hook' : 'deals',
+        target,
+        ...alone,
+      })
     },
   }
 }
@@ -293,7 +299,7 @@ t.test('answers to a webhook that name no error', async (t) => {
     ['a proxy', { status: 503, body: '' }, 'retry', 'HTTP 503'],
   ]
   for (const row of cases) await check(t, sending, HOOK, row)
-  t.match(await sending.open.send(message, { id: '1', receiver: 'gone', target: 'webhook:gone' }), {
+  t.match(await sending.open.send(message, { id: '1', receiver: 'gone', target: 'webhook:gone', ...alone }), {
     kind: 'park',
     reason: /no webhook_url any more/,
   })

@@ -5,6 +5,7 @@ import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import type { SlackServerOptions } from '../support/slack/workspace.ts'
 import { closedPort } from './contract.ts'
@@ -39,7 +40,12 @@ async function start(
     server,
     open,
     send: (target = '#deal-flow', what = message) =>
-      open.send(what, { id: 'evt_1-1', receiver: target === 'webhook:hook' ? 'hook' : 'deal-flow', target }),
+      open.send(what, {
+        id: 'evt_1-1',
+        receiver: target === 'webhook:hook' ? 'hook' : 'deal-flow',
+        target,
+        ...alone,
+      }),
   }
 }
 
@@ -101,7 +107,10 @@ t.test('a wrong or missing token is parked', async (t) => {
       proxies: noProxies,
       print: () => {},
     })
-    t.match(await open.send(message, { id: '1', receiver: 'r', target: '#x' }), { kind: 'park', reason })
+    t.match(await open.send(message, { id: '1', receiver: 'r', target: '#x', ...alone }), {
+      kind: 'park',
+      reason,
+    })
     await open.close()
   }
 })
@@ -163,7 +172,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
     new Map(),
     { timeout: 2_000, proxies: noProxies, print: () => {} },
   )
-  const addressed = { id: '1', receiver: 'r', target: '#x' }
+  const addressed = { id: '1', receiver: 'r', target: '#x', ...alone }
   t.strictSame(await open.send(message, addressed), { kind: 'retry', reason: 'cannot connect: ECONNREFUSED' })
   await open.close()
   t.strictSame(

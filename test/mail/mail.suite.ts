@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import { email } from '../../src/channels/email/email.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { installPackages } from '../support/debian.ts'
 import { startMailServer } from '../support/mail-server.ts'
@@ -50,7 +51,8 @@ function open(t: Test, settings: object) {
     print: () => {},
   })
   t.teardown(() => channel.close())
-  return (id: string) => channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org' })
+  return (id: string) =>
+    channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org', ...alone })
 }
 
 async function doctor(settings: object) {

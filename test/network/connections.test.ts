@@ -12,6 +12,7 @@ import { noProxies, type Proxies, readProxies } from '../../src/network/proxies.
 import { tryExport } from '../../src/telemetry/sdk.ts'
 import { readTraceSettings } from '../../src/telemetry/settings.ts'
 import { closedPort } from '../channels/contract.ts'
+import { alone } from '../support/addressed.ts'
 import { type CertificateOptions, makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { type ProxyAnswer, startProxy, type TestProxy, type TestProxyOptions } from '../support/proxy.ts'
 import { temporaryFolder } from '../support/service.ts'
@@ -70,11 +71,26 @@ async function send(
   const settings = slack.settings.parse({ token: TOKEN, api_url: url })
   const open = slack.open(settings, receivers, { timeout, proxies, print: () => {} })
   try {
-    let outcome = await open.send(message, { id: 'evt_1-1', receiver: 'deal-flow', target: '#deal-flow' })
+    let outcome = await open.send(message, {
+      id: 'evt_1-1',
+      receiver: 'deal-flow',
+      target: '#deal-flow',
+      ...alone,
+    })
     for (let sent = 1; sent < count; sent += 1)
-      outcome = await open.send(message, { id: 'evt_1-1', receiver: 'deal-flow', target: '#deal-flow' })
+      outcome = await open.send(message, {
+        id: 'evt_1-1',
+        receiver: 'deal-flow',
+        target: '#deal-flow',
+        ...alone,
+      })
     if (outcome.kind !== 'sent') {
-      const hook = await open.send(message, { id: 'evt_1-2', receiver: 'hook', target: 'webhook:hook' })
+      const hook = await open.send(message, {
+        id: 'evt_1-2',
+        receiver: 'hook',
+        target: 'webhook:hook',
+        ...alone,
+      })
       t.strictSame(hook, outcome, 'an incoming webhook has the same outcome')
     }
     return outcome

@@ -7,6 +7,7 @@ import { readAuthorities } from '../../src/channels/email/authorities.ts'
 import { email } from '../../src/channels/email/email.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { alone } from '../support/addressed.ts'
 import {
   type Certificate,
   type CertificateOptions,
@@ -57,7 +58,7 @@ async function send(t: Test, url: string, more: object = {}): Promise<Outcome> {
   const open = email.open(settings, receivers, { timeout: 5_000, proxies: noProxies, print: () => {} })
   t.teardown(() => open.close())
   const mail = { subject: 's', text: 't', html: '<p>t</p>', preheader: '' }
-  return open.send(mail, { id: 'dlv_1', receiver: 'r', target: 'b@example.org' })
+  return open.send(mail, { id: 'dlv_1', receiver: 'r', target: 'b@example.org', ...alone })
 }
 
 for (const secure of [false, true]) {

@@ -8,6 +8,7 @@ import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { readProxies } from '../../src/network/proxies.ts'
 import { closedPort } from '../channels/contract.ts'
+import { alone } from '../support/addressed.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { installPackages } from '../support/debian.ts'
 import { temporaryFolder } from '../support/service.ts'
@@ -68,7 +69,7 @@ async function send(proxy: string, host = 'slack.test'): Promise<Outcome> {
   try {
     return await open.send(
       { text: 'hello', blocks: [] },
-      { id: 'dlv_1', receiver: 'r', target: '#deal-flow' },
+      { id: 'dlv_1', receiver: 'r', target: '#deal-flow', ...alone },
     )
   } finally {
     await open.close()

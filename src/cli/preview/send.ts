@@ -72,7 +72,8 @@ export async function sendPreviews(
     try {
       for (const message of unique.values()) {
         for (const { target } of channel.targets(receiver, RECEIVER)) {
-          const addressed = { id: `preview_${randomUUID()}`, receiver: RECEIVER, target }
+          const id = `preview_${randomUUID()}`
+          const addressed = { id, receiver: RECEIVER, target, follows: null, unanswered: null }
           const outcome = await open.send(preview.withPreviewBanner(message), addressed)
           sendings.push({ channel: channel.name, target, outcome })
         }

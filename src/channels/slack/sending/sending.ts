@@ -1,6 +1,5 @@
 /** One attempt at a time: to the Web API with a token, or to an incoming webhook. */
 import type { WebClient } from '@slack/web-api'
-import { ownProperty } from '../../../core/json.ts'
 import type { Outcome } from '../../../core/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../../channel.ts'
@@ -10,7 +9,9 @@ import { slackSecrets } from '../secrets.ts'
 import { isSlackHost, type SlackReceiver, type SlackSettings } from '../settings.ts'
 import { WEBHOOK } from '../target.ts'
 import { openClient } from './client.ts'
+import { follow } from './conversation.ts'
 import { type AttemptContext, fromException, fromWebhook } from './outcome.ts'
+import { post } from './posting.ts'
 import { openTransport, type Transport } from './transport.ts'
 
 export function openSender(
@@ -31,7 +32,7 @@ export function openSender(
         return await toWebhook(transport, webhooks.get(delivery.target), message, context)
       }
       if (client === null) return parked('channels.slack.token is missing; set it, then resend')
-      return await toChannel(client, message, delivery)
+      return await toChannel(client, message, delivery, context)
     } catch (error) {
       return fromException(error, context)
     }
@@ -41,32 +42,13 @@ export function openSender(
 async function toChannel(
   client: WebClient,
   message: SlackMessage,
-  { id, target }: Addressed,
+  delivery: Addressed,
+  context: AttemptContext,
 ): Promise<Outcome> {
-  const answer = await client.apiCall('chat.postMessage', {
-    channel: target,
-    text: message.text,
-    // An empty list would count as blocks, and hide the text. As JSON already, because WebClient would walk
-    // through a structure three times for a log that is switched off.
-    ...(message.blocks.length > 0 && { blocks: JSON.stringify(message.blocks) }),
-    unfurl_links: false,
-    unfurl_media: false,
-    parse: 'none',
-    link_names: false,
-    // The message can be found by it in the channel's history, should the end of an attempt be unknown.
-    metadata: JSON.stringify({ event_type: 'hookbridge_delivery', event_payload: { delivery_id: id } }),
-  })
-  const channel = ownProperty(answer, 'channel')
-  const ts = ownProperty(answer, 'ts')
-  if (typeof channel !== 'string' || typeof ts !== 'string')
-    return { kind: 'sent', reference: { channel: target } }
-  return { kind: 'sent', reference: { channel, ts, permalink: permalink(channel, ts) } }
-}
-
-// Slack redirects this address to the reader's workspace. chat.getPermalink gives the workspace's own address
-// of the same message, for a second call a message.
-function permalink(channel: string, ts: string): string {
-  return `https://slack.com/archives/${encodeURIComponent(channel)}/p${ts.replace('.', '')}`
+  const { id, target, follows } = delivery
+  if (follows !== null) return follow({ client, message, delivery, context }, follows)
+  const { reference } = await post(client, target, message, id)
+  return { kind: 'sent', reference }
 }
 
 async function toWebhook(

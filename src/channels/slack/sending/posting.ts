@@ -1,0 +1,77 @@
+/** The calls that post and edit messages. They throw what WebClient throws. */
+import type { WebClient } from '@slack/web-api'
+import { ownProperty } from '../../../core/json.ts'
+import type { Reference } from '../../../core/outcome.ts'
+import type { SlackMessage } from '../message.ts'
+
+/** The identity of a message in Slack. */
+export interface Place {
+  /** The channel's id: only chat.postMessage takes a name. */
+  readonly channel: string
+  readonly ts: string
+}
+
+export interface Thread extends Place {
+  /** The reply is shown in the channel as well. */
+  readonly broadcast: boolean
+}
+
+export interface Posted {
+  readonly reference: Reference
+  /** False where Slack posted a reply into the channel: it does so, without an error, where the thread's message is deleted. */
+  readonly inThread: boolean
+}
+
+const EVENT_TYPE = 'hookbridge_delivery'
+
+export async function post(
+  client: WebClient,
+  channel: string,
+  message: SlackMessage,
+  deliveryId: string,
+  thread: Thread | null = null,
+): Promise<Posted> {
+  const answer = await client.apiCall('chat.postMessage', {
+    channel: thread?.channel ?? channel,
+    // An empty list would count as blocks, and hide the text.
+    ...content(message, message.blocks.length > 0),
+    unfurl_links: false,
+    unfurl_media: false,
+    // The message can be found by it in the channel's history, should the end of an attempt be unknown.
+    metadata: JSON.stringify({ event_type: EVENT_TYPE, event_payload: { delivery_id: deliveryId } }),
+    ...(thread !== null && { thread_ts: thread.ts, reply_broadcast: thread.broadcast }),
+  })
+  const place = placeIn(answer)
+  const posted = ownProperty(answer, 'message')
+  const inThread = thread !== null && (posted === undefined || ownProperty(posted, 'thread_ts') !== undefined)
+  if (place === null) return { reference: { channel }, inThread }
+  return { reference: referenceOf(place, inThread ? thread.ts : null), inThread }
+}
+
+/** Leaves the message's metadata as they are: it is still the message of the delivery that posted it. */
+export async function edit(client: WebClient, { channel, ts }: Place, message: SlackMessage): Promise<void> {
+  // Without `blocks` it would keep those that it has.
+  await client.apiCall('chat.update', { channel, ts, ...content(message, true) })
+}
+
+function content({ text, blocks }: SlackMessage, withBlocks: boolean) {
+  // As JSON already, because WebClient would walk through a structure three times for a log that is switched off.
+  return { text, ...(withBlocks && { blocks: JSON.stringify(blocks) }), parse: 'none', link_names: false }
+}
+
+/** Null where it names no message. */
+export function placeIn(reference: unknown): Place | null {
+  const channel = ownProperty(reference, 'channel')
+  const ts = ownProperty(reference, 'ts')
+  return typeof channel === 'string' && typeof ts === 'string' ? { channel, ts } : null
+}
+
+/** `threadTs`: the first message of the thread that it is a reply in. */
+export function referenceOf({ channel, ts }: Place, threadTs: string | null): Reference {
+  // Slack redirects this address to the reader's workspace. chat.getPermalink gives the workspace's own address
+  // of the same message, for a second call a message.
+  const permalink = `https://slack.com/archives/${encodeURIComponent(channel)}/p${ts.replace('.', '')}`
+  if (threadTs === null) return { channel, ts, permalink }
+  const query = new URLSearchParams({ thread_ts: threadTs, cid: channel })
+  return { channel, ts, permalink: `${permalink}?${query}`, thread_ts: threadTs }
+}
