@@ -16,6 +16,10 @@ export function failure(error: string, more: Record<string, unknown> = {}): Slac
   return { status: 200, headers: {}, body: JSON.stringify({ ok: false, error, ...more }) }
 }
 
+export function tooMany(seconds: number): SlackAnswer {
+  return { ...failure('ratelimited'), status: 429, headers: { 'retry-after': String(seconds) } }
+}
+
 /** Null where one of the scopes that `needed` lists is among `provided`. */
 export function missingScope(needed: readonly string[], provided: readonly string[]): SlackAnswer | null {
   if (needed.some((scope) => provided.includes(scope))) return null

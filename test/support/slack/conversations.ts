@@ -1,6 +1,6 @@
 /** The methods conversations.info and conversations.list. */
 import { type Arguments, failure, missingScope, type SlackAnswer, success } from './answer.ts'
-import { channelId, ID, isMember, isPrivate, scopesOf, type Workspace } from './workspace.ts'
+import { channelId, ID, isMember, isPrivate, nameOf, scopesOf, type Workspace } from './workspace.ts'
 
 const USUAL_LIMIT = 100
 const LARGEST_LIMIT = 1_000
@@ -8,7 +8,7 @@ const LARGEST_LIMIT = 1_000
 export function conversationsInfo(workspace: Workspace, args: Arguments): SlackAnswer {
   const { channel: id } = args
   if (typeof id !== 'string' || !ID.test(id)) return failure('channel_not_found')
-  const name = [...workspace.channelIds].find(([, known]) => known === id)?.[0] ?? id
+  const name = nameOf(workspace, id)
   const denied = missingScope(
     [isPrivate(workspace, name) ? 'groups:read' : 'channels:read'],
     scopesOf(workspace),
@@ -66,11 +66,11 @@ function channelOf(workspace: Workspace, name: string) {
   }
 }
 
-function cursor(at: number): string {
+export function cursor(at: number): string {
   return Buffer.from(`next:${at}`).toString('base64')
 }
 
-function readCursor(text: unknown): number | null {
+export function readCursor(text: unknown): number | null {
   const [, at] = /^next:(\d+)$/.exec(Buffer.from(String(text), 'base64').toString()) ?? []
   return at === undefined ? null : Number(at)
 }

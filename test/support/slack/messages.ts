@@ -1,53 +1,79 @@
 /** The methods chat.postMessage and chat.update, and the incoming webhook. */
 import { isObject } from '../../../src/core/json.ts'
-import { type Arguments, failure, missingScope, type SlackAnswer, success } from './answer.ts'
+import { type Arguments, failure, missingScope, type SlackAnswer, success, tooMany } from './answer.ts'
 import { areBlocksTooLong, checkBlocks } from './blocks.ts'
-import { accept, channelId, isPrivate, rateLimit, scopesOf, textOf, type Workspace } from './workspace.ts'
+import { shownMessage } from './history.ts'
+import {
+  accept,
+  channelId,
+  ID,
+  isPrivate,
+  nameOf,
+  rateLimit,
+  scopesOf,
+  textOf,
+  type Workspace,
+} from './workspace.ts'
 
 const LONGEST_TEXT = 40_000
+const LONGEST_EDITED_TEXT = 4_000
 const LARGEST_METADATA = 8_000
 
 export function postMessage(workspace: Workspace, args: Arguments): SlackAnswer {
-  const { channel } = args
+  const { channel: named } = args
   const denied = missingScope(['chat:write'], scopesOf(workspace))
   if (denied !== null) return denied
-  if (typeof channel !== 'string' || channel === '') return failure('channel_not_found')
+  if (typeof named !== 'string' || named === '') return failure('channel_not_found')
+  const channel = nameOf(workspace, named)
   const limited = rateLimit(workspace, channel)
-  if (limited !== null)
-    return { ...failure('ratelimited'), status: 429, headers: { 'retry-after': String(limited) } }
-  const { unknown = [], notJoined = [], archived = [] } = workspace.options
-  if (unknown.includes(channel)) return failure('channel_not_found')
-  if (notJoined.includes(channel)) {
-    if (isPrivate(workspace, channel)) return failure('channel_not_found')
-    if (!scopesOf(workspace).includes('chat:write.public')) return failure('not_in_channel')
+  if (limited !== null) return tooMany(limited)
+  const closed = checkChannel(workspace, channel)
+  if (closed !== null) return failure(closed)
+  if (args.thread_ts !== undefined && workspace.options.unthreadable?.includes(channel)) {
+    return failure('restricted_action_non_threadable_channel')
   }
-  if (archived.includes(channel)) return failure('is_archived')
-  const refused = checkMessage(args)
+  const refused = checkMessage(args, LONGEST_TEXT)
   if (refused !== null) return refused
   const message = accept(workspace, channel, args)
   return success({
     channel: channelId(workspace, channel),
     ts: message.ts,
-    message: {
-      type: 'message',
-      subtype: 'bot_message',
-      text: message.text,
-      ts: message.ts,
-      bot_id: 'B00000000',
-    },
+    message: shownMessage(message, false),
   })
 }
 
+function checkChannel(workspace: Workspace, channel: string): string | null {
+  const { unknown = [], notJoined = [], archived = [] } = workspace.options
+  if (unknown.includes(channel)) return 'channel_not_found'
+  if (notJoined.includes(channel)) {
+    if (isPrivate(workspace, channel)) return 'channel_not_found'
+    if (!scopesOf(workspace).includes('chat:write.public')) return 'not_in_channel'
+  }
+  return archived.includes(channel) ? 'is_archived' : null
+}
+
 export function updateMessage(workspace: Workspace, args: Arguments): SlackAnswer {
+  const denied = missingScope(['chat:write'], scopesOf(workspace))
+  if (denied !== null) return denied
+  const { channel: id } = args
+  if (typeof id !== 'string' || !ID.test(id)) return failure('channel_not_found')
+  const channel = nameOf(workspace, id)
+  const closed = checkChannel(workspace, channel)
+  if (closed !== null) return failure(closed === 'is_archived' ? 'is_inactive' : closed)
   const message = workspace.messages.find(
-    ({ channel, ts }) => ts === args.ts && channelId(workspace, channel) === args.channel,
+    (one) => one.ts === args.ts && channelId(workspace, one.channel) === id && !one.deleted,
   )
   if (message === undefined) return failure('message_not_found')
-  const refused = checkMessage(args)
+  if (message.token !== args.token) return failure('cant_update_message')
+  const { editWindow = Number.POSITIVE_INFINITY } = workspace.options
+  if (Date.now() - message.at >= editWindow) return failure('edit_window_closed')
+  const refused = checkMessage(args, LONGEST_EDITED_TEXT)
   if (refused !== null) return refused
   message.text = textOf(args)
+  // Of an edit with text and without blocks, the blocks are removed.
   message.blocks = args.blocks
-  return success({ channel: args.channel, ts: message.ts, text: message.text })
+  message.edits += 1
+  return success({ channel: id, ts: message.ts, text: message.text })
 }
 
 /** Errors of a webhook are plain text with a status. */
@@ -56,7 +82,7 @@ export function webhook(workspace: Workspace, args: Arguments | null): SlackAnsw
   const limited = rateLimit(workspace, 'webhook')
   if (limited !== null)
     return { status: 429, headers: { 'retry-after': String(limited) }, body: 'rate_limited' }
-  const refused = checkMessage(args)
+  const refused = checkMessage(args, LONGEST_TEXT)
   if (refused !== null) {
     const { error }: { error: string } = JSON.parse(refused.body)
     return { status: 400, headers: {}, body: error }
@@ -65,7 +91,7 @@ export function webhook(workspace: Workspace, args: Arguments | null): SlackAnsw
   return { status: 200, headers: {}, body: 'ok' }
 }
 
-function checkMessage(args: Arguments): SlackAnswer | null {
+function checkMessage(args: Arguments, longest: number): SlackAnswer | null {
   const { blocks, metadata } = args
   if (blocks !== undefined) {
     if (!Array.isArray(blocks)) return failure('invalid_blocks_format')
@@ -76,7 +102,7 @@ function checkMessage(args: Arguments): SlackAnswer | null {
   const text = textOf(args)
   const hasContent = [blocks, args.attachments].some((list) => Array.isArray(list) && list.length > 0)
   if (text.trim() === '' && !hasContent) return failure('no_text')
-  if (text.length > LONGEST_TEXT) return failure('msg_too_long')
+  if (text.length > longest) return failure('msg_too_long')
   if (metadata === undefined) return null
   if (!isObject(metadata) || typeof metadata.event_type !== 'string' || !isObject(metadata.event_payload)) {
     return failure('invalid_metadata_format')

@@ -1,6 +1,7 @@
 /** What the stand-in answers to each method. */
 import { type Arguments, failure, type SlackAnswer, success } from './answer.ts'
 import { conversationsInfo, conversationsList } from './conversations.ts'
+import { conversationsHistory, conversationsReplies } from './history.ts'
 import { postMessage, updateMessage, webhook } from './messages.ts'
 import { scopesOf, type Workspace } from './workspace.ts'
 
@@ -18,8 +19,10 @@ const methods: Readonly<Record<string, Method>> = {
     }),
   'chat.postMessage': postMessage,
   'chat.update': updateMessage,
+  'conversations.history': conversationsHistory,
   'conversations.info': conversationsInfo,
   'conversations.list': conversationsList,
+  'conversations.replies': conversationsReplies,
 }
 
 /** `args` is null where the body could not be read. */
@@ -30,18 +33,14 @@ export function answerMethod(
   authorization: string | undefined,
 ): SlackAnswer {
   if (method === 'webhook') return webhook(workspace, args)
-  const denied = checkToken(workspace, args, authorization)
+  const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? args?.token
+  const denied = checkToken(workspace, token)
   if (denied !== null) return failure(denied)
-  const answer = methods[method]?.(workspace, args ?? {}) ?? failure('unknown_method')
+  const answer = methods[method]?.(workspace, { ...args, token }) ?? failure('unknown_method')
   return { ...answer, headers: { ...answer.headers, 'x-oauth-scopes': scopesOf(workspace).join(',') } }
 }
 
-function checkToken(
-  { options }: Workspace,
-  args: Arguments | null,
-  authorization: string | undefined,
-): string | null {
-  const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? args?.token
+function checkToken({ options }: Workspace, token: unknown): string | null {
   if (typeof token !== 'string' || token === '') return 'not_authed'
   const valid = options.token === undefined ? token.startsWith('xoxb-') : token === options.token
   return valid ? null : 'invalid_auth'

@@ -10,7 +10,7 @@ export interface SlackServerOptions {
   /** Milliseconds between accepting a message and answering. */
   readonly delay?: number
   /** A 429 for what is faster than this in one channel. */
-  readonly rateLimit?: { readonly perSecond: number; readonly burst: number }
+  readonly rateLimit?: Bucket
   /** Channels by what is wrong with them, as requests name them. Any other channel exists. */
   readonly unknown?: readonly string[]
   readonly notJoined?: readonly string[]
@@ -21,6 +21,17 @@ export interface SlackServerOptions {
   readonly channels?: readonly string[]
   /** What the token may do. */
   readonly scopes?: readonly string[]
+  /** Milliseconds during which a message may be edited. */
+  readonly editWindow?: number
+  /** Channels that take no replies. */
+  readonly unthreadable?: readonly string[]
+  /** The limit on reading messages: an app that others install, outside the Marketplace, gets 1 and 15. */
+  readonly reading?: { readonly perMinute: number; readonly objects: number }
+}
+
+interface Bucket {
+  readonly perSecond: number
+  readonly burst: number
 }
 
 /** One accepted message. */
@@ -31,6 +42,14 @@ export interface SlackServerMessage {
   text: string
   blocks: unknown
   readonly metadata: unknown
+  /** Of a reply: the message that begins its thread; null for others. */
+  readonly threadTs: string | null
+  /** A reply that is shown in the channel too. */
+  readonly broadcast: boolean
+  readonly token: string | undefined
+  deleted: boolean
+  /** How often it was edited. */
+  edits: number
   /** The request's other arguments, such as unfurl_links. */
   readonly options: Readonly<Record<string, unknown>>
   /** Milliseconds since the epoch. */
@@ -70,29 +89,64 @@ export function isMember({ options }: Workspace, channel: string): boolean {
   return options.notJoined?.includes(channel) !== true
 }
 
+/** A reply to a message that is gone becomes a message of its own, without an error: so does Slack's. */
 export function accept(workspace: Workspace, channel: string, args: Arguments): SlackServerMessage {
-  const { channel: _channel, token: _token, text: _text, blocks, metadata, ...options } = args
+  const { channel: _channel, token, text: _text, blocks, metadata, ...options } = args
+  const parent = typeof args.thread_ts === 'string' ? threadOf(workspace, channel, args.thread_ts) : null
   const at = Date.now()
   workspace.lastTs = Math.max(at * 1000, workspace.lastTs + 1)
   const digits = String(workspace.lastTs)
   const ts = `${digits.slice(0, -6)}.${digits.slice(-6)}`
-  const message = { channel, ts, text: textOf(args), blocks, metadata, options, at }
+  const message: SlackServerMessage = {
+    channel,
+    ts,
+    text: textOf(args),
+    blocks,
+    metadata,
+    threadTs: parent,
+    broadcast: parent !== null && String(args.reply_broadcast) === 'true',
+    token: typeof token === 'string' ? token : undefined,
+    deleted: false,
+    edits: 0,
+    options,
+    at,
+  }
   workspace.messages.push(message)
   return message
 }
 
 /** Takes from the channel's bucket; the seconds to wait where it is empty. */
-export function rateLimit({ options, buckets }: Workspace, channel: string): number | null {
-  if (options.rateLimit === undefined) return null
-  const { perSecond, burst } = options.rateLimit
+export function rateLimit(workspace: Workspace, channel: string): number | null {
+  const { rateLimit: limit } = workspace.options
+  return limit === undefined ? null : takeFrom(workspace, channel, limit)
+}
+
+/** The same of any bucket. */
+export function takeFrom({ buckets }: Workspace, key: string, limit: Bucket): number | null {
+  const { perSecond, burst } = limit
   const now = Date.now()
-  const bucket = buckets.get(channel) ?? { tokens: burst, at: now }
+  const bucket = buckets.get(key) ?? { tokens: burst, at: now }
   const tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond)
   const taken = tokens >= 1
-  buckets.set(channel, { tokens: taken ? tokens - 1 : tokens, at: now })
+  buckets.set(key, { tokens: taken ? tokens - 1 : tokens, at: now })
   return taken ? null : Math.max(1, Math.ceil((1 - tokens) / perSecond))
 }
 
 export function textOf({ text }: Arguments): string {
   return typeof text === 'string' ? text : ''
+}
+
+/** Where a reply to a message goes; null where nothing is there. A deleted message with replies keeps its thread. */
+export function threadOf(workspace: Workspace, channel: string, ts: string): string | null {
+  const id = channelId(workspace, channel)
+  const there = workspace.messages.filter((message) => channelId(workspace, message.channel) === id)
+  const message = there.find((one) => one.ts === ts)
+  if (message?.threadTs != null) return message.threadTs
+  if (message !== undefined && !message.deleted) return ts
+  return there.some(({ threadTs, deleted }) => threadTs === ts && !deleted) ? ts : null
+}
+
+/** The channel's name in the options, from its name or its id. */
+export function nameOf({ channelIds }: Workspace, channel: string): string {
+  return [...channelIds].find(([, id]) => id === channel)?.[0] ?? channel
 }

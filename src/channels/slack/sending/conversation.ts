@@ -19,6 +19,7 @@ const notEditable: Readonly<Record<string, string>> = {
   channel_not_found: 'is in a channel that is gone',
   cant_update_message: 'was posted by another app',
   edit_window_closed: 'is too old to be edited in this workspace',
+  block_mismatch: 'has blocks of another kind',
   // Slack takes fewer characters of text in an edit than in a new message.
   msg_too_long: 'cannot take so much text in an edit',
 }

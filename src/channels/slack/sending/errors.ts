@@ -1,6 +1,6 @@
 /**
- * The errors that Slack names: all that are published for chat.postMessage and for every method
- * (https://docs.slack.dev/reference/methods/chat.postMessage), and those of incoming webhooks
+ * The errors that Slack names: all that are published for chat.postMessage, chat.update and for every method
+ * (https://docs.slack.dev/reference/methods/chat.postMessage, chat.update), and those of incoming webhooks
  * (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
  */
 
@@ -124,6 +124,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   slack_connect_canvas_sharing_blocked: sharedContent,
   slack_connect_file_link_sharing_blocked: sharedContent,
   slack_connect_lists_sharing_blocked: sharedContent,
+
+  // Of an edit: for what else it is refused, the message is posted afresh (conversation.ts).
+  is_inactive: archived,
+  update_failed: ambiguous,
 
   // Of the request.
   invalid_charset: garbled,
