@@ -137,7 +137,7 @@ export function textOf({ text }: Arguments): string {
 }
 
 /** Where a reply to a message goes; null where nothing is there. A deleted message with replies keeps its thread. */
-export function threadOf(workspace: Workspace, channel: string, ts: string): string | null {
+function threadOf(workspace: Workspace, channel: string, ts: string): string | null {
   const id = channelId(workspace, channel)
   const there = workspace.messages.filter((message) => channelId(workspace, message.channel) === id)
   const message = there.find((one) => one.ts === ts)
