@@ -389,6 +389,23 @@ t.test('a server whose connections others use up', async (t) => {
   t.equal(channel.concurrency, 1)
 })
 
+t.test('mails that waited for a connection that was refused late go out over a new one', async (t) => {
+  const server = await start(t)
+  let seen = 0
+  server.behave = (step) =>
+    step === 'mail' && ++seen === 1
+      ? { code: 432, message: '4.3.2 Concurrent connections limit exceeded' }
+      : undefined
+  const sender = senderOf(t, server.url, { answerMs: 3_000 }, { connections: 1 })
+  const outcomes = await Promise.all(
+    [1, 2, 3].map((number) => sender.send(mail, { ...delivery, id: `evt_1-${number}` })),
+  )
+  t.strictSame(
+    outcomes.map(({ kind }) => kind),
+    ['retry', 'sent', 'sent'],
+  )
+})
+
 t.test('the pace', async (t) => {
   let now = 1_000
   const pace = new Pace(0.5, () => now)

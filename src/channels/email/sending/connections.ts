@@ -97,7 +97,9 @@ export class Connections {
     session.close()
     this.#open--
     this.#shrink()
-    return this.#open + this.#opening > 0
+    const areOthersLeft = this.#open + this.#opening > 0
+    if (!areOthersLeft) this.#wakeOne()
+    return areOthersLeft
   }
 
   close(): void {
