@@ -31,6 +31,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
+import { codeOf } from '../network/connect-failure.ts'
 import type { Fact } from '../pipeline/fact.ts'
 import { logDiagnostics, reasonOf, SUCCESS, type TraceLog, WatchedExporter } from './export-watch.ts'
 import { type RemoteSpan, rootOf, type SpanId } from './identity.ts'
@@ -105,12 +106,19 @@ export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
   }
 }
 
-/** Exports an empty batch. Resolves with the reason why the collector refused it, or null. */
-export function tryExport(settings: TraceSettings, timeout: number): Promise<string | null> {
+export interface ExportProblem {
+  readonly reason: string
+  /** Of the system's or TLS' error; empty where there is none. */
+  readonly code: string
+}
+
+/** Exports an empty batch. Resolves with why that failed, or null. `timeout`: milliseconds. */
+export function tryExport(settings: TraceSettings, timeout: number): Promise<ExportProblem | null> {
   const exporter = new OTLPTraceExporter({ timeoutMillis: timeout, ...throughProxy(settings) })
   return new Promise((resolve) => {
     exporter.export([], ({ code, error }) => {
-      resolve(code === SUCCESS ? null : reasonOf(error, settings.secrets))
+      const problem = { reason: reasonOf(error, settings.secrets), code: codeOf(error) }
+      resolve(code === SUCCESS ? null : problem)
       void exporter.shutdown()
     })
   })

@@ -17,6 +17,8 @@ export interface TraceSettings {
 }
 
 export interface TraceProxy {
+  /** `proxy.example.com:3128`: for people, without credentials. */
+  readonly name: string
   readonly url: Secret
   /** In PEM: the exporter reads them itself only where it makes its own agent, which goes through no proxy. */
   readonly files: Readonly<Partial<Record<'ca' | 'cert' | 'key', string>>>
@@ -95,7 +97,7 @@ function proxyOf(env: Env): Pick<TraceSettings, 'proxy'> {
       return file === undefined ? [] : [[option, file]]
     }),
   )
-  return { proxy: { url: proxy.url, files } }
+  return { proxy: { name: proxy.name, url: proxy.url, files } }
 }
 
 function readExporters(env: Env, warn: Warn): Exporter[] {

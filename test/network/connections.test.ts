@@ -9,6 +9,7 @@ import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { noProxies, type Proxies, readProxies } from '../../src/network/proxies.ts'
+import { checkTraces } from '../../src/telemetry/doctor.ts'
 import { tryExport } from '../../src/telemetry/sdk.ts'
 import { readTraceSettings } from '../../src/telemetry/settings.ts'
 import { closedPort } from '../channels/contract.ts'
@@ -375,15 +376,24 @@ t.test('so do traces to a collector with a certificate of its own authority', as
     OTEL_EXPORTER_OTLP_CLIENT_KEY: file('client.key', client.key),
     HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`,
   }
-  const tryWith = async (more: Record<string, string>) => {
-    const { settings } = readTraceSettings({ ...env, ...more })
-    if (settings === null) throw new Error('no traces')
-    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = env.OTEL_EXPORTER_OTLP_ENDPOINT
-    return tryExport(settings, 2_000)
+  // The exporter reads its endpoint from the process.
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = env.OTEL_EXPORTER_OTLP_ENDPOINT
+  const check = (more: Record<string, string>) => checkTraces({ ...env, ...more }, 2_000)
+  const through = `through the proxy 127.0.0.1:${proxy.port}`
+  const fine = {
+    level: 'fine',
+    summary: `the collector accepts traces, ${through}, 100 % of the traces are kept`,
   }
-  t.equal(await tryWith({}), null)
+  t.match(await check({}), [fine])
   t.strictSame(clients, [true], 'it sees the certificate of the client')
-  t.match(await tryWith({ OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'none.pem') }), /certificate/)
-  const own = { OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: env.OTEL_EXPORTER_OTLP_CERTIFICATE }
-  t.equal(await tryWith({ ...own, OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'none.pem') }), null)
+  const missing = { OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'none.pem') }
+  t.match(await check(missing), [
+    {
+      level: 'warning',
+      summary: /^traces cannot be exported, through the proxy 127\.0\.0\.1:\d+: .*certificate/,
+      hint: /PEM file of the authority .*OTEL_EXPORTER_OTLP_CERTIFICATE/,
+    },
+  ])
+  const ofTraces = { OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: env.OTEL_EXPORTER_OTLP_CERTIFICATE }
+  t.match(await check({ ...missing, ...ofTraces }), [fine])
 })
