@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { type ConnectProblem, oneLine } from './connect-failure.ts'
 
-// Node's codes of certificates whose issuer nobody here trusts: https://nodejs.org/api/tls.html#x509-certificate-error-codes
+// Node's codes for an issuer that is not trusted: https://nodejs.org/api/tls.html#x509-certificate-error-codes
 const UNKNOWN_ISSUER: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
@@ -58,9 +58,7 @@ export function certificateProblem(peer: PeerCertificate): ConnectProblem {
 function untrusted({ code, peer, chain, setting }: PeerCertificate): ConnectProblem {
   const [own] = chain
   const selfSigned = code === 'DEPTH_ZERO_SELF_SIGNED_CERT'
-  const issuer = selfSigned
-    ? 'is signed by itself alone'
-    : 'comes from an issuer that this machine does not trust'
+  const issuer = selfSigned ? 'is self-signed' : 'comes from an issuer that this machine does not trust'
   const place = setting === null ? '' : `, or name its file in ${setting}`
   const what = selfSigned
     ? 'if it is the right one, trust it'

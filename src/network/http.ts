@@ -14,7 +14,7 @@ export interface HttpOptions {
   readonly largestAnswerBytes: number
   /** To one host at once; by default one. */
   readonly connections?: number
-  /** False: a certificate must come from an authority that Node itself knows, as it must for other people's machines. */
+  /** False: only the authorities of Node's own list are trusted, as webhook senders trust no others. */
   readonly trustSystem?: boolean
 }
 
@@ -47,7 +47,7 @@ export interface RequestInit {
 
 export interface HttpClient {
   /**
-   * As the global fetch, which knows no proxy and trusts Node's list alone; follows no redirect, and reads the whole answer.
+   * As the global fetch, which uses no proxy and trusts Node's list alone; follows no redirect, and reads the whole answer.
    * Rejects with a ConnectFailure where a proxy or a certificate is at fault, with a TimeoutError, or with undici's errors.
    */
   fetch(url: string, init?: RequestInit): Promise<Response>

@@ -1,6 +1,6 @@
 /**
  * Certificates are verified with Node's own list of authorities. Reading the system's store takes some 100 ms and several
- * megabytes, so that is done when a connection fails for an issuer that Node does not know, and once in a process.
+ * megabytes, so that is done when a connection fails for an issuer that is not in Node's list, and once in a process.
  */
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 

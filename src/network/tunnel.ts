@@ -101,7 +101,7 @@ function refusal(proxy: HttpProxy, authority: string, answer: IncomingMessage): 
   const isLogin = status === 407 || (status === 401 && proxy.authorization !== null)
   if (isLogin) return loginProblem(proxy, said, headers['proxy-authenticate'])
   if (status >= 500 || status === 408 || status === 429) {
-    // 501 is from a server that does not know CONNECT.
+    // 501 is from a server that does not implement CONNECT.
     if (status === 501) return noTunnel(proxy, said)
     return {
       code: 'proxy_failing',

@@ -374,7 +374,7 @@ t.test('what the token server refuses', async (t) => {
       'microsoft',
       entraError(400, 'interaction_required', 1234567, 'Something new.'),
       'park',
-      /its words say why \(400 interaction_required: AADSTS1234567: Something new/,
+      /whose error says why \(400 interaction_required: AADSTS1234567: Something new/,
     ],
     [
       'microsoft',
@@ -462,7 +462,7 @@ t.test('what the token server refuses', async (t) => {
       'park',
       /log in again for a new .*refresh_token/,
     ],
-    ['generic', rfc6749(400, 'invalid_request'), 'park', /its words say why/],
+    ['generic', rfc6749(400, 'invalid_request'), 'park', /whose error says why/],
     // What is no token endpoint, or stands before one.
     [
       'generic',

@@ -127,7 +127,7 @@ t.test('a proxy that is spoken to over TLS', async (t) => {
   })
   t.match(await send(through(stranger.port, '', 'https')), {
     kind: 'park',
-    reason: /^the certificate of the proxy 127\.0\.0\.1:\d+ is signed by itself alone/,
+    reason: /^the certificate of the proxy 127\.0\.0\.1:\d+ is self-signed/,
   })
   const plain = await proxyTo(t, server)
   t.match(await send(through(plain.port, '', 'https')), {
@@ -265,13 +265,13 @@ t.test('a certificate that does not verify is described, with what to do', async
     reason: RegExp,
   ])[] = [
     [
-      'an issuer that nobody knows',
+      'an issuer that is not trusted',
       signed({ issuer: stranger }),
       'park',
       /^the certificate of slack\.test:443 comes from an issuer that this machine does not trust \(\w+\); subject "CN=slack\.test", issuer "CN=Inspection CA.*of a stranger": .*copy the PEM file of "CN=Inspection CA.*" to \/usr\/local\/share\/ca-certificates\/NAME\.crt, run update-ca-certificates, and restart hookbridge; from a public CA, slack\.test:443 leaves out/,
     ],
     [
-      'a whole chain of strangers',
+      'a whole chain that is not trusted',
       { key: ofStranger.key, cert: ofStranger.cert + stranger.cert },
       'park',
       /\(SELF_SIGNED_CERT_IN_CHAIN\); .*copy the PEM file of "CN=Inspection CA.*of a stranger" to \S+, run update-ca-certificates, and restart hookbridge$/,
@@ -283,10 +283,10 @@ t.test('a certificate that does not verify is described, with what to do', async
       /issuer "CN=Example Firm Issuing CA".*leaves out its intermediate certificate/,
     ],
     [
-      'signed by itself',
+      'self-signed',
       makeCertificate({ subject: 'slack.test', hosts: ['slack.test'] }),
       'park',
-      /is signed by itself alone .*subject "CN=slack\.test".*update-ca-certificates/,
+      /is self-signed .*subject "CN=slack\.test".*update-ca-certificates/,
     ],
     [
       'for others',
@@ -329,7 +329,7 @@ t.test('and likewise without a proxy', async (t) => {
   const bad = await startSlack(t, makeCertificate({ subject: 'x', hosts: ['127.0.0.1'] }))
   t.match(await send(noProxies, { url: bad.url }), {
     kind: 'park',
-    reason: /^the certificate of 127\.0\.0\.1:\d+ is signed by itself alone/,
+    reason: /^the certificate of 127\.0\.0\.1:\d+ is self-signed/,
   })
 })
 

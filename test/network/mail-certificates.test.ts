@@ -72,14 +72,14 @@ for (const secure of [false, true]) {
 
     const cases: readonly (readonly [what: string, Certificate, RegExp])[] = [
       [
-        'an issuer that nobody knows',
+        'an issuer that is not trusted',
         signed({ issuer: other }),
         /127\.0\.0\.1:\d+ comes from an issuer that this machine does not trust .*issuer "CN=Another Root CA".*update-ca-certificates, or name its file in channels\.email\.ca/,
       ],
       [
-        'signed by itself',
+        'self-signed',
         makeCertificate({ subject: 'me', hosts: ['127.0.0.1'] }),
-        /signed by itself alone .*subject "CN=me"/,
+        /is self-signed .*subject "CN=me"/,
       ],
       [
         'for another host',

@@ -45,7 +45,7 @@ function ofEncryption({ tls }: EmailSettings, { host, credentials }: SmtpServer)
   const message =
     tls === 'off'
       ? 'the password crosses the network without encryption'
-      : 'who is on the way can switch the encryption off, and read the password'
+      : 'anyone in between can switch the encryption off, and read the password'
   const hint = 'remove the line: without it, no password is sent without encryption'
   return [{ code: 'doubtful_setting', path: ['tls'], message, hint }]
 }

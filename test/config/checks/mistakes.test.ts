@@ -296,7 +296,7 @@ const ofMail: readonly Row[] = [
     doubt(
       '4:97',
       'tls',
-      'who is on the way can switch the encryption off, and read the password (remove the line: without it, no password is sent without encryption)',
+      'anyone in between can switch the encryption off, and read the password (remove the line: without it, no password is sent without encryption)',
     ),
   ],
 ]

@@ -136,7 +136,7 @@ async function signAssertion({ service_account }: GoogleSettings, user: string):
     .sign(createPrivateKey(private_key.reveal()))
 }
 
-/** An ID token is about a person, and the issuer that it must name is known to nobody here: it would fail to verify. */
+/** An ID token is about a person. It would fail to verify: the settings do not have the issuer that it must name. */
 function withoutIdToken(text: string): string {
   try {
     const { id_token, ...rest } = JSON.parse(text)

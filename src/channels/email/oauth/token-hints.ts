@@ -196,7 +196,7 @@ export function hintFor(asked: Asked, error: string, description: string): Words
     rule?.words(asked) ?? {
       code: 'oauth_refused',
       summary: 'the token server refuses the request for a token',
-      hint: `compare ${KEY}.${asked.settings.provider} with what the token server knows; its words say why`,
+      hint: `compare ${KEY}.${asked.settings.provider} with how the client is registered at the token server, whose error says why`,
     }
   )
 }
