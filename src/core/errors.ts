@@ -8,6 +8,8 @@ export const errors = {
   invalid_json: 'the request verified, but its body is not a JSON object; it is kept in quarantine',
   no_event_type:
     "the request verified, but no event type is where the source's event_type says; it is kept in quarantine",
+  not_planned:
+    'the request verified, but an unexpected error kept it from being routed; it is kept in quarantine',
   missing_signature: 'no complete set of svix-* or webhook-* headers (id, timestamp, signature)',
   malformed_signature: 'a signature header is malformed',
   timestamp_out_of_range:

@@ -1,8 +1,9 @@
 /** The routes and deliveries of an event under one configuration: for the service, explain, preview, tests and replay alike. */
 import type { Delivery } from './delivery.ts'
 import type { Destination } from './destination.ts'
-import { type Event, viewOf } from './event.ts'
+import { type Event, type UnreadableCode, viewOf } from './event.ts'
 import type { RouteMatch, Router } from './route.ts'
+import { describeThrown } from './thrown.ts'
 
 export interface Plan {
   /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
@@ -51,9 +52,28 @@ export interface Making extends Pick<NewPlan, 'at' | 'cause' | 'fingerprint'> {
   readonly newId: () => string
 }
 
-export function toNewPlan({ routes, unrouted, deliveries }: Plan, { newId, ...making }: Making): NewPlan {
-  const identified = deliveries.map((delivery) => ({ ...delivery, id: newId() }))
-  return { ...making, routes, unrouted, deliveries: identified }
+/** Why a verified request is in quarantine. */
+export type QuarantineCode = UnreadableCode | 'not_planned'
+
+export type MadePlan =
+  | { readonly ok: true; readonly plan: NewPlan }
+  | { readonly ok: false; readonly code: 'not_planned'; readonly message: string }
+
+/** `plan`, ready for a store. What planning throws is a bug that concerns this event alone, and a value here. */
+export function makePlan(
+  planner: Planner,
+  event: Event,
+  { newId, ...making }: Making,
+  receiver?: string,
+): MadePlan {
+  try {
+    const { routes, unrouted, deliveries } = plan(planner, event, receiver)
+    const identified = deliveries.map((delivery) => ({ ...delivery, id: newId() }))
+    return { ok: true, plan: { ...making, routes, unrouted, deliveries: identified } }
+  } catch (error) {
+    const message = `unexpected error while it was routed: ${describeThrown(error)}`
+    return { ok: false, code: 'not_planned', message }
+  }
 }
 
 /** The part of a configuration that planning needs. */

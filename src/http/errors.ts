@@ -7,6 +7,7 @@ export const statuses = {
   invalid_utf8: 400,
   invalid_json: 400,
   no_event_type: 400,
+  not_planned: 500,
   missing_signature: 401,
   malformed_signature: 401,
   timestamp_out_of_range: 401,

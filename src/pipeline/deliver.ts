@@ -2,6 +2,7 @@ import type { OpenChannel } from '../channels/channel.ts'
 import { type Delivery, type NextState, nextState, type Policy } from '../core/delivery.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { type RenderDeps, render } from '../core/template/render.ts'
+import { describeThrown } from '../core/thrown.ts'
 import { type Attempt, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { AttemptTimes, Observe } from './fact.ts'
 
@@ -49,8 +50,7 @@ const cutShort: Outcome = {
 
 /** A bug, before anything was sent: recorded as one, since the lease would run out again and again. */
 function notAttempted(error: unknown): Attempted {
-  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
-  const reason = `unexpected error before sending: ${name}: ${message.replaceAll(/\s+/g, ' ').slice(0, 300)}`
+  const reason = `unexpected error before sending: ${describeThrown(error)}`
   const outcome = { kind: 'park', reason } as const
   return { outcome, notes: [], template: null, reached: false, times: null }
 }

@@ -1,8 +1,8 @@
 /** What happens in the pipeline: the log, the metrics and the traces are made from these. */
 import type { Delivery, NextState } from '../core/delivery.ts'
 import type { ErrorCode } from '../core/errors.ts'
-import type { UnreadableCode } from '../core/event.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { QuarantineCode } from '../core/plan.ts'
 
 export type Fact =
   | {
@@ -19,7 +19,7 @@ export type Fact =
       readonly deliveries: number
       /** Why it is quarantined. */
       readonly problem?: string
-      readonly code?: UnreadableCode
+      readonly code?: QuarantineCode
       readonly handling: Handling
     }
   | {

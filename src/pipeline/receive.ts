@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../core/errors.ts'
-import { type Event, type Pointers, readBody, type UnreadableCode } from '../core/event.ts'
-import { type Planner, plan, toNewPlan } from '../core/plan.ts'
+import { type Event, type Pointers, readBody } from '../core/event.ts'
+import { makePlan, type Planner, type QuarantineCode } from '../core/plan.ts'
 import type { SignatureHeaders, Verifier } from '../sources/svix.ts'
 import { type Appended, type Arrival, type Inbox, StoreUnavailable } from '../store/store.ts'
 import type { Handling, Observe } from './fact.ts'
@@ -49,7 +49,7 @@ export interface WebhookRequest {
 export type Received =
   | { readonly kind: 'stored' | 'duplicate'; readonly id: string }
   /** `repeated`: the same request is in quarantine already. */
-  | { readonly kind: 'quarantined'; readonly repeated: boolean; readonly code: UnreadableCode }
+  | { readonly kind: 'quarantined'; readonly repeated: boolean; readonly code: QuarantineCode }
   /** `skewSeconds`, of timestamp_out_of_range: by how much our clock is ahead of the timestamp. */
   | { readonly kind: 'rejected'; readonly code: ErrorCode; readonly skewSeconds?: number }
 
@@ -93,10 +93,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
       sentAt,
       secretIndex,
     }
-    const read = readBody(request.body, source.pointers)
-    const arrival = read.ok
-      ? eventArrival(settings, { ...origin, ...read }, request.body)
-      : quarantineArrival(settings, origin, request.body, `${read.code}: ${read.message}`)
+    const { arrival, code } = read(settings, source, origin, request.body)
     const routed = clock()
     const handling = (): Handling => ({
       began: verifying - request.age,
@@ -110,16 +107,16 @@ export function createReceive(deps: ReceiveDeps): Receive {
     })
     try {
       const appended = await store.append(arrival)
-      report(arrival, appended, handling(), read.ok ? undefined : read.code)
+      report(arrival, appended, handling(), code)
       // What was stored as an event is answered as a duplicate, even if this configuration could not read it.
       const repeated = appended.kind === 'duplicate'
       const isEvent = repeated && !appended.quarantined
-      if (!read.ok && !isEvent) return { kind: 'quarantined', repeated, code: read.code }
+      if (code !== null && !isEvent) return { kind: 'quarantined', repeated, code }
       return { kind: appended.kind, id: appended.id }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const { id, messageId } = origin
-      const type = read.ok ? read.type : null
+      const type = arrival.kind === 'event' ? arrival.event.type : null
       const unstored = { source: request.source, type, id, messageId, handling: handling() }
       observe({ kind: 'store_failed', during: 'append', message: error.message, request: unstored })
       return { kind: 'rejected', code: 'store_unavailable' }
@@ -135,42 +132,38 @@ export function createReceive(deps: ReceiveDeps): Receive {
     store.noteClock(source, { receivedAt, sentAt }).catch(() => {})
   }
 
-  function eventArrival(
+  /** What to store of a request, and why it is no event. */
+  function read(
     settings: ReceiveSettings,
-    {
-      id,
-      messageId,
-      source,
-      type,
-      subject,
-      receivedAt,
-      sentAt,
-      secretIndex,
-      payload,
-    }: Omit<Event, 'enriched'>,
-    body: Buffer,
-  ): Extract<Arrival, { kind: 'event' }> {
-    const origin = { id, messageId, source, receivedAt, sentAt, secretIndex }
-    const event = { ...origin, type, subject, payload, enriched: {} }
-    const { fingerprint, dedupeFor } = settings
-    const making = { at: receivedAt, cause: 'received', fingerprint, newId: deps.ids.delivery } as const
-    return { kind: 'event', event, body, plan: toNewPlan(plan(settings, event), making), dedupeFor }
-  }
-
-  function quarantineArrival(
-    { dedupeFor }: ReceiveSettings,
+    { pointers }: SourceDeps,
     origin: Origin,
     body: Buffer,
-    problem: string,
-  ): Arrival {
-    return { kind: 'quarantine', request: { ...origin, body, problem }, dedupeFor }
+  ): { readonly arrival: Arrival; readonly code: QuarantineCode | null } {
+    const { fingerprint, dedupeFor } = settings
+    const quarantine = (code: QuarantineCode, message: string) => {
+      const request = { ...origin, body, problem: `${code}: ${message}` }
+      return { arrival: { kind: 'quarantine', request, dedupeFor }, code } as const
+    }
+    const read = readBody(body, pointers)
+    if (!read.ok) return quarantine(read.code, read.message)
+    const { type, subject, payload } = read
+    const event = { ...origin, type, subject, payload, enriched: {} }
+    const making = {
+      at: origin.receivedAt,
+      cause: 'received',
+      fingerprint,
+      newId: deps.ids.delivery,
+    } as const
+    const made = makePlan(settings, event, making)
+    if (!made.ok) return quarantine(made.code, made.message)
+    return { arrival: { kind: 'event', event, body, plan: made.plan, dedupeFor }, code: null }
   }
 
   function report(
     arrival: Arrival,
     appended: Appended,
     handling: Handling,
-    code: UnreadableCode | undefined,
+    code: QuarantineCode | null,
   ): void {
     const { source, messageId, secretIndex } = arrival.kind === 'event' ? arrival.event : arrival.request
     const isDuplicate = appended.kind === 'duplicate'
@@ -185,7 +178,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
         unrouted: false,
         deliveries: 0,
         problem,
-        ...(code !== undefined && { code }),
+        ...(code !== null && { code }),
       })
     } else {
       const { plan, event } = arrival

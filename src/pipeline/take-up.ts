@@ -1,6 +1,6 @@
 /** Reads quarantined requests again after a reload, since the new configuration may be able to. */
 import { readEvent } from '../core/event.ts'
-import { plan, toNewPlan } from '../core/plan.ts'
+import { makePlan } from '../core/plan.ts'
 import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 import type { Ids, ReceiveSettings } from './receive.ts'
@@ -15,7 +15,7 @@ export interface TakeUpDeps {
 
 const PAGE = 100
 
-/** Makes events of the quarantined requests that the current configuration can read; the others stay in quarantine. */
+/** Makes events of the quarantined requests that can be read and routed now; the others stay in quarantine. */
 export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
   try {
     for (let after = ''; ; ) {
@@ -31,7 +31,7 @@ export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
   }
 }
 
-/** Leaves the request in quarantine if it still cannot be read. */
+/** Leaves the request in quarantine if it still cannot be read or routed. */
 async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<void> {
   const settings = deps.settings()
   const source = settings.sources.get(request.source)
@@ -40,12 +40,13 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
   const { event } = read
   const { fingerprint, dedupeFor } = settings
   const making = { at: deps.now(), cause: 'quarantine', fingerprint, newId: deps.ids.delivery } as const
-  const made = toNewPlan(plan(settings, event), making)
+  const made = makePlan(settings, event, making)
+  if (!made.ok) return
   const appended = await deps.store.append({
     kind: 'event',
     event,
     body: request.body,
-    plan: made,
+    plan: made.plan,
     dedupeFor,
     takesUp: request.id,
   })
@@ -57,6 +58,6 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
     from: request.id,
     source: event.source,
     type: event.type,
-    deliveries: made.deliveries.length,
+    deliveries: made.plan.deliveries.length,
   })
 }

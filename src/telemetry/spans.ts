@@ -25,8 +25,8 @@ export interface EventSpan {
 }
 
 /** The HTTP status of an answer. */
-export type StatusOf = (end: 'stored' | 'duplicate' | 'store_unavailable' | UnreadableCode) => number
-type UnreadableCode = NonNullable<Extract<Fact, { kind: 'received' }>['code']>
+export type StatusOf = (end: 'stored' | 'duplicate' | 'store_unavailable' | QuarantineCode) => number
+type QuarantineCode = NonNullable<Extract<Fact, { kind: 'received' }>['code']>
 
 type Attempted = Extract<Fact, { kind: 'attempted' }>
 

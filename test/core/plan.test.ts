@@ -1,5 +1,5 @@
 import t from 'tap'
-import { plan, plannedJson, skippedBecause } from '../../src/core/plan.ts'
+import { makePlan, plan, plannedJson, skippedBecause } from '../../src/core/plan.ts'
 import { compileRoutes, type RouteInput } from '../../src/core/route.ts'
 import { anEvent } from '../support/event.ts'
 
@@ -95,6 +95,35 @@ t.test('a receiver without destinations is a bug, and throws', async (t) => {
   t.throws(() => planned([{ name: 'lost', receivers: ['nowhere'] }]), {
     message: 'route lost names a receiver without destinations: nowhere',
   })
+})
+
+t.test('whatever planning throws is a value, on one line of bounded length', async (t) => {
+  const making = { at: 0, cause: 'received', fingerprint: 'c0ffee', newId: () => 'dlv_1' } as const
+  const throwing = (error: unknown) =>
+    makePlan(
+      {
+        router: {
+          route: () => {
+            throw error
+          },
+        },
+        destinations,
+      },
+      anEvent(),
+      making,
+    )
+  const cases = [
+    [new RangeError('too\n much \ud83d'), 'RangeError: too much \ufffd'],
+    ['a string', 'a string'],
+    [null, 'null'],
+    [new Error('x'.repeat(5_000)), `Error: ${'x'.repeat(293)}`],
+  ] as const
+  for (const [thrown, words] of cases)
+    t.strictSame(throwing(thrown), {
+      ok: false,
+      code: 'not_planned',
+      message: `unexpected error while it was routed: ${words}`,
+    })
 })
 
 t.test('as commands print it', async (t) => {

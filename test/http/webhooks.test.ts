@@ -14,6 +14,7 @@ t.test('what becomes of a request is its answer', async (t) => {
     [{ kind: 'duplicate', id: 'evt_1' }, 200, { id: 'evt_1', duplicate: true }],
     [{ kind: 'quarantined', repeated: false, code: 'invalid_utf8' }, 400, { error: 'invalid_utf8' }],
     [{ kind: 'quarantined', repeated: false, code: 'no_event_type' }, 400, { error: 'no_event_type' }],
+    [{ kind: 'quarantined', repeated: false, code: 'not_planned' }, 500, { error: 'not_planned' }],
     [{ kind: 'rejected', code: 'store_unavailable' }, 503, { error: 'store_unavailable' }],
   ] as const
   for (const [received, status, answer] of cases) {

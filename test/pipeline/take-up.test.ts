@@ -1,7 +1,17 @@
+import { join } from 'node:path'
 import t from 'tap'
+import { createIds } from '../../src/app/ids.ts'
+import { compileRoutes, type Router } from '../../src/core/route.ts'
+import { Secret } from '../../src/core/secret.ts'
+import type { Fact } from '../../src/pipeline/fact.ts'
+import { createReceive, type ReceiveSettings } from '../../src/pipeline/receive.ts'
+import { takeUpQuarantined } from '../../src/pipeline/take-up.ts'
+import { createVerifier, readSignature } from '../../src/sources/svix.ts'
+import { openStore } from '../../src/store/open.ts'
 import { startTestApp } from '../support/app.ts'
+import { hookbridge } from '../support/hookbridge.ts'
 import { edit } from '../support/replace.ts'
-import { history, newEvent, post, temporaryFolder } from '../support/service.ts'
+import { history, newEvent, post, secret, signedHeaders, temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
 const yaml = `
@@ -72,3 +82,77 @@ t.test('what was stored as an event is a duplicate, even if it can no longer be 
   t.equal(events.length, 1)
   t.same(await again.json(), { id: events[0]?.id, duplicate: true })
 })
+
+t.test(
+  'an event on which planning fails is quarantined with the error, and taken up once it can be planned',
+  async (t) => {
+    const folder = temporaryFolder(t)
+    const { url } = await startTestApp(t, yaml.replace('/kind', '/event'), { folder })
+    const store = await openStore(`sqlite:${join(folder, 'store.db')}`, 'operator')
+    t.teardown(() => store.close())
+    const console = { channel: 'console', target: 'console', rateKey: 'console' }
+    const settings: ReceiveSettings = {
+      sources: new Map([
+        [
+          'cuuro',
+          { verifier: createVerifier([new Secret(secret)]), pointers: { subject: '/data/id' }, allows: null },
+        ],
+      ]),
+      router: compileRoutes([{ receivers: ['log'] }]),
+      destinations: new Map([['log', [console]]]),
+      fingerprint: 'c0ffee',
+      dedupeFor: 60_000,
+    }
+    const failing: Pick<Router, 'route'> = {
+      route: ({ event: { type } }) => {
+        throw new TypeError(`no route\nfor ${type}`)
+      },
+    }
+    const facts: Fact[] = []
+    const deps = { store, now: Date.now, ids: createIds(Date.now), observe: (fact: Fact) => facts.push(fact) }
+    const receive = createReceive({ ...deps, clock: () => performance.now() })
+    const send = (event: ReturnType<typeof newEvent>, router: ReceiveSettings['router']) => {
+      const signature = readSignature(signedHeaders(event.messageId, event.body))
+      const request = {
+        source: 'cuuro',
+        signature,
+        body: Buffer.from(event.body),
+        age: 0,
+        traceparent: undefined,
+      }
+      return receive(request, { ...settings, router })
+    }
+    const problem =
+      'not_planned: unexpected error while it was routed: TypeError: no route for analysis.completed'
+    const events = [newEvent(), newEvent(), newEvent()] as const
+    for (const event of events)
+      t.match(await send(event, failing), { kind: 'quarantined', code: 'not_planned', repeated: false })
+    t.match(await send(events[0], failing), { kind: 'quarantined', repeated: true })
+    t.match(facts, [
+      { result: 'quarantined', code: 'not_planned', problem, type: null },
+      {},
+      {},
+      { result: 'duplicate' },
+    ])
+    const listed = await hookbridge(['events', '--kind', 'quarantined', '--json'], { cwd: folder })
+    t.match(JSON.parse(listed.out).events, [{ problem }, { problem }, { problem }])
+
+    await takeUpQuarantined({ ...deps, settings: () => ({ ...settings, router: failing }) })
+    t.ok(
+      (await history(folder)).events.every(({ takenUpBy }) => takenUpBy === null),
+      'still not',
+    )
+
+    t.match(await send(events[0], settings.router), { kind: 'stored' }, 'the sender sends it again')
+    const ofSecond = (await history(folder)).events.find(({ messageId }) => messageId === events[1].messageId)
+    t.equal((await hookbridge(['replay', ofSecond?.id ?? '', '--yes'], { cwd: folder })).code, 0)
+    await takeUpQuarantined({ ...deps, settings: () => settings })
+    await until(
+      async () =>
+        (await history(folder)).deliveries.filter(({ state }) => state === 'delivered').length === 3,
+      'a message each',
+    )
+    t.equal((await history(folder)).deliveries.length, 3)
+    t.equal((await post(url, events[2])).status, 200, 'and they are events like any other')
+  },
+)

@@ -2,7 +2,14 @@ import { createIds } from '../../app/ids.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
 import { type Event, eventOf, readEvent } from '../../core/event.ts'
-import { isSame, type NewPlan, type PlanCause, plan, skippedBecause, toNewPlan } from '../../core/plan.ts'
+import {
+  isSame,
+  type MadePlan,
+  makePlan,
+  type NewPlan,
+  type PlanCause,
+  skippedBecause,
+} from '../../core/plan.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { load, type Register, withStore } from '../context.ts'
 import { progressBar, progressCount } from '../progress.ts'
@@ -107,7 +114,7 @@ type Replay =
   | { readonly kind: 'failed'; readonly id: string; readonly problem: string; readonly again: 0 }
 
 interface EventPlanner {
-  plan(event: Event, cause: PlanCause): NewPlan
+  plan(event: Event, cause: PlanCause): MadePlan
   /** The event that a quarantined request became, or why it still cannot be read. */
   read(record: EventRecord): Event | string
 }
@@ -118,7 +125,7 @@ function createPlanner(compiled: CompiledConfig, receiver: string | undefined): 
   return {
     plan(event, cause) {
       const making = { at: Date.now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
-      return toNewPlan(plan(compiled, event, receiver), making)
+      return makePlan(compiled, event, making, receiver)
     },
     read(record) {
       const source = sources[record.source]
@@ -135,13 +142,16 @@ function toReplay(planner: EventPlanner, record: EventRecord | null, id: string)
   const stored = eventOf(record)
   if (stored !== null) {
     const made = planner.plan(stored, 'replay')
-    return { kind: 'plan', id, plan: made, again: deliveredBefore(record, made) }
+    if (!made.ok) return { kind: 'failed', id, problem: made.message, again: 0 }
+    return { kind: 'plan', id, plan: made.plan, again: deliveredBefore(record, made.plan) }
   }
   if (record.takenUpBy !== null)
     return { kind: 'failed', id, problem: `${record.takenUpBy} has taken it up; replay that`, again: 0 }
   const event = planner.read(record)
   if (typeof event === 'string') return { kind: 'failed', id, problem: event, again: 0 }
-  return { kind: 'take_up', id, event, body: record.body, plan: planner.plan(event, 'quarantine'), again: 0 }
+  const made = planner.plan(event, 'quarantine')
+  if (!made.ok) return { kind: 'failed', id, problem: made.message, again: 0 }
+  return { kind: 'take_up', id, event, body: record.body, plan: made.plan, again: 0 }
 }
 
 /** How many of the new deliveries go where the event was delivered already. */

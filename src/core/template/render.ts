@@ -1,6 +1,7 @@
 /** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
 import type { Delivery } from '../delivery.ts'
 import { type Event, type View, viewOf } from '../event.ts'
+import { describeThrown } from '../thrown.ts'
 import type { RenderView } from './template.ts'
 
 export interface Renderer<Message> {
@@ -50,9 +51,6 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
   readonly channel: string
 }
 
-// Of an exception's message; it may quote what it was about.
-const LONGEST_REASON = 300
-
 /**
  * Renders with the first template that does not fail. `notes` list those that failed, and what was cut or unknown. Never
  * throws: a link or a template that throws has failed, for the reason that it gives.
@@ -88,7 +86,7 @@ function linkOf(links: RenderDeps['links'], view: View, notes: string[]): string
   try {
     return links(view) || null
   } catch (error) {
-    notes.push(`left out the link, which failed: ${reasonOf(error)}`)
+    notes.push(`left out the link, which failed: ${describeThrown(error)}`)
     return null
   }
 }
@@ -97,12 +95,6 @@ function attempt(renderer: Renderer<unknown>, view: RenderView): RenderResult<un
   try {
     return renderer.render(view)
   } catch (error) {
-    return { ok: false, reason: reasonOf(error) }
+    return { ok: false, reason: describeThrown(error) }
   }
-}
-
-/** What was thrown, on one line. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return text.replaceAll(/\s+/g, ' ').slice(0, LONGEST_REASON).toWellFormed()
 }
