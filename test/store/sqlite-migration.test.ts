@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
-import { schemaVersion } from '../../src/store/sqlite/migrations.ts'
+import { schemaVersion } from '../../src/store/sqlite/migrations/migrations.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { deliveryId, eventId, everything, START } from './contract/sample.ts'
 

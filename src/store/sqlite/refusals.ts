@@ -1,7 +1,7 @@
 /** Why a store must not be opened, in words for the operator. */
 import { StoreRefused } from '../store.ts'
 import { Database } from './database.ts'
-import { schemaVersion, versionOf } from './migrations.ts'
+import { schemaVersion, versionOf } from './migrations/migrations.ts'
 
 /** The tables of the first version, which every later one has. */
 const TABLES = ['events', 'deliveries', 'attempts', 'holder']
