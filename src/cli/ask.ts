@@ -1,4 +1,6 @@
+/** Questions to a person at a terminal. */
 import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
 import type { Terminal } from './terminal.ts'
 
 /** Whether the input is a terminal, so that a person can answer. */
@@ -6,15 +8,55 @@ export function canAsk(terminal: Terminal): boolean {
   return terminal.in?.isTTY === true && terminal.err.isTTY === true
 }
 
-/** Asks a yes-or-no question; anything but yes is no, and so is the end of the input. */
-export async function confirm(terminal: Terminal, question: string): Promise<boolean> {
-  const lines = createInterface({ input: terminal.in ?? process.stdin })
+export interface Questions {
+  /** The answer without the spaces around it; null where the input ended. */
+  ask(question: string): Promise<string | null>
+  /** The same, and what is typed does not show. */
+  askSecret(question: string): Promise<string | null>
+  /** Anything but yes is no, and so is the end of the input. */
+  confirm(question: string): Promise<boolean>
+}
+
+/** Opens the input for the time of `use`. */
+export async function withQuestions<T>(
+  { in: input = process.stdin, err, out }: Terminal,
+  use: (questions: Questions) => Promise<T>,
+): Promise<T> {
+  let hidden = false
+  const output = new Writable({
+    write(chunk, _encoding, done) {
+      if (hidden) done()
+      else err.write(chunk, done)
+    },
+  })
+  // Readline finds the lines of a long answer by it.
+  Object.assign(output, { columns: out.columns })
+  const lines = createInterface({ input, output, terminal: true, historySize: 0 })
+  const ended = new Promise<null>((resolve) => lines.once('close', () => resolve(null)))
+  lines.once('SIGINT', () => lines.close())
+  const ask = async (question: string) =>
+    (await Promise.race([lines.question(question), ended]))?.trim() ?? null
   try {
-    terminal.err.write(`${question} [y/N] `)
-    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')))
-    const answer = await Promise.race([lines.question(''), ended])
-    return /^(y|yes)$/i.test(answer.trim())
+    return await use({
+      ask,
+      async askSecret(question) {
+        err.write(question)
+        hidden = true
+        try {
+          return await ask('')
+        } finally {
+          hidden = false
+          err.write('\n')
+        }
+      },
+      confirm: async (question) => /^(y|yes)$/i.test((await ask(`${question} [y/N] `)) ?? ''),
+    })
   } finally {
     lines.close()
   }
+}
+
+/** Asks a yes-or-no question alone. */
+export function confirm(terminal: Terminal, question: string): Promise<boolean> {
+  return withQuestions(terminal, (questions) => questions.confirm(question))
 }

@@ -7,7 +7,7 @@ import { registerCheck } from './check.ts'
 import { asRun } from './command-name.ts'
 import { registerCompletion } from './completion/completion.ts'
 import { registerConfig } from './config.ts'
-import { type Context, fromHere, loadWithWarnings, type Register } from './context.ts'
+import { type Context, loadWithWarnings, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
 import { registerBackup } from './history/backup.ts'
 import { registerDeliveries } from './history/deliveries.ts'
@@ -16,7 +16,7 @@ import { registerDismiss } from './history/dismiss.ts'
 import { registerEvents } from './history/events.ts'
 import { registerReplay } from './history/replay.ts'
 import { registerResend } from './history/resend.ts'
-import { init } from './install/init.ts'
+import { registerInit } from './install/init.ts'
 import { registerInstallService } from './install/install-service.ts'
 import { registerPreview } from './preview/preview.ts'
 import { registerExplain } from './routing/explain.ts'
@@ -47,6 +47,7 @@ const commands: readonly Register[] = [
   registerDismiss,
   registerBackup,
   registerDoctor,
+  registerInit,
   registerFirstSteps,
   registerInstallService,
   registerCompletion,
@@ -107,12 +108,7 @@ function registerServe(hookbridge: Command, context: Context): void {
     })
 }
 
-function registerFirstSteps(hookbridge: Command, context: Context): void {
-  const { terminal } = context
-  hookbridge
-    .command('init [folder]')
-    .description('write a commented config.yaml and the templates, to start from')
-    .action((folder: string | undefined) => init(terminal, fromHere(context, folder ?? '.')))
+function registerFirstSteps(hookbridge: Command, { terminal }: Context): void {
   hookbridge
     .command('schema')
     .description('print the JSON schema of the configuration, for editors')

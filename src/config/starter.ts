@@ -1,31 +1,66 @@
-/** The differences between a configuration for a shell and one for systemd. */
+/** The first configuration of a new user: a text with comments, for `init` and `install-service`. */
+
+/** Where messages go, as `init` was answered; what is null is not wanted. Secrets are in `credentialFiles`. */
+export interface Destinations {
+  readonly slack: { readonly channel: string } | 'webhook' | null
+  readonly email: { readonly from: string; readonly to: string } | null
+}
+
+/** The differences between configurations for a shell, for systemd, and of one who answered questions. */
 interface Surroundings {
   readonly about: readonly string[]
-  readonly host: string
+  readonly server: readonly string[]
   readonly store: string
-  readonly cuuro: string
-  readonly slack: string
-  readonly smtp: string
+  readonly secrets: Readonly<Record<CredentialName, string>>
+  readonly destinations: Destinations
 }
 
-const shell: Surroundings = {
-  about: [
-    '# Secrets come from environment variables, ${NAME}, or from files, {file: PATH}.',
-    '# After every change: hookbridge check',
-  ],
-  host: '"${HOOKBRIDGE_HOST:-127.0.0.1}" # behind a reverse proxy; 0.0.0.0 for all addresses',
-  store: '"${HOOKBRIDGE_STORE:-sqlite:data/hookbridge.db}" # relative to this file',
-  cuuro: '"${CUURO_WEBHOOK_SECRET}"',
-  slack: '"${SLACK_BOT_TOKEN}"  # xoxb-…, with the scope chat:write',
-  smtp: '"${SMTP_URL}"          # smtp://user:password@host:587 or smtps://host',
-}
-
-/** The files of secrets that the configuration for a service names, beside it. */
+/** The files of secrets that a configuration names, beside it. */
 export const credentialFiles = {
   cuuro: 'credentials/cuuro-webhook-secret',
   slack: 'credentials/slack-bot-token',
+  webhook: 'credentials/slack-webhook-url',
   smtp: 'credentials/smtp-url',
 } as const
+export type CredentialName = keyof typeof credentialFiles
+
+const inFiles = {
+  cuuro: `{ file: ${credentialFiles.cuuro} }`,
+  slack: `{ file: ${credentialFiles.slack} } # xoxb-…, with the scope chat:write`,
+  webhook: `{ file: ${credentialFiles.webhook} }`,
+  smtp: `{ file: ${credentialFiles.smtp} } # smtp://user:password@host:587 or smtps://host`,
+}
+
+const examples: Destinations = {
+  slack: { channel: '#deal-flow' },
+  email: { from: 'Cuuro alerts <alerts@example.com>', to: 'partners@example.com' },
+}
+
+const inShell = {
+  server: [
+    '  host: "${HOOKBRIDGE_HOST:-127.0.0.1}" # behind a reverse proxy; 0.0.0.0 for all addresses',
+    '  port: 8080',
+  ],
+  store: '"${HOOKBRIDGE_STORE:-sqlite:data/hookbridge.db}" # relative to this file',
+}
+const socketLine =
+  '  admin_socket: admin.sock       # for hookbridge reload; in $RUNTIME_DIRECTORY, or beside this file'
+
+const shell: Surroundings = {
+  ...inShell,
+  about: [
+    '# Secrets come from environment variables, ${NAME}, or from files, {file: PATH}.',
+    '# After every change: hookbridge check, then hookbridge reload',
+  ],
+  server: [...inShell.server, socketLine],
+  secrets: {
+    cuuro: '"${CUURO_WEBHOOK_SECRET}"',
+    slack: '"${SLACK_BOT_TOKEN}"  # xoxb-…, with the scope chat:write',
+    webhook: '"${SLACK_WEBHOOK_URL}"',
+    smtp: '"${SMTP_URL}"          # smtp://user:password@host:587 or smtps://host',
+  },
+  destinations: examples,
+}
 
 const service: Surroundings = {
   about: [
@@ -33,11 +68,13 @@ const service: Surroundings = {
     '# only root and the service can read, and name them as below.',
     '# After every change: hookbridge check --config FILE, then systemctl reload hookbridge',
   ],
-  host: '127.0.0.1                # as in hookbridge.socket: systemd listens there for the service',
+  server: [
+    '  host: 127.0.0.1                # as in hookbridge.socket: systemd listens there for the service',
+    '  port: 8080',
+  ],
   store: 'sqlite:/var/lib/hookbridge/hookbridge.db',
-  cuuro: `{ file: ${credentialFiles.cuuro} }`,
-  slack: `{ file: ${credentialFiles.slack} } # xoxb-…, with the scope chat:write`,
-  smtp: `{ file: ${credentialFiles.smtp} } # smtp://user:password@host:587 or smtps://host`,
+  secrets: inFiles,
+  destinations: examples,
 }
 
 /** A minimal configuration that runs, with the next steps as comments: for a shell, or for a systemd service. */
@@ -45,15 +82,23 @@ export function starterConfig(runAs: 'shell' | 'service' = 'shell'): string {
   return starter(runAs === 'shell' ? shell : service)
 }
 
-const starter = ({ about, host, store, cuuro, slack, smtp }: Surroundings) =>
-  [
+/** The same for what was answered, with the secrets in files. */
+export function answeredConfig(destinations: Destinations): string {
+  const about = [
+    '# Secrets are in files in credentials/, which only their owner can read.',
+    '# After every change: hookbridge check, then hookbridge reload',
+  ]
+  return starter({ ...shell, about, secrets: inFiles, destinations })
+}
+
+function starter({ about, server, store, secrets, destinations }: Surroundings): string {
+  return [
     '# yaml-language-server: $schema=./config.schema.json',
     '#',
     ...about,
     '',
     'server:',
-    `  host: ${host}`,
-    '  port: 8080',
+    ...server,
     '',
     'store:',
     `  url: ${store}`,
@@ -63,35 +108,78 @@ const starter = ({ about, host, store, cuuro, slack, smtp }: Surroundings) =>
     '  cuuro:',
     '    svix:',
     "      # The signing secret from the endpoint's page, whsec_…",
-    `      secrets: [${cuuro}]`,
+    `      secrets: [${secrets.cuuro}]`,
     '',
     '# What messages look like. These files replace those that ship with Hookbridge.',
     'templates: templates',
     '',
-    '# The page of what an event is about; templates see it as {{ link }}.',
+    '# The page of what an event is about: messages have a button that opens it.',
     '# links:',
     '#   "analysis.*": "https://app.example.com/analyses/{{ data.id }}"',
     '',
-    'channels:',
-    '  slack:',
-    `    token: ${slack}`,
-    '  email:',
-    `    smtp: ${smtp}`,
-    '    from: "Cuuro alerts <alerts@example.com>"',
+    ...channelsOf(destinations, secrets),
+    ...receiversOf(destinations, secrets),
+    ...routesOf(destinations),
+    '# What the service itself has to say: messages that wait for a person, destinations that fail.',
+    `# notices: { receivers: [${receiverNames(destinations).at(-1)}] }`,
     '',
-    '# Named groups of destinations. Invite the Slack app to its channel: /invite @YOUR-APP',
+  ].join('\n')
+}
+
+function channelsOf({ slack, email }: Destinations, secrets: Surroundings['secrets']): string[] {
+  const token = slack === null || slack === 'webhook' ? [] : ['  slack:', `    token: ${secrets.slack}`]
+  const mail =
+    email === null ? [] : ['  email:', `    smtp: ${secrets.smtp}`, `    from: ${quoted(email.from)}`]
+  return token.length + mail.length === 0 ? [] : ['channels:', ...token, ...mail, '']
+}
+
+function receiversOf({ slack, email }: Destinations, secrets: Surroundings['secrets']): string[] {
+  const inSlack =
+    slack === 'webhook' ? `webhook_url: ${secrets.webhook}` : slack && `channel: ${quoted(slack.channel)}`
+  return [
+    slack === null || slack === 'webhook'
+      ? '# Named groups of destinations.'
+      : '# Named groups of destinations. Invite the Slack app to its channel: /invite @YOUR-APP',
     'receivers:',
-    '  deal-flow:',
-    '    slack: { channel: "#deal-flow" }',
-    '  partners:',
-    '    email: { to: [partners@example.com] }',
+    ...(inSlack === null ? [] : ['  deal-flow:', `    slack: { ${inSlack} }`]),
+    ...(email === null
+      ? []
+      : ['  partners:', `    email: { to: [${addresses(email.to).map(quoted).join(', ')}] }`]),
+    ...(slack === null && email === null
+      ? ['  terminal:', '    console: {}                  # prints messages where the service runs']
+      : []),
     '',
+  ]
+}
+
+function receiverNames({ slack, email }: Destinations): string[] {
+  const names = [...(slack === null ? [] : ['deal-flow']), ...(email === null ? [] : ['partners'])]
+  return names.length === 0 ? ['terminal'] : names
+}
+
+function routesOf(destinations: Destinations): string[] {
+  const names = receiverNames(destinations)
+  return [
     '# Which events go where: the first route that matches takes the event.',
     'routes:',
     '  - name: completed analyses',
     '    match: { type: analysis.completed }',
-    '    receivers: [deal-flow, partners]',
+    `    receivers: [${names.join(', ')}]`,
     '  - name: everything else',
-    '    receivers: [deal-flow]',
+    `    receivers: [${names[0]}]`,
     '',
-  ].join('\n')
+  ]
+}
+
+const BARE_ADDRESS = /^[A-Za-z][\w.+-]*@[\w.-]+$/
+
+/** One entry may hold several with commas between them; where they are bare, each has its own. */
+function addresses(text: string): string[] {
+  const parts = text.split(/[,;]/).map((part) => part.trim())
+  return parts.every((part) => BARE_ADDRESS.test(part)) ? parts : [text]
+}
+
+/** As YAML, without variables. */
+function quoted(text: string): string {
+  return BARE_ADDRESS.test(text) ? text : JSON.stringify(text.replaceAll('$', () => '$$'))
+}

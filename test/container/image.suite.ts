@@ -101,7 +101,7 @@ t.test('it is set up and runs as the page says', async (t) => {
   const starter = parse(readFileSync(join(config, 'config.yaml'), 'utf8'))
   const port = await freePort()
   const yaml = `
-server: { host: "${starter.server.host}", port: ${port} }
+server: { host: "${starter.server.host}", port: ${port}, admin_socket: ${starter.server.admin_socket} }
 store: { url: "${starter.store.url}" }
 templates: templates
 sources: { cuuro: { svix: { secrets: [{ file: /run/secrets/cuuro }] } } }

@@ -2,19 +2,10 @@ import { Option } from 'commander'
 import { type Loaded, loadConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { type Finding, fine, type Level } from '../../core/finding.ts'
-import { asRun } from '../command-name.ts'
 import { type Context, duration, type Register } from '../context.ts'
-import {
-  CommandError,
-  colour,
-  print,
-  printableLines,
-  printJson,
-  type Terminal,
-  textWidth,
-  wrap,
-} from '../terminal.ts'
-import { type Check, checksOf, runCheck } from './checks.ts'
+import { CommandError, colour, print, printJson, type Terminal } from '../terminal.ts'
+import { checksOf, runCheck } from './checks.ts'
+import { showFinding, withProgress } from './show.ts'
 
 interface DoctorOptions {
   readonly timeout: number
@@ -27,13 +18,6 @@ interface Grouped extends Finding {
 
 // A check waits for several answers; one that takes longer than this hangs.
 const ANSWERS_AT_MOST = 6
-
-const marks = {
-  fine: ['✓', 'green'],
-  warning: ['!', 'yellow'],
-  wrong: ['✗', 'red'],
-  unknown: ['?', 'dim'],
-} as const satisfies Record<Level, readonly [string, string]>
 
 export const registerDoctor: Register = (hookbridge, context) => {
   hookbridge
@@ -65,7 +49,7 @@ async function doctor({ terminal, file }: Context, { timeout, json = false }: Do
   }
   report('configuration', configurationFindings(file(), loaded))
   for (const { check, findings } of running) {
-    report(check.group, await withProgress(terminal, check, findings))
+    report(check.group, await withProgress(terminal, check.group, findings))
   }
   const counts = countsOf(found)
   if (json) printJson(terminal, { ok: counts.wrong === 0, ...counts, findings: found })
@@ -83,41 +67,9 @@ function configurationFindings(file: string, loaded: Loaded): readonly Finding[]
   return findings.length > 0 ? findings : [fine('configuration_ok', `${file}: fine`)]
 }
 
-/** Shows on a terminal which check is under way. */
-async function withProgress(
-  { err, out }: Terminal,
-  { group }: Check,
-  findings: Promise<readonly Finding[]>,
-): Promise<readonly Finding[]> {
-  if (err.isTTY !== true || out.isTTY !== true) return findings
-  const begun = performance.now()
-  const draw = () => {
-    const seconds = Math.round((performance.now() - begun) / 1000)
-    err.write(`\r\u001b[Kchecking ${group} …${seconds > 1 ? ` ${seconds} s` : ''}`)
-  }
-  draw()
-  const timer = setInterval(draw, 1_000)
-  try {
-    return await findings
-  } finally {
-    clearInterval(timer)
-    err.write('\r\u001b[K')
-  }
-}
-
 function printGroup(terminal: Terminal, group: string, findings: readonly Finding[]): void {
-  const width = textWidth(terminal)
   print(terminal, colour(terminal, 'bold', group))
-  for (const { level, summary, meaning, hint } of findings) {
-    const [mark, style] = marks[level]
-    const put = (text: string, first: string, hanging: string) => {
-      const lines = wrap(asRun(terminal.command, printableLines(text)), width - hanging.length)
-      for (const [at, line] of lines.entries()) print(terminal, (at === 0 ? first : hanging) + line)
-    }
-    put(summary, `  ${colour(terminal, style, mark)} `, '    ')
-    if (meaning !== '') put(meaning, '    ', '    ')
-    if (hint !== '') put(hint, '    → ', '      ')
-  }
+  for (const finding of findings) showFinding(terminal, finding)
   print(terminal, '')
 }
 

@@ -1,46 +1,108 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { relative } from 'node:path'
-import { starterConfig } from '../../config/starter.ts'
+import { dirname, join, relative, resolve } from 'node:path'
+import { socketFits } from '../../config/checks/paths.ts'
+import { answeredConfig, type CredentialName, credentialFiles, starterConfig } from '../../config/starter.ts'
 import { copyTemplates, schemaText, starterFiles } from '../../install/starter-files.ts'
+import { canAsk } from '../ask.ts'
 import { shellWord } from '../command-name.ts'
+import { type Context, fromHere, type Register } from '../context.ts'
 import { CommandError, print, type Terminal } from '../terminal.ts'
+import type { Interview } from './interview.ts'
 
-/** `hookbridge init`: writes a first configuration and its templates. Never changes a file that exists. */
-export function init(terminal: Terminal, folder: string): void {
-  const files = starterFiles(folder)
-  const present = Object.values(files).filter((path) => existsSync(path))
-  if (present.length > 0) {
-    const names = present.map((path) => shown(terminal, path)).join(', ')
-    throw new CommandError(
-      `${names} already ${present.length === 1 ? 'exists' : 'exist'}; nothing was written. Choose another folder, or move what is there`,
+export const registerInit: Register = (hookbridge, context) => {
+  hookbridge
+    .command('init [folder]')
+    .description('write a first config.yaml and the templates; on a terminal it asks what to put in')
+    .option('--yes', 'ask nothing: write a commented config.yaml to edit')
+    .action((folder: string | undefined, flags: { readonly yes?: boolean }) =>
+      init(context, fromHere(context, folder ?? '.'), flags.yes === true),
     )
-  }
+}
+
+/** Never changes a file that exists. */
+async function init({ terminal }: Context, folder: string, yes: boolean): Promise<void> {
+  const asks = !yes && canAsk(terminal)
+  const files = starterFiles(folder)
+  const secrets = Object.values(credentialFiles).map((name) => join(folder, name))
+  refuseExisting(terminal, [...Object.values(files), ...(asks ? secrets : [])])
+  const answers = asks ? await (await import('./interview.ts')).interview(terminal) : null
   mkdirSync(folder, { recursive: true })
-  writeFileSync(files.config, starterConfig(), { mode: 0o640 })
-  writeFileSync(files.schema, schemaText())
+  write(files.config, configText(answers, files.config), 0o640)
+  write(files.schema, schemaText(), 0o644)
   copyTemplates(files.templates)
-  const variables = ['CUURO_WEBHOOK_SECRET', 'SLACK_BOT_TOKEN', 'SMTP_URL']
+  if (answers !== null) writeSecrets(folder, answers.secrets)
+  const steps = [...firstSteps(terminal, folder, answers), ...commands(terminal, folder)]
   print(
     terminal,
     [
-      `wrote ${shown(terminal, files.config)}, ${shown(terminal, files.schema)} (for editors) and ${shown(terminal, files.templates)}/`,
+      `wrote ${shown(terminal, files.config)}`,
+      `wrote ${shown(terminal, files.schema)} (for editors)`,
+      `wrote ${shown(terminal, files.templates)}/`,
+      ...[...(answers?.secrets.keys() ?? [])].map(
+        (name) => `wrote ${shown(terminal, join(folder, credentialFiles[name]))} (only you can read it)`,
+      ),
       '',
       'Next:',
-      `  1. Set the environment variables that config.yaml names: ${variables.join(', ')}`,
-      ...commands(terminal, folder).map(([about, command], at) => `  ${at + 2}. ${about}:\n     ${command}`),
+      ...steps.map(([about, command], at) =>
+        command === '' ? `  ${at + 1}. ${about}` : `  ${at + 1}. ${about}:\n     ${command}`,
+      ),
     ].join('\n'),
   )
 }
 
+function refuseExisting(terminal: Terminal, paths: readonly string[]): void {
+  const present = paths.filter((path) => existsSync(path))
+  if (present.length === 0) return
+  const names = present.map((path) => shown(terminal, path)).join(', ')
+  throw new CommandError(
+    `${names} already ${present.length === 1 ? 'exists' : 'exist'}; nothing was written. Choose another folder, or move what is there`,
+  )
+}
+
+function configText(answers: Interview | null, file: string): string {
+  const text = answers === null ? starterConfig() : answeredConfig(answers.destinations)
+  return socketFits(file) ? text : text.replace(/^ {2}(?=admin_socket:)/m, '  # ')
+}
+
+function writeSecrets(folder: string, secrets: ReadonlyMap<CredentialName, string>): void {
+  mkdirSync(join(folder, dirname(credentialFiles.cuuro)), { recursive: true, mode: 0o700 })
+  for (const [name, secret] of secrets) write(join(folder, credentialFiles[name]), `${secret}\n`, 0o600)
+}
+
+/** Fails where the file exists after all. */
+function write(file: string, text: string, mode: number): void {
+  writeFileSync(file, text, { mode, flag: 'wx' })
+}
+
+type NextStep = readonly [about: string, command: string]
+
+/** Secrets that are still to be put where the configuration names them. */
+function firstSteps(terminal: Terminal, folder: string, answers: Interview | null): NextStep[] {
+  if (answers === null) {
+    const variables = ['CUURO_WEBHOOK_SECRET', 'SLACK_BOT_TOKEN', 'SMTP_URL']
+    return [[`Set the environment variables that config.yaml names: ${variables.join(', ')}`, '']]
+  }
+  if (answers.secrets.has('cuuro')) return []
+  const file = shown(terminal, join(folder, credentialFiles.cuuro))
+  const about = 'Put the signing secret into its file: paste it, then press Enter and Ctrl-D'
+  return [[about, `install -m 600 /dev/stdin ${shellWord(file)}`]]
+}
+
 /** What to run next, each as it can be copied. */
-function commands(terminal: Terminal, folder: string): (readonly [about: string, command: string])[] {
-  const { command, cwd } = terminal
+function commands(terminal: Terminal, folder: string): NextStep[] {
+  const { command, cwd, env } = terminal
   const { config } = starterFiles(folder)
-  const ofConfig = folder === cwd ? '' : ` --config ${shellWord(shown(terminal, config))}`
+  // What the commands read without the option.
+  const usual = resolve(cwd, env.HOOKBRIDGE_CONFIG || 'config.yaml')
+  const ofConfig = usual === config ? '' : ` --config ${shellWord(shown(terminal, config))}`
   return [
     ['Check the configuration', `${command} check${ofConfig}`],
+    ['Ask Slack and the mail server whether messages would arrive', `${command} doctor${ofConfig}`],
     ['Run the service', `${command} serve${ofConfig}`],
-    ['In another terminal, send it an event', `${command} send --type analysis.completed${ofConfig}`],
+    [
+      'In another terminal, send it an event, and see whether the messages arrive',
+      `${command} send --type analysis.completed --wait${ofConfig}`,
+    ],
   ]
 }
 

@@ -15,6 +15,11 @@ function socketPath(file: string, path: string, env: Env): string {
   return resolve(runtime === '' ? dirname(file) : runtime, path)
 }
 
+/** Whether a socket beside the file has a path that is short enough. */
+export function socketFits(file: string): boolean {
+  return Buffer.byteLength(socketPath(file, 'admin.sock', {})) <= MAX_SOCKET_PATH_BYTES
+}
+
 export function checkSocketPath(
   file: string,
   { server }: Config,

@@ -428,7 +428,7 @@ t.test('files of secrets that other users may read', { skip: process.platform ==
   t.strictSame(found(), [], 'in a folder that only its owner may enter')
   chmodSync(open, 0o755)
   t.strictSame(found(), [
-    `readable_secret config.yaml:18:25: warning: other users of this machine may read the file of {file: key} (run: chmod o= ${key})`,
+    `readable_secret config.yaml:19:25: warning: other users of this machine may read the file of {file: key} (run: chmod o= ${key})`,
   ])
   t.strictSame(found({ KUBERNETES_SERVICE_HOST: '10.0.0.1' }), [], 'in a pod')
   chmodSync(key, 0o640)
