@@ -3,6 +3,7 @@
  * its sending; it does not see routes, retries or the store, and decides only how an attempt ended.
  */
 import type { ZodType } from 'zod'
+import type { Unanswered } from '../core/delivery.ts'
 import type { RateLimit } from '../core/destination.ts'
 import type { Outcome, Reference } from '../core/outcome.ts'
 import type { Renderer, RenderResult } from '../core/template/render.ts'
@@ -128,6 +129,8 @@ export const UNLIMITED: RateLimit = { rate: Number.POSITIVE_INFINITY, burst: Num
 export interface OpenChannel<Message> extends SendingLimits {
   /** Makes one attempt. Never throws for what the destination does; never retries; ends by itself. */
   send(message: Message, delivery: Addressed): Promise<Outcome>
+  /** Whether an attempt can find out if earlier ones delivered, as far as is known. Without it none can. */
+  canLookUp?(target: string): boolean
   /** Waits for attempts in flight, then closes connections. Idempotent. */
   close(): Promise<void>
 }
@@ -140,7 +143,7 @@ export interface Addressed {
   /** The conversation that it continues; null where it begins one, or belongs to none. */
   readonly follows: Follows | null
   /** Earlier attempts that ended without an answer, so that the message may have arrived; null where there are none. */
-  readonly unanswered: Unanswered | null
+  readonly unanswered: UnansweredAttempts | null
 }
 
 /**
@@ -159,8 +162,7 @@ export interface Follows {
 /** What a channel has said of a message that it sent. */
 export type MessageRef = Reference
 
-/** Times are milliseconds since the epoch. */
-export interface Unanswered {
-  /** When the first of these attempts began. */
-  readonly since: number
+export interface UnansweredAttempts extends Unanswered {
+  /** Whether the message may be sent again where it cannot be found out if it arrived. */
+  readonly mayResend: boolean
 }

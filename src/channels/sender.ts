@@ -6,6 +6,7 @@ export interface Sender<Message> {
   /** How many attempts may be in flight now, where that changes with what the destination allows. */
   concurrency?(): number
   send(message: Message, delivery: Addressed): Promise<Outcome>
+  canLookUp?(target: string): boolean
   /** Closes connections; no attempt is in flight, and none follows. */
   close(): Promise<void>
 }
@@ -13,6 +14,8 @@ export interface Sender<Message> {
 export interface SenderLimits extends SendingLimits {
   /** How many more attempts may begin now, whatever is in flight. */
   room?(): number
+  /** Of the sender, before it is loaded. */
+  canLookUp?(target: string): boolean
 }
 
 /**
@@ -34,6 +37,7 @@ export function openOnFirstUse<Message>(
       const room = limits.room === undefined ? Number.POSITIVE_INFINITY : inFlight.size + limits.room()
       return Math.min(limits.concurrency, ready?.concurrency?.() ?? limits.concurrency, room)
     },
+    canLookUp: (target) => ready?.canLookUp?.(target) ?? limits.canLookUp?.(target) ?? false,
     async send(message, delivery) {
       if (closing !== undefined) return { kind: 'retry', reason: 'the channel is closed' }
       sender ??= load()

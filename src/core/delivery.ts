@@ -70,17 +70,46 @@ export interface Delivery {
   /** When it is to be attempted next; null in a final state, and while it waits for another delivery. */
   readonly dueAt: number | null
   readonly attempts: number
-  /** Attempts without an answer since it was created, or resent. */
+  /** Attempts without an answer since it was created, or resent, or looked for and not found. */
   readonly ambiguousAttempts: number
   readonly createdAt: number
   /** Since when `delivery.retry_for` counts: its creation, or the last resend. */
   readonly retryingSince: number
 }
 
+/**
+ * Attempts that ended without an answer, so that the message may have arrived. When the first and the last of them
+ * began, in milliseconds since the epoch.
+ */
+export interface Unanswered {
+  readonly since: number
+  readonly latest: number
+}
+
+/** Of a delivery's attempts, the latest first; null where it is known of all whether they delivered. */
+export function unansweredOf(
+  attempts: Iterable<{ readonly startedAt: number; readonly outcome: Outcome }>,
+): Unanswered | null {
+  const times: number[] = []
+  for (const { startedAt, outcome } of attempts) {
+    // What was delivered is sent again because a person asked for that.
+    if (outcome.kind === 'sent') break
+    if (outcome.kind === 'ambiguous') times.push(startedAt)
+    if (outcome.lookUp === 'absent') break
+  }
+  // The clock may have been set back in between.
+  return times.length === 0 ? null : { since: Math.min(...times), latest: Math.max(...times) }
+}
+
+/** How many attempts without an answer there are after one more. */
+export function ambiguousAfter(before: number, outcome: Outcome): number {
+  return (outcome.lookUp === 'absent' ? 0 : before) + (outcome.kind === 'ambiguous' ? 1 : 0)
+}
+
 export interface Policy {
   /** Milliseconds during which a failing delivery is tried again. */
   readonly retryFor: number
-  /** How often a message is sent again at the most after attempts without an answer. */
+  /** How often a message is sent again at the most while it may have arrived: after attempts without an answer. */
   readonly ambiguousResends: number
 }
 
@@ -94,13 +123,13 @@ const FIRST_BACKOFF_LIMIT_MS = 1_000
 const LARGEST_BACKOFF_LIMIT_MS = 15 * 60_000
 
 /**
- * Decides what becomes of a delivery after an attempt. `delivery` counts the attempt that just ended; `random` is
- * in [0, 1); times are milliseconds.
+ * Decides what becomes of a delivery after an attempt. `delivery` counts the attempt that just ended; `canLookUp`: the next
+ * attempt can find out whether this one delivered; `random` is in [0, 1); times are milliseconds.
  */
 export function nextState(
   delivery: Pick<Delivery, 'attempts' | 'ambiguousAttempts' | 'retryingSince'>,
   outcome: Outcome,
-  policy: Policy,
+  policy: Policy & { readonly canLookUp?: boolean },
   now: number,
   random: number,
 ): NextState {
@@ -112,7 +141,8 @@ export function nextState(
     case 'refuse':
       return { state: 'dead', dueAt: null, reason: outcome.reason }
     case 'ambiguous':
-      if (delivery.ambiguousAttempts > policy.ambiguousResends) return unanswered(delivery, outcome.reason)
+      if (delivery.ambiguousAttempts > policy.ambiguousResends && !policy.canLookUp)
+        return unanswered(delivery, outcome.reason)
       return later('ambiguous', outcome.reason, undefined)
     case 'retry':
       return later('retrying', outcome.reason, outcome.after)

@@ -20,7 +20,23 @@ export type Outcome =
 interface Remarks {
   /** What the history should say beyond that: kept with the attempt's notes. */
   readonly notes?: readonly string[]
+  /** Set where an earlier attempt had ended without an answer, and its message was looked for before another was sent. */
+  readonly lookUp?: LookUp
 }
+
+export const lookUps = [
+  /** It had arrived: nothing was sent. */
+  'found',
+  /** None had arrived. */
+  'absent',
+  /** The destination does not let us look. */
+  'not_allowed',
+  /** More was there than could be looked through. */
+  'incomplete',
+  /** The destination did not answer, or asked to wait: nothing was sent. */
+  'failed',
+] as const
+export type LookUp = (typeof lookUps)[number]
 
 /** What identifies a sent message at its destination: channel, ts and permalink, or Message-ID. */
 export type Reference = Readonly<Record<string, string>>

@@ -1,5 +1,5 @@
 import type { OpenChannel } from '../channels/channel.ts'
-import { type Delivery, type NextState, nextState, type Policy } from '../core/delivery.ts'
+import { ambiguousAfter, type Delivery, type NextState, nextState, type Policy } from '../core/delivery.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { type RenderDeps, render } from '../core/template/render.ts'
 import { describeThrown } from '../core/thrown.ts'
@@ -68,9 +68,11 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const durationMs = interrupted ? 0 : Math.max(0, endedAt - startedAt)
     const { delivery } = leased
     const number = delivery.attempts + 1
-    const ambiguousAttempts = delivery.ambiguousAttempts + (outcome.kind === 'ambiguous' ? 1 : 0)
+    const ambiguousAttempts = ambiguousAfter(delivery.ambiguousAttempts, outcome)
     const attempted = { ...delivery, attempts: number, ambiguousAttempts }
-    const next = nextState(attempted, outcome, settings.policy, endedAt, deps.random())
+    const { channel, target } = delivery.destination
+    const canLookUp = settings.channels.get(channel)?.canLookUp?.(target) ?? false
+    const next = nextState(attempted, outcome, { ...settings.policy, canLookUp }, endedAt, deps.random())
     const done = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
     const stored = await complete(delivery, done, next, reached, stopped)
     if (stored === null) return outcome
@@ -116,8 +118,10 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const { template } = rendered
     try {
       const { id, receiver } = delivery
+      const mayResend = delivery.ambiguousAttempts <= settings.policy.ambiguousResends
+      const unanswered = leased.unanswered && { ...leased.unanswered, mayResend }
       const ended = await Promise.race([
-        channel.send(rendered.message, { id, receiver, target, follows: null, unanswered: null }),
+        channel.send(rendered.message, { id, receiver, target, follows: null, unanswered }),
         stopped.then(() => cutShort),
       ])
       const { notes: remarks = [], ...outcome } = ended

@@ -1,4 +1,4 @@
-import type { Delivery, NextState } from '../core/delivery.ts'
+import type { Delivery, NextState, Unanswered } from '../core/delivery.ts'
 import type { RateLimit } from '../core/destination.ts'
 import type { Event } from '../core/event.ts'
 import type { Outcome } from '../core/outcome.ts'
@@ -67,6 +67,7 @@ export interface Leased {
   readonly delivery: Delivery
   readonly event: Event
   readonly interruptedAt: number | null
+  readonly unanswered: Unanswered | null
 }
 
 export interface Attempt {

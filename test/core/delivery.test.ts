@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { finalStates, nextState, type Policy } from '../../src/core/delivery.ts'
+import { ambiguousAfter, finalStates, nextState, type Policy, unansweredOf } from '../../src/core/delivery.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 
 const SECOND = 1_000
@@ -49,6 +49,41 @@ t.test('attempts without an answer are bounded, and then a person decides', asyn
   })
   const failed: Outcome = { kind: 'retry', reason: 'http 503' }
   t.match(nextState({ ...first, ambiguousAttempts: 9 }, failed, policy, now, 0.5), { state: 'retrying' })
+})
+
+t.test('while it can be found out what became of them, they are not bounded', async (t) => {
+  const unanswered: Outcome = { kind: 'ambiguous', reason: 'timeout' }
+  const delivery = { ...first, ambiguousAttempts: 9 }
+  t.match(nextState(delivery, unanswered, { ...policy, canLookUp: true }, now, 0.5), { state: 'ambiguous' })
+  t.match(nextState(delivery, unanswered, { ...policy, canLookUp: false }, now, 0.5), { state: 'parked' })
+})
+
+t.test('attempts that may have delivered', async (t) => {
+  const sent: Outcome = { kind: 'sent', reference: {} }
+  const failed: Outcome = { kind: 'retry', reason: 'x' }
+  const unanswered: Outcome = { kind: 'ambiguous', reason: 'x' }
+  const absent = { lookUp: 'absent' } as const
+  const of = (...outcomes: readonly Outcome[]) =>
+    unansweredOf(outcomes.map((outcome, index) => ({ startedAt: now + index, outcome })).reverse())
+  t.equal(of(), null)
+  t.equal(of(failed, sent, failed), null)
+  t.same(of(unanswered, failed), { since: now, latest: now })
+  t.same(of(failed, unanswered, failed, unanswered), { since: now + 1, latest: now + 3 })
+  t.same(of(unanswered, sent, unanswered), { since: now + 2, latest: now + 2 }, 'a person wanted it again')
+  t.equal(of(unanswered, { ...failed, ...absent }), null, 'it was looked for')
+  t.same(of(unanswered, { ...unanswered, ...absent }), { since: now + 1, latest: now + 1 })
+  t.same(
+    of(unanswered, { ...failed, lookUp: 'failed' }),
+    { since: now, latest: now },
+    'as good as not looked for',
+  )
+  const setBack = [now, now - 1_000].map((startedAt) => ({ startedAt, outcome: unanswered }))
+  t.same(unansweredOf(setBack.reverse()), { since: now - 1_000, latest: now })
+
+  t.equal(ambiguousAfter(2, unanswered), 3)
+  t.equal(ambiguousAfter(2, failed), 2)
+  t.equal(ambiguousAfter(2, { ...failed, ...absent }), 0)
+  t.equal(ambiguousAfter(2, { ...unanswered, ...absent }), 1)
 })
 
 t.test('the wait grows from 1 s to 15 min', async (t) => {

@@ -1,6 +1,7 @@
 /** What becomes of an attempt while the store takes nothing. */
 import t from 'tap'
-import { UNLIMITED } from '../../src/channels/channel.ts'
+import { type Addressed, UNLIMITED } from '../../src/channels/channel.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { type Leased, type Queue, StoreUnavailable } from '../../src/store/store.ts'
@@ -24,6 +25,7 @@ const leased: Leased = {
     retryingSince: START,
   },
   interruptedAt: START,
+  unanswered: null,
 }
 
 function delivering(complete: Queue['complete'], lease = leased, settings: Partial<DeliverSettings> = {}) {
@@ -101,6 +103,52 @@ t.test('what throws before a message is sent is recorded as what it is, and park
     )
     await ended
     t.strictSame(stored, [{ kind: 'park', reason }, 'parked'])
+  }
+})
+
+t.test('a channel hears of attempts without an answer, and says what came of them', async (t) => {
+  const { channel, target } = leased.delivery.destination
+  const rendered = { ok: true, message: 'hello', notes: ['cut'] } as const
+  for (const [ambiguousAttempts, mayResend] of [
+    [2, true],
+    [3, false],
+  ] as const) {
+    const heard: unknown[] = []
+    const open = {
+      ...UNLIMITED_CHANNEL,
+      canLookUp: (to: string) => to === target,
+      send: async (_message: unknown, { unanswered }: Addressed): Promise<Outcome> => {
+        heard.push(unanswered)
+        return { kind: 'ambiguous', reason: 'timeout', lookUp: 'not_allowed', notes: ['missing_scope'] }
+      },
+    }
+    const stored: unknown[] = []
+    await delivering(
+      async (attempt, next) => {
+        stored.push(attempt.outcome, attempt.notes, next.state)
+        return next
+      },
+      {
+        ...leased,
+        interruptedAt: null,
+        unanswered: { since: START, latest: START + 1 },
+        delivery: { ...leased.delivery, ambiguousAttempts },
+      },
+      {
+        channels: new Map([[channel, open]]),
+        renderers: () => [{ name: 'mine', renderer: { render: () => rendered } }],
+      },
+    ).ended
+    t.strictSame(heard, [{ since: START, latest: START + 1, mayResend }])
+    t.strictSame(
+      stored,
+      [
+        { kind: 'ambiguous', reason: 'timeout', lookUp: 'not_allowed' },
+        ['cut', 'missing_scope'],
+        'ambiguous',
+      ],
+      'it is not parked while it can be looked up',
+    )
   }
 })
 

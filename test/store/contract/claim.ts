@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import type { Outcome } from '../../../src/core/outcome.ts'
 import type { Claimed, Store } from '../../../src/store/store.ts'
 import {
   aPlan,
@@ -236,6 +237,48 @@ function leaseContract(t: Test, create: (t: Test) => Harness): void {
     t.same(ids(await store.claim(everything(NOW + 119_999))), [], 'it is leased anew')
     const third = await store.claim(everything(NOW + 120_000))
     t.match(third.leased, [{ interruptedAt: NOW }], 'the start of the attempt is not forgotten')
+  })
+
+  t.test('a claim says which attempts may have delivered', async (t) => {
+    const store = await create(t).service()
+    await fill(store, '#a', 1, 1)
+    const again = { state: 'ambiguous', dueAt: NOW, reason: null } as const
+    const claimed = async () => (await store.claim(everything(NOW))).leased[0]
+    const ended = (number: number, outcome: Outcome) =>
+      store.complete(
+        { deliveryId: deliveryId(1, 1), number, startedAt: NOW + number, durationMs: 1, outcome, notes: [] },
+        again,
+        false,
+      )
+    const unanswered = { kind: 'ambiguous', reason: 'timeout' } as const
+    t.match(await claimed(), { unanswered: null, delivery: { ambiguousAttempts: 0 } })
+    await ended(1, unanswered)
+    t.match(await claimed(), {
+      unanswered: { since: NOW + 1, latest: NOW + 1 },
+      delivery: { ambiguousAttempts: 1 },
+    })
+    await ended(2, { kind: 'retry', reason: 'http 503' })
+    t.match(await claimed(), { unanswered: { since: NOW + 1 } })
+    await ended(3, unanswered)
+    t.match(await claimed(), {
+      unanswered: { since: NOW + 1, latest: NOW + 3 },
+      delivery: { ambiguousAttempts: 2 },
+    })
+    await ended(4, { ...unanswered, lookUp: 'absent' })
+    t.match(await claimed(), {
+      unanswered: { since: NOW + 4, latest: NOW + 4 },
+      delivery: { ambiguousAttempts: 1 },
+    })
+    await ended(5, { kind: 'park', reason: 'missing_scope' })
+    await store.requeue([{ deliveryId: deliveryId(1, 1) }], NOW)
+    t.match(
+      await claimed(),
+      { unanswered: { since: NOW + 4 }, delivery: { ambiguousAttempts: 0 } },
+      'also when a person resends it',
+    )
+    await ended(6, { kind: 'sent', reference: {}, lookUp: 'found' })
+    await store.requeue([{ deliveryId: deliveryId(1, 1) }], NOW)
+    t.match(await claimed(), { unanswered: null })
   })
 
   t.test('a lease that is renewed by its holder does not run out', async (t) => {

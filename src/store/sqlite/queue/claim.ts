@@ -1,3 +1,4 @@
+import { unansweredOf } from '../../../core/delivery.ts'
 import {
   allowance,
   attemptsAtOnce,
@@ -9,7 +10,7 @@ import {
   take,
   withBacklog,
 } from '../../../core/destination.ts'
-import type { Claimed, ClaimLimits, ClaimRequest, Leased } from '../../store.ts'
+import type { Attempt, Claimed, ClaimLimits, ClaimRequest, Leased } from '../../store.ts'
 import type { Database } from '../database.ts'
 import {
   type DeliveryRow,
@@ -196,8 +197,20 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
     const interruptedAt = row.state === 'sending' ? row.leased_at : null
     update.run(request.leaseUntil, interruptedAt ?? request.now, request.holder, seq)
     const delivery = { ...deliveryOf(row), state: 'sending', dueAt: request.leaseUntil } as const
-    return [{ delivery, event, interruptedAt }]
+    const unanswered = row.attempts === 0 ? null : unansweredOf(attemptsOf(database, seq))
+    return [{ delivery, event, interruptedAt, unanswered }]
   })
+}
+
+/** The latest first. */
+function* attemptsOf(database: Database, seq: number): Generator<Pick<Attempt, 'startedAt' | 'outcome'>> {
+  const before = database.prepare<{ number: number; started_at: number; outcome: string }>(
+    `SELECT number, started_at, outcome FROM attempts WHERE delivery = ? AND number < ? ORDER BY number DESC LIMIT 1`,
+  )
+  let row = before.get(seq, Number.MAX_SAFE_INTEGER)
+  for (; row !== undefined; row = before.get(seq, row.number)) {
+    yield { startedAt: row.started_at, outcome: JSON.parse(row.outcome) }
+  }
 }
 
 /** Null where the row is damaged, which must not keep all other deliveries from being sent. */

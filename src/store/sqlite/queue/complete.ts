@@ -1,4 +1,4 @@
-import { finalStates, type NextState } from '../../../core/delivery.ts'
+import { ambiguousAfter, finalStates, type NextState } from '../../../core/delivery.ts'
 import { settle } from '../../../core/destination.ts'
 import type { Attempt } from '../../store.ts'
 import type { Database } from '../database.ts'
@@ -6,6 +6,14 @@ import { releaseNext } from './insert-delivery.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
 
 const final: ReadonlySet<string> = new Set(finalStates)
+
+type CompletedRow = {
+  readonly seq: number
+  readonly rate: number
+  readonly conversation: string | null
+  readonly ambiguous_attempts: number
+  readonly replaced_by: number | null
+}
 
 /** `Queue.complete`, inside a transaction. */
 export function complete(
@@ -16,19 +24,20 @@ export function complete(
 ): NextState | null {
   const { number, outcome, startedAt, durationMs, notes } = attempt
   const delivery = database
-    .prepare<{ seq: number; rate: number; conversation: string | null; replaced_by: number | null }>(
-      `SELECT seq, rate, conversation, replaced_by FROM deliveries
+    .prepare<CompletedRow>(
+      `SELECT seq, rate, conversation, ambiguous_attempts, replaced_by FROM deliveries
        WHERE id = ? AND state = 'sending' AND attempts = ?`,
     )
     .get(attempt.deliveryId, number - 1)
   if (delivery === undefined) return null
+  const ambiguous = ambiguousAfter(delivery.ambiguous_attempts, outcome)
   const next = delivery.replaced_by === null ? after : replaced(after, delivery.replaced_by)
   database
     .prepare(
       `UPDATE deliveries SET state = ?, reason = ?, due_at = ?, leased_at = NULL, holder = NULL, attempts = ?,
-         ambiguous_attempts = ambiguous_attempts + ? WHERE seq = ?`,
+         ambiguous_attempts = ? WHERE seq = ?`,
     )
-    .run(next.state, next.reason, next.dueAt, number, outcome.kind === 'ambiguous' ? 1 : 0, delivery.seq)
+    .run(next.state, next.reason, next.dueAt, number, ambiguous, delivery.seq)
   database
     .prepare(
       'INSERT INTO attempts (delivery, number, started_at, duration_ms, outcome, notes) VALUES (?, ?, ?, ?, ?, ?)',
