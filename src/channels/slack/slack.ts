@@ -3,7 +3,7 @@ import { openOnFirstUse } from '../sender.ts'
 import type { SlackMessage } from './message.ts'
 import { toText } from './plain-text.ts'
 import { type SlackReceiver, type SlackSettings, slackReceiver, slackSettings } from './settings.ts'
-import { slackTarget } from './target.ts'
+import { canLookUp, slackTarget } from './target.ts'
 import { compileTemplate, TEMPLATE_FILE } from './template/template.ts'
 
 export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
@@ -26,7 +26,8 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
     const { rate, burst, concurrency } = settings
     // Half of all attempts: however many messages wait for one slow channel, others get their turn.
     const limits = { rateLimit: { rate, burst }, perDestination: Math.ceil(concurrency / 2), concurrency }
-    return openOnFirstUse(limits, async () => {
+    const lookingUp = { canLookUp: (target: string) => canLookUp(settings, target) }
+    return openOnFirstUse({ ...limits, ...lookingUp }, async () => {
       const { openSender } = await import('./sending/sending.ts')
       return openSender(settings, receivers, env)
     })

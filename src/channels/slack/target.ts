@@ -1,8 +1,13 @@
-import type { SlackReceiver } from './settings.ts'
+import type { SlackReceiver, SlackSettings } from './settings.ts'
 
 export const WEBHOOK = 'webhook:'
 
 /** The target of a receiver. A webhook's is named after the receiver, because its URL is a secret. */
 export function slackTarget(receiver: SlackReceiver, receiverName: string): string {
   return receiver.channel ?? WEBHOOK + receiverName
+}
+
+/** Whether what was posted there can be found again, unless Slack refuses it: what a webhook posts has no identity. */
+export function canLookUp({ token }: SlackSettings, target: string): boolean {
+  return token !== undefined && !target.startsWith(WEBHOOK)
 }

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { State } from '../../core/delivery.ts'
-import type { Outcome } from '../../core/outcome.ts'
+import { lookUps, type Outcome } from '../../core/outcome.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { MetricLabels } from './labels.ts'
 
@@ -28,6 +28,12 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
     labelNames: [...destinationLabels, 'outcome'],
     registers,
   })
+  const lookedUp = new Counter({
+    name: 'hookbridge_delivery_lookups_total',
+    help: `Times that it was looked up whether an attempt without an answer had delivered, by what came of it: ${lookUps.join(', ')}.`,
+    labelNames: ['channel', 'result'],
+    registers,
+  })
   const duration = new Histogram({
     name: 'hookbridge_attempt_duration_seconds',
     help: 'How long attempts took, rendering included.',
@@ -50,6 +56,7 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       const { channel } = delivery.destination
       const destination = { channel, receiver }
       attempts.inc({ ...destination, outcome: outcome.kind })
+      if (outcome.lookUp !== undefined) lookedUp.inc({ channel, result: outcome.lookUp })
       if (isEnd(next.state)) deliveries.inc({ ...destination, outcome: next.state })
       // An earlier process made the attempt: how it ended is not known, nor when.
       if (times === null) return
@@ -66,6 +73,7 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
         if (initialized.has(channel)) continue
         initialized.add(channel)
         for (const histogram of [duration, latency]) histogram.zero({ channel })
+        for (const result of lookUps) lookedUp.inc({ channel, result }, 0)
       }
     },
   }

@@ -5,14 +5,14 @@ import { ownProperty } from '../../../core/json.ts'
 import { redact } from '../../../core/secret.ts'
 import type { Proxies } from '../../../network/proxies.ts'
 import type { ChannelDoctor } from '../../doctor.ts'
+import { type Lookup, lookUpChannels, readerOf } from '../directory.ts'
 import { slackSecrets } from '../secrets.ts'
 import { openClient } from '../sending/client.ts'
 import { hintFor } from '../sending/errors.ts'
-import { type AttemptContext, type FailedCall, failedCall } from '../sending/outcome.ts'
+import type { AttemptContext, FailedCall } from '../sending/outcome.ts'
 import { openTransport } from '../sending/transport.ts'
 import { type SlackReceiver, type SlackSettings, slackSettings } from '../settings.ts'
 import { slackTarget } from '../target.ts'
-import { type Lookup, lookUpChannels, type Reader } from './directory.ts'
 
 const PARKED = 'Slack refuses every message to it; they wait as parked until this is fixed.'
 const CONNECTIONS = 4
@@ -47,13 +47,7 @@ async function checkToken(
   context: AttemptContext,
   proxies: Proxies,
 ): Promise<Finding[]> {
-  const read: Reader = async (method, options) => {
-    try {
-      return { ok: true, answer: await client.apiCall(method, options) }
-    } catch (error) {
-      return { ok: false, failed: failedCall(error, context) }
-    }
-  }
+  const read = readerOf(client, context)
   const authenticated = await read('auth.test', {})
   if (!authenticated.ok) return [refusedToken(authenticated.failed, api_url)]
   const { answer } = authenticated

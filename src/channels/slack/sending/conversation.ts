@@ -1,17 +1,10 @@
 /** Sends a later message of a conversation: a reply in the thread of the first one, an edit of it, or both. */
-import type { WebClient } from '@slack/web-api'
 import type { Outcome } from '../../../core/outcome.ts'
-import type { Addressed, Follows } from '../../channel.ts'
+import type { Follows } from '../../channel.ts'
 import type { SlackMessage } from '../message.ts'
 import { type AttemptContext, failedCall, fromException } from './outcome.ts'
-import { edit, type Place, type Posted, placeIn, post, referenceOf } from './posting.ts'
-
-interface Following {
-  readonly client: WebClient
-  readonly message: SlackMessage
-  readonly delivery: Addressed
-  readonly context: AttemptContext
-}
+import type { Poster } from './poster.ts'
+import { edit, type Place, placeIn, referenceOf } from './posting.ts'
 
 /** What is wrong with the first message, so that it cannot be edited: by the name of Slack's error. */
 const notEditable: Readonly<Record<string, string>> = {
@@ -37,21 +30,34 @@ const notRepliable: Readonly<Record<string, string>> = {
 const NOT_IDENTIFIED = 'cannot be found: Slack did not say where it is'
 
 /** Throws what WebClient throws where nothing was posted, or where that is unknown. */
-export async function follow(following: Following, { how, broadcast, first }: Follows): Promise<Outcome> {
+export async function follow(
+  poster: Poster,
+  message: SlackMessage,
+  { how, broadcast, first }: Follows,
+): Promise<Outcome> {
   const place = placeIn(first)
-  if (place === null) return afresh(following, NOT_IDENTIFIED)
+  if (place === null) return afresh(poster, message, NOT_IDENTIFIED)
   if (how !== 'reply') {
-    const edited = await editFirst(following, place)
-    if (typeof edited === 'string') return afresh(following, edited)
+    const edited = await editFirst(poster, message, place)
+    if (typeof edited === 'string') return afresh(poster, message, edited)
     if (edited !== null) return edited
     if (how === 'update') return { kind: 'sent', reference: referenceOf(place, null) }
   }
-  return reply(following, place, broadcast, how === 'reply')
+  // Beside an edit the reply is the news alone: the first message says the rest.
+  const reply = how === 'reply' ? message : { text: message.text, blocks: [] }
+  try {
+    return await poster.post(reply, { ...place, broadcast })
+  } catch (error) {
+    const why = reasonIn(notRepliable, error, poster.context)
+    if (why === null) throw error
+    return afresh(poster, message, why)
+  }
 }
 
-/** Null where it is edited; else why it cannot be, or how the attempt ended. An edit may be repeated: it changes nothing more. */
+/** Null where it is edited; else why it cannot be, or how the attempt ended. */
 async function editFirst(
-  { client, message, context }: Following,
+  { client, context }: Poster,
+  message: SlackMessage,
   place: Place,
 ): Promise<Outcome | string | null> {
   try {
@@ -61,41 +67,16 @@ async function editFirst(
     const why = reasonIn(notEditable, error, context)
     if (why !== null) return why
     const outcome = fromException(error, context)
-    // Nothing is posted yet, and the edit itself can be made again.
+    // Nothing is posted yet, and an edit that is made again changes nothing more.
     return outcome.kind === 'ambiguous' ? { kind: 'retry', reason: outcome.reason } : outcome
   }
 }
 
-/** Beside an edit the reply is the news alone: the first message says the rest. */
-async function reply(
-  following: Following,
-  place: Place,
-  broadcast: boolean,
-  isWhole: boolean,
-): Promise<Outcome> {
-  const { client, message, delivery, context } = following
-  const news = isWhole ? message : { text: message.text, blocks: [] }
-  let posted: Posted
-  try {
-    posted = await post(client, place.channel, news, delivery.id, { ...place, broadcast })
-  } catch (error) {
-    const why = reasonIn(notRepliable, error, context)
-    if (why === null) throw error
-    return afresh(following, why)
-  }
-  const { reference, inThread } = posted
-  return inThread
-    ? { kind: 'sent', reference }
-    : { kind: 'sent', reference, restarts: true, notes: [noteOf('is deleted')] }
-}
-
-async function afresh({ client, message, delivery }: Following, why: string): Promise<Outcome> {
-  const { reference } = await post(client, delivery.target, message, delivery.id)
-  return { kind: 'sent', reference, restarts: true, notes: [noteOf(why)] }
-}
-
-function noteOf(why: string): string {
-  return `posted as a new message: the first message of the conversation ${why}`
+async function afresh(poster: Poster, message: SlackMessage, why: string): Promise<Outcome> {
+  const outcome = await poster.post(message, null)
+  if (outcome.kind !== 'sent') return outcome
+  const note = `posted as a new message: the first message of the conversation ${why}`
+  return { ...outcome, restarts: true, notes: [note, ...(outcome.notes ?? [])] }
 }
 
 function reasonIn(

@@ -54,6 +54,13 @@ export async function edit(client: WebClient, { channel, ts }: Place, message: S
   await client.apiCall('chat.update', { channel, ts, ...content(message, true) })
 }
 
+/** The delivery that a message of Slack's belongs to, as far as its metadata says. */
+export function deliveryIn(message: unknown): unknown {
+  const metadata = ownProperty(message, 'metadata')
+  if (ownProperty(metadata, 'event_type') !== EVENT_TYPE) return undefined
+  return ownProperty(ownProperty(metadata, 'event_payload'), 'delivery_id')
+}
+
 function content({ text, blocks }: SlackMessage, withBlocks: boolean) {
   // As JSON already, because WebClient would walk through a structure three times for a log that is switched off.
   return { text, ...(withBlocks && { blocks: JSON.stringify(blocks) }), parse: 'none', link_names: false }

@@ -1,5 +1,4 @@
 /** One attempt at a time: to the Web API with a token, or to an incoming webhook. */
-import type { WebClient } from '@slack/web-api'
 import type { Outcome } from '../../../core/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../../channel.ts'
@@ -7,11 +6,12 @@ import type { Sender } from '../../sender.ts'
 import type { SlackMessage } from '../message.ts'
 import { slackSecrets } from '../secrets.ts'
 import { isSlackHost, type SlackReceiver, type SlackSettings } from '../settings.ts'
-import { WEBHOOK } from '../target.ts'
+import { canLookUp, WEBHOOK } from '../target.ts'
 import { openClient } from './client.ts'
 import { follow } from './conversation.ts'
+import { LookUps } from './look-up.ts'
 import { type AttemptContext, fromException, fromWebhook } from './outcome.ts'
-import { post } from './posting.ts'
+import { Poster } from './poster.ts'
 import { openTransport, type Transport } from './transport.ts'
 
 export function openSender(
@@ -21,9 +21,14 @@ export function openSender(
 ): Sender<SlackMessage> {
   const transport = openTransport(timeout, settings.concurrency, proxies)
   const client = openClient(settings, transport, timeout)
+  const lookUps = client && new LookUps(client, timeout)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
   const secrets = slackSecrets(settings, receivers)
-  return { send, close: () => transport.close() }
+  return {
+    send,
+    canLookUp: (target) => canLookUp(settings, target) && lookUps?.canLookUp(target) === true,
+    close: () => transport.close(),
+  }
 
   async function send(message: SlackMessage, delivery: Addressed): Promise<Outcome> {
     const context: AttemptContext = { target: delivery.target, timeout, secrets }
@@ -31,24 +36,24 @@ export function openSender(
       if (delivery.target.startsWith(WEBHOOK)) {
         return await toWebhook(transport, webhooks.get(delivery.target), message, context)
       }
-      if (client === null) return parked('channels.slack.token is missing; set it, then resend')
-      return await toChannel(client, message, delivery, context)
+      if (client === null || lookUps === null)
+        return parked('channels.slack.token is missing; set it, then resend')
+      return await toChannel(new Poster(client, delivery, context, lookUps, Date.now), message)
     } catch (error) {
       return fromException(error, context)
     }
   }
 }
 
-async function toChannel(
-  client: WebClient,
-  message: SlackMessage,
-  delivery: Addressed,
-  context: AttemptContext,
-): Promise<Outcome> {
-  const { id, target, follows } = delivery
-  if (follows !== null) return follow({ client, message, delivery, context }, follows)
-  const { reference } = await post(client, target, message, id)
-  return { kind: 'sent', reference }
+async function toChannel(poster: Poster, message: SlackMessage): Promise<Outcome> {
+  const { follows } = poster.delivery
+  let outcome: Outcome
+  try {
+    outcome = await (follows === null ? poster.post(message, null) : follow(poster, message, follows))
+  } catch (error) {
+    outcome = fromException(error, poster.context)
+  }
+  return poster.withRemarks(outcome)
 }
 
 async function toWebhook(

@@ -1,6 +1,7 @@
 /** Looks channels up in Slack, as far as the app's scopes allow. */
-import { isObject, ownProperty } from '../../../core/json.ts'
-import type { FailedCall } from '../sending/outcome.ts'
+import type { WebClient } from '@slack/web-api'
+import { isObject, ownProperty } from '../../core/json.ts'
+import { type AttemptContext, type FailedCall, failedCall } from './sending/outcome.ts'
 
 /** Calls a method of the Web API. Never throws. */
 export type Reader = (
@@ -10,9 +11,20 @@ export type Reader = (
   { readonly ok: true; readonly answer: unknown } | { readonly ok: false; readonly failed: FailedCall }
 >
 
+export function readerOf(client: WebClient, context: AttemptContext): Reader {
+  return async (method, options) => {
+    try {
+      return { ok: true, answer: await client.apiCall(method, options) }
+    } catch (error) {
+      return { ok: false, failed: failedCall(error, context) }
+    }
+  }
+}
+
 export type Lookup =
   | {
       readonly kind: 'found'
+      readonly id: string
       readonly archived: boolean
       readonly member: boolean
       readonly private: boolean
@@ -121,9 +133,12 @@ async function list(
 }
 
 function foundChannel(channel: unknown): Lookup {
-  if (!isObject(channel)) return { kind: 'unchecked', why: 'unrecognised answer', hint: LATER }
+  if (!isObject(channel) || typeof channel.id !== 'string') {
+    return { kind: 'unchecked', why: 'unrecognised answer', hint: LATER }
+  }
   return {
     kind: 'found',
+    id: channel.id,
     archived: channel.is_archived === true,
     member: channel.is_member === true,
     private: channel.is_private === true,

@@ -1,0 +1,178 @@
+/** Finds the message of an earlier attempt in Slack: by the delivery's id, which is in the metadata of what was posted. */
+import type { WebClient } from '@slack/web-api'
+import type { Unanswered } from '../../../core/delivery.ts'
+import { ownProperty } from '../../../core/json.ts'
+import type { Outcome } from '../../../core/outcome.ts'
+import type { Addressed } from '../../channel.ts'
+import { lookUpChannels, readerOf } from '../directory.ts'
+import { type AttemptContext, failedCall, fromException } from './outcome.ts'
+import { deliveryIn, type Place, placeIn } from './posting.ts'
+
+export type LookedUp =
+  /** `threadTs`: the first message of the thread that it is a reply in. */
+  | { readonly kind: 'found'; readonly place: Place; readonly threadTs: string | null }
+  | { readonly kind: 'absent' }
+  /** Slack does not let the app look, or there is too much to look through. */
+  | { readonly kind: 'not_allowed' | 'incomplete'; readonly why: string }
+  | { readonly kind: 'failed'; readonly outcome: Outcome }
+
+interface Sought {
+  readonly deliveryId: string
+  readonly target: string
+  /** In seconds, as Slack writes times. */
+  readonly oldest: string
+  readonly latest: string
+  readonly context: AttemptContext
+}
+
+interface Thread {
+  readonly channel: string
+  readonly ts: string
+}
+
+// A page has to fit into the largest answer that is read, whatever others post in the channel.
+const MESSAGES_A_PAGE = 50
+const MOST_PAGES = 10
+/** How far Slack's clock and ours may be apart: with more, the senders of events are refused for their timestamps. */
+const CLOCKS_APART_MS = 5 * 60_000
+
+export class LookUps {
+  readonly #client: WebClient
+  readonly #timeoutMs: number
+  /** The ids of channels, by target: history is read by id. */
+  readonly #ids = new Map<string, string>()
+  /** Targets whose messages the app may not read. */
+  readonly #closed = new Set<string>()
+
+  constructor(client: WebClient, timeoutMs: number) {
+    this.#client = client
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** To be called for what was posted to a target. */
+  posted(target: string, reference: unknown): void {
+    const place = placeIn(reference)
+    if (place !== null) this.#ids.set(target, place.channel)
+  }
+
+  /** As far as is known: true until Slack has refused it. */
+  canLookUp(target: string): boolean {
+    return !this.#closed.has(target)
+  }
+
+  /** Looks where any attempt of this delivery may have posted. */
+  async find(delivery: Addressed, { since, latest }: Unanswered, context: AttemptContext): Promise<LookedUp> {
+    const { id: deliveryId, target, follows } = delivery
+    const seconds = (ms: number) => (ms / 1000).toFixed(6)
+    const until = latest + 2 * this.#timeoutMs + CLOCKS_APART_MS
+    const oldest = seconds(since - CLOCKS_APART_MS)
+    const sought: Sought = { deliveryId, target, oldest, latest: seconds(until), context }
+    const first = follows === null ? null : placeIn(follows.first)
+    const found = await this.#findIn(first, first !== null && follows?.how !== 'update', sought)
+    if (found.kind === 'not_allowed') this.#closed.add(target)
+    else if (found.kind !== 'failed') this.#closed.delete(target)
+    return found
+  }
+
+  async #findIn(first: Thread | null, hasReplies: boolean, sought: Sought): Promise<LookedUp> {
+    if (first !== null && hasReplies) {
+      const reply = await this.#search('conversations.replies', { ...first }, sought)
+      if (reply.kind !== 'absent') return reply
+    }
+    const there = first && (await this.#search('conversations.history', { channel: first.channel }, sought))
+    // What the app may not read may be gone: then the message was posted where the target is now.
+    if (there !== null && there.kind !== 'not_allowed') return there
+    const channel = await this.#channelOf(sought)
+    if (typeof channel !== 'string') return channel
+    return there !== null && channel === first?.channel
+      ? there
+      : this.#search('conversations.history', { channel }, sought)
+  }
+
+  async #search(method: string, where: Record<string, string>, sought: Sought): Promise<LookedUp> {
+    const { oldest, latest, deliveryId } = sought
+    const options = { ...where, oldest, latest, include_all_metadata: true, limit: MESSAGES_A_PAGE }
+    let cursor = ''
+    for (let page = 0; page < MOST_PAGES; page++) {
+      let answer: unknown
+      try {
+        answer = await this.#client.apiCall(method, { ...options, ...(cursor !== '' && { cursor }) })
+      } catch (error) {
+        return unread(error, method, page, sought.context)
+      }
+      const messages = ownProperty(answer, 'messages')
+      for (const message of Array.isArray(messages) ? messages : []) {
+        const ts = ownProperty(message, 'ts')
+        if (deliveryIn(message) !== deliveryId || typeof ts !== 'string') continue
+        const threadTs = ownProperty(message, 'thread_ts')
+        // The first message of a thread names itself.
+        const isReply = typeof threadTs === 'string' && threadTs !== ts
+        return {
+          kind: 'found',
+          place: { channel: where.channel ?? '', ts },
+          threadTs: isReply ? threadTs : null,
+        }
+      }
+      const next = ownProperty(ownProperty(answer, 'response_metadata'), 'next_cursor')
+      if (typeof next !== 'string' || next === '') return { kind: 'absent' }
+      cursor = next
+    }
+    return {
+      kind: 'incomplete',
+      why: `more than ${MESSAGES_A_PAGE * MOST_PAGES} messages were posted since`,
+    }
+  }
+
+  /** No method takes the name of a channel but the one that posts. */
+  async #channelOf({ target, context }: Sought): Promise<string | LookedUp> {
+    const known = this.#ids.get(target) ?? (/^[CDG]/.test(target) ? target : undefined)
+    if (known !== undefined) return known
+    if (!target.startsWith('#')) {
+      return {
+        kind: 'not_allowed',
+        why: `the conversation with ${target} is known once a message arrived there`,
+      }
+    }
+    const read = readerOf(this.#client, context)
+    // One after the other: without its scope, either is refused.
+    for (const scope of ['channels:read', 'groups:read']) {
+      const lookup = (await lookUpChannels(read, [target], [scope])).get(target)
+      if (lookup?.kind === 'found') {
+        this.#ids.set(target, lookup.id)
+        return lookup.id
+      }
+      if (lookup?.kind === 'unchecked' && lookup.isSilent) return failed(`conversations.list: ${lookup.why}`)
+    }
+    return {
+      kind: 'not_allowed',
+      why: `the app cannot find ${target} by its name: give the receiver the channel's id`,
+    }
+  }
+}
+
+/** What it means that Slack did not show messages. */
+function unread(error: unknown, method: string, page: number, context: AttemptContext): LookedUp {
+  const { name, reason, hint } = failedCall(error, context)
+  if (method === 'conversations.replies' && (name === 'thread_not_found' || name === 'channel_not_found')) {
+    return { kind: 'absent' }
+  }
+  const outcome = fromException(error, context)
+  if (outcome.kind !== 'retry' && outcome.kind !== 'ambiguous') {
+    return { kind: 'not_allowed', why: hint === '' ? reason : `${reason}: ${hint}` }
+  }
+  const after = outcome.kind === 'retry' ? outcome.after : undefined
+  // The next attempt would begin with the first page again.
+  if (page > 0 && after !== undefined)
+    return { kind: 'incomplete', why: `Slack shows no more now (${reason})` }
+  if (/EXCEEDED_MAX_SIZE/.test(reason)) return { kind: 'incomplete', why: 'Slack shows too much at once' }
+  return failed(`${method}: ${reason}`, after)
+}
+
+function failed(what: string, after?: number): LookedUp {
+  const reason = `cannot look up whether an earlier attempt arrived: ${what}`
+  // A pause for reading is none for posting.
+  return {
+    kind: 'failed',
+    outcome: { kind: 'retry', reason, ...(after !== undefined && { after, counts: false }) },
+  }
+}
