@@ -1,5 +1,6 @@
+import PostalMime from 'postal-mime'
 import t from 'tap'
-import type { OpenChannel } from '../../src/channels/channel.ts'
+import type { Follows, MessageRef, OpenChannel } from '../../src/channels/channel.ts'
 import { parseMailbox } from '../../src/channels/email/address.ts'
 import { email } from '../../src/channels/email/email.ts'
 import { Pace } from '../../src/channels/email/pace.ts'
@@ -115,6 +116,71 @@ t.test('a mail that is taken', async (t) => {
   }
   t.match(headers.join('\n'), /^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000$/m)
   t.notMatch(raw.replaceAll('\r\n', ''), /[\r\n]/, 'every line ends in CR LF')
+})
+
+t.test('later mails of a conversation', async (t) => {
+  const server = await start(t)
+  const channel = openChannel(t, { smtp: server.url })
+  const received = async (id: string, subject: string, follows: Follows | null) => {
+    const outcome = await channel.send({ ...mail, subject }, { ...delivery, id, follows })
+    const { raw } = server.messages.at(-1) ?? {}
+    return { outcome, raw: String(raw), parsed: await PostalMime.parse(raw ?? '') }
+  }
+  const referenceOf = (outcome: Outcome): MessageRef => {
+    if (outcome.kind !== 'sent') throw new Error(outcome.reason)
+    return outcome.reference
+  }
+  const conversation = (first: MessageRef, ...earlier: MessageRef[]): Follows => ({
+    how: 'reply',
+    broadcast: true,
+    first,
+    earlier,
+  })
+  const one = await received('dlv_1', 'Ácme: started', null)
+  t.match(one.parsed, { subject: 'Ácme: started', inReplyTo: undefined, references: undefined })
+  const first = referenceOf(one.outcome)
+  t.match(first, { message_id: one.parsed.messageId, subject: 'Ácme: started' })
+
+  const two = await received('dlv_2', 'Ácme: completed', conversation(first))
+  t.match(two.parsed, {
+    subject: 'Re: Ácme: started',
+    inReplyTo: first.message_id,
+    references: first.message_id,
+  })
+  t.match(two.outcome, { kind: 'sent', restarts: undefined })
+  const second = referenceOf(two.outcome)
+  const three = await received('dlv_3', 'Ácme: archived', conversation(first, second))
+  t.match(three.parsed, {
+    subject: 'Re: Ácme: started',
+    inReplyTo: second.message_id,
+    references: `${first.message_id} ${second.message_id}`,
+  })
+  const again = await received('dlv_3', 'Ácme: archived', conversation(first, second))
+  t.equal(again.parsed.messageId, three.parsed.messageId, 'the same on every attempt')
+
+  const long = 'a'.repeat(63)
+  const many = Array.from({ length: 40 }, (_, n) => ({
+    message_id: `<${'0'.repeat(38)}${n + 10}@${long}.${long}.${long}.example>`,
+  }))
+  const last = await received('dlv_4', 'x', conversation(first, first, ...many))
+  t.strictSame(last.parsed.references?.split(' '), [
+    first.message_id,
+    ...many.slice(-9).map(({ message_id }) => message_id),
+  ])
+  t.equal(last.parsed.inReplyTo, many.at(-1)?.message_id)
+  t.ok(
+    last.raw.split('\r\n').every((line) => line.length <= 998),
+    'no line is longer than RFC 5322 allows',
+  )
+
+  const reply = { ...first, subject: 'RE: Ácme: started' }
+  t.equal((await received('dlv_5', 'x', conversation(reply))).parsed.subject, 'RE: Ácme: started')
+  const untitled = { message_id: first.message_id ?? '' }
+  t.equal((await received('dlv_6', 'x', conversation(untitled))).parsed.subject, 'x')
+  const evil = { message_id: '<a@b>\r\nBcc: <eve@example.org>' }
+  const alone = await received('dlv_7', 'x', conversation(evil))
+  t.match(alone.parsed, { subject: 'x', inReplyTo: undefined, bcc: undefined })
+  t.match(alone.outcome, { kind: 'sent', restarts: true, notes: [/no Message-ID$/] })
 })
 
 t.test('what the server refuses', async (t) => {

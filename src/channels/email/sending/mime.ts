@@ -16,9 +16,15 @@ export interface MailParts {
   readonly subject: string
   readonly messageId: string
   readonly deliveryId: string
+  readonly thread: ThreadHeaders | null
   readonly date: Date
   readonly text: string
   readonly html: string
+}
+
+export interface ThreadHeaders {
+  readonly inReplyTo: string
+  readonly references: readonly string[]
 }
 
 export interface HeaderSettings {
@@ -60,6 +66,7 @@ export function compose(mail: MailParts): Buffer {
     mail.fixed,
     header('Subject', encodeText(mail.subject)),
     header('Message-ID', mail.messageId),
+    ...threadHeaders(mail.thread),
     `Date: ${mail.date.toUTCString().replace('GMT', '+0000')}`,
     header('X-Hookbridge-Delivery', encodeText(mail.deliveryId)),
     'MIME-Version: 1.0',
@@ -74,6 +81,11 @@ export function compose(mail: MailParts): Buffer {
   ]
   // ASCII, but for addresses that need SMTPUTF8: their headers are UTF-8 then (RFC 6532).
   return Buffer.from(message.join('\r\n'))
+}
+
+function threadHeaders(thread: ThreadHeaders | null): string[] {
+  if (thread === null) return []
+  return [header('In-Reply-To', thread.inReplyTo), header('References', thread.references.join(' '))]
 }
 
 function addressHeader(name: string, { name: words, address }: Mailbox): string {

@@ -14,6 +14,7 @@ import { compose, fixedHeaders, messageId } from './mime.ts'
 import { diagnose, type MailSetup } from './outcome.ts'
 import { type Envelope, Session, type SmtpResult, type SmtpTimeouts } from './session.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
+import { threadOf } from './thread.ts'
 
 /** Servers take their time to greet and to check an address, with new clients on purpose: RFC 5321, 4.5.3.2. */
 const SHORTEST_ANSWER_TIMEOUT_MS = 60_000
@@ -22,6 +23,7 @@ const SERVICE_CLOSING = 421
 /** The claims keep to the rate within about a second; what is claimed beyond that goes back. */
 const LONGEST_PACE_MS = 2_000
 const PACED = 'its turn by channels.email.rate comes later'
+const ALONE = 'sent as a mail of its own: the earlier mails of the conversation have no Message-ID'
 /** How often one mail is tried over another connection after the server found that there are too many. */
 const MOST_CONNECTIONS_TRIED = 5
 /** The session has carried as many mails as the server allows one; said with 4yz and 5yz. */
@@ -79,8 +81,11 @@ export class MailSender implements Sender<Mail> {
     if (paced > LONGEST_PACE_MS) return { kind: 'retry', reason: PACED, after: paced, counts: false }
     await sleep(this.#pace?.take() ?? 0)
     const id = messageId(delivery.id, this.#settings.from)
+    const { headers: thread, subject } = threadOf(mail.subject, delivery.follows)
     const message = compose({
       ...mail,
+      subject,
+      thread,
       fixed: this.#fixedHeaders(to, delivery.receiver),
       messageId: id,
       deliveryId: delivery.id,
@@ -93,7 +98,9 @@ export class MailSender implements Sender<Mail> {
       return outcome.kind === 'retry' && result.repeats ? { ...outcome, counts: false } : outcome
     }
     const response = remoteWords(result.response, this.#setup.secrets)
-    return { kind: 'sent', reference: { message_id: id, response } }
+    const reference = { message_id: id, response, subject }
+    const restarts = delivery.follows !== null && thread === null
+    return restarts ? { kind: 'sent', reference, restarts, notes: [ALONE] } : { kind: 'sent', reference }
   }
 
   async close(): Promise<void> {
