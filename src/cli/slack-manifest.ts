@@ -1,9 +1,14 @@
-import { newAppUrl, slackManifest } from '../channels/slack/manifest.ts'
+import { isChannel, newAppUrl, slackManifest } from '../channels/slack/manifest.ts'
 import { readDocument } from '../config/file/document.ts'
 import { formatProblem } from '../config/problem.ts'
 import { isObject, ownProperty } from '../core/json.ts'
 import { type Context, type Register, summary } from './context.ts'
 import { CommandError, printable } from './terminal.ts'
+
+const OPTIONAL = `
+With the scope channels:history as well (groups:history for private channels), a message whose attempt ended without an answer
+is looked up before it is sent again. The app may then read the channels that it is in.
+`
 
 export const registerSlackManifest: Register = (hookbridge, context) => {
   hookbridge
@@ -34,4 +39,5 @@ function printManifest({ terminal, file }: Context): void {
   )
   terminal.out.write(manifest)
   terminal.err.write(`\nCreate the app with it: ${newAppUrl(manifest)}\n`)
+  if (channels.some(isChannel)) terminal.err.write(OPTIONAL)
 }

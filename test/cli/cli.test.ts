@@ -241,3 +241,15 @@ t.test('a pipe gets all that is written, however slowly it is read', async (t) =
   t.strictSame(await closed, [0, null])
   t.equal(Object.keys(JSON.parse(text).event.payload.data).length, 5_000)
 })
+
+t.test('a manifest is printed with what is left out of it', async (t) => {
+  const file = join(temporaryFolder(t), 'config.yaml')
+  const manifest = (receiver: string) => {
+    writeFileSync(file, `receivers:\n  deals: { slack: { ${receiver} } }\n`)
+    return hookbridge(['slack-manifest', '--config', file])
+  }
+  const channel = await manifest('channel: "#deals"')
+  t.match(channel, { code: 0, out: /- chat:write\n/, err: /With the scope channels:history as well/ })
+  t.notMatch(channel.out, /history/)
+  t.notMatch((await manifest('channel: U0123456789')).err, /history/)
+})

@@ -3,7 +3,7 @@ const NEW_APP_URL = 'https://api.slack.com/apps?new_app=1&manifest_yaml='
 /** `channels`: what the receivers name; `webhooks`: whether one has an incoming webhook. */
 export function slackManifest(channels: readonly string[], webhooks: boolean): string {
   // People are written to with chat:write alone; a channel is also looked up by doctor, and posted to without an invitation.
-  const hasChannel = channels.some((channel) => /^[#CG]/.test(channel))
+  const hasChannel = channels.some(isChannel)
   const scopes = [
     ...(channels.length > 0 || !webhooks ? ['chat:write'] : []),
     ...(hasChannel ? ['chat:write.public', 'channels:read'] : []),
@@ -24,4 +24,9 @@ ${scopes.map((scope) => `      - ${scope}\n`).join('')}`
 /** Opens Slack's form for a new app, filled in. */
 export function newAppUrl(manifest: string): string {
   return NEW_APP_URL + encodeURIComponent(manifest)
+}
+
+/** A receiver's channel is a person otherwise, or a conversation with one. */
+export function isChannel(name: string): boolean {
+  return /^[#CG]/.test(name)
 }

@@ -75,6 +75,14 @@ function deliveryCommonJson(delivery: Delivery): object {
   }
 }
 
-function attemptJson({ number, startedAt, durationMs, outcome, notes }: Attempt): object {
-  return { number, started_at: iso(startedAt), duration_ms: durationMs, outcome, notes }
+function attemptJson({ number, startedAt, durationMs, outcome: ended, notes }: Attempt): object {
+  const { lookUp, ...outcome } = ended
+  const lookedUp = lookUp === undefined ? {} : { look_up: lookUp }
+  return {
+    number,
+    started_at: iso(startedAt),
+    duration_ms: durationMs,
+    outcome: { ...outcome, ...lookedUp },
+    notes,
+  }
 }

@@ -176,7 +176,7 @@ const delivery = z
       .max(10)
       .default(2)
       .describe(
-        'How often a message is sent again when it is unknown whether it arrived. Then it is parked; 0 parks it at once.',
+        'How often a message is sent again when it is unknown whether it arrived, and that cannot be looked up. Then it is parked; 0 parks it at once.',
       ),
     timeout: duration()
       .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })

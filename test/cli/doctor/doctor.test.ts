@@ -322,6 +322,37 @@ t.test('Slack: what the scopes do not let it see is said, and is not wrong', asy
   })
 })
 
+t.test('Slack: whether a message can be looked up is said, and is not wrong', async (t) => {
+  const slack = (scopes: readonly string[]) =>
+    slackServer(t, {
+      scopes: ['chat:write', 'channels:read', 'groups:read', ...scopes],
+      privateChannels: ['#board'],
+    })
+  const receivers = { a: channel('#general'), b: channel('#board'), c: channel('U0123456789') }
+  const without = await slack([])
+  const report = await doctor(t, { slackUrl: without.url, receivers })
+  t.equal(report.ok, true)
+  t.match(report.in('slack').at(-1), {
+    level: 'unknown',
+    summary:
+      'whether a message arrived cannot be looked up: the app lacks the scope channels:history and groups:history',
+    meaning: 'A message whose attempt ended without an answer may arrive twice.',
+    hint: /^give it channels:history and groups:history and reinstall it, or leave it/,
+  })
+  const half = await slack(['channels:history'])
+  t.match((await doctor(t, { slackUrl: half.url, receivers })).in('slack').at(-1), {
+    level: 'unknown',
+    summary: /lacks the scope groups:history$/,
+  })
+  const both = await slack(['channels:history', 'groups:history'])
+  t.match((await doctor(t, { slackUrl: both.url, receivers })).in('slack').at(-1), {
+    level: 'fine',
+    summary: 'whether a message arrived is looked up before it is sent again',
+  })
+  const person = await doctor(t, { slackUrl: without.url, receivers: { c: channel('U0123456789') } })
+  t.notOk(person.in('slack').some(({ summary }) => /looked up:/.test(summary)))
+})
+
 t.test('Slack: a token that is refused, and a Slack that cannot be reached', async (t) => {
   const receivers = { deals: channel('#deal-flow'), hook: 'slack: { webhook_url: "${HOOK_URL}" }' }
   const other = await slackServer(t, { token: 'xoxb-another' })

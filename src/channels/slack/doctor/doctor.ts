@@ -6,6 +6,7 @@ import { redact } from '../../../core/secret.ts'
 import type { Proxies } from '../../../network/proxies.ts'
 import type { ChannelDoctor } from '../../doctor.ts'
 import { type Lookup, lookUpChannels, readerOf } from '../directory.ts'
+import { isChannel } from '../manifest.ts'
 import { slackSecrets } from '../secrets.ts'
 import { openClient } from '../sending/client.ts'
 import { hintFor } from '../sending/errors.ts'
@@ -54,13 +55,31 @@ async function checkToken(
   const words = (key: string) => redact(String(ownProperty(answer, key) ?? '?'), context.secrets).slice(0, 80)
   const scopes = scopesOf(answer)
   const channels = receiversByChannel(receivers)
+  const looked = await lookUpChannels(read, [...channels.keys()], scopes)
   const proxy = proxies.for(new URL(api_url))
   const way = proxy === null ? '' : `, through the proxy ${proxy.name}`
   return [
     fine('token_ok', `the token is accepted: ${words('user')} in ${words('team')}${way}`),
     scopeFinding(scopes),
-    ...classifyAll(await lookUpChannels(read, [...channels.keys()], scopes), channels, scopes),
+    ...classifyAll(looked, channels, scopes),
+    ...(scopes === null ? [] : historyFinding(looked, scopes)),
   ]
+}
+
+/** Whether it can be looked up if a message arrived, after an attempt without an answer. */
+function historyFinding(looked: ReadonlyMap<string, Lookup>, scopes: readonly string[]): Finding[] {
+  const needed = [...looked].flatMap(([channel, lookup]) => {
+    if (!isChannel(channel)) return []
+    return [lookup.kind === 'found' && lookup.private ? 'groups:history' : 'channels:history']
+  })
+  const missing = [...new Set(needed)].filter((scope) => !scopes.includes(scope))
+  if (needed.length === 0) return []
+  if (missing.length === 0)
+    return [fine('lookups_ok', 'whether a message arrived is looked up before it is sent again')]
+  const summary = `whether a message arrived cannot be looked up: the app lacks the scope ${missing.join(' and ')}`
+  const meaning = 'A message whose attempt ended without an answer may arrive twice.'
+  const hint = `give it ${missing.join(' and ')} and reinstall it, or leave it: posting does not need it`
+  return [unknown('lookups_unavailable', summary, meaning, hint)]
 }
 
 function scopesOf(answer: unknown): readonly string[] | null {
