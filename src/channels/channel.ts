@@ -6,6 +6,7 @@ import type { ZodType } from 'zod'
 import type { Unanswered } from '../core/delivery.ts'
 import type { RateLimit } from '../core/destination.ts'
 import type { Outcome, Reference } from '../core/outcome.ts'
+import type { Partials } from '../core/template/partials.ts'
 import type { Renderer, RenderResult } from '../core/template/render.ts'
 import type { Proxies } from '../network/proxies.ts'
 import type { ChannelDoctor } from './doctor.ts'
@@ -93,6 +94,8 @@ export interface Position {
 export interface TemplateFiles {
   /** By file name: those of the template's folder, and the shared ones. */
   readonly files: ReadonlyMap<string, TemplateFile>
+  /** What `{% render %}` finds. */
+  readonly partials?: Partials
 }
 
 export type Compiled<Message> =

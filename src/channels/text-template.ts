@@ -10,15 +10,20 @@ export interface TextMessage {
 export function compileText(
   engine: Engine,
   names: readonly string[],
-  { files }: TemplateFiles,
+  { files, partials }: TemplateFiles,
 ): Compiled<TextMessage> {
   const file = names.map((name) => files.get(name)).find((found) => found !== undefined)
   const path = file?.path ?? names[0] ?? ''
   if (file === undefined)
     return { ok: false, problems: [{ path, line: 1, column: 1, message: 'is missing' }] }
-  const problem = ({ line, column, message }: TemplateError) => ({ path, line, column, message })
+  const problem = (error: TemplateError) => ({
+    path: error.path ?? path,
+    line: error.line,
+    column: error.column,
+    message: error.message,
+  })
   try {
-    const template = engine.compile(file.text)
+    const template = engine.compile(file.text, undefined, partials)
     if (template.unknown.length > 0) return { ok: false, problems: template.unknown.map(problem) }
     return { ok: true, renderer: { render: (view) => render(template, view, path) } }
   } catch (error) {

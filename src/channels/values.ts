@@ -4,6 +4,7 @@
  * can ever be read as markup.
  */
 import { randomBytes } from 'node:crypto'
+import type { Partials } from '../core/template/partials.ts'
 import {
   createEngine,
   type Engine,
@@ -20,7 +21,7 @@ export interface WithValues {
   readonly missing: readonly string[]
 }
 
-export interface ValueTemplate extends Pick<Template, 'unknown'> {
+export interface ValueTemplate extends Pick<Template, 'unknown' | 'partials'> {
   /** Throws a TemplateError where the template fails as a whole. */
   render(view: object): WithValues
 }
@@ -52,14 +53,18 @@ export function createValueEngine({ filters, plain }: ValueEngineOptions = {}): 
     return OPEN + (values.length - 1) + CLOSE
   }, filters)
   return {
-    compile(text: string, fields?: Fields) {
-      const template = engine.compile(text, fields)
+    compile(text: string, fields?: Fields, partials?: Partials) {
+      const template = engine.compile(text, fields, partials)
+      // What follows a `<` may be read as a mention, whatever it is.
+      const mayInline = ![text, ...template.partials.map((partial) => partial.text)].some((part) =>
+        part.includes('<'),
+      )
       return {
         unknown: template.unknown,
+        partials: template.partials,
         render(view) {
           values = []
-          // What follows a `<` may be read as a mention, whatever it is.
-          inlines = !text.includes('<')
+          inlines = mayInline
           const rendered = template.render(view)
           return { text: rendered.text, values, missing: rendered.missing }
         },

@@ -81,13 +81,21 @@ t.test('every filter and every tag is there', async (t) => {
   const filters = rows(under('## Filters')).flatMap(([cell = '']) => names(cell))
   t.strictSame(filters.sort(), [...Object.keys(liquid.filters), 'slack_date', 'slack_link'].sort())
   const tags = rows(under('## Tags')).flatMap(([cell = '']) => names(cell))
-  const noFiles = ['include', 'render', 'layout', 'block']
+  const noFiles = ['include', 'layout', 'block']
   t.strictSame(
-    [...tags, ...noFiles].filter((tag) => !['elsif', 'else', 'when'].includes(tag)).sort(),
+    [...tags, ...noFiles, 'render'].filter((tag) => !['elsif', 'else', 'when'].includes(tag)).sort(),
     Object.keys(liquid.tags).sort(),
   )
   for (const tag of ['include', 'render', 'layout'])
     t.throws(() => plain.compile(`{% ${tag} "x" %}`).render(view), tag)
+})
+
+t.test('the partial of the page', async (t) => {
+  const shown = under('### Partials')
+  const [, name = ''] = /`templates\/_(\w+)\.liquid`/.exec(shown) ?? []
+  const [file = '', text = ''] = fenced(shown, 'liquid').map((code) => code.trim())
+  const partials = new Map([[name, { path: `_${name}.liquid`, text: file }]])
+  t.equal(plain.compile(text, undefined, partials).render(view).text, fenced(shown, 'text')[0]?.trim())
 })
 
 t.test('every block and every element is there, with all its keys', async (t) => {

@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Channel, Renderer, TemplateFile } from '../../channels/channel.ts'
+import type { PartialFile, Partials } from '../../core/template/partials.ts'
 import type { NamedRenderer, RenderDeps } from '../../core/template/render.ts'
 import type { Note } from '../file/fingerprint.ts'
 import { shippedTemplates } from '../package.ts'
@@ -33,6 +34,7 @@ export interface OperatorFolder {
 }
 
 const DEFAULT = 'default'
+const PARTIAL = /^_([A-Za-z0-9][\w.-]*)\.liquid$/
 const SHIPPED_DEFAULT = 'default, as shipped'
 
 /** Loads and compiles all templates. Null if the operator's folder does not exist. */
@@ -77,17 +79,20 @@ function compileAll(
   // By channel, then by name. Names from payloads are only looked up here, never used as paths.
   const compiled = new Map<string, ReadonlyMap<string, NamedRenderer>>()
   const last = new Map<string, NamedRenderer>()
+  const partials = partialsOf(shipped, own)
+  const shippedPartials = partialsOf(shipped, null)
   for (const channel of channels) {
     const shared = overlay(shipped.shared, own?.shared, channel.sharedFiles ?? [])
     const byName = new Map<string, NamedRenderer>()
     for (const name of names) {
       const files = overlay(shipped.templates.get(name), own?.templates.get(name), channel.templateFiles)
       const shown = join(own?.templates.has(name) === true ? own.shown : shipped.shown, name)
-      const renderer = compile(channel, files, shared, shown, problems)
+      const renderer = compile(channel, { own: files, shared, partials }, shown, problems)
       if (renderer !== null) byName.set(name, { name, renderer })
     }
     compiled.set(channel.name, byName)
-    const renderer = own !== null && replaces(own, channel) ? compileShipped(channel, shipped) : null
+    const renderer =
+      own !== null && replaces(own, channel) ? compileShipped(channel, shipped, shippedPartials) : null
     if (renderer !== null) last.set(channel.name, { name: SHIPPED_DEFAULT, renderer })
   }
   return {
@@ -100,6 +105,18 @@ function compileAll(
       return fallback === undefined ? found : [...found, fallback]
     },
   }
+}
+
+/** By name; the operator's take precedence. One that cannot be read is reported, and missing. */
+function partialsOf(shipped: TemplateFolder, own: TemplateFolder | null): Partials {
+  const partials = new Map<string, PartialFile>()
+  for (const [file, read] of [...shipped.shared, ...(own?.shared ?? [])]) {
+    const name = PARTIAL.exec(file)?.[1]
+    // An editor ends a file with a line break, which is no part of a text.
+    if (name !== undefined && read !== null)
+      partials.set(name, { path: read.path, text: read.text.replace(/\r?\n$/, '') })
+  }
+  return partials
 }
 
 /** Of the wanted files those that exist; the operator's take precedence over the shipped ones. */
@@ -120,21 +137,32 @@ function replaces(own: TemplateFolder, channel: Channel): boolean {
   const files = own.templates.get(DEFAULT)
   return (
     channel.templateFiles.some((name) => files?.has(name)) ||
-    channel.sharedFiles?.some((name) => own.shared.has(name)) === true
+    channel.sharedFiles?.some((name) => own.shared.has(name)) === true ||
+    [...own.shared.keys()].some((name) => PARTIAL.test(name))
   )
 }
 
-function compileShipped(channel: Channel, shipped: TemplateFolder): Renderer<unknown> | null {
+function compileShipped(
+  channel: Channel,
+  shipped: TemplateFolder,
+  partials: Partials,
+): Renderer<unknown> | null {
   const files = overlay(shipped.templates.get(DEFAULT), undefined, channel.templateFiles)
   const shared = overlay(shipped.shared, undefined, channel.sharedFiles ?? [])
-  return compile(channel, files, shared, join(shipped.shown, DEFAULT), [])
+  return compile(channel, { own: files, shared, partials }, join(shipped.shown, DEFAULT), [])
+}
+
+/** What a template is made of. */
+interface Sources {
+  readonly own: FilesByName
+  readonly shared: FilesByName
+  readonly partials: Partials
 }
 
 /** Null where the folder has no files for the channel, or a file is wrong. */
 function compile(
   channel: Channel,
-  own: FilesByName,
-  shared: FilesByName,
+  { own, shared, partials }: Sources,
   shown: string,
   problems: Problem[],
 ): Renderer<unknown> | null {
@@ -145,9 +173,9 @@ function compile(
     if (file === null) return null
     files.set(name, file)
   }
-  const compiled = channel.compile({ files })
+  const compiled = channel.compile({ files, partials })
   if (compiled.ok) return compiled.renderer
-  const paths = new Set([...files.values()].map(({ path }) => path))
+  const paths = new Set([...files.values(), ...partials.values()].map(({ path }) => path))
   for (const { path, line, column, message } of compiled.problems) {
     // The path of a missing file is only its name.
     const file = paths.has(path) ? path : join(shown, path)
@@ -164,12 +192,23 @@ function unknownFiles(channels: readonly Channel[], { shown, templates, shared }
     warning('unknown_file', path, START, 'no channel reads a file with this name', meant(name, names))
   return [
     ...[...shared.keys()]
-      .filter((name) => !knownShared.includes(name))
-      .map((name) => warn(join(shown, name), name, knownShared)),
+      .filter((name) => !knownShared.includes(name) && !PARTIAL.test(name))
+      .map((name) => warn(join(shown, name), name, [...knownShared, ...partialsLike(name)])),
     ...[...templates].flatMap(([template, files]) =>
       [...files.keys()]
         .filter((name) => !known.includes(name))
-        .map((name) => warn(join(shown, template, name), name, known)),
+        .map((name) => {
+          const path = join(shown, template, name)
+          if (!PARTIAL.test(name)) return warn(path, name, [...known, ...partialsLike(name)])
+          const hint = `move it to ${join(shown, name)}`
+          return warning('unknown_file', path, START, 'a partial is at the top of the templates folder', hint)
+        }),
     ),
   ]
+}
+
+/** What the file would be called as a partial. */
+function partialsLike(name: string): string[] {
+  const [, stem] = /^_*([\w-]+)/.exec(name) ?? []
+  return name.startsWith('_') || name.endsWith('.liquid') ? [`_${stem}.liquid`] : []
 }

@@ -1,12 +1,11 @@
-import {
-  analyzeSync,
-  Liquid,
-  LiquidError,
-  type LiquidOptions,
-  type Template as LiquidTemplate,
-} from 'liquidjs'
+import { analyzeSync, Liquid, type LiquidOptions, type Template as LiquidTemplate } from 'liquidjs'
 import type { View } from '../event.ts'
+import { TemplateError } from './error.ts'
+import { noPartials, type PartialFile, type Partials, partialsOf, pathOf, toMapping } from './partials.ts'
+import { isUndefinedVariable, missingVariables, renderOnce, toTemplateError } from './rendering.ts'
 import { readVariables } from './variables.ts'
+
+export { TemplateError } from './error.ts'
 
 /** What a template sees: the event, and the route and receiver of the message. */
 export interface RenderView extends View {
@@ -25,13 +24,18 @@ export interface Rendered {
 export interface Template {
   /** Variables that do not exist for any event: each is a mistake. */
   readonly unknown: readonly TemplateError[]
+  /** Those that it renders, directly or by another one. */
+  readonly partials: readonly PartialFile[]
   /** Throws a TemplateError where the template fails as a whole. */
   render(view: object): Rendered
 }
 
 export interface Engine {
-  /** Throws a TemplateError that says where the template is wrong. `fields`: what it sees; a message's by default. */
-  compile(text: string, fields?: Fields): Template
+  /**
+   * Throws a TemplateError that says where the template is wrong. `fields`: what it sees; a message's by default.
+   * `partials`: what `{% render %}` finds; the same value is compiled once.
+   */
+  compile(text: string, fields?: Fields, partials?: Partials): Template
 }
 
 /** The variables that a template sees, and the fields of each; null where they differ from event to event. */
@@ -49,19 +53,6 @@ export const eventFields: Fields = {
 
 /** The fields of `RenderView`. */
 export const messageFields: Fields = { ...eventFields, route: ['name'], receiver: ['name'], link: [] }
-
-/** Line and column are counted from 1 within the text that was compiled. */
-export class TemplateError extends Error {
-  override readonly name = 'TemplateError'
-  readonly line: number
-  readonly column: number
-
-  constructor(message: string, line: number, column: number) {
-    super(message)
-    this.line = line
-    this.column = column
-  }
-}
 
 export interface Filter {
   /** The filter's result is already safe for its place, and is not escaped again. */
@@ -94,8 +85,6 @@ export function createEngine(
     strictFilters: true,
     ownPropertyOnly: true,
     lenientIf: true,
-    // An empty mapping instead of the file system: no template can include a file.
-    templates: {},
     // Names of months and days do not depend on the machine's locale.
     locale: 'en-US',
     timezoneOffset: 0,
@@ -103,7 +92,44 @@ export function createEngine(
     renderLimit: RENDER_LIMIT_MS,
     memoryLimit: MEMORY_LIMIT,
   }
-  const liquid = new Liquid(options)
+  const makers = new WeakMap<Partials, Maker>()
+  const makerFor = (partials: Partials): Maker => {
+    const made = makers.get(partials) ?? createMaker(options, filters, partials)
+    makers.set(partials, made)
+    return made
+  }
+  return {
+    compile(text, fields = messageFields, partials = noPartials) {
+      const template = compile(makerFor(partials), text, fields)
+      const write = readVariables(text, escapeText)
+      if (write === null) return template
+      return {
+        ...template,
+        render(view) {
+          const written = write(view)
+          return written === undefined ? template.render(view) : { text: written, missing: [] }
+        },
+      }
+    },
+  }
+}
+
+/** LiquidJS with the filters of a place and the partials of a configuration. */
+interface Maker {
+  readonly liquid: Liquid
+  readonly partials: Partials
+  /** Goes on where a variable is missing. */
+  readonly collector: () => Liquid
+}
+
+function createMaker(
+  options: LiquidOptions,
+  filters: Readonly<Record<string, Filter>>,
+  partials: Partials,
+): Maker {
+  // A mapping instead of the file system: no template can read a file. With a cache each partial is parsed once.
+  const all: LiquidOptions = { ...options, templates: toMapping(partials), cache: true }
+  const liquid = new Liquid(all)
   for (const name of TEXT_FILTERS.split(' ')) takeText(liquid, name)
   for (const [name, filter] of Object.entries(filters)) {
     liquid.registerFilter(name, {
@@ -114,23 +140,10 @@ export function createEngine(
   let collecting: Liquid | undefined
   // Made when a variable is first missing: an engine takes milliseconds to make.
   const collector = () => {
-    collecting ??= new Liquid({ ...options, catchAllErrors: true })
+    collecting ??= new Liquid({ ...all, catchAllErrors: true })
     return collecting
   }
-  return {
-    compile(text, fields = messageFields) {
-      const template = compile(liquid, collector, text, fields)
-      const write = readVariables(text, escapeText)
-      if (write === null) return template
-      return {
-        unknown: template.unknown,
-        render(view) {
-          const written = write(view)
-          return written === undefined ? template.render(view) : { text: written, missing: [] }
-        },
-      }
-    },
-  }
+  return { liquid, partials, collector }
 }
 
 /** Gives a filter of LiquidJS structures as JSON; it would see `[object Object]`, or throw. */
@@ -157,16 +170,24 @@ export function toText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: Fields): Template {
+function compile({ liquid, partials, collector }: Maker, text: string, fields: Fields): Template {
+  const attempt = <T>(action: () => T): T => {
+    try {
+      return action()
+    } catch (error) {
+      throw toTemplateError(error, partials)
+    }
+  }
   const parsed = attempt(() => liquid.parse(text))
-  refuseFiles(parsed)
+  const rendered = attempt(() => partialsOf(liquid, parsed, partials))
   return {
-    unknown: unknownVariables(parsed, fields),
+    unknown: attempt(() => unknownVariables(parsed, fields, partials)),
+    partials: rendered,
     render(view) {
       try {
         return { text: renderOnce(liquid, parsed, view, true), missing: [] }
       } catch (error) {
-        if (!isUndefinedVariable(error)) throw toTemplateError(error)
+        if (!isUndefinedVariable(error)) throw toTemplateError(error, partials)
       }
       const missing = missingVariables(collector(), parsed, view)
       return { text: attempt(() => renderOnce(liquid, parsed, view, false)), missing }
@@ -174,32 +195,12 @@ function compile(liquid: Liquid, collector: () => Liquid, text: string, fields: 
   }
 }
 
-const READS_FILES = ['include', 'render', 'layout']
-
-/** It would fail only when the message is rendered, in a branch perhaps that is seldom taken. */
-function refuseFiles(parsed: readonly LiquidTemplate[]): void {
-  for (const template of parsed) {
-    const { token } = template
-    const name = 'name' in token ? String(token.name) : ''
-    if (READS_FILES.includes(name)) {
-      const [line = 1, column = 1] = token.getPosition()
-      throw new TemplateError(
-        `{% ${name} %} names another file, and a template cannot read one`,
-        line,
-        column,
-      )
-    }
-    const within = template.children?.(false, true).next()
-    if (within?.done === true) refuseFiles(within.value)
-  }
-}
-
 // Properties that LiquidJS gives to every value.
 const OF_ANY = ['size', 'first', 'last']
 
 /** Variables that are neither known nor set in the template. */
-function unknownVariables(parsed: LiquidTemplate[], fields: Fields): TemplateError[] {
-  const { globals, locals } = analyzeSync(parsed, { partials: false })
+function unknownVariables(parsed: LiquidTemplate[], fields: Fields, partials: Partials): TemplateError[] {
+  const { globals, locals } = analyzeSync(parsed, { partials: partials.size > 0 })
   return Object.values(globals)
     .flat()
     .flatMap((variable) => {
@@ -212,58 +213,8 @@ function unknownVariables(parsed: LiquidTemplate[], fields: Fields): TemplateErr
       if (known !== undefined && (typeof field !== 'string' || [...known, ...OF_ANY].includes(field)))
         return []
       const names = known === undefined ? Object.keys(fields) : known.map((name) => `${root}.${name}`)
-      const { row, col } = variable.location
+      const { row, col, file } = variable.location
       const there = names.length === 0 ? `${root} has no fields` : `known: ${names.join(', ')}`
-      return [new TemplateError(`unknown variable ${variable}; ${there}`, row, col)]
+      return [new TemplateError(`unknown variable ${variable}; ${there}`, row, col, pathOf(partials, file))]
     })
-}
-
-function renderOnce(
-  liquid: Liquid,
-  parsed: LiquidTemplate[],
-  view: object,
-  strictVariables: boolean,
-): string {
-  return String(liquid.renderSync(parsed, view, { strictVariables }))
-}
-
-function isUndefinedVariable(error: unknown): boolean {
-  return LiquidError.is(error) && error.name === 'UndefinedVariableError'
-}
-
-/**
- * The variables that are missing when the template is rendered, as written. Those that are only tested (`if`, `case`,
- * `default`) or in a branch that is not taken may be missing; of a loop only the first iteration that fails counts.
- */
-function missingVariables(collecting: Liquid, parsed: LiquidTemplate[], view: object): string[] {
-  const missing = new Set<string>()
-  try {
-    renderOnce(collecting, parsed, view, true)
-  } catch (error) {
-    collect(error)
-  }
-  return [...missing]
-
-  function collect(error: unknown): void {
-    if (!LiquidError.is(error)) return
-    if ('errors' in error && Array.isArray(error.errors)) error.errors.forEach(collect)
-    else if (isUndefinedVariable(error)) missing.add(error.token.getText())
-  }
-}
-
-function attempt<T>(action: () => T): T {
-  try {
-    return action()
-  } catch (error) {
-    throw toTemplateError(error)
-  }
-}
-
-function toTemplateError(error: unknown): TemplateError {
-  if (LiquidError.is(error)) {
-    const [line, column] = error.token?.getPosition() ?? [1, 1]
-    // LiquidJS appends the position to its message; the caller adds it with the file.
-    return new TemplateError(error.message.replace(/, line:\d+, col:\d+$/, ''), line ?? 1, column ?? 1)
-  }
-  return new TemplateError(error instanceof Error ? error.message : String(error), 1, 1)
 }

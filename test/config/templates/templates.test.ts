@@ -6,6 +6,7 @@ import { runTests } from '../../../src/config/checks/tests.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { loadTemplates, type Templates } from '../../../src/config/templates/templates.ts'
 import { environment, lines, problemsOf } from '../../support/config-fixtures.ts'
+import { hookbridge } from '../../support/hookbridge.ts'
 import { temporaryFolder } from '../../support/service.ts'
 
 type Test = Parameters<typeof temporaryFolder>[0]
@@ -284,4 +285,78 @@ tests:
     ),
     [],
   )
+})
+
+const partialFiles = {
+  '_card.liquid': 'for {{ data.id }}\n',
+  'mine/slack.yaml':
+    'text: "*{% render "card" %}*"\nblocks:\n  - type: section\n    text: { type: plain_text, text: "{% render \'card\' %}" }\n',
+  'mine/email.md': '---\nsubject: "{% render \'card\' %}"\n---\n**{% render "card" %}**\n',
+  'mine/console.txt': '{% render "card" %}',
+}
+
+t.test('a partial is found by every channel, and its values are escaped as its place asks', async (t) => {
+  const files = {
+    ...partialFiles,
+    'mine/slack.yaml': partialFiles['mine/slack.yaml'].replace('"*', "'*").replace('*"', "*'"),
+  }
+  const folder = withTemplates(t, files)
+  const templates = templatesOf(folder)
+  const message = (channel: string, id: string) => {
+    const [first] = templates.renderers(channel, 'mine', 'x')
+    const result = first?.renderer.render({ ...view, data: { id } })
+    return result?.ok ? result.message : result
+  }
+  t.match(message('slack', '<!channel> *7* `'), {
+    text: '*for &lt;!channel&gt; \u22177\u2217 \u02cb*',
+    blocks: [{ text: { text: 'for &lt;!channel&gt; *7* `' } }],
+  })
+  t.match(message('email', '<b>*7*\nBcc: x'), {
+    subject: 'for <b>*7* Bcc: x',
+    html: /<strong>for &lt;b&gt;\*7\* Bcc: x<\/strong>/,
+    text: 'for <b>*7* Bcc: x\n',
+  })
+  t.match(message('console', 'a\nb'), { text: 'for a b' })
+  const preview = ['preview', '--template', 'mine', '--type', 'x', '--data', 'id=7', '--config']
+  const shown = await hookbridge([...preview, join(folder, 'config.yaml')], { env: environment })
+  t.match(shown, { code: 0, out: /for 7/ })
+})
+
+t.test('mistakes about partials have the place where they are', async (t) => {
+  const folder = withTemplates(t, {
+    '_card.liquid': 'x\n{{ nope }}',
+    '_link.liquid': '<{{ data.url }}>',
+    '_Link.md': '',
+    'card.liquid': '',
+    'a/_card.liquid': '',
+    'a/slack.yaml': "text: |\n  hello\n  {% render 'crad' %}\n",
+    'b/slack.yaml': "text: \"{% render 'card' %}{% render 'link' %}\"",
+    'c/email.md': '---\nsubject: s\n---\n\n{% render "card" %}{% if link %}{% include "card" %}{% endif %}',
+  })
+  t.strictSame(reported(folder), [
+    'unknown_file templates/_Link.md:1:1: warning: no channel reads a file with this name (known: _Link.liquid, layout.html)',
+    'wrong_template templates/_card.liquid:2:4: unknown variable nope; known: event, data, payload, enriched, lifecycle, route, receiver, link',
+    'wrong_template templates/_link.liquid:1:1: a value within <…> could mention people; write {{ value | slack_link: "label" }}',
+    `unknown_file templates/a/_card.liquid:1:1: warning: a partial is at the top of the templates folder (move it to ${folder}/templates/_card.liquid)`,
+    'wrong_template templates/a/slack.yaml:3:3: {% render "crad" %}: there is no _crad.liquid in the templates folder; there is card, link',
+    'wrong_template templates/c/email.md:5:33: {% include %} is not known here; write {% render "name" %}, which finds _name.liquid',
+    'unknown_file templates/card.liquid:1:1: warning: no channel reads a file with this name (did you mean "_card.liquid"?)',
+  ])
+})
+
+t.test('a changed partial is read by a reload', async (t) => {
+  const folder = withTemplates(t, { '_card.liquid': 'one', 'mine/console.txt': '{% render "card" %}' })
+  const read = () => {
+    const loaded = loadConfig(join(folder, 'config.yaml'), environment)
+    if (!loaded.ok) throw new Error('it does not load')
+    const [first] = loaded.compiled.templates.renderers('console', 'mine', 'x')
+    const path = join(folder, 'templates/_card.liquid')
+    return { rendered: first?.renderer.render(view), noticed: loaded.compiled.files.get(path) }
+  }
+  const before = read()
+  t.match(before, { rendered: { message: { text: 'one' } }, noticed: String })
+  writeFileSync(join(folder, 'templates/_card.liquid'), 'two')
+  const after = read()
+  t.match(after, { rendered: { message: { text: 'two' } } })
+  t.not(after.noticed, before.noticed)
 })

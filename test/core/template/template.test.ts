@@ -158,15 +158,33 @@ t.test('one rendering is bounded in time and memory', async (t) => {
 })
 
 t.test('a template reads no file', async (t) => {
-  for (const [text, tag] of [
-    ['\n {% include "/etc/hostname" %}', 'include'],
-    ['\n {% render "package.json" %}', 'render'],
-    ['\n {% layout "../x" %}', 'layout'],
-    ['\n {% include data.id %}', 'include'],
+  for (const [text, message] of [
+    [
+      '\n {% include "/etc/hostname" %}',
+      '{% include %} is not known here; write {% render "name" %}, which finds _name.liquid',
+    ],
+    [
+      '\n {% layout "../x" %}',
+      '{% layout %} is not known here; write {% render "name" %}, which finds _name.liquid',
+    ],
+    [
+      '\n {% render "package.json" %}',
+      '{% render "package.json" %}: there is no _package.json.liquid in the templates folder',
+    ],
+    [
+      '\n {% render "../card" %}',
+      '{% render "../card" %}: there is no _../card.liquid in the templates folder; there is card',
+    ],
+    [
+      '\n {% render "constructor" %}',
+      '{% render "constructor" %}: there is no _constructor.liquid in the templates folder',
+    ],
+    ['\n {% render data.id %}', '{% render %} needs the name of a partial, in quotes'],
+    ['\n {% render "{{ data.id }}" %}', '{% render %} needs the name of a partial, in quotes'],
   ] as const) {
-    const message = `{% ${tag} %} names another file, and a template cannot read one`
+    const some = new Map(text.includes('card') ? [['card', { path: '_card.liquid', text: '' }]] : [])
     t.same(
-      failure(() => engine.compile(text)),
+      failure(() => engine.compile(text, undefined, some)),
       { line: 2, column: 2, message },
       text,
     )
@@ -175,8 +193,64 @@ t.test('a template reads no file', async (t) => {
     failure(() =>
       engine.compile('{% if data.no %}{% for x in data.list %}{% render "x" %}{% endfor %}{% endif %}'),
     ),
-    { message: /cannot read one/ },
+    { message: /there is no _x\.liquid/ },
     'also in a branch that is not taken',
+  )
+})
+
+t.test('partials', async (t) => {
+  const partials = (texts: Readonly<Record<string, string>>) =>
+    new Map(Object.entries(texts).map(([name, text]) => [name, { path: `templates/_${name}.liquid`, text }]))
+  const rendered = (text: string, texts: Readonly<Record<string, string>>) =>
+    engine.compile(text, undefined, partials(texts)).render(view)
+  t.same(
+    rendered('{% for x in data.list %}{% render "item", item: x, n: forloop.index %}{% endfor %}', {
+      item: '{{ n }}:{{ item }} of {{ data.id }};',
+    }),
+    {
+      text: engine
+        .compile('1:{{ data.list[0] }} of {{ data.id }};2:{{ data.list[1] }} of {{ data.id }};')
+        .render(view).text,
+      missing: [],
+    },
+    'it sees what it is given, and the variables of the event, and escapes them as its place asks',
+  )
+  t.equal(
+    rendered('{% assign x = 1 %}[{% render "a" %}{{ x }}]', { a: '{% assign x = 2 %}{{ x }}' }).text,
+    '[21]',
+  )
+  t.same(
+    rendered('{% if data.id %}{% render "a" %}{% endif %}', {
+      a: 'x{{ data.gone }}y{% render "b" %}',
+      b: '{{ data.lost }}',
+    }),
+    {
+      text: 'xy',
+      missing: ['data.gone in _a.liquid', 'data.lost in _b.liquid'],
+    },
+  )
+  t.match(
+    engine.compile('{% render "a", item: data.id %}', undefined, partials({ a: '{{ item }}\n {{ nope }}' }))
+      .unknown,
+    [{ message: /unknown variable nope/, line: 2, column: 5, path: 'templates/_a.liquid' }],
+  )
+  const mistakes: readonly (readonly [text: string, line: number, message: RegExp])[] = [
+    ['\n{{ data.id | nosuch }}', 2, /nosuch/],
+    ['{% if %}', 1, /./],
+    ['\n\n{% render "b" %}', 3, /no _b\.liquid/],
+    ['{% if data.id %}{% render "a" %}{% endif %}', 1, /renders itself/],
+  ]
+  for (const [text, line, message] of mistakes) {
+    const broken = partials({ a: text })
+    t.throws(() => engine.compile('x {% render "a" %}', undefined, broken), {
+      line,
+      message,
+      path: 'templates/_a.liquid',
+    })
+  }
+  t.throws(
+    () => rendered('{% render "a" %}', { a: '{% render "b" %}', b: '{% render "a" %}' }),
+    /renders itself/,
   )
 })
 

@@ -62,7 +62,7 @@ interface Part<T> {
 }
 
 /** `email.md` is needed, and `layout.html`; `email.html` and `email.txt` take over a part entirely. */
-export function compile({ files }: TemplateFiles): Compiled<Mail> {
+export function compile({ files, partials }: TemplateFiles): Compiled<Mail> {
   const problems: TemplateProblem[] = []
   const markdown = files.get('email.md')
   const layoutFile = files.get('layout.html')
@@ -72,10 +72,14 @@ export function compile({ files }: TemplateFiles): Compiled<Mail> {
   const front = readFrontMatter(markdown, problems)
   const at = { line: markdown.bodyLine, column: 1 }
   const subject =
-    front?.subject && part(markdown, front.subject.at, () => headers.compile(front.subject.text))
+    front?.subject &&
+    part(markdown, front.subject.at, () => headers.compile(front.subject.text, undefined, partials))
   const preheader =
-    front?.preheader && part(markdown, front.preheader.at, () => headers.compile(front.preheader?.text ?? ''))
-  const body = part(markdown, at, () => markdownEngine.compile(markdown.body))
+    front?.preheader &&
+    part(markdown, front.preheader.at, () =>
+      headers.compile(front.preheader?.text ?? '', undefined, partials),
+    )
+  const body = part(markdown, at, () => markdownEngine.compile(markdown.body, undefined, partials))
   const layout = whole(layoutFile, html, layoutFields)
   const ownHtml = whole(files.get('email.html'), html)
   const ownText = whole(files.get('email.txt'), plain)
@@ -96,7 +100,7 @@ export function compile({ files }: TemplateFiles): Compiled<Mail> {
   function whole(file: TemplateFile | undefined, engine: Engine, fields?: Fields): Part<Template> | null {
     return file === undefined
       ? null
-      : part(file, { line: 1, column: 1 }, () => engine.compile(file.text, fields))
+      : part(file, { line: 1, column: 1 }, () => engine.compile(file.text, fields, partials))
   }
 
   function part<T extends Pick<Template, 'unknown'>>(
@@ -115,6 +119,11 @@ export function compile({ files }: TemplateFiles): Compiled<Mail> {
     }
 
     function report(error: TemplateError): void {
+      if (error.path !== null) {
+        const { path, line, column, message } = error
+        problems.push({ path, line, column, message })
+        return
+      }
       const line = start.line + error.line - 1
       const column = error.line === 1 ? start.column + error.column - 1 : error.column
       problems.push({ path: file.path, line, column, message: error.message })

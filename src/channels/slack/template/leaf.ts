@@ -1,4 +1,5 @@
 /** The string leaves of slack.yaml: each is compiled once, and rendered to a string within the limit of its field. */
+import type { PartialFile, Partials } from '../../../core/template/partials.ts'
 import { type RenderView, TemplateError } from '../../../core/template/template.ts'
 import type { Position, TemplateFile, TemplateProblem, YamlValue } from '../../channel.ts'
 import { piecesOf, type ValueEngine, type ValueTemplate, type WithValues } from '../../values.ts'
@@ -10,6 +11,7 @@ import { cleanText, finishUrl, mrkdwnEngine, plainEngine, urlEngine } from './te
 export interface CompileContext {
   readonly file: TemplateFile
   readonly yaml: YamlValue
+  readonly partials: Partials | undefined
   readonly problems: TemplateProblem[]
 }
 
@@ -30,8 +32,13 @@ export function problem(context: CompileContext, path: NodePath, message: string
   problemAt(context, context.yaml.at(path), message)
 }
 
-function problemAt(context: CompileContext, { line, column }: Position, message: string): void {
-  context.problems.push({ path: context.file.path, line, column, message })
+function problemAt(
+  context: CompileContext,
+  { line, column }: Position,
+  message: string,
+  path = context.file.path,
+): void {
+  context.problems.push({ path, line, column, message })
 }
 
 /** Text in Slack's mrkdwn or plain text, cut to `longest`; undefined where it is empty. */
@@ -42,11 +49,11 @@ export function textLeaf(
   kind: 'mrkdwn' | 'plain',
   longest: number,
 ): Render<string> {
-  const render = leaf(context, raw, path, kind === 'mrkdwn' ? mrkdwnEngine : plainEngine)
+  const { render, partials } = leaf(context, raw, path, kind === 'mrkdwn' ? mrkdwnEngine : plainEngine)
   const at = locationOf(context, path)
   const text = typeof raw === 'string' ? raw : ''
-  if (kind === 'mrkdwn') refuseOpenLink(context, text, path)
-  const usesRaw = /\|\s*raw\b/.test(text)
+  if (kind === 'mrkdwn') refuseLinks(context, text, path, partials)
+  const usesRaw = [text, ...partials.map((partial) => partial.text)].some((part) => /\|\s*raw\b/.test(part))
   const [write, shorten] = kind === 'mrkdwn' ? [fillMrkdwn, cutMrkdwn] : [fillPlain, cut]
   return (rendering) => {
     const { text, values } = render(rendering)
@@ -61,7 +68,7 @@ export function textLeaf(
 
 /** A URL that is safe to send; undefined, with a note, where what is rendered is none. */
 export function urlLeaf(context: CompileContext, raw: unknown, path: NodePath): Render<string> {
-  const render = leaf(context, raw, path, urlEngine)
+  const { render } = leaf(context, raw, path, urlEngine)
   const at = locationOf(context, path)
   const image = path.at(-1) === 'image_url'
   return (rendering) => {
@@ -80,7 +87,7 @@ export function conditionLeaf(
   path: NodePath,
 ): (rendering: RenderingState) => boolean {
   if (typeof raw === 'boolean') return () => raw
-  const render = leaf(context, raw, path, plainEngine)
+  const { render } = leaf(context, raw, path, plainEngine)
   return ({ view }) => {
     const { text, values } = render({ view, notes: new Set(), cut: false })
     const answer = fillPlain(text, values).trim()
@@ -88,15 +95,15 @@ export function conditionLeaf(
   }
 }
 
-function leaf(
-  context: CompileContext,
-  raw: unknown,
-  path: NodePath,
-  engine: ValueEngine,
-): (rendering: RenderingState) => WithValues {
+interface Leaf {
+  readonly render: (rendering: RenderingState) => WithValues
+  readonly partials: readonly PartialFile[]
+}
+
+function leaf(context: CompileContext, raw: unknown, path: NodePath, engine: ValueEngine): Leaf {
   const template = compile(context, raw, path, engine)
   const at = (line: number) => locationOf(context, path, lineIn(context, path, String(raw), line))
-  return ({ view, notes }) => {
+  const render: Leaf['render'] = ({ view, notes }) => {
     try {
       const rendered = template.render(view)
       for (const name of rendered.missing)
@@ -104,12 +111,18 @@ function leaf(
       return rendered
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error
-      throw new Error(`${at(error.line)}: ${error.message}`, { cause: error })
+      const place = error.path === null ? at(error.line) : `${fileName(error.path)}:${error.line}`
+      throw new Error(`${place}: ${error.message}`, { cause: error })
     }
   }
+  return { render, partials: template.partials }
 }
 
-const nothing: ValueTemplate = { unknown: [], render: () => ({ text: '', values: [], missing: [] }) }
+const nothing: ValueTemplate = {
+  unknown: [],
+  partials: [],
+  render: () => ({ text: '', values: [], missing: [] }),
+}
 
 function compile(context: CompileContext, raw: unknown, path: NodePath, engine: ValueEngine): ValueTemplate {
   if (typeof raw !== 'string') {
@@ -118,9 +131,11 @@ function compile(context: CompileContext, raw: unknown, path: NodePath, engine: 
   }
   const { column } = context.yaml.at(path)
   const report = (error: TemplateError) =>
-    problemAt(context, { line: lineIn(context, path, raw, error.line), column }, error.message)
+    error.path === null
+      ? problemAt(context, { line: lineIn(context, path, raw, error.line), column }, error.message)
+      : problemAt(context, error, error.message, error.path)
   try {
-    const template = engine.compile(raw)
+    const template = engine.compile(raw, undefined, context.partials)
     template.unknown.forEach(report)
     return template
   } catch (error) {
@@ -131,26 +146,41 @@ function compile(context: CompileContext, raw: unknown, path: NodePath, engine: 
 }
 
 // What a template writes: outputs, and the tags that write a value too.
-const WRITTEN = /\{\{.*?\}\}|\{%-?\s*(?:echo|cycle|liquid)\b.*?%\}/gs
+const WRITTEN = /\{\{.*?\}\}|\{%-?\s*(?:echo|cycle|liquid|render)\b.*?%\}/gs
+const MARKDOWN_LINK = '[text](url) is no link in Slack; write <url|text> or {{ url | slack_link: "text" }}'
+const OPEN_LINK = 'a value within <…> could mention people; write {{ value | slack_link: "label" }}'
 
-// A value between < and > that the template wrote itself could become `<!channel>`, however well it is escaped.
-function refuseOpenLink(context: CompileContext, text: string, path: NodePath): void {
+/** A value between < and > that the template wrote itself could become `<!channel>`, however well it is escaped. */
+function linkMistakes(text: string): string[] {
   const skeleton = text.replace(WRITTEN, '\u0000').replace(/\{%.*?%\}/gs, '')
-  if (/\]\((?:https?:|mailto:|\u0000)/.test(skeleton)) {
-    problem(
-      context,
-      path,
-      '[text](url) is no link in Slack; write <url|text> or {{ url | slack_link: "text" }}',
-    )
+  return [
+    ...(/\]\((?:https?:|mailto:|\u0000)/.test(skeleton) ? [MARKDOWN_LINK] : []),
+    ...(/<[^>]*\u0000/.test(skeleton) ? [OPEN_LINK] : []),
+  ]
+}
+
+function refuseLinks(
+  context: CompileContext,
+  text: string,
+  path: NodePath,
+  partials: readonly PartialFile[],
+): void {
+  for (const mistake of linkMistakes(text)) problem(context, path, mistake)
+  for (const partial of partials) {
+    for (const mistake of linkMistakes(partial.text)) {
+      const line = lineOf(partial.text, mistake === OPEN_LINK ? '<' : '](')
+      problemAt(context, { line, column: 1 }, mistake, partial.path)
+    }
   }
-  if (!/<[^>]*\u0000/.test(skeleton)) return
-  problem(context, path, 'a value within <…> could mention people; write {{ value | slack_link: "label" }}')
 }
 
 /** `slack.yaml:7`, for notes. */
 function locationOf(context: CompileContext, path: NodePath, line = context.yaml.at(path).line): string {
-  const name = context.file.path.split('/').at(-1)
-  return `${name}:${line}`
+  return `${fileName(context.file.path)}:${line}`
+}
+
+function fileName(path: string): string {
+  return path.split('/').at(-1) ?? path
 }
 
 /** The line of the file on which a line of the leaf is. In quotes, `\n` is a line of the leaf and none of the file. */

@@ -26,13 +26,13 @@ export const TEMPLATE_FILE = 'slack.yaml'
 const topKeys = ['text', 'blocks']
 
 /** Compiles `slack.yaml`; every problem has a line and a column. */
-export function compileTemplate({ files }: TemplateFiles): Compiled<SlackMessage> {
+export function compileTemplate({ files, partials }: TemplateFiles): Compiled<SlackMessage> {
   const file = files.get(TEMPLATE_FILE)
   if (file === undefined || file.yaml === null || !isObject(file.yaml.value)) {
     const message = file === undefined ? 'is missing' : 'must be a mapping with the keys text and blocks'
     return { ok: false, problems: [{ path: file?.path ?? TEMPLATE_FILE, line: 1, column: 1, message }] }
   }
-  const context: CompileContext = { file, yaml: file.yaml, problems: [] }
+  const context: CompileContext = { file, yaml: file.yaml, partials, problems: [] }
   const root = file.yaml.value
   for (const key of Object.keys(root)) {
     if (!topKeys.includes(key)) problem(context, [key], unknownKey(key, topKeys))
