@@ -31,7 +31,7 @@ export interface PeerCertificate {
   readonly code: string
   /** Whose certificate it is: `mail.example.com:465`. */
   readonly peer: string
-  /** As it was sent, the peer's own first; empty where it could not be looked at. */
+  /** As it was sent, the peer's own first; empty where it could not be fetched. */
   readonly chain: readonly X509Certificate[]
   /** Milliseconds. */
   readonly now: number
@@ -50,7 +50,7 @@ export function certificateProblem(peer: PeerCertificate): ConnectProblem {
   return {
     code: 'certificate_invalid',
     message: `the certificate of ${peer.peer} does not verify (${code})${described(peer.chain)}`,
-    hint: `ask who runs ${peer.peer} to replace it`,
+    hint: `ask the administrator of ${peer.peer} to replace it`,
     permanent: true,
   }
 }
@@ -66,7 +66,7 @@ function untrusted({ code, peer, chain, setting }: PeerCertificate): ConnectProb
   // OpenSSL cannot tell a CA that is unknown from an intermediate certificate that the server leaves out.
   const incomplete =
     own !== undefined && chain.length === 1 && !selfSigned
-      ? `; from a public CA, ${peer} leaves out its intermediate certificate, which who runs it must add`
+      ? `; if it is from a public CA, ${peer} does not send its intermediate certificate, and its administrator must add it`
       : ''
   return {
     code: 'certificate_untrusted',
@@ -109,7 +109,7 @@ function expired({ peer, chain, now }: PeerCertificate): ConnectProblem {
   return {
     code: 'certificate_expired',
     message: `${subject} ${when}${described(chain)}`,
-    hint: `ask who runs ${peer} to renew it; if it is valid, set this machine's clock (timedatectl set-ntp true)`,
+    hint: `ask the administrator of ${peer} to renew it; if it is valid, set this machine's clock (timedatectl set-ntp true)`,
     // It is renewed where the other side runs, and messages then go out by themselves.
     permanent: false,
   }
@@ -121,7 +121,7 @@ function notYetValid({ peer, chain, now }: PeerCertificate): ConnectProblem {
   return {
     code: 'certificate_not_yet_valid',
     message: `the certificate of ${peer} ${when}${described(chain)}`,
-    hint: `set this machine's clock (timedatectl set-ntp true); if it is right, ask who runs ${peer}`,
+    hint: `set this machine's clock (timedatectl set-ntp true); if it is right, ask the administrator of ${peer}`,
     permanent: false,
   }
 }

@@ -62,7 +62,7 @@ function noTls(proxy: HttpProxy, peer: string, error: unknown) {
   return {
     code: 'proxy_tls',
     message: `no TLS connection to ${peer} through the proxy ${proxy.name}: ${what}`,
-    hint: `ask who runs the proxy whether it lets TLS to ${peer} pass`,
+    hint: `ask the administrator of the proxy whether it lets TLS to ${peer} pass`,
     permanent: false,
   } as const
 }

@@ -25,7 +25,7 @@ export interface DialOptions {
 export type Dial = (peer: string, open: () => Promise<buildConnector.Options>) => Promise<Socket>
 
 const LONGEST_LOOK_MS = 2_000
-// While a destination fails, every attempt would look at the same certificate.
+// While a destination fails, every attempt would fetch the same certificate.
 const LOOK_AGAIN_AFTER_MS = 60_000
 
 export function createDial({ stepMs, allowH2, trustSystem, hostSetting }: DialOptions): Dial {

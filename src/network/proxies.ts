@@ -90,7 +90,7 @@ export function readProxies(env: Env): ReadProxies {
   }
 }
 
-/** Variables that a person may think are read. */
+/** Variables that one may expect to be read. */
 function unread(env: Env): ProxyProblem[] {
   const isSet = (name: string) => valueIn(env, name)[1] !== ''
   if (isSet('HTTPS_PROXY')) return []

@@ -1,4 +1,4 @@
-/** Opens a tunnel through a proxy, with HTTP's CONNECT, and says of what goes wrong that it was the proxy. */
+/** Opens a tunnel through a proxy, with HTTP's CONNECT. What goes wrong is reported as the proxy's. */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { redact } from '../core/secret.ts'
@@ -53,7 +53,7 @@ export function unreachable(proxy: HttpProxy, error: unknown, timeoutMs: number)
     return {
       code: 'proxy_tls',
       message: `the proxy ${proxy.name} does not speak TLS (${code})`,
-      hint: `write http:// in ${proxy.variable}: it is how the proxy is spoken to, also for https URLs`,
+      hint: `write http:// in ${proxy.variable}: the scheme is that of the connection to the proxy, also for https URLs`,
       permanent: true,
     }
   }
@@ -75,20 +75,20 @@ function noAnswer(proxy: HttpProxy, timeoutMs: number): ConnectProblem {
   }
 }
 
-/** It took the connection, and then closed it or sent something else than HTTP. */
+/** It accepted the connection, and then closed it or sent something other than HTTP. */
 function broken(proxy: HttpProxy, error: Error): ConnectProblem {
   if (codeOf(error).startsWith('HPE_')) {
     return {
       code: 'proxy_not_http',
-      message: `what answers at ${proxy.name} is no HTTP proxy`,
-      hint: `correct host and port in ${proxy.variable}; a proxy that is spoken to over TLS is written https://`,
+      message: `what answers at ${proxy.name} is not an HTTP proxy`,
+      hint: `correct host and port in ${proxy.variable}; if the proxy itself expects TLS, write https://`,
       permanent: true,
     }
   }
   return {
     code: 'proxy_failing',
     message: `the proxy ${proxy.name} closed the connection without an answer`,
-    hint: `ask who runs the proxy; one that is spoken to over TLS is written https:// in ${proxy.variable}`,
+    hint: `ask the administrator of the proxy; if the proxy itself expects TLS, write https:// in ${proxy.variable}`,
     permanent: false,
   }
 }
@@ -106,7 +106,7 @@ function refusal(proxy: HttpProxy, authority: string, answer: IncomingMessage): 
     return {
       code: 'proxy_failing',
       message: `the proxy ${proxy.name} gives no connection to ${authority} (${said})`,
-      hint: `try again later; if it stays so, ask who runs the proxy whether it reaches ${authority}`,
+      hint: `try again later; if it stays so, ask the administrator of the proxy whether it reaches ${authority}`,
       permanent: false,
     }
   }
@@ -115,8 +115,8 @@ function refusal(proxy: HttpProxy, authority: string, answer: IncomingMessage): 
       code: 'proxy_refused',
       message: `the proxy ${proxy.name} does not allow connections to ${authority} (${said})`,
       hint:
-        `ask who runs the proxy to allow CONNECT to ${authority}, then resend; a host that is reached without ` +
-        'the proxy belongs into NO_PROXY',
+        `ask the administrator of the proxy to allow CONNECT to ${authority}, then resend; if the host is to be reached ` +
+        'without the proxy, name it in NO_PROXY',
       permanent: true,
     }
   }
@@ -148,8 +148,8 @@ export function loginProblem(
       ...common,
       message: `the proxy ${proxy.name} asks for a login by ${others} (${said})`,
       hint:
-        'only Basic is supported: ask who runs the proxy for an account with Basic, or an exception for this machine; ' +
-        'or run a local proxy that logs in, such as cntlm or px, and name that one',
+        'only Basic is supported: ask the administrator of the proxy for an account with Basic or an exception for this ' +
+        'machine, or run a local proxy that logs in, such as cntlm or px, and name that one',
     }
   }
   return proxy.authorization === null

@@ -403,7 +403,7 @@ t.test('what the token server refuses', async (t) => {
       'google',
       rfc6749(400, 'invalid_grant', 'Invalid email or User ID'),
       'park',
-      /does not know the mailbox alerts@example\.org/,
+      /has no mailbox alerts@example\.org/,
     ],
     ['google', rfc6749(400, 'invalid_grant', 'Invalid JWT Signature.'), 'park', /make a new key/],
     [

@@ -49,7 +49,7 @@ function verdictOf(step: Step, reply: string, hasLogin = false): Verdict | null 
 t.test('what servers are known to say', (t) => {
   t.ok(reported.length >= 200, `${reported.length} replies`)
   for (const { from, step, reply, verdict } of reported) {
-    t.match(from, /^https?:\/\/\S+\.\S+/)
+    t.match(from, /^(?:https?:\/\/\S+\.\S+|after \S+)/)
     t.strictSame(verdictOf(step, reply), verdict, `${step}: ${reply.replaceAll('\n', ' ')} (${from})`)
   }
   t.end()
@@ -161,8 +161,8 @@ t.test('what the operator reads', (t) => {
   t.strictSame(read('auth', '535-5.7.8 Username and Password not accepted.\n535 5.7.8  See gsmtp'), {
     kind: 'park',
     reason:
-      'the mail server does not accept the login: correct user and password in channels.email.smtp ' +
-      '(535 5.7.8 Username and Password not accepted. See gsmtp)',
+      'the mail server does not accept the login: correct user and password in channels.email.smtp; many providers ' +
+      'want an app password or SMTP credentials there, not the password of the account (docs/mail.md) (535 5.7.8 Username and Password not accepted. See gsmtp)',
   })
   t.strictSame(read('rcpt', '451 4.3.0 Temporary lookup failure'), {
     kind: 'retry',
@@ -171,7 +171,7 @@ t.test('what the operator reads', (t) => {
   t.strictSame(read('message', '454 Throttling failure: Maximum sending rate exceeded'), {
     kind: 'retry',
     reason:
-      'the account may not send more now: mail goes on when the server allows it; set channels.email.rate to its ' +
+      'the account may not send more now: it is tried again by itself; set channels.email.rate to the ' +
       'limit, or have that raised (454 Throttling failure: Maximum sending rate exceeded)',
     after: 5_000,
   })

@@ -89,10 +89,10 @@ for (const mechanisms of ['plain xoauth2', 'oauthbearer', 'plain login xoauth2 o
   })
 }
 
-t.test('a token for somebody else', async (t) => {
+t.test('a token for another user', async (t) => {
   const { relay, settings } = await start(t, 'xoauth2 oauthbearer')
-  const outcome = await open(t, settings({ user: 'somebody@example.org' }))('evt-1')
-  t.match(outcome, { kind: 'park', reason: /does not take it for somebody@example\.org/ })
+  const outcome = await open(t, settings({ user: 'other@example.org' }))('evt-1')
+  t.match(outcome, { kind: 'park', reason: /does not take it for other@example\.org/ })
   t.equal(relay.messages.length, 0)
 })
 

@@ -122,10 +122,10 @@ t.test('a proxy that is spoken to over TLS', async (t) => {
     kind: 'retry',
     reason: `the proxy 127.0.0.1:${proxy.port} closed the connection without an answer`,
   })
-  const stranger = await proxyTo(t, server, {
-    tls: makeCertificate({ subject: 'stranger', hosts: ['127.0.0.1'] }),
+  const selfSigned = await proxyTo(t, server, {
+    tls: makeCertificate({ subject: 'self-signed', hosts: ['127.0.0.1'] }),
   })
-  t.match(await send(through(stranger.port, '', 'https')), {
+  t.match(await send(through(selfSigned.port, '', 'https')), {
     kind: 'park',
     reason: /^the certificate of the proxy 127\.0\.0\.1:\d+ is self-signed/,
   })
@@ -170,7 +170,7 @@ t.test('what a proxy answers is reported as the proxy’s', async (t) => {
     [
       { status: 403, words: 'Forbidden' },
       'park',
-      /does not allow connections to slack\.test:443 \(403 Forbidden\): ask who runs the proxy to allow CONNECT to slack\.test:443/,
+      /does not allow connections to slack\.test:443 \(403 Forbidden\): ask the administrator of the proxy to allow CONNECT to slack\.test:443/,
     ],
     [{ status: 403, words: 'Filtered' }, 'park', /\(403 Filtered\)/],
     [{ status: 401 }, 'park', /does not accept the login \(401\)/, WITH_LOGIN],
@@ -188,7 +188,11 @@ t.test('what a proxy answers is reported as the proxy’s', async (t) => {
       'park',
       /opens no tunnels \(302\).*login in a browser/,
     ],
-    [{ raw: 'SSH-2.0-OpenSSH_9.2\r\n' }, 'park', /is no HTTP proxy: correct host and port in HTTPS_PROXY/],
+    [
+      { raw: 'SSH-2.0-OpenSSH_9.2\r\n' },
+      'park',
+      /is not an HTTP proxy: correct host and port in HTTPS_PROXY/,
+    ],
     [
       { status: 500, words: 'Unable to connect' },
       'retry',
@@ -252,10 +256,10 @@ t.test('a proxy that is not there, hangs, or breaks TLS', async (t) => {
 
 t.test('a certificate that does not verify is described, with what to do', async (t) => {
   const DAY = 86_400_000
-  const stranger = makeAuthority('Inspection CA\nof a stranger')
+  const other = makeAuthority('Inspection CA\nof another firm')
   const signed = (more: Partial<CertificateOptions>) =>
     makeCertificate({ subject: 'slack.test', hosts: ['slack.test'], issuer: root, ...more })
-  const ofStranger = signed({ issuer: stranger })
+  const ofOther = signed({ issuer: other })
   const old = makeAuthority('Old CA', { issuer: root, to: new Date(Date.now() - 2 * DAY) })
   const ofOld = signed({ issuer: old })
   const cases: readonly (readonly [
@@ -266,21 +270,21 @@ t.test('a certificate that does not verify is described, with what to do', async
   ])[] = [
     [
       'an issuer that is not trusted',
-      signed({ issuer: stranger }),
+      signed({ issuer: other }),
       'park',
-      /^the certificate of slack\.test:443 comes from an issuer that this machine does not trust \(\w+\); subject "CN=slack\.test", issuer "CN=Inspection CA.*of a stranger": .*copy the PEM file of "CN=Inspection CA.*" to \/usr\/local\/share\/ca-certificates\/NAME\.crt, run update-ca-certificates, and restart hookbridge; from a public CA, slack\.test:443 leaves out/,
+      /^the certificate of slack\.test:443 comes from an issuer that this machine does not trust \(\w+\); subject "CN=slack\.test", issuer "CN=Inspection CA.*of another firm": .*copy the PEM file of "CN=Inspection CA.*" to \/usr\/local\/share\/ca-certificates\/NAME\.crt, run update-ca-certificates, and restart hookbridge; if it is from a public CA, slack\.test:443 does not send/,
     ],
     [
       'a whole chain that is not trusted',
-      { key: ofStranger.key, cert: ofStranger.cert + stranger.cert },
+      { key: ofOther.key, cert: ofOther.cert + other.cert },
       'park',
-      /\(SELF_SIGNED_CERT_IN_CHAIN\); .*copy the PEM file of "CN=Inspection CA.*of a stranger" to \S+, run update-ca-certificates, and restart hookbridge$/,
+      /\(SELF_SIGNED_CERT_IN_CHAIN\); .*copy the PEM file of "CN=Inspection CA.*of another firm" to \S+, run update-ca-certificates, and restart hookbridge$/,
     ],
     [
       'an intermediate that is left out',
       slackTest,
       'park',
-      /issuer "CN=Example Firm Issuing CA".*leaves out its intermediate certificate/,
+      /issuer "CN=Example Firm Issuing CA".*does not send its intermediate certificate/,
     ],
     [
       'self-signed',

@@ -5,7 +5,7 @@ import * as z from 'zod'
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g
 const WANTED = 'name the PEM file of the authority, which begins with -----BEGIN CERTIFICATE-----'
 
-/** The certificates of a bundle, or what is wrong with it; a sentence never shows any of it. */
+/** The certificates of a bundle, or what is wrong with it; the message contains none of the text. */
 export function readAuthorities(
   text: string,
   now: number,

@@ -96,7 +96,7 @@ function loginWords({ credentials }: SmtpServer, user: string | undefined): stri
 }
 
 function notAnswering(server: SmtpServer): Finding {
-  const hint = 'try again; if it stays so, ask who runs the mail server'
+  const hint = 'try again; if it stays so, ask the administrator of the mail server'
   return wrong('smtp_silent', `${nameOf(server)} greets, and then does not answer`, UNTIL_FIXED, hint)
 }
 
@@ -119,7 +119,7 @@ interface Unreachable {
 function unreachable(failure: SmtpFailure, server: SmtpServer): Unreachable {
   const { code, originalCode, timeout } = failure
   if (failure.response !== undefined) {
-    const hint = 'try again in some minutes; if it stays so, ask who runs the mail server'
+    const hint = 'try again in some minutes; if it stays so, ask the administrator of the mail server'
     return { finding: 'smtp_refused_now', what: 'refuses connections now', hint }
   }
   if (code === 'EDNS') return notFound(originalCode, server)

@@ -1,5 +1,5 @@
 /**
- * Keeps to `channels.email.rate` over all addresses: evenly, one mail each so often, so that no window of time sees more
+ * Keeps to `channels.email.rate` over all addresses. Mails go out evenly, one an interval, so that no span of time sees more
  * than the rate allows, also after a restart.
  */
 const SECOND_MS = 1_000
@@ -16,7 +16,7 @@ export class Pace {
     this.#now = now
   }
 
-  /** How many more mails may go within a second from now: as long as a claim may be away. */
+  /** How many more mails may go out within a second from now, which is how far ahead mails are claimed. */
   room(): number {
     const wait = this.waitMs()
     return wait > SECOND_MS ? 0 : 1 + Math.floor((SECOND_MS - wait) / this.#intervalMs)

@@ -6,16 +6,16 @@ import type { EmailReceiver, EmailSettings } from './settings.ts'
 import type { Mail } from './template/rendering.ts'
 
 // Without a script the page cannot ask the frame how tall its content is: the text part gives an estimate.
-const TALL_LINE = 30
-const AROUND = 260
-const TALLEST = 1_200
+const LINE_PX = 30
+const LAYOUT_PX = 260
+const TALLEST_PX = 1_200
 
 function toHtml(
   { subject, preheader, html, text }: Mail,
   { settings, target }: PreviewContext<EmailSettings>,
 ): string {
   const from = settings?.from
-  const height = Math.min(AROUND + text.trim().split('\n').length * TALL_LINE, TALLEST)
+  const height = Math.min(LAYOUT_PX + text.trim().split('\n').length * LINE_PX, TALLEST_PX)
   return `<div class="mail">
 <h3>In the mailbox</h3>
 <div class="mail-row">${from === undefined ? '' : `<b>${escapeHtml(from.name || from.address)}</b> `}<span><b>${escapeHtml(subject)}</b>${

@@ -485,7 +485,11 @@ t.test('mail', async (t) => {
     hint: /address of this machine/,
   })
   guarded.behave = (step) => (step === 'connect' ? { code: 421, message: 'not now' } : undefined)
-  t.match(await mailOf(guarded.url), { code: 'smtp_refused_now', level: 'wrong', hint: /ask who runs/ })
+  t.match(await mailOf(guarded.url), {
+    code: 'smtp_refused_now',
+    level: 'wrong',
+    hint: /ask the administrator/,
+  })
   guarded.behave = (step) => (step === 'connect' ? 'stall' : undefined)
   t.match(await mailOf(guarded.url, '', '300ms'), {
     code: 'smtp_silent',

@@ -1,4 +1,4 @@
-/** Why there is no token, or why the mail server does not take it, in words for the operator. */
+/** Why there is no token, or why the mail server does not accept it, as the operator reads it. */
 export interface LoginProblem {
   /** park: only a person can help. retry: it may pass. */
   readonly kind: 'park' | 'retry'

@@ -1,4 +1,4 @@
-/** Why the mail server does not take a token that the token server issued. */
+/** Why the mail server does not accept a token that the token server issued. */
 import { isObject } from '../../../core/json.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { LoginProblem } from './problem.ts'
@@ -107,7 +107,7 @@ function microsoft({ token, user, reason }: Refused): Pick<LoginProblem, 'code' 
   }
 }
 
-/** For a diagnosis alone: whose signature it bears is not verified. Empty where the token is no JWT. */
+/** For a diagnosis alone: the signature is not verified. Empty where the token is no JWT. */
 function claimsOf(token: Secret): { readonly aud?: unknown; readonly roles?: unknown } {
   try {
     const claims: unknown = JSON.parse(

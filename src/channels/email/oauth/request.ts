@@ -48,7 +48,7 @@ const GOOGLE_SCOPE = 'https://mail.google.com/'
 const ASSERTION_LIFETIME_S = 300
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
-/** Never throws for what the server does. `user`: who is logged in to the mail server. */
+/** Whatever the server does becomes a result. `user`: who is logged in to the mail server. */
 export async function requestToken(settings: OAuth2Settings, context: Context): Promise<IssuedResult> {
   const url = tokenUrl(settings)
   let answer: HttpAnswer | null = null

@@ -58,7 +58,7 @@ const rules: readonly Rule[] = [
     says: /AADSTS(?:90002|900021|900023)\b/,
     words: client(
       `correct ${KEY}.microsoft.tenant: the Directory (tenant) ID on the Overview page of the app registration`,
-      'Entra does not know the tenant',
+      'Entra has no such tenant',
     ),
   },
   {
@@ -132,7 +132,7 @@ const rules: readonly Rule[] = [
     error: ['invalid_grant'],
     words: ({ user }) => ({
       code: 'oauth_mailbox',
-      summary: `Google does not know the mailbox ${user}`,
+      summary: `Google has no mailbox ${user}`,
       hint: `correct ${KEY}.google.mailbox: the primary address of a user of the domain, no alias and no group`,
     }),
   },

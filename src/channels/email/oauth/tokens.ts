@@ -20,14 +20,14 @@ export type TokenResult =
 
 /** Where the server does not say how long a token is good for. */
 const DEFAULT_LIFETIME_MS = 10 * 60_000
-/** A new one is fetched so long before the end, but not before four fifths of a short life are over. */
+/** A new token is fetched this long before the old one ends, but not before four fifths of a short life are over. */
 const RENEW_BEFORE_MS = 5 * 60_000
 const RENEW_AT_LEAST = 0.8
-/** With less than this a token is not used: it would end during the login. */
+/** A token with less time left is not used: it would end during the login. */
 const USELESS_MS = 10_000
-/** Where refused tokens follow each other, each of them is not the fault: a new one is fetched no more often than this. */
+/** If new tokens are refused too, the token is not the fault: a refused one is replaced no more often than this. */
 const REPLACE_EVERY_MS = 30_000
-/** A failure holds for what asks in this time: the messages of one burst ask once. */
+/** A failure is given to all that ask within this time: a burst of messages makes one request. */
 const FAILURE_HOLD_MS = 2_000
 
 const LARGEST_ANSWER_BYTES = 65_536
@@ -83,7 +83,7 @@ export class Tokens {
     if (age < Math.max(token.lifetimeMs - RENEW_BEFORE_MS, token.lifetimeMs * RENEW_AT_LEAST))
       return { ok: true, token }
     const renewed = await this.#fetch()
-    // While the token server is away, the token that is there serves to its end.
+    // While the token server is away, the token in hand is used until it ends.
     const left = token.issuedAt + token.lifetimeMs - this.#now()
     return !renewed.ok && this.#token === token && left > USELESS_MS ? { ok: true, token } : renewed
   }
@@ -99,7 +99,7 @@ export class Tokens {
     return this.#fetch()
   }
 
-  /** The mail server took a token: the next refusal is news. */
+  /** The mail server accepted a token: the next one that is refused is replaced at once. */
   accepted(): void {
     this.#replacedAt = Number.NEGATIVE_INFINITY
   }

@@ -34,7 +34,7 @@ export const causes = {
     concern: 'account',
     code: 'smtp_login_refused',
     summary: 'the mail server does not accept the login',
-    hint: `correct user and password in ${SMTP}`,
+    hint: `correct user and password in ${SMTP}; many providers want an app password or SMTP credentials there, not the password of the account (${MAIL_PAGE})`,
   },
   appPassword: {
     concern: 'account',
@@ -63,7 +63,7 @@ export const causes = {
   loginMethod: {
     concern: 'account',
     code: 'smtp_login_method',
-    summary: 'the mail server does not take this kind of login',
+    summary: 'the mail server does not accept this kind of login on this connection',
     hint: `let the connection encrypt (channels.email.tls: required); where the provider wants OAuth2, set up channels.email.oauth2 (${MAIL_PAGE})`,
   },
   loginNeeded: {
@@ -75,8 +75,8 @@ export const causes = {
   notForThisLogin: {
     concern: 'account',
     code: 'smtp_login_not_enough',
-    summary: 'the mail server took the login, but not for sending',
-    hint: 'let the account send mail there, or use the port that it gives for logins (usual are 587 and 465)',
+    summary: 'the mail server accepted the login, but does not let the account send',
+    hint: `allow the account to send there, or use the server's submission port in ${SMTP} (usually 587 or 465)`,
   },
   accountBlocked: {
     concern: 'account',
@@ -112,7 +112,7 @@ export const causes = {
     concern: 'client',
     code: 'smtp_tls',
     summary: 'no encrypted connection to the mail server',
-    hint: 'ask who runs it which versions of TLS it offers: 1.2 and 1.3 are taken here',
+    hint: 'ask its administrator to offer TLS 1.2 or 1.3, the versions that are supported here',
   },
   hello: {
     concern: 'client',
@@ -136,7 +136,7 @@ export const causes = {
     concern: 'client',
     code: 'smtp_client_refused',
     summary: 'the mail server refuses mail from this machine',
-    hint: `check host and port in ${SMTP}, and have the address of this machine allowed there`,
+    hint: `check host and port in ${SMTP}, put user and password there if it wants a login, or have the address of this machine allowed`,
   },
   relay: {
     concern: 'client',
@@ -154,7 +154,13 @@ export const causes = {
     concern: 'sender',
     code: 'smtp_sender_refused',
     summary: 'the mail server refuses the sender',
-    hint: 'correct channels.email.from, or allow it there',
+    hint: 'correct channels.email.from, or have it allowed there',
+  },
+  senderListed: {
+    concern: 'sender',
+    code: 'smtp_sender_listed',
+    summary: 'the domain of channels.email.from is on a block list',
+    hint: 'have the domain taken off the list that the server names, or send from another',
   },
   notOurSender: {
     concern: 'sender',
@@ -165,8 +171,8 @@ export const causes = {
   unverifiedSender: {
     concern: 'sender',
     code: 'smtp_sender_not_verified',
-    summary: 'the mail service has not verified channels.email.from, or its domain',
-    hint: 'verify it there, or correct channels.email.from',
+    summary: 'the mail service sends only for verified addresses, and this one is not',
+    hint: 'verify the address that it names, or its domain, there: channels.email.from, and while the account is in a sandbox the recipient too',
   },
   senderAuthentication: {
     concern: 'sender',
@@ -204,7 +210,7 @@ export const causes = {
     concern: 'message',
     code: 'smtp_too_large',
     summary: 'the mail is larger than the mail server takes',
-    hint: 'shorten its template',
+    hint: 'shorten its template, or have the limit raised there',
   },
   message: {
     concern: 'message',
@@ -216,7 +222,7 @@ export const causes = {
     concern: 'quota',
     code: 'smtp_quota_reached',
     summary: 'the account may not send more now',
-    hint: 'mail goes on when the server allows it; set channels.email.rate to its limit, or have that raised',
+    hint: 'it is tried again by itself; set channels.email.rate to the limit, or have that raised',
   },
   connections: {
     concern: 'connections',

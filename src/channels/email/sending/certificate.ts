@@ -1,4 +1,4 @@
-/** The certificate of a mail server: who is trusted, and what it is where it does not verify. */
+/** Why the certificate of a mail server was refused, described from the certificate itself. */
 import { TLSSocket } from 'node:tls'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { certificateProblem, isCertificateCode } from '../../../network/certificate-failure.ts'
@@ -13,7 +13,7 @@ export interface CertificateFailure {
 
 const LONGEST_LOOK_MS = 5_000
 
-/** The failure with what is wrong with the certificate, where that is why no connection was made. */
+/** Adds what is wrong with the certificate, if that is why the connection failed. */
 export async function withCertificate<F extends CertificateFailure>(
   failure: F,
   connection: SMTPConnectionOptions,
@@ -32,8 +32,8 @@ export async function withCertificate<F extends CertificateFailure>(
 }
 
 /**
- * The certificates that the server sends, over a connection that says EHLO alone: Nodemailer does not give those that it
- * refused. Empty where they cannot be had.
+ * The certificates that the server sends, fetched over a second connection that ends after EHLO: Nodemailer does not expose
+ * those that it refused. Empty where that fails.
  */
 function look(options: SMTPConnectionOptions): Promise<ReturnType<typeof chainOf>> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** What keeps a connection from being made where no reply says so. Pure. */
+/** Why a connection failed, where no reply of the server says it. Pure. */
 import type { CauseName } from './causes.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 
@@ -7,7 +7,7 @@ const TLS_PORT = 465
 const PLAIN_TEXT = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
 const OTHER_TLS = /^(?:ERR_TLS|ERR_SSL|EPROTO)/
 
-/** Null where it may pass by itself. Not for a certificate: that is described by itself. */
+/** Null where it may pass by itself. Not for certificates: certificate.ts describes those. */
 export function causeOfFailure(
   failure: Pick<SmtpFailure, 'code' | 'originalCode' | 'timeout'>,
   { port, secure }: { readonly port: number; readonly secure: boolean },

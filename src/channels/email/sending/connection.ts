@@ -1,4 +1,4 @@
-/** How to connect to the mail server, and the secrets in that. */
+/** The options of a connection to the mail server, from the settings, and the secrets in them. */
 import { hostname } from 'node:os'
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { Secret } from '../../../core/secret.ts'
@@ -65,7 +65,7 @@ export function ehloName({ ehlo, from }: Pick<EmailSettings, 'ehlo' | 'from'>, m
   return isFullName ? machine : asciiDomainOf(from.address)
 }
 
-/** What decides about failures of these sessions. */
+/** What the outcome of a failure depends on, beside the failure. */
 export function setupOf(settings: EmailSettings, server: SmtpServer): MailSetup {
   const hasLogin = server.credentials !== null || settings.oauth2 !== undefined
   return { server, hasLogin, secrets: secretsOf(settings, server) }

@@ -27,8 +27,9 @@ export interface ConnectionsDeps {
   readonly max: number
   /** How long to wait for one that is in use, in milliseconds. */
   readonly waitMs: number
-  /** Whether the server refuses one connection more: `others` says whether it holds any of ours. */
+  /** Whether the failure means that the server allows no further connection. `others`: which of ours it has already. */
   readonly isLimit: (failure: SmtpFailure, others: 'none' | 'opening' | 'open') => boolean
+  /** Milliseconds that never go back. */
   readonly now: () => number
 }
 
@@ -54,8 +55,7 @@ export class Connections {
     const { max, now } = this.#deps
     if (this.#refused === null) return max
     const { limit, at } = this.#refused
-    // A clock that was set back starts the wait again at most.
-    return Math.min(max, limit + Math.max(0, Math.floor((now() - at) / GROW_AFTER_MS)))
+    return Math.min(max, limit + Math.floor((now() - at) / GROW_AFTER_MS))
   }
 
   /** An idle one, a new one, or the next that is free. */
@@ -92,7 +92,7 @@ export class Connections {
     this.#wakeOne()
   }
 
-  /** The server refused this one because of the others; whether any of those is left to wait for. */
+  /** The server refused this one because of the others. Returns whether any of those is left to wait for. */
   discardAsTooMany(session: Session): boolean {
     session.close()
     this.#open--
@@ -137,7 +137,7 @@ export class Connections {
     }
     this.#shrink()
     if (others !== 'none') return null
-    // The whole burst was refused, and this attempt speaks for it.
+    // All that waited are refused with it: together they are one failure.
     for (const wake of [...this.#waiting]) wake({ ok: false, failure, repeats: true })
     return { ok: false, failure, repeats: false }
   }

@@ -9,7 +9,7 @@ import { parseReply, replyWords } from './reply.ts'
 import type { SmtpFailure } from './smtp-failure.ts'
 import { classify, type Verdict } from './verdict.ts'
 
-/** What decides about a failure beside the failure. */
+/** What the outcome of a failure depends on, beside the failure. */
 export interface MailSetup {
   readonly server: { readonly port: number; readonly secure: boolean }
   readonly hasLogin: boolean
@@ -25,7 +25,7 @@ export interface Diagnosis {
   readonly words: string
 }
 
-/** Refusals of the login itself: of a token more is known than the server's words. */
+/** Refusals of the login itself. Where a token was refused, its own claims say more than these. */
 const ABOUT_LOGIN: readonly (CauseName | null)[] = [
   'login',
   'appPassword',

@@ -1,6 +1,6 @@
 /**
- * The words by which servers say what their codes do not. In their order: the first that fits decides, so what is narrow
- * stands before what is wide. Each rule has replies in test/fixtures/mail-replies.txt that need it.
+ * Phrases with which servers say what their codes do not. The first rule that matches decides, so narrow rules stand before
+ * wide ones. Each rule has replies in test/fixtures/mail-replies.txt that need it.
  */
 import type { CauseName } from './causes.ts'
 import type { Reply, Step } from './reply.ts'
@@ -29,6 +29,11 @@ const rules: readonly Rule[] = [
     words:
       /too (?:many|frequent) (?:\w+ ){0,3}(?:connections?|connects|sessions)|(?:connections?|session|thread) (?:count |rate )?limit|concurren(?:t connections?|cy limit)|(?:maximum|max\.?) (?:number of )?(?:\w+ )?(?:connections|sessions)|at maximum connection|trop de connexions/i,
   },
+  {
+    cause: 'accountBlocked',
+    words:
+      /your (?:e-?mail )?account (?:is|was|has been) (?:\w+ )?(?:blocked|suspended|disabled|locked|deactivated)/i,
+  },
   // Logins.
   { cause: 'smtpOff', words: /smtpclientauth(?:entication)? is disabled/i },
   { cause: 'passwordsOff', words: /basic auth(?:entication)? is (?:disabled|not supported)/i },
@@ -42,7 +47,7 @@ const rules: readonly Rule[] = [
   {
     cause: 'encryptionNeeded',
     words:
-      /must issue (?:a )?starttls|(?:starttls|(?<!rcpt domain.*)\btls|encryption|ssl) (?:is |connection )?(?:required|needed)|requires? (?:an )?(?:encrypt|tls|ssl|starttls)|over a tls connection|(?:must|please) (?:first )?(?:use|issue|enable) (?:\w+ )?(?:starttls|tls|ssl|encryption)/i,
+      /must issue (?:a )?starttls|(?:starttls|\btls|encryption|ssl) (?:is |connection )?(?:required|needed)|requires? (?:an )?(?:encrypt|tls|ssl|starttls)|over a tls connection|(?:must|please) (?:first )?(?:use|issue|enable) (?:\w+ )?(?:starttls|tls|ssl|encryption)/i,
   },
   {
     cause: 'loginMethod',
@@ -72,7 +77,7 @@ const rules: readonly Rule[] = [
   {
     cause: 'unverifiedSender',
     words:
-      /(?:address|domain|sender|from|identity|identities)\b.{0,40}\b(?:is |are |were )?(?:not|un)[ -]?(?:been )?(?:verified|confirmed)|verified sender|sender signature|failed the check in region|unregistered domains?|not allowed to send: (?!.*(?:disabled|suspended|terminated))/i,
+      /(?:address|domain|sender|from|identity|identities)\b.{0,40}\b(?:is |are |were )?(?:not|un)[ -]?(?:been )?(?:verified|confirmed)|verified sender|sender signature|sandbox (?:sub)?domains?|failed the check in region|unregistered domains?|not allowed to send: (?!.*(?:disabled|suspended|terminated))/i,
     at: SUBMISSION.concat('rcpt'),
   },
   {
@@ -88,17 +93,17 @@ const rules: readonly Rule[] = [
   {
     cause: 'notOurSender',
     words:
-      /send ?as ?denied|not allowed to send as|cannot send as|(?:cannot|can't|may not) use this sender|not owned by|sender address is not allowed|unauthori[sz]ed sender|not one of your addresses|authori[sz]ed to (?:send|use)\b.{0,30}\b(?:from|address|header|sender)|relaying disallowed as|from address .{0,60} not authori[sz]ed|mail from must (?:be )?(?:equal|the same)|differs? from (?:the )?(?:auth|login)|must match/i,
+      /send ?as ?denied|(?:not allowed|permissions?) to send as|cannot send as|(?:cannot|can't|may not) use this sender|not owned by|sender address is not allowed|unauthori[sz]ed sender|not one of your addresses|authori[sz]ed to (?:send|use)\b.{0,30}\b(?:from|address|header|sender)|relaying disallowed as|from address .{0,60} not authori[sz]ed|mail from (?:address )?must (?:be )?(?:equal|(?:the )?same)|differs? from (?:the )?(?:auth|login)|must match/i,
   },
   {
     cause: 'senderAuthentication',
     words:
-      /\b(?:spf|dkim|dmarc)\b|sender policy framework|sender is unauthenticated|unauthenticated (?:e-?)?mail/i,
+      /\b(?:open)?spf\b|\b(?:dkim|dmarc)\b|sender policy framework|sender is unauthenticated|unauthenticated (?:e-?)?mail/i,
     at: ['mail', 'rcpt', 'data', 'message'],
   },
   // This machine.
   {
-    cause: 'sender',
+    cause: 'senderListed',
     words: /(?:dbl|uribl|surbl)\b|sender address.{0,60}blocked using/i,
     at: ['mail', 'rcpt'],
   },
@@ -122,19 +127,19 @@ const rules: readonly Rule[] = [
   {
     cause: 'loginNeeded',
     words:
-      /auth(?:entication|entification)? (?:is )?(?:required|needed|necessary|requise)|(?:must|please|should|need to) (?:\w+ )?(?:authenticate|log ?in)|not (?:been )?(?:authenticated|logged in)|log ?in (?:is )?required|requires? (?:smtp )?auth|smtp auth|auth(?:entication)? first|check for new mail before|unauthenticated senders/i,
+      /auth(?:entication|entification)? (?:is )?(?:required|needed|necessary|requise)|(?:must|please|should|need to) (?:\w+ )?(?:authenticate|log ?in)|not (?:been )?(?:authenticated|logged in)|log ?in (?:is )?required|requires? (?:smtp )?auth|smtp auth|auth(?:entication)?(?: command)? first|check for new mail before|unauthenticated senders/i,
   },
   { cause: 'notForThisLogin', words: /is not authorized to perform/i },
   {
     cause: 'client',
     words:
-      /client host|(?:your|this|connecting|sending|sender) (?:ip|host|server|mta)\b.{0,60}(?:reject|denied|block|not (?:allowed|permitted|authori)|banned|refused)|not (?:allowed|permitted|authori[sz]ed) to connect|connection (?:refused|rejected|denied)|not accepting connections|access .{0,40}(?:rejected|denied by ip)|banned sender|not authorized to send (?:e-?)?mail directly/i,
+      /client host|(?:your|this|connecting|sending|sender) (?:ip|host|server|mta)\b.{0,60}(?:reject|denied|block|not (?:allowed|permitted|authori)|banned|refused)|not (?:allowed|permitted|authori[sz]ed) to connect|connection (?:refused|rejected|denied)|not accepting connections|access .{0,40}(?:rejected|denied by ip)|banned sender|error: access denied for|protocol error|not authorized to send (?:e-?)?mail directly/i,
   },
   // 5yz for what passes.
   {
     cause: 'moment',
     words:
-      /(?:try|retry|come back|again) (?:again )?(?:later|in \d|shortly)|server (?:is )?(?:too )?busy|overload|insufficient (?:system )?(?:storage|resources|disk)|temporary (?:lookup |local |system |server |authentication )?(?:failure|problem|error)|load (?:average )?(?:is )?too high|essayer plus tard/i,
+      /service (?:currently |temporarily )?(?:unavailable|not available)|(?:try|retry|come back|again) (?:again )?(?:later|in \d|shortly)|server (?:is )?(?:too )?busy|overload|insufficient (?:system )?(?:storage|resources|disk)|temporary (?:lookup |local |system |server |authentication )?(?:failure|problem|error)|load (?:average )?(?:is )?too high|essayer plus tard/i,
   },
   {
     cause: 'sender',
@@ -164,7 +169,7 @@ const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const LONGEST_PAUSE_MS = 60 * MINUTE_MS
 
-/** How long to wait before the next mail: until part of such a limit is free again. Undefined where the words do not say. */
+/** How long until a limit of this kind lets some mail through again. Undefined where the words name no period. */
 export function quotaPauseMs(text: string): number | undefined {
   const asked = askedToWaitMs(text)
   if (asked !== undefined) return asked

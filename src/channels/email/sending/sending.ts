@@ -20,13 +20,13 @@ import { threadOf } from './thread.ts'
 const SHORTEST_ANSWER_TIMEOUT_MS = 60_000
 const ACCEPT_TIMEOUT_MS = 10 * 60_000
 const SERVICE_CLOSING = 421
-/** The claims keep to the rate within about a second; what is claimed beyond that goes back. */
+/** Claims follow the rate to within about a second. A mail that was claimed earlier than this goes back to the store. */
 const LONGEST_PACE_MS = 2_000
-const PACED = 'its turn by channels.email.rate comes later'
+const PACED = 'held back by channels.email.rate'
 const ALONE = 'sent as a mail of its own: the earlier mails of the conversation have no Message-ID'
-/** How often one mail is tried over another connection after the server found that there are too many. */
+/** How many connections one mail is tried over, where the server says with the mail that there are too many. */
 const MOST_CONNECTIONS_TRIED = 5
-/** The session has carried as many mails as the server allows one; said with 4yz and 5yz. */
+/** The session has carried as many mails as the server allows; said with 4yz as well as 5yz. */
 const SESSION_IS_USED_UP = /\b(?:per|in (?:one|this|a single)|this) (?:smtp )?(?:connection|session)\b/i
 
 export function patientTimeouts(timeout: number): SmtpTimeouts {
@@ -156,7 +156,7 @@ type Exchanged =
   | (SmtpResult & { readonly ok: true })
   | (SmtpFailure & { readonly ok: false; readonly repeats: boolean })
 
-/** The server had closed the idle connection, or takes no more over it; none of the message was taken. */
+/** The server had closed the idle connection, or accepts no more over it. None of the message was sent. */
 function isStale({ begun, code, response, responseCode }: SmtpFailure): boolean {
   if (begun) return false
   if (response !== undefined) return responseCode === SERVICE_CLOSING || SESSION_IS_USED_UP.test(response)
@@ -169,7 +169,7 @@ function isRefusal({ code, responseCode }: SmtpFailure): boolean {
   return responseCode !== undefined && responseCode !== SERVICE_CLOSING
 }
 
-/** Whether it refused one connection more: some servers say so, some say "not now", and some hang up. */
+/** Whether the server allows no further connection: some say so, some say "not now", and some hang up. */
 function isConnectionLimit(
   failure: SmtpFailure,
   others: 'none' | 'opening' | 'open',

@@ -42,11 +42,11 @@ export interface Envelope {
 export interface SmtpTimeouts {
   /** For a server to take the connection. */
   readonly connectMs: number
-  /** From then on to the end of greeting and TLS; for the login; for MAIL, RCPT and DATA together. */
+  /** Each for: greeting, EHLO and TLS, once connected; the login; MAIL, RCPT and DATA together. */
   readonly answerMs: number
   /**
-   * For the message and the answer to its final dot. A server that has taken a message and is slow to say so would get
-   * it twice from a client that gives up: RFC 5321, 4.5.3.2.6.
+   * For the message and the answer to its final dot. A client that gives up on a server that is slow to confirm a message
+   * sends it twice: RFC 5321, 4.5.3.2.6.
    */
   readonly acceptMs: number
 }
@@ -70,7 +70,7 @@ export class Session {
   #sending = false
   #hasUtf8 = false
   #ended = false
-  /** What was said to log in with a token: no answer may repeat it. */
+  /** What was sent to log in with a token; removed from the replies, which may repeat it. */
   #said: readonly Secret[] = []
 
   constructor(settings: SessionSettings) {
@@ -102,13 +102,13 @@ export class Session {
   /** Connects and logs in. */
   async open(): Promise<SmtpFailure | null> {
     const { connectMs, answerMs, credentials, tokens } = this.#settings
-    // Before connecting: a server would have to wait for the token server.
+    // Before connecting: the mail server would otherwise wait while the token server answers.
     const token = await tokens?.get()
     if (token?.ok === false) return withoutLogin(token.problem)
     const connected = await this.#step<unknown>(
       (done) => this.#connection.connect(done),
       connectMs,
-      // Many servers delay their greeting to new clients on purpose: once the connection is open, that is worth waiting for.
+      // Many servers delay their greeting to new clients on purpose: an open connection is worth waiting for.
       () => (this.#waitedFor === 'connection' ? null : answerMs),
     )
     if (!connected.ok) return withCertificate(connected, this.#settings.connection)
@@ -129,7 +129,7 @@ export class Session {
     return login.ok ? null : login
   }
 
-  /** The mechanisms of the answer to EHLO; none where it was given in vain to encrypt. */
+  /** The mechanisms in the answer to EHLO; none if opportunistic STARTTLS failed, after which nodemailer allows no login. */
   #offered(): readonly string[] {
     return this.#connection.allowsAuth ? mechanismsOf(String(this.#connection.lastServerResponse)) : []
   }

@@ -22,7 +22,7 @@ export interface SmtpFailure extends CertificateFailure {
   readonly timeout?: 'connection' | 'greeting' | 'answer' | undefined
   /** Whether any of the message may have left this machine. */
   readonly begun: boolean
-  /** What keeps an access token from being issued or taken, or a login from being tried. */
+  /** Why no access token was issued or accepted, or no login was tried. */
   readonly login?: LoginProblem | undefined
 }
 

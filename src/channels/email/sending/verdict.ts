@@ -1,7 +1,7 @@
 /**
- * What a mail server's refusal concerns, and what follows. The basic code says little, and servers use it as they like: an
- * enhanced status code (RFC 3463, and IANA's registry of RFC 5248) comes first where it is exact, then the words that
- * servers are known for, then the rest of the status codes, and at last the step at which the refusal came. Pure.
+ * What a mail server's refusal concerns, and what follows. Servers use the basic code as they like, so it says little. In
+ * this order: enhanced status codes that mean one thing (RFC 3463, and IANA's registry of RFC 5248), phrases that servers
+ * are known to use, the other status codes, and the step at which the refusal came. Pure.
  */
 import { type CauseName, type Concern, causes } from './causes.ts'
 import type { Reply, Step } from './reply.ts'
@@ -17,8 +17,11 @@ export type Verdict =
     }
   | { readonly kind: 'park' | 'refuse'; readonly concern: Concern; readonly cause: CauseName }
 
-/** Bad sequence of commands: the session was at fault, not the mail. */
+/** Bad sequence of commands. */
 const BAD_SEQUENCE = 503
+/** RFC 7504: no mail is accepted here. */
+const NO_MAIL_HERE = 521
+const EXCEEDED_STORAGE = 552
 const QUOTA_PAUSE_MS = 15 * 60_000
 const GREYLIST_PAUSE_MS = 60_000
 
@@ -43,16 +46,22 @@ function soon({ text }: Reply): Verdict & { kind: 'retry' } {
 
 type Found = CauseName | 'moment'
 
+/** Postfix says "currently unavailable" to clients that it has blocked: with 521 it does not mean the moment. */
+function ofWords(reply: Reply, step: Step): Found | null {
+  const found = causeOfWords(reply, step)
+  return found === 'moment' && reply.code === NO_MAIL_HERE ? 'client' : found
+}
+
 function causeOf(reply: Reply, step: Step): Found {
   return (
     exactStatus(reply, step) ??
-    causeOfWords(reply, step) ??
-    // A guess from the step, as "the recipient is refused", would mislead while the server itself says "not now".
+    ofWords(reply, step) ??
+    // While the server says "not now", a guess from the step, such as "the recipient is refused", would mislead.
     (reply.permanent ? (familyOf(reply, step) ?? causeOfStep[step]) : 'moment')
   )
 }
 
-/** Details that mean one thing, and that servers use for it. */
+/** Status codes that servers use for one thing alone. */
 const exact: Readonly<Record<string, CauseName>> = {
   '1.1': 'recipient',
   '1.3': 'recipient',
@@ -69,7 +78,6 @@ const exact: Readonly<Record<string, CauseName>> = {
   '7.23': 'senderAuthentication',
   '7.25': 'reverseDns',
   '7.26': 'senderAuthentication',
-  '7.27': 'senderAuthentication',
   '7.28': 'quota',
   // Microsoft's own.
   '7.57': 'loginNeeded',
@@ -95,8 +103,10 @@ function inRange(status: string): CauseName | null {
   return exactRanges.find(([from, to]) => detail >= from && detail <= to)?.[2] ?? null
 }
 
-function exactStatus({ status, permanent, text }: Reply, step: Step): CauseName | null {
+function exactStatus({ code, status, permanent, text }: Reply, step: Step): CauseName | null {
   if (status === null) return null
+  // With this code x.1.1 comes for full mailboxes too: the words decide.
+  if (status === '1.1' && code === EXCEEDED_STORAGE) return null
   // Microsoft counts what was submitted under the code of a full mailbox; greylists answer 4.1.1 and 4.2.2.
   if (status === '2.2' && /submission quota/i.test(text)) return 'quota'
   if (status === '7.8' && (step !== 'auth' || /app(?:lication)?[- ](?:specific )?password/i.test(text)))
@@ -111,7 +121,9 @@ function exactStatus({ status, permanent, text }: Reply, step: Step): CauseName 
 
 /** The other codes, by their subject: RFC 3463, 3.2 to 3.8. */
 function familyOf({ code, status }: Reply, step: Step): Found | null {
-  if (code === BAD_SEQUENCE) return 'moment'
+  // Our commands come in order: at AUTH it means that the server offers none here, elsewhere that its session went wrong.
+  if (code === BAD_SEQUENCE) return step === 'auth' ? 'loginMethod' : 'moment'
+  if (code === NO_MAIL_HERE) return 'client'
   switch (status?.split('.')[0]) {
     case '1':
       return status === '1.7' || status === '1.8' || step === 'mail' ? 'sender' : 'recipient'
