@@ -50,13 +50,15 @@ export class Generations {
 
 /** Opens no connections: a channel does so with its first attempt. */
 function createGeneration(compiled: CompiledConfig, surroundings: Surroundings): Generation {
-  const { config, router, destinations, templates, links } = compiled
+  const { config, router, destinations, lifecycles, followUp, templates, links } = compiled
   return {
     compiled,
     sources: sourcesOf(compiled),
     maxPending: config.server.max_pending,
     router,
     destinations,
+    lifecycles,
+    followUp,
     dedupeFor: config.store.dedupe,
     fingerprint: compiled.fingerprint,
     renderers: templates.renderers,

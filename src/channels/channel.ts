@@ -5,6 +5,7 @@
 import type { ZodType } from 'zod'
 import type { Unanswered } from '../core/delivery.ts'
 import type { RateLimit } from '../core/destination.ts'
+import type { Follows, FollowUp } from '../core/lifecycle.ts'
 import type { Outcome, Reference } from '../core/outcome.ts'
 import type { Partials } from '../core/template/partials.ts'
 import type { Renderer, RenderResult } from '../core/template/render.ts'
@@ -12,7 +13,10 @@ import type { Proxies } from '../network/proxies.ts'
 import type { ChannelDoctor } from './doctor.ts'
 import type { ChannelPreview } from './preview.ts'
 
-export type { Renderer, RenderResult }
+export type { Follows, Renderer, RenderResult }
+
+/** What a channel has said of a message that it sent. */
+export type MessageRef = Reference
 
 export interface Channel<Settings = unknown, Receiver = unknown, Message = unknown> {
   readonly name: string
@@ -33,6 +37,8 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   ): readonly SettingsWarning[]
   /** Where the messages for a receiver go: one for each target. Pure. */
   targets(receiver: Receiver, receiverName: string): readonly Target[]
+  /** What a later stage of a lifecycle does there; without it each stage is a message of its own. Pure. */
+  followUp?(receiver: Receiver): FollowUp
   /** Compiles the files of one template. Pure. */
   compile(files: TemplateFiles): Compiled<Message>
   /** The message as its reader sees it, in plain text: for terminals and for tests of a configuration. Pure. */
@@ -148,22 +154,6 @@ export interface Addressed {
   /** Earlier attempts that ended without an answer, so that the message may have arrived; null where there are none. */
   readonly unanswered: UnansweredAttempts | null
 }
-
-/**
- * How a message continues a conversation. A channel that finds its first message gone, or not to be changed any more, sends
- * the message afresh, and says so: `restarts` of the outcome.
- */
-export interface Follows {
-  readonly how: 'reply' | 'update' | 'update_and_reply'
-  /** A reply is shown outside its thread as well. */
-  readonly broadcast: boolean
-  readonly first: MessageRef
-  /** The messages after the first that were sent, oldest first. */
-  readonly earlier: readonly MessageRef[]
-}
-
-/** What a channel has said of a message that it sent. */
-export type MessageRef = Reference
 
 export interface UnansweredAttempts extends Unanswered {
   /** Whether the message may be sent again where it cannot be found out if it arrived. */

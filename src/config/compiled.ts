@@ -4,6 +4,7 @@ import { channels } from '../channels/channels.ts'
 import type { Destination } from '../core/destination.ts'
 import type { View } from '../core/event.ts'
 import { ownProperty } from '../core/json.ts'
+import { type FollowUp, type Lifecycle, POST } from '../core/lifecycle.ts'
 import { showAs } from '../core/match/match.ts'
 import { compileRoutes, type RouteInput, type Router } from '../core/route.ts'
 import type { Secret } from '../core/secret.ts'
@@ -27,6 +28,9 @@ export interface CompiledConfig {
   readonly secrets: readonly Secret[]
   readonly router: Router
   readonly templates: Templates
+  readonly lifecycles: readonly Lifecycle[]
+  /** What later stages do at a receiver's destinations of a channel. */
+  readonly followUp: (receiver: string, channel: string) => FollowUp
   /** Where each receiver's messages go. */
   readonly destinations: ReadonlyMap<string, readonly Destination[]>
   /** The page of what an event is about; empty if there is none. */
@@ -54,6 +58,12 @@ export function compile(
     secrets: secretsOf(config),
     router: compileRoutes(asWritten(config.routes, ownProperty(document.value, 'routes')), config.unrouted),
     templates,
+    lifecycles: Object.entries(config.lifecycles ?? {}).map(([name, { stages, key = null }]) => ({
+      name,
+      stages,
+      key,
+    })),
+    followUp: (receiver, channel) => followUpOf(config, receiver, channel),
     destinations: destinationsOf(config),
     links: config.links?.urlOf ?? (() => ''),
     document,
@@ -79,6 +89,12 @@ function asWritten(routes: Config['routes'], written: unknown): RouteInput[] {
       routes: route.routes && asWritten(route.routes, ownProperty(shown, 'routes')),
     }
   })
+}
+
+function followUpOf({ receivers }: Config, receiver: string, name: string): FollowUp {
+  const channel = channels.find((one) => one.name === name)
+  const settings = receivers[receiver]?.[name]
+  return settings === undefined ? POST : (channel?.followUp?.(settings) ?? POST)
 }
 
 function destinationsOf(config: Config): ReadonlyMap<string, readonly Destination[]> {

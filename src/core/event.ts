@@ -34,6 +34,23 @@ export interface View {
   readonly data: Json
   readonly payload: JsonObject
   readonly enriched: JsonObject
+  /** Null where the event is no stage of a lifecycle. */
+  readonly lifecycle: LifecycleView | null
+}
+
+/** Times are in ISO 8601. Routes see the name, the stage and whether it is the last: the rest is known when it is sent. */
+export interface LifecycleView {
+  readonly name: string
+  readonly stage: string
+  readonly is_last: boolean
+  /** When the first stage was; null where it has not come. */
+  readonly started_at: string | null
+  /** From the first stage to this one: `12 min`. Null for the first, and where that is not known. */
+  readonly elapsed: string | null
+  /** These times are of receipt, for want of better ones. */
+  readonly approximate: boolean
+  /** All of them; `at` is null for one that has not come. */
+  readonly stages: readonly { readonly name: string; readonly at: string | null }[]
 }
 
 /** An event or a quarantined request, as a store keeps it; the type of the latter is null. */
@@ -101,7 +118,7 @@ export function readBody(body: Uint8Array, { eventType, subject }: Pointers): Re
   for (const pointer of pointers) {
     const type = resolvePointer(payload, pointer)
     if (typeof type === 'string' && type !== '' && type.length <= MAX_TYPE_LENGTH) {
-      return { ok: true, type, subject: subjectOf(payload, subject), payload }
+      return { ok: true, type, subject: idAt(payload, subject), payload }
     }
   }
   return unreadable('no_event_type', `no event type (a string) at ${pointers.join(' or ')}`)
@@ -143,7 +160,7 @@ function isTooDeep(text: string, value: Json): boolean {
 }
 
 /** Text, or a whole number as text; null where it is empty or too long for an id. */
-function subjectOf(payload: JsonObject, pointer: string): string | null {
+export function idAt(payload: JsonObject, pointer: string): string | null {
   const found = resolvePointer(payload, pointer)
   const text = isNumber(found) && /^-?\d+$/.test(String(found)) ? String(found) : found
   return typeof text === 'string' && text !== '' && text.length <= MAX_SUBJECT_LENGTH ? text : null
@@ -186,7 +203,7 @@ function keysOf(pointer: string): readonly string[] {
   return keys
 }
 
-export function viewOf(event: Event): View {
+export function viewOf(event: Event, lifecycle: LifecycleView | null = null): View {
   return {
     event: {
       id: event.id,
@@ -204,5 +221,6 @@ export function viewOf(event: Event): View {
     data: event.payload.data ?? null,
     payload: event.payload,
     enriched: event.enriched,
+    lifecycle,
   }
 }

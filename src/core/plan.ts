@@ -1,15 +1,19 @@
 /** The routes and deliveries of an event under one configuration: for the service, explain, preview, tests and replay alike. */
 import type { Delivery } from './delivery.ts'
 import type { Destination } from './destination.ts'
-import { type Event, type UnreadableCode, viewOf } from './event.ts'
+import { type Event, type UnreadableCode, type View, viewOf } from './event.ts'
+import { conversationOf, type Lifecycle, type Stage, stageOf } from './lifecycle.ts'
 import type { RouteMatch, Router } from './route.ts'
 import { describeThrown } from './thrown.ts'
+import { lifecycleView } from './timeline.ts'
 
 export interface Plan {
   /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
   readonly routes: readonly PlannedRoute[]
   /** No configured route takes the event. */
   readonly unrouted: boolean
+  /** What the event is in its lifecycle; left out where it belongs to none. */
+  readonly stage?: Stage
   readonly deliveries: readonly PlannedDelivery[]
 }
 
@@ -37,6 +41,7 @@ export interface NewPlan {
   readonly fingerprint: string
   readonly routes: readonly PlannedRoute[]
   readonly unrouted: boolean
+  readonly stage?: Stage
   readonly deliveries: readonly NewDelivery[]
 }
 
@@ -67,9 +72,9 @@ export function makePlan(
   receiver?: string,
 ): MadePlan {
   try {
-    const { routes, unrouted, deliveries } = plan(planner, event, receiver)
+    const { deliveries, ...planned } = plan(planner, event, receiver)
     const identified = deliveries.map((delivery) => ({ ...delivery, id: newId() }))
-    return { ok: true, plan: { ...making, routes, unrouted, deliveries: identified } }
+    return { ok: true, plan: { ...making, ...planned, deliveries: identified } }
   } catch (error) {
     const message = `unexpected error while it was routed: ${describeThrown(error)}`
     return { ok: false, code: 'not_planned', message }
@@ -81,6 +86,7 @@ export interface Planner {
   readonly router: Pick<Router, 'route'>
   /** Where each receiver's messages go. */
   readonly destinations: ReadonlyMap<string, readonly Destination[]>
+  readonly lifecycles: readonly Lifecycle[]
 }
 
 /**
@@ -88,8 +94,10 @@ export interface Planner {
  * message. With `receiver` the plan is for that receiver alone. Throws for a receiver without an entry in
  * `destinations`: the configuration was checked for that.
  */
-export function plan({ router, destinations }: Planner, event: Event, receiver?: string): Plan {
-  const { matches, unrouted } = router.route(viewOf(event))
+export function plan(planner: Planner, event: Event, receiver?: string): Plan {
+  const { router, destinations, lifecycles } = planner
+  const stage = stageOf(lifecycles, event)
+  const { matches, unrouted } = router.route(routingView(planner, event))
   const deliveries: PlannedDelivery[] = []
   for (const { route, receivers, template } of matches) {
     for (const name of receivers) {
@@ -108,7 +116,7 @@ export function plan({ router, destinations }: Planner, event: Event, receiver?:
           receiver: name,
           destination,
           template,
-          conversation: null,
+          conversation: stage === null ? null : conversationOf(stage, destination),
           group: null,
           start,
         })
@@ -116,7 +124,14 @@ export function plan({ router, destinations }: Planner, event: Event, receiver?:
     }
   }
   const routes = matches.map(({ route, path, receivers }) => ({ route, path, receivers }))
-  return { routes, unrouted, deliveries }
+  return { routes, unrouted, ...(stage !== null && { stage }), deliveries }
+}
+
+/** What routes see of an event: of its lifecycle, what the event itself says. */
+export function routingView({ lifecycles }: Pick<Planner, 'lifecycles'>, event: Event): View {
+  const stage = stageOf(lifecycles, event)
+  const lifecycle = lifecycles.find(({ name }) => name === stage?.lifecycle)
+  return viewOf(event, lifecycle === undefined ? null : lifecycleView(lifecycle, event, []))
 }
 
 export function isSame(one: Destination, other: Destination): boolean {

@@ -1,13 +1,15 @@
 import type { OpenChannel } from '../channels/channel.ts'
-import { ambiguousAfter, type Delivery, type NextState, nextState, type Policy } from '../core/delivery.ts'
+import { ambiguousAfter, type Delivery, nextState, type Policy } from '../core/delivery.ts'
+import type { Step } from '../core/lifecycle.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { type RenderDeps, render } from '../core/template/render.ts'
 import { describeThrown } from '../core/thrown.ts'
-import { type Attempt, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
+import { type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
+import { type ConversingSettings, conversing, stepOf } from './conversing.ts'
 import type { AttemptTimes, Observe } from './fact.ts'
 
 export interface DeliverDeps {
-  readonly store: Pick<Queue, 'complete'>
+  readonly store: Pick<Queue, 'complete' | 'skip'>
   /** Read once for each attempt, which ends under the configuration that it began with. */
   readonly settings: () => DeliverSettings
   readonly now: () => number
@@ -20,7 +22,7 @@ export interface DeliverDeps {
 }
 
 /** The part of a configuration that delivering needs. */
-export interface DeliverSettings extends RenderDeps {
+export interface DeliverSettings extends RenderDeps, ConversingSettings {
   readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
   readonly policy: Policy
 }
@@ -32,10 +34,17 @@ interface Attempted {
   /** Whether the attempt reached out to the destination, so that its outcome counts for the health. */
   readonly reached: boolean
   readonly times: Omit<AttemptTimes, 'recorded'> | null
+  /** What the message did in its conversation, if it was sent in one. */
+  readonly step?: Step
 }
 
-/** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended. */
-export type Deliver = (leased: Leased, stopped: Promise<void>) => Promise<Outcome>
+/** Its conversation went on without it. */
+interface Skipped {
+  readonly skipped: string
+}
+
+/** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended; null where none was made. */
+export type Deliver = (leased: Leased, stopped: Promise<void>) => Promise<Outcome | null>
 
 const COMPLETE_AGAIN_AFTER_MS = 500
 
@@ -60,25 +69,31 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const settings = deps.settings()
     const interrupted = leased.interruptedAt !== null
     const startedAt = leased.interruptedAt ?? deps.now()
-    const { outcome, notes, template, reached, times }: Attempted = interrupted
+    const attempted: Attempted | Skipped = interrupted
       ? { outcome: endUnknown, notes: [], template: null, reached: false, times: null }
       : await attempt(settings, leased, stopped).catch(notAttempted)
+    if ('skipped' in attempted) {
+      await skip(leased.delivery, attempted.skipped, stopped)
+      return null
+    }
+    const { outcome, notes, template, reached, times, step } = attempted
     const endedAt = deps.now()
     // The clock may have been set back in between.
     const durationMs = interrupted ? 0 : Math.max(0, endedAt - startedAt)
     const { delivery } = leased
     const number = delivery.attempts + 1
     const ambiguousAttempts = ambiguousAfter(delivery.ambiguousAttempts, outcome)
-    const attempted = { ...delivery, attempts: number, ambiguousAttempts }
+    const counted = { ...delivery, attempts: number, ambiguousAttempts }
     const { channel, target } = delivery.destination
     const canLookUp = settings.channels.get(channel)?.canLookUp?.(target) ?? false
-    const next = nextState(attempted, outcome, { ...settings.policy, canLookUp }, endedAt, deps.random())
-    const done = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
-    const stored = await complete(delivery, done, next, reached, stopped)
+    const next = nextState(counted, outcome, { ...settings.policy, canLookUp }, endedAt, deps.random())
+    const made = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
+    const done = { ...made, ...(step && { step }) }
+    const stored = await recorded(delivery, stopped, () => deps.store.complete(done, next, reached))
     if (stored === null) return outcome
-    const recorded = times && { ...times, recorded: deps.clock() }
-    const made = { delivery, outcome, next: stored, durationMs, notes, template, startedAt, times: recorded }
-    deps.observe({ kind: 'attempted', ...made })
+    const ended = times && { ...times, recorded: deps.clock() }
+    const fact = { delivery, outcome, next: stored, durationMs, notes, template, startedAt, times: ended }
+    deps.observe({ kind: 'attempted', ...fact, ...(step && { step }) })
     return outcome
   }
 
@@ -86,7 +101,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     settings: DeliverSettings,
     leased: Leased,
     stopped: Promise<void>,
-  ): Promise<Attempted> {
+  ): Promise<Attempted | Skipped> {
     const { delivery, event } = leased
     const began = deps.clock()
     const times = (rendered: number | null) => ({ began, rendered, ended: deps.clock() })
@@ -102,7 +117,10 @@ export function createDeliver(deps: DeliverDeps): Deliver {
         times: times(null),
       }
     }
-    const rendered = render(settings, event, { ...delivery, channel: name })
+    const part = conversing(settings, leased)
+    if (part?.decision.kind === 'skip') return { skipped: part.decision.reason }
+    const lifecycle = part?.view ?? null
+    const rendered = render(settings, event, { ...delivery, channel: name, lifecycle })
     const renderedAt = deps.clock()
     const { notes } = rendered
     if (!rendered.ok) {
@@ -121,12 +139,26 @@ export function createDeliver(deps: DeliverDeps): Deliver {
       const mayResend = delivery.ambiguousAttempts <= settings.policy.ambiguousResends
       const unanswered = leased.unanswered && { ...leased.unanswered, mayResend }
       const ended = await Promise.race([
-        channel.send(rendered.message, { id, receiver, target, follows: null, unanswered }),
+        channel.send(rendered.message, {
+          id,
+          receiver,
+          target,
+          follows: part?.decision.follows ?? null,
+          unanswered,
+        }),
         stopped.then(() => cutShort),
       ])
       const { notes: remarks = [], ...outcome } = ended
       const reached = ended !== cutShort && (ended.kind !== 'retry' || ended.counts !== false)
-      return { outcome, notes: [...notes, ...remarks], template, reached, times: times(renderedAt) }
+      const step = stepOf(part, outcome)
+      return {
+        outcome,
+        notes: [...notes, ...remarks],
+        template,
+        reached,
+        times: times(renderedAt),
+        ...(step !== null && { step }),
+      }
     } catch (error) {
       // A channel returns an outcome. If it throws, that is a bug, and whether the message was sent is unknown.
       const reason = `unexpected error in channel ${name}: ${error instanceof Error ? error.name : 'unknown'}`
@@ -140,20 +172,23 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     }
   }
 
+  async function skip(delivery: Delivery, reason: string, stopped: Promise<void>): Promise<void> {
+    const done = await recorded(delivery, stopped, () => deps.store.skip(delivery, reason, deps.now()))
+    if (done === true) deps.observe({ kind: 'skipped', delivery, reason })
+  }
+
   /**
    * An attempt that was made must be recorded, or it would be made again: this waits until the store accepts it. Null if the lease
    * was lost, or if the service stops before: the next start then finds the lease of an attempt that did not end.
    */
-  async function complete(
+  async function recorded<T>(
     delivery: Delivery,
-    attempt: Attempt,
-    next: NextState,
-    reached: boolean,
     stopped: Promise<void>,
-  ): Promise<NextState | null> {
+    record: () => Promise<T>,
+  ): Promise<T | null> {
     for (let last = false; ; ) {
       try {
-        return await deps.store.complete(attempt, next, reached)
+        return await record()
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
         deps.observe({ kind: 'store_failed', during: 'complete', message: error.message, delivery })

@@ -1,6 +1,7 @@
 /** What happens in the pipeline: the log, the metrics and the traces are made from these. */
 import type { Delivery, NextState } from '../core/delivery.ts'
 import type { ErrorCode } from '../core/errors.ts'
+import type { Step } from '../core/lifecycle.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { QuarantineCode } from '../core/plan.ts'
 
@@ -47,7 +48,11 @@ export type Fact =
       readonly startedAt: number
       /** Null where an earlier process made the attempt and ended before it did. */
       readonly times: AttemptTimes | null
+      /** What the message did in its conversation, if it was sent in one. */
+      readonly step?: Step
     }
+  /** Its conversation went on without it. */
+  | { readonly kind: 'skipped'; readonly delivery: Delivery; readonly reason: string }
   | {
       readonly kind: 'store_failed'
       readonly during: string
@@ -153,6 +158,10 @@ export function logEntry(fact: Fact): LogEntry {
     }
     case 'attempted':
       return attemptedEntry(fact)
+    case 'skipped': {
+      const { delivery, reason } = fact
+      return { level: 'info', message: `delivery skipped: ${reason}`, fields: placeOf(delivery) }
+    }
     case 'store_failed':
       return {
         level: 'error',
@@ -187,13 +196,10 @@ function receivedMessage(fact: Extract<Fact, { kind: 'received' }>): string {
 }
 
 function attemptedEntry(fact: Extract<Fact, { kind: 'attempted' }>): LogEntry {
-  const { delivery, outcome, next, durationMs, notes } = fact
+  const { delivery, outcome, next, durationMs, notes, step } = fact
   const fields = {
-    id: delivery.eventId,
-    delivery: delivery.id,
-    route: delivery.route,
-    channel: delivery.destination.channel,
-    target: delivery.destination.target,
+    ...placeOf(delivery),
+    ...(step && { conversation: delivery.conversation, how: step.how }),
     attempt: delivery.attempts + 1,
     duration_ms: durationMs,
     ...(notes.length > 0 && { notes }),
@@ -203,4 +209,9 @@ function attemptedEntry(fact: Extract<Fact, { kind: 'attempted' }>): LogEntry {
   const bad = next.state === 'parked' || next.state === 'dead'
   const level = bad ? 'error' : outcome.kind === 'sent' ? (notes.length > 0 ? 'warn' : 'info') : 'warn'
   return { level, message: `delivery ${message}`, fields }
+}
+
+function placeOf({ id, eventId, route, destination }: Delivery) {
+  const { channel, target } = destination
+  return { id: eventId, delivery: id, route, channel, target }
 }

@@ -1,9 +1,10 @@
 import type { Delivery, State } from '../core/delivery.ts'
 import type { Destination, DestinationState } from '../core/destination.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { Stage } from '../core/lifecycle.ts'
 import type { NewPlan } from '../core/plan.ts'
 import type { Timing } from './inbox.ts'
-import type { Attempt } from './queue.ts'
+import type { Attempt, ConversationRecord } from './queue.ts'
 
 /** Reads what happened. Lists are pages of summaries, newest first. */
 export interface History {
@@ -13,6 +14,11 @@ export interface History {
   event(id: string): Promise<EventRecord | null>
   /** One delivery with its attempts. */
   delivery(id: string): Promise<DeliveryRecord | null>
+  /**
+   * A conversation as it is for this event; for one that is not stored, as if it came now. It is the conversation of a
+   * destination: `conversation` of its deliveries.
+   */
+  conversation(eventId: string, stage: Stage, conversation: string): Promise<ConversationRecord>
   /**
    * Events and deliveries by an id or a prefix of it: an event's id, the sender's message id, a subject, a delivery's id.
    * Exact matches come first. At most `limit`.

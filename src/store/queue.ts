@@ -1,6 +1,7 @@
 import type { Delivery, NextState, Unanswered } from '../core/delivery.ts'
 import type { RateLimit } from '../core/destination.ts'
 import type { Event } from '../core/event.ts'
+import type { SentMessage, Step } from '../core/lifecycle.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { NewDelivery } from '../core/plan.ts'
 
@@ -22,6 +23,11 @@ export interface Queue {
    * replayed during the attempt; null, and nothing changes, if the lease was lost.
    */
   complete(attempt: Attempt, next: NextState, reached: boolean): Promise<NextState | null>
+  /**
+   * Closes a leased delivery that is not to be sent, and releases the next one of its conversation. False, and nothing
+   * changes, if the lease was lost.
+   */
+  skip(delivery: Pick<Delivery, 'id' | 'attempts'>, reason: string, now: number): Promise<boolean>
   /**
    * Makes deliveries due now, with a fresh retry budget. One with `instead` is cancelled, and that delivery is added. Returns
    * the ids of those that changed. Not changed: what is being sent; what is skipped, merged or cancelled; and, without
@@ -68,6 +74,20 @@ export interface Leased {
   readonly event: Event
   readonly interruptedAt: number | null
   readonly unanswered: Unanswered | null
+  /** Null where it belongs to none. */
+  readonly conversation: ConversationRecord | null
+}
+
+/** What a store has of a conversation: of one round, at one destination. */
+export interface ConversationRecord {
+  readonly lifecycle: string
+  readonly key: string
+  /** Counted from 1. */
+  readonly round: number
+  /** In no order. */
+  readonly sent: readonly SentMessage[]
+  /** The first event of each stage that has come, whether it was routed here or not, oldest first. */
+  readonly events: readonly Event[]
 }
 
 export interface Attempt {
@@ -79,6 +99,8 @@ export interface Attempt {
   readonly outcome: Outcome
   /** Remarks on the message: a fallback template, cut text, unknown variables. */
   readonly notes: readonly string[]
+  /** What the message did in its conversation, where it was sent in one. */
+  readonly step?: Step
 }
 
 export interface Requeue {

@@ -9,7 +9,7 @@ import { deliveryPage } from './sqlite/history/deliveries.ts'
 import { eventPage } from './sqlite/history/events.ts'
 import { find } from './sqlite/history/find.ts'
 import { backlog, destinations } from './sqlite/history/places.ts'
-import { deliveryRecord, eventRecord } from './sqlite/history/records.ts'
+import { conversationFor, deliveryRecord, eventRecord } from './sqlite/history/records.ts'
 import { takeInstanceLock } from './sqlite/instance-lock.ts'
 import { markWhole, refuseParts } from './sqlite/log-marker.ts'
 import { migrate } from './sqlite/migrations/migrations.ts'
@@ -18,7 +18,7 @@ import { createPrivately } from './sqlite/private-file.ts'
 import { purge, quarantined } from './sqlite/purge.ts'
 import { claim, renew } from './sqlite/queue/claim.ts'
 import { Clock } from './sqlite/queue/clock.ts'
-import { complete } from './sqlite/queue/complete.ts'
+import { complete, skip } from './sqlite/queue/complete.ts'
 import { reconfigure } from './sqlite/queue/rates.ts'
 import { dismiss, requeue } from './sqlite/queue/requeue.ts'
 import { inUse, refuseForeign, refuseNewer, refuseOlder } from './sqlite/refusals.ts'
@@ -159,6 +159,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
       }),
     renew: (holder, ids, leaseUntil) => commits.runAnyhow(() => renew(database, holder, ids, leaseUntil)),
     complete: (attempt, next, reached) => commits.runAnyhow(() => complete(database, attempt, next, reached)),
+    skip: (delivery, reason, now) => commits.runAnyhow(() => skip(database, delivery, reason, now)),
     requeue: (requests, now) => change(() => requeue(database, requests, now)),
     dismiss: (ids, reason, now) => commits.run(() => dismiss(database, ids, reason, now)),
     reconfigure: () => change(() => reconfigure(database)),
@@ -168,6 +169,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
     deliveries: (filter, page) => read(() => deliveryPage(database, filter, page)),
     event: (id) => read(() => eventRecord(database, id)),
     delivery: (id) => read(() => deliveryRecord(database, id)),
+    conversation: (eventId, stage, key) => read(() => conversationFor(database, eventId, stage, key)),
     find: (text, limit) => read(() => find(database, text, limit)),
     refusedClock: (source) => read(() => refusedClock(database, source)),
     destinations: () => read(() => destinations(database)),

@@ -38,6 +38,7 @@ export function eventIdOf(fact: Fact): string | undefined {
     case 'received':
       return fact.id
     case 'attempted':
+    case 'skipped':
       return fact.delivery.eventId
     case 'store_failed':
       return fact.request?.id ?? fact.delivery?.eventId

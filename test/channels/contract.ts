@@ -66,6 +66,7 @@ export function exampleView(type = 'analysis.created', more: Partial<RenderView>
     data,
     payload: { data, event: type },
     enriched: {},
+    lifecycle: null,
     route: { name: 'new analyses' },
     receiver: { name: 'deal-flow' },
     link: null,

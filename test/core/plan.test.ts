@@ -15,7 +15,7 @@ const destinations = new Map([
 const pending = { kind: 'pending' } as const
 
 function planned(routes: readonly RouteInput[], receiver?: string) {
-  return plan({ router: compileRoutes(routes), destinations }, anEvent(), receiver)
+  return plan({ router: compileRoutes(routes), destinations, lifecycles: [] }, anEvent(), receiver)
 }
 
 t.test('a delivery for each destination of each receiver, in the order of the routes', async (t) => {
@@ -64,7 +64,7 @@ t.test('a destination that is planned already is skipped, and the reason names t
 t.test('the same target in two channels is two messages', async (t) => {
   const both = new Map([['console', [{ ...slack, channel: 'console' }, slack]]])
   const router = compileRoutes([{ receivers: ['console'] }])
-  const { deliveries } = plan({ router, destinations: both }, anEvent())
+  const { deliveries } = plan({ router, destinations: both, lifecycles: [] }, anEvent())
   t.same(deliveries.map(skippedBecause), [null, null])
 })
 
@@ -86,7 +86,7 @@ t.test('for one receiver alone, the routes are the same and the others get nothi
 t.test('an event that no route takes goes where `unrouted` says', async (t) => {
   t.strictSame(planned([]), { routes: [], unrouted: true, deliveries: [] })
   const router = compileRoutes([], { receivers: ['deal-flow'] })
-  const { unrouted, deliveries } = plan({ router, destinations }, anEvent())
+  const { unrouted, deliveries } = plan({ router, destinations, lifecycles: [] }, anEvent())
   t.equal(unrouted, true)
   t.match(deliveries, [{ route: 'unrouted', receiver: 'deal-flow', destination: slack, start: pending }])
 })
@@ -108,6 +108,7 @@ t.test('whatever planning throws is a value, on one line of bounded length', asy
           },
         },
         destinations,
+        lifecycles: [],
       },
       anEvent(),
       making,

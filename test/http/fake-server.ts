@@ -42,6 +42,7 @@ export function fakeServer(
     ]),
     router: { route: () => ({ matches: [], unrouted: true }) },
     destinations: new Map(),
+    lifecycles: [],
     fingerprint: 'c0ffee',
     dedupeFor: 0,
   }

@@ -1,6 +1,7 @@
 /** What becomes of an attempt while the store takes nothing. */
 import t from 'tap'
 import { type Addressed, UNLIMITED } from '../../src/channels/channel.ts'
+import { POST } from '../../src/core/lifecycle.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
@@ -26,17 +27,20 @@ const leased: Leased = {
   },
   interruptedAt: START,
   unanswered: null,
+  conversation: null,
 }
 
 function delivering(complete: Queue['complete'], lease = leased, settings: Partial<DeliverSettings> = {}) {
   const facts: Fact[] = []
   const stopped = Promise.withResolvers<void>()
   const deliver = createDeliver({
-    store: { complete },
+    store: { complete, skip: () => Promise.resolve(true) },
     settings: (): DeliverSettings => ({
       channels: new Map(),
       renderers: () => [],
       links: () => '',
+      lifecycles: [],
+      followUp: () => POST,
       policy: { retryFor: 86_400_000, ambiguousResends: 2 },
       ...settings,
     }),

@@ -100,6 +100,7 @@ t.test(
       ]),
       router: compileRoutes([{ receivers: ['log'] }]),
       destinations: new Map([['log', [console]]]),
+      lifecycles: [],
       fingerprint: 'c0ffee',
       dedupeFor: 60_000,
     }

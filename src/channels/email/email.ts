@@ -26,6 +26,7 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   warnings,
   targets: ({ to }) =>
     to.map(({ address }) => ({ target: address, rateKey: `email:${addressKey(address)}` })),
+  followUp: ({ follow_up }) => ({ how: follow_up ?? 'reply', broadcast: 'never' }),
   compile,
   toText: ({ subject, text }) => `Subject: ${subject}\n\n${text.trim()}`,
   open(settings, receivers, env) {

@@ -27,6 +27,7 @@ export interface EmailSettings {
 
 export interface EmailReceiver {
   readonly to: readonly Mailbox[]
+  readonly follow_up?: 'post' | undefined
 }
 
 export interface SmtpServer {
@@ -159,6 +160,12 @@ export const emailReceiver: z.ZodType<EmailReceiver> = z
         uniqueItems: true,
         examples: [['partners@example.org', 'Jane Doe <jane@example.org>'], ['${ALERT_TO}']],
       }),
+    follow_up: z
+      .literal('post', { error: 'must be post, or be left out: a mail cannot be edited' })
+      .optional()
+      .describe(
+        'post: a later stage of a lifecycle is a mail of its own. Default: it is in the thread of the first one.',
+      ),
   })
   .describe('Addresses to mail to.')
 

@@ -1,8 +1,15 @@
 import * as z from 'zod'
+import type { FollowUp } from '../../core/lifecycle.ts'
 import { isSafeUrl, rate, secret } from '../settings.ts'
 import { CHANNEL_WORDS, channelMistake, tokenMistake } from './mistakes.ts'
 
 const CHANNEL = /^(#[^\s#@<>]{1,80}|[CDGUW][A-Z0-9]{6,})$/
+const followUps = [
+  'post',
+  'reply',
+  'update',
+  'update_and_reply',
+] as const satisfies readonly FollowUp['how'][]
 const ME_WORDS = 'must be a member id such as U0123456789 (in Slack: your profile, ⋮, "Copy member ID")'
 
 export const slackSettings = z
@@ -65,6 +72,22 @@ export const slackReceiver = z
       .optional()
       .describe('The URL of an incoming webhook, a secret, instead of channel and token.')
       .meta({ examples: ['${SLACK_WEBHOOK_URL}'] }),
+    follow_up: z
+      .enum(followUps)
+      .default('post')
+      .describe(
+        'What a later stage of a lifecycle does: post a message of its own, reply in the thread of the first one, update (edit) ' +
+          'the first one, or update_and_reply.',
+      ),
+    broadcast: z
+      .enum(['last', 'always', 'never'])
+      .default('last')
+      .describe('Which replies are shown in the channel as well: that of the last stage, all, or none.'),
+  })
+  .superRefine(({ webhook_url, follow_up }, context) => {
+    if (webhook_url === undefined || follow_up === 'post') return
+    const message = `an incoming webhook can only post: for ${follow_up}, use channel, with channels.slack.token`
+    context.addIssue({ code: 'custom', path: ['follow_up'], message })
   })
   .refine((receiver) => (receiver.channel === undefined) !== (receiver.webhook_url === undefined), {
     error: 'needs either channel or webhook_url, and not both',

@@ -19,6 +19,7 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
     const target = slackTarget(receiver, receiverName)
     return [{ target, rateKey: `slack:${target}` }]
   },
+  followUp: ({ follow_up: how, broadcast }) => ({ how, broadcast }),
   compile: compileTemplate,
   toText,
   open(given, receivers, env) {

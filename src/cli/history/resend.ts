@@ -1,6 +1,7 @@
 import { createIds } from '../../app/ids.ts'
 import type { Delivery, State } from '../../core/delivery.ts'
 import type { Destination } from '../../core/destination.ts'
+import { conversationAt } from '../../core/lifecycle.ts'
 import { type Destinations, isCurrent, type Resend, resend } from '../../core/resend.ts'
 import type { Requeue, Store } from '../../store/store.ts'
 import { load, type Register, withStore } from '../context.ts'
@@ -101,7 +102,14 @@ function add(work: Work, delivery: Delivery, decision: Resend | undefined, newId
       break
     case 'redirect': {
       const { destination } = decision
-      const redirected = { route, receiver, destination, template, conversation, group }
+      const redirected = {
+        route,
+        receiver,
+        destination,
+        template,
+        conversation: conversation && conversationAt(conversation, destination),
+        group,
+      }
       work.requests.push({
         deliveryId: id,
         seen,

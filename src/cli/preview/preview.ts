@@ -103,9 +103,9 @@ async function loadPreviews(): Promise<ReadonlyMap<string, ChannelPreview>> {
   return previews
 }
 
-function partsOf({ router, destinations, templates, links }: CompiledConfig): PreviewDeps {
+function partsOf({ router, destinations, templates, links, lifecycles }: CompiledConfig): PreviewDeps {
   const names = channels.map(({ name }) => name)
-  return { router, destinations, links, renderers: templates.renderers, channels: names }
+  return { router, destinations, lifecycles, links, renderers: templates.renderers, channels: names }
 }
 
 /** With `--to`, only the messages of the channels of those addresses. */

@@ -1,10 +1,10 @@
 import { type Simulation, simulate } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
-import { type Event, viewOf } from '../../core/event.ts'
+import type { Event } from '../../core/event.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { Condition } from '../../core/match/match.ts'
-import { plannedJson, skippedBecause } from '../../core/plan.ts'
+import { plannedJson, routingView, skippedBecause } from '../../core/plan.ts'
 import type { Visit } from '../../core/route.ts'
 import { duration, load, type Register, withStore } from '../context.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
@@ -81,7 +81,7 @@ function verify(wanted: string, { receivers }: Simulation, known: readonly strin
 function show(terminal: Terminal, compiled: CompiledConfig, event: Event, simulation: Simulation): void {
   const { type, source, id } = event
   print(terminal, `${colour(terminal, 'bold', printable(type))} from ${source} (${id})\n`)
-  const visits = compiled.router.visits(viewOf(event))
+  const visits = compiled.router.visits(routingView(compiled, event))
   print(terminal, drawTree(terminal, toBranches(visits)).join('\n'))
   const untried = compiled.router.routes.filter(
     ({ taken }) => !visits.some(({ path }) => path === taken.path),
@@ -186,7 +186,7 @@ function asJson(
   const { id, type, source, payload, enriched } = event
   return {
     event: { id, type, source, payload, enriched },
-    visits: compiled.router.visits(viewOf(event)),
+    visits: compiled.router.visits(routingView(compiled, event)),
     unrouted,
     receivers,
     deliveries: [

@@ -1,7 +1,7 @@
 /** Routes and renders an event as the service would: for the tests of a configuration, and for `explain`. */
 import { channels } from '../../channels/channels.ts'
 import { type Event, readBody } from '../../core/event.ts'
-import { type PlannedDelivery, plan, skippedBecause } from '../../core/plan.ts'
+import { type PlannedDelivery, plan, routingView, skippedBecause } from '../../core/plan.ts'
 import { type RenderedMessage, render } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { meant, quote } from '../problem.ts'
@@ -40,6 +40,7 @@ function toMessage(compiled: CompiledConfig, event: Event, delivery: PlannedDeli
   const rendered = render({ renderers: compiled.templates.renderers, links: compiled.links }, event, {
     ...delivery,
     channel: delivery.destination.channel,
+    lifecycle: routingView(compiled, event).lifecycle,
   })
   const channel = channels.find(({ name }) => name === delivery.destination.channel)
   return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }

@@ -56,6 +56,12 @@ export function named<T extends z.ZodType>(value: T, what: string) {
     .meta({ minProperties: 1 })
 }
 
+export function jsonPointer(examples: string) {
+  return z
+    .string()
+    .regex(/^(?:\/(?:[^~/]|~[01])*)+$/, { error: `must be a JSON pointer, such as ${examples}` })
+}
+
 /** A URL of scheme, host and path alone. */
 export function isBare(text: string): boolean {
   const { username, password, search, hash } = new URL(text)

@@ -5,7 +5,8 @@ import { channels } from '../../channels/channels.ts'
 import { addressEntryPattern, parseAddressEntry } from '../../core/addresses.ts'
 import { compileMatch } from '../../core/match/match.ts'
 import { compileLinks } from '../../core/template/links.ts'
-import { duration, named, svixSecret } from './kinds.ts'
+import { duration, jsonPointer, named, svixSecret } from './kinds.ts'
+import { lifecycles } from './lifecycles.ts'
 import { server } from './server.ts'
 import { test } from './test.ts'
 
@@ -69,12 +70,6 @@ const allowed = z
     context.addIssue({ code: 'custom', message: parsed.message })
     return z.NEVER
   })
-
-function jsonPointer(examples: string) {
-  return z
-    .string()
-    .regex(/^(?:\/(?:[^~/]|~[01])*)+$/, { error: `must be a JSON pointer, such as ${examples}` })
-}
 
 const source = z
   .strictObject({
@@ -206,6 +201,10 @@ function createSchema(list: readonly Channel[]) {
     sources: named(source, 'source')
       .describe('The senders. POST /webhooks/NAME receives the events of NAME.')
       .meta({ examples: [{ cuuro: { svix: { secrets: [EXAMPLE_SECRET] } } }] }),
+    lifecycles: lifecycles
+      .optional()
+      .describe('Event types that are stages of one subject, such as created and completed.')
+      .meta({ examples: [{ analysis: { stages: ['analysis.created', 'analysis.completed'] } }] }),
     templates: z
       .string()
       .min(1, { error: 'must name a folder' })

@@ -1,6 +1,6 @@
 /** The messages that an event would send, as the service plans them; or a template's, where no route sends any. */
 import type { Event } from '../event.ts'
-import { type PlannedDelivery, type Planner, plan, skippedBecause } from '../plan.ts'
+import { type PlannedDelivery, type Planner, plan, routingView, skippedBecause } from '../plan.ts'
 import { type RenderDeps, type RenderedMessage, render } from './render.ts'
 
 export interface PreviewDeps extends RenderDeps, Planner {
@@ -55,7 +55,8 @@ export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Previe
       .map((delivery) => {
         const { route, receiver, template, destination } = delivery
         const { channel, target } = destination
-        const rendered = render(deps, event, { route, receiver, channel, template })
+        const { lifecycle } = routingView(deps, event)
+        const rendered = render(deps, event, { route, receiver, channel, template, lifecycle })
         return { route, receiver, channel, target, rendered }
       }),
     skipped: planned.filter((delivery) => skippedBecause(delivery) !== null),
@@ -74,6 +75,7 @@ function sketches(deps: PreviewDeps, event: Event, wanted: Wanted): readonly Pre
       receiver: receiver ?? PREVIEW_NAME,
       channel,
       template,
+      lifecycle: routingView(deps, event).lifecycle,
     }),
   }))
 }

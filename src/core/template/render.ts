@@ -1,6 +1,6 @@
 /** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
 import type { Delivery } from '../delivery.ts'
-import { type Event, type View, viewOf } from '../event.ts'
+import { type Event, type LifecycleView, type View, viewOf } from '../event.ts'
 import { describeThrown } from '../thrown.ts'
 import type { RenderView } from './template.ts'
 
@@ -49,6 +49,8 @@ export type RenderedMessage = {
 /** What a message is rendered for. */
 export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'template'> {
   readonly channel: string
+  /** Null, or left out, where the event is no stage. */
+  readonly lifecycle?: LifecycleView | null
 }
 
 /**
@@ -58,9 +60,9 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
 export function render(
   { renderers, links }: RenderDeps,
   event: Event,
-  { route, receiver, channel, template }: Rendering,
+  { route, receiver, channel, template, lifecycle = null }: Rendering,
 ): RenderedMessage {
-  const view = viewOf(event)
+  const view = viewOf(event, lifecycle)
   const failed: string[] = []
   const notes: string[] = []
   const renderView: RenderView = {

@@ -2,6 +2,7 @@ import type { Event } from '../../core/event.ts'
 import type { AddedPlan, Appended, Arrival, NewPlan, QuarantinedRequest } from '../store.ts'
 import type { Database, Value } from './database.ts'
 import { replacedBy } from './queue/complete.ts'
+import { insertStage } from './queue/conversation.ts'
 import { insertDelivery, releaseNext } from './queue/insert-delivery.ts'
 import { quoted } from './rows.ts'
 
@@ -168,5 +169,6 @@ function insertPlan(database: Database, event: number, number: number, plan: New
       plan.unrouted ? 1 : 0,
       JSON.stringify(plan.routes),
     )
+  if (plan.stage !== undefined) insertStage(database, event, plan.stage)
   for (const delivery of plan.deliveries) insertDelivery(database, { event, number, at: plan.at }, delivery)
 }

@@ -1,6 +1,7 @@
 /** Converts rows to the types of the contract. */
 import type { Delivery, State } from '../../core/delivery.ts'
 import { type Event, enrichedOf, eventOf } from '../../core/event.ts'
+import type { Step } from '../../core/lifecycle.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { PlannedRoute } from '../../core/plan.ts'
 import type { Attempt, DeliveryRecord, EventSummary, PlanCause, PlanRecord } from '../store.ts'
@@ -65,6 +66,8 @@ export type AttemptRow = {
   readonly duration_ms: number
   readonly outcome: string
   readonly notes: string | null
+  /** A Step as JSON. */
+  readonly step: string | null
 }
 
 /** What a DeliveryRow is made of; conditions follow. */
@@ -170,7 +173,8 @@ export function attemptOf(row: AttemptRow, deliveryId: string): Attempt {
   const outcome: Outcome = JSON.parse(row.outcome)
   const notes: readonly string[] = row.notes === null ? [] : JSON.parse(row.notes)
   const { number, started_at: startedAt, duration_ms: durationMs } = row
-  return { deliveryId, number, startedAt, durationMs, outcome, notes }
+  const step: Step | null = row.step === null ? null : JSON.parse(row.step)
+  return { deliveryId, number, startedAt, durationMs, outcome, notes, ...(step !== null && { step }) }
 }
 
 /** For a list of names in SQL; none comes from outside. */

@@ -46,6 +46,7 @@ const view = {
   data: { id: '7' },
   payload: { data: { id: '7' } },
   enriched: {},
+  lifecycle: null,
   route: { name: 'r' },
   receiver: { name: 'here' },
   link: '',

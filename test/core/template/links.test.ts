@@ -7,7 +7,7 @@ import { anyText } from '../../support/any-text.ts'
 
 function view(type: string, data: Json): View {
   const event = { id: 'evt_1', type, source: 'cuuro', subject: null, received_at: '', sent_at: '' }
-  return { event, data, payload: { data }, enriched: {} }
+  return { event, data, payload: { data }, enriched: {}, lifecycle: null }
 }
 
 function links(map: Readonly<Record<string, string>>): (view: View) => string {

@@ -1,7 +1,9 @@
 /** Single events and deliveries, with everything that happened to them. */
 import { enrichedOf } from '../../../core/event.ts'
-import type { DeliveryRecord, EventRecord } from '../../store.ts'
+import type { Stage } from '../../../core/lifecycle.ts'
+import type { ConversationRecord, DeliveryRecord, EventRecord } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
+import { conversationRecord, nextConversationRecord } from '../queue/conversation.ts'
 import {
   type AttemptRow,
   attemptOf,
@@ -31,6 +33,18 @@ export function eventRecord(database: Database, id: string): EventRecord | null 
 /** `History.delivery`, inside a transaction. */
 export function deliveryRecord(database: Database, id: string): DeliveryRecord | null {
   return recordsOf(database, 'deliveries.id = ?', [id])[0] ?? null
+}
+
+/** `History.conversation`, inside a transaction. */
+export function conversationFor(
+  database: Database,
+  eventId: string,
+  stage: Stage,
+  conversation: string,
+): ConversationRecord {
+  const event = database.prepare<{ seq: number }>('SELECT seq FROM events WHERE id = ?').get(eventId)
+  const record = event && conversationRecord(database, conversation, event.seq)
+  return record ?? nextConversationRecord(database, conversation, stage)
 }
 
 /** Deliveries with their attempts, in the order in which they were made. */

@@ -1,4 +1,17 @@
 export const migration5 = `
   -- What enrichment fetched, as JSON: an object by step.
   ALTER TABLE events ADD COLUMN enriched TEXT;
+
+  -- The events that are stages of a lifecycle. Messages of a round and a destination are a conversation.
+  CREATE TABLE stages (
+    event INTEGER PRIMARY KEY REFERENCES events ON DELETE CASCADE,
+    lifecycle TEXT NOT NULL,
+    key TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    round INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX stages_key ON stages (lifecycle, key, round);
+  -- What a message that was sent did in its conversation: a Step as JSON.
+  ALTER TABLE attempts ADD COLUMN step TEXT;
+  CREATE INDEX deliveries_of_conversation ON deliveries (conversation, seq) WHERE conversation IS NOT NULL;
   `

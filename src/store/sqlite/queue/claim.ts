@@ -20,6 +20,7 @@ import {
   eventOfRow,
   SELECT_DELIVERY,
 } from '../rows.ts'
+import { conversationRecord } from './conversation.ts'
 import { releaseNext } from './insert-delivery.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
 
@@ -198,7 +199,9 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
     update.run(request.leaseUntil, interruptedAt ?? request.now, request.holder, seq)
     const delivery = { ...deliveryOf(row), state: 'sending', dueAt: request.leaseUntil } as const
     const unanswered = row.attempts === 0 ? null : unansweredOf(attemptsOf(database, seq))
-    return [{ delivery, event, interruptedAt, unanswered }]
+    const { conversation: key } = row
+    const conversation = key === null ? null : conversationRecord(database, key, row.event)
+    return [{ delivery, event, interruptedAt, unanswered, conversation }]
   })
 }
 

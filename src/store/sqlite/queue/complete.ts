@@ -1,4 +1,4 @@
-import { ambiguousAfter, finalStates, type NextState } from '../../../core/delivery.ts'
+import { ambiguousAfter, type Delivery, finalStates, type NextState } from '../../../core/delivery.ts'
 import { settle } from '../../../core/destination.ts'
 import type { Attempt } from '../../store.ts'
 import type { Database } from '../database.ts'
@@ -22,7 +22,7 @@ export function complete(
   after: NextState,
   reached: boolean,
 ): NextState | null {
-  const { number, outcome, startedAt, durationMs, notes } = attempt
+  const { number, outcome, startedAt, durationMs, notes, step } = attempt
   const delivery = database
     .prepare<CompletedRow>(
       `SELECT seq, rate, conversation, ambiguous_attempts, replaced_by FROM deliveries
@@ -40,7 +40,8 @@ export function complete(
     .run(next.state, next.reason, next.dueAt, number, ambiguous, delivery.seq)
   database
     .prepare(
-      'INSERT INTO attempts (delivery, number, started_at, duration_ms, outcome, notes) VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT INTO attempts (delivery, number, started_at, duration_ms, outcome, notes, step)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       delivery.seq,
@@ -49,6 +50,7 @@ export function complete(
       durationMs,
       JSON.stringify(outcome),
       notes.length === 0 ? null : JSON.stringify(notes),
+      step === undefined ? null : JSON.stringify(step),
     )
   const endedAt = startedAt + durationMs
   if (reached) settleRate(database, delivery.rate, attempt, endedAt)
@@ -56,6 +58,24 @@ export function complete(
     releaseNext(database, delivery.conversation, endedAt)
   }
   return next
+}
+
+/** `Queue.skip`, inside a transaction. */
+export function skip(
+  database: Database,
+  { id, attempts }: Pick<Delivery, 'id' | 'attempts'>,
+  reason: string,
+  now: number,
+): boolean {
+  const skipped = database
+    .prepare<{ conversation: string | null }>(
+      `UPDATE deliveries SET state = 'skipped', reason = ?, due_at = NULL, leased_at = NULL, holder = NULL
+       WHERE id = ? AND state = 'sending' AND attempts = ? RETURNING conversation`,
+    )
+    .get(reason, id, attempts)
+  if (skipped === undefined) return false
+  if (skipped.conversation !== null) releaseNext(database, skipped.conversation, now)
+  return true
 }
 
 /** The event was replayed during the attempt: if it did not deliver, the delivery is cancelled in favour of the new plan. */
