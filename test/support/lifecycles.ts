@@ -32,7 +32,7 @@ export interface Lifecycles {
   configure(from: string, to: string): Promise<void>
 }
 
-export const yamlOf = (slackUrl: string, receivers: string, more = '') => `
+const yamlOf = (slackUrl: string, receivers: string, more = '') => `
 sources:
   cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
 lifecycles:
@@ -115,7 +115,7 @@ export async function startLifecycles(
   return lifecycles
 }
 
-export function eventOf(type: string, subject: string, more: object = {}): SignedEvent {
+function eventOf(type: string, subject: string, more: object = {}): SignedEvent {
   const body = JSON.stringify({ data: { id: subject, ...more }, event: type })
   return { ...newEvent(type), messageId: `msg_${randomUUID()}`, objectId: subject, body }
 }

@@ -165,7 +165,8 @@ export const emailReceiver: z.ZodType<EmailReceiver> = z
       .optional()
       .describe(
         'post: a later stage of a lifecycle is a mail of its own. Default: it is in the thread of the first one.',
-      ),
+      )
+      .meta({ examples: ['post'] }),
   })
   .describe('Addresses to mail to.')
 
