@@ -50,7 +50,7 @@ export class Generations {
 
 /** Opens no connections: a channel does so with its first attempt. */
 function createGeneration(compiled: CompiledConfig, surroundings: Surroundings): Generation {
-  const { config, router, destinations, lifecycles, followUp, templates, links } = compiled
+  const { config, router, destinations, lifecycles, followUp, templates, links, sourceTitle } = compiled
   return {
     compiled,
     sources: sourcesOf(compiled),
@@ -63,6 +63,7 @@ function createGeneration(compiled: CompiledConfig, surroundings: Surroundings):
     fingerprint: compiled.fingerprint,
     renderers: templates.renderers,
     links,
+    sourceTitle,
     policy: { retryFor: config.delivery.retry_for, ambiguousResends: config.delivery.ambiguous_resends },
     channels: openChannels(compiled, surroundings),
   }

@@ -35,6 +35,8 @@ export interface CompiledConfig {
   readonly destinations: ReadonlyMap<string, readonly Destination[]>
   /** The page of what an event is about; empty if there is none. */
   readonly links: (view: View) => string
+  /** What readers call a source. */
+  readonly sourceTitle: (source: string) => string
   /** For the places of what is reported later. */
   readonly document: Pick<YamlDocument, 'file' | 'at' | 'keyAt' | 'textAt'>
 }
@@ -46,6 +48,7 @@ export function compile(
   templates: Templates,
   document: YamlDocument,
 ): CompiledConfig {
+  const titles = new Map(Object.entries(config.sources).map(([name, { title }]) => [name, title]))
   return {
     file,
     files,
@@ -66,6 +69,7 @@ export function compile(
     followUp: (receiver, channel) => followUpOf(config, receiver, channel),
     destinations: destinationsOf(config),
     links: config.links?.urlOf ?? (() => ''),
+    sourceTitle: (source) => titles.get(source) ?? source,
     document,
   }
 }

@@ -106,6 +106,7 @@ function starter({ about, server, store, secrets, destinations }: Surroundings):
     '# Who sends. In Cuuro, enter the URL https://YOUR-HOST/webhooks/cuuro',
     'sources:',
     '  cuuro:',
+    '    title: Cuuro',
     '    svix:',
     "      # The signing secret from the endpoint's page, whsec_…",
     `      secrets: [${secrets.cuuro}]`,

@@ -8,12 +8,14 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import { z } from 'zod'
 import type { Channel, OpenChannel, Renderer, Target } from '../../src/channels/channel.ts'
+import type { View } from '../../src/core/event.ts'
 import { isObject } from '../../src/core/json.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import { anyJson, anyText, anyUrl } from '../support/any-text.ts'
+import { aRenderView } from '../support/event.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
 
@@ -54,7 +56,7 @@ const context = {
 /** A view of an event as it comes from Cuuro; `data` replaces the payload's. */
 export function exampleView(type = 'analysis.created', more: Partial<RenderView> = {}): RenderView {
   const data = more.data ?? { id: '0191e29a-1644-7972-9466-18ada4a3636e' }
-  return {
+  const seen: View = {
     event: {
       id: 'evt_01KB0000000000000000000000',
       type,
@@ -67,11 +69,8 @@ export function exampleView(type = 'analysis.created', more: Partial<RenderView>
     payload: { data, event: type },
     enriched: {},
     lifecycle: null,
-    route: { name: 'new analyses' },
-    receiver: { name: 'deal-flow' },
-    link: null,
-    ...more,
   }
+  return aRenderView({ ...seen, ...more }, { route: { name: 'new analyses' }, ...more })
 }
 
 /** Views with any JSON as their data. */

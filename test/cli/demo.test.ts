@@ -33,6 +33,6 @@ function frames(output: string): string {
 function timeless(text: string): string {
   return text
     .replace(/evt_\w{26}/g, 'evt')
-    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'time')
+    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC|\d+ \w{3} \d{4}, \d\d:\d\d UTC/g, 'time')
     .replace(/ +$/gm, '')
 }

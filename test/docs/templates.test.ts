@@ -10,7 +10,7 @@ import { blocks, elements } from '../../src/channels/slack/template/shape.ts'
 import { mrkdwnEngine } from '../../src/channels/slack/template/text.ts'
 import { viewOf } from '../../src/core/event.ts'
 import { createEngine, messageFields } from '../../src/core/template/template.ts'
-import { anEvent } from '../support/event.ts'
+import { anEvent, aRenderView } from '../support/event.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { fenced, readPage, root } from './pages.ts'
@@ -21,12 +21,7 @@ const payload = JSON.parse(fenced(page, 'json')[0] ?? '')
 const update = process.env.UPDATE_GOLDEN === '1'
 
 const LINK = `https://app.example.com/analyses/${payload.data.id}`
-const view = {
-  ...viewOf(anEvent({ payload })),
-  route: { name: 'completed analyses' },
-  receiver: { name: 'deal-flow' },
-  link: LINK,
-}
+const view = aRenderView(viewOf(anEvent({ payload })), { link: LINK })
 const plain = createEngine((text) => text)
 
 /** The text under a heading, up to the next one of its level or above; a line of code is no heading. */
@@ -187,15 +182,19 @@ t.test('email.md gives what the page shows', async (t) => {
   t.match(message.html, `class="button"`)
 })
 
-t.test('email.html and layout.html work as the page shows them', async (t) => {
+t.test('email.html and the layouts work as the page shows them', async (t) => {
   const { example } = pair('## email.md', 'markdown')
   const [html = ''] = fenced(under('### email.html and email.txt'), 'html')
   const own = await preview(t, 'email', { 'mine/email.md': example, 'mine/email.html': html })
   t.match(own.html, `<p>Score: <b>87</b> <a href="${LINK}">Read on</a></p>`)
-  const [layout = ''] = fenced(under('### layout.html'), 'html')
-  const framed = await preview(t, 'email', { 'mine/email.md': example, 'layout.html': layout })
+  const layouts = under('### layout.html and layout.txt')
+  const [layout = ''] = fenced(layouts, 'html')
+  const [textLayout = ''] = fenced(layouts, 'text')
+  const files = { 'mine/email.md': example, 'layout.html': layout, 'layout.txt': textLayout }
+  const framed = await preview(t, 'email', files)
   t.match(framed.html, '<div style="display:none">Score 87</div>\n<h1')
-  t.match(framed.html, 'deal-flow gets this mail because of the route completed analyses.')
+  for (const part of [framed.html, framed.text])
+    t.match(part, 'deal-flow gets this mail because of the route completed analyses.')
 })
 
 t.test('console.txt gives what the page shows', async (t) => {

@@ -167,8 +167,8 @@ for (const major of [26, 24]) {
       [['check', ...ofMade], /config\.yaml: fine/],
       [['routes', ...ofMade], /completed analyses/],
       [['explain', ...event], /✓ completed analyses/],
-      [['preview', ...event], /Analysis complete/],
-      [['preview', '--html', '-', ...event], /<html[\s\S]*Analysis complete/],
+      [['preview', ...event], /An analysis is complete/],
+      [['preview', '--html', '-', ...event], /<html[\s\S]*An analysis is complete/],
       [['schema'], /"title": "Hookbridge configuration"/],
       [['schema', '--markdown'], /^# /],
     ]

@@ -41,6 +41,7 @@ function delivering(complete: Queue['complete'], lease = leased, settings: Parti
       links: () => '',
       lifecycles: [],
       followUp: () => POST,
+      sourceTitle: (source) => source,
       policy: { retryFor: 86_400_000, ambiguousResends: 2 },
       ...settings,
     }),

@@ -1,4 +1,6 @@
 import { type Event, type View, viewOf } from '../../src/core/event.ts'
+import { summaryOf } from '../../src/core/template/summary.ts'
+import type { RenderView } from '../../src/core/template/template.ts'
 
 /** A Cuuro event as the service makes it, with what a test wants different. */
 export function anEvent(different: Partial<Event> = {}): Event {
@@ -21,4 +23,17 @@ export function anEvent(different: Partial<Event> = {}): Event {
 export function aView(data: Event['payload'][string] = {}, different: Partial<Event> = {}): View {
   const event = anEvent(different)
   return viewOf({ ...event, payload: { ...event.payload, data, ...different.payload } })
+}
+
+/** What templates see of an event in a message, with what a test wants different. */
+export function aRenderView(view: View, different: Partial<RenderView> = {}): RenderView {
+  return {
+    ...view,
+    event: { ...view.event, source_title: 'Cuuro' },
+    summary: summaryOf(view),
+    route: { name: 'completed analyses' },
+    receiver: { name: 'deal-flow' },
+    link: null,
+    ...different,
+  }
 }

@@ -10,15 +10,31 @@ interface Block {
 }
 
 export function toText({ text, blocks }: SlackMessage): string {
-  const drawn = blocks.map(drawBlock).filter((block) => block.length > 0)
+  const writer = withoutUrls(blocks.flatMap(buttonUrls))
+  const drawn = blocks.map((block) => drawBlock(block, writer)).filter((block) => block.length > 0)
   return drawn.length === 0 ? plain(text) : drawn.map((block) => block.join('\n')).join('\n\n')
 }
 
-function drawBlock(block: Block): string[] {
+/** The URL of a button is below its label: a link to the same page is its words alone. */
+function withoutUrls(shown: readonly string[]): MrkdwnWriter {
+  const link: MrkdwnWriter['link'] = (url, label) =>
+    shown.includes(url) ? label : plainWriter.link(url, label)
+  return { ...plainWriter, link }
+}
+
+function buttonUrls({ type, elements }: Block): string[] {
+  if (type !== 'actions') return []
+  return list(elements).map((element) => String(property(element, 'url')))
+}
+
+function drawBlock(block: Block, writer: MrkdwnWriter): string[] {
+  const textOf = (value: unknown) => textIn(value, writer)
+  const field = (value: unknown) => textOf(value).replace('\n', ': ')
   switch (block.type) {
     case 'header':
       return [textOf(block.text)]
     case 'section':
+      // A field is a label over a value; side by side they are read more easily.
       return [textOf(block.text), ...list(block.fields).map(field)].filter((text) => text !== '')
     case 'context':
       return [list(block.elements).map(textOf).join(' · ')]
@@ -31,20 +47,15 @@ function drawBlock(block: Block): string[] {
   }
 }
 
-/** A field is a label over a value; side by side they are read more easily. */
-function field(element: unknown): string {
-  return textOf(element).replace('\n', ': ')
-}
-
 function button(element: unknown): string {
   const url = property(element, 'url')
-  return `[ ${textOf(property(element, 'text'))} ]${typeof url === 'string' ? ` ${url}` : ''}`
+  return `[ ${textIn(property(element, 'text'), plainWriter)} ]${typeof url === 'string' ? ` ${url}` : ''}`
 }
 
-function textOf(value: unknown): string {
+function textIn(value: unknown, writer: MrkdwnWriter): string {
   const text = property(value, 'text')
   if (typeof text !== 'string') return ''
-  return property(value, 'type') === 'mrkdwn' ? plain(text) : decode(text)
+  return property(value, 'type') === 'mrkdwn' ? readMrkdwn(text, writer).join('\n') : decode(text)
 }
 
 /** The words of a text in mrkdwn. */

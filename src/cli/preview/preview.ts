@@ -103,9 +103,18 @@ async function loadPreviews(): Promise<ReadonlyMap<string, ChannelPreview>> {
   return previews
 }
 
-function partsOf({ router, destinations, templates, links, lifecycles }: CompiledConfig): PreviewDeps {
+function partsOf(compiled: CompiledConfig): PreviewDeps {
+  const { router, destinations, templates, links, sourceTitle, lifecycles } = compiled
   const names = channels.map(({ name }) => name)
-  return { router, destinations, lifecycles, links, renderers: templates.renderers, channels: names }
+  return {
+    router,
+    destinations,
+    lifecycles,
+    links,
+    sourceTitle,
+    renderers: templates.renderers,
+    channels: names,
+  }
 }
 
 /** With `--to`, only the messages of the channels of those addresses. */

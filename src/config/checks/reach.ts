@@ -44,7 +44,10 @@ interface Taker {
   readonly terms: Terms
 }
 
-const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `event.${name}`)]
+// An event may have no subject.
+const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `event.${name}`)].filter(
+  (path) => path !== 'event.subject',
+)
 
 export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => number): Reach {
   const names = Object.keys(sources)
@@ -52,7 +55,7 @@ export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => 
     values: new Map([['source', names]]),
     isText: (path) => TEXTS.includes(path),
     // This version does not enrich events.
-    isMissing: (path) => /^(?:event|enriched)\./.test(path) && !TEXTS.includes(path),
+    isMissing: (path) => /^(?:event|enriched)\./.test(path) && ![...TEXTS, 'event.subject'].includes(path),
   }
   const checker: Checker = { facts, sources: names, lineOf, found: [], reached: [] }
   checkLevel(routes, ['routes'], { terms: termsOf(undefined), hasReceivers: false }, checker)

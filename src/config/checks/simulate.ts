@@ -37,7 +37,8 @@ export function simulate(compiled: CompiledConfig, event: Event): Simulation {
 }
 
 function toMessage(compiled: CompiledConfig, event: Event, delivery: PlannedDelivery): Message {
-  const rendered = render({ renderers: compiled.templates.renderers, links: compiled.links }, event, {
+  const { templates, links, sourceTitle } = compiled
+  const rendered = render({ renderers: templates.renderers, links, sourceTitle }, event, {
     ...delivery,
     channel: delivery.destination.channel,
     lifecycle: routingView(compiled, event).lifecycle,

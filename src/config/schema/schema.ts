@@ -13,6 +13,9 @@ import { test } from './test.ts'
 // A signed timestamp may be five minutes off in both directions: a captured request verifies for ten minutes.
 const LEAST_DEDUPE_MS = 15 * 60_000
 
+// It stands on a button, and in one line with a time and an id.
+const LONGEST_TITLE = 40
+
 const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'
 
 const sqliteUrl = /^sqlite:(?!\/\/)./
@@ -73,6 +76,15 @@ const allowed = z
 
 const source = z
   .strictObject({
+    title: z
+      .string()
+      .trim()
+      .min(1, { error: 'must not be empty' })
+      .max(LONGEST_TITLE, { error: `must be at most ${LONGEST_TITLE} characters` })
+      .regex(/^[^\p{Cc}\u2028\u2029]*$/u, { error: 'must be one line of text' })
+      .optional()
+      .describe('What readers of the messages call the sender. Default: its key.')
+      .meta({ examples: ['Cuuro'] }),
     svix: z
       .strictObject({
         secrets: z

@@ -60,7 +60,7 @@ export const test = z
           .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
           .optional()
           .describe('By receiver: texts that its messages contain.')
-          .meta({ examples: [{ 'deal-flow': ['Analysis complete'] }] }),
+          .meta({ examples: [{ 'deal-flow': ['analysis is complete'] }] }),
       })
       .refine((expected) => Object.keys(expected).length > 0, {
         error: 'must have at least one of routes, receivers and rendered',

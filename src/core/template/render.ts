@@ -2,6 +2,7 @@
 import type { Delivery } from '../delivery.ts'
 import { type Event, type LifecycleView, type View, viewOf } from '../event.ts'
 import { describeThrown } from '../thrown.ts'
+import { summaryOf } from './summary.ts'
 import type { RenderView } from './template.ts'
 
 export interface Renderer<Message> {
@@ -29,6 +30,8 @@ export interface RenderDeps {
   ) => readonly NamedRenderer[]
   /** The page of what an event is about; empty if there is none. */
   readonly links: (view: View) => string
+  /** What readers call a source; its key where the configuration gives it no title. */
+  readonly sourceTitle: (source: string) => string
 }
 
 export type RenderedMessage = {
@@ -58,7 +61,7 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
  * throws: a link or a template that throws has failed, for the reason that it gives.
  */
 export function render(
-  { renderers, links }: RenderDeps,
+  { renderers, links, sourceTitle }: RenderDeps,
   event: Event,
   { route, receiver, channel, template, lifecycle = null }: Rendering,
 ): RenderedMessage {
@@ -67,6 +70,8 @@ export function render(
   const notes: string[] = []
   const renderView: RenderView = {
     ...view,
+    event: { ...view.event, source_title: sourceTitle(event.source) },
+    summary: summaryOf(view),
     route: { name: route },
     receiver: { name: receiver },
     link: linkOf(links, view, notes),

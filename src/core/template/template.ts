@@ -3,12 +3,19 @@ import type { View } from '../event.ts'
 import { TemplateError } from './error.ts'
 import { noPartials, type PartialFile, type Partials, partialsOf, pathOf, toMapping } from './partials.ts'
 import { isUndefinedVariable, missingVariables, renderOnce, toTemplateError } from './rendering.ts'
+import type { Summary } from './summary.ts'
 import { readVariables } from './variables.ts'
 
 export { TemplateError } from './error.ts'
 
 /** What a template sees: the event, and the route and receiver of the message. */
 export interface RenderView extends View {
+  readonly event: View['event'] & {
+    /** The title that the configuration gives the source; its key by default. */
+    readonly source_title: string
+  }
+  /** Who and what, found by the names of fields. */
+  readonly summary: Summary
   readonly route: { readonly name: string }
   readonly receiver: { readonly name: string }
   /** The URL from the configuration's `links`; null, which is false in a template, without one. */
@@ -43,7 +50,7 @@ export type Fields = Readonly<Record<string, readonly string[] | null>>
 
 /** The fields of `View`. */
 export const eventFields: Fields = {
-  event: ['id', 'type', 'source', 'received_at', 'sent_at'],
+  event: ['id', 'type', 'source', 'subject', 'received_at', 'sent_at'],
   data: null,
   payload: null,
   enriched: null,
@@ -52,7 +59,14 @@ export const eventFields: Fields = {
 }
 
 /** The fields of `RenderView`. */
-export const messageFields: Fields = { ...eventFields, route: ['name'], receiver: ['name'], link: [] }
+export const messageFields: Fields = {
+  ...eventFields,
+  event: [...(eventFields.event ?? []), 'source_title'],
+  summary: ['name', 'score', 'facts', 'id'],
+  route: ['name'],
+  receiver: ['name'],
+  link: [],
+}
 
 export interface Filter {
   /** The filter's result is already safe for its place, and is not escaped again. */

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import PostalMime from 'postal-mime'
 import t from 'tap'
+import { shortId } from '../../../src/core/template/fact.ts'
 import { startTestApp } from '../../support/app.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { history, newEvent, post, temporaryFolder, writeConfig } from '../../support/service.ts'
@@ -38,8 +39,11 @@ t.test('an event is shown as the routes send it', async (t) => {
   const { preview, sinks } = await setting(t)
   const { code, out } = await preview(...analysis)
   t.equal(code, 0)
-  t.match(out, /┌─ slack #deal-flow · receiver deal-flow · route routes\[0\]\n│ ✅ Analysis complete/)
-  t.match(out, /┌─ email partners@example\.com · receiver .*\n│ Subject: Analysis completed: 0191e29a/)
+  t.match(
+    out,
+    /┌─ slack #deal-flow · receiver deal-flow · route routes\[0\]\n│ An analysis is complete\u00a0✓\n/,
+  )
+  t.match(out, /┌─ email partners@example\.com · receiver .*\n│ Subject: Analysis 0191e29a…636e: complete/)
   t.equal(sinks.slack.calls + sinks.mail.connections.total, 0, 'nothing is sent')
 
   const email = await preview(...analysis, '--channel', 'email')
@@ -51,7 +55,7 @@ t.test('what no route takes is reported, and looks as its template says', async 
   const { preview } = await setting(t)
   const unrouted = await preview('--type', 'startup.created')
   t.match(unrouted, { code: 0, out: /No route takes startup\.created; this is how it would look\./ })
-  t.match(unrouted.out, /┌─ slack · template startup\.created\n│ 🌱 New target company/)
+  t.match(unrouted.out, /┌─ slack · template startup\.created\n│ A new company\n/)
   t.match(unrouted.out, /┌─ email · template startup\.created/)
   t.notMatch(unrouted.out, /┌─ console/, 'its template says nothing about the console')
   const unknown = await preview('--type', 'never.heard')
@@ -65,10 +69,10 @@ t.test('what no route takes is reported, and looks as its template says', async 
 t.test('with a template, whatever the routes send', async (t) => {
   const { preview } = await setting(t)
   const sample = await preview('--template', 'startup.created')
-  t.match(sample, { code: 0, out: /startup\.created from cuuro/ }, 'of its own event type without an event')
+  t.match(sample, { code: 0, out: /│ A new company\n/ }, 'of its own event type without an event')
   t.notMatch(sample.out, /No route/)
   const other = await preview(...analysis, '--template', 'default', '--receiver', 'deal-flow')
-  t.match(other.out, /┌─ slack #deal-flow · receiver deal-flow · template default\n│ 🔔 analysis.completed/)
+  t.match(other.out, /┌─ slack #deal-flow · receiver deal-flow · template default\n│ Analysis completed\n/)
   t.match(other.out, /┌─ email partners@example.com/)
   t.notMatch(other.out, /console/)
 })
@@ -111,7 +115,7 @@ t.test('--json prints what would be sent', async (t) => {
         template: 'analysis.completed',
         failed: [],
         notes: [],
-        message: { text: /analysis is complete/, blocks: [{ type: 'header' }] },
+        message: { text: /^Analysis complete/, blocks: [{ type: 'section' }] },
       },
       { channel: 'email', target: 'partners@example.com', message: { subject: /0191e29a/, html: /<html/ } },
     ],
@@ -122,8 +126,10 @@ t.test('--json prints what would be sent', async (t) => {
 
 t.test('a file with a body, and notes under a message', async (t) => {
   const { preview, folder } = await setting(t)
+  const config = join(folder, 'config.yaml')
+  writeFileSync(config, readFileSync(config, 'utf8') + template(folder, 'mine', 'text: "{{ data.id }}"\n'))
   writeFileSync(join(folder, 'body.json'), '{"event":"analysis.created","data":{"no":"id"}}')
-  const { code, out } = await preview('body.json', '--channel', 'slack')
+  const { code, out } = await preview('body.json', '--channel', 'slack', '--template', 'mine')
   t.equal(code, 0, 'an unknown variable is no failure')
   t.match(out, /└─\n {3}note: unknown variable data\.id \(slack\.yaml:\d+\)/)
   t.match(await preview('body.json', '--type', 'x'), { code: 2, err: /either an event, or --type/ })
@@ -144,7 +150,7 @@ t.test('a template that fails is reported, and exits 1', async (t) => {
   t.equal(code, 1)
   t.match(
     out,
-    /│ 🔔 analysis\.completed[\s\S]*note: template analysis\.completed failed: /,
+    /│ Analysis completed\n[\s\S]*note: template analysis\.completed failed: /,
     'default is used instead',
   )
   t.match(err, /template analysis\.completed failed for slack #deal-flow/)
@@ -167,7 +173,11 @@ t.test('a stored event, by our id and by its sender’s', async (t) => {
   const { id } = (await (await post(app.url, event)).json()) as { id: string }
   await app.stop()
   for (const name of [id, event.messageId]) {
-    t.match(await preview(name, '--channel', 'slack'), { code: 0, out: new RegExp(event.objectId) }, name)
+    t.match(
+      await preview(name, '--channel', 'slack'),
+      { code: 0, out: new RegExp(shortId(event.objectId)) },
+      name,
+    )
   }
   const before = await history(folder)
   sinks.slack.messages.length = 0
@@ -186,8 +196,8 @@ t.test('--to sends for real, marked as a preview', async (t) => {
   t.match(sinks.slack.messages, [
     {
       channel: '#test',
-      text: /^\[Preview\] An analysis is complete/,
-      blocks: [{ type: 'context', elements: [{ text: /\*Preview\* · not an event/ }] }, { type: 'header' }],
+      text: /^\[Preview\] Analysis complete/,
+      blocks: [{ type: 'context', elements: [{ text: /\*Preview\* · not an event/ }] }, { type: 'section' }],
       options: { unfurl_links: 'false' },
     },
   ])
@@ -197,7 +207,11 @@ t.test('--to sends for real, marked as a preview', async (t) => {
   t.match(email, { code: 0, out: /^email me@example\.com: sent {2}<\w+@example\.com>/ })
   t.strictSame(sinks.mail.messages[0]?.to, ['me@example.com'])
   const mail = await PostalMime.parse(new Uint8Array(sinks.mail.messages[0]?.raw ?? []))
-  t.match(mail, { subject: `[Preview] Analysis completed: ${ID}`, to: [{ name: 'Me' }], html: /<html/ })
+  t.match(mail, {
+    subject: '[Preview] Analysis 0191e29a…636e: complete',
+    to: [{ name: 'Me' }],
+    html: /<html/,
+  })
 
   const both = await preview(...analysis, '--to', 'slack:U0123ABCD', '--to', 'email:me@example.com', '--json')
   t.match(JSON.parse(both.out).sent, [

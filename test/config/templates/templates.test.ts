@@ -6,6 +6,7 @@ import { runTests } from '../../../src/config/checks/tests.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { loadTemplates, type Templates } from '../../../src/config/templates/templates.ts'
 import { environment, lines, problemsOf } from '../../support/config-fixtures.ts'
+import { aRenderView, aView } from '../../support/event.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { temporaryFolder } from '../../support/service.ts'
 
@@ -41,16 +42,7 @@ function names(templates: Templates, channel: string, template: string | null, t
   return templates.renderers(channel, template, type).map(({ name }) => name)
 }
 
-const view = {
-  event: { id: 'evt_1', type: 'a.b', source: 'cuuro', subject: null, received_at: '', sent_at: '' },
-  data: { id: '7' },
-  payload: { data: { id: '7' } },
-  enriched: {},
-  lifecycle: null,
-  route: { name: 'r' },
-  receiver: { name: 'here' },
-  link: '',
-}
+const view = aRenderView(aView({ id: '7' }, { type: 'a.b' }))
 
 t.test('what ships compiles for every channel, and always has a default', async (t) => {
   const loaded = loadTemplates(channels)
@@ -175,8 +167,9 @@ t.test('a variable that no event has is reported in every file, at its place', a
     join(folder, 'config.yaml'),
     'sources: { cuuro: { svix: { secrets: ["${SECRET}"] } } }\nreceivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\ntemplates: templates\nlinks: { "a": "https://x.example/{{ route.name }}" }\n',
   )
-  const message = 'known: event, data, payload, enriched, lifecycle, route, receiver, link'
-  const fields = 'known: event.id, event.type, event.source, event.received_at, event.sent_at'
+  const message = 'known: event, data, payload, enriched, lifecycle, summary, route, receiver, link'
+  const fields =
+    'known: event.id, event.type, event.source, event.subject, event.received_at, event.sent_at, event.source_title'
   t.strictSame(reported(folder), [
     'wrong_link config.yaml:5:15: links.a: unknown variable route.name; known: event, data, payload, enriched, lifecycle',
     `wrong_template templates/a/console.txt:2:4: unknown variable yours; ${message}`,
@@ -335,8 +328,8 @@ t.test('mistakes about partials have the place where they are', async (t) => {
     'c/email.md': '---\nsubject: s\n---\n\n{% render "card" %}{% if link %}{% include "card" %}{% endif %}',
   })
   t.strictSame(reported(folder), [
-    'unknown_file templates/_Link.md:1:1: warning: no channel reads a file with this name (known: _Link.liquid, layout.html)',
-    'wrong_template templates/_card.liquid:2:4: unknown variable nope; known: event, data, payload, enriched, lifecycle, route, receiver, link',
+    'unknown_file templates/_Link.md:1:1: warning: no channel reads a file with this name (known: _Link.liquid, layout.html, layout.txt)',
+    'wrong_template templates/_card.liquid:2:4: unknown variable nope; known: event, data, payload, enriched, lifecycle, summary, route, receiver, link',
     'wrong_template templates/_link.liquid:1:1: a value within <…> could mention people; write {{ value | slack_link: "label" }}',
     `unknown_file templates/a/_card.liquid:1:1: warning: a partial is at the top of the templates folder (move it to ${folder}/templates/_card.liquid)`,
     'wrong_template templates/a/slack.yaml:3:3: {% render "crad" %}: there is no _crad.liquid in the templates folder; there is card, link',

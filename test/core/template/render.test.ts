@@ -12,7 +12,7 @@ const works: NamedRenderer = {
 const fails: NamedRenderer = { name: 'mine', renderer: { render: () => ({ ok: false, reason: 'too much' }) } }
 
 function deps(renderers: readonly NamedRenderer[], link = ''): RenderDeps {
-  return { renderers: () => renderers, links: () => link }
+  return { renderers: () => renderers, links: () => link, sourceTitle: () => 'Cuuro' }
 }
 
 t.test('a message sees its event, its route, its receiver and its link', async (t) => {
@@ -24,6 +24,7 @@ t.test('a message sees its event, its route, its receiver and its link', async (
         return [works]
       },
       links: () => 'https://app.example.com/1',
+      sourceTitle: (source) => `title of ${source}`,
     },
     anEvent(),
     planned,
@@ -35,7 +36,8 @@ t.test('a message sees its event, its route, its receiver and its link', async (
     failed: [],
     notes: ['cut'],
     message: {
-      event: { id: anEvent().id, received_at: '2026-11-23T12:00:01.000Z' },
+      event: { id: anEvent().id, received_at: '2026-11-23T12:00:01.000Z', source_title: 'title of cuuro' },
+      summary: { name: null, id: '0191e29a…636e' },
       data: anEvent().payload.data,
       route: { name: 'analyses' },
       receiver: { name: 'deal-flow' },
@@ -99,7 +101,7 @@ t.test('what a link or a template throws is recorded as what it is, on one line'
       notes: [`template mine failed: ${reasons[index]}`],
     })
     t.match(render(deps([broken, works]), anEvent(), planned), { ok: true, template: 'default' })
-    const unlinked = render({ renderers: () => [works], links: throws }, anEvent(), planned)
+    const unlinked = render({ ...deps([works]), links: throws }, anEvent(), planned)
     t.match(unlinked, { ok: true, notes: [`left out the link, which failed: ${reasons[index]}`, 'cut'] })
   }
   const never = { ...anEvent(), receivedAt: Number.NaN }

@@ -21,7 +21,10 @@ const STYLES: Readonly<Record<string, string>> = {
 }
 const CODE = 'font-family:Menlo,Consolas,monospace;font-size:14px;overflow-wrap:anywhere'
 const BLOCK = `margin:0 0 16px;padding:12px;border-radius:6px;white-space:pre-wrap;${CODE}`
-const LABEL = `${STYLES.td};color:#5b6472;white-space:nowrap`
+// A fact is a row, and the rows fill the column.
+const FACTS = `${STYLES.table};width:100%`
+const FACT = `${STYLES.td};border-top:1px solid #e3e6eb`
+const LABEL = `${FACT};width:30%;color:#5b6472`
 const LINK = 'color:#4338ca'
 // Borders instead of padding: Outlook ignores the padding of a link.
 const BUTTON =
@@ -56,8 +59,9 @@ export function isEmptyHead(tokens: readonly Token[], index: number): boolean {
 }
 
 function factsBlock(token: Token, previous: Token | undefined, values: readonly string[]): string {
-  if (token.type === 'table_open') return `<table role="presentation" style="${STYLES.table}">`
+  if (token.type === 'table_open') return `<table role="presentation" style="${FACTS}">`
   if (token.type === 'td_open' && previous?.type === 'tr_open') return `<td class="label" style="${LABEL}">`
+  if (token.type === 'td_open') return `<td style="${FACT}">`
   return block(token, values)
 }
 

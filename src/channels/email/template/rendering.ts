@@ -22,7 +22,7 @@ import { createValueEngine, oneLine, type ValueTemplate } from '../../values.ts'
 import { readFrontMatter } from './front-matter.ts'
 import { toHtml } from './html.ts'
 import { createParser } from './markdown.ts'
-import { toPlainText } from './text.ts'
+import { toPlainText, wrapLine } from './text.ts'
 
 export interface Mail {
   readonly subject: string
@@ -33,11 +33,13 @@ export interface Mail {
 }
 
 export const templateFiles = ['email.md', 'email.html', 'email.txt'] as const
-export const sharedFiles = ['layout.html'] as const
+export const sharedFiles = ['layout.html', 'layout.txt'] as const
 
 const LONGEST_SUBJECT = 200
+/** In place of the text while the lines around it are wrapped. */
+const CONTENT = '\u0000'
 
-/** What the layout sees: the message's fields, and the parts that it frames. */
+/** What a layout sees: the message's fields, and the parts that it frames. */
 const layoutFields: Fields = { ...messageFields, subject: [], preheader: [], content: [] }
 
 const headers = createEngine(oneLine)
@@ -52,6 +54,7 @@ interface Parts {
   readonly body: Part<ValueTemplate>
   readonly parse: ReturnType<typeof createParser>
   readonly layout: Part<Template>
+  readonly textLayout: Part<Template> | null
   readonly html: Part<Template> | null
   readonly text: Part<Template> | null
 }
@@ -61,7 +64,7 @@ interface Part<T> {
   readonly file: TemplateFile
 }
 
-/** `email.md` is needed, and `layout.html`; `email.html` and `email.txt` take over a part entirely. */
+/** `email.md` and `layout.html` are needed; `email.html` and `email.txt` take over a part entirely. */
 export function compile({ files, partials }: TemplateFiles): Compiled<Mail> {
   const problems: TemplateProblem[] = []
   const markdown = files.get('email.md')
@@ -81,6 +84,7 @@ export function compile({ files, partials }: TemplateFiles): Compiled<Mail> {
     )
   const body = part(markdown, at, () => markdownEngine.compile(markdown.body, undefined, partials))
   const layout = whole(layoutFile, html, layoutFields)
+  const textLayout = whole(files.get('layout.txt'), plain, layoutFields)
   const ownHtml = whole(files.get('email.html'), html)
   const ownText = whole(files.get('email.txt'), plain)
   if (!subject || !body || !layout || problems.length > 0) return { ok: false, problems }
@@ -92,6 +96,7 @@ export function compile({ files, partials }: TemplateFiles): Compiled<Mail> {
       body,
       parse: createParser(),
       layout,
+      textLayout,
       html: ownHtml,
       text: ownText,
     }),
@@ -156,10 +161,18 @@ function render(parts: Parts, view: RenderView): RenderResult<Mail> {
   const { text: markdown, values, missing } = parts.body.template.render(view)
   note(parts.body.file, missing)
   const tokens = parts.parse(markdown)
-  const text = parts.text ? output(parts.text) : `${toPlainText(tokens, values)}\n`
   // A whole page of the operator's own does not take it in.
   const preheader = parts.preheader && !parts.html ? oneLine(output(parts.preheader)).trim() : ''
-  return { ok: true, message: { subject, preheader, html: htmlPart(), text }, notes }
+  return { ok: true, message: { subject, preheader, html: htmlPart(), text: textPart() }, notes }
+
+  function textPart(): string {
+    if (parts.text) return output(parts.text)
+    const content = toPlainText(tokens, values)
+    if (!parts.textLayout) return `${content}\n`
+    const around = output(parts.textLayout, { ...view, subject, preheader, content: CONTENT })
+    const lines = around.split('\n').map((line) => (line.includes(CONTENT) ? line : wrapLine(line)))
+    return lines.join('\n').replace(CONTENT, () => content)
+  }
 
   function htmlPart(): string {
     if (parts.html) return output(parts.html)

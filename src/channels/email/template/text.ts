@@ -4,9 +4,10 @@ import { fill } from '../../values.ts'
 import { isEmptyHead } from './html.ts'
 import { linkTarget } from './markdown.ts'
 
-const WIDTH = 76
+const WIDTH = 72
 // A longer label, such as one that a value is, has its own width: it would widen all the others.
-const WIDEST_LABEL = 38
+const WIDEST_LABEL = 30
+const GAP = '  '
 
 interface Writer {
   readonly values: readonly string[]
@@ -21,7 +22,7 @@ interface Writer {
   tight: boolean
 }
 
-/** Writes tokens as text, wrapped at 76 columns, without a line break at the end. */
+/** Writes tokens as text, wrapped at 72 columns, without a line break at the end. */
 export function toPlainText(tokens: readonly Token[], values: readonly string[]): string {
   const writer: Writer = { values, blocks: [], first: '', rest: '', lists: [], indents: [], tight: false }
   for (let index = 0; index < tokens.length; index++) {
@@ -155,9 +156,14 @@ function table(tokens: readonly Token[], values: readonly string[]): string {
   if (head) return filled.map((row) => row.join(' | ')).join('\n')
   const widths = filled.map(([label = '']) => label.length).filter((width) => width <= WIDEST_LABEL)
   const width = widths.reduce((widest, one) => Math.max(widest, one), 0)
-  return filled
-    .map(([label = '', ...cells]) => `${label.padEnd(width)}  ${cells.join('  ')}`.trimEnd())
-    .join('\n')
+  return filled.map(([label = '', ...cells]) => fact(label, cells.join('  '), width)).join('\n')
+}
+
+/** The lines after the first are indented to the column of the values. */
+function fact(label: string, value: string, width: number): string {
+  const indent = ' '.repeat(width + GAP.length)
+  const lines = wrapLine(value, WIDTH - indent.length).split('\n')
+  return `${label.padEnd(width)}${GAP}${lines.join(`\n${indent}`)}`.trimEnd()
 }
 
 function indentLines(text: string, indent: string): string {
@@ -176,7 +182,7 @@ function wrap(writer: Writer, text: string): string {
     .join('\n')
 }
 
-function wrapLine(text: string, width: number): string {
+export function wrapLine(text: string, width = WIDTH): string {
   if (text.length <= width) return text
   const lines: string[] = []
   let line = ''

@@ -1,0 +1,187 @@
+/**
+ * What a reader wants to know of an event first: who it is about, how good, and a few facts. The fields of events and of
+ * what is fetched for them differ from sender to sender, so they are found by their names: docs/templates.md has the rules.
+ */
+import type { View } from '../event.ts'
+import { isObject, type Json } from '../json.ts'
+import { isNumber } from '../number.ts'
+import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
+
+export interface Fact {
+  readonly label: string
+  readonly value: string
+  /** It is better on a line of its own. */
+  readonly long: boolean
+}
+
+export interface Summary {
+  /** The name of the company, or of what else the event is about. */
+  readonly name: string | null
+  /** The number that says how good it is; it is the first of the facts too. */
+  readonly score: Fact | null
+  readonly facts: readonly Fact[]
+  /** The id of the event's subject, or else of the event, short enough for a line of small print. */
+  readonly id: string
+}
+
+interface Field {
+  /** The key, as snake_case. */
+  readonly key: string
+  /** The key as it is written. */
+  readonly written: string
+  /** The key of what it is in: a step of `enrich`, or a mapping; empty in the payload itself. */
+  readonly parent: string
+  /** 1 within a step or the payload, 2 in a mapping there. */
+  readonly depth: number
+  readonly value: Json
+}
+
+const MOST_FACTS = 6
+// A payload may be hundreds of kilobytes: what a reader wants stands near the top.
+const MOST_FIELDS = 300
+const DEEPEST = 4
+const DEEPEST_FACT = 2
+const LONGEST_NAME = 60
+const LONGEST_SCORE = 12
+const LONGEST_INLINE = 40
+
+/** Reads the view when it is first asked: most templates of an operator's own write other fields. */
+export function summaryOf(view: View): Summary {
+  let made: Summary | undefined
+  const summary = () => {
+    made ??= summarize(view)
+    return made
+  }
+  return {
+    get name() {
+      return summary().name
+    },
+    get score() {
+      return summary().score
+    },
+    get facts() {
+      return summary().facts
+    },
+    get id() {
+      return summary().id
+    },
+  }
+}
+
+function summarize(view: View): Summary {
+  const { event } = view
+  const id = event.subject ?? idOf(view.data) ?? event.id
+  const fields = fieldsOf(view)
+  const named = firstBy(fields, (field) => nameRank(field, event.type, id))
+  const name = named === undefined ? null : shortened(String(named.value), LONGEST_NAME)
+  const scored = firstBy(fields, scoreRank)
+  const score = scored === undefined ? null : toFact(scoreLabel(scored), factValue(scored.value) ?? '')
+  const others = fields.filter((field) => field !== named && field !== scored && isFact(field, id))
+  return { name, score, facts: factsOf(score, others, name), id: shortId(id) }
+}
+
+function idOf(data: Json): string | null {
+  const id = isObject(data) ? data.id : null
+  return (typeof id === 'string' && id !== '') || isNumber(id) ? String(id) : null
+}
+
+// What the payload says about itself, where it has no `data`.
+const ENVELOPE = ['type', 'event', 'timestamp']
+
+/** What was fetched before what was sent, and what is near the top before what is nested. Lists are not entered. */
+function fieldsOf({ enriched, data, payload }: View): readonly Field[] {
+  const own = isObject(data)
+    ? data
+    : Object.fromEntries(Object.entries(payload).filter(([key]) => !ENVELOPE.includes(key)))
+  let level: Field[] = Object.entries(enriched).flatMap(([step, answer]) => {
+    const field = fieldOf(step, answer, '', 1)
+    return isObject(answer) ? within(field, 1) : [field]
+  })
+  level.push(...Object.entries(own).map(([key, value]) => fieldOf(key, value, '', 1)))
+  const fields: Field[] = []
+  for (let depth = 1; depth <= DEEPEST && level.length > 0 && fields.length < MOST_FIELDS; depth += 1) {
+    fields.push(...level)
+    level = level.slice(0, MOST_FIELDS).flatMap((field) => within(field, depth + 1))
+  }
+  return fields.slice(0, MOST_FIELDS)
+}
+
+function within({ key, value }: Field, depth: number): Field[] {
+  if (!isObject(value)) return []
+  return Object.entries(value).map(([inner, item]) => fieldOf(inner, item, key, depth))
+}
+
+function fieldOf(written: string, value: Json, parent: string, depth: number): Field {
+  return { key: wordsOf(written).join('_').toLowerCase(), written, parent, depth, value }
+}
+
+/** The field of the lowest rank, of several the first; ranks are counted from 1, and 0 is none. */
+function firstBy(fields: readonly Field[], rankOf: (field: Field) => number): Field | undefined {
+  let best: { readonly field: Field; readonly rank: number } | undefined
+  for (const field of fields) {
+    const rank = rankOf(field)
+    if (rank > 0 && (best === undefined || rank < best.rank)) best = { field, rank }
+  }
+  return best?.field
+}
+
+// `company`, `target_company`, `company_name`, or `name` in a mapping or a step called `company`.
+const COMPANY = /(?:^|_)(?:company|startup|organi[sz]ation)(?:_name)?$/
+// A mapping that only wraps the answer: what is in it counts as what is beside it.
+const WRAPPERS = ['data', 'attributes', 'result', 'item']
+
+function nameRank({ key, parent, depth, value }: Field, type: string, id: string): number {
+  if (typeof value !== 'string' || factValue(value) === null || isId(value, id)) return 0
+  if (COMPANY.test(key) || (key === 'name' && COMPANY.test(parent))) return 1
+  const object = type.split('.')[0] ?? ''
+  if (depth > 1 && !WRAPPERS.includes(parent) && parent !== object) return 0
+  if (key === 'name' || key === 'display_name') return 2
+  return key === 'title' ? 3 : 0
+}
+
+const SCORES = [/^score$/, /_score$/, /^rating$/, /^grade$/]
+const IN_SCORE = ['value', 'total', 'overall']
+
+function scoreRank({ key, parent, value }: Field): number {
+  const isShort = typeof value === 'string' && value.length <= LONGEST_SCORE && factValue(value) !== null
+  if (!isNumber(value) && !isShort) return 0
+  const name = IN_SCORE.includes(key) && parent !== '' ? parent : key
+  return SCORES.findIndex((pattern) => pattern.test(name)) + 1
+}
+
+function scoreLabel({ key, written, parent }: Field): string {
+  return labelOf(IN_SCORE.includes(key) && parent !== '' ? parent : written)
+}
+
+// Of UUIDs, ULIDs and long hexadecimal ids, some of them behind a prefix.
+const LOOKS_LIKE_ID =
+  /^(?:[a-z]{1,12}_)?(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}|[0-9A-HJKMNP-TV-Z]{26})$/
+
+function isId(value: string, id: string): boolean {
+  return value === id || LOOKS_LIKE_ID.test(value)
+}
+
+/** An id says nothing to a reader, and `object` is what senders call the kind of a mapping. */
+function isFact({ key, depth, value }: Field, id: string): boolean {
+  if (depth > DEEPEST_FACT || /(?:^|_)(?:id|uuid|object)s?$/.test(key)) return false
+  return typeof value !== 'string' || !isId(value, id)
+}
+
+function toFact(label: string, value: string): Fact {
+  return { label, value, long: value.length > LONGEST_INLINE }
+}
+
+/** At most six, the score first; of two with one label the first, and none that repeats the name. */
+function factsOf(score: Fact | null, fields: readonly Field[], name: string | null): readonly Fact[] {
+  const facts: Fact[] = score === null ? [] : [score]
+  for (const { key, written, parent, value } of fields) {
+    if (facts.length === MOST_FACTS) break
+    const text = factValue(value)
+    if (text === null || text === name) continue
+    const qualified = (key === 'name' || key === 'title') && parent !== '' ? `${parent}_${key}` : written
+    const label = labelOf(qualified)
+    if (label === '' || facts.some((fact) => fact.label.toLowerCase() === label.toLowerCase())) continue
+    facts.push(toFact(label, text))
+  }
+  return facts
+}

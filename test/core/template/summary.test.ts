@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import type { JsonObject } from '../../../src/core/json.ts'
+import { withExactNumbers } from '../../../src/core/number.ts'
+import { summaryOf } from '../../../src/core/template/summary.ts'
+import { anyJson } from '../../support/any-text.ts'
+import { aView } from '../../support/event.ts'
+
+const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
+
+const summary = (enriched: JsonObject, data: JsonObject = { id: ID }) => summaryOf(aView(data, { enriched }))
+const facts = (data: JsonObject) => summary({}, data).facts.map(({ label, value }) => `${label}: ${value}`)
+
+t.test('nothing but an id', async (t) => {
+  const { name, score, facts, id } = summary({})
+  t.strictSame({ name, score, facts, id }, { name: null, score: null, facts: [], id: '0191e29a…636e' })
+})
+
+t.test('the name is the company’s before any other, wherever it is', async (t) => {
+  for (const [enriched, data, name] of [
+    [{ analysis: { name: 'Analysis 7' }, company: { name: 'Acme' } }, {}, 'Acme'],
+    [{ analysis: { title: 'A title', name: 'Analysis 7' } }, {}, 'Analysis 7'],
+    [{ analysis: { title: 'A title' } }, { company: 'Acme' }, 'Acme'],
+    [{ analysis: { targetCompany: 'Acme' } }, {}, 'Acme'],
+    [{ analysis: { 'company-name': ' Acme\nRobotics ' } }, {}, 'Acme Robotics'],
+    [{ analysis: { data: { attributes: { company: { name: 'Acme' } } } } }, {}, 'Acme'],
+    [{ analysis: { data: { attributes: { name: 'Acme' } } } }, {}, 'Acme'],
+    [{ answer: { analysis: { name: 'Acme' } } }, {}, 'Acme'],
+    [{ company: 'Acme' }, {}, 'Acme'],
+    [{ analysis: { owner: { name: 'Jane' }, founders: [{ name: 'Ada' }] } }, {}, null],
+    [{ analysis: { company: ID, name: ID, title: '  ' } }, {}, null],
+    [{ analysis: { company: 'evt_01K9ZZZZZZZZZZZZZZZZZZZZZZ', name: 7 } }, {}, null],
+    [{}, { name: 'Acme' }, 'Acme'],
+  ] as const) {
+    t.equal(summary(enriched, data).name, name, JSON.stringify([enriched, data]))
+  }
+  const { name } = summaryOf(aView({}, { payload: { type: 'a', event: 'b', data: [], company: 'Acme' } }))
+  t.equal(name, 'Acme', 'of a payload that has no mapping as its data')
+})
+
+t.test('the score', async (t) => {
+  for (const [enriched, label, value] of [
+    [{ analysis: { rating: 'AA', total_score: 7, score: 87 } }, 'Score', '87'],
+    [{ analysis: { rating: 'AA', total_score: 7 } }, 'Total score', '7'],
+    [{ analysis: { grade: 'B+' } }, 'Grade', 'B+'],
+    [{ analysis: { score: { overall: 87.456, parts: 3 } } }, 'Score', '87.46'],
+    [{ analysis: { score: null, rating: 4 } }, 'Rating', '4'],
+    [{ first: { score: 'far too long for a score' }, second: { score: 1 } }, 'Score', '1'],
+  ] as const) {
+    const { score, facts } = summary(enriched)
+    t.match(score, { label, value }, JSON.stringify(enriched))
+    t.strictSame(facts[0], score, 'it is the first of the facts')
+  }
+  t.equal(summary({ analysis: { score: [1], underscored: 3 } }).score, null)
+})
+
+t.test('facts are the other fields in words', async (t) => {
+  t.strictSame(
+    facts({
+      id: ID,
+      company_id: 'c_1',
+      owner: '0191e29a-1644-7972-9466-18ada4a3636f',
+      object: 'analysis',
+      company: 'Acme',
+      brand: 'Acme',
+      fundingStage: 'Seed',
+      ARR: 1_250_000,
+      completed_at: '2026-11-24T15:02:59+01:00',
+      day: '2026-11-24',
+      is_new: true,
+      empty: '',
+      none: null,
+      nested: { city: 'Berlin', id: 'x', deeper: { not: 'shown' } },
+      list: [{ not: 'shown' }],
+      tags: ['seed', 'hardware'],
+    }),
+    [
+      'Funding stage: Seed',
+      'ARR: 1,250,000',
+      'Completed: 24 Nov 2026, 14:02 UTC',
+      'Day: 24 Nov 2026',
+      'Is new: yes',
+      'Tags: seed, hardware',
+    ],
+    'at most six, those at the top first',
+  )
+  t.strictSame(facts({ nested: { city: 'Berlin', deeper: { not: 'shown' } } }), ['City: Berlin'])
+  const { facts: both } = summary({
+    analysis: { name: 'Analysis 7', stage: 'A' },
+    company: { name: 'Acme', stage: 'B' },
+  })
+  t.match(both, [
+    { label: 'Analysis name', value: 'Analysis 7' },
+    { label: 'Stage', value: 'A' },
+  ])
+  t.equal(both.length, 2, 'what occurred before is left out')
+})
+
+t.test('numbers and texts as a reader writes them', async (t) => {
+  for (const [json, shown] of [
+    ['2021', '2021'],
+    ['12500', '12,500'],
+    ['-1234567.5', '-1,234,567.5'],
+    ['87.3333333', '87.33'],
+    ['99.999', '100'],
+    ['0.0123456', '0.0123'],
+    ['7.50', '7.50'],
+    ['1e21', '1e21'],
+    ['12345678901234567890', '12,345,678,901,234,567,890'],
+    ['"2026-13-45"', '2026-13-45'],
+    ['"12500"', '12500'],
+  ] as const) {
+    const data = withExactNumbers(`{"x":${json}}`, JSON.parse(`{"x":${json}}`)) as JsonObject
+    t.strictSame(facts(data), [`X: ${shown}`])
+  }
+})
+
+t.test('what is long is cut between words, and within no character', async (t) => {
+  const { name } = summary({
+    company: { name: 'The Federated Laboratories of Autonomous Maritime Inspections' },
+  })
+  t.equal(name, 'The Federated Laboratories of Autonomous Maritime…')
+  t.equal(summary({ company: { name: 'x'.repeat(60) } }).name, 'x'.repeat(60))
+  t.equal(summary({ company: { name: '👩‍🚀'.repeat(61) } }).name, `${'👩‍🚀'.repeat(59)}…`)
+  const [fact] = summary({}, { x: 'y'.repeat(100_000) }).facts
+  t.match(fact, { value: `${'y'.repeat(199)}…`, long: true })
+  t.match(summary({}, { x: 'short' }).facts, [{ long: false }])
+})
+
+t.test('ids that begin alike stay apart', async (t) => {
+  const id = (subject: string | null, data: JsonObject = {}) => summaryOf(aView(data, { subject })).id
+  t.not(id(ID), id('0191e29a-1644-7972-9466-18ada4a3637f'))
+  t.equal(id('short'), 'short')
+  t.equal(id(null, { id: 42 }), '42')
+  t.equal(id(null), 'evt_01K9…ZZZZ')
+})
+
+t.test('any event has a summary within its limits', async (t) => {
+  fc.assert(
+    fc.property(anyJson(), anyJson(), (data, step) => {
+      const view = aView(JSON.parse(JSON.stringify(data)), {
+        enriched: { step: JSON.parse(JSON.stringify(step)) },
+      })
+      const { name, facts } = summaryOf(view)
+      assert.ok(facts.length <= 6)
+      assert.ok(name === null || name.trim() !== '')
+      for (const { label, value } of facts)
+        assert.ok(label !== '' && value.trim() !== '', JSON.stringify(facts))
+    }),
+    { numRuns: 300 },
+  )
+  const deep = JSON.parse(`${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`)
+  t.strictSame(summary({}, deep).facts, [])
+})
