@@ -18,9 +18,9 @@ export const states = [
   'delivered',
   /** An attempt failed, and there will be another. */
   'retrying',
-  /** An attempt ended without an answer, and there will be another. */
+  /** It is unknown whether an attempt delivered it, and there will be another. */
   'ambiguous',
-  /** A person must act: a bad token, a channel the app is not in, too many attempts without an answer. */
+  /** A person must act: a bad token, a channel the app is not in, too many ambiguous attempts. */
   'parked',
   /** Tried for as long as `delivery.retry_for`, or the message itself is refused. */
   'dead',
@@ -70,7 +70,7 @@ export interface Delivery {
   /** When it is to be attempted next; null in a final state, and while it waits for another delivery. */
   readonly dueAt: number | null
   readonly attempts: number
-  /** Attempts without an answer since it was created, or resent, or looked for and not found. */
+  /** Since it was created, resent, or looked for and not found. */
   readonly ambiguousAttempts: number
   readonly createdAt: number
   /** Since when `delivery.retry_for` counts: its creation, or the last resend. */
@@ -109,7 +109,7 @@ export function ambiguousAfter(before: number, outcome: Outcome): number {
 export interface Policy {
   /** Milliseconds during which a failing delivery is tried again. */
   readonly retryFor: number
-  /** How often a message is sent again at the most while it may have arrived: after attempts without an answer. */
+  /** How often a message is sent again at most while it may have arrived. */
   readonly ambiguousResends: number
 }
 
@@ -142,7 +142,7 @@ export function nextState(
       return { state: 'dead', dueAt: null, reason: outcome.reason }
     case 'ambiguous':
       if (delivery.ambiguousAttempts > policy.ambiguousResends && !policy.canLookUp)
-        return unanswered(delivery, outcome.reason)
+        return unknown(delivery, outcome.reason)
       return later('ambiguous', outcome.reason, undefined)
     case 'retry':
       return later('retrying', outcome.reason, outcome.after)
@@ -164,12 +164,12 @@ export function nextState(
   }
 }
 
-function unanswered(delivery: Pick<Delivery, 'ambiguousAttempts'>, reason: string): NextState {
-  const hint = 'look whether the message arrived, then dismiss it, or resend it'
+function unknown(delivery: Pick<Delivery, 'ambiguousAttempts'>, reason: string): NextState {
+  const hint = 'check whether the message arrived, then dismiss or resend it'
   return {
     state: 'parked',
     dueAt: null,
-    reason: `ambiguous: ${attempts(delivery.ambiguousAttempts)} without an answer; ${hint} (${reason})`,
+    reason: `ambiguous: it is unknown whether ${attempts(delivery.ambiguousAttempts)} delivered it; ${hint} (${reason})`,
   }
 }
 

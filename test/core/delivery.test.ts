@@ -36,7 +36,7 @@ t.test('what each outcome leads to', async (t) => {
   })
 })
 
-t.test('attempts without an answer are bounded, and then a person decides', async (t) => {
+t.test('ambiguous attempts are bounded, and then a person decides', async (t) => {
   const unanswered: Outcome = { kind: 'ambiguous', reason: 'timeout' }
   const after = (ambiguousAttempts: number, ambiguousResends: number) =>
     nextState({ ...first, ambiguousAttempts }, unanswered, { ...policy, ambiguousResends }, now, 0.5)
@@ -45,7 +45,7 @@ t.test('attempts without an answer are bounded, and then a person decides', asyn
     state: 'parked',
     dueAt: null,
     reason:
-      'ambiguous: 1 attempt without an answer; look whether the message arrived, then dismiss it, or resend it (timeout)',
+      'ambiguous: it is unknown whether 1 attempt delivered it; check whether the message arrived, then dismiss or resend it (timeout)',
   })
   const failed: Outcome = { kind: 'retry', reason: 'http 503' }
   t.match(nextState({ ...first, ambiguousAttempts: 9 }, failed, policy, now, 0.5), { state: 'retrying' })

@@ -102,6 +102,52 @@ t.test('with the store deleted nothing more is accepted, and what was accepted s
   await until(() => slack.messages.length === 6, 'the messages of the third, and no others')
 })
 
+t.test(
+  'an error after Slack took the message is ambiguous: resent as often as configured, then parked',
+  async (t) => {
+    const slack = await startSlackServer({ scopes: ['chat:write'] })
+    t.teardown(() => slack.close())
+    slack.behave = ({ method }) =>
+      method === 'chat.postMessage' || method === 'webhook'
+        ? { accept: true, status: 500, body: '<title>Server Error</title>' }
+        : undefined
+    const webhook = `webhook_url: "${slack.webhookUrl}"`
+    const cases = [
+      ['no resends, a webhook', webhook, 'delivery: { ambiguous_resends: 0 }', 1],
+      ['no resends, a token that cannot read', 'channel: "#slow"', 'delivery: { ambiguous_resends: 0 }', 1],
+      ['the default, a webhook', webhook, '', 3],
+    ] as const
+    for (const [name, receiver, policy, times] of cases) {
+      slack.messages.length = 0
+      const app = await startTestApp(
+        t,
+        `
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+channels: { slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "${slack.url}", burst: 10 } }
+receivers: { team: { slack: { ${receiver} } } }
+routes: [{ receivers: [team] }]
+${policy}
+`,
+      )
+      const event = newEvent()
+      await post(app.url, event)
+      const parked = async () =>
+        (await history(app.folder)).deliveries.filter(({ state }) => state === 'parked')
+      await until(async () => (await parked()).length === 1, `${name}: parked`)
+      const [delivery] = await parked()
+      t.match(delivery, {
+        dueAt: null,
+        reason: /^ambiguous: .*dismiss/,
+      })
+      await app.stop()
+      t.equal(slack.messages.length, times, `${name}: posted ${times} times`)
+      const kinds = delivery?.history.map(({ outcome }) => outcome.kind) ?? []
+      t.equal(kinds.filter((kind) => kind === 'ambiguous').length, times, 'each is recorded as what it is')
+      for (const { blocks } of slack.messages) t.match(JSON.stringify(blocks), event.objectId)
+    }
+  },
+)
+
 t.test('a mail server that allows three connections is used at its own speed', async (t) => {
   const mail = await startMailServer({ connectionLimit: 3, delay: 20 })
   t.teardown(() => mail.close())

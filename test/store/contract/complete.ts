@@ -72,7 +72,7 @@ export function completeContract(t: Test, create: (t: Test) => Harness): void {
     t.same(found?.plans[0]?.deliveries[0]?.history, attempts, 'an event shows them too')
   })
 
-  t.test('attempts without an answer are counted until a person resends', async (t) => {
+  t.test('ambiguous attempts are counted until a person resends', async (t) => {
     const store = await create(t).service()
     await store.append(entry(event(1), [planned()]))
     for (const number of [1, 2]) {
