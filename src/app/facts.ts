@@ -28,7 +28,7 @@ export function logFacts(
     const entry = logEntry(fact)
     if (fact.kind === 'rejected') return requests.rejected.add(entry, fact.code, fact.address ?? '')
     const fields = trace === undefined ? entry.fields : { ...entry.fields, ...trace(fact) }
-    // Whoever has captured a request can repeat it as often as they like.
+    // An attacker with a captured request can repeat it without limit.
     if (fact.kind === 'received' && fact.result === 'duplicate') {
       return requests.repeated.add({ ...entry, fields }, fact.result)
     }

@@ -72,7 +72,7 @@ function fieldsOf(entry: Entry): string {
     .join(' ')
 }
 
-/** Of an error that nobody expected, below the line. */
+/** The stack of an unexpected error, below the line. */
 function stackOf({ err }: Entry): string {
   if (!isObject(err)) return ''
   const stack = typeof err.stack === 'string' ? err.stack : textOf(err.message)

@@ -59,7 +59,7 @@ export function createReloads(deps: ReloadDeps): Reloads {
   }
 
   async function run(triggers: ReadonlySet<Trigger>): Promise<ReloadAnswer> {
-    // Loading blocks the event loop for tens of milliseconds: between two reloads, other work has its turn.
+    // Loading blocks the event loop for tens of milliseconds: other work runs between two reloads.
     await new Promise((resolve) => setImmediate(resolve))
     next = undefined
     if (deps.isStopping()) return { ok: false, code: 'stopping', problems: [] }

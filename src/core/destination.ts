@@ -1,5 +1,5 @@
 /**
- * One place that messages go to, how fast it may be sent to, and how well that goes. The state of a destination is a
+ * A destination of messages, with its rate limit and its health. The state of a destination is a
  * value that a store keeps: `take` changes it when messages are claimed, `settle` when an attempt ended. Times are
  * milliseconds since the epoch, given by the caller; a clock that is set back neither delays messages nor adds tokens.
  */
@@ -9,14 +9,14 @@ export interface Destination {
   readonly channel: string
   /** Where it goes, in the channel's words: `#deal-flow`, `partners@example.com`. Never a secret. */
   readonly target: string
-  /** Targets of one rate key share a rate limit and their health: for the remote they are one place. */
+  /** Targets with the same rate key share a rate limit and their health: the remote counts them as one. */
   readonly rateKey: string
 }
 
 export interface RateLimit {
   /** Messages a second; Infinity where nothing limits them. */
   readonly rate: number
-  /** Messages that may go at once after a rest. */
+  /** Messages that may go at once after an idle time. */
   readonly burst: number
 }
 
@@ -33,7 +33,7 @@ export interface DestinationState {
   readonly retryAfter: Pause | null
   /** The destination is broken: it is probed with single attempts at growing intervals. */
   readonly backoff: Pause | null
-  /** To the second. */
+  /** Rounded to the second. */
   readonly lastSuccessAt: number | null
   /** More waits than goes out one by one: several are sent at once, until nothing waits any more. */
   readonly catchingUp: boolean
@@ -82,7 +82,7 @@ export function attemptsAtOnce(state: DestinationState, perDestination: number):
   return state.catchingUp && !isBroken(state) ? perDestination : Math.min(1, perDestination)
 }
 
-/** To be called before messages are claimed; `isMuch`: more of them are due than are sent in order. */
+/** To be called before messages are claimed; `isMuch`: more are due than are sent in order. */
 export function withBacklog(state: DestinationState, { rate }: RateLimit, isMuch: boolean): DestinationState {
   const starts = isMuch && rate > ALWAYS_IN_ORDER_RATE && !state.catchingUp
   return starts ? { ...state, catchingUp: true } : state
@@ -100,7 +100,7 @@ export function allowance(state: DestinationState, limit: RateLimit, now: number
   return isBroken(state) ? Math.min(1, Math.floor(tokens)) : Math.floor(tokens)
 }
 
-/** When time alone gives a destination without allowance some again; now where it has some. */
+/** When a destination has an allowance again, if nothing but time passes; now if it has one. */
 export function availableAt(state: DestinationState, limit: RateLimit, now: number): number {
   const anchored = followClock(state, now)
   const unpausedAt = now + pausedFor(anchored, now)
@@ -113,7 +113,7 @@ export function availableAt(state: DestinationState, limit: RateLimit, now: numb
   return [at - 1, at].find((time) => allowance(anchored, limit, time) >= 1) ?? at + 1
 }
 
-/** Takes so many messages of the allowance; the same value where nothing limits them. */
+/** The state after so many messages were claimed; the same value if nothing limits them. */
 export function take(
   state: DestinationState,
   limit: RateLimit,
@@ -193,7 +193,7 @@ function backedOff(state: DestinationState, now: number): DestinationState {
   return { ...state, backoff: { from: now, until: now + Math.min(wait, LONGEST_PROBE_MS) } }
 }
 
-/** Where the clock was set back, what was counted by it starts again from now. The same value where it was not. */
+/** If the clock was set back, rates and pauses start again from now; otherwise the same value. */
 export function followClock(state: DestinationState, now: number): DestinationState {
   const retryAfter = anchoredPause(state.retryAfter, now)
   const backoff = anchoredPause(state.backoff, now)
@@ -213,7 +213,7 @@ function refill(state: DestinationState, { rate, burst }: RateLimit, now: number
   return { ...state, tokens: Math.min(finite(burst), state.tokens + gained), refilledAt: now }
 }
 
-/** What JSON and SQL can keep; where nothing limits, nothing is counted. */
+/** JSON cannot hold Infinity: without a rate limit no tokens are counted. */
 function finite(burst: number): number {
   return Number.isFinite(burst) ? burst : 0
 }

@@ -9,7 +9,7 @@ export interface Event {
   readonly messageId: string
   readonly source: string
   readonly type: string
-  /** What it is about, where the source says so: the id of an analysis. */
+  /** What it is about, such as the id of an analysis; null if the source's `subject` finds nothing. */
   readonly subject: string | null
   readonly receivedAt: number
   /** The timestamp that was signed: when this attempt was sent, not when the event happened. */
@@ -128,7 +128,7 @@ export type ReadEvent =
   | { readonly ok: true; readonly event: Event }
   | Extract<ReadBody, { readonly ok: false }>
 
-/** Reads a stored request as the event that it is now; `newId` gives the event its id. */
+/** Reads a stored request again, under the present configuration; `newId` gives the event its id. */
 export function readEvent(
   request: Omit<StoredEvent, 'id' | 'type' | 'subject' | 'enriched'>,
   pointers: Pointers,

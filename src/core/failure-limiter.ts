@@ -4,7 +4,7 @@
  */
 import { networkOf } from './addresses.ts'
 
-/** A token bucket: failures a second in the long run, and at once after a rest. */
+/** A token bucket: failures a second in the long run, and at once after an idle time. */
 export interface FailureLimit {
   readonly rate: number
   readonly burst: number

@@ -1,4 +1,4 @@
-/** What a check found, in words for the operator. */
+/** What a check found, for the operator. */
 export interface Finding {
   /** What was found, for programs: stable, as `not_in_channel`. */
   readonly code: string

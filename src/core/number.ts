@@ -1,4 +1,4 @@
-/** Numbers of JSON and YAML as they were written: JavaScript's hold about 16 digits, and 1.0 and 1e2 are not printed so. */
+/** Numbers of JSON and YAML as they were written: JavaScript keeps about 16 digits, and prints 1.0 and 1e2 as 1 and 100. */
 
 declare global {
   // Of ECMAScript 2026; Node.js has them since 22.
@@ -66,7 +66,7 @@ export function numberOf(text: string): Numeric {
   return String(value) === text ? value : new ExactNumber(text)
 }
 
-// What may be such a number, between what stands beside one. Found within a text it costs only time.
+// What may be such a number. A match within a JSON string costs time, and changes nothing.
 const PERHAPS_EXACT =
   /[:,[\s]-?(?:\d{16}|\d[\d.]{16}|\d+(?:\.\d+)?[eE][+-]?\d|\d+\.\d*0[,}\]\s]|0\.000000)|[:,[\s]-0[,}\]\s]/
 
@@ -86,7 +86,7 @@ export function compareNumbers(one: Numeric, other: Numeric): number {
   return first.sign * compareMagnitudes(first, second)
 }
 
-/** Not a number where one of them is none: it is then neither less, equal nor more. */
+/** NaN if either is NaN: it is then neither less, equal nor more. */
 function compareWith(one: ExactNumber, other: unknown): number {
   if (isNumber(other)) return compareNumbers(one, other)
   return typeof other === 'string' ? Number(one) - Number(other) : Number.NaN

@@ -1,11 +1,11 @@
-/** How one attempt ended. `reason` is a code or the remote's own words, already cut and free of secrets. */
+/** How one attempt ended. `reason` is a code or the remote's message, already cut and free of secrets. */
 export type Outcome =
   /** `restarts`: what it was to follow is gone, so that it is the first message of its conversation now. */
   (
     | { readonly kind: 'sent'; readonly reference: Reference; readonly restarts?: true }
     /**
      * `after`: milliseconds the destination asked us to wait. `counts: false`: another attempt reports the same refusal, so
-     * this one is no failure of the destination more.
+     * this one is not another failure of the destination.
      */
     | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
     /** The message may or may not have arrived. */

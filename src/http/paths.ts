@@ -1,4 +1,4 @@
-/** The paths there are: which methods each takes, and which of them a request was probably meant for. */
+/** The paths of the service: which methods each takes, and which of them a request was probably meant for. */
 
 const WEBHOOK = /^\/webhooks\/[^/]+$/
 

@@ -126,7 +126,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.register(async (scope) => adminRoutes(scope, { ...deps, failures, refuse }))
   return server
 
-  /** Refuses what no route takes: a path or a method that there is not. */
+  /** Refuses a path that does not exist, or a method that its path does not take. */
   function refuseUnrouted(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const signature = deps.readSignature(request.headers)
     if (signature.ok) request.messageId = signature.messageId
@@ -147,11 +147,11 @@ type RefuseMalformed = (
   request?: Pick<FastifyRequest, 'method' | 'url'>,
 ) => boolean
 
-/** For what never became a request: it counts against the peer, unless that is a proxy, which speaks for many clients. */
+/** For what never became a request: it counts against the peer, unless that is a proxy, which has many clients. */
 function createRefuseMalformed({ isProxy, observe }: ServerDeps, failures: Failures): RefuseMalformed {
   return ({ remoteAddress = '' }, code, request) => {
     const asked = request && { method: request.method, path: pathOf(request.url) }
-    // A request whose body is late is observed where it is known what it was for.
+    // A request whose body is late is observed by its route, which has its source.
     if (code !== 'request_timeout')
       observe({ kind: 'rejected', source: '', code, address: remoteAddress, ...asked })
     if (remoteAddress === '' || isProxy(remoteAddress)) return true
@@ -166,7 +166,7 @@ export function lastAnswersOnClose(server: FastifyInstance): void {
   let closing = false
   server.addHook('preClose', (done) => {
     closing = true
-    // Stops listening, but closes no connection yet: Node would take one whose first request is not read yet for an idle one.
+    // Stops listening, but closes no connection yet: Node treats a connection whose first request is not read as idle.
     Server.prototype.close.call(server.server)
     server.server.getConnections((_error, open) => setTimeout(done, open === 0 ? 0 : ARRIVAL_GRACE_MS))
   })

@@ -32,7 +32,7 @@ export type Fact =
       readonly messageId?: string
       readonly method?: string
       readonly path?: string
-      /** What may help whoever set up the sender, or this machine. */
+      /** For the operator: how to correct the sender, or this machine. */
       readonly hint?: string
     }
   | {
@@ -46,12 +46,12 @@ export type Fact =
       /** The template that made the message; null where none did. */
       readonly template: string | null
       readonly startedAt: number
-      /** Null where an earlier process made the attempt and ended before it did. */
+      /** Null if the process that made the attempt ended before the attempt did. */
       readonly times: AttemptTimes | null
       /** What the message did in its conversation, if it was sent in one. */
       readonly step?: Step
     }
-  /** Its conversation went on without it. */
+  /** It was skipped: a later message of its conversation had been sent. */
   | { readonly kind: 'skipped'; readonly delivery: Delivery; readonly reason: string }
   | {
       readonly kind: 'store_failed'
@@ -78,11 +78,11 @@ export type Fact =
       readonly ok: boolean
       /** What asked for it. */
       readonly trigger: string
-      /** The keys of the configuration that are different and take effect. */
+      /** The keys whose change takes effect. */
       readonly changed: readonly string[]
       /** Of the configuration in effect. */
       readonly fingerprint: string
-      /** Why the configuration stays as it was; empty where it does not. */
+      /** Why the reload failed; empty if it succeeded. */
       readonly reason: string
     }
 
@@ -173,7 +173,7 @@ export function logEntry(fact: Fact): LogEntry {
     case 'taken_up': {
       const { id, from, source, type, deliveries } = fact
       const fields = { id, quarantined: from, source, type, deliveries }
-      return { level: 'info', message: 'quarantined request read anew', fields }
+      return { level: 'info', message: 'quarantined request taken up', fields }
     }
     case 'reloaded': {
       const { ok, trigger, changed, fingerprint, reason } = fact

@@ -77,7 +77,7 @@ export class DeliveryLoop {
     return this.#heartbeat
   }
 
-  /** Takes over the limits of a new configuration, and tries failing destinations at once. */
+  /** Applies the limits of a new configuration, and tries failing destinations at once. */
   async reconfigure(): Promise<void> {
     try {
       await this.#deps.store.reconfigure()

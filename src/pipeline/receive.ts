@@ -123,12 +123,12 @@ export function createReceive(deps: ReceiveDeps): Receive {
     }
   }
 
-  /** For `doctor`, which otherwise knows nothing of a sender that is always refused. */
+  /** For `doctor`: otherwise nothing is stored of a sender that is always refused. */
   function noteClock(source: string, sentAt: number): void {
     const receivedAt = deps.now()
     if (Math.abs(receivedAt - (notedAt.get(source) ?? 0)) < NOTE_CLOCK_EVERY_MS) return
     notedAt.set(source, receivedAt)
-    // Not worth a word where the store takes nothing: it reports that itself.
+    // Not reported: a store that takes nothing reports that itself.
     store.noteClock(source, { receivedAt, sentAt }).catch(() => {})
   }
 

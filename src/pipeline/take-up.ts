@@ -1,4 +1,4 @@
-/** Reads quarantined requests again after a reload, since the new configuration may be able to. */
+/** Reads quarantined requests again after a start or a reload: the configuration, or a new version, may be able to. */
 import { readEvent } from '../core/event.ts'
 import { makePlan } from '../core/plan.ts'
 import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/store.ts'

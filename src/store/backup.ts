@@ -35,7 +35,7 @@ const BUSY_TIMEOUT_MS = 10_000
 
 /**
  * Copies the store to a new file for its owner alone, checks the copy, and puts it at `target` in one step. `progress` is called
- * with what is done, of 1. Throws StoreRefused or StoreUnavailable, and then leaves nothing behind.
+ * with the part that is done, from 0 to 1. Throws StoreRefused or StoreUnavailable, and then leaves nothing behind.
  */
 export async function backUp(
   url: string,

@@ -6,7 +6,7 @@ const SCRIPT = `const { DatabaseSync } = require('node:sqlite')
 const database = new DatabaseSync(process.argv[1], { readOnly: true, timeout: 10000 })
 for (const row of database.prepare('PRAGMA quick_check(3)').all()) console.log(row.quick_check)`
 
-// What SQLite says of a file that is no database, or too damaged to begin with.
+// SQLite's messages for a file that is not a database, or too damaged to check.
 const DAMAGED = /malformed|not a database/
 
 /** Reads the whole file and looks for damage, for as long as `limitMs`. It may be in use. */

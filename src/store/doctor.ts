@@ -1,4 +1,4 @@
-/** Checks the store's folder and file. Leaves nothing behind. */
+/** Checks the store's folder and file, and changes nothing. */
 import { constants } from 'node:fs'
 import { access, open, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -19,7 +19,7 @@ const FOR_OTHERS = 0o077
 export async function checkStore(url: string, limitMs: number): Promise<readonly Finding[]> {
   const path = pathOf(url)
   const opening = await checkOpening(url)
-  // Where it does not even open, that is what there is to say.
+  // If it cannot be opened, nothing else can be checked.
   const damage = opening.level === 'fine' ? [await checkDamage(path, limitMs)] : []
   return [opening, ...damage, ...(await checkFolder(url)), await checkWrites(dirname(path))]
 }

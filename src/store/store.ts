@@ -1,5 +1,5 @@
 /**
- * The contract every store keeps, in four parts. All of it is asynchronous, and every promise that changes something
+ * The contract of every store, in four parts. All methods are asynchronous, and the promise of every change
  * resolves only after the change is on disk. Times are milliseconds since the epoch. A store that cannot take a change
  * now (a full disk, a lost connection) rejects with StoreUnavailable, and nothing of that change is kept.
  */

@@ -15,7 +15,7 @@ export interface Upkeep {
   onCommit(listener: Committed): void
   /** Calls back when the store finds that it cannot go on without a restart: its file was deleted, moved or replaced. */
   onLoss(listener: (message: string) => void): void
-  /** What it was then called back with, as long as it holds; null while all is well. */
+  /** The message of `onLoss`, while it holds; null while the store works. */
   loss(): string | null
   /** Finishes the calls in progress, then closes the store. Idempotent. */
   close(): Promise<void>
@@ -32,9 +32,9 @@ export interface ChannelBacklog {
 export type BacklogState = 'pending' | 'held' | 'sending' | 'retrying' | 'ambiguous' | 'parked' | 'dead'
 
 export interface PurgeRequest {
-  /** Events received, and last planned or resent, before it go, where a person need not deal with them. */
+  /** Events that were received, and last planned or resent, before it are removed unless they are unresolved. */
   readonly before: number
-  /** Events received before it go, even if nobody has dealt with them. */
+  /** Events received before it are removed, even if they are unresolved. */
   readonly unresolvedBefore: number
   /** Where the last purge ended; null to begin. */
   readonly after: string | null
@@ -44,7 +44,7 @@ export interface PurgeRequest {
 
 export interface Purged {
   readonly events: number
-  /** Those among them that nobody had dealt with: quarantined, or with a parked or dead delivery. */
+  /** Those among them that were unresolved: quarantined, or with a parked or dead delivery. */
   readonly unresolved: number
   /** Where to continue; null when no old event is left to look at. */
   readonly next: string | null

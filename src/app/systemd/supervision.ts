@@ -56,7 +56,7 @@ export class Supervision implements Supervisor {
   }
 
   reloading(): void {
-    // By this time a manager with Type=notify-reload knows that its own request is meant.
+    // By this time a manager with Type=notify-reload can match the message to its own request.
     const now = process.hrtime.bigint() / 1_000n
     this.#send({ RELOADING: '1', MONOTONIC_USEC: String(now) })
   }

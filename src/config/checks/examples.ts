@@ -7,7 +7,7 @@ import { type Problem, pathName, warning } from '../problem.ts'
 import { isSecret } from './secrets.ts'
 import { textsIn } from './texts.ts'
 
-// Of the documentation of Svix and of Standard Webhooks. Whoever reads it can sign with them.
+// From the documentation of Svix and of Standard Webhooks: every reader can sign with them.
 const PUBLISHED = [
   'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
   'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD',

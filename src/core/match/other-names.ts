@@ -1,4 +1,4 @@
-/** What other languages call the words of a match, and what to write instead: for hints. */
+/** Operators of other languages, and what to write instead: for hints. */
 
 const ONLY_VALUE = 'write the value alone'
 export const otherOperators: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ const PAUSE_FACTOR = 100
 
 /**
  * Reads again only when the last answer is old, however often it is asked; null where the store cannot be read.
- * `clock`: milliseconds that nobody sets back.
+ * `clock`: monotonic milliseconds.
  */
 export function cached<Answer>(
   read: () => Promise<Answer>,

@@ -7,13 +7,13 @@ import type { DestinationLabels, MetricLabels } from './labels.ts'
 
 export interface DestinationDeps {
   readonly destinations: History['destinations']
-  /** Milliseconds that nobody sets back. */
+  /** Monotonic milliseconds. */
   readonly clock: () => number
   /** Called where the store cannot be read. */
   readonly observe: Observe
 }
 
-/** How well deliveries go, as the store knows it: the same that the delivery loop acts on. */
+/** The health of destinations, from the store: the same that the delivery loop acts on. */
 export function createDestinationMetrics(registers: Registry[], deps: DestinationDeps) {
   let configured: readonly DestinationLabels[] = []
   const read = cached(deps.destinations, deps.clock, (error) => {

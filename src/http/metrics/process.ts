@@ -7,7 +7,7 @@ export interface ProcessDeps {
 }
 
 // prom-client's own measure of the event loop's lag wakes the process a hundred times a second, includes the timer's own
-// ten milliseconds, and starts anew with each scrape. It cannot be left out, only made rare and removed; ours is below.
+// ten milliseconds, and restarts with each scrape. It cannot be left out, only made rare and removed; ours is below.
 const NEVER_MS = 2 ** 31
 const lags = ['', '_min', '_max', '_mean', '_stddev', '_p50', '_p90', '_p99']
 // Gauges with names of counters, and the same values as nodejs_active_resources.
@@ -65,7 +65,7 @@ export function createProcessMetrics(registry: Registry, deps: ProcessDeps) {
 }
 
 const SAMPLE_INTERVAL_MS = 100
-/** So that a machine that was suspended for a night does not count each tenth of a second of it. */
+/** Bounds the samples for a time in which the machine was suspended. */
 const MAX_SAMPLES_AT_ONCE = 600
 
 function sampleLag(observe: (seconds: number) => void): () => void {

@@ -120,7 +120,7 @@ function firstOfMessage(
 ): { readonly id: string; readonly quarantined: boolean } | undefined {
   const message = [origin.messageId, origin.source, origin.receivedAt - dedupeFor] as const
   const ofMessage = 'FROM events WHERE message_id = ? AND source = ? AND received_at > ?'
-  // Hardly ever there is one: this reads the index alone.
+  // Duplicates are rare: this reads the index alone.
   if (database.prepare(`SELECT 1 AS found ${ofMessage} LIMIT 1`).get(...message) === undefined)
     return undefined
   const found = database

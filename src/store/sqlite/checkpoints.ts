@@ -29,7 +29,7 @@ export class Checkpoints {
   afterCommit(): void {
     if (!this.#isMarked) this.#markWhole()
     const pages = this.#database.pagesOfLog()
-    // Where the log began anew, it has fewer than before.
+    // A log that was restarted has fewer pages than before.
     if (pages < this.#pages) this.#pagesBefore = 0
     this.#pages = pages
     if (pages - this.#pagesBefore >= PAGES) this.#copy()
@@ -37,7 +37,7 @@ export class Checkpoints {
 
   /**
    * Ends what a full disk interrupted; false where it cannot be done now. Until then the database must not be closed: SQLite would
-   * copy and delete the log, and the next start would refuse a file that says its end is in the log.
+   * copy and delete the log, and the next start would refuse a file that is marked as incomplete without it.
    */
   finish(): boolean {
     if (this.#isMarked) return true
@@ -68,7 +68,7 @@ export class Checkpoints {
     const round = newRound()
     this.#isMarked = false
     this.#database.write(() => mark(this.#database, { round, inLog: true }))
-    // Another process that reads from the log keeps the rest of it where it is: this then stays the same round.
+    // While another process reads the log, it is not restarted: the round stays the same.
     if (this.#database.checkpoint('PASSIVE')) this.#round = round
     this.#copied()
     this.#markWhole()

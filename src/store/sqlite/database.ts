@@ -21,7 +21,7 @@ export class Database {
   readonly path: string
   readonly #connection: DatabaseSync
   readonly #statements = new Map<string, Statement<Row>>()
-  /** What need not be written again, as long as it is never removed. A rollback forgets it all. */
+  /** Rows that are known to exist, so that they need not be inserted again; emptied by a rollback. */
   readonly written = new Set<string>()
 
   /** `busyTimeout`: milliseconds to wait (blocking) for another process that is writing. */
@@ -52,7 +52,7 @@ export class Database {
     return typeof value === 'number' || typeof value === 'string' ? value : null
   }
 
-  /** Copies one snapshot of all there is; `progress` is called with what is done, of 1. */
+  /** Copies a snapshot of the database; `progress` is called with the part that is done, from 0 to 1. */
   async copyTo(path: string, progress: (done: number) => void): Promise<void> {
     // Held open, or each commit of another process would make SQLite begin the copy again.
     this.execute('BEGIN')
@@ -174,7 +174,7 @@ const unavailable: ReadonlyMap<number, string> = new Map([
   [SQLITE_NOT_A_DATABASE, 'the file is not a SQLite database; check store.url'],
 ])
 
-// What kept the file from being written then shows when something else is written beside it.
+// For these the cause shows when another file is written beside the store.
 const vague: ReadonlySet<number> = new Set([8, 10, 14])
 
 /** Turns an error that the disk or another process caused into StoreUnavailable; others stay as they are. */

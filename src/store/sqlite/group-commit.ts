@@ -3,7 +3,7 @@ import { asUnavailable, type Database } from './database.ts'
 import type { StoreFiles } from './store-files.ts'
 
 interface Operation {
-  /** Whether its result is a promise that outlives the process: not where the file at its path is another one by now. */
+  /** Whether its result must outlive the process: it is then rejected once the file at its path is another one. */
   readonly needsFile: boolean
   /** Runs inside the transaction; what it returns is called after the commit. */
   readonly perform: () => () => void
@@ -41,7 +41,7 @@ export class GroupCommit {
     return this.#ask(change, true)
   }
 
-  /** The same for what is of use to this process alone, and goes on after the file was moved. */
+  /** The same for changes that only this process needs: they go on after the file was moved. */
   runAnyhow<T>(change: () => T): Promise<T> {
     return this.#ask(change, false)
   }

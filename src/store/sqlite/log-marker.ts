@@ -1,10 +1,11 @@
 /**
  * A SQLite file that is in use is two files: what was committed last is in the write-ahead log beside it. The database says
- * so itself, in its application id, so that a copy of one without the other is found:
+ * states this in its application id, so that a copy of one without the other is detected:
  *
- * - While the log is in use, the file alone says `inLog`: the rest is in the log. File and log together do not say it.
+ * - While the log is in use, the id in the file itself is `inLog`, and the id in the log replaces it. Only a reader of the
+ *   file without its log sees `inLog`.
  * - Each round of the log has a number, which is in the file and in the log. A log that belongs to another file, or to an
- *   older state of the file, has another one.
+ *   older state of the file, has a different number.
  */
 import { randomInt } from 'node:crypto'
 import { statSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** What keeps a store from being written, in words and with what to do. SQLite reports most of it as "unable to open" or "I/O error". */
+/** Finds out why a store cannot be written, and what to do: SQLite reports most causes as "unable to open" or "I/O error". */
 import {
   accessSync,
   closeSync,

@@ -8,7 +8,7 @@ import { EVENT_COLUMNS, type EventRow, quoted } from './rows.ts'
 type OldEvent = {
   readonly seq: number
   readonly received_at: number
-  /** Something of it is still to be sent, or it was planned again or resent lately. */
+  /** It has unfinished deliveries, or was replayed or resent recently. */
   readonly open: number
   readonly unresolved: number
 }
@@ -17,7 +17,7 @@ type OldEvent = {
 export function purge(database: Database, request: PurgeRequest): Purged {
   const cursor = request.after === null ? null : cursorFrom(request.after)
   const kinds = kindsOf(database)
-  // It begins anew where the last event of the kind at which it stopped has gone.
+  // The kind at which the last step stopped may have no events left: then it begins again.
   const first =
     cursor === null
       ? 0

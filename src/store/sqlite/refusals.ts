@@ -1,4 +1,4 @@
-/** Why a store must not be opened, in words for the operator. */
+/** Messages for the operator: why a store must not be opened. */
 import { StoreRefused } from '../store.ts'
 import { Database } from './database.ts'
 import { schemaVersion, versionOf } from './migrations/migrations.ts'
@@ -17,7 +17,7 @@ export function refuseForeign(database: Database): void {
 export function refuseNewer(database: Database): void {
   const found = versionOf(database)
   if (found <= schemaVersion) return
-  const message = `${database.path} has schema ${found}, but this hookbridge knows only up to ${schemaVersion}; upgrade hookbridge`
+  const message = `${database.path} has schema ${found}, but this version of Hookbridge supports schemas up to ${schemaVersion}; upgrade hookbridge`
   throw new StoreRefused('newer_schema', message)
 }
 

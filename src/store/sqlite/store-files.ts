@@ -4,7 +4,7 @@ import { markerOfFile } from './log-marker.ts'
 
 /**
  * `moved`: the database is open and whole, though not where it was; what was accepted can still be delivered from it.
- * `broken`: its parts do not belong together any more, and nothing can be done with it.
+ * `broken`: the file and its log do not match any more, and the database cannot be used.
  */
 export interface Loss {
   readonly kind: 'moved' | 'broken'
@@ -33,7 +33,7 @@ export class StoreFiles {
   readonly #index: Found
   #openLog: OpenLog | undefined
   #loss: Loss | null = null
-  /** The files were taken apart, and can only be opened again. */
+  /** The files were separated: only opening them again helps. */
   #isFinal = false
 
   /** The store must be open, and have been written to. */
@@ -110,7 +110,7 @@ export class StoreFiles {
     return null
   }
 
-  /** Brings together what still belongs together, so that the next start finds it, or finds nothing that does it harm. */
+  /** Puts file and log together for the next start where they match, and removes a log that would damage another file. */
   #save({ kind }: Loss): void {
     const file = found(this.#realPath)
     const log = found(`${this.#realPath}-wal`)

@@ -14,7 +14,7 @@ export interface Transport {
   close(): Promise<void>
 }
 
-/** An answer over HTTP, whoever gave it: Slack, or something in between. */
+/** An answer over HTTP, from Slack or from a proxy. */
 export interface Answer {
   readonly status: number
   readonly text: string

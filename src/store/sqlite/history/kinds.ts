@@ -2,7 +2,7 @@
 import type { EventFilter } from '../../store.ts'
 import type { Database } from '../database.ts'
 
-/** What the events of one stretch of an index have in common. Type and unrouted are null in quarantine. */
+/** A prefix of the index that events share. Type and unrouted are null in quarantine. */
 export interface Kind {
   readonly source: string
   readonly type: string | null

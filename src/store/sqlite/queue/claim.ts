@@ -24,7 +24,7 @@ import { conversationRecord } from './conversation.ts'
 import { releaseNext } from './insert-delivery.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
 
-/** A rate key with deliveries that wait for their time. */
+/** A rate key with unfinished deliveries. */
 interface OpenRate {
   readonly id: number
   /** When its first delivery is due. */
