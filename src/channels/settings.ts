@@ -21,8 +21,8 @@ const RATE = /^(\d{1,9}(?:\.\d{1,3})?)\/([smh])$/
 
 const RATE_MISTAKE = 'must be a rate above zero, such as 1/s, 30/m or 1000/h'
 const rateText = z
-  .string({ error: 'must be a rate, such as 1/s, 30/m or 1000/h' })
-  .regex(RATE, { error: RATE_MISTAKE })
+  .string({ error: ({ input }) => rateMistake(input) })
+  .regex(RATE, { error: ({ input }) => rateMistake(input) })
   .refine((text) => Number.parseFloat(text) > 0, { error: RATE_MISTAKE })
   .meta({
     id: 'rate',
@@ -30,6 +30,16 @@ const rateText = z
     description: 'A number above zero in a second (s), a minute (m) or an hour (h).',
     examples: ['1/s', '0.5/s', '30/m', '1000/h'],
   })
+
+const OTHER_RATE = /^(\d{1,9}(?:\.\d{1,3})?)\s*(?:r|req|requests?)?\s*(?:\/|p|per)\s*(s|m|h)[a-z]*$/i
+
+/** With what is probably meant, as `60/m` for "60 per minute". */
+function rateMistake(written: unknown): string {
+  const [, count, unit = ''] = OTHER_RATE.exec(String(written).trim()) ?? []
+  if (count !== undefined && Number(count) > 0) return `${RATE_MISTAKE}; write ${count}/${unit.toLowerCase()}`
+  const bare = /^[1-9]\d{0,8}$/.exec(String(written))?.[0]
+  return bare === undefined ? RATE_MISTAKE : `${RATE_MISTAKE}; write ${bare}/s, ${bare}/m or ${bare}/h`
+}
 
 /** A rate such as `1/s`, `30/m` or `1000/h`; parsed to a number a second. */
 export function rate(): z.ZodType<number, string> {

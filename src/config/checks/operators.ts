@@ -1,5 +1,6 @@
 /** Operators that are written as text, as in `">= 80"`, and would be compared as text. */
 import type { CompiledConfig } from '../compiled.ts'
+import { slipInValue } from '../file/slips.ts'
 import { type Problem, quote, warning } from '../problem.ts'
 import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
 
@@ -53,6 +54,11 @@ function inValue({ operator, value, path }: Leaf, { field }: Condition, document
     const message = 'event is the event as a whole, and no text'
     return [warning('impossible_match', document.file, document.at(path), message, `write type: ${value}`)]
   }
+  const slip = slipInValue(value)
+  if (slip !== null)
+    return [
+      warning('text_operator', document.file, document.at(path), `${quote(value)} is compared as text`, slip),
+    ]
   const hint = meaning(value) ?? (isType(field.path) ? meaningOfType(value) : null)
   if (hint === null) return []
   const message = `${quote(value)} is compared as text`

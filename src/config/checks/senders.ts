@@ -5,6 +5,7 @@ import { compileValue } from '../../core/match/condition.ts'
 import { evaluate } from '../../core/match/match.ts'
 import { wildcard } from '../../core/match/wildcard.ts'
 import type { CompiledConfig } from '../compiled.ts'
+import { slipInValue } from '../file/slips.ts'
 import { meant, type Problem, quote, warning } from '../problem.ts'
 import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
 import { type KnownEvents, knownEvents, misspelt } from './known-events.ts'
@@ -50,7 +51,7 @@ function checkType(
   { document }: Checker,
 ): Problem[] {
   // Text that is a condition of another language is reported as that.
-  if (typeof value !== 'string' || meaningOfType(value) !== null) return []
+  if (typeof value !== 'string' || meaningOfType(value) !== null || slipInValue(value) !== null) return []
   const test = compileValue(operator === 'equal' ? value : { [operator]: value }, [], [])
   if (types.some((type) => test(type))) return []
   const isName = operator === 'equal' && !value.includes('*')

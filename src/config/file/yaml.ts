@@ -18,6 +18,7 @@ import {
 import type { Position } from '../../channels/channel.ts'
 import { numberOf } from '../../core/number.ts'
 import type { Problem, ProblemCode } from '../problem.ts'
+import { slipBefore, slipInKey } from './slips.ts'
 import { describeSyntaxError } from './syntax.ts'
 import { offsetOf, type Pairs, textOf, toDocument, type YamlDocument } from './yaml-document.ts'
 
@@ -58,7 +59,12 @@ export function parseYaml(file: string, text: string, firstLine = 1): ParsedYaml
   })
   const [error] = [...parsed.errors, ...parsed.warnings].sort((a, b) => a.pos[0] - b.pos[0])
   // What follows the first syntax error is mostly its consequence.
-  if (error !== undefined) return failAt(error.pos[0], ...describeSyntaxError(error))
+  if (error !== undefined) {
+    const slip = slipBefore(text, error.pos[0])
+    return slip === null
+      ? failAt(error.pos[0], ...describeSyntaxError(error))
+      : failAt(slip.offset, `not valid YAML: ${slip.message}`, slip.hint)
+  }
   const pairs = toTree(parsed, (node, ...problem) => failAt(offsetOf(node), ...problem))
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, document: toDocument(file, text, parsed, pairs, place) }
@@ -129,6 +135,8 @@ function pairsOf(map: YAMLMap, fail: Fail): Map<string, Pair> {
     }
     const name = textOf(key)
     key.value = name
+    const slip = key.type === 'PLAIN' ? slipInKey(name) : null
+    if (slip !== null) fail(key, slip.message, slip.hint)
     if (pairs.has(name))
       fail(key, `duplicate key "${name}"`, 'keep one, or merge their values', 'duplicate_key')
     if (name === '__proto__')

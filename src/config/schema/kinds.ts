@@ -2,7 +2,14 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
 import { secret } from '../../channels/settings.ts'
-import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts'
+import {
+  durationPattern,
+  likelyDuration,
+  likelySize,
+  parseDuration,
+  parseSize,
+  sizePattern,
+} from './units.ts'
 
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/
 const NAME_MISTAKE =
@@ -10,10 +17,17 @@ const NAME_MISTAKE =
 const SECRET_MISTAKE =
   "must be a signing secret, whsec_ and base64: copy it whole from the endpoint's page, without spaces or line breaks"
 
+function withLikely(mistake: string, likely: string): string {
+  return likely === '' ? mistake : `${mistake}; write ${likely}`
+}
+
 const DURATION_MISTAKE = 'must be a duration, such as 30s, 5m, 1h30m or 30d'
 const durationText = z
-  .string({ error: DURATION_MISTAKE })
-  .regex(durationPattern, { error: DURATION_MISTAKE })
+  .string({ error: ({ input }) => withLikely(DURATION_MISTAKE, likelyDuration(input)) })
+  .regex(durationPattern, {
+    abort: true,
+    error: ({ input }) => withLikely(DURATION_MISTAKE, likelyDuration(input)),
+  })
   .meta({
     id: 'duration',
     patternErrorMessage: DURATION_MISTAKE,
@@ -30,8 +44,8 @@ export function duration() {
 
 const SIZE_MISTAKE = 'must be a size, such as 256kb or 1mb'
 const sizeText = z
-  .string({ error: SIZE_MISTAKE })
-  .regex(sizePattern, { error: SIZE_MISTAKE })
+  .string({ error: ({ input }) => withLikely(SIZE_MISTAKE, likelySize(input)) })
+  .regex(sizePattern, { abort: true, error: ({ input }) => withLikely(SIZE_MISTAKE, likelySize(input)) })
   .meta({
     id: 'size',
     patternErrorMessage: SIZE_MISTAKE,

@@ -1,14 +1,42 @@
 /** The schema of `server:`. */
+import { isIP } from 'node:net'
 import * as z from 'zod'
 import { isSafeUrl, rate } from '../../channels/settings.ts'
 import { networkPattern } from '../../core/addresses.ts'
 import { adminToken, duration, isBare, isNetwork, size } from './kinds.ts'
+
+const WEBHOOK_PATH = /\/webhooks(?:\/[^/]*)?\/*$/
+
+/** Why the text is no address to listen on; null where it may be one. */
+function hostMistake(host: string): string | null {
+  const [, scheme, name = '', port] =
+    /^(\w+:\/\/)?(\[[^\]]*\]|[^\s/:]*(?::[^\s/:]*:[^\s/]*)?|[^\s/:]*)(?::(\d+))?\/*$/.exec(host) ?? []
+  const bare = name.replace(/^\[(.*)\]$/, '$1')
+  if (scheme !== undefined || (port !== undefined && isIP(host) === 0))
+    return `must be an address alone: write host: ${asYaml(bare)}${port === undefined ? '' : ` and port: ${port}`}`
+  if (host === '*') return 'must be an address: for all of them write 0.0.0.0'
+  if (host !== bare && isIP(bare) === 6) return `must be without brackets: write ${asYaml(bare)}`
+  if (host.includes('/') && isNetwork(host)) return 'must be one address, and this is a network'
+  if (host.includes('/')) return 'must be an address; a Unix socket for commands is server.admin_socket'
+  if (/\s/.test(host)) return 'must be one address, without spaces'
+  return null
+}
+
+/** In quotes where YAML would read a colon. */
+function asYaml(host: string): string {
+  if (host === '') return '0.0.0.0'
+  return host.includes(':') ? JSON.stringify(host) : host
+}
 
 export const server = z
   .strictObject({
     host: z
       .string()
       .min(1, { error: 'must not be empty' })
+      .superRefine((host, context) => {
+        const message = hostMistake(host)
+        if (message !== null) context.addIssue({ code: 'custom', message })
+      })
       .default('127.0.0.1')
       .describe('The address to listen on; 0.0.0.0 is all of them.')
       .meta({ examples: ['127.0.0.1', '0.0.0.0'] }),
@@ -17,6 +45,10 @@ export const server = z
       .string()
       .refine((url) => isSafeUrl(url) && isBare(url), {
         error: 'must be an https URL without a query, such as https://hooks.example.com',
+      })
+      .refine((url) => !WEBHOOK_PATH.test(url), {
+        error: ({ input }) =>
+          `must be without the path of a webhook: write ${String(input).replace(WEBHOOK_PATH, '')}`,
       })
       .transform((url) => url.replace(/\/+$/, ''))
       .optional()

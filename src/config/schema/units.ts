@@ -54,3 +54,60 @@ function parse(text: string, units: Units): number {
   }
   return sum
 }
+
+// What people write elsewhere, in milliseconds or bytes.
+const OTHER_DURATIONS: readonly (readonly [RegExp, number])[] = [
+  [/^(?:ms|msecs?|millis|milliseconds?)$/, 1],
+  [/^(?:s|secs?|seconds?)$/, 1_000],
+  [/^(?:m|mins?|minutes?)$/, 60_000],
+  [/^(?:h|hrs?|hours?)$/, 3_600_000],
+  [/^(?:d|days?)$/, 86_400_000],
+  [/^(?:w|weeks?)$/, 7 * 86_400_000],
+]
+const OTHER_SIZES: readonly (readonly [RegExp, number])[] = [
+  [/^(?:b|bytes?)$/, 1],
+  [/^(?:k|kb|kib|kilobytes?)$/, 1_024],
+  [/^(?:m|mb|mib|megabytes?)$/, 1_048_576],
+  [/^(?:g|gb|gib|gigabytes?)$/, 1_073_741_824],
+]
+
+/** How the duration that is probably meant is written: `1d` for "1 day"; empty where there is no telling. */
+export function likelyDuration(written: unknown): string {
+  const bare = bareNumber(written)
+  if (bare !== null) return `${bare}s, ${bare}m, ${bare}h or ${bare}d`
+  const ms = sumOf(written, OTHER_DURATIONS) ?? isoDuration(written)
+  return ms === null || ms < 1 ? '' : formatDuration(Math.round(ms))
+}
+
+/** The same for a size: `256kb` for "256 KB". */
+export function likelySize(written: unknown): string {
+  const bare = bareNumber(written)
+  if (bare !== null) return `${bare}kb, or ${bare}b for bytes`
+  const bytes = sumOf(written, OTHER_SIZES)
+  return bytes === null || bytes < 1 ? '' : formatSize(Math.round(bytes))
+}
+
+function bareNumber(written: unknown): string | null {
+  const text = typeof written === 'number' ? String(written) : written
+  return typeof text === 'string' && /^\s*[1-9]\d{0,8}\s*$/.test(text) ? text.trim() : null
+}
+
+function sumOf(written: unknown, units: readonly (readonly [RegExp, number])[]): number | null {
+  if (typeof written !== 'string' || !/^(?:\s*\d{1,9}(?:\.\d{1,3})?\s*[a-z]+[\s,]*)+$/i.test(written))
+    return null
+  let sum = 0
+  for (const [, count, unit = ''] of written.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
+    const worth = units.find(([pattern]) => pattern.test(unit.toLowerCase()))?.[1]
+    if (worth === undefined) return null
+    sum += Number(count) * worth
+  }
+  return sum
+}
+
+/** ISO 8601, as in `PT5M`. */
+function isoDuration(written: unknown): number | null {
+  const [found, ...counts] =
+    /^P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?$/.exec(String(written)) ?? []
+  if (found === undefined) return null
+  return counts.reduce((sum, count, at) => sum + Number(count ?? 0) * (DURATION_UNITS[at]?.[1] ?? 0), 0)
+}

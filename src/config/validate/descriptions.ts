@@ -2,6 +2,7 @@
 import type * as z from 'zod'
 import { isObject } from '../../core/json.ts'
 import { isAt, type Origin } from '../file/origin.ts'
+import { slipInValue } from '../file/slips.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { known, meant, type Path, type ProblemCode, pathName, problemCodes, quote } from '../problem.ts'
 import type { Expected } from '../schema/expected.ts'
@@ -30,6 +31,12 @@ const keyHints: ReadonlyMap<string, string> = new Map([
 ])
 
 export function describeKey(key: string, { keys }: Expected): Description {
+  // What follows may be a secret.
+  const [, name] = /^([\w.-]+):\S/.exec(key) ?? []
+  if (name !== undefined) {
+    const hint = `write a space after the colon: ${name}: …`
+    return { code: 'unknown_key', message: `unknown key "${name}:…"`, hint }
+  }
   return {
     code: 'unknown_key',
     message: `unknown key ${quote(key)}`,
@@ -45,7 +52,16 @@ export function describeMissing(path: Path, { example, description }: Expected):
   return { code: 'missing_key', message, hint: hint.replace(/[:.\s]+$/, '') }
 }
 
-export function describeIssue({ issue, path, expected, document, origins }: Described): Description {
+export function describeIssue(described: Described): Description {
+  const { path, document, origins } = described
+  const description = descriptionOf(described)
+  const slip = slipInValue(document.scalar(path)?.text ?? '')
+  return slip === null || origins.some((other) => isAt(other, path))
+    ? description
+    : { ...description, hint: slip }
+}
+
+function descriptionOf({ issue, path, expected, document, origins }: Described): Description {
   const name = path.length === 0 ? 'the configuration' : pathName(path)
   if (issue.code === 'invalid_key') {
     const words = issue.issues[0]?.message || 'is not a valid key'
@@ -128,7 +144,10 @@ function amount(bound: string, origin: string, limit: number | bigint): string {
 /** A hint for a value of the wrong type, where YAML is likely to be the cause. */
 function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   if (issue.code !== 'invalid_type') return ''
-  if (issue.expected === 'object') return known(keys)
+  if (issue.expected === 'object' || issue.expected === 'record') {
+    const [, key] = /^([\w.-]+):\S/.exec(String(value)) ?? []
+    return key === undefined ? known(keys) : `write a space after the colon: ${key}: …`
+  }
   if (value === undefined) return ''
   if (issue.expected === 'array') return 'write it in brackets: […]'
   if (typeof value !== 'string') {

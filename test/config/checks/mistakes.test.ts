@@ -192,6 +192,10 @@ const ofEvents: readonly Row[] = [
     ],
   ),
   [match('or: [{ type: a }]'), 'wrong_match 3:21: unknown field "or" (write any)'],
+  [
+    match('type: “a.one”', acme),
+    'text_operator 3:27: warning: "“a.one”" is compared as text (its typographic quotes are text: type straight ones, "…")',
+  ],
   // What Cuuro does not send.
   [
     match('type: analysis.complete'),
@@ -330,7 +334,201 @@ const ofExamples: readonly Row[] = [
   ],
 ]
 
-const tables = { mail: ofMail, examples: ofExamples, secrets: ofSecrets, events: ofEvents }
+const unit = (key: string, value: string) => ({
+  [key.split('.')[0] ?? '']: `{ ${key.split('.')[1]}: ${value} }`,
+})
+const DURATION = 'must be a duration, such as 30s, 5m, 1h30m or 30d'
+const SIZE = 'must be a size, such as 256kb or 1mb'
+const RATE = 'must be a rate above zero, such as 1/s, 30/m or 1000/h'
+const address = (host: string, message: string): Row => [
+  { server: `{ host: "${host}" }` },
+  `wrong_value 4:17: server.host must be ${message}`,
+]
+
+const ofUnits: readonly Row[] = [
+  ...[
+    ['30', '30s, 30m, 30h or 30d'],
+    ['"30"', '30s, 30m, 30h or 30d'],
+    ['5 min', '5m'],
+    ['5 minutes', '5m'],
+    ['1 day', '1d'],
+    ['1w', '7d'],
+    ['1.5h', '1h30m'],
+    ['1h 30m', '1h30m'],
+    ['30S', '30s'],
+    ['PT5M', '5m'],
+  ].map(
+    ([value = '', likely]): Row => [
+      unit('delivery.retry_for', value),
+      `${/^\d+$/.test(value) ? 'wrong_type' : 'wrong_value'} 4:24: delivery.retry_for ${DURATION}; write ${likely}`,
+    ],
+  ),
+  [unit('delivery.retry_for', 'forever'), `wrong_value 4:24: delivery.retry_for ${DURATION}`],
+  [unit('delivery.retry_for', '-5m'), `wrong_value 4:24: delivery.retry_for ${DURATION}`],
+  [unit('store.retain', '30'), `wrong_type 4:18: store.retain ${DURATION}; write 30s, 30m, 30h or 30d`],
+  ...[
+    ['256', '256kb, or 256b for bytes'],
+    ['256 KB', '256kb'],
+    ['256k', '256kb'],
+    ['1MiB', '1mb'],
+    ['0.5 MB', '512kb'],
+  ].map(
+    ([value = '', likely]): Row => [
+      unit('server.body_limit', value),
+      `${/^\d+$/.test(value) ? 'wrong_type' : 'wrong_value'} 4:23: server.body_limit ${SIZE}; write ${likely}`,
+    ],
+  ),
+  ...[
+    ['1', '1/s, 1/m or 1/h'],
+    ['1/sec', '1/s'],
+    ['60 / min', '60/m'],
+    ['30 per hour', '30/h'],
+  ].map(
+    ([value = '', likely]): Row => [
+      { channels: `{ slack: { rate: ${value} } }` },
+      `${value === '1' ? 'wrong_type' : 'wrong_value'} 4:28: channels.slack.rate ${RATE}; write ${likely}`,
+    ],
+  ),
+  address('http://0.0.0.0', 'an address alone: write host: 0.0.0.0'),
+  address('0.0.0.0:8080', 'an address alone: write host: 0.0.0.0 and port: 8080'),
+  address('https://hooks.acme.io:8443/', 'an address alone: write host: hooks.acme.io and port: 8443'),
+  address(':8080', 'an address alone: write host: 0.0.0.0 and port: 8080'),
+  address('[::1]:8080', 'an address alone: write host: "::1" and port: 8080'),
+  address('[::]', 'without brackets: write "::"'),
+  address('*', 'an address: for all of them write 0.0.0.0'),
+  address('10.0.0.0/8', 'one address, and this is a network'),
+  address('/run/hookbridge.sock', 'an address; a Unix socket for commands is server.admin_socket'),
+  [
+    { server: '{ public_url: "https://hooks.acme.io/webhooks/cuuro" }' },
+    'wrong_value 4:23: server.public_url must be without the path of a webhook: write https://hooks.acme.io',
+  ],
+]
+
+const yaml = (place: string, message: string) => `syntax ${place}: not valid YAML: ${message}`
+const lines = (...more: readonly string[]) =>
+  [`sources: ${sound.sources}`, ...more].map((line) => `${line}\n`).join('')
+const QUOTES = 'its typographic quotes are text: type straight ones, "…"'
+const CANNOT_START = 'a value cannot start with this character (put the value in quotes)'
+
+const ofYaml: readonly Row[] = [
+  // A space, or the lack of one.
+  [
+    lines('receivers:', '\u00a0\u00a0ops: { console: {} }'),
+    'syntax 3:1: a character that looks like a space, or like nothing, within a key (remove it, or type a space (it is U+00A0))',
+  ],
+  [
+    lines('receivers:\u00a0{ ops: { console: {} } }'),
+    yaml(
+      '2:11',
+      'a character that looks like a space, or like nothing, and is another one (remove it, or type a space (it is U+00A0))',
+    ),
+  ],
+  [
+    lines('\u200breceivers: { ops: { console: {} } }'),
+    'syntax 2:1: a character that looks like a space, or like nothing, within a key (remove it, or type a space (it is U+200B))',
+  ],
+  [lines('receivers:', '\tops: { console: {} }'), yaml('3:1', 'a tab as indentation (indent with spaces)')],
+  [
+    lines('server:', '  host: localhost', '  port:8080'),
+    yaml('4:7', 'a key needs a space after its colon (write port: …)'),
+  ],
+  [
+    { server: '\n  port:8080' },
+    `wrong_type 5:3: server must be a mapping (write a space after the colon: port: …)`,
+  ],
+  [
+    { server: '{ port:8080 }' },
+    'unknown_key 4:11: unknown key "port:…" (write a space after the colon: port: …)',
+  ],
+  [
+    { channels: '{ slack: { token:xoxb-1 } }' },
+    'unknown_key 4:22: unknown key "token:…" (write a space after the colon: token: …)',
+  ],
+  [
+    { routes: '\n -receivers: [ops]' },
+    'syntax 4:2: an item of a list needs a space after its dash (write - receivers: …)',
+  ],
+  [
+    { routes: '\n – receivers: [ops]' },
+    'syntax 4:2: an item of a list needs a space after its dash (write - receivers: …)',
+  ],
+  // Other characters than those meant.
+  [lines('receivers： { ops: { console: {} } }'), yaml('2:10', 'a wide colon (type : and a space)')],
+  [
+    lines('receivers = { ops: { console: {} } }'),
+    yaml('2:11', 'a key ends with a colon (write receivers: …)'),
+  ],
+  [
+    lines('// who gets it', 'receivers: { ops: { console: {} } }'),
+    yaml('2:1', 'this is no comment (a comment starts with #)'),
+  ],
+  [
+    lines('links: { “*”: “https://app.acme.io” }'),
+    'syntax 2:10: typographic quotes around a key (type straight ones: "…")',
+  ],
+  [{ store: '{ retain: “30d” }' }, `wrong_value 4:18: store.retain ${DURATION} (${QUOTES})`],
+  [{ server: '{ watch: “true” }' }, `wrong_type 4:18: server.watch must be true or false (${QUOTES})`],
+  [
+    { receivers: '{ ops: { slack: { channel: “#ops” } } }' },
+    `wrong_value 2:39: receivers.ops.slack.channel must be "#name" (in quotes: in YAML a bare # starts a comment) or an id such as C0123456789 (${QUOTES})`,
+  ],
+  [
+    { server: '{ port: 8080\u00a0}' },
+    'wrong_type 4:17: server.port must be a whole number (remove the character U+00A0 at its edge, which looks like a space or like nothing)',
+  ],
+  // What YAML reads as something else without quotes.
+  [
+    { receivers: '{ ops: { slack: { channel: #ops } } }' },
+    yaml('2:39', 'an unquoted # starts a comment (put the value in quotes)'),
+  ],
+  [
+    { routes: '[{ receivers: [#ops] }]' },
+    yaml('3:24', 'an unquoted # starts a comment (put the value in quotes)'),
+  ],
+  [
+    { receivers: '\n  ops:\n    slack:\n      channel: #ops' },
+    'wrong_type 5:7: receivers.ops.slack.channel is empty (an unquoted # starts a comment: put the value in quotes)',
+  ],
+  [{ receivers: '{ ops: { email: { to: [@jane] } } }' }, yaml('2:35', CANNOT_START)],
+  [{ routes: '[{ match: { type: * }, receivers: [ops] }]' }, yaml('3:27', CANNOT_START)],
+  [
+    { routes: '[{ match: { type: *.completed }, receivers: [ops] }]' },
+    'syntax 3:27: the alias *.completed has no anchor before it (put a value that starts with * in quotes)',
+  ],
+  [
+    { routes: '\n- match: { data.score: >= 80 }' },
+    yaml('4:24', 'a comparison is an operator and a value (write {gte: 80})'),
+  ],
+  [
+    { routes: '\n- match:\n    data.score: != 80' },
+    yaml('5:17', 'a comparison is an operator and a value (write {not: 80})'),
+  ],
+  [secrets('[${SECRET}]'), yaml('1:39', 'a variable within brackets needs quotes (write "${SECRET}")')],
+  [
+    secrets('[!env SECRET]'),
+    yaml('1:39', 'a tag of another program (write "${NAME}" for an environment variable, or {file: PATH})'),
+  ],
+  ...['yes', 'no', 'on', 'off'].map(
+    (word): Row => [
+      { server: `{ watch: ${word} }` },
+      'wrong_type 4:18: server.watch must be true or false (yes, no, on and off are text; write true or false)',
+    ],
+  ),
+  [
+    `${lines()}receivers: ${sound.receivers}\nroutes: ${sound.routes}\nroutes: ${sound.routes}\n`,
+    'duplicate_key 4:1: duplicate key "routes" (keep one, or merge their values)',
+  ],
+  ['sources: {}\rroutes: []\r', yaml('1:12', 'line breaks of an old Mac (save it with those of Unix)')],
+]
+
+const tables = {
+  mail: ofMail,
+  examples: ofExamples,
+  secrets: ofSecrets,
+  events: ofEvents,
+  units: ofUnits,
+  yaml: ofYaml,
+}
 
 for (const [name, rows] of Object.entries(tables)) {
   t.test(`mistakes: ${name}`, async (t) => {
@@ -373,6 +571,12 @@ const fine: readonly (Sections | string)[] = [
     receivers: '{ ops: { slack: { webhook_url: "${HOOK}" } }, dev: { slack: { webhook_url: "${HOOK}" } } }',
     routes: '[{ receivers: [ops, dev] }]',
   },
+  // Typographic quotes, spaces and dashes that are text; a comment without a space.
+  { routes: '[{ name: “Deals” – 5\u00a0€, receivers: [ops] }]' },
+  { routes: '\n- receivers: [ops] #all\n  #name: x' },
+  { server: '{ host: "fe80::1%eth0" }' },
+  { server: '{ host: "::" }' },
+  { server: '{ host: hooks.acme.io, public_url: "https://hooks.acme.io/hookbridge/" }' },
   // Dollars and percent signs that are text.
   { links: '{ "*": "https://app.acme.io/?$filter={{ data.id }}&q=%24TOP" }' },
   { server: '{ host: "::1" }', routes: '[{ name: costs $$FIVE, receivers: [ops] }]' },

@@ -1,0 +1,166 @@
+/** Slips of the hand that YAML reports as something else, often further down: each with its own place and a hint. */
+
+export interface Slip {
+  readonly offset: number
+  readonly message: string
+  readonly hint: string
+}
+
+interface Kind {
+  /** The slip is where the group `slip` is. */
+  readonly pattern: RegExp
+  readonly message: string
+  readonly hint: (found: RegExpExecArray) => string
+  /** It may also be meant: it counts only on the line of the error. */
+  readonly mayBeMeant?: boolean
+}
+
+const SPACES = '\\u00a0\\u1680\\u2000-\\u200f\\u202f\\u205f\\u2060\\u3000\\ufeff'
+
+const OPERATORS: Readonly<Record<string, string>> = {
+  '>=': 'gte',
+  '>': 'gt',
+  '<=': 'lte',
+  '<': 'lt',
+  '!=': 'not',
+  '!': 'not',
+}
+
+// The text in quotes is blank here, and so are comments, but for the one that looks like a value.
+const kinds: readonly Kind[] = [
+  {
+    pattern: new RegExp(`(?<slip>[${SPACES}])`, 'd'),
+    message: 'a character that looks like a space, or like nothing, and is another one',
+    hint: ({ groups }) => `remove it, or type a space (it is U+${codeOf(groups?.slip ?? '')})`,
+  },
+  {
+    pattern: /(?:^|[[{,:-])\s*(?<slip>[“”„‟‘’‚‛«»])/d,
+    message: 'typographic quotes',
+    hint: () => 'type straight ones: "…"',
+  },
+  {
+    pattern: /^\s*(?:-\s+)?[\w.-]+(?<slip>：)/d,
+    message: 'a wide colon',
+    hint: () => 'type : and a space',
+  },
+  {
+    pattern: /^\s*(?<slip>\/\/|\/\*)/d,
+    message: 'this is no comment',
+    hint: () => 'a comment starts with #',
+  },
+  {
+    pattern: /^\s*(?:-\s+)?(?<key>[\w.-]+)\s*(?<slip>=)\s*(?=\S)/d,
+    message: 'a key ends with a colon',
+    hint: ({ groups }) => `write ${groups?.key}: …`,
+    mayBeMeant: true,
+  },
+  {
+    pattern: /[[{](?:[^\]}]*[\s[{,:])?(?<slip>#)[^\s#]/d,
+    message: 'an unquoted # starts a comment',
+    hint: () => 'put the value in quotes',
+  },
+  {
+    pattern: /[[{](?:[^\]}]*[\s[{,:])?(?<slip>\$\{(?<name>\w+))/d,
+    message: 'a variable within brackets needs quotes',
+    hint: ({ groups }) => `write "\${${groups?.name}}"`,
+    mayBeMeant: true,
+  },
+  {
+    pattern: /(?<slip>!)(?:env|secret|var|vault)\w*\s/di,
+    message: 'a tag of another program',
+    hint: () => 'write "${NAME}" for an environment variable, or {file: PATH}',
+    mayBeMeant: true,
+  },
+  {
+    pattern: /:\s+(?<slip>>=|<=|!=|>|<|!)\s*(?<operand>[\w.-]+)\s*(?:[,}]|$)/d,
+    message: 'a comparison is an operator and a value',
+    hint: ({ groups }) => `write {${OPERATORS[groups?.slip ?? '']}: ${groups?.operand}}`,
+    mayBeMeant: true,
+  },
+  {
+    pattern: /(?:[[{,]|:\s|-\s)\s*(?<slip>[@`%&*])/d,
+    message: 'a value cannot start with this character',
+    hint: () => 'put the value in quotes',
+    mayBeMeant: true,
+  },
+  {
+    pattern: /^\s*(?:-\s+)?(?<key>[a-z][\w.-]*)(?<slip>:)(?!\/\/)(?<value>[^\s:])/d,
+    message: 'a key needs a space after its colon',
+    hint: ({ groups }) => `write ${groups?.key}: …`,
+    mayBeMeant: true,
+  },
+  {
+    pattern: /^\s*(?<slip>[-–—])(?=[A-Za-z])/d,
+    message: 'an item of a list needs a space after its dash',
+    hint: () => 'write - and a space',
+  },
+]
+
+// Where a bracket or a quote is left open, YAML finds the error on a later line.
+const LINES_BEFORE = 1
+
+/** The slip that probably caused an error at this offset: on its line, or on the one before. */
+export function slipBefore(text: string, offset: number): Slip | null {
+  if (!text.includes('\n') && text.includes('\r'))
+    return {
+      offset: text.indexOf('\r'),
+      message: 'line breaks of an old Mac',
+      hint: 'save it with those of Unix',
+    }
+  const end = text.indexOf('\n', offset)
+  const lines = blankQuotes(text.slice(0, end === -1 ? undefined : end)).split('\n')
+  let start = end === -1 ? text.length : end
+  for (let index = lines.length - 1; index >= Math.max(0, lines.length - 1 - LINES_BEFORE); index -= 1) {
+    const line = lines[index] ?? ''
+    start -= line.length
+    for (const { pattern, message, hint, mayBeMeant } of kinds) {
+      if (mayBeMeant === true && index < lines.length - 1) continue
+      const found = pattern.exec(line)
+      const at = found?.indices?.groups?.slip?.[0]
+      if (found !== null && at !== undefined) return { offset: start + at, message, hint: hint(found) }
+    }
+    start -= 1
+  }
+  return null
+}
+
+/** What is wrong with a key that YAML took as it is written; null where nothing is. */
+export function slipInKey(key: string): Omit<Slip, 'offset'> | null {
+  const space = new RegExp(`[${SPACES}]`).exec(key)?.[0]
+  if (space !== undefined) {
+    const hint = `remove it, or type a space (it is U+${codeOf(space)})`
+    return { message: 'a character that looks like a space, or like nothing, within a key', hint }
+  }
+  if (/^[“”„‟‘’‚‛«»]/.test(key))
+    return { message: 'typographic quotes around a key', hint: 'type straight ones: "…"' }
+  const [, item] = /^[-–—]\s*([A-Za-z]\w*)$/.exec(key) ?? []
+  if (item !== undefined)
+    return { message: 'an item of a list needs a space after its dash', hint: `write - ${item}: …` }
+  return null
+}
+
+/** What a value that cannot be used has too much; null where it is something else. */
+export function slipInValue(text: string): string | null {
+  if (/^[“”„‟‘’‚‛«»].*[“”„‟‘’‚‛«»]$/.test(text))
+    return 'its typographic quotes are text: type straight ones, "…"'
+  const [edge] = new RegExp(`^[${SPACES}]|[${SPACES}]$`).exec(text) ?? []
+  return edge === undefined
+    ? null
+    : `remove the character U+${codeOf(edge)} at its edge, which looks like a space or like nothing`
+}
+
+/** Of the same length; comments stay, because a # may be meant as text. */
+function blankQuotes(text: string): string {
+  return text
+    .replaceAll(
+      /(^|[\s[{,:])("(?:\\.|[^"\\\n])*"|'(?:''|[^'\n])*')/g,
+      (_, before: string, quoted: string) => before + '_'.repeat(quoted.length),
+    )
+    .replaceAll(/((?:^|\n)[ \t]*)#[^\n]*|([ \t])# [^\n]*/g, (comment: string) =>
+      ' '.repeat(comment.length).replace(/^ /, comment[0] === '\n' ? '\n' : ' '),
+    )
+}
+
+function codeOf(character: string): string {
+  return (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+}
