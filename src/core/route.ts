@@ -3,7 +3,8 @@
  * unless it says `continue`; its own routes are tried first, and it takes the event itself if none of them does.
  */
 import type { View } from './event.ts'
-import { type Condition, evaluate, type Match, matches } from './match/match.ts'
+import { type Condition, evaluate, matches } from './match/evaluate.ts'
+import type { Match } from './match/match.ts'
 
 /** A route as configured. A child inherits `receivers` and `template` from its parent unless it has its own. */
 export interface RouteInput {

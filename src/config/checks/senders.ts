@@ -2,7 +2,7 @@
 import { type Event, viewOf } from '../../core/event.ts'
 import { isObject } from '../../core/json.ts'
 import { compileValue } from '../../core/match/condition.ts'
-import { evaluate } from '../../core/match/match.ts'
+import { evaluate } from '../../core/match/evaluate.ts'
 import { wildcard } from '../../core/match/wildcard.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { slipInValue } from '../file/slips.ts'

@@ -1,24 +1,11 @@
 /** What one field must be: values, wildcards and operators, each compiled to a test that takes bounded time. */
-import { RE2JS } from 're2js'
 import { isObject, type Json, ownProperty } from '../json.ts'
 import { compareNumbers, ExactNumber, isNumber, type Numeric } from '../number.ts'
 import { equals } from './equals.ts'
 import { otherOperators } from './other-names.ts'
+import { fail, type MatchPath, type MatchProblem, type ValueTest } from './problem.ts'
+import { compileRegex } from './regex.ts'
 import { wildcard } from './wildcard.ts'
-
-/** Decides about one field's value; a missing field is undefined. */
-export type ValueTest = (value: unknown) => boolean
-
-export type MatchPath = readonly (string | number)[]
-
-/** A mistake in a match. */
-export interface MatchProblem {
-  /** Within the match. */
-  readonly path: MatchPath
-  readonly message: string
-  /** How to fix it; empty where the message is enough. */
-  readonly hint: string
-}
 
 interface Documented {
   /** When it holds, for the reference of the configuration. */
@@ -99,11 +86,6 @@ export const operators: readonly (Documented & { readonly name: string; readonly
     description,
     example,
   }))
-
-// A regular expression's work grows with its program times the text. Together these two keep the worst case to
-// about half a second; a longer text does not match.
-const LONGEST_REGEX_TEXT = 65_536
-const LARGEST_REGEX_PROGRAM = 300
 
 /**
  * Compiles the condition of a field: a scalar, a string with wildcards, a list (any of them), or a mapping of
@@ -222,32 +204,10 @@ function compileContains(operand: Scalar): ValueTest {
   }
 }
 
-function compileRegex(operand: string, path: MatchPath, problems: MatchProblem[]): ValueTest {
-  let regex: RE2JS
-  try {
-    regex = RE2JS.compile(operand)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return fail(problems, path, `not a regular expression of RE2: ${reason}`)
-  }
-  const size = regex.programSize()
-  if (size > LARGEST_REGEX_PROGRAM) {
-    const message = `the regular expression is too large (${size} steps, at most ${LARGEST_REGEX_PROGRAM})`
-    return fail(problems, path, message, 'use smaller repetitions')
-  }
-  return (value) => typeof value === 'string' && value.length <= LONGEST_REGEX_TEXT && regex.testExact(value)
-}
-
 function isScalar(raw: unknown): raw is Scalar {
   return raw === null || typeof raw === 'string' || typeof raw === 'boolean' || isFiniteNumber(raw)
 }
 
 function isFiniteNumber(raw: unknown): raw is Numeric {
   return raw instanceof ExactNumber || Number.isFinite(raw)
-}
-
-/** Adds a problem, and returns a test that never holds. */
-export function fail(problems: MatchProblem[], path: MatchPath, message: string, hint = ''): ValueTest {
-  problems.push({ path, message, hint })
-  return () => false
 }

@@ -1,6 +1,7 @@
 /** A condition as text, on one line: `type = analysis.* and data.score >= 80`. */
 import { isObject } from '../json.ts'
-import type { Condition, Match } from './match.ts'
+import type { Condition } from './evaluate.ts'
+import type { Match } from './match.ts'
 
 /** Text, and the operator that binds its parts: within a tighter one it needs brackets. */
 interface Description {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { describe } from '../../../src/core/match/describe.ts'
-import { compileMatch, evaluate } from '../../../src/core/match/match.ts'
+import { evaluate } from '../../../src/core/match/evaluate.ts'
+import { compileMatch } from '../../../src/core/match/match.ts'
 import { anyText } from '../../support/any-text.ts'
 import { aView } from '../../support/event.ts'
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { View } from '../../../src/core/event.ts'
+import { matches } from '../../../src/core/match/evaluate.ts'
 import { covers, type KnownFields, possible, termsOf } from '../../../src/core/match/implies.ts'
-import { compileMatch, type Match, matches } from '../../../src/core/match/match.ts'
+import { compileMatch, type Match } from '../../../src/core/match/match.ts'
 import { aView } from '../../support/event.ts'
 
 const facts: KnownFields = {
