@@ -1,5 +1,5 @@
 /** What the shipped templates have to look good with: hardly anything, much, and values of any length and direction. */
-import { viewOf } from '../../src/core/event.ts'
+import { type LifecycleView, viewOf } from '../../src/core/event.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 import { anEvent, aRenderView } from './event.ts'
@@ -15,6 +15,7 @@ const LINK = `https://app.example.com/items/${ID}?tab=report&view=full`
 interface Given {
   readonly link?: string | null
   readonly enriched?: JsonObject
+  readonly lifecycle?: Pick<LifecycleView, 'started_at' | 'elapsed' | 'approximate'>
 }
 
 const given: Readonly<Record<string, Given>> = {
@@ -23,7 +24,7 @@ const given: Readonly<Record<string, Given>> = {
   enriched: {
     enriched: {
       analysis: { score: 87, stage: 'Seed', company_id: 'c_81' },
-      company: { name: 'Acme Robotics', city: 'Berlin', founded: 2021, employees: 14, raised_eur: 1_250_000 },
+      company: { name: 'Acme Robotics', city: 'Berlin', founded: 2021, employees: 14, raised: 1_250_000 },
     },
   },
   long: {
@@ -62,20 +63,31 @@ const given: Readonly<Record<string, Given>> = {
     },
   },
   'score alone': { enriched: { analysis: { score: 87 } } },
+  conversation: {
+    enriched: { analysis: { score: 87 }, company: { name: 'Acme Robotics', city: 'Berlin' } },
+    lifecycle: { started_at: '2026-11-23T11:48:01.000Z', elapsed: '12 min', approximate: false },
+  },
+}
+
+function stageView(stage: string, given: NonNullable<Given['lifecycle']>): LifecycleView {
+  const isLast = stage !== 'analysis.created'
+  const time = isLast ? given : { ...given, elapsed: null }
+  return { name: 'analysis', stage, is_last: isLast, ...time, stages: [] }
 }
 
 /** The messages of one shipped template. */
 function messageCases(template: string): readonly MessageCase[] {
   const type = template === 'default' ? 'company.details_updated' : template
-  return Object.entries(given).map(([name, { link = LINK, enriched = {} }]) => {
+  return Object.entries(given).map(([name, { link = LINK, enriched = {}, lifecycle }]) => {
     const event = anEvent({ type, payload: { data: { id: ID }, event: type }, enriched })
-    return { name, view: aRenderView(viewOf(event), { link }) }
+    const stages = lifecycle && stageView(type, lifecycle)
+    return { name, view: aRenderView(viewOf(event, stages), { link }) }
   })
 }
 
 /** Those of which test/golden has the messages; of the others there are pictures. */
 export function goldenCases(template: string): readonly MessageCase[] {
-  const kept = ['id alone', 'link', 'enriched', 'hostile']
+  const kept = ['id alone', 'link', 'enriched', 'hostile', 'conversation']
   return messageCases(template)
     .filter(({ name }) => kept.includes(name))
     .map(({ name, view }) => ({ name: `${template}${name === 'id alone' ? '' : `.${name}`}`, view }))

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import type { Channel, TemplateFile, TemplateFiles, YamlValue } from '../../src/channels/channel.ts'
+import type { Partials } from '../../src/core/template/partials.ts'
 
 const templates = new URL('../../templates/', import.meta.url)
 
@@ -20,7 +21,18 @@ export function readTemplate(
   const folder = new URL(`${name}/`, templates)
   const own = readAll(folder, channel.templateFiles, `templates/${name}/`)
   const shared = readAll(templates, channel.sharedFiles ?? [], 'templates/')
-  return { files: new Map([...own, ...shared]) }
+  return { files: new Map([...own, ...shared]), partials: shippedPartials() }
+}
+
+function shippedPartials(): Partials {
+  const names = readdirSync(templates).flatMap((file) => /^_(.+)\.liquid$/.exec(file)?.[1] ?? [])
+  return new Map(
+    names.map((name) => {
+      const path = `templates/_${name}.liquid`
+      const text = readFileSync(new URL(`_${name}.liquid`, templates), 'utf8').replace(/\n$/, '')
+      return [name, { path, text }]
+    }),
+  )
 }
 
 function readAll(folder: URL, names: readonly string[], prefix: string): [string, TemplateFile][] {

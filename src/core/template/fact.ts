@@ -2,7 +2,7 @@
 import { type Json, STEERING } from '../json.ts'
 import { isNumber, type Numeric } from '../number.ts'
 
-const LONGEST_LABEL = 40
+const LONGEST_LABEL = 30
 const LONGEST_VALUE = 200
 // A longer word is cut itself.
 const LONGEST_CUT_WORD = 20

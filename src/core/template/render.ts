@@ -70,7 +70,7 @@ export function render(
   const notes: string[] = []
   const renderView: RenderView = {
     ...view,
-    event: { ...view.event, source_title: sourceTitle(event.source) },
+    event: titled(view.event, sourceTitle(event.source)),
     summary: summaryOf(view),
     route: { name: route },
     receiver: { name: receiver },
@@ -87,6 +87,24 @@ export function render(
   }
   if (failed.length === 0) notes.push(`no template for ${channel}`)
   return { ok: false, reason: `rendering failed: ${notes.at(-1)}`, failed, notes }
+}
+
+/** The times stay unread until a template reads them. */
+function titled(event: View['event'], title: string): RenderView['event'] {
+  const { id, type, source, subject } = event
+  return {
+    id,
+    type,
+    source,
+    source_title: title,
+    subject,
+    get received_at() {
+      return event.received_at
+    },
+    get sent_at() {
+      return event.sent_at
+    },
+  }
 }
 
 function linkOf(links: RenderDeps['links'], view: View, notes: string[]): string | null {

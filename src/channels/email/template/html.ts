@@ -24,7 +24,7 @@ const BLOCK = `margin:0 0 16px;padding:12px;border-radius:6px;white-space:pre-wr
 // A fact is a row, and the rows fill the column.
 const FACTS = `${STYLES.table};width:100%`
 const FACT = `${STYLES.td};border-top:1px solid #e3e6eb`
-const LABEL = `${FACT};width:30%;color:#5b6472`
+const LABEL = `${FACT};width:30%;overflow-wrap:break-word;color:#5b6472`
 const LINK = 'color:#4338ca'
 // Borders instead of padding: Outlook ignores the padding of a link.
 const BUTTON =
