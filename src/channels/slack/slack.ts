@@ -4,7 +4,8 @@ import type { SlackMessage } from './message.ts'
 import { toText } from './plain-text.ts'
 import { type SlackReceiver, type SlackSettings, slackReceiver, slackSettings } from './settings.ts'
 import { canLookUp, slackTarget } from './target.ts'
-import { compileTemplate, TEMPLATE_FILE } from './template/template.ts'
+import { TEMPLATE_FILE } from './template/leaf.ts'
+import { compileTemplate } from './template/template.ts'
 
 export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
   name: 'slack',

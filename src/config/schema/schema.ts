@@ -3,66 +3,18 @@ import * as z from 'zod'
 import type { Channel } from '../../channels/channel.ts'
 import { channels } from '../../channels/channels.ts'
 import { addressEntryPattern, parseAddressEntry } from '../../core/addresses.ts'
-import { compileMatch } from '../../core/match/match.ts'
 import { compileLinks } from '../../core/template/links.ts'
 import { duration, jsonPointer, named, svixSecret } from './kinds.ts'
 import { lifecycles } from './lifecycles.ts'
+import { receiverNames, route } from './routes.ts'
 import { server } from './server.ts'
+import { store } from './store.ts'
 import { test } from './test.ts'
-
-// A signed timestamp may be five minutes off in both directions: a captured request verifies for ten minutes.
-const LEAST_DEDUPE_MS = 15 * 60_000
 
 // It stands on a button, and in one line with a time and an id.
 const LONGEST_TITLE = 40
 
 const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'
-
-const sqliteUrl = /^sqlite:(?!\/\/)./
-
-const storeUrl = z.string().superRefine((url, context) => {
-  if (/^postgres(ql)?:/.test(url)) {
-    context.addIssue({
-      code: 'custom',
-      message: 'PostgreSQL is not supported by this version',
-      params: { code: 'unsupported', hint: 'write sqlite:PATH' },
-    })
-  } else if (!sqliteUrl.test(url)) {
-    context.addIssue({ code: 'custom', message: 'must be sqlite:PATH, such as sqlite:data/hookbridge.db' })
-  }
-})
-
-const store = z
-  .strictObject({
-    url: storeUrl
-      .default('sqlite:data/hookbridge.db')
-      .describe('sqlite:PATH, relative to the configuration file. One machine, one file.')
-      .meta({
-        pattern: sqliteUrl.source,
-        examples: ['sqlite:data/hookbridge.db', 'sqlite:/var/lib/hookbridge/hookbridge.db'],
-      }),
-    retain: duration().prefault('30d').describe('How long finished events are kept.'),
-    retain_unresolved: duration()
-      .prefault('365d')
-      .describe(
-        'How long events are kept that have a parked or dead delivery, unless it is resent or dismissed before.',
-      ),
-    dedupe: duration()
-      .refine((ms) => ms >= LEAST_DEDUPE_MS, {
-        error: 'must be at least 15m: a captured request can be sent again until its timestamp is too old',
-      })
-      .prefault('72h')
-      .describe('How long a message id is remembered; a later request with the same id is a new event.'),
-  })
-  .refine((settings) => settings.retain >= settings.dedupe, {
-    error: 'must not be below store.dedupe (72h by default)',
-    path: ['retain'],
-  })
-  .refine((settings) => settings.retain_unresolved >= settings.retain, {
-    error: 'must not be below store.retain (30d by default)',
-    path: ['retain_unresolved'],
-  })
-  .describe('Where events and deliveries are stored, and for how long.')
 
 const allowed = z
   .string()
@@ -115,23 +67,6 @@ const source = z
   })
   .describe('A sender, and how its requests are verified.')
 
-const receiverNames = z
-  .array(z.string())
-  .min(1, { error: 'must name at least one receiver' })
-  .meta({ uniqueItems: true })
-
-const match = z
-  .unknown()
-  .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
-  .transform((raw, context) => {
-    const compiled = compileMatch(raw)
-    if (compiled.ok) return compiled.match
-    for (const { path, message, hint } of compiled.problems) {
-      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match', hint } })
-    }
-    return z.NEVER
-  })
-
 const links = z
   .record(z.string().min(1), z.string().describe('The URL, a template with the variables of the event.'))
   .transform((byType, context) => {
@@ -142,37 +77,6 @@ const links = z
     }
     return z.NEVER
   })
-
-const route = z
-  .strictObject({
-    name: z
-      .string()
-      .min(1, { error: 'must not be empty' })
-      .max(200, { error: 'must have 200 characters at most' })
-      .optional()
-      .describe('The name of the route in the history and in templates.')
-      .meta({ examples: ['completed analyses'] }),
-    match: match.optional(),
-    receivers: receiverNames
-      .optional()
-      .describe("The receivers of the event. Default: the parent route's.")
-      .meta({ examples: [['deal-flow']] }),
-    template: z
-      .string()
-      .optional()
-      .describe(
-        "The template. Default: the parent route's, else the one named like the event type, else default.",
-      )
-      .meta({ examples: ['analysis.completed'] }),
-    continue: z.boolean().default(false).describe('Also try the routes that follow.'),
-    get routes() {
-      return z
-        .array(route)
-        .optional()
-        .describe('Routes that are tried first; if none of them matches, this route takes the event.')
-    },
-  })
-  .meta({ id: 'route', description: 'Sends the events that match to receivers.' })
 
 const delivery = z
   .strictObject({

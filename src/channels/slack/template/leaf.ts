@@ -7,6 +7,8 @@ import { cut, cutMrkdwn } from './limits.ts'
 import { fillMrkdwn, fillPlain } from './literal.ts'
 import { cleanText, finishUrl, mrkdwnEngine, plainEngine, urlEngine } from './text.ts'
 
+export const TEMPLATE_FILE = 'slack.yaml'
+
 /** A template file while it is compiled. All problems are collected, to be reported together. */
 export interface CompileContext {
   readonly file: TemplateFile

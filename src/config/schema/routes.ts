@@ -1,0 +1,50 @@
+import * as z from 'zod'
+import { compileMatch } from '../../core/match/match.ts'
+
+export const receiverNames = z
+  .array(z.string())
+  .min(1, { error: 'must name at least one receiver' })
+  .meta({ uniqueItems: true })
+
+const match = z
+  .unknown()
+  .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
+  .transform((raw, context) => {
+    const compiled = compileMatch(raw)
+    if (compiled.ok) return compiled.match
+    for (const { path, message, hint } of compiled.problems) {
+      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match', hint } })
+    }
+    return z.NEVER
+  })
+
+export const route = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .max(200, { error: 'must have 200 characters at most' })
+      .optional()
+      .describe('The name of the route in the history and in templates.')
+      .meta({ examples: ['completed analyses'] }),
+    match: match.optional(),
+    receivers: receiverNames
+      .optional()
+      .describe("The receivers of the event. Default: the parent route's.")
+      .meta({ examples: [['deal-flow']] }),
+    template: z
+      .string()
+      .optional()
+      .describe(
+        "The template. Default: the parent route's, else the one named like the event type, else default.",
+      )
+      .meta({ examples: ['analysis.completed'] }),
+    continue: z.boolean().default(false).describe('Also try the routes that follow.'),
+    get routes() {
+      return z
+        .array(route)
+        .optional()
+        .describe('Routes that are tried first; if none of them matches, this route takes the event.')
+    },
+  })
+  .meta({ id: 'route', description: 'Sends the events that match to receivers.' })
