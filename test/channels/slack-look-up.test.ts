@@ -105,14 +105,18 @@ t.test('what had arrived is delivered, and not sent again', async (t) => {
 
   sender.restart()
   t.match(await sender.send({ unanswered: justNow() }), { lookUp: 'found' })
-  t.strictSame(sender.calls(), ['conversations.list', 'conversations.history'], 'also after a restart')
+  t.strictSame(
+    sender.calls(),
+    ['auth.test', 'conversations.list', 'conversations.history'],
+    'also after a restart',
+  )
 })
 
 t.test('in channels of every kind', async (t) => {
   const sender = await start(t, { privateChannels: ['#board'] })
   for (const [target, calls] of [
-    ['#board', ['conversations.list', 'conversations.list', 'conversations.history']],
-    ['C0123456789', ['conversations.history']],
+    ['#board', ['auth.test', 'conversations.list', 'conversations.list', 'conversations.history']],
+    ['C0123456789', ['auth.test', 'conversations.history']],
   ] as const) {
     await lost(sender, { target })
     sender.restart()
@@ -152,6 +156,16 @@ t.test('what had not arrived is sent, once nothing can be under way any more', a
     { kind: 'sent' },
     'as often as need be',
   )
+})
+
+t.test('however wrong a clock is', async (t) => {
+  for (const clockAhead of [-3_600_000, 3_600_000]) {
+    const sender = await start(t, { clockAhead })
+    await lost(sender, { target: 'C0123456789' })
+    sender.restart()
+    t.match(await sender.send({ target: 'C0123456789', unanswered: justNow() }), { lookUp: 'found' })
+    t.strictSame(sender.calls(), ['auth.test', 'conversations.history'])
+  }
 })
 
 t.test('a message of another delivery, or of another app, is none of ours', async (t) => {

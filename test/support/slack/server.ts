@@ -117,7 +117,7 @@ export async function startSlackServer(options: SlackServerOptions = {}): Promis
     if (wanted === 'accept-and-reset') return reset(response)
     if (wanted === 'accept-and-cut') return cutShort(response, answer, CUT_AT)
     if (options.delay !== undefined && options.delay > 0) await pause(options.delay)
-    respond(response, answer)
+    respond(response, answer, options.clockAhead)
   }
 }
 
@@ -172,9 +172,10 @@ async function other(response: ServerResponse, answer: OtherAnswer): Promise<voi
   respond(response, { headers, ...rest })
 }
 
-function respond(response: ServerResponse, { status, headers, body }: Sent): void {
+function respond(response: ServerResponse, { status, headers, body }: Sent, clockAhead = 0): void {
   response.writeHead(status, {
     ...headersOf(body),
+    ...(clockAhead !== 0 && { date: new Date(Date.now() + clockAhead).toUTCString() }),
     ...headers,
   })
   response.end(body)

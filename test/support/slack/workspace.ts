@@ -21,6 +21,8 @@ export interface SlackServerOptions {
   readonly channels?: readonly string[]
   /** What the token may do. */
   readonly scopes?: readonly string[]
+  /** Milliseconds by which its clock is ahead. */
+  readonly clockAhead?: number
   /** Milliseconds during which a message may be edited. */
   readonly editWindow?: number
   /** Channels that take no replies. */
@@ -93,7 +95,7 @@ export function isMember({ options }: Workspace, channel: string): boolean {
 export function accept(workspace: Workspace, channel: string, args: Arguments): SlackServerMessage {
   const { channel: _channel, token, text: _text, blocks, metadata, ...options } = args
   const parent = typeof args.thread_ts === 'string' ? threadOf(workspace, channel, args.thread_ts) : null
-  const at = Date.now()
+  const at = Date.now() + (workspace.options.clockAhead ?? 0)
   workspace.lastTs = Math.max(at * 1000, workspace.lastTs + 1)
   const digits = String(workspace.lastTs)
   const ts = `${digits.slice(0, -6)}.${digits.slice(-6)}`

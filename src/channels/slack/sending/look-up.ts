@@ -33,20 +33,23 @@ interface Thread {
 // A page has to fit into the largest answer that is read, whatever others post in the channel.
 const MESSAGES_A_PAGE = 50
 const MOST_PAGES = 10
-/** How far Slack's clock and ours may be apart: with more, the senders of events are refused for their timestamps. */
-const CLOCKS_APART_MS = 5 * 60_000
+/** How far the times may be off, after they were put right by the date of Slack's answers. */
+const TOLERANCE_MS = 60_000
 
 export class LookUps {
   readonly #client: WebClient
   readonly #timeoutMs: number
+  readonly #clockAheadMs: () => number | null
   /** The ids of channels, by target: history is read by id. */
   readonly #ids = new Map<string, string>()
   /** Targets whose messages the app may not read. */
   readonly #closed = new Set<string>()
 
-  constructor(client: WebClient, timeoutMs: number) {
+  /** `clockAheadMs`: of Slack's clock; null before its first answer. */
+  constructor(client: WebClient, timeoutMs: number, clockAheadMs: () => number | null) {
     this.#client = client
     this.#timeoutMs = timeoutMs
+    this.#clockAheadMs = clockAheadMs
   }
 
   /** To be called for what was posted to a target. */
@@ -61,17 +64,25 @@ export class LookUps {
   }
 
   /** Looks where any attempt of this delivery may have posted. */
-  async find(delivery: Addressed, { since, latest }: Unanswered, context: AttemptContext): Promise<LookedUp> {
-    const { id: deliveryId, target, follows } = delivery
-    const seconds = (ms: number) => (ms / 1000).toFixed(6)
-    const until = latest + 2 * this.#timeoutMs + CLOCKS_APART_MS
-    const oldest = seconds(since - CLOCKS_APART_MS)
-    const sought: Sought = { deliveryId, target, oldest, latest: seconds(until), context }
+  async find(delivery: Addressed, unanswered: Unanswered, context: AttemptContext): Promise<LookedUp> {
+    const { id, target, follows } = delivery
     const first = follows === null ? null : placeIn(follows.first)
+    const sought: Sought = { deliveryId: id, target, ...(await this.#times(unanswered)), context }
     const found = await this.#findIn(first, first !== null && follows?.how !== 'update', sought)
     if (found.kind === 'not_allowed') this.#closed.add(target)
     else if (found.kind !== 'failed') this.#closed.delete(target)
     return found
+  }
+
+  async #times({ since, latest }: Unanswered): Promise<Pick<Sought, 'oldest' | 'latest'>> {
+    // Its answer is of no interest but for its date.
+    if (this.#clockAheadMs() === null) await this.#client.apiCall('auth.test').catch(() => undefined)
+    const ahead = this.#clockAheadMs() ?? 0
+    const seconds = (ms: number) => ((ms + ahead) / 1000).toFixed(6)
+    return {
+      oldest: seconds(since - TOLERANCE_MS),
+      latest: seconds(latest + 2 * this.#timeoutMs + TOLERANCE_MS),
+    }
   }
 
   async #findIn(first: Thread | null, hasReplies: boolean, sought: Sought): Promise<LookedUp> {

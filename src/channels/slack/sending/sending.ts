@@ -21,7 +21,7 @@ export function openSender(
 ): Sender<SlackMessage> {
   const transport = openTransport(timeout, settings.concurrency, proxies)
   const client = openClient(settings, transport, timeout)
-  const lookUps = client && new LookUps(client, timeout)
+  const lookUps = client && new LookUps(client, timeout, transport.clockAheadMs)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
   const secrets = slackSecrets(settings, receivers)
   return {

@@ -11,6 +11,8 @@ export interface Transport {
   readonly fetch: FetchFunction
   /** Posts JSON. Throws what undici throws, a TimeoutError, and NotSent. */
   post(url: string, body: string): Promise<Answer>
+  /** Milliseconds by which the clock of the Web API is ahead of ours, by its last success; null before the first. */
+  clockAheadMs(): number | null
   close(): Promise<void>
 }
 
@@ -61,6 +63,7 @@ export function openTransport(timeoutMs: number, connections: number, proxies: P
     hostSetting: 'channels.slack.api_url or webhook_url',
   })
   const dispatcher = agent.compose(marksNotSent)
+  let clockAheadMs: number | null = null
   return {
     async fetch(url, init = {}) {
       const { method = 'POST', headers, body, signal } = init
@@ -72,7 +75,10 @@ export function openTransport(timeoutMs: number, connections: number, proxies: P
         body,
         signal: signal ?? null,
       })
-      return toFetchResponse(String(url), response)
+      const answer = await toFetchResponse(String(url), response)
+      const date = Date.parse(header(response, 'date') ?? '')
+      if (!Number.isNaN(date)) clockAheadMs = date - Date.now()
+      return answer
     },
     async post(url, body) {
       const response = await request(url, {
@@ -84,6 +90,7 @@ export function openTransport(timeoutMs: number, connections: number, proxies: P
       })
       return toAnswer(url, response, await response.body.text())
     },
+    clockAheadMs: () => clockAheadMs,
     close: () => agent.close(),
   }
 }
