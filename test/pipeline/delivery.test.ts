@@ -1,12 +1,14 @@
 /** What the pipeline promises of deliveries, asked of the whole service with a real Slack stand-in. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { shortId } from '../../src/core/template/fact.ts'
 import { startTestApp } from '../support/app.ts'
 import { startMailServer } from '../support/mail-server.ts'
+import { scrape } from '../support/metrics.ts'
 import { ageEvents, history, newEvent, post, temporaryFolder } from '../support/service.ts'
 import { startSlackServer } from '../support/slack/server.ts'
+import { accountsOf, startLossySlack, toFiveChannels } from '../support/unanswered.ts'
 import { until } from '../support/until.ts'
 
 function yaml(slackUrl: string, slack: string, extra = ''): string {
@@ -257,4 +259,49 @@ t.test('finished events are purged after their retention', async (t) => {
   ageEvents(folder, 3_600_000)
   await startTestApp(t, yaml(slack.url, 'burst: 10'), settings)
   await until(async () => (await history(folder)).events.length === 0, 'the event to be purged')
+})
+
+/** 200 deliveries, and what became of them. */
+async function deliverAll(t: Test, lookUps: boolean) {
+  const slack = await startLossySlack(t, lookUps)
+  const app = await startTestApp(t, toFiveChannels(slack.url))
+  await Promise.all(Array.from({ length: 40 }, () => post(app.url, newEvent())))
+  await until(
+    async () => (await scrape(app.url)).value('hookbridge_deliveries_total') === 200,
+    'every delivery to end',
+  )
+  const { deliveries } = await history(app.folder)
+  const attempts = deliveries.flatMap((delivery) => delivery.history)
+  const accounts = accountsOf(slack, deliveries)
+  t.equal(accounts.length, 200)
+  const unanswered = accounts.reduce((sum, account) => sum + account.unanswered, 0)
+  t.ok(unanswered > 20, 'answers were lost')
+  const { value } = await scrape(app.url)
+  const counted = (result: string) => value('hookbridge_delivery_lookups_total', { channel: 'slack', result })
+  return { attempts, accounts, counted, messages: slack.messages.length }
+}
+
+t.test('what can be looked up arrives once, however many answers are lost', async (t) => {
+  const { accounts, counted, messages } = await deliverAll(t, true)
+  t.equal(messages, 200)
+  t.same(
+    accounts.filter(({ arrived, state }) => arrived !== 1 || state !== 'delivered'),
+    [],
+  )
+  const found = accounts.filter((account) => account.found).length
+  t.ok(found > 0)
+  t.equal(counted('found'), found)
+})
+
+t.test('without that, every message that arrived twice is accounted for', async (t) => {
+  const { attempts, accounts, counted, messages } = await deliverAll(t, false)
+  t.ok(messages > 200)
+  t.same(
+    accounts.filter(({ arrived, unanswered, posted }) => arrived !== unanswered + posted || arrived > 3),
+    [],
+  )
+  const noted = attempts.filter(({ notes }) => notes.some((note) => /missing_scope/.test(note)))
+  t.ok(noted.length > 0)
+  t.equal(counted('not_allowed'), noted.length)
+  t.equal(counted('found'), 0)
 })
