@@ -260,6 +260,21 @@ t.test('a look-up that fails sends nothing', async (t) => {
   t.equal(sender.server.messages.length, 1)
 })
 
+t.test('what is only read may be read again', async (t) => {
+  const sender = await start(t)
+  await lost(sender)
+  let reads = 0
+  sender.server.behave = ({ method }) => {
+    if (method !== 'conversations.history') return undefined
+    reads += 1
+    return reads < 3 ? 'reset' : undefined
+  }
+  t.match(await sender.send({ unanswered: before() }), { lookUp: 'found' })
+  t.equal(reads, 3)
+  reads = Number.NEGATIVE_INFINITY
+  t.match(await sender.send({ unanswered: before() }), { kind: 'retry', lookUp: 'failed' }, 'not for ever')
+})
+
 t.test('as many pages as need be, up to a limit', async (t) => {
   const sender = await start(t)
   await lost(sender)

@@ -33,6 +33,7 @@ interface Thread {
 // A page has to fit into the largest answer that is read, whatever others post in the channel.
 const MESSAGES_A_PAGE = 50
 const MOST_PAGES = 10
+const MOST_READS = 3
 /** How far the times may be off, after they were put right by the date of Slack's answers. */
 const TOLERANCE_MS = 60_000
 
@@ -107,7 +108,7 @@ export class LookUps {
     for (let page = 0; page < MOST_PAGES; page++) {
       let answer: unknown
       try {
-        answer = await this.#client.apiCall(method, { ...options, ...(cursor !== '' && { cursor }) })
+        answer = await this.#read(method, { ...options, ...(cursor !== '' && { cursor }) }, sought.context)
       } catch (error) {
         return unread(error, method, page, sought.context)
       }
@@ -131,6 +132,19 @@ export class LookUps {
     return {
       kind: 'incomplete',
       why: `more than ${MESSAGES_A_PAGE * MOST_PAGES} messages were posted since`,
+    }
+  }
+
+  /** Asks again at once where the connection was lost: reading twice does no harm. Throws what WebClient throws. */
+  async #read(method: string, options: Record<string, unknown>, context: AttemptContext): Promise<unknown> {
+    const began = performance.now()
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#client.apiCall(method, options)
+      } catch (error) {
+        const isOver = tries === MOST_READS || performance.now() - began >= this.#timeoutMs
+        if (isOver || failedCall(error, context).from !== 'network') throw error
+      }
     }
   }
 
