@@ -1,4 +1,3 @@
-import type { AddressInfo, Server } from 'node:net'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { createFacts, logFacts } from './app/facts.ts'
@@ -17,6 +16,7 @@ import { packageVersion } from './config/package.ts'
 import { accept } from './http/accept.ts'
 import type { ReloadAnswer } from './http/admin.ts'
 import { type AdminSocket, openAdminSocket } from './http/admin-socket.ts'
+import { countConnections } from './http/limits/connections.ts'
 import { createMetrics } from './http/metrics/metrics.ts'
 import { createServer, type ServerDeps } from './http/server.ts'
 import { statusOf } from './http/webhooks.ts'
@@ -128,13 +128,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     clock,
     observe,
   })
-  const receive = createReceive({
-    store,
-    now,
-    clock,
-    ids,
-    observe,
-  })
+  const receive = createReceive({ store, now, clock, ids, observe })
   const takeUp = () => void takeUpQuarantined({ settings, store, now, ids, observe }).catch(onBug)
   const reloads = createReloads({
     started: compiled,
@@ -186,7 +180,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
   }
   const server = createServer(serverDeps)
-  metrics.measureConnections(() => connectionsOf(server.server))
+  metrics.measureConnections(() => countConnections(server.server))
   let adminSocket: AdminSocket | undefined
   const stopPurge = startPurge({
     store,
@@ -212,11 +206,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     await store.close()
   }
 
+  let url: string
   try {
     if (listen.admin_socket !== undefined) {
       adminSocket = await openAdminSocket(listen.admin_socket, serverDeps)
     }
-    await accept(server, socket === undefined ? { host: listen.host, port: listen.port } : { fd: socket })
+    url = await accept(
+      server,
+      socket === undefined ? { host: listen.host, port: listen.port } : { fd: socket },
+    )
   } catch (error) {
     await stop()
     throw error
@@ -224,9 +222,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   loop.start()
   takeUp()
   watchWhereWanted()
-  const address = server.server.address()
   return {
-    url: typeof address === 'object' && address !== null ? urlOf(address) : listen.host,
+    url,
     heartbeat: () => loop.heartbeat,
     storeLoss: store.loss,
     reload: reloads.request,
@@ -241,16 +238,6 @@ function storeProblems(loss: string | null, failedMsAgo: number): string[] {
   if (loss !== null) return [loss]
   const isRecent = failedMsAgo < STORE_FAILURE_SHOWN_MS
   return isRecent ? ['the store could not take a change in the last seconds; see the log'] : []
-}
-
-function connectionsOf(server: Server): Promise<number> {
-  return new Promise((resolve, reject) =>
-    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
-  )
-}
-
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
 function after(ms: number): Promise<void> {

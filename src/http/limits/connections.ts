@@ -1,5 +1,6 @@
 /** Bounds the connections, so that the store, Slack and mail have file descriptors left. */
 import { readFileSync } from 'node:fs'
+import type { Server } from 'node:net'
 
 // Fifty connections each to Slack and to the mail server, the store, the log, templates while they are read.
 const OTHER_DESCRIPTORS = 160
@@ -17,4 +18,11 @@ function descriptorLimit(): number {
   } catch {
     return Number.POSITIVE_INFINITY
   }
+}
+
+/** The open connections of a server. */
+export function countConnections(server: Server): Promise<number> {
+  return new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+  )
 }

@@ -1,0 +1,78 @@
+/** Plans a stored event again, or a quarantined request for the first time, with the current configuration. */
+import { createIds } from '../../app/ids.ts'
+import type { CompiledConfig } from '../../config/compiled.ts'
+import { quote } from '../../config/problem.ts'
+import { type Event, eventOf, readEvent } from '../../core/event.ts'
+import {
+  isSame,
+  type MadePlan,
+  makePlan,
+  type NewPlan,
+  type PlanCause,
+  skippedBecause,
+} from '../../core/plan.ts'
+import type { EventRecord } from '../../store/store.ts'
+
+/** What a replay of one event or request does. `again`: how many of its deliveries were delivered before. */
+export type Replay =
+  | { readonly kind: 'plan'; readonly id: string; readonly plan: NewPlan; readonly again: number }
+  | {
+      readonly kind: 'take_up'
+      readonly id: string
+      readonly event: Event
+      readonly body: Uint8Array
+      readonly plan: NewPlan
+      readonly again: 0
+    }
+  | { readonly kind: 'failed'; readonly id: string; readonly problem: string; readonly again: 0 }
+
+export interface EventPlanner {
+  plan(event: Event, cause: PlanCause): MadePlan
+  /** The event that a quarantined request became, or why it still cannot be read. */
+  read(record: EventRecord): Event | string
+}
+
+export function createPlanner(compiled: CompiledConfig, receiver: string | undefined): EventPlanner {
+  const ids = createIds(Date.now)
+  const { sources } = compiled.config
+  return {
+    plan(event, cause) {
+      const making = { at: Date.now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
+      return makePlan(compiled, event, making, receiver)
+    },
+    read(record) {
+      const source = sources[record.source]
+      if (source === undefined) return `there is no source ${quote(record.source)} any more`
+      const pointers = { eventType: source.event_type, subject: source.subject }
+      const read = readEvent(record, pointers, ids.event)
+      return read.ok ? read.event : `it still cannot be read: ${read.message}`
+    },
+  }
+}
+
+export function toReplay(planner: EventPlanner, record: EventRecord | null, id: string): Replay {
+  if (record === null) return { kind: 'failed', id, problem: 'it is gone', again: 0 }
+  const stored = eventOf(record)
+  if (stored !== null) {
+    const made = planner.plan(stored, 'replay')
+    if (!made.ok) return { kind: 'failed', id, problem: made.message, again: 0 }
+    return { kind: 'plan', id, plan: made.plan, again: deliveredBefore(record, made.plan) }
+  }
+  if (record.takenUpBy !== null)
+    return { kind: 'failed', id, problem: `${record.takenUpBy} has taken it up; replay that`, again: 0 }
+  const event = planner.read(record)
+  if (typeof event === 'string') return { kind: 'failed', id, problem: event, again: 0 }
+  const made = planner.plan(event, 'quarantine')
+  if (!made.ok) return { kind: 'failed', id, problem: made.message, again: 0 }
+  return { kind: 'take_up', id, event, body: record.body, plan: made.plan, again: 0 }
+}
+
+/** How many of the new deliveries go where the event was delivered already. */
+function deliveredBefore({ plans }: EventRecord, made: NewPlan): number {
+  const delivered = plans.flatMap((one) => one.deliveries).filter(({ state }) => state === 'delivered')
+  return made.deliveries.filter(
+    (planned) =>
+      skippedBecause(planned) === null &&
+      delivered.some(({ destination }) => isSame(destination, planned.destination)),
+  ).length
+}
