@@ -9,23 +9,33 @@ import { slack } from '../channels/slack/slack.ts'
 import { loadConfig } from '../config/load.ts'
 import { exampleConfig } from '../config/package.ts'
 import { formatProblem } from '../config/problem.ts'
+import { ownProperty, parseJson } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
 import { type DemoMail, type DemoMailServer, startMailServer } from '../demo/mail.ts'
 import { type DemoSlack, type DemoSlackMessage, startSlack } from '../demo/slack.ts'
 import { noProxies } from '../network/proxies.ts'
 import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
-
+import type { Store } from '../store/store.ts'
 import { shellWord } from './command-name.ts'
 import { listDeliveries } from './history/deliveries.ts'
 import { listEvents } from './history/events.ts'
-
 import { CommandError, colour, print, printFramed, type Terminal } from './terminal.ts'
 
 const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
-const TYPES = ['startup.created', 'analysis.created', 'analysis.completed']
-const OBJECT = '0191e29a-1644-7972-9466-18ada4a3636e'
+const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
+const TOOK_MS = 12 * 60_000
 const ARRIVAL_TIMEOUT_MS = 20_000
+
+/** The two events of one analysis, as a sender sends them that says more than an id. */
+function eventsAt(now: number) {
+  const company = { id: ID, company: 'Acme Robotics', city: 'Berlin', stage: 'Seed' }
+  const [created_at, completed_at] = [now - TOOK_MS, now].map((time) => new Date(time).toISOString())
+  return [
+    { event: 'analysis.created', data: { ...company, created_at } },
+    { event: 'analysis.completed', data: { ...company, score: 87, completed_at } },
+  ] as const
+}
 
 interface Demo {
   readonly log: AppOptions['log']
@@ -37,15 +47,12 @@ interface Demo {
   stop(): Promise<void>
 }
 
-/** `hookbridge demo`: three signed events through the real service, with config.example.yaml, on this machine alone. */
+/** `hookbridge demo`: one analysis through the real service, with config.example.yaml, on this machine alone. */
 export async function demo(terminal: Terminal, keep: boolean): Promise<void> {
   const running = await startDemo(terminal)
   try {
-    print(
-      terminal,
-      `Hookbridge listens on ${running.url}, with ${basename(exampleConfig)}, a stand-in for Slack and a mail server.\n`,
-    )
-    for (const [at, type] of TYPES.entries()) await sendEvent(terminal, running.url, type, at)
+    const around = `with ${basename(exampleConfig)}, a stand-in for Slack and a mail server.`
+    print(terminal, `Hookbridge listens on ${running.url},\n${around}`)
     await show(terminal, running)
     if (keep) await leaveRunning(terminal, running)
     else {
@@ -89,35 +96,32 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   return { log, slack, mail, url: app.url, storeUrl, env, stop }
 }
 
-async function sendEvent(terminal: Terminal, url: string, type: string, at: number): Promise<void> {
-  const body = JSON.stringify({ data: { id: OBJECT }, event: type })
+async function sendEvent(terminal: Terminal, url: string, event: { readonly event: string }): Promise<void> {
+  const body = JSON.stringify(event)
   const headers = {
     'content-type': 'application/json',
-    ...sign(new Secret(SECRET), `msg_demo_${at}`, new Date(), body),
+    ...sign(new Secret(SECRET), `msg_demo_${event.event}`, new Date(), body),
   }
   const response = await fetch(`${url}/webhooks/cuuro`, { method: 'POST', headers, body })
   const answer = await response.text()
-  print(
-    terminal,
-    `${colour(terminal, 'green', 'POST')} /webhooks/cuuro  ${type}  ->  ${response.status} ${answer}`,
-  )
+  const post = `${colour(terminal, 'green', 'POST')} /webhooks/cuuro ${event.event}`
+  print(terminal, `\n${post} -> ${response.status} ${ownProperty(parseJson(answer), 'id') ?? answer}`)
   if (response.status !== 202)
     throw new CommandError(`the service did not take the event: ${response.status} ${answer}`)
 }
 
-/** Waits until everything has arrived, and prints the messages as their readers see them. */
+/** Sends the events one by one, and prints the messages of each as their readers see them. */
 async function show(terminal: Terminal, running: Demo): Promise<void> {
+  const { slack, mail } = running
   const store = await openStore(running.storeUrl, 'operator')
   try {
-    const deadline = Date.now() + ARRIVAL_TIMEOUT_MS
-    for (;;) {
-      const { items: deliveries } = await store.deliveries({}, { limit: 100 })
-      if (deliveries.length > 0 && deliveries.every(({ dueAt }) => dueAt === null)) break
-      if (Date.now() > deadline) throw new CommandError('the messages did not arrive in time')
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    for (const [index, event] of eventsAt(Date.now()).entries()) {
+      const [messages, mails] = [slack.messages.length, mail.mails.length]
+      await sendEvent(terminal, running.url, event)
+      await arrived(store, index + 1)
+      for (const message of slack.messages.slice(messages)) printSlack(terminal, message)
+      for (const one of mail.mails.slice(mails)) await printMail(terminal, one)
     }
-    for (const message of running.slack.messages) printSlack(terminal, message)
-    for (const mail of running.mail.mails) await printMail(terminal, mail)
     print(terminal, colour(terminal, 'bold', `\nThe history: ${terminal.command} events`))
     await listEvents(terminal, store, { limit: 10 })
     print(terminal, colour(terminal, 'bold', `\nand: ${terminal.command} deliveries`))
@@ -128,8 +132,27 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
   }
 }
 
-function printSlack(terminal: Terminal, { channel, ...message }: DemoSlackMessage): void {
-  printFramed(terminal, `Slack ${channel}`, slack.toText(message))
+/** Waits until nothing is left to do for so many events. */
+async function arrived(store: Store, count: number): Promise<void> {
+  const deadline = Date.now() + ARRIVAL_TIMEOUT_MS
+  for (;;) {
+    const { items } = await store.deliveries({}, { limit: 100 })
+    const events = new Set(items.map(({ eventId }) => eventId))
+    if (events.size === count && items.every(({ dueAt }) => dueAt === null)) return
+    if (Date.now() > deadline) throw new CommandError('the messages did not arrive in time')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const HOW: Readonly<Record<DemoSlackMessage['how'], string>> = {
+  message: '',
+  edit: ': the same message, edited',
+  reply: ': a reply in its thread',
+  broadcast: ': a reply in its thread, shown in the channel too',
+}
+
+function printSlack(terminal: Terminal, { how, channel, ...message }: DemoSlackMessage): void {
+  printFramed(terminal, `Slack ${channel}${HOW[how]}`, slack.toText(message))
 }
 
 async function printMail(terminal: Terminal, { to, raw }: DemoMail): Promise<void> {

@@ -1,4 +1,4 @@
-/** A stand-in for Slack in the demo: it accepts every chat.postMessage and keeps the message in memory. */
+/** A stand-in for Slack in the demo: it accepts every message, reply and edit, and keeps them in memory. */
 import { createServer, type IncomingMessage } from 'node:http'
 import { isObject, type JsonObject } from '../core/json.ts'
 
@@ -12,6 +12,8 @@ export interface DemoSlack {
 }
 
 export interface DemoSlackMessage {
+  /** A broadcast is a reply that the channel shows as well. */
+  readonly how: 'message' | 'edit' | 'reply' | 'broadcast'
   readonly channel: string
   readonly text: string
   readonly blocks: readonly JsonObject[]
@@ -22,12 +24,14 @@ export async function startSlack(): Promise<DemoSlack> {
   const messages: DemoSlackMessage[] = []
   const http = createServer(async (request, response) => {
     const form = new URLSearchParams(await textOf(request))
-    const channel = form.get('channel') ?? ''
-    const message = { channel, text: form.get('text') ?? '', blocks: parseBlocks(form.get('blocks')) }
+    const message = messageIn(request.url ?? '', form)
+    response.setHeader('content-type', 'application/json')
+    if (message === null) return response.end(JSON.stringify({ ok: true, messages: [] }))
     messages.push(message)
     slack.onMessage(message)
-    response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ ok: true, channel, ts: `${Math.floor(Date.now() / 1000)}.000001` }))
+    const ts =
+      form.get('ts') ?? `${Math.floor(Date.now() / 1000)}.${String(messages.length).padStart(6, '0')}`
+    return response.end(JSON.stringify({ ok: true, channel: message.channel, ts }))
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const address = http.address()
@@ -42,6 +46,20 @@ export async function startSlack(): Promise<DemoSlack> {
     },
   }
   return slack
+}
+
+/** Null for a call that posts and edits nothing, such as a look-up. */
+function messageIn(path: string, form: URLSearchParams): DemoSlackMessage | null {
+  const isEdit = path.endsWith('/chat.update')
+  if (!isEdit && !path.endsWith('/chat.postMessage')) return null
+  const reply = form.get('reply_broadcast') === 'true' ? 'broadcast' : 'reply'
+  const posted = form.has('thread_ts') ? reply : 'message'
+  return {
+    how: isEdit ? 'edit' : posted,
+    channel: form.get('channel') ?? '',
+    text: form.get('text') ?? '',
+    blocks: parseBlocks(form.get('blocks')),
+  }
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

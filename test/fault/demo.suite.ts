@@ -21,7 +21,7 @@ t.test('with --keep, the commands that it prints work as they are', async (t) =>
   printed = ''
   const ran = spawnSync('sh', ['-e'], { cwd: folder, input: commands, encoding: 'utf8' })
   t.equal(ran.status, 0, ran.stderr)
-  t.match(ran.stdout, /startup\.created[\s\S]*delivered[\s\S]*202[\s\S]*\narrived: 2 messages\n$/)
+  t.match(ran.stdout, /analysis\.created[\s\S]*delivered[\s\S]*202[\s\S]*\narrived: 2 messages\n$/)
   await until(() => /Slack #[\s\S]*mail to/.test(printed), 'the messages of the event that was sent', 60_000)
   t.match(printed, /^\d\d:\d\d:\d\dZ event {2}analysis\.completed {2}2 messages {2}evt_/m, 'the event itself')
   t.match(printed, /^\d\d:\d\d:\d\dZ delivered {2}slack #deal-flow /m, 'and each delivery')

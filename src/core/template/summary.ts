@@ -20,6 +20,8 @@ export interface Summary {
   /** The number that says how good it is; it is the first of the facts too. */
   readonly score: Fact | null
   readonly facts: readonly Fact[]
+  /** When it happened, as far as the event or what was fetched for it says; in ISO 8601. */
+  readonly time: string | null
   /** The id of the event's subject, or else of the event, short enough for a line of small print. */
   readonly id: string
 }
@@ -62,6 +64,9 @@ export function summaryOf(view: View): Summary {
     get facts() {
       return summary().facts
     },
+    get time() {
+      return summary().time
+    },
     get id() {
       return summary().id
     },
@@ -76,8 +81,11 @@ function summarize(view: View): Summary {
   const name = named === undefined ? null : shortened(String(named.value), LONGEST_NAME)
   const scored = firstBy(fields, scoreRank)
   const score = scored === undefined ? null : toFact(scoreLabel(scored), factValue(scored.value) ?? '')
-  const others = fields.filter((field) => field !== named && field !== scored && isFact(field, id))
-  return { name, score, facts: factsOf(score, others, name), id: shortId(id) }
+  const timed = fields.find((field) => isOwnTime(field, event.type))
+  const time = timeOf(timed?.value) ?? timeOf(view.payload.timestamp)
+  const shown = [named, scored, timed]
+  const others = fields.filter((field) => !shown.includes(field) && isFact(field, id))
+  return { name, score, facts: factsOf(score, others, name), time, id: shortId(id) }
 }
 
 function idOf(data: Json): string | null {
@@ -153,6 +161,20 @@ function scoreLabel({ key, written, parent }: Field): string {
   return labelOf(IN_SCORE.includes(key) && parent !== '' ? parent : written)
 }
 
+/** `completed_at`, for `analysis.completed`. */
+function isOwnTime({ key, value }: Field, type: string): boolean {
+  const word = wordsOf(type).at(-1)?.toLowerCase()
+  return word !== undefined && key === `${word}_at` && timeOf(value) !== null
+}
+
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})$/
+
+function timeOf(value: Json | undefined): string | null {
+  if (typeof value !== 'string' || !ISO_TIME.test(value)) return null
+  const time = Date.parse(value)
+  return Number.isNaN(time) ? null : new Date(time).toISOString()
+}
+
 // Of UUIDs, ULIDs and long hexadecimal ids, some of them behind a prefix.
 const LOOKS_LIKE_ID =
   /^(?:[a-z]{1,12}_)?(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}|[0-9A-HJKMNP-TV-Z]{26})$/
@@ -161,9 +183,9 @@ function isId(value: string, id: string): boolean {
   return value === id || LOOKS_LIKE_ID.test(value)
 }
 
-/** An id says nothing to a reader, and `object` is what senders call the kind of a mapping. */
+/** Ids and the times of a record say nothing to a reader, and `object` is what senders call the kind of a mapping. */
 function isFact({ key, depth, value }: Field, id: string): boolean {
-  if (depth > DEEPEST_FACT || /(?:^|_)(?:id|uuid|object)s?$/.test(key)) return false
+  if (depth > DEEPEST_FACT || /(?:^|_)(?:id|uuid|object)s?$|^(?:created|updated)_at$/.test(key)) return false
   return typeof value !== 'string' || !isId(value, id)
 }
 

@@ -62,7 +62,7 @@ export const eventFields: Fields = {
 export const messageFields: Fields = {
   ...eventFields,
   event: [...(eventFields.event ?? []), 'source_title'],
-  summary: ['name', 'score', 'facts', 'id'],
+  summary: ['name', 'score', 'facts', 'time', 'id'],
   route: ['name'],
   receiver: ['name'],
   link: [],

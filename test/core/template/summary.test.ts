@@ -13,8 +13,11 @@ const summary = (enriched: JsonObject, data: JsonObject = { id: ID }) => summary
 const facts = (data: JsonObject) => summary({}, data).facts.map(({ label, value }) => `${label}: ${value}`)
 
 t.test('nothing but an id', async (t) => {
-  const { name, score, facts, id } = summary({})
-  t.strictSame({ name, score, facts, id }, { name: null, score: null, facts: [], id: '0191e29a…636e' })
+  const { name, score, facts, time, id } = summary({})
+  t.strictSame(
+    { name, score, facts, time, id },
+    { name: null, score: null, facts: [], time: null, id: '0191e29a…636e' },
+  )
 })
 
 t.test('the name is the company’s before any other, wherever it is', async (t) => {
@@ -37,6 +40,16 @@ t.test('the name is the company’s before any other, wherever it is', async (t)
   }
   const { name } = summaryOf(aView({}, { payload: { type: 'a', event: 'b', data: [], company: 'Acme' } }))
   t.equal(name, 'Acme', 'of a payload that has no mapping as its data')
+})
+
+t.test('the time is the event’s own, or none', async (t) => {
+  const at = '2026-11-24T15:02:59+01:00'
+  const iso = '2026-11-24T14:02:59.000Z'
+  t.equal(summary({ analysis: { completedAt: at } }).time, iso)
+  t.strictSame(summary({ analysis: { completedAt: at } }).facts, [], 'and no fact')
+  t.equal(summary({}, { completed_at: 'yesterday', started_at: at }).time, null)
+  t.equal(summaryOf(aView({}, { payload: { timestamp: at } })).time, iso)
+  t.equal(summaryOf(aView({}, { payload: { timestamp: 1 } })).time, null)
 })
 
 t.test('the score', async (t) => {
@@ -66,7 +79,8 @@ t.test('facts are the other fields in words', async (t) => {
       brand: 'Acme',
       fundingStage: 'Seed',
       ARR: 1_250_000,
-      completed_at: '2026-11-24T15:02:59+01:00',
+      created_at: '2026-11-24T15:02:59+01:00',
+      founded_at: '2026-11-24T15:02:59+01:00',
       day: '2026-11-24',
       is_new: true,
       empty: '',
@@ -78,7 +92,7 @@ t.test('facts are the other fields in words', async (t) => {
     [
       'Funding stage: Seed',
       'ARR: 1,250,000',
-      'Completed: 24 Nov 2026, 14:02 UTC',
+      'Founded: 24 Nov 2026, 14:02 UTC',
       'Day: 24 Nov 2026',
       'Is new: yes',
       'Tags: seed, hardware',
