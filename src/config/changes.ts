@@ -14,6 +14,7 @@ const opened: readonly string[] = [
   'channels',
   'receivers',
   'delivery',
+  'lifecycles',
 ] satisfies (keyof Config)[]
 
 const asJson = JSON.stringify

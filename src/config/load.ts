@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'
 import { checkExamples } from './checks/examples.ts'
+import { checkLifecycles } from './checks/lifecycles.ts'
 import { checkOperators } from './checks/operators.ts'
 import { checkSocketPath, withPaths } from './checks/paths.ts'
 import { checkPrivacy } from './checks/privacy.ts'
@@ -64,6 +65,7 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...problems,
     ...checkPrivacy(filled, env),
     ...checkDoubts(config, document),
+    ...checkLifecycles(config, document),
     ...checkExamples(filled),
     ...checkUsage(config, loaded.own, filled),
     ...checkSamples(compiled),

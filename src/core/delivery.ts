@@ -10,7 +10,7 @@ export const states = [
   'pending',
   /**
    * Waits for a time, or for an earlier message of its conversation; the reason says which. Plans of this version hold
-   * nothing: stores carry it, and conversations, groups and `merged`, for lifecycles and digests.
+   * nothing for a time: stores carry that, groups and `merged` for digests.
    */
   'held',
   /** Leased: an attempt is under way. */

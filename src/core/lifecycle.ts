@@ -92,10 +92,21 @@ export interface Follows {
   readonly earlier: readonly Reference[]
 }
 
+export const steps = [
+  /** It begins the conversation. */
+  'first',
+  /** It took the place of a first message that was gone. */
+  'afresh',
+  /** A message of its own. */
+  'post',
+  'reply',
+  'update',
+  'update_and_reply',
+] as const
+
 /** What a message that was sent did in its conversation. */
 export interface Step {
-  /** `first` begins it; `afresh` took the place of a first message that was gone; `post` is a message of its own. */
-  readonly how: 'first' | 'afresh' | FollowUp['how']
+  readonly how: (typeof steps)[number]
   /** Counted from 1 within the round and the destination. */
   readonly number: number
 }

@@ -50,6 +50,7 @@ export interface DeliveryFilter {
   readonly type?: string
   readonly source?: string
   readonly subject?: string
+  readonly conversation?: string
   /** Created at this time or after it, and before `until`. */
   readonly since?: number
   readonly until?: number

@@ -28,7 +28,11 @@ t.test('the README is short, and its picture small', async (t) => {
   t.ok(readPage('README.md').trimEnd().split('\n').length <= README_MAX_LINES)
 })
 
-for (const [page, count] of Object.entries({ 'README.md': 1, 'docs/routing.md': 6 })) {
+for (const [page, count] of Object.entries({
+  'README.md': 1,
+  'docs/routing.md': 6,
+  'docs/lifecycles.md': 1,
+})) {
   t.test(`every YAML block of ${page} is part of a configuration, and its tests hold`, async (t) => {
     const blocks = fenced(readPage(page), 'yaml')
     t.equal(blocks.length, count)

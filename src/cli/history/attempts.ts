@@ -1,7 +1,7 @@
 /** Attempts that ended in the same way, as one. */
 import type { Attempt } from '../../store/store.ts'
 
-export interface Attempts extends Pick<Attempt, 'outcome' | 'notes'> {
+export interface Attempts extends Pick<Attempt, 'outcome' | 'notes' | 'step'> {
   /** Ascending. */
   readonly numbers: readonly number[]
   /** When the first and the last started. */
@@ -14,13 +14,21 @@ export interface Attempts extends Pick<Attempt, 'outcome' | 'notes'> {
 /** In the order of their first attempts. What is not shown of an outcome makes no difference. */
 export function foldAttempts(history: readonly Attempt[]): readonly Attempts[] {
   const folded = new Map<string, Attempts>()
-  for (const { number, startedAt, durationMs, outcome, notes } of history) {
-    const key = JSON.stringify([outcome.kind, wordsOf(outcome), notes])
+  for (const { number, startedAt, durationMs, outcome, notes, step } of history) {
+    const key = JSON.stringify([outcome.kind, wordsOf(outcome), notes, step])
     const before = folded.get(key)
     folded.set(
       key,
       before === undefined
-        ? { numbers: [number], from: startedAt, to: startedAt, durationMs, outcome, notes }
+        ? {
+            numbers: [number],
+            from: startedAt,
+            to: startedAt,
+            durationMs,
+            outcome,
+            notes,
+            ...(step && { step }),
+          }
         : { ...before, numbers: [...before.numbers, number], to: startedAt },
     )
   }

@@ -1,4 +1,5 @@
 /** One event, or one delivery, with everything that happened to it, for a person to read. */
+import type { Step } from '../../core/lifecycle.ts'
 import type { DeliveryRecord, EventRecord, PlanRecord } from '../../store/store.ts'
 import { colour, printable, printableLines, type Terminal, textWidth, wrap } from '../terminal.ts'
 import { type Attempts, foldAttempts, nameAttempts, wordsOf } from './attempts.ts'
@@ -26,7 +27,7 @@ export function describeEvent(terminal: Terminal, event: EventRecord): string[] 
 }
 
 export function describeDelivery(terminal: Terminal, delivery: DeliveryRecord): string[] {
-  const { id, state, reason, dueAt, receiver, route, createdAt } = delivery
+  const { id, state, reason, dueAt, receiver, route, createdAt, conversation } = delivery
   const line = (text: string) => hanging(terminal, '    ', text)
   const [head = '', ...rest] = hanging(
     terminal,
@@ -40,6 +41,7 @@ export function describeDelivery(terminal: Terminal, delivery: DeliveryRecord): 
   return [
     ...styled,
     ...line(`for receiver ${receiver}, by route ${printable(route)}, planned ${when(createdAt)}`),
+    ...(conversation === null ? [] : line(`conversation ${printable(conversation)}`)),
     ...(reason === null ? [] : line(printable(reason))),
     // While it is being sent, it is due when its lease ends.
     ...(dueAt === null || state === 'sending' ? [] : line(`next attempt ${when(dueAt)}`)),
@@ -70,10 +72,19 @@ function describePlan(terminal: Terminal, plan: PlanRecord): string[] {
   ]
 }
 
+const stepWords = {
+  first: 'its first message',
+  afresh: 'posted in place of the first message',
+  post: 'a message of its own',
+  reply: 'replied to the first message',
+  update: 'edited the first message',
+  update_and_reply: 'edited the first message, and replied to it',
+} as const satisfies Record<Step['how'], string>
+
 /** `attempts 1-9, 12:00:05-13:07:00Z: retry, connect ECONNREFUSED`; with dates where the day is not that of `planned`. */
 function attemptLines(
   terminal: Terminal,
-  { numbers, from, to, durationMs, outcome, notes }: Attempts,
+  { numbers, from, to, durationMs, outcome, notes, step }: Attempts,
   planned: number,
 ): string[] {
   const [first, last] = [timeSince(planned, from), timeSince(from, to)]
@@ -81,6 +92,7 @@ function attemptLines(
   const words = `${nameAttempts(numbers)}, ${times}: ${outcome.kind}, ${printable(wordsOf(outcome))}`
   return [
     ...hanging(terminal, '    ', words, '      '),
+    ...(step === undefined ? [] : hanging(terminal, '      ', `conversation: ${stepWords[step.how]}`)),
     ...notes.flatMap((note) => hanging(terminal, '      ', `note: ${printable(note)}`)),
   ]
 }

@@ -20,6 +20,7 @@ export interface DeliveryFlags {
   readonly receiver?: string
   readonly destination?: DestinationName
   readonly channel?: string
+  readonly conversation?: string
 }
 
 /** A destination as an operator writes it; without a channel it may be in any. */
@@ -47,6 +48,7 @@ export function withDeliveryFilters(command: Command): Command {
       destinationName,
     )
     .option('--channel <name>', 'by this channel')
+    .option('--conversation <name>', 'of this conversation, as `deliveries show` prints it')
 }
 
 export function eventFilter({ type, source, subject, since, until }: EventFlags): EventFilter {
@@ -60,7 +62,7 @@ export function eventFilter({ type, source, subject, since, until }: EventFlags)
 }
 
 export function deliveryFilter(flags: EventFlags & DeliveryFlags): DeliveryFilter {
-  const { state, receiver, destination } = flags
+  const { state, receiver, destination, conversation } = flags
   const channel = destination?.channel ?? flags.channel
   if (flags.channel !== undefined && channel !== flags.channel)
     throw new CommandError(
@@ -73,6 +75,7 @@ export function deliveryFilter(flags: EventFlags & DeliveryFlags): DeliveryFilte
     ...(receiver !== undefined && { receiver }),
     ...(channel !== undefined && { channel }),
     ...(destination !== undefined && { target: destination.target }),
+    ...(conversation !== undefined && { conversation }),
   }
 }
 
@@ -80,15 +83,20 @@ export function hasEventFilter(flags: EventFlags): boolean {
   return Object.keys(eventFilter(flags)).length > 0
 }
 
-export function hasDeliveryFilter({ state, receiver, destination, channel }: DeliveryFlags): boolean {
-  return [state, receiver, destination, channel].some((given) => given !== undefined)
+export function hasDeliveryFilter(flags: DeliveryFlags): boolean {
+  const { state, receiver, destination, channel, conversation } = flags
+  return [state, receiver, destination, channel, conversation].some((given) => given !== undefined)
 }
 
 /** Filters deliveries that were found by an id, as the store filters lists. */
-export function fits({ state, receiver, destination }: Delivery, filter: DeliveryFilter): boolean {
+export function fits(
+  { state, receiver, destination, conversation }: Delivery,
+  filter: DeliveryFilter,
+): boolean {
   return (
     (filter.states?.includes(state) ?? true) &&
     receiver === (filter.receiver ?? receiver) &&
+    conversation === (filter.conversation ?? conversation) &&
     destination.channel === (filter.channel ?? destination.channel) &&
     destination.target === (filter.target ?? destination.target)
   )

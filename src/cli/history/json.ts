@@ -75,7 +75,7 @@ function deliveryCommonJson(delivery: Delivery): object {
   }
 }
 
-function attemptJson({ number, startedAt, durationMs, outcome: ended, notes }: Attempt): object {
+function attemptJson({ number, startedAt, durationMs, outcome: ended, notes, step }: Attempt): object {
   const { lookUp, ...outcome } = ended
   const lookedUp = lookUp === undefined ? {} : { look_up: lookUp }
   return {
@@ -84,5 +84,6 @@ function attemptJson({ number, startedAt, durationMs, outcome: ended, notes }: A
     duration_ms: durationMs,
     outcome: { ...outcome, ...lookedUp },
     notes,
+    step: step ?? null,
   }
 }

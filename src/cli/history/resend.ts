@@ -50,7 +50,10 @@ async function resendCommand(
   const { requests, gone } = work
   if (flags.dryRun !== true) {
     if (flags.yes !== true) await confirmAgain(terminal, work.again)
-    const changed = await inBatches(terminal, requests, (batch) => store.requeue(batch, Date.now()))
+    // They were found newest first: the earliest of a conversation is to be sent first.
+    const changed = await inBatches(terminal, requests.toReversed(), (batch) =>
+      store.requeue(batch, Date.now()),
+    )
     report(terminal, work, new Set(changed), flags)
   } else report(terminal, work, new Set(requests.map(({ deliveryId }) => deliveryId)), flags)
   if (gone.length > 0) throw new CommandError(`${deliveries(gone.length)} cannot be resent`)

@@ -5,10 +5,11 @@ import { channels } from '../../channels/channels.ts'
 import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant } from '../../config/problem.ts'
-import type { Event } from '../../core/event.ts'
-import { skippedBecause } from '../../core/plan.ts'
+import type { Event, LifecycleView } from '../../core/event.ts'
+import { plan, skippedBecause } from '../../core/plan.ts'
 import { type Preview, type PreviewDeps, preview, type Wanted } from '../../core/template/preview.ts'
 import { type Context, fromHere, load, type Register } from '../context.ts'
+import { type Conversations, conversationsOf, decisionJson } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { CommandError, colour, printable, printJson } from '../terminal.ts'
 import { type PageContent, previewPage } from './page.ts'
@@ -60,15 +61,17 @@ async function previewCommand(
   const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, previews, text, flags.channel))
   const event = await readEventInput(context, compiled, named, sampleOf(named, flags))
   const deps = partsOf(compiled)
-  const shown = previewOf(deps, event, flags, addressees)
+  const conversations = await conversationsOf(context, compiled, event, plan(compiled, event).deliveries)
+  const shown = previewOf(deps, event, flags, addressees, conversations.view)
 
   if (flags.html !== undefined)
     writePage(context, { compiled, previews, event, preview: shown, wanted: flags }, flags.html)
   const speaks = !flags.json && flags.html !== '-'
   const framed = flags.html === undefined && addressees.length === 0
-  if (speaks) printPreview(terminal, event, shown, flags, framed)
+  if (speaks) printPreview(terminal, event, shown, { wanted: flags, framed, conversations })
   const sendings = await sendPreviews(terminal, compiled, shown, addressees)
-  if (flags.json) printJson(terminal, { ...asJson(event, shown), ...(flags.to && { sent: sendings }) })
+  if (flags.json)
+    printJson(terminal, { ...asJson(event, shown, conversations), ...(flags.to && { sent: sendings }) })
   if (speaks) printSendings(terminal, sendings)
   conclude(shown, sendings)
 }
@@ -123,11 +126,12 @@ function previewOf(
   event: Event,
   { template, receiver, channel }: PreviewFlags,
   addressees: readonly Addressee[],
+  lifecycle: LifecycleView | null,
 ): Preview {
   const wanted = channel === undefined ? addressees.map((one) => one.channel.name) : [channel]
-  if (wanted.length === 0) return preview(deps, event, { template, receiver })
+  if (wanted.length === 0) return preview(deps, event, { template, receiver }, lifecycle)
   const shown = [...new Set(wanted)].map((name) =>
-    preview(deps, event, { template, receiver, channel: name }),
+    preview(deps, event, { template, receiver, channel: name }, lifecycle),
   )
   return {
     unrouted: shown.every(({ unrouted }) => unrouted),
@@ -156,13 +160,18 @@ function writePage(context: Context, content: Omit<PageContent, 'now' | 'timeZon
   )
 }
 
-function asJson(event: Event, { unrouted, planned, messages, skipped }: Preview): object {
+function asJson(
+  event: Event,
+  { unrouted, planned, messages, skipped }: Preview,
+  { decisionOf }: Conversations,
+): object {
   return {
     event: { id: event.id, type: event.type, source: event.source },
     unrouted,
     planned,
-    messages: messages.map(({ rendered, ...place }) => ({
+    messages: messages.map(({ rendered, delivery, ...place }) => ({
       ...place,
+      follow_up: decisionJson(decisionOf(delivery)),
       template: rendered.ok ? rendered.template : null,
       failed: rendered.failed,
       notes: rendered.notes,

@@ -3,15 +3,21 @@ import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
 import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
+import { type Conversations, inWords } from '../conversations.ts'
 import { colour, print, printable, printFramed, type Terminal } from '../terminal.ts'
 
-/** With `framed` the messages and the notes about them, otherwise the notes alone. */
+export interface PreviewText {
+  readonly wanted: Wanted
+  /** The messages and the notes about them; otherwise the notes alone. */
+  readonly framed: boolean
+  readonly conversations: Conversations
+}
+
 export function printPreview(
   terminal: Terminal,
   event: Event,
   preview: Preview,
-  wanted: Wanted,
-  framed: boolean,
+  { wanted, framed, conversations }: PreviewText,
 ): void {
   const notice = noticeOf(event, preview, wanted)
   if (notice !== null) print(terminal, colour(terminal, 'yellow', printable(notice)))
@@ -23,6 +29,8 @@ export function printPreview(
       print(terminal, `\n${colour(terminal, 'bold', printable(titleOf(message)))}`)
       print(terminal, colour(terminal, 'red', printable(`   ${rendered.reason}`)))
     }
+    const does = inWords(conversations.decisionOf(message.delivery))
+    if (does !== '') print(terminal, printable(`   ${framed ? '' : `${nameOf(message)}: `}${does}`))
     for (const note of rendered.ok ? rendered.notes : []) {
       const name = framed ? '' : `${nameOf(message)}: `
       print(terminal, colour(terminal, 'yellow', printable(`   note: ${name}${note}`)))

@@ -4,9 +4,10 @@ import { meant, quote } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { Condition } from '../../core/match/evaluate.ts'
-import { plannedJson, routingView, skippedBecause } from '../../core/plan.ts'
+import { plan, plannedJson, routingView, skippedBecause } from '../../core/plan.ts'
 import type { Visit } from '../../core/route.ts'
 import { duration, load, type Register, withStore } from '../context.ts'
+import { type Conversations, conversationsOf, decisionJson, inWords } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { printTable } from '../table.ts'
 import {
@@ -53,9 +54,11 @@ export const registerExplain: Register = (hookbridge, context) => {
         return
       }
       const event = await readEventInput(context, compiled, named, flags)
-      const simulation = simulate(compiled, event)
-      if (flags.json) printJson(context.terminal, asJson(compiled, event, simulation))
-      else show(context.terminal, compiled, event, simulation)
+      const { deliveries } = plan(compiled, event)
+      const conversations = await conversationsOf(context, compiled, event, deliveries)
+      const simulation = simulate(compiled, event, conversations.view)
+      if (flags.json) printJson(context.terminal, asJson(compiled, event, simulation, conversations))
+      else show(context.terminal, compiled, event, simulation, conversations)
       if (flags.verify !== undefined) verify(flags.verify, simulation, [...compiled.destinations.keys()])
     })
 }
@@ -78,7 +81,13 @@ function verify(wanted: string, { receivers }: Simulation, known: readonly strin
   throw new CommandError(parts.join('; '))
 }
 
-function show(terminal: Terminal, compiled: CompiledConfig, event: Event, simulation: Simulation): void {
+function show(
+  terminal: Terminal,
+  compiled: CompiledConfig,
+  event: Event,
+  simulation: Simulation,
+  conversations: Conversations,
+): void {
   const { type, source, id } = event
   print(terminal, `${colour(terminal, 'bold', printable(type))} from ${source} (${id})\n`)
   const visits = compiled.router.visits(routingView(compiled, event))
@@ -98,7 +107,7 @@ function show(terminal: Terminal, compiled: CompiledConfig, event: Event, simula
   }
   if (simulation.unrouted)
     print(terminal, colour(terminal, 'yellow', '\nNo route takes it: it is stored and counted as unrouted.'))
-  showDeliveries(terminal, simulation)
+  showDeliveries(terminal, simulation, conversations)
 }
 
 /** Each visit has a depth; deeper ones that follow it are its children. */
@@ -155,7 +164,11 @@ function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
   return [{ key: '→', text: `${to}${went}` }]
 }
 
-function showDeliveries(terminal: Terminal, { messages, skipped }: Simulation): void {
+function showDeliveries(
+  terminal: Terminal,
+  { messages, skipped }: Simulation,
+  { decisionOf }: Conversations,
+): void {
   if (messages.length + skipped.length === 0) {
     print(terminal, '\nNothing is delivered.')
     return
@@ -174,6 +187,13 @@ function showDeliveries(terminal: Terminal, { messages, skipped }: Simulation): 
     { title: 'RECEIVER', value: ({ receiver }) => receiver },
     { title: 'HOW', value: ({ how }) => printable(how), shrinks: 'end' },
   ])
+  for (const { delivery } of messages) {
+    const words = inWords(decisionOf(delivery))
+    if (words === '') continue
+    const { channel, target } = delivery.destination
+    const text = `${channel} ${target}: ${words}`
+    for (const line of wrap(printable(text), textWidth(terminal), true)) print(terminal, line)
+  }
   const notes = new Set(messages.flatMap(({ rendered }) => rendered.notes))
   for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))
 }
@@ -182,6 +202,7 @@ function asJson(
   compiled: CompiledConfig,
   event: Event,
   { unrouted, receivers, messages, skipped }: Simulation,
+  { decisionOf }: Conversations,
 ) {
   const { id, type, source, payload, enriched } = event
   return {
@@ -192,6 +213,7 @@ function asJson(
     deliveries: [
       ...messages.map(({ delivery, rendered, text }) => ({
         ...plannedJson(delivery),
+        follow_up: decisionJson(decisionOf(delivery)),
         ...(rendered.ok ? { rendered_with: rendered.template, text } : { problem: rendered.reason }),
         notes: rendered.notes,
       })),

@@ -22,6 +22,7 @@ export function checkSenders(compiled: CompiledConfig): readonly Problem[] {
   const checker = { ...compiled, known }
   return [
     ...conditionsOf(compiled.config).flatMap((condition) => checkCondition(condition, checker)),
+    ...checkLifecycles(checker),
     ...checkLinks(checker),
     ...checkTests(checker),
   ]
@@ -108,6 +109,21 @@ function checkKind(
   return isNumeric && are('number')
     ? warn(`${name} is a number, which no text equals`, 'remove the quotes')
     : []
+}
+
+function checkLifecycles(checker: Checker): Problem[] {
+  const { config, document } = checker
+  const events = eventsOf(Object.keys(config.sources), checker)
+  if (events === null) return []
+  const types = typesOf(events)
+  return Object.entries(config.lifecycles ?? {}).flatMap(([name, { stages }]) =>
+    stages.flatMap((stage, index) => {
+      if (types.includes(stage)) return []
+      const place = document.at(['lifecycles', name, 'stages', index])
+      const message = `no event has the type ${quote(stage)}`
+      return [warning('unknown_type', document.file, place, message, toName(stage, types))]
+    }),
+  )
 }
 
 function checkLinks(checker: Checker): Problem[] {

@@ -1,6 +1,6 @@
 /** Routes and renders an event as the service would: for the tests of a configuration, and for `explain`. */
 import { channels } from '../../channels/channels.ts'
-import { type Event, readBody } from '../../core/event.ts'
+import { type Event, type LifecycleView, readBody } from '../../core/event.ts'
 import { type PlannedDelivery, plan, routingView, skippedBecause } from '../../core/plan.ts'
 import { type RenderedMessage, render } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
@@ -23,7 +23,12 @@ interface Message {
   readonly text: string
 }
 
-export function simulate(compiled: CompiledConfig, event: Event): Simulation {
+/** `lifecycle`: what templates see of it, where more is known than the event itself says. */
+export function simulate(
+  compiled: CompiledConfig,
+  event: Event,
+  lifecycle: LifecycleView | null = routingView(compiled, event).lifecycle,
+): Simulation {
   const { routes, unrouted, deliveries } = plan(compiled, event)
   return {
     routes: unrouted ? [] : routes.map(({ route }) => route),
@@ -31,17 +36,22 @@ export function simulate(compiled: CompiledConfig, event: Event): Simulation {
     unrouted,
     messages: deliveries
       .filter((delivery) => skippedBecause(delivery) === null)
-      .map((delivery) => toMessage(compiled, event, delivery)),
+      .map((delivery) => toMessage(compiled, event, delivery, lifecycle)),
     skipped: deliveries.filter((delivery) => skippedBecause(delivery) !== null),
   }
 }
 
-function toMessage(compiled: CompiledConfig, event: Event, delivery: PlannedDelivery): Message {
+function toMessage(
+  compiled: CompiledConfig,
+  event: Event,
+  delivery: PlannedDelivery,
+  lifecycle: LifecycleView | null,
+): Message {
   const { templates, links, sourceTitle } = compiled
   const rendered = render({ renderers: templates.renderers, links, sourceTitle }, event, {
     ...delivery,
     channel: delivery.destination.channel,
-    lifecycle: routingView(compiled, event).lifecycle,
+    lifecycle,
   })
   const channel = channels.find(({ name }) => name === delivery.destination.channel)
   return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }

@@ -1,5 +1,5 @@
 /** The messages that an event would send, as the service plans them; or a template's, where no route sends any. */
-import type { Event } from '../event.ts'
+import type { Event, LifecycleView } from '../event.ts'
 import { type PlannedDelivery, type Planner, plan, routingView, skippedBecause } from '../plan.ts'
 import { type RenderDeps, type RenderedMessage, render } from './render.ts'
 
@@ -31,12 +31,20 @@ export interface PreviewedMessage {
   readonly receiver: string | null
   readonly channel: string
   readonly target: string | null
+  /** Null where no route sends it. */
+  readonly delivery: PlannedDelivery | null
   readonly rendered: RenderedMessage
 }
 
 const PREVIEW_NAME = 'preview'
 
-export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Preview {
+/** `lifecycle`: what templates see of it, where more is known than the event itself says. */
+export function preview(
+  deps: PreviewDeps,
+  event: Event,
+  wanted: Wanted,
+  lifecycle: LifecycleView | null = routingView(deps, event).lifecycle,
+): Preview {
   const { unrouted, deliveries } = plan(deps, event)
   const planned = deliveries.filter(
     ({ destination: { channel }, receiver }) =>
@@ -45,7 +53,7 @@ export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Previe
       (wanted.receiver ?? receiver) === receiver,
   )
   if (planned.length === 0) {
-    return { unrouted, planned: false, messages: sketches(deps, event, wanted), skipped: [] }
+    return { unrouted, planned: false, messages: sketches(deps, event, wanted, lifecycle), skipped: [] }
   }
   return {
     unrouted,
@@ -55,27 +63,32 @@ export function preview(deps: PreviewDeps, event: Event, wanted: Wanted): Previe
       .map((delivery) => {
         const { route, receiver, template, destination } = delivery
         const { channel, target } = destination
-        const { lifecycle } = routingView(deps, event)
         const rendered = render(deps, event, { route, receiver, channel, template, lifecycle })
-        return { route, receiver, channel, target, rendered }
+        return { route, receiver, channel, target, delivery, rendered }
       }),
     skipped: planned.filter((delivery) => skippedBecause(delivery) !== null),
   }
 }
 
-function sketches(deps: PreviewDeps, event: Event, wanted: Wanted): readonly PreviewedMessage[] {
+function sketches(
+  deps: PreviewDeps,
+  event: Event,
+  wanted: Wanted,
+  lifecycle: LifecycleView | null,
+): readonly PreviewedMessage[] {
   const { receiver = null, template = null } = wanted
   return previewDestinations(deps, event, wanted).map(({ channel, target }) => ({
     route: null,
     receiver,
     channel,
     target,
+    delivery: null,
     rendered: render(deps, event, {
       route: PREVIEW_NAME,
       receiver: receiver ?? PREVIEW_NAME,
       channel,
       template,
-      lifecycle: routingView(deps, event).lifecycle,
+      lifecycle,
     }),
   }))
 }

@@ -1,5 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { State } from '../../core/delivery.ts'
+import { steps } from '../../core/lifecycle.ts'
 import { lookUps, type Outcome } from '../../core/outcome.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { MetricLabels } from './labels.ts'
@@ -11,6 +12,7 @@ const attemptOutcomes = [
   'park',
   'refuse',
 ] as const satisfies readonly Outcome['kind'][]
+const conversationSteps = [...steps, 'skipped'] as const
 const deliveryOutcomes = ['delivered', 'parked', 'dead'] as const satisfies readonly State[]
 
 /** What went out. */
@@ -34,6 +36,12 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
     labelNames: ['channel', 'result'],
     registers,
   })
+  const conversations = new Counter({
+    name: 'hookbridge_conversation_messages_total',
+    help: `Messages of lifecycles, by what they did in their conversation: ${conversationSteps.join(', ')}.`,
+    labelNames: ['channel', 'how'],
+    registers,
+  })
   const duration = new Histogram({
     name: 'hookbridge_attempt_duration_seconds',
     help: 'How long attempts took, rendering included.',
@@ -51,22 +59,36 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
   const initialized = new Set<string>()
 
   return {
-    attempted({ delivery, outcome, next, durationMs, times }: Extract<Fact, { kind: 'attempted' }>): void {
+    attempted({
+      delivery,
+      outcome,
+      next,
+      durationMs,
+      times,
+      step,
+    }: Extract<Fact, { kind: 'attempted' }>): void {
       const { receiver, retryingSince } = delivery
       const { channel } = delivery.destination
       const destination = { channel, receiver }
       attempts.inc({ ...destination, outcome: outcome.kind })
       if (outcome.lookUp !== undefined) lookedUp.inc({ channel, result: outcome.lookUp })
+      if (step !== undefined) conversations.inc({ channel, how: step.how })
       if (isEnd(next.state)) deliveries.inc({ ...destination, outcome: next.state })
       // An earlier process made the attempt: how it ended is not known, nor when.
       if (times === null) return
       duration.observe({ channel }, durationMs / 1000)
       if (outcome.kind === 'sent') latency.observe({ channel }, Math.max(0, now() - retryingSince) / 1000)
     },
+    skipped({ delivery }: Extract<Fact, { kind: 'skipped' }>): void {
+      conversations.inc({ channel: delivery.destination.channel, how: 'skipped' })
+    },
     configure({ channels, destinations }: Pick<MetricLabels, 'channels' | 'destinations'>): void {
       for (const { channel, receiver } of destinations) {
         for (const outcome of attemptOutcomes) attempts.inc({ channel, receiver, outcome }, 0)
         for (const outcome of deliveryOutcomes) deliveries.inc({ channel, receiver, outcome }, 0)
+      }
+      for (const channel of channels) {
+        for (const how of conversationSteps) conversations.inc({ channel, how }, 0)
       }
       // `zero` would reset what was measured before a reload.
       for (const channel of channels) {

@@ -49,6 +49,9 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       case 'attempted':
         deliveries.attempted(fact)
         return
+      case 'skipped':
+        deliveries.skipped(fact)
+        return
       case 'store_failed':
         store.failed(fact.during)
         return

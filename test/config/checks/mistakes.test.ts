@@ -23,6 +23,8 @@ const variables = {
   USER: 'hookbridge',
   PASSWORD: 'hunter2',
   SMTP_URL: 'smtp://127.0.0.1:25',
+  TOKEN: 'xoxb-1',
+  HOOK: 'https://hooks.slack.com/services/T0/B0/x',
   PUBLISHED: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
 }
 
@@ -308,6 +310,74 @@ const ofMail: readonly Row[] = [
 const example = (place: string, key: string, name: string, hint = 'put your own address here') =>
   `example_value ${place}: warning: ${key}: ${name} is reserved for examples (${hint})`
 
+const slackTo = (settings: string) => ({
+  channels: '{ slack: { token: "${TOKEN}" } }',
+  receivers: `{ ops: { slack: { ${settings} } } }`,
+})
+const stages = (list: string) => ({ lifecycles: `{ analysis: { stages: ${list} } }` })
+const analysis = stages('[analysis.created, analysis.completed]')
+
+const ofLifecycles: readonly Row[] = [
+  [
+    stages('[analysis.created, analysis.complete]'),
+    'unknown_type 4:54: warning: no event has the type "analysis.complete" (did you mean "analysis.completed"?)',
+  ],
+  [
+    stages('[analysis.created]'),
+    'wrong_value 4:35: lifecycles.analysis.stages must list at least two event types: a start and an end',
+  ],
+  [
+    stages('["analysis.*", analysis.completed]'),
+    'wrong_value 4:36: lifecycles.analysis.stages[0] must be one event type: each stage has a place in the order, and a wildcard has none',
+  ],
+  [
+    stages('[analysis.created, analysis.created]'),
+    'wrong_value 4:54: lifecycles.analysis.stages[1]: analysis.created is listed twice: an event has one place in one lifecycle',
+  ],
+  [
+    {
+      lifecycles:
+        '{ a: { stages: [analysis.created, startup.created] }, b: { stages: [analysis.created, analysis.completed] } }',
+    },
+    'wrong_value 4:81: lifecycles.b.stages[0]: analysis.created is a stage of a already: an event has one place in one lifecycle',
+  ],
+  [
+    { lifecycles: '{ analysis: { stages: [analysis.created, analysis.completed], key: data.id } }' },
+    'wrong_value 4:80: lifecycles.analysis.key must be a JSON pointer, such as /data/id or /data/analysis/id',
+  ],
+  [
+    { ...analysis, ...slackTo('webhook_url: "${HOOK}", follow_up: reply') },
+    'wrong_value 2:65: receivers.ops.slack.follow_up: an incoming webhook can only post: for reply, use channel, with channels.slack.token',
+  ],
+  [
+    { ...analysis, ...slackTo('channel: "#deals", follow_up: edit') },
+    'wrong_value 2:60: receivers.ops.slack.follow_up cannot be "edit" (known: post, reply, update, update_and_reply)',
+  ],
+  [
+    { ...analysis, ...slackTo('channel: "#deals", follow_up: update, broadcast: last') },
+    'doubtful_setting 2:68: warning: receivers.ops.slack.broadcast does nothing: with follow_up: update there are no replies (remove it, or set follow_up to reply or update_and_reply)',
+  ],
+  [
+    slackTo('channel: "#deals", follow_up: update_and_reply'),
+    'doubtful_setting 2:49: warning: receivers.ops.slack.follow_up does nothing: there are no lifecycles (add lifecycles: {analysis: {stages: [analysis.created, analysis.completed]}}, or remove it)',
+  ],
+  [
+    {
+      ...analysis,
+      receivers: '{ ops: { email: { to: [ops@acme.io], follow_up: reply } } }',
+      channels: mail.channels('smtp: "${SMTP_URL}"'),
+    },
+    'wrong_value 2:60: receivers.ops.email.follow_up cannot be "reply" (known: post)',
+  ],
+  [
+    {
+      receivers: '{ ops: { email: { to: [ops@acme.io], follow_up: post } } }',
+      channels: mail.channels('smtp: "${SMTP_URL}"'),
+    },
+    'doubtful_setting 2:49: warning: receivers.ops.email.follow_up does nothing: there are no lifecycles (add lifecycles: {analysis: {stages: [analysis.created, analysis.completed]}}, or remove it)',
+  ],
+]
+
 const ofExamples: readonly Row[] = [
   [
     {
@@ -522,6 +592,7 @@ const ofYaml: readonly Row[] = [
 ]
 
 const tables = {
+  lifecycles: ofLifecycles,
   mail: ofMail,
   examples: ofExamples,
   secrets: ofSecrets,

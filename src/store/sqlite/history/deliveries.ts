@@ -27,9 +27,11 @@ type Candidate = {
   readonly destination: number
   readonly receiver: string
   readonly state: State
+  readonly conversation: string | null
 }
 
-const SELECT_CANDIDATE = `SELECT seq, created_at AS time, event, kind, destination, receiver, state FROM deliveries`
+const SELECT_CANDIDATE = `SELECT seq, created_at AS time, event, kind, destination, receiver, state, conversation
+  FROM deliveries`
 const NEWEST_FIRST = `AND created_at >= ? AND (created_at, seq) < (?, ?)
   ORDER BY created_at DESC, seq DESC LIMIT ? + 0`
 
@@ -39,10 +41,12 @@ function pageByCreation(
   filter: DeliveryFilter,
   { cursor, limit }: PageRequest,
 ): Page<DeliverySummary> {
-  const { type, source, states: wanted, receiver, channel, target } = filter
+  const { type, source, states: wanted, receiver, channel, target, conversation } = filter
   const after = startOf(cursor, filter.until)
   const isOfPlaces = [wanted, receiver, channel, target].some((given) => given !== undefined)
   const ways: Iterable<Candidate>[] = []
+  if (conversation !== undefined)
+    ways.push(merge([conversationStream(database, conversation, filter)], after))
   if (isOfPlaces) ways.push(merge(placeStreams(database, filter), after))
   if (!isOfPlaces || type !== undefined || source !== undefined) {
     ways.push(merge(kindStreams(database, filter), after))
@@ -62,6 +66,15 @@ function placeStreams(database: Database, filter: DeliveryFilter): Stream<Candid
           select.all(destination, receiver, state, filter.since ?? 0, time, seq, count),
     ),
   )
+}
+
+function conversationStream(database: Database, conversation: string, filter: DeliveryFilter) {
+  const select = database.prepare<Candidate>(
+    `${SELECT_CANDIDATE} WHERE conversation = ? AND conversation IS NOT NULL ${NEWEST_FIRST}`,
+  )
+  const stream: Stream<Candidate> = ({ time, seq }, count) =>
+    select.all(conversation, filter.since ?? 0, time, seq, count)
+  return stream
 }
 
 function kindStreams(database: Database, filter: DeliveryFilter): Stream<Candidate>[] {
@@ -112,12 +125,13 @@ function pageOfSubject(
 }
 
 function fits(database: Database, filter: DeliveryFilter): (row: Candidate) => boolean {
-  const { states: wanted, receiver, since = 0, until = Number.MAX_SAFE_INTEGER } = filter
+  const { states: wanted, receiver, conversation, since = 0, until = Number.MAX_SAFE_INTEGER } = filter
   const kinds = new Set(kindIds(database, filter))
   const destinations = new Set(destinationIds(database, filter))
   return (row) =>
     (wanted === undefined || wanted.includes(row.state)) &&
     (receiver ?? row.receiver) === row.receiver &&
+    (conversation ?? row.conversation) === row.conversation &&
     kinds.has(row.kind) &&
     destinations.has(row.destination) &&
     row.time >= since &&

@@ -1,0 +1,82 @@
+/** What an event would do in the conversations of its lifecycle: for `explain` and `preview`. */
+import type { CompiledConfig } from '../config/compiled.ts'
+import type { Event, LifecycleView } from '../core/event.ts'
+import { type Decision, decide, type SentMessage, stageOf } from '../core/lifecycle.ts'
+import type { Reference } from '../core/outcome.ts'
+import type { PlannedDelivery } from '../core/plan.ts'
+import { lifecycleView } from '../core/timeline.ts'
+import { type ConversationRecord, StoreRefused } from '../store/store.ts'
+import { type Context, withStore } from './context.ts'
+
+export interface Conversations {
+  /** What templates see; null where the event is no stage of a lifecycle. */
+  readonly view: LifecycleView | null
+  /** Null where the delivery belongs to no conversation. */
+  readonly decisionOf: (delivery: PlannedDelivery | null) => Decision | null
+}
+
+/** Reads what was sent so far from the store, if the event is a stage; without a store nothing was. */
+export async function conversationsOf(
+  context: Context,
+  compiled: CompiledConfig,
+  event: Event,
+  deliveries: readonly PlannedDelivery[],
+): Promise<Conversations> {
+  const { lifecycles, followUp } = compiled
+  const stage = stageOf(lifecycles, event)
+  const lifecycle = lifecycles.find(({ name }) => name === stage?.lifecycle)
+  if (stage === null || lifecycle === undefined) return { view: null, decisionOf: () => null }
+  const names = deliveries.flatMap(({ conversation }) => conversation ?? [])
+  const records = new Map<string, ConversationRecord>()
+  try {
+    await withStore(context, async (store) => {
+      // One more for what has come, where nothing is sent.
+      for (const name of [...names, '']) records.set(name, await store.conversation(event.id, stage, name))
+    })
+  } catch (error) {
+    // Earlier versions had no conversations.
+    const hasNone = error instanceof StoreRefused && ['missing', 'older_schema'].includes(error.reason)
+    if (!hasNone) throw error
+  }
+  return {
+    view: lifecycleView(lifecycle, event, records.get('')?.events ?? []),
+    decisionOf(delivery) {
+      if (delivery === null || delivery.conversation === null) return null
+      const sent: readonly SentMessage[] = records.get(delivery.conversation)?.sent ?? []
+      const wanted = followUp(delivery.receiver, delivery.destination.channel)
+      return decide({ lifecycle, event, sent, followUp: wanted })
+    },
+  }
+}
+
+/** What the message does, as in `it edits https://…`; empty where it only begins a conversation, or belongs to none. */
+export function inWords(decision: Decision | null): string {
+  if (decision === null) return ''
+  if (decision.kind === 'skip') return `skipped: ${decision.reason}`
+  if (decision.follows === null) {
+    return decision.step.how === 'first' ? 'begins a conversation' : 'a message of its own'
+  }
+  const { how, first, broadcast } = decision.follows
+  const where = nameOf(first)
+  const shown = broadcast ? ', shown in the channel as well' : ''
+  switch (how) {
+    case 'reply':
+      return `replies to ${where}${shown}`
+    case 'update':
+      return `edits ${where}`
+    case 'update_and_reply':
+      return `edits ${where}, and replies to it${shown}`
+  }
+}
+
+function nameOf(reference: Reference): string {
+  return reference.permalink ?? Object.values(reference).join(' ')
+}
+
+/** The same for --json. */
+export function decisionJson(decision: Decision | null) {
+  if (decision === null) return null
+  if (decision.kind === 'skip') return { how: 'skip', reason: decision.reason }
+  const { step, follows } = decision
+  return { how: step.how, ...(follows && { broadcast: follows.broadcast, first: follows.first }) }
+}
