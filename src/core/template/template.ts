@@ -54,8 +54,7 @@ export const eventFields: Fields = {
   data: null,
   payload: null,
   enriched: null,
-  // Where one is configured.
-  lifecycle: null,
+  lifecycle: ['name', 'stage', 'is_last', 'started_at', 'elapsed', 'approximate', 'stages'],
 }
 
 /** The fields of `RenderView`. */

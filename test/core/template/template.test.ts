@@ -62,7 +62,7 @@ t.test('a variable is unknown only where nothing sets it and no event has it', a
     '{% for i in data.l limit: 2 offset: continue %}{{ i }}{{ forloop.index }}{% endfor %}',
     '{% for x in data.l %}{{ n }}{% increment n %}{% endfor %}',
     '{{ link.size }}{% if event.type.size > 3 %}{{ event["type"] }}{% endif %}{{ payload[data.key] }}',
-    '{% if lifecycle %}{{ lifecycle.key }}{% endif %}{{ enriched.x.y }}',
+    '{% if lifecycle %}{{ lifecycle.elapsed }}{% endif %}{{ enriched.x.y }}',
     '{% raw %}{{ nothing }}{% endraw %}{% comment %}{{ nothing }}{% endcomment %}',
     '{% tablerow r in data.l %}{{ r }}{{ tablerowloop.col }}{% endtablerow %}',
     '{% liquid assign q = 1\n echo q %}{% case event.type %}{% when "a" %}{% endcase %}{% cycle "a", "b" %}',
