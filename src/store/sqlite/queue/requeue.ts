@@ -16,21 +16,21 @@ export function requeue(database: Database, requests: readonly Requeue[], now: n
     `SELECT seq, event, plan, state, conversation FROM deliveries
      WHERE id = ?1 AND state NOT IN (${LEFT_ALONE}) AND (?2 IS NULL OR (state = ?2 AND attempts = ?3))`,
   )
-  return (
-    requests
-      .flatMap(({ deliveryId, seen, instead }) => {
-        const found = find.get(deliveryId, seen?.state ?? null, seen?.attempts ?? null)
-        return found === undefined ? [] : [{ deliveryId, found, instead }]
-      })
-      // The earliest of a conversation is the one to be sent first.
-      .sort((one, other) => one.found.seq - other.found.seq)
-      .filter(({ found, instead }) => {
-        if (instead === undefined) return makeDue(database, found, now)
-        replace(database, found, instead, now)
-        return true
-      })
-      .map(({ deliveryId }) => deliveryId)
-  )
+  // The earliest of a conversation is the one to be sent first.
+  const seqOf = database.prepare<{ seq: number }>('SELECT seq FROM deliveries WHERE id = ?')
+  const inOrder = requests
+    .map((request) => ({ request, seq: seqOf.get(request.deliveryId)?.seq ?? 0 }))
+    .sort((one, other) => one.seq - other.seq)
+  const changed = new Set<Requeue>()
+  for (const { request } of inOrder) {
+    const { deliveryId, seen, instead } = request
+    const found = find.get(deliveryId, seen?.state ?? null, seen?.attempts ?? null)
+    if (found === undefined) continue
+    if (instead !== undefined) replace(database, found, instead, now)
+    else if (!makeDue(database, found, now)) continue
+    changed.add(request)
+  }
+  return requests.filter((request) => changed.has(request)).map(({ deliveryId }) => deliveryId)
 }
 
 function replace(database: Database, found: Requeueable, instead: NewDelivery, now: number): void {
