@@ -131,8 +131,7 @@ export interface SignedEvent {
   readonly body: string
 }
 
-export function newEvent(type = 'analysis.completed'): SignedEvent {
-  const objectId = randomUUID()
+export function newEvent(type = 'analysis.completed', objectId: string = randomUUID()): SignedEvent {
   return {
     messageId: `msg_${randomUUID()}`,
     objectId,
