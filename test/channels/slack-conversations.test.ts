@@ -229,7 +229,7 @@ t.test('what a person must correct, and what Slack will never take', async (t) =
   ] as const) {
     t.match(await send(how), {
       kind: 'park',
-      reason: `${error}: unarchive #deal-flow, or name another channel; then resend`,
+      reason: `${error}: unarchive #deal-flow, or choose another channel; then resend`,
     })
   }
   archived.pop()

@@ -20,32 +20,33 @@ const park = (hint: string, webhookHint = hint): Meaning => ({ kind: 'park', hin
 const refuse = (hint: string): Meaning => ({ kind: 'refuse', hint })
 
 const anotherWebhook = "make another webhook on the app's page, and put its URL into webhook_url"
-const elsewhere = (why: string): Meaning => park(`${why}: name another channel`, `${why}: ${anotherWebhook}`)
+const elsewhere = (why: string): Meaning =>
+  park(`${why}: choose another channel`, `${why}: ${anotherWebhook}`)
 const noChannel = park(
   'correct the channel of the receiver (its id is surest), or invite the app if {target} is private',
   `the channel of the webhook is gone; ${anotherWebhook}`,
 )
 const archived = park(
-  'unarchive {target}, or name another channel',
+  'unarchive {target}, or choose another channel',
   `unarchive the channel of the webhook, or ${anotherWebhook}`,
 )
 const reinstall = park('install the app again, and put its new token into channels.slack.token')
 const botToken = "put the app's bot token into channels.slack.token"
-const tokenOfPerson = park(`the token belongs to a person whom Slack does not let post: ${botToken}`)
+const tokenOfPerson = park(`the token belongs to a member who may not post: ${botToken}`)
 const notAllowed = park(
-  'ask an administrator of the workspace to let the app post in {target}, or name another channel',
+  'ask an administrator of the workspace to let the app post in {target}, or choose another channel',
   'ask an administrator of the workspace to let the webhook post',
 )
 const outdated = park(
-  'Slack has no such method: correct channels.slack.api_url where it is set; else install a newer Hookbridge',
+  'Slack no longer has this method: install a newer version of Hookbridge; where channels.slack.api_url is set, check it',
 )
 const garbled = park(
-  'the request did not arrive as it was sent: look at the proxy in between; if there is none, this is a mistake of Hookbridge',
+  'the request was changed on its way: correct the proxy in between; without a proxy it is a bug of Hookbridge: report it',
 )
-const ourMistake = park('this is a mistake of Hookbridge: report it')
+const ourMistake = park('a bug of Hookbridge: report it, and install the version that corrects it')
 const template = refuse('correct the template, slack.yaml')
 const shorter = refuse('shorten the template, slack.yaml')
-const silent = refuse('let the text of the template, slack.yaml, say something')
+const silent = refuse('the message has no text: correct the key text of the template, slack.yaml')
 const sharedContent = refuse(
   'take links to Slack files, canvases and lists out of slack.yaml: {target} is shared with another organisation',
 )
@@ -57,37 +58,43 @@ const meanings: Readonly<Record<string, Meaning>> = {
   invalid_channel: noChannel,
   is_archived: archived,
   channel_is_archived: archived,
-  team_not_found: park('the app belongs to an organisation: name the channel by its id'),
+  team_not_found: park('the app belongs to an organisation: give the channel by its id'),
   messages_tab_disabled: park('switch on the Messages Tab in the App Home of the app'),
-  cannot_dm_bot: park('{target} is a bot, and takes no messages: name another one'),
+  cannot_dm_bot: park('{target} is a bot, and takes no messages: choose another recipient'),
   user_not_found: park(
     'there is no such member: correct the channel of the receiver',
     `the member that the webhook writes to is gone; ${anotherWebhook}`,
   ),
-  user_disabled: park('the member is deactivated: name another one'),
+  user_disabled: park('the member is deactivated: choose another recipient'),
   ekm_access_denied: notAllowed,
   restricted_action: notAllowed,
   restricted_action_read_only_channel: elsewhere('{target} is read-only'),
-  restricted_action_thread_only_channel: elsewhere('{target} takes replies alone'),
+  restricted_action_thread_only_channel: elsewhere('{target} takes only replies in threads'),
   restricted_action_non_threadable_channel: elsewhere('{target} takes no replies'),
-  restricted_action_thread_locked: park('an administrator has locked the thread'),
-  cannot_reply_to_message: park('this message takes no replies'),
+  restricted_action_thread_locked: park(
+    'the thread is locked: ask an administrator of the workspace to unlock it',
+  ),
+  cannot_reply_to_message: park(
+    'the first message of the conversation takes no replies: set follow_up of the receiver to post',
+  ),
   posting_to_general_channel_denied: park(
-    'ask an administrator to let the app post in the general channel, or name another channel',
+    'ask an administrator to let the app post in the general channel, or choose another channel',
     `ask an administrator to let apps post in the general channel, or ${anotherWebhook}`,
   ),
 
   // Of the app and its token.
   missing_scope: park('give the app the scope {scope} (OAuth & Permissions), and reinstall it'),
   invalid_auth: park(
-    `${botToken}; if it is there, look whether its app allows this address (Allowed IP Address Ranges)`,
+    `${botToken}; if it is there already, add the address of this machine to the app's Allowed IP Address Ranges`,
   ),
-  not_authed: park(`${botToken}; if it is there, a proxy takes the Authorization header away`),
+  not_authed: park(
+    `${botToken}; if it is there already, a proxy removes the Authorization header: correct the proxy`,
+  ),
   not_allowed_token_type: park(`${botToken}; this one is of another kind`),
   account_inactive: reinstall,
   token_revoked: reinstall,
   token_expired: park(
-    'its app renews tokens every 12 hours (token rotation); make one without, see "hookbridge slack-manifest"',
+    'the app rotates its tokens, so that each ends after 12 hours: create an app without token rotation ("hookbridge slack-manifest"), and put its token into channels.slack.token',
   ),
   no_permission: park('invite the app to {target}: write /invite and its name there'),
   access_denied: notAllowed,
@@ -96,7 +103,6 @@ const meanings: Readonly<Record<string, Meaning>> = {
   accesslimited: park('ask an administrator of the workspace to allow this network'),
   two_factor_setup_required: tokenOfPerson,
   user_is_restricted: tokenOfPerson,
-  message_limit_exceeded: park('the workspace has used up the messages of its plan: upgrade it, or wait'),
 
   // Of a webhook.
   no_service: park(`the webhook is removed or switched off; ${anotherWebhook}`),
@@ -143,7 +149,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   invalid_metadata_format: ourMistake,
   invalid_metadata_schema: ourMistake,
   metadata_too_large: ourMistake,
-  metadata_must_be_sent_from_app: park(`only an app may send what is posted: ${botToken}`),
+  metadata_must_be_sent_from_app: park(`only an app may post message metadata: ${botToken}`),
   duplicate_channel_not_found: ourMistake,
   duplicate_message_not_found: ourMistake,
   deprecated_endpoint: outdated,
@@ -154,6 +160,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
   // Of this moment.
   ratelimited: retry,
   rate_limited: retry,
+  // A workspace of the free plan gets too many messages in a short time; to webhooks as a 429
+  // (https://slack.com/help/articles/115002422943, https://github.com/slack-go/slack/pull/1383).
+  message_limit_exceeded: retry,
   service_unavailable: retry,
   // The request came in part, and was not carried out.
   request_timeout: retry,
@@ -177,7 +186,7 @@ const PASSES =
  * would have passed; retrying would hide from people for a day what only they can correct.
  */
 export const unknownError = park(
-  'this version does not know this error: see what it says, and https://docs.slack.dev/reference/methods',
+  'an error that this version does not know: look it up at https://docs.slack.dev/reference/methods/chat.postMessage, and correct its cause',
 )
 
 /** Null for what is no name of an error. */

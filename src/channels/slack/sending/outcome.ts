@@ -28,7 +28,7 @@ export interface AttemptContext {
 
 /** Why a call failed that carried no message. */
 export interface FailedCall {
-  /** Who says so: Slack, by the name of an error; somebody over HTTP; or nobody, because there was no answer. */
+  /** Slack named an error; an answer over HTTP named none; or there was no answer. */
   readonly from: 'slack' | 'answer' | 'network'
   /** Slack's name for it; null where it gave none. */
   readonly name: string | null
@@ -163,7 +163,7 @@ function meaningOfUnnamed(answer: Answer, words: string, body: unknown, context:
 }
 
 function anotherAnswers({ isWebhook }: HintContext): string {
-  return `look at the proxy in between, and at ${isWebhook ? 'webhook_url' : 'channels.slack.api_url'}`
+  return `check the proxy in between, and ${isWebhook ? 'webhook_url' : 'channels.slack.api_url'}`
 }
 
 function shownStatus({ status, location }: Answer, secrets: readonly Secret[]): string {

@@ -1,7 +1,6 @@
-/** What an answer means by its status alone: it does not name an error of Slack's, and may be that of a proxy. */
+/** What an answer means by its status alone: it names no error of Slack's, and may come from a proxy. */
 import type { HintContext, Meaning } from './errors.ts'
 
-/** Of Slack's own, of the proxies in front of it, and of those between us and them. */
 export function meaningOfStatus(
   status: number,
   words: string,
@@ -17,11 +16,11 @@ function park(hint: string): Meaning {
   return { kind: 'park', hint }
 }
 
-/** Nothing is sent on: the other address may be anyone's, and a POST would become a GET. */
+/** Redirects are not followed: the message would go to an address that is not configured, and a POST may become a GET. */
 function redirected(setting: string): string {
   return (
-    `where it moved for good, put the new address into ${setting}; ` +
-    'a page to log in at, or that forbids, is that of a proxy: let it pass this machine'
+    `if the address has changed, put the new one into ${setting}; ` +
+    'if a proxy redirects to its login or to a page that blocks, allow this machine there'
   )
 }
 
@@ -35,9 +34,9 @@ function refused(status: number, setting: string, isWebhook: boolean): Meaning {
       return { kind: 'retry' }
     case 404:
     case 405:
-      return park(`nothing takes messages at this address: correct ${setting}`)
+      return park(`nothing at this address accepts messages: correct ${setting}`)
     case 407:
-      return park('the proxy asks for a login: put user and password into its URL')
+      return park('the proxy asks for a login: put user and password into the URL in HTTPS_PROXY')
     case 410:
       return park(
         isWebhook
@@ -47,11 +46,11 @@ function refused(status: number, setting: string, isWebhook: boolean): Meaning {
     case 413:
       return {
         kind: 'refuse',
-        hint: 'something in between takes no message of this size: shorten slack.yaml',
+        hint: 'a proxy in between refuses messages of this size: shorten the template, slack.yaml, or raise its limit',
       }
     default:
       return park(
-        `Slack names the errors that it refuses with: look at the proxy in between, and at ${setting}`,
+        `not an answer of Slack, which names its errors: check the proxy in between, and ${setting}`,
       )
   }
 }
@@ -65,9 +64,9 @@ const NOT_PASSED_ON: ReadonlySet<number> = new Set([521, 523, 525, 526, 530])
 function failed(status: number, words: string): Meaning {
   // Not Implemented, HTTP Version Not Supported: it did not understand the request, and will not.
   if (status === 501 || status === 505)
-    return park('look at the proxy in between: it does not understand the request')
-  // RFC 6585: whoever intercepts the network answers this, never a server.
-  if (status === 511) return park('the network asks for a login: log in, or let this machine pass')
+    return park('the proxy in between does not support this request: correct it, or go around it')
+  // RFC 6585: from a captive portal, never from a server.
+  if (status === 511) return park('the network asks for a login: log in, or have this machine exempted')
   // RFC 9110: it is not able to handle the request now. Proxies say it too where they reach no server.
   if (status === 503 && !LOST_AFTERWARDS.test(words)) return { kind: 'retry' }
   if (NOT_PASSED_ON.has(status)) return { kind: 'retry' }
