@@ -1,12 +1,13 @@
 /** Checks a configuration without running it: mistakes, warnings, and its tests. */
 
+import { checkSenders } from '../config/checks/senders.ts'
 import { runTests, storedIds } from '../config/checks/tests.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Env } from '../config/file/interpolate.ts'
 import { loadConfig } from '../config/load.ts'
 import { inOrder, type Problem } from '../config/problem.ts'
 import { openStore } from '../store/open.ts'
-import { StoreRefused, StoreUnavailable } from '../store/store.ts'
+import { type Store, StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { proxyProblems } from './proxy-problems.ts'
 import { testProblems } from './tests.ts'
 
@@ -17,31 +18,52 @@ export interface Checked {
   readonly tests: number
 }
 
-/** Reads the configuration, its templates and its tests. Never throws, whatever they contain. */
+/** Reads the configuration, its templates and its tests, and the store if there is one. Never throws, whatever they contain. */
 export async function checkConfig(file: string, env: Env): Promise<Checked> {
   const loaded = loadConfig(file, env)
   const surroundings = proxyProblems(file, env)
   if (!loaded.ok) return { problems: inOrder(file, [...surroundings, ...loaded.problems]), tests: 0 }
-  const problems = inOrder(file, [
-    ...surroundings,
-    ...loaded.warnings,
-    ...(await problemsOfTests(loaded.compiled)),
-  ])
-  return { problems, tests: (loaded.compiled.config.tests ?? []).length }
+  const { compiled, warnings } = loaded
+  const store = await openHistory(compiled.config.store.url)
+  try {
+    const problems = [
+      ...surroundings,
+      ...(await comparedWithHistory(compiled, warnings, store)),
+      ...(await problemsOfTests(compiled, store)),
+    ]
+    return { problems: inOrder(file, problems), tests: (compiled.config.tests ?? []).length }
+  } finally {
+    if (!(store instanceof Error)) await store.close()
+  }
 }
 
-/** The store is opened only if a test names a stored event; if it cannot be opened, only that test fails. */
-async function problemsOfTests(compiled: CompiledConfig): Promise<readonly Problem[]> {
-  if (storedIds(compiled).length === 0) return runTests(compiled, () => '')
+/** An error where it cannot be opened, or is not there yet. */
+async function openHistory(url: string): Promise<Store | Error> {
   try {
-    const store = await openStore(compiled.config.store.url, 'operator')
-    try {
-      return await testProblems(compiled, store)
-    } finally {
-      await store.close()
-    }
+    return await openStore(url, 'operator')
   } catch (error) {
     if (!(error instanceof StoreRefused) && !(error instanceof StoreUnavailable)) throw error
-    return runTests(compiled, () => error.message)
+    return error
   }
+}
+
+/** What was received is known, even if no documentation has it. */
+async function comparedWithHistory(
+  compiled: CompiledConfig,
+  warnings: readonly Problem[],
+  store: Store | Error,
+): Promise<readonly Problem[]> {
+  const types = store instanceof Error ? [] : await store.types()
+  if (types.length === 0) return warnings
+  const bySource = Map.groupBy(types, ({ source }) => source)
+  const received = new Map([...bySource].map(([source, list]) => [source, list.map(({ type }) => type)]))
+  const isOther = ({ code }: Problem) => code !== 'unknown_type'
+  const doubts = checkSenders(compiled, received).filter((problem) => !isOther(problem))
+  return [...warnings.filter(isOther), ...doubts]
+}
+
+/** If the store cannot be opened, only a test that names a stored event fails. */
+async function problemsOfTests(compiled: CompiledConfig, store: Store | Error): Promise<readonly Problem[]> {
+  if (storedIds(compiled).length === 0) return runTests(compiled, () => '')
+  return store instanceof Error ? runTests(compiled, () => store.message) : testProblems(compiled, store)
 }

@@ -38,7 +38,7 @@ export interface CompiledConfig {
   /** What readers call a source. */
   readonly sourceTitle: (source: string) => string
   /** For the places of what is reported later. */
-  readonly document: Pick<YamlDocument, 'file' | 'at' | 'keyAt' | 'textAt'>
+  readonly document: Pick<YamlDocument, 'file' | 'at' | 'keyAt' | 'textAt' | 'scalar'>
 }
 
 export function compile(

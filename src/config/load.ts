@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'
+import { checkButtons } from './checks/buttons.ts'
 import { checkExamples } from './checks/examples.ts'
 import { checkLifecycles } from './checks/lifecycles.ts'
 import { checkOperators } from './checks/operators.ts'
@@ -69,6 +70,7 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...checkExamples(filled),
     ...checkUsage(config, loaded.own, filled),
     ...checkSamples(compiled),
+    ...checkButtons(compiled),
     ...[...checkOperators(compiled), ...checkSenders(compiled)].map((problem) =>
       withoutValues(problem, filled),
     ),

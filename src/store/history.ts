@@ -7,6 +7,11 @@ import type { Timing } from './inbox.ts'
 import type { Attempt, ConversationRecord } from './queue.ts'
 
 /** Reads what happened. Lists are pages of summaries, newest first. */
+export interface EventType {
+  readonly source: string
+  readonly type: string
+}
+
 export interface History {
   events(filter: EventFilter, page: PageRequest): Promise<Page<EventSummary>>
   deliveries(filter: DeliveryFilter, page: PageRequest): Promise<Page<DeliverySummary>>
@@ -28,6 +33,8 @@ export interface History {
   destinations(): Promise<readonly DestinationRecord[]>
   /** The last request of a source that was signed, but refused for its timestamp; null where there was none. */
   refusedClock(source: string): Promise<Timing | null>
+  /** The types of all stored events, each once for each source, in no order. */
+  types(): Promise<readonly EventType[]>
 }
 
 export interface EventFilter {

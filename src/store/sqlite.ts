@@ -8,6 +8,7 @@ import { GroupCommit } from './sqlite/group-commit.ts'
 import { deliveryPage } from './sqlite/history/deliveries.ts'
 import { eventPage } from './sqlite/history/events.ts'
 import { find } from './sqlite/history/find.ts'
+import { typesOf } from './sqlite/history/kinds.ts'
 import { backlog, destinations } from './sqlite/history/places.ts'
 import { conversationFor, deliveryRecord, eventRecord } from './sqlite/history/records.ts'
 import { takeInstanceLock } from './sqlite/instance-lock.ts'
@@ -172,6 +173,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
     conversation: (eventId, stage, key) => read(() => conversationFor(database, eventId, stage, key)),
     find: (text, limit) => read(() => find(database, text, limit)),
     refusedClock: (source) => read(() => refusedClock(database, source)),
+    types: () => read(() => typesOf(database)),
     destinations: () => read(() => destinations(database)),
     backlog: () => read(() => backlog(database)),
     purge: (request) => commits.run(() => purge(database, request)),

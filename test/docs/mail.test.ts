@@ -74,6 +74,7 @@ function configuration(block: string): string {
 sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
 receivers: { partners: { email: { to: [partners@example.org] } } }
 routes: [{ match: { type: analysis.completed }, receivers: [partners] }]
+links: { "analysis.*": "https://app.acme.io/{{ data.id }}" }
 ${block}`
 }
 

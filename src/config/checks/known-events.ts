@@ -43,7 +43,7 @@ export function knownEvents(compiled: CompiledConfig): KnownEvents {
 // A slip of the finger; further away is another word.
 const MOST_CHANGES = 2
 
-/** The documented type that was meant; undefined where it is one, or is not similar to any. */
-export function misspelt(type: string): string | undefined {
-  return cuuroTypes.includes(type) ? undefined : nearest(type, cuuroTypes, MOST_CHANGES)
+/** The type that was meant; undefined where it is one of those, or is not similar to any. */
+export function misspelt(type: string, types: readonly string[] = cuuroTypes): string | undefined {
+  return types.includes(type) ? undefined : nearest(type, types, MOST_CHANGES)
 }

@@ -8,18 +8,25 @@ import type { CompiledConfig } from '../compiled.ts'
 import { slipInValue } from '../file/slips.ts'
 import { meant, type Problem, quote, warning } from '../problem.ts'
 import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
-import { type KnownEvents, knownEvents, misspelt } from './known-events.ts'
+import { cuuroTypes, type KnownEvents, knownEvents, misspelt } from './known-events.ts'
 import { isType, meaningOfType } from './operators.ts'
+
+/** The types of events that were received, by source. */
+export type ReceivedTypes = ReadonlyMap<string, readonly string[]>
 
 interface Checker extends Pick<CompiledConfig, 'config' | 'document'> {
   readonly known: KnownEvents
+  readonly received: ReceivedTypes
 }
 
-/** Warnings, because senders may send more than they document. */
-export function checkSenders(compiled: CompiledConfig): readonly Problem[] {
+/** Warnings, because senders may send more than they document or have sent. */
+export function checkSenders(
+  compiled: CompiledConfig,
+  received: ReceivedTypes = new Map(),
+): readonly Problem[] {
   const known = knownEvents(compiled)
-  if (known.size === 0) return []
-  const checker = { ...compiled, known }
+  if (known.size === 0 && received.size === 0) return []
+  const checker = { ...compiled, known, received }
   return [
     ...conditionsOf(compiled.config).flatMap((condition) => checkCondition(condition, checker)),
     ...checkLifecycles(checker),
@@ -37,9 +44,43 @@ function eventsOf(sources: readonly string[], { known }: Checker): readonly Even
 function checkCondition(condition: Condition, checker: Checker): Problem[] {
   const events = eventsOf(condition.sources, checker)
   const { path } = condition.field
+  if (isType(path)) {
+    const types = [...typesOf(events ?? []), ...receivedFrom(condition.sources, checker)]
+    return leavesOf(condition).flatMap((leaf) =>
+      events === null ? nearMiss(leaf, types, checker) : checkType(leaf, types, checker),
+    )
+  }
   if (events === null) return []
-  if (isType(path)) return leavesOf(condition).flatMap((leaf) => checkType(leaf, typesOf(events), checker))
   return /^(?:data|payload)\.[^\s<>=]+$/.test(path) ? checkField(condition, events, checker) : []
+}
+
+function receivedFrom(sources: readonly string[], { received }: Checker): readonly string[] {
+  return sources.flatMap((name) => received.get(name) ?? [])
+}
+
+/** Of a sender whose types are not known: only what is similar to one that was received. */
+function nearMiss(
+  { path, operator, value }: Leaf,
+  types: readonly string[],
+  { document }: Checker,
+): Problem[] {
+  // From a variable, which could be different elsewhere.
+  if (operator !== 'equal' || typeof value !== 'string' || document.scalar(path)?.text !== value) return []
+  const near = value.includes('*') ? undefined : misspelt(value, types)
+  if (near === undefined) return []
+  return [
+    warning(
+      'unknown_type',
+      document.file,
+      document.at(path),
+      neverReceived(value),
+      `did you mean "${near}"?`,
+    ),
+  ]
+}
+
+function neverReceived(type: string): string {
+  return `no event in the store has the type ${quote(type)}`
 }
 
 function typesOf(events: readonly Event[]): readonly string[] {
@@ -128,13 +169,22 @@ function checkLifecycles(checker: Checker): Problem[] {
 
 function checkLinks(checker: Checker): Problem[] {
   const { config, document } = checker
-  const events = eventsOf(Object.keys(config.sources), checker)
+  const sources = Object.keys(config.sources)
+  const events = eventsOf(sources, checker)
+  const received = receivedFrom(sources, checker)
   const { links } = config
-  if (events === null || links === undefined) return []
+  if (links === undefined) return []
   return Object.keys(links.byType).flatMap((key) => {
     const path = ['links', key]
+    if (events === null) {
+      const near = key.includes('*') ? undefined : misspelt(key, received)
+      if (near === undefined) return []
+      const hint = `did you mean "${near}"?`
+      return [warning('unknown_type', document.file, document.keyAt(path), neverReceived(key), hint)]
+    }
     const test = wildcard(key)
     const linked = events.filter(({ type }) => test(type))
+    if (linked.length === 0 && received.some((type) => test(type))) return []
     if (linked.length === 0) {
       const message = `no event has ${key.includes('*') ? 'a type like' : 'the type'} ${quote(key)}`
       return [
@@ -151,15 +201,16 @@ function checkLinks(checker: Checker): Problem[] {
   })
 }
 
-function checkTests({ config, document, known }: Checker): Problem[] {
+function checkTests({ config, document, known, received }: Checker): Problem[] {
   const [first = ''] = Object.keys(config.sources)
   return (config.tests ?? []).flatMap(({ event = {}, source = first }, index) =>
-    Object.entries(known.has(source) ? event : {}).flatMap(([key, type]) => {
-      const near =
-        (key === 'event' || key === 'type') && typeof type === 'string' ? misspelt(type) : undefined
+    Object.entries(event).flatMap(([key, type]) => {
+      if ((key !== 'event' && key !== 'type') || typeof type !== 'string') return []
+      const types = [...(known.has(source) ? cuuroTypes : []), ...(received.get(source) ?? [])]
+      const near = misspelt(type, types)
       if (near === undefined) return []
       const place = document.at(['tests', index, 'event', key])
-      const message = `no event has the type ${quote(String(type))}`
+      const message = known.has(source) ? `no event has the type ${quote(type)}` : neverReceived(type)
       return [warning('unknown_type', document.file, place, message, `did you mean "${near}"?`)]
     }),
   )

@@ -1,5 +1,5 @@
 /** Commands that look at one event, or at all, take it from the history. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { hookbridge } from '../../support/hookbridge.ts'
@@ -66,3 +66,54 @@ t.test(
     })
   },
 )
+
+t.test('check compares types with those that were received', async (t) => {
+  const cwd = await configured(t, async (store) => {
+    await store.append(arrival(event(1, { type: 'analysis.failed' })))
+    await store.append(arrival(event(2, { source: 'crm', type: 'deal.won' })))
+    await store.append(arrival(event(3, { source: 'crm', type: 'deal.lost' })))
+  })
+  const file = join(cwd, 'config.yaml')
+  const warnings = async (text: string) => {
+    writeFileSync(file, text)
+    const { out } = await hookbridge(['check', '--json'], { cwd })
+    const problems: readonly { code: string; line: number; message: string; hint: string }[] = JSON.parse(out)
+    return problems
+      .filter(({ code }) => code === 'unknown_type')
+      .map(({ line, message, hint }) => `${line}: ${message} (${hint})`)
+  }
+  const config = (source: string, types: readonly string[], link: string, tested: string) => `
+store: { url: "sqlite:store.db" }
+sources: { ${source}: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+receivers: { ops: { console: {} } }
+routes:
+  - match: { type: [${types.map((type) => JSON.stringify(type)).join(', ')}] }
+    receivers: [ops]
+links: { ${link}: "https://app.acme.io/{{ data.id }}" }
+tests: [{ event: { type: ${tested}, data: { id: "1" } }, expect: { routes: [] } }]
+`
+  const never = (type: string, meant: string) =>
+    `no event in the store has the type "${type}" (did you mean "${meant}"?)`
+  t.same(
+    await warnings(
+      config('crm', ['deal.won', 'deals.won', 'quote.sent', 'deals.*'], 'deal.lots', 'deal.wno'),
+    ),
+    [
+      `6: ${never('deals.won', 'deal.won')}`,
+      `8: ${never('deal.lots', 'deal.lost')}`,
+      `9: ${never('deal.wno', 'deal.won')}`,
+    ],
+  )
+  t.same(await warnings(config('crm', ['deal.won'], 'deal.lost', 'quote.sent')), [])
+  t.same(
+    await warnings(config('cuuro', ['analysis.failed', 'analysis.fialed'], '"*.failed"', 'analysis.failed')),
+    ['6: no event has the type "analysis.fialed" (did you mean "analysis.failed"?)'],
+  )
+  rmSync(join(cwd, 'store.db'))
+  t.match(await warnings(config('cuuro', ['analysis.failed'], '"*.failed"', 'analysis.created')), [
+    /6: no event has the type "analysis.failed"/,
+    /8: no event has a type like "\*.failed"/,
+  ])
+  t.same(await warnings(config('crm', ['deals.won'], 'deal.lots', 'deal.wno')), [])
+  t.notOk(existsSync(join(cwd, 'store.db')), 'it makes no store')
+})

@@ -36,7 +36,7 @@ function reported(config: Sections | string, env: Readonly<Record<string, string
   const text =
     typeof config === 'string'
       ? config
-      : Object.entries({ ...sound, ...config })
+      : Object.entries({ ...sound, ...config, ...(!('links' in config) && { links: '{}' }) })
           .map(([key, value]) => `${key}: ${value}\n`)
           .join('')
   writeFileSync(file, text, { mode: 0o600 })
@@ -474,9 +474,28 @@ const ofUnits: readonly Row[] = [
   ],
 ]
 
-const yaml = (place: string, message: string) => `syntax ${place}: not valid YAML: ${message}`
 const lines = (...more: readonly string[]) =>
   [`sources: ${sound.sources}`, ...more].map((line) => `${line}\n`).join('')
+const slackAlone = `sources: ${sound.sources}\nreceivers: { ops: { slack: { webhook_url: "\${HOOK}" } } }\n`
+const noLinks = (types: string) =>
+  `doubtful_setting 1:1: warning: links is missing: messages about ${types} have no button that opens the page of it (such as links: {"analysis.*": "https://HOST/{{ data.id }}"}; links: {} for messages without)`
+
+const ofLinks: readonly Row[] = [
+  [
+    `${slackAlone}routes: [{ receivers: [ops] }]\n`,
+    noLinks('startup.created, analysis.created, analysis.completed'),
+  ],
+  [
+    `${slackAlone}routes: [{ match: { type: analysis.completed }, receivers: [ops] }]\n`,
+    noLinks('analysis.completed'),
+  ],
+  // One who wants none; another sender, of which nothing is known; no buttons where the console prints.
+  [`${slackAlone}routes: [{ receivers: [ops] }]\nlinks: {}\n`],
+  [`${slackAlone.replace('cuuro', 'acme')}routes: [{ receivers: [ops] }]\n`],
+  [lines(`receivers: ${sound.receivers}`, `routes: ${sound.routes}`)],
+]
+
+const yaml = (place: string, message: string) => `syntax ${place}: not valid YAML: ${message}`
 const QUOTES = 'its typographic quotes are text: type straight ones, "…"'
 const CANNOT_START = 'a value cannot start with this character (put the value in quotes)'
 
@@ -598,6 +617,7 @@ const tables = {
   secrets: ofSecrets,
   events: ofEvents,
   units: ofUnits,
+  links: ofLinks,
   yaml: ofYaml,
 }
 
@@ -703,7 +723,7 @@ t.test('files of secrets that other users may read', { skip: process.platform ==
   t.strictSame(found(), [], 'in a folder that only its owner may enter')
   chmodSync(open, 0o755)
   t.strictSame(found(), [
-    `readable_secret config.yaml:19:25: warning: other users of this machine may read the file of {file: key} (run: chmod o= ${key})`,
+    `readable_secret config.yaml:20:25: warning: other users of this machine may read the file of {file: key} (run: chmod o= ${key})`,
   ])
   t.strictSame(found({ KUBERNETES_SERVICE_HOST: '10.0.0.1' }), [], 'in a pod')
   chmodSync(key, 0o640)

@@ -32,6 +32,18 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
     t.equal((await listed((page) => store.events({}, page))).length, 0)
   })
 
+  t.test('the types that were received, each once for each source', async (t) => {
+    const store = await create(t).service()
+    t.same(await store.types(), [])
+    await store.append(entry(event(1, { type: 'b' }), [planned()]))
+    await store.append(entry(event(2, { type: 'b' }), [planned()]))
+    await store.append(entry(event(3, { type: 'a' }), [planned()]))
+    await store.append(entry(event(4, { source: 'crm', type: 'b' }), [planned()]))
+    await store.append(quarantine(5))
+    const types = (await store.types()).map(({ source, type }) => `${source} ${type}`)
+    t.strictSame(types.toSorted(), ['crm b', 'cuuro a', 'cuuro b'])
+  })
+
   t.test('what enrichment fetched is stored with the event, numbers as they were written', async (t) => {
     const store = await create(t).service()
     const enriched = enrichedOf('{"analysis":{"score":9.10,"id":12345678901234567890}}')

@@ -1,5 +1,5 @@
 /** There are few sources and types: lists of events, and their removal, iterate over those that exist. */
-import type { EventFilter } from '../../store.ts'
+import type { EventFilter, EventType } from '../../store.ts'
 import type { Database } from '../database.ts'
 
 /** A prefix of the index that events share. Type and unrouted are null in quarantine. */
@@ -41,4 +41,11 @@ export function kindsOf(database: Database): readonly Kind[] {
     }
   }
   return kinds
+}
+
+/** Read in the same way. */
+export function typesOf(database: Database): readonly EventType[] {
+  return kindsOf(database).flatMap(({ source, type, unrouted }) =>
+    type === null || unrouted === 1 ? [] : [{ source, type }],
+  )
 }

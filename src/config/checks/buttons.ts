@@ -1,0 +1,40 @@
+/** Whether messages would have a button that opens the page of what they are about, if `links` were there. */
+import type { Event } from '../../core/event.ts'
+import { plan, skippedBecause } from '../../core/plan.ts'
+import { render } from '../../core/template/render.ts'
+import type { CompiledConfig } from '../compiled.ts'
+import { type Problem, START, warning } from '../problem.ts'
+import { knownEvents } from './known-events.ts'
+
+const EXAMPLE = 'https://app.example.com/'
+// Plain text has no buttons.
+const CONSOLE = 'console'
+
+/** One who wants none writes `links: {}`. */
+export function checkButtons(compiled: CompiledConfig): readonly Problem[] {
+  const { config, document } = compiled
+  if (config.links !== undefined) return []
+  const events = [...knownEvents(compiled).values()].flat()
+  const types = new Set(events.filter((event) => hasButton(compiled, event)).map(({ type }) => type))
+  if (types.size === 0) return []
+  const message = `links is missing: messages about ${[...types].join(', ')} have no button that opens the page of it`
+  const hint = 'such as links: {"analysis.*": "https://HOST/{{ data.id }}"}; links: {} for messages without'
+  return [warning('doubtful_setting', document.file, START, message, hint)]
+}
+
+/** Whether a link would change one of the event's messages in Slack or a mailbox. */
+function hasButton(compiled: CompiledConfig, event: Event): boolean {
+  const { templates, sourceTitle } = compiled
+  return plan(compiled, event)
+    .deliveries.filter((delivery) => skippedBecause(delivery) === null)
+    .some((delivery) => {
+      const { channel } = delivery.destination
+      if (channel === CONSOLE) return false
+      const [without, having] = ['', EXAMPLE].map((url) => {
+        const deps = { renderers: templates.renderers, links: () => url, sourceTitle }
+        const rendered = render(deps, event, { ...delivery, channel })
+        return rendered.ok ? JSON.stringify(rendered.message) : ''
+      })
+      return without !== having
+    })
+}
