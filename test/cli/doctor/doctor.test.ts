@@ -426,13 +426,13 @@ t.test('Slack: an answer is never the fault of the network', async (t) => {
     [503, page, 'slack_failing', /HTTP 503 \(a page: Who are you\?\)$/, later],
     [200, page, 'slack_wrong_answer', /answers, but not as Slack does: HTTP 200 .*Who are you/, /proxy/],
     [302, '', 'slack_wrong_answer', /HTTP 302, a redirect to https:\/\/login\.example\/$/, /api_url/],
-    [403, page, 'slack_wrong_answer', /HTTP 403 \(a page: Who are you\?\)$/, /look at the proxy/],
+    [403, page, 'slack_wrong_answer', /HTTP 403 \(a page: Who are you\?\)$/, /check the proxy/],
     [
       404,
       page,
       'slack_wrong_answer',
       /HTTP 404/,
-      /^nothing takes messages at this address: correct .*api_url$/,
+      /^nothing at this address accepts messages: correct .*api_url$/,
     ],
     [407, '', 'slack_wrong_answer', /HTTP 407$/, /the proxy asks for a login/],
   ] as const
