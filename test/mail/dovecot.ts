@@ -1,12 +1,10 @@
 /** Debian's Dovecot as a submission server, with a configuration of its own, for as long as a test lasts. Needs root. */
-import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { closedPort } from '../channels/contract.ts'
 import { temporaryFolder } from '../support/service.ts'
-import { until } from '../support/until.ts'
+import { run } from './running.ts'
 
 export interface DovecotOptions {
   /** As Dovecot spells them: `xoauth2 oauthbearer`. */
@@ -92,33 +90,48 @@ service submission-login {
   }
 }
 `
-  const running = spawn('dovecot', ['-F', '-c', file('dovecot.conf', configuration)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let output = ''
-  for (const stream of [running.stdout, running.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk
-    })
-  }
-  const ended = new Promise((resolve) => running.once('exit', resolve))
-  t.teardown(async () => {
-    running.kill('SIGTERM')
-    await ended
-  })
-  await until(() => {
-    if (running.exitCode !== null) throw new Error(`dovecot ended with ${running.exitCode}: ${output}`)
-    return answers(port)
-  }, 'Dovecot to answer')
+  await run(t, 'dovecot', ['-F', '-c', file('dovecot.conf', configuration)], port)
   return { port, log: () => readFileSync(log, 'utf8') }
 }
 
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
+/** Its auth service alone, with one password for every user. Returns the port that Postfix asks. */
+export async function startDovecotAuth(t: Test, password: string): Promise<number> {
+  const folder = temporaryFolder(t)
+  chmodSync(folder, 0o755)
+  mkdirSync(join(folder, 'run'))
+  const port = await closedPort()
+  const configuration = `
+base_dir = ${join(folder, 'run')}
+state_dir = ${join(folder, 'run')}
+log_path = ${join(folder, 'log')}
+auth_failure_delay = 0
+listen = 127.0.0.1
+protocols =
+ssl = no
+auth_mechanisms = plain login
+passdb {
+  driver = static
+  args = password=${password}
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=${folder}
+}
+first_valid_uid = 1
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+service auth {
+  inet_listener {
+    address = 127.0.0.1
+    port = ${port}
+  }
+}
+`
+  const file = join(folder, 'dovecot.conf')
+  writeFileSync(file, configuration)
+  await run(t, 'dovecot', ['-F', '-c', file], port)
+  return port
 }

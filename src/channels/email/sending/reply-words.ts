@@ -160,9 +160,13 @@ export function causeOfWords({ text }: Reply, step: Step): CauseName | 'moment' 
   )
 }
 
-/** Servers say 4yz for what no waiting changes: an encryption that they require, an account that must be verified first. */
+/**
+ * Servers say 4yz for what waiting does not change: an encryption that they require, a relay that they deny (Postfix, unless
+ * configured otherwise), an account that must be verified first.
+ */
 export function isPermanentWhateverItsCode(cause: CauseName, text: string): boolean {
-  return cause === 'encryptionNeeded' || (cause === 'unverifiedSender' && /not allowed to send/i.test(text))
+  if (cause === 'encryptionNeeded' || cause === 'relay' || cause === 'relayForLogin') return true
+  return cause === 'unverifiedSender' && /not allowed to send/i.test(text)
 }
 
 const SECOND_MS = 1_000
