@@ -207,6 +207,86 @@ t.test('email.html and email.txt take over their parts', (t) => {
   t.end()
 })
 
+t.test('values in a page of one’s own stay in their place', async (t) => {
+  const evil = '../../admin?x=1#f'
+  const cases: readonly (readonly [html: string, value: string | number, expected: string])[] = [
+    [
+      '<a href="https://ok.example/{{ data.x }}">a</a>',
+      evil,
+      '<a href="https://ok.example/..%2F..%2Fadmin%3Fx%3D1%23f">a</a>',
+    ],
+    ['<a href="https://ok.example{{ data.x }}/b">a</a>', '@evil.example', '<a >a</a>'],
+    ['<a href="{{ data.x }}">a</a>', 'javascript:alert(1)', '<a >a</a>'],
+    ['<a class="b" HREF = \'{{ data.x }}\' id=c>a</a>', ' JaVaScRiPt:alert(1)', '<a class="b"  id=c>a</a>'],
+    [
+      '<a href={{ data.x }}>a</a>',
+      'https://ok.example/ onclick=b',
+      '<a href="https://ok.example/%20onclick=b">a</a>',
+    ],
+    [
+      '<a href="{{ data.x }}">a</a>',
+      'https://ok.example/?a=1&b="',
+      '<a href="https://ok.example/?a=1&amp;b=%22">a</a>',
+    ],
+    ['<a href="{{ data.x }}">a</a>', '', '<a >a</a>'],
+    [
+      '<a href="https://ok.example/?a=1&amp;b={{ data.x }}&c=2">a</a>',
+      'é&c=3',
+      '<a href="https://ok.example/?a=1&amp;b=%C3%A9%26c%3D3&amp;c=2">a</a>',
+    ],
+    [
+      '<a href="mailto:{{ data.x }}?subject=a">a</a>',
+      'jane@example.org?cc=b',
+      '<a href="mailto:jane@example.org%3Fcc%3Db?subject=a">a</a>',
+    ],
+    ['<img src="{{ data.x }}" alt="{{ data.x }}">', 'data:text/html,"', '<img  alt="data:text/html,&quot;">'],
+    [
+      '<td background="https://ok.example/{{ data.x }}">',
+      'a/b',
+      '<td background="https://ok.example/a%2Fb">',
+    ],
+    [
+      '<!--[if mso]><a href="{{ data.x }}">a</a><![endif]-->',
+      'javascript:a',
+      '<!--[if mso]><a >a</a><![endif]-->',
+    ],
+    ['<i title="a > b" class={{ data.x }}>', 'a onclick=b', '<i title="a > b" class=a&#32;onclick&#61;b>'],
+    [
+      "<i title='{{ data.x }}'>{{ data.x }}</i>",
+      "<&'>",
+      "<i title='&lt;&amp;&#39;&gt;'>&lt;&amp;&#39;&gt;</i>",
+    ],
+    ['a < b, href="{{ data.x }}"', evil, `a < b, href="${evil}"`],
+    ['<a href="/{{ data.x | raw }}">a</a>', evil, `<a href="/${evil}">a</a>`],
+    ['<a href="https://ok.example/a b">{{ data.x }}</a>', 1, '<a href="https://ok.example/a b">1</a>'],
+  ]
+  for (const [html, value, expected] of cases) {
+    const files = { 'email.md': `${head}a`, 'email.html': html }
+    t.equal(render(files, { data: { x: value } }).html, expected, html)
+    const framed = { 'email.md': `${head}a`, 'layout.html': `${html}{{ content | raw }}` }
+    t.match(render(framed, { data: { x: value } }).html, expected, `${html} in layout.html`)
+  }
+  const mail = {
+    'email.md': `${head}[a]({{ data.x }})`,
+    'layout.html': '<p>{{ route.name }}</p>{{ content | raw }}',
+  }
+  t.match(render(mail, { data: { x: 'https://ok.example/a?b=c' } }).html, 'href="https://ok.example/a?b=c"')
+})
+
+t.test('a page of one’s own costs no more than its length', (t) => {
+  const started = process.cpuUsage().user
+  for (const part of ['<a "', "<a '", '<!--', '<a ', 'a ', '<a b=', '"'])
+    render(
+      {
+        'email.md': `${head}a`,
+        'email.html': '<i class="{{ data.y }}" {{ data.x | raw }}>{{ data.x | raw }}',
+      },
+      { data: { x: part.repeat(50_000 / part.length), y: 'b' } },
+    )
+  t.ok(process.cpuUsage().user - started < 2_000_000, 'microseconds')
+  t.end()
+})
+
 t.test('an unknown variable renders as nothing and is noted with its line', (t) => {
   const { subject, notes } = render({
     'email.md': '---\nsubject: "s {{ data.nothing }}"\n---\n\n{{ data.id }}\n{{ data.foo }}',

@@ -200,6 +200,7 @@ t.test('email.html and the layouts work as the page shows them', async (t) => {
   const [html = ''] = fenced(under('### email.html and email.txt'), 'html')
   const own = await preview(t, 'email', { 'mine/email.md': example, 'mine/email.html': html })
   t.match(own.html, `<p>Score: <b>87</b> <a href="${LINK}">Read on</a></p>`)
+  t.match(own.html, '<a href="https://app.example.com/companies/Acme%20Robotics">All of Acme Robotics</a>')
   const layouts = under('### layout.html and layout.txt')
   const [layout = ''] = fenced(layouts, 'html')
   const [textLayout = ''] = fenced(layouts, 'text')

@@ -1,5 +1,4 @@
 /** The files of a template become a mail: subject, HTML part and text part. */
-import { escapeHtml } from '../../../core/html.ts'
 import {
   createEngine,
   type Engine,
@@ -21,6 +20,7 @@ import type {
 import { createValueEngine, oneLine, type ValueTemplate } from '../../values.ts'
 import { readFrontMatter } from './front-matter.ts'
 import { toHtml } from './html.ts'
+import { fillHtml } from './html-values.ts'
 import { createParser } from './markdown.ts'
 import { toPlainText, wrapLine } from './text.ts'
 
@@ -43,9 +43,9 @@ const CONTENT = '\u0000'
 const layoutFields: Fields = { ...messageFields, subject: [], preheader: [], content: [] }
 
 const headers = createEngine(oneLine)
-const html = createEngine((text) => escapeHtml(oneLine(text)))
 const plain = createEngine(oneLine)
-const markdownEngine = createValueEngine()
+/** For Markdown and HTML. */
+const valueEngine = createValueEngine()
 
 /** What a mail is made of; each part remembers where it came from, so that a note can say so. */
 interface Parts {
@@ -53,9 +53,9 @@ interface Parts {
   readonly preheader: Part<Template> | null
   readonly body: Part<ValueTemplate>
   readonly parse: ReturnType<typeof createParser>
-  readonly layout: Part<Template>
+  readonly layout: Part<ValueTemplate>
   readonly textLayout: Part<Template> | null
-  readonly html: Part<Template> | null
+  readonly html: Part<ValueTemplate> | null
   readonly text: Part<Template> | null
 }
 
@@ -82,10 +82,10 @@ export function compile({ files, partials }: TemplateFiles): Compiled<Mail> {
     part(markdown, front.preheader.at, () =>
       headers.compile(front.preheader?.text ?? '', undefined, partials),
     )
-  const body = part(markdown, at, () => markdownEngine.compile(markdown.body, undefined, partials))
-  const layout = whole(layoutFile, html, layoutFields)
+  const body = part(markdown, at, () => valueEngine.compile(markdown.body, undefined, partials))
+  const layout = whole(layoutFile, valueEngine, layoutFields)
   const textLayout = whole(files.get('layout.txt'), plain, layoutFields)
-  const ownHtml = whole(files.get('email.html'), html)
+  const ownHtml = whole(files.get('email.html'), valueEngine)
   const ownText = whole(files.get('email.txt'), plain)
   if (!subject || !body || !layout || problems.length > 0) return { ok: false, problems }
   return {
@@ -102,7 +102,11 @@ export function compile({ files, partials }: TemplateFiles): Compiled<Mail> {
     }),
   }
 
-  function whole(file: TemplateFile | undefined, engine: Engine, fields?: Fields): Part<Template> | null {
+  function whole<T extends Pick<Template, 'unknown'>>(
+    file: TemplateFile | undefined,
+    engine: { compile: (...args: Parameters<Engine['compile']>) => T },
+    fields?: Fields,
+  ): Part<T> | null {
     return file === undefined
       ? null
       : part(file, { line: 1, column: 1 }, () => engine.compile(file.text, fields, partials))
@@ -175,14 +179,20 @@ function render(parts: Parts, view: RenderView): RenderResult<Mail> {
   }
 
   function htmlPart(): string {
-    if (parts.html) return output(parts.html)
-    return output(parts.layout, { ...view, subject, preheader, content: toHtml(tokens, values) })
+    if (parts.html) return page(parts.html)
+    return page(parts.layout, { ...view, subject, preheader, content: toHtml(tokens, values) })
   }
 
   function output({ template, file }: Part<Template>, seen: object = view): string {
     const rendered: Rendered = template.render(seen)
     note(file, rendered.missing)
     return rendered.text
+  }
+
+  function page({ template, file }: Part<ValueTemplate>, seen: object = view): string {
+    const { text, values, missing } = template.render(seen)
+    note(file, missing)
+    return fillHtml(text, values)
   }
 
   function note(file: TemplateFile, names: readonly string[]): void {
