@@ -23,7 +23,7 @@ export const errors = {
     'this path takes only the methods in Allow; the URL of a webhook is for its sender, which posts signed events to it',
   body_too_large: 'the body is larger than server.body_limit',
   unsupported_media_type: 'the body must be application/json',
-  unsupported_encoding: 'the body is compressed (Content-Encoding); send it as it was signed',
+  unsupported_encoding: 'the body is compressed (Content-Encoding); send it uncompressed, as it was signed',
   reload_failed: 'the configuration on disk has mistakes; the one in effect stays',
   request_timeout: 'the request did not arrive in time',
   rate_limited:

@@ -21,7 +21,8 @@ t.test('what becomes of a request is its answer', async (t) => {
     const server = fakeServer(t, { receive: () => received })
     const answered = await server.send()
     t.equal(answered.status, status)
-    t.match(answered.answer, answer)
+    const whole = 'error' in answer ? { ...answer, message: errors[answer.error] } : answer
+    t.strictSame(answered.answer, whole, 'a tiny body, without anything else')
     t.equal(
       answered.headers['webhook-delivery'],
       received.kind === 'quarantined' ? 'abort-message' : undefined,
@@ -29,10 +30,12 @@ t.test('what becomes of a request is its answer', async (t) => {
     )
     t.equal(Number(answered.headers['retry-after']) > 0, status === 503)
     t.same(server.counted, 'code' in received ? [received.code] : [], 'errors are counted')
-    t.same(
-      server.rejected.map(({ code }) => code),
-      received.kind === 'rejected' ? [received.code] : [],
+    t.match(
+      server.rejected,
+      received.kind === 'rejected' ? [{ code: received.code, messageId: /^msg_/ }] : [],
+      'logged with the message id',
     )
+    t.equal(server.rejected.length, received.kind === 'rejected' ? 1 : 0)
   }
 })
 
@@ -238,7 +241,7 @@ t.test('429 at the in-flight limit', async (t) => {
   const { status, error, headers } = await server.send()
   t.match({ status, error }, { status: 429, error: 'overloaded' })
   t.ok(Number(headers['retry-after']) > 0)
-  t.match(server.rejected, [{ code: 'overloaded' }])
+  t.match(server.rejected, [{ code: 'overloaded', messageId: /^msg_/, path: '/webhooks/cuuro' }])
   t.equal((await server.ask({ url: '/livez' })).status, 200, 'health checks are not limited')
   resolve()
   for (const { status } of await Promise.all(held)) t.equal(status, 202)
@@ -253,6 +256,7 @@ t.test('an exception in receive is 500, logged once, and ends nothing else', asy
     },
   })
   t.match(await server.send(), { status: 500, error: 'internal' })
+  t.match(server.rejected, [{ code: 'internal', messageId: /^msg_/ }])
   t.match(server.log, [{ msg: 'unexpected error', err: { message: 'a bug' } }])
   t.equal(server.inFlight.count, 0)
   t.equal((await server.send({ key: secret })).status, 500)

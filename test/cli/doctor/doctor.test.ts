@@ -419,7 +419,7 @@ t.test('Slack: an answer is never the fault of the network', async (t) => {
     // What is answered to auth.test; the code, the summary and the hint of the finding.
     [200, json('not_allowed_token_type'), 'token_refused', /: not_allowed_token_type$/, /bot token into/],
     [200, json('accesslimited'), 'token_refused', /: accesslimited$/, /allow this network/],
-    [200, json('error_of_tomorrow'), 'token_refused', /: error_of_tomorrow$/, /does not know this error/],
+    [200, json('error_of_tomorrow'), 'token_refused', /: error_of_tomorrow$/, /this version does not know/],
     [200, json('internal_error'), 'slack_failing', /cannot say now: internal_error$/, later],
     [429, json('ratelimited'), 'slack_failing', /cannot say now: ratelimited$/, later],
     [500, '', 'slack_failing', /cannot say now: HTTP 500$/, later],
