@@ -30,28 +30,37 @@ async function survive(
   yaml: string,
   { events, messages, kills }: { events: readonly SignedEvent[]; messages: number; kills: number },
 ) {
+  const { service, restart, folder } = await startKillable(t, yaml)
+  for (let sent = 0; sent < events.length; sent += 20) {
+    const batch = events.slice(sent, sent + 20)
+    const answered = await Promise.all(batch.map((event) => post(service().url, event)))
+    t.ok(answered.every(({ status }) => status === 202))
+  }
+  for (let kill = 0; kill < kills; kill += 1) {
+    const moment = slack.messages.length + Math.floor((Math.random() * messages) / kills)
+    await until(() => slack.messages.length >= Math.min(moment, messages * 0.9), `${moment} messages`)
+    await restart()
+  }
+  await until(() => slack.messages.length >= messages * 0.95, 'most messages to arrive', 240_000)
+  // Reading the history instead would keep the stand-in, which is in this process, from answering in time.
+  await until(async () => (await waiting(service())) === 0, 'every delivery to end', 240_000)
+  t.equal((await service().end('SIGTERM')).code, 0)
+  return (await history(folder)).deliveries
+}
+
+/** A service, and what kills and starts it again. */
+async function startKillable(t: Test, yaml: string) {
   const folder = temporaryFolder(t)
   const config = join(folder, 'config.yaml')
   const store = `server: { port: 0 }\nstore: { url: "sqlite:${join(folder, 'store.db')}" }\n`
   writeFileSync(config, store + yaml)
   let service: Service = await startService(config)
   t.teardown(() => service.end('SIGKILL'))
-  for (let sent = 0; sent < events.length; sent += 20) {
-    const batch = events.slice(sent, sent + 20)
-    const answered = await Promise.all(batch.map((event) => post(service.url, event)))
-    t.ok(answered.every(({ status }) => status === 202))
-  }
-  for (let kill = 0; kill < kills; kill += 1) {
-    const moment = slack.messages.length + Math.floor((Math.random() * messages) / kills)
-    await until(() => slack.messages.length >= Math.min(moment, messages * 0.9), `${moment} messages`)
+  const restart = async () => {
     t.equal((await service.end('SIGKILL')).signal, 'SIGKILL')
     service = await startService(config)
   }
-  await until(() => slack.messages.length >= messages * 0.95, 'most messages to arrive', 240_000)
-  // Reading the history instead would keep the stand-in, which is in this process, from answering in time.
-  await until(async () => (await waiting(service)) === 0, 'every delivery to end', 240_000)
-  t.equal((await service.end('SIGTERM')).code, 0)
-  return (await history(folder)).deliveries
+  return { folder, service: () => service, restart }
 }
 
 /** 1,000 deliveries, and what became of them. */
@@ -115,6 +124,36 @@ routes:
 delivery: { timeout: 2s }
 `
 
+t.test('killed in the middle of an edit, and of a reply', { timeout: 300_000 }, async (t) => {
+  for (const method of ['chat.update', 'chat.postMessage']) {
+    const slack = await startLossySlack(t, true)
+    slack.behave = () => undefined
+    const { service, restart, folder } = await startKillable(t, conversations(slack.url))
+    const created = newEvent('analysis.created')
+    await post(service().url, created)
+    await until(() => slack.messages.length === 3, 'the first messages')
+    await until(async () => (await waiting(service())) === 0, 'them to be recorded')
+    const hanging = Promise.withResolvers<void>()
+    slack.behave = ({ method: called, body }) => {
+      if (called !== method || (called === 'chat.postMessage' && body.thread_ts === undefined))
+        return undefined
+      hanging.resolve()
+      return 'accept-and-hang'
+    }
+    await post(service().url, newEvent('analysis.completed', created.objectId))
+    await hanging.promise
+    await restart()
+    slack.behave = () => undefined
+    await until(() => slack.messages.length >= 5, 'the replies')
+    await until(async () => (await waiting(service())) === 0, 'every delivery to end')
+    t.equal((await service().end('SIGTERM')).code, 0)
+    checkConversations(t, slack, 1)
+    const { deliveries } = await history(folder)
+    t.ok(deliveries.every(({ state }) => state === 'delivered'))
+    t.ok(deliveries.some((delivery) => delivery.history.some(({ outcome }) => outcome.kind === 'ambiguous')))
+  }
+})
+
 t.test('conversations', { timeout: 600_000 }, async (t) => {
   const slack = await startLossySlack(t, true)
   const created = Array.from({ length: SUBJECTS }, () => newEvent('analysis.created'))
@@ -123,9 +162,14 @@ t.test('conversations', { timeout: 600_000 }, async (t) => {
   const deliveries = await survive(t, slack, conversations(slack.url), work)
   t.ok(deliveries.every(({ state }) => state === 'delivered'))
   t.equal(deliveries.length, 6 * SUBJECTS)
-  t.equal(slack.messages.length, 5 * SUBJECTS, 'an edit makes no message')
+  checkConversations(t, slack, SUBJECTS)
+})
+
+/** Of so many subjects, each in three channels. */
+function checkConversations(t: Test, slack: SlackServer, subjects: number): void {
+  t.equal(slack.messages.length, 5 * subjects, 'an edit makes no message')
   const parents = slack.messages.filter(({ threadTs }) => threadTs === null)
-  t.equal(parents.length, 3 * SUBJECTS, 'one conversation for each subject and channel')
+  t.equal(parents.length, 3 * subjects, 'one conversation for each subject and channel')
   for (const { channel, ts, edits, blocks } of parents) {
     const replies = slack.messages.filter(({ threadTs }) => threadTs === ts)
     t.equal(replies.length, channel === '#b' ? 0 : 1, `${channel}: replies`)
@@ -136,4 +180,4 @@ t.test('conversations', { timeout: 600_000 }, async (t) => {
       `${channel}: what the first message says`,
     )
   }
-})
+}
