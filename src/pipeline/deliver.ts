@@ -59,9 +59,11 @@ const cutShort: Outcome = {
 
 /** A bug, before anything was sent: recorded as one, since the lease would run out again and again. */
 function notAttempted(error: unknown): Attempted {
-  const reason = `unexpected error before sending: ${describeThrown(error)}`
-  const outcome = { kind: 'park', reason } as const
-  return { outcome, notes: [], template: null, reached: false, times: null }
+  return notSent(`unexpected error before sending: ${describeThrown(error)}`, [], null)
+}
+
+function notSent(reason: string, notes: readonly string[], times: Attempted['times']): Attempted {
+  return { outcome: { kind: 'park', reason }, notes, template: null, reached: false, times }
 }
 
 export function createDeliver(deps: DeliverDeps): Deliver {
@@ -109,13 +111,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const channel = settings.channels.get(name)
     if (channel === undefined) {
       const reason = `channels.${name} is not configured any more; add it and resend, or let it be`
-      return {
-        outcome: { kind: 'park', reason },
-        notes: [],
-        template: null,
-        reached: false,
-        times: times(null),
-      }
+      return notSent(reason, [], times(null))
     }
     const part = conversing(settings, leased)
     if (part?.decision.kind === 'skip') return { skipped: part.decision.reason }
@@ -123,16 +119,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const rendered = render(settings, event, { ...delivery, channel: name, lifecycle })
     const renderedAt = deps.clock()
     const { notes } = rendered
-    if (!rendered.ok) {
-      const { reason } = rendered
-      return {
-        outcome: { kind: 'park', reason },
-        notes,
-        template: null,
-        reached: false,
-        times: times(renderedAt),
-      }
-    }
+    if (!rendered.ok) return notSent(rendered.reason, notes, times(renderedAt))
     const { template } = rendered
     try {
       const { id, receiver } = delivery
