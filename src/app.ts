@@ -115,6 +115,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     now,
     clock,
     random: Math.random,
+    newId: ids.delivery,
     observe,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
   })

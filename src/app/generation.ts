@@ -59,6 +59,7 @@ function createGeneration(compiled: CompiledConfig, surroundings: Surroundings):
     destinations,
     lifecycles,
     followUp,
+    fallbacks: compiled.fallbacks,
     dedupeFor: config.store.dedupe,
     fingerprint: compiled.fingerprint,
     renderers: templates.renderers,

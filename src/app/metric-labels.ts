@@ -8,6 +8,7 @@ export function metricLabelsOf({
   config,
   router,
   destinations: byReceiver,
+  fallbacks,
   templates,
 }: CompiledConfig): MetricLabels {
   const destinations = [...byReceiver].flatMap(([receiver, ofReceiver]) =>
@@ -30,6 +31,7 @@ export function metricLabelsOf({
     types: [...new Set(types)],
     channels: [...new Set(destinations.map(({ channel }) => channel))],
     destinations,
+    fallbacks: [...fallbacks.keys()],
   }
 }
 

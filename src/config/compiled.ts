@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import type { Destination } from '../core/destination.ts'
 import type { View } from '../core/event.ts'
+import type { Fallback } from '../core/fallback.ts'
 import { ownProperty } from '../core/json.ts'
 import { type FollowUp, type Lifecycle, POST } from '../core/lifecycle.ts'
 import { showAs } from '../core/match/match.ts'
@@ -33,6 +34,8 @@ export interface CompiledConfig {
   readonly followUp: (receiver: string, channel: string) => FollowUp
   /** Where each receiver's messages go. */
   readonly destinations: ReadonlyMap<string, readonly Destination[]>
+  /** Who gets the messages that a receiver cannot get, by that receiver. */
+  readonly fallbacks: ReadonlyMap<string, Fallback>
   /** The page of what an event is about; empty if there is none. */
   readonly links: (view: View) => string
   /** What readers call a source. */
@@ -49,6 +52,7 @@ export function compile(
   document: YamlDocument,
 ): CompiledConfig {
   const titles = new Map(Object.entries(config.sources).map(([name, { title }]) => [name, title]))
+  const destinations = destinationsOf(config)
   return {
     file,
     files,
@@ -67,7 +71,8 @@ export function compile(
       key,
     })),
     followUp: (receiver, channel) => followUpOf(config, receiver, channel),
-    destinations: destinationsOf(config),
+    destinations,
+    fallbacks: fallbacksOf(config, destinations),
     links: config.links?.urlOf ?? (() => ''),
     sourceTitle: (source) => titles.get(source) ?? source,
     document,
@@ -111,5 +116,18 @@ function destinationsOf(config: Config): ReadonlyMap<string, readonly Destinatio
         return channel.targets(receiver, name).map((target) => ({ channel: channel.name, ...target }))
       }),
     ]),
+  )
+}
+
+function fallbacksOf(
+  { receivers }: Config,
+  destinations: CompiledConfig['destinations'],
+): ReadonlyMap<string, Fallback> {
+  return new Map(
+    Object.entries(receivers).flatMap(([name, { fallback }]) =>
+      typeof fallback === 'string'
+        ? [[name, { receiver: fallback, destinations: destinations.get(fallback) ?? [] }] as const]
+        : [],
+    ),
   )
 }

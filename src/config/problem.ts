@@ -21,6 +21,7 @@ export const problemCodes = [
   'doubtful_setting',
   'example_value',
   'no_receivers',
+  'wrong_fallback',
   'unreachable_route',
   'impossible_match',
   'unknown_template',

@@ -64,6 +64,8 @@ export interface Delivery {
   readonly conversation: string | null
   /** Deliveries of one group are to become one message. */
   readonly group: string | null
+  /** What it is the fallback of; null where its own route planned it. */
+  readonly standsInFor: StandIn | null
   readonly state: State
   /** Why it is in this state, where that needs words. */
   readonly reason: string | null
@@ -104,6 +106,14 @@ export function unansweredOf(
 /** How many attempts without an answer there are after one more. */
 export function ambiguousAfter(before: number, outcome: Outcome): number {
   return (outcome.lookUp === 'absent' ? 0 : before) + (outcome.kind === 'ambiguous' ? 1 : 0)
+}
+
+/** The delivery that a fallback stands in for. */
+export interface StandIn {
+  readonly delivery: string
+  readonly receiver: string
+  /** Why it could not be delivered. */
+  readonly reason: string
 }
 
 export interface Policy {

@@ -1,5 +1,5 @@
 /** The routes and deliveries of an event under one configuration: for the service, explain, preview, tests and replay alike. */
-import type { Delivery } from './delivery.ts'
+import type { Delivery, StandIn } from './delivery.ts'
 import type { Destination } from './destination.ts'
 import { type Event, type UnreadableCode, type View, viewOf } from './event.ts'
 import { conversationOf, type Lifecycle, type Stage, stageOf } from './lifecycle.ts'
@@ -50,6 +50,8 @@ export type PlanCause = 'received' | 'quarantine' | 'replay'
 
 export interface NewDelivery extends PlannedDelivery {
   readonly id: string
+  /** Of a fallback, which no route planned; null or left out for others. */
+  readonly standsInFor?: StandIn | null
 }
 
 export interface Making extends Pick<NewPlan, 'at' | 'cause' | 'fingerprint'> {
@@ -134,7 +136,9 @@ export function routingView({ lifecycles }: Pick<Planner, 'lifecycles'>, event: 
   return viewOf(event, lifecycle === undefined ? null : lifecycleView(lifecycle, event, []))
 }
 
-export function isSame(one: Destination, other: Destination): boolean {
+export type Place = Pick<Destination, 'channel' | 'target'>
+
+export function isSame(one: Place, other: Place): boolean {
   return one.channel === other.channel && one.target === other.target
 }
 

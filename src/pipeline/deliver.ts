@@ -1,5 +1,6 @@
 import type { OpenChannel } from '../channels/channel.ts'
 import { ambiguousAfter, type Delivery, nextState, type Policy } from '../core/delivery.ts'
+import { type Fallback, fallbackDeliveries } from '../core/fallback.ts'
 import type { Step } from '../core/lifecycle.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { type RenderDeps, render } from '../core/template/render.ts'
@@ -16,6 +17,8 @@ export interface DeliverDeps {
   /** Milliseconds with fractions since any moment, for measuring. */
   readonly clock: () => number
   readonly random: () => number
+  /** Gives a new delivery its id. */
+  readonly newId: () => string
   readonly observe: Observe
   /** Resolves after so many milliseconds. */
   readonly pause: (ms: number) => Promise<void>
@@ -25,6 +28,8 @@ export interface DeliverDeps {
 export interface DeliverSettings extends RenderDeps, ConversingSettings {
   readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
   readonly policy: Policy
+  /** By receiver. */
+  readonly fallbacks: ReadonlyMap<string, Fallback>
 }
 
 interface Attempted {
@@ -91,7 +96,11 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const next = nextState(counted, outcome, { ...settings.policy, canLookUp }, endedAt, deps.random())
     const made = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
     const done = { ...made, ...(step && { step }) }
-    const stored = await recorded(delivery, stopped, () => deps.store.complete(done, next, reached))
+    const fallback = settings.fallbacks.get(delivery.receiver) ?? null
+    const fallbacks = fallbackDeliveries(fallback, delivery, next, deps.newId)
+    const stored = await recorded(delivery, stopped, () =>
+      deps.store.complete(done, next, reached, fallbacks),
+    )
     if (stored === null) return outcome
     const ended = times && { ...times, recorded: deps.clock() }
     const fact = { delivery, outcome, next: stored, durationMs, notes, template, startedAt, times: ended }

@@ -1,9 +1,10 @@
 /** What happens in the pipeline: the log, the metrics and the traces are made from these. */
-import type { Delivery, NextState } from '../core/delivery.ts'
+import type { Delivery } from '../core/delivery.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Step } from '../core/lifecycle.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { QuarantineCode } from '../core/plan.ts'
+import type { Completed } from '../store/store.ts'
 
 export type Fact =
   | {
@@ -39,7 +40,7 @@ export type Fact =
       readonly kind: 'attempted'
       readonly delivery: Delivery
       readonly outcome: Outcome
-      readonly next: NextState
+      readonly next: Completed
       /** 0 where it was interrupted. */
       readonly durationMs: number
       readonly notes: readonly string[]
@@ -203,6 +204,7 @@ function attemptedEntry(fact: Extract<Fact, { kind: 'attempted' }>): LogEntry {
     attempt: delivery.attempts + 1,
     duration_ms: durationMs,
     ...(notes.length > 0 && { notes }),
+    ...(next.fallbacks && { fallbacks: next.fallbacks.map(({ id }) => id) }),
     ...(next.dueAt !== null && { next_attempt: new Date(next.dueAt).toISOString() }),
   }
   const message = next.reason === null ? next.state : `${next.state}: ${next.reason}`

@@ -18,11 +18,16 @@ export interface Queue {
   /** Extends the holder's leases; those of other holders stay as they are. */
   renew(holder: string, deliveryIds: readonly string[], leaseUntil: number): Promise<void>
   /**
-   * Stores an attempt, the delivery's next state and the health of its destination, and releases the next delivery of its
-   * conversation, in one transaction. Returns the state that was stored, which is another one if the event was
-   * replayed during the attempt; null, and nothing changes, if the lease was lost.
+   * Stores an attempt, the delivery's next state and the health of its destination, adds its fallbacks, and releases the next
+   * delivery of its conversation, in one transaction. Returns the state that was stored, which is another one if the event
+   * was replayed during the attempt, and then without fallbacks; null, and nothing changes, if the lease was lost.
    */
-  complete(attempt: Attempt, next: NextState, reached: boolean): Promise<NextState | null>
+  complete(
+    attempt: Attempt,
+    next: NextState,
+    reached: boolean,
+    fallbacks?: readonly NewDelivery[],
+  ): Promise<Completed | null>
   /**
    * Closes a leased delivery that is not to be sent, and releases the next one of its conversation. False, and nothing
    * changes, if the lease was lost.
@@ -101,6 +106,11 @@ export interface Attempt {
   readonly notes: readonly string[]
   /** What the message did in its conversation, where it was sent in one. */
   readonly step?: Step
+}
+
+export interface Completed extends NextState {
+  /** The fallbacks that were added and are to be sent; left out where there are none. */
+  readonly fallbacks?: readonly NewDelivery[]
 }
 
 export interface Requeue {

@@ -159,7 +159,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
         return claimed
       }),
     renew: (holder, ids, leaseUntil) => commits.runAnyhow(() => renew(database, holder, ids, leaseUntil)),
-    complete: (attempt, next, reached) => commits.runAnyhow(() => complete(database, attempt, next, reached)),
+    complete: (...completion) => commits.runAnyhow(() => complete(database, ...completion)),
     skip: (delivery, reason, now) => commits.runAnyhow(() => skip(database, delivery, reason, now)),
     requeue: (requests, now) => change(() => requeue(database, requests, now)),
     dismiss: (ids, reason, now) => commits.run(() => dismiss(database, ids, reason, now)),

@@ -22,6 +22,7 @@ function delivery(id: string, receiver: string, to: string, state: State = 'park
     template: null,
     conversation: null,
     group: null,
+    standsInFor: null,
     state,
     reason: null,
     dueAt: null,

@@ -34,7 +34,10 @@ const lifecycle = {
     stage('analysis.completed', '2026-11-23T12:00:00.000Z'),
   ],
 }
-const view = aRenderView(viewOf(anEvent({ payload }), lifecycle), { link: LINK })
+const view = aRenderView(viewOf(anEvent({ payload }), lifecycle), {
+  link: LINK,
+  fallback: { receiver: 'partners', reason: 'not_in_channel' },
+})
 const plain = createEngine((text) => text)
 
 /** The text under a heading, up to the next one of its level or above; a line of code is no heading. */

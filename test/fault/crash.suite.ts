@@ -1,4 +1,6 @@
 /** kill -9 at random moments under load: nothing acknowledged is lost, and only ambiguous attempts repeat. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import {
   environment,
@@ -78,4 +80,52 @@ t.test('2,000 events at concurrency 20, three kills', { timeout: 600_000 }, asyn
       }
     }
   }
+})
+
+t.test('kills between a failure, its fallback and the fallback message', { timeout: 300_000 }, async (t) => {
+  const folder = temporaryFolder(t)
+  const sinks = await startSinks(t, 5)
+  sinks.slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"not_in_channel"}' })
+  const config = join(folder, 'config.yaml')
+  writeFileSync(
+    config,
+    `
+server: { port: 0 }
+store: { url: "sqlite:${join(folder, 'store.db')}" }
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+channels:
+  slack: { token: "\${SLACK_BOT_TOKEN}", rate: 100000/s, burst: 1000, api_url: "${sinks.slack.url}" }
+  email: { smtp: "${sinks.mail.url}", from: alerts@acme.io }
+receivers:
+  deals: { slack: { channel: "#deals" }, fallback: partners }
+  partners: { email: { to: [partners@acme.io] } }
+routes: [{ receivers: [deals] }]
+`,
+  )
+  const count = 300
+  let service = await startService(config, environment)
+  t.teardown(() => service.end('SIGKILL'))
+  for (let i = 0; i < count; i++) t.equal((await post(service.url, newEvent())).status, 202)
+  for (const mails of [count / 6, count / 3, count / 2]) {
+    await until(() => sinks.mail.messages.length >= mails, `${mails} mails`, 60_000)
+    await service.end('SIGKILL')
+    service = await startService(config, environment)
+  }
+  await until(() => arrivals(sinks).size === count, 'a fallback message of each event', 120_000)
+  const ends = async () => (await history(folder)).deliveries
+  await until(
+    async () => (await ends()).filter(({ state }) => state === 'delivered').length === count,
+    'their records',
+    60_000,
+  )
+  t.equal((await service.end('SIGTERM')).code, 0)
+  const deliveries = await ends()
+  const [first, fallbacks] = [null, 'deals'].map((of) =>
+    deliveries.filter(({ standsInFor }) => (standsInFor?.receiver ?? null) === of),
+  )
+  t.ok(first?.every(({ state }) => state === 'parked'))
+  t.equal(first?.length, count)
+  t.equal(fallbacks?.length, count)
+  t.equal(new Set(fallbacks?.map(({ standsInFor }) => standsInFor?.delivery)).size, count, 'one for each')
+  t.strictSame(unexplained(sinks, deliveries), [], 'each arrived once, or was recorded as ambiguous')
 })

@@ -34,6 +34,7 @@ export function aRenderView(view: View, different: Partial<RenderView> = {}): Re
     route: { name: 'completed analyses' },
     receiver: { name: 'deal-flow' },
     link: null,
+    fallback: null,
     ...different,
   }
 }

@@ -28,6 +28,7 @@ function attempted(different: Partial<Attempted>): EventSpan | null {
         plan: 1,
         conversation: null,
         group: null,
+        standsInFor: null,
         route: 'mail to boss@example.com',
         receiver: 'boss',
         destination: { channel: 'email', target: 'boss@example.com', rateKey: 'email:boss@example.com' },

@@ -10,7 +10,7 @@ import {
   withDeliveryFilters,
   withEventFilters,
 } from './filters.ts'
-import { type FoundRecord, findOne, foundBy, withWholeSubject } from './find.ts'
+import { findOne, foundBy, withWholeSubject } from './find.ts'
 import { follow } from './follow.ts'
 import { deliveryJson, deliverySummaryJson } from './json.ts'
 import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
@@ -83,8 +83,9 @@ function followDeliveries(
 
 async function showDeliveries(terminal: Terminal, store: Store, id: string, json: boolean): Promise<void> {
   const target = await findOne(store, id)
-  const shown = deliveriesOf(target)
-  if (json) return printJson(terminal, { deliveries: shown.map(deliveryJson) })
+  const all = target.event.plans.flatMap(({ deliveries }) => deliveries)
+  const shown = target.delivery === null ? all : [target.delivery]
+  if (json) return printJson(terminal, { deliveries: shown.map((one) => deliveryJson(one, all)) })
   const by = foundBy(target, id)
   if (by !== null) print(terminal, colour(terminal, 'dim', by))
   const { event } = target
@@ -92,11 +93,6 @@ async function showDeliveries(terminal: Terminal, store: Store, id: string, json
   const name = `event ${event.id}`
   const lines = hanging(terminal, '', `${name}  ${type}`, '  ')
   print(terminal, lines.join('\n').replace(name, colour(terminal, 'bold', name)))
-  for (const delivery of shown) print(terminal, describeDelivery(terminal, delivery).join('\n'))
+  for (const delivery of shown) print(terminal, describeDelivery(terminal, delivery, all).join('\n'))
   if (shown.length === 0) print(terminal, '  it has no deliveries')
-}
-
-/** The delivery that the id names, or all deliveries of the event that it names. */
-function deliveriesOf({ event, delivery }: FoundRecord) {
-  return delivery === null ? event.plans.flatMap(({ deliveries }) => deliveries) : [delivery]
 }

@@ -1,4 +1,6 @@
 /** One event, or one delivery, with everything that happened to it, for a person to read. */
+
+import type { Delivery } from '../../core/delivery.ts'
 import type { Step } from '../../core/lifecycle.ts'
 import type { DeliveryRecord, EventRecord, PlanRecord } from '../../store/store.ts'
 import { colour, printable, printableLines, type Terminal, textWidth, wrap } from '../terminal.ts'
@@ -26,8 +28,13 @@ export function describeEvent(terminal: Terminal, event: EventRecord): string[] 
   ]
 }
 
-export function describeDelivery(terminal: Terminal, delivery: DeliveryRecord): string[] {
-  const { id, state, reason, dueAt, receiver, route, createdAt, conversation } = delivery
+/** `others`: the deliveries of its event, among which its fallbacks are. */
+export function describeDelivery(
+  terminal: Terminal,
+  delivery: DeliveryRecord,
+  others: readonly DeliveryRecord[],
+): string[] {
+  const { id, state, reason, dueAt, receiver, route, createdAt, conversation, standsInFor } = delivery
   const line = (text: string) => hanging(terminal, '    ', text)
   const [head = '', ...rest] = hanging(
     terminal,
@@ -42,11 +49,23 @@ export function describeDelivery(terminal: Terminal, delivery: DeliveryRecord): 
     ...styled,
     ...line(`for receiver ${receiver}, by route ${printable(route)}, planned ${when(createdAt)}`),
     ...(conversation === null ? [] : line(`conversation ${printable(conversation)}`)),
+    ...(standsInFor === null
+      ? []
+      : line(
+          `fallback of ${standsInFor.delivery} (${standsInFor.receiver}): ${printable(standsInFor.reason)}`,
+        )),
     ...(reason === null ? [] : line(printable(reason))),
+    ...fallbacksOf(delivery, others).flatMap((fallback) =>
+      line(`fallback ${fallback.id}, for receiver ${fallback.receiver}: ${fallback.state}`),
+    ),
     // While it is being sent, it is due when its lease ends.
     ...(dueAt === null || state === 'sending' ? [] : line(`next attempt ${when(dueAt)}`)),
     ...foldAttempts(delivery.history).flatMap((attempts) => attemptLines(terminal, attempts, createdAt)),
   ]
+}
+
+export function fallbacksOf<T extends Delivery>({ id }: Delivery, others: readonly T[]): readonly T[] {
+  return others.filter(({ standsInFor }) => standsInFor?.delivery === id)
 }
 
 const causes = {
@@ -68,7 +87,7 @@ function describePlan(terminal: Terminal, plan: PlanRecord): string[] {
     `${colour(terminal, 'bold', `plan ${number}`)}  ${when(at)}, ${causes[cause]}${by}`,
     ...(unrouted ? ['  route     none took it (unrouted)'] : []),
     ...taken.flatMap((text) => hanging(terminal, '  route     ', text)),
-    ...deliveries.flatMap((delivery) => describeDelivery(terminal, delivery)),
+    ...deliveries.flatMap((delivery) => describeDelivery(terminal, delivery, deliveries)),
   ]
 }
 

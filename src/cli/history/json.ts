@@ -8,6 +8,7 @@ import type {
   EventSummary,
   PlanRecord,
 } from '../../store/store.ts'
+import { fallbacksOf } from './describe.ts'
 import { iso, isoOrNull } from './words.ts'
 
 export function eventSummaryJson({ counts, ...event }: EventSummary): object {
@@ -31,8 +32,13 @@ export function deliverySummaryJson(delivery: DeliverySummary): object {
   return { ...deliveryCommonJson(delivery), type, source, subject }
 }
 
-export function deliveryJson(delivery: DeliveryRecord): object {
-  return { ...deliveryCommonJson(delivery), history: delivery.history.map(attemptJson) }
+/** `others`: the deliveries of its event, among which its fallbacks are. */
+export function deliveryJson(delivery: DeliveryRecord, others: readonly DeliveryRecord[]): object {
+  return {
+    ...deliveryCommonJson(delivery),
+    fallbacks: fallbacksOf(delivery, others).map(({ id }) => id),
+    history: delivery.history.map(attemptJson),
+  }
 }
 
 function commonJson(event: Omit<EventSummary, 'counts'>): object {
@@ -50,7 +56,7 @@ function commonJson(event: Omit<EventSummary, 'counts'>): object {
 }
 
 function planJson({ at, deliveries, ...plan }: PlanRecord): object {
-  return { ...plan, at: iso(at), deliveries: deliveries.map(deliveryJson) }
+  return { ...plan, at: iso(at), deliveries: deliveries.map((one) => deliveryJson(one, deliveries)) }
 }
 
 function deliveryCommonJson(delivery: Delivery): object {
@@ -65,6 +71,7 @@ function deliveryCommonJson(delivery: Delivery): object {
     template: delivery.template,
     conversation: delivery.conversation,
     group: delivery.group,
+    stands_in_for: delivery.standsInFor,
     state: delivery.state,
     reason: delivery.reason,
     due_at: isoOrNull(delivery.dueAt),

@@ -104,6 +104,7 @@ function add(work: Work, delivery: Delivery, decision: Resend | undefined, newId
       work.requests.push({ deliveryId: id, seen })
       break
     case 'redirect': {
+      const { standsInFor } = delivery
       const { destination } = decision
       const redirected = {
         route,
@@ -116,7 +117,12 @@ function add(work: Work, delivery: Delivery, decision: Resend | undefined, newId
       work.requests.push({
         deliveryId: id,
         seen,
-        instead: { ...redirected, id: newId(), start: { kind: 'pending' } },
+        instead: {
+          ...redirected,
+          standsInFor,
+          id: newId(),
+          start: { kind: 'pending' },
+        },
       })
       work.redirects.set(id, { from: delivery.destination, to: destination })
     }

@@ -107,7 +107,7 @@ function show(
   }
   if (simulation.unrouted)
     print(terminal, colour(terminal, 'yellow', '\nNo route takes it: it is stored and counted as unrouted.'))
-  showDeliveries(terminal, simulation, conversations)
+  showDeliveries(terminal, simulation, conversations, compiled)
 }
 
 /** Each visit has a depth; deeper ones that follow it are its children. */
@@ -168,6 +168,7 @@ function showDeliveries(
   terminal: Terminal,
   { messages, skipped }: Simulation,
   { decisionOf }: Conversations,
+  { fallbacks }: Pick<CompiledConfig, 'fallbacks'>,
 ): void {
   if (messages.length + skipped.length === 0) {
     print(terminal, '\nNothing is delivered.')
@@ -194,6 +195,10 @@ function showDeliveries(
     const text = `${channel} ${target}: ${words}`
     for (const line of wrap(printable(text), textWidth(terminal), true)) print(terminal, line)
   }
+  for (const receiver of new Set(messages.map(({ delivery }) => delivery.receiver))) {
+    const fallback = fallbacks.get(receiver)?.receiver
+    if (fallback !== undefined) print(terminal, `where ${receiver} cannot get it, ${fallback} does`)
+  }
   const notes = new Set(messages.flatMap(({ rendered }) => rendered.notes))
   for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))
 }
@@ -214,6 +219,7 @@ function asJson(
       ...messages.map(({ delivery, rendered, text }) => ({
         ...plannedJson(delivery),
         follow_up: decisionJson(decisionOf(delivery)),
+        fallback: compiled.fallbacks.get(delivery.receiver)?.receiver ?? null,
         ...(rendered.ok ? { rendered_with: rendered.template, text } : { problem: rendered.reason }),
         notes: rendered.notes,
       })),

@@ -96,7 +96,12 @@ async function wait(
       if (!json) printDelivery(terminal, delivery)
     }),
   )
-  if (json) printJson(terminal, { ...result, arrived, deliveries: deliveries.map(deliveryJson) })
+  if (json)
+    printJson(terminal, {
+      ...result,
+      arrived,
+      deliveries: deliveries.map((one) => deliveryJson(one, deliveries)),
+    })
   if (!arrived) throw new CommandError(verdict)
   if (!json) print(terminal, colour(terminal, 'green', verdict))
 }

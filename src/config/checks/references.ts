@@ -19,6 +19,7 @@ export function checkReferences(filled: Interpolated, templates: ReadonlySet<str
   return [
     ...checkRoutes(ownProperty(value, 'routes'), ['routes'], false, context),
     ...checkReceivers(unrouted, ['unrouted', 'receivers'], context),
+    ...checkFallbacks(receivers, context),
   ]
 }
 
@@ -73,6 +74,51 @@ function checkReceivers(raw: unknown, path: Path, context: Context): Problem[] {
     const message = `unknown receiver ${written}`
     return [error('unknown_receiver', document.file, document.at(place), message, meant(name, receivers))]
   })
+}
+
+/** A fallback is another receiver with destinations, and does not lead back. */
+function checkFallbacks(receivers: unknown, context: Context): Problem[] {
+  if (!isObject(receivers)) return []
+  const { document } = context
+  const fallbackOf = (name: string) => ownProperty(ownProperty(receivers, name), 'fallback')
+  const all = Object.keys(receivers)
+  return all.flatMap((name) => {
+    const path = ['receivers', name, 'fallback']
+    const fallback = fallbackOf(name)
+    if (typeof fallback !== 'string' || isBroken(context, path)) return []
+    const written = quote(document.scalar(path)?.text ?? '')
+    const report = (code: 'unknown_receiver' | 'wrong_fallback', message: string, hint: string) => [
+      error(code, document.file, document.at(path), message, hint),
+    ]
+    if (!Object.hasOwn(receivers, fallback))
+      return report('unknown_receiver', `unknown receiver ${written}`, meant(fallback, all))
+    const names = wayOf(name, fallbackOf)
+    // Of those in a circle the first one reports it.
+    if (names.at(-1) === name) {
+      if (all.find((other) => names.includes(other)) !== name) return []
+      const message = `the fallback leads back to where the message came from: ${names.join(' > ')}`
+      return report(
+        'wrong_fallback',
+        message,
+        'name a receiver that does not depend on this one, or remove it',
+      )
+    }
+    const settings = ownProperty(receivers, fallback)
+    if (isObject(settings) && Object.keys(settings).length === 0)
+      return report('wrong_fallback', `the receiver ${written} gets nothing`, 'name one with a channel')
+    return []
+  })
+}
+
+/** The receivers from fallback to fallback, until one has none, or was there before. */
+function wayOf(start: string, fallbackOf: (name: string) => unknown): readonly string[] {
+  const names = [start]
+  for (let next = fallbackOf(start); typeof next === 'string'; next = fallbackOf(next)) {
+    const isAgain = names.includes(next)
+    names.push(next)
+    if (isAgain) break
+  }
+  return names
 }
 
 function checkTemplate(name: unknown, path: Path, context: Context): Problem[] {

@@ -18,7 +18,11 @@ export function checkUsage(
     warning(code, document.file, document.keyAt(path), message, hint)
   const { unreachable, mayTake } = checkReach(config, (path) => document.at(path).line)
   const routes = config.routes.flatMap(withBelow)
-  const used = [...routes.map(({ receivers }) => receivers ?? []), config.unrouted?.receivers ?? []].flat()
+  const used = [
+    ...routes.flatMap(({ receivers }) => receivers ?? []),
+    ...(config.unrouted?.receivers ?? []),
+    ...Object.values(config.receivers).map(({ fallback }) => fallback),
+  ]
   const unusedReceivers = Object.keys(config.receivers)
     .filter((name) => !used.includes(name))
     .map((name) => {

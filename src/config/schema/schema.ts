@@ -103,13 +103,23 @@ function createSchema(list: readonly Channel[]) {
   const settings = Object.fromEntries(list.map((channel) => [channel.name, channel.settings.optional()]))
   const places = Object.fromEntries(list.map((channel) => [channel.name, channel.receiver.optional()]))
   const names = list.map((channel) => channel.name)
+  const fallback = z
+    .string()
+    .optional()
+    .describe('The receiver that gets a message where this one cannot: where it is parked or dead.')
+    .meta({ examples: ['partners'] })
+  const ofReceiver: typeof places & { fallback: typeof fallback } = { ...places, fallback }
   const receiver = z
-    .strictObject(places)
-    .refine((value) => names.some((channel) => value[channel] !== undefined), {
-      error: `must have at least one of ${names.join(', ')}`,
-    })
-    .meta({ minProperties: 1 })
-    .describe('A named group of destinations, in one channel or several.')
+    .strictObject(ofReceiver)
+    .refine(
+      (value) => value.fallback === undefined || names.some((channel) => value[channel] !== undefined),
+      {
+        error: `must have one of ${names.join(', ')} beside its fallback`,
+      },
+    )
+    .describe(
+      'A named group of destinations, in one channel or several. An empty one, {}, gets nothing: a mute.',
+    )
 
   return z.strictObject({
     server: server.prefault({}),

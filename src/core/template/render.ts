@@ -1,5 +1,5 @@
 /** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
-import type { Delivery } from '../delivery.ts'
+import type { Delivery, StandIn } from '../delivery.ts'
 import { type Event, type LifecycleView, type View, viewOf } from '../event.ts'
 import { describeThrown } from '../thrown.ts'
 import { summaryOf } from './summary.ts'
@@ -54,6 +54,8 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
   readonly channel: string
   /** Null, or left out, where the event is no stage. */
   readonly lifecycle?: LifecycleView | null
+  /** Null, or left out, where it is no fallback. */
+  readonly standsInFor?: StandIn | null
 }
 
 /**
@@ -63,7 +65,7 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
 export function render(
   { renderers, links, sourceTitle }: RenderDeps,
   event: Event,
-  { route, receiver, channel, template, lifecycle = null }: Rendering,
+  { route, receiver, channel, template, lifecycle = null, standsInFor = null }: Rendering,
 ): RenderedMessage {
   const view = viewOf(event, lifecycle)
   const failed: string[] = []
@@ -75,6 +77,7 @@ export function render(
     route: { name: route },
     receiver: { name: receiver },
     link: linkOf(links, view, notes),
+    fallback: standsInFor && { receiver: standsInFor.receiver, reason: standsInFor.reason },
   }
   for (const { name, renderer } of renderers(channel, template, event.type)) {
     const result = attempt(renderer, renderView)

@@ -20,6 +20,8 @@ export interface RenderView extends View {
   readonly receiver: { readonly name: string }
   /** The URL from the configuration's `links`; null, which is false in a template, without one. */
   readonly link: string | null
+  /** Why the message comes to this receiver and not to the one that it was for; null where it is no fallback. */
+  readonly fallback: { readonly receiver: string; readonly reason: string } | null
 }
 
 export interface Rendered {
@@ -65,6 +67,7 @@ export const messageFields: Fields = {
   route: ['name'],
   receiver: ['name'],
   link: [],
+  fallback: ['receiver', 'reason'],
 }
 
 export interface Filter {

@@ -30,6 +30,12 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
     labelNames: [...destinationLabels, 'outcome'],
     registers,
   })
+  const fallbacks = new Counter({
+    name: 'hookbridge_fallbacks_total',
+    help: 'Messages that went to the fallback of the receiver that they were for, because it could not be reached.',
+    labelNames: ['receiver'],
+    registers,
+  })
   const lookedUp = new Counter({
     name: 'hookbridge_delivery_lookups_total',
     help: `Times that it was looked up whether an attempt without an answer had delivered, by what came of it: ${lookUps.join(', ')}.`,
@@ -73,6 +79,7 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       attempts.inc({ ...destination, outcome: outcome.kind })
       if (outcome.lookUp !== undefined) lookedUp.inc({ channel, result: outcome.lookUp })
       if (step !== undefined) conversations.inc({ channel, how: step.how })
+      if (next.fallbacks !== undefined) fallbacks.inc({ receiver }, next.fallbacks.length)
       if (isEnd(next.state)) deliveries.inc({ ...destination, outcome: next.state })
       // An earlier process made the attempt: how it ended is not known, nor when.
       if (times === null) return
@@ -82,7 +89,12 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
     skipped({ delivery }: Extract<Fact, { kind: 'skipped' }>): void {
       conversations.inc({ channel: delivery.destination.channel, how: 'skipped' })
     },
-    configure({ channels, destinations }: Pick<MetricLabels, 'channels' | 'destinations'>): void {
+    configure({
+      channels,
+      destinations,
+      fallbacks: receivers,
+    }: Pick<MetricLabels, 'channels' | 'destinations' | 'fallbacks'>): void {
+      for (const receiver of receivers) fallbacks.inc({ receiver }, 0)
       for (const { channel, receiver } of destinations) {
         for (const outcome of attemptOutcomes) attempts.inc({ channel, receiver, outcome }, 0)
         for (const outcome of deliveryOutcomes) deliveries.inc({ channel, receiver, outcome }, 0)

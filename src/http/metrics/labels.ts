@@ -5,6 +5,8 @@ export interface MetricLabels {
   readonly types: readonly string[]
   readonly channels: readonly string[]
   readonly destinations: readonly DestinationLabels[]
+  /** The receivers that have a fallback. */
+  readonly fallbacks: readonly string[]
 }
 
 /** A receiver over a channel, not the address behind it, which may be a person's. */

@@ -1,5 +1,5 @@
 /** Converts rows to the types of the contract. */
-import type { Delivery, State } from '../../core/delivery.ts'
+import type { Delivery, StandIn, State } from '../../core/delivery.ts'
 import { type Event, enrichedOf, eventOf } from '../../core/event.ts'
 import type { Step } from '../../core/lifecycle.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -49,6 +49,8 @@ export type DeliveryRow = {
   readonly template: string | null
   readonly conversation: string | null
   readonly grouping: string | null
+  /** A StandIn as JSON. */
+  readonly stands_in_for: string | null
   readonly state: State
   readonly reason: string | null
   readonly due_at: number | null
@@ -159,6 +161,7 @@ export function deliveryOf(row: DeliveryRow): Delivery {
     template: row.template,
     conversation: row.conversation,
     group: row.grouping,
+    standsInFor: standInOf(row.stands_in_for),
     state: row.state,
     reason: row.reason,
     dueAt: row.due_at,
@@ -180,4 +183,8 @@ export function attemptOf(row: AttemptRow, deliveryId: string): Attempt {
 /** For a list of names in SQL; none comes from outside. */
 export function quoted(names: readonly string[]): string {
   return names.map((name) => `'${name}'`).join(', ')
+}
+
+export function standInOf(json: string | null): StandIn | null {
+  return json === null ? null : JSON.parse(json)
 }

@@ -167,7 +167,7 @@ t.test('a variable that no event has is reported in every file, at its place', a
     join(folder, 'config.yaml'),
     'sources: { cuuro: { svix: { secrets: ["${SECRET}"] } } }\nreceivers: { here: { console: {} } }\nroutes: [{ receivers: [here] }]\ntemplates: templates\nlinks: { "a": "https://x.example/{{ route.name }}" }\n',
   )
-  const message = 'known: event, data, payload, enriched, lifecycle, summary, route, receiver, link'
+  const message = 'known: event, data, payload, enriched, lifecycle, summary, route, receiver, link, fallback'
   const fields =
     'known: event.id, event.type, event.source, event.subject, event.received_at, event.sent_at, event.source_title'
   t.strictSame(reported(folder), [
@@ -329,7 +329,7 @@ t.test('mistakes about partials have the place where they are', async (t) => {
   })
   t.strictSame(reported(folder), [
     'unknown_file templates/_Link.md:1:1: warning: no channel reads a file with this name (known: _Link.liquid, layout.html, layout.txt)',
-    'wrong_template templates/_card.liquid:2:4: unknown variable nope; known: event, data, payload, enriched, lifecycle, summary, route, receiver, link',
+    'wrong_template templates/_card.liquid:2:4: unknown variable nope; known: event, data, payload, enriched, lifecycle, summary, route, receiver, link, fallback',
     'wrong_template templates/_link.liquid:1:1: a value within <…> could mention people; write {{ value | slack_link: "label" }}',
     `unknown_file templates/a/_card.liquid:1:1: warning: a partial is at the top of the templates folder (move it to ${folder}/templates/_card.liquid)`,
     'wrong_template templates/a/slack.yaml:3:3: {% render "crad" %}: there is no _crad.liquid in the templates folder; there is card, facts_line, link, mail_facts, score, slack_facts, slack_time',

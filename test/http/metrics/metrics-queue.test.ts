@@ -13,7 +13,7 @@ const deps = (different: Partial<MetricsDeps>): MetricsDeps => ({
   destinations: async () => [],
   ...different,
 })
-const known = { sources: [], types: [], channels: ['slack'], destinations: [] }
+const known = { sources: [], types: [], channels: ['slack'], destinations: [], fallbacks: [] }
 
 t.test('the store is asked once a second at the most, and less often where that takes long', async (t) => {
   let now = 1_000_000

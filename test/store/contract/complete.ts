@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { type NextState, states } from '../../../src/core/delivery.ts'
 import type { Outcome } from '../../../src/core/outcome.ts'
-import type { Attempt } from '../../../src/store/store.ts'
+import type { Attempt, NewDelivery } from '../../../src/store/store.ts'
 import {
   aPlan,
   completeAs,
@@ -70,6 +70,55 @@ export function completeContract(t: Test, create: (t: Test) => Harness): void {
     }
     const found = await store.event(eventId(1))
     t.same(found?.plans[0]?.deliveries[0]?.history, attempts, 'an event shows them too')
+  })
+
+  t.test('fallbacks are added with the attempt, each destination once', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned(), planned({ target: '#ops', route: 'all' })]))
+    const stand = (delivery: string) => ({ delivery, receiver: 'deal-flow', reason: 'not_in_channel' })
+    const fallback = (id: string, target: string) => ({
+      ...planned({ target, receiver: 'backup' }),
+      id,
+      standsInFor: stand(ID),
+    })
+    const added = [fallback('dlv_a', '#backup'), fallback('dlv_b', '#ops')]
+    const park = async (number: number, fallbacks: readonly NewDelivery[]) => {
+      await store.claim(everything(NOW))
+      const outcome = { kind: 'park', reason: 'not_in_channel' } as const
+      const done = { deliveryId: ID, number, startedAt: NOW, durationMs: 1, outcome, notes: [] }
+      return store.complete(done, { state: 'parked', dueAt: null, reason: 'r' }, true, fallbacks)
+    }
+    t.same(await park(1, added), { state: 'parked', dueAt: null, reason: 'r', fallbacks: added.slice(0, 1) })
+    t.match(await store.delivery('dlv_a'), { state: 'pending', plan: 1, standsInFor: stand(ID) })
+    t.match(await store.delivery('dlv_b'), { state: 'skipped', reason: 'already sent by route all' })
+    t.equal(
+      (await store.claim(everything(NOW + 1))).leased.find(({ delivery }) => delivery.id === 'dlv_a')?.event
+        .id,
+      eventId(1),
+    )
+    await store.requeue([{ deliveryId: ID }], NOW)
+    const again = [fallback('dlv_c', '#backup'), fallback('dlv_d', '#ops')]
+    t.notOk('fallbacks' in ((await park(2, again)) ?? {}), 'not when the same one fails again')
+    t.equal(await store.delivery('dlv_c'), null)
+    t.equal(await store.delivery('dlv_d'), null)
+  })
+
+  t.test('a delivery that a replay takes the place of has no fallback', async (t) => {
+    const store = await create(t).service()
+    await store.append(entry(event(1), [planned()]))
+    await store.claim(everything(NOW))
+    await store.addPlan(eventId(1), aPlan(NOW, []), null)
+    const outcome = { kind: 'park', reason: 'r' } as const
+    const done = { deliveryId: ID, number: 1, startedAt: NOW, durationMs: 1, outcome, notes: [] }
+    const fallback = {
+      ...planned({ target: '#b' }),
+      id: 'dlv_a',
+      standsInFor: { delivery: ID, receiver: 'd', reason: 'r' },
+    }
+    t.match(await store.complete(done, { state: 'parked', dueAt: null, reason: 'r' }, true, [fallback]), {
+      state: 'cancelled',
+    })
+    t.equal(await store.delivery('dlv_a'), null)
   })
 
   t.test('ambiguous attempts are counted until a person resends', async (t) => {

@@ -64,11 +64,19 @@ export function planned(change: Change = {}): PlannedDelivery {
 }
 
 /** What a store keeps of it as it is. */
-export function stored(change: Change = {}): Omit<PlannedDelivery, 'start'> {
+export function stored(change: Change = {}): Omit<PlannedDelivery, 'start'> & { standsInFor: null } {
   const { channel = 'slack', target = '#deal-flow', rateKey = `${channel}:${target}` } = change
   const { route = 'completed analyses', receiver = 'deal-flow', template = null } = change
   const { conversation = null, group = null } = change
-  return { route, receiver, template, conversation, group, destination: { channel, target, rateKey } }
+  return {
+    route,
+    receiver,
+    template,
+    conversation,
+    group,
+    destination: { channel, target, rateKey },
+    standsInFor: null,
+  }
 }
 
 /** An event's entry, its body made from its payload. */

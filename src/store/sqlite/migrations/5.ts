@@ -13,5 +13,7 @@ export const migration5 = `
   CREATE INDEX stages_key ON stages (lifecycle, key, round);
   -- What a message that was sent did in its conversation: a Step as JSON.
   ALTER TABLE attempts ADD COLUMN step TEXT;
+  -- What a fallback stands in for: a StandIn as JSON.
+  ALTER TABLE deliveries ADD COLUMN stands_in_for TEXT;
   CREATE INDEX deliveries_of_conversation ON deliveries (conversation, seq) WHERE conversation IS NOT NULL;
   `

@@ -1,14 +1,25 @@
-import { ambiguousAfter, type Delivery, finalStates, type NextState } from '../../../core/delivery.ts'
+import {
+  ambiguousAfter,
+  type Delivery,
+  finalStates,
+  type NextState,
+  type State,
+} from '../../../core/delivery.ts'
 import { settle } from '../../../core/destination.ts'
-import type { Attempt } from '../../store.ts'
+import { startOfFallback } from '../../../core/fallback.ts'
+import type { NewDelivery } from '../../../core/plan.ts'
+import type { Attempt, Completed } from '../../store.ts'
 import type { Database } from '../database.ts'
-import { releaseNext } from './insert-delivery.ts'
+import { standInOf } from '../rows.ts'
+import { insertDelivery, type OfPlan, releaseNext } from './insert-delivery.ts'
 import { destinationStateOf, rateRow, saveState } from './rates.ts'
 
 const final: ReadonlySet<string> = new Set(finalStates)
 
 type CompletedRow = {
   readonly seq: number
+  readonly event: number
+  readonly plan: number
   readonly rate: number
   readonly conversation: string | null
   readonly ambiguous_attempts: number
@@ -21,11 +32,12 @@ export function complete(
   attempt: Attempt,
   after: NextState,
   reached: boolean,
-): NextState | null {
+  fallbacks: readonly NewDelivery[] = [],
+): Completed | null {
   const { number, outcome, startedAt, durationMs, notes, step } = attempt
   const delivery = database
     .prepare<CompletedRow>(
-      `SELECT seq, rate, conversation, ambiguous_attempts, replaced_by FROM deliveries
+      `SELECT seq, event, plan, rate, conversation, ambiguous_attempts, replaced_by FROM deliveries
        WHERE id = ? AND state = 'sending' AND attempts = ?`,
     )
     .get(attempt.deliveryId, number - 1)
@@ -57,7 +69,33 @@ export function complete(
   if (delivery.conversation !== null && final.has(next.state)) {
     releaseNext(database, delivery.conversation, endedAt)
   }
-  return next
+  if (delivery.replaced_by !== null) return next
+  const ofPlan = { event: delivery.event, number: delivery.plan, at: endedAt }
+  const added = fallbacks.filter((fallback) => addFallback(database, ofPlan, fallback))
+  return added.length === 0 ? next : { ...next, fallbacks: added }
+}
+
+type SiblingRow = {
+  readonly route: string
+  readonly channel: string
+  readonly target: string
+  readonly state: State
+  readonly stands_in_for: string | null
+}
+
+/** Whether it is to be sent. */
+function addFallback(database: Database, plan: OfPlan, fallback: NewDelivery): boolean {
+  const siblings = database
+    .prepare<SiblingRow>(
+      `SELECT route, channel, target, state, stands_in_for FROM deliveries
+       CROSS JOIN destinations ON destinations.id = deliveries.destination WHERE event = ? AND plan = ?`,
+    )
+    .all(plan.event, plan.number)
+    .map(({ stands_in_for, ...row }) => ({ ...row, destination: row, standsInFor: standInOf(stands_in_for) }))
+  const start = startOfFallback(fallback, siblings)
+  if (start === null) return false
+  insertDelivery(database, plan, { ...fallback, start })
+  return start.kind !== 'skipped'
 }
 
 /** `Queue.skip`, inside a transaction. */

@@ -15,14 +15,24 @@ const KIND_OF_EVENT = `SELECT kinds.id FROM events CROSS JOIN kinds ON kinds.sou
 
 /** A delivery waits for an unfinished earlier one of its conversation. */
 export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDelivery): void {
-  const { id, route, receiver, destination, template, conversation, group, start } = delivery
+  const {
+    id,
+    route,
+    receiver,
+    destination,
+    template,
+    conversation,
+    group,
+    standsInFor = null,
+    start,
+  } = delivery
   const place = placeOf(database, destination)
   const waits = start.kind !== 'skipped' && conversation !== null && isOpen(database, conversation)
   database
     .prepare(
       `INSERT INTO deliveries (id, event, kind, plan, route, receiver, destination, rate, template, conversation, grouping,
-         state, reason, due_at, held_until, attempts, ambiguous_attempts, created_at, retrying_since)
-       VALUES (?1, ?2, (${KIND_OF_EVENT}), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, 0, ?15, ?15)`,
+         stands_in_for, state, reason, due_at, held_until, attempts, ambiguous_attempts, created_at, retrying_since)
+       VALUES (?1, ?2, (${KIND_OF_EVENT}), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0, ?16, ?16)`,
     )
     .run(
       id,
@@ -35,6 +45,7 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
       template,
       conversation,
       group,
+      standsInFor === null ? null : JSON.stringify(standsInFor),
       ...stateOf(start, waits, plan.at),
       plan.at,
     )

@@ -1,0 +1,55 @@
+/** Fallbacks: a message that its receiver cannot get goes to another one, once. */
+import { type Delivery, type NextState, type State, unresolvedStates } from './delivery.ts'
+import type { Destination } from './destination.ts'
+import { isSame, type NewDelivery, type Place, type Start } from './plan.ts'
+
+/** The receiver that gets the messages of another one. */
+export interface Fallback {
+  readonly receiver: string
+  readonly destinations: readonly Destination[]
+}
+
+/**
+ * The deliveries to add where another one comes to be parked or dead. None for what is a fallback itself: a message that can be
+ * delivered nowhere must not go around.
+ */
+export function fallbackDeliveries(
+  fallback: Fallback | null,
+  delivery: Pick<Delivery, 'id' | 'route' | 'receiver' | 'template' | 'standsInFor'>,
+  { state, reason }: NextState,
+  newId: () => string,
+): readonly NewDelivery[] {
+  const isUnresolved = unresolvedStates.some((one) => one === state)
+  if (fallback === null || delivery.standsInFor !== null || !isUnresolved) return []
+  const { id, route, receiver, template } = delivery
+  return fallback.destinations.map((destination) => ({
+    id: newId(),
+    route,
+    receiver: fallback.receiver,
+    destination,
+    template,
+    conversation: null,
+    group: null,
+    standsInFor: { delivery: id, receiver, reason: reason ?? state },
+    start: { kind: 'pending' },
+  }))
+}
+
+type Sibling = Pick<Delivery, 'route' | 'state' | 'standsInFor'> & { readonly destination: Place }
+
+const NOT_SENT: ReadonlySet<State> = new Set(['skipped', 'cancelled'])
+
+/**
+ * How a fallback starts among the deliveries of its plan: a destination gets one message of it. Null where it was added before,
+ * when the same delivery failed for the first time.
+ */
+export function startOfFallback(
+  { destination, standsInFor }: Pick<NewDelivery, 'destination' | 'standsInFor'>,
+  siblings: readonly Sibling[],
+): Start | null {
+  const there = siblings.filter((sibling) => isSame(sibling.destination, destination))
+  if (there.some((sibling) => sibling.standsInFor?.delivery === standsInFor?.delivery)) return null
+  const sent = there.find(({ state }) => !NOT_SENT.has(state))
+  if (sent === undefined) return { kind: 'pending' }
+  return { kind: 'skipped', reason: `already sent by route ${sent.route}` }
+}
