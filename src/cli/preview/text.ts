@@ -29,8 +29,8 @@ export function printPreview(
       print(terminal, `\n${colour(terminal, 'bold', printable(titleOf(message)))}`)
       print(terminal, colour(terminal, 'red', printable(`   ${rendered.reason}`)))
     }
-    const does = inWords(conversations.decisionOf(message.delivery))
-    if (does !== '') print(terminal, printable(`   ${framed ? '' : `${nameOf(message)}: `}${does}`))
+    const does = framed ? inWords(conversations.decisionOf(message.delivery)) : ''
+    if (does !== '') print(terminal, printable(`   ${does}`))
     for (const note of rendered.ok ? rendered.notes : []) {
       const name = framed ? '' : `${nameOf(message)}: `
       print(terminal, colour(terminal, 'yellow', printable(`   note: ${name}${note}`)))
