@@ -210,11 +210,13 @@ class World {
         sourceTitle: (source) => source,
         policy: { retryFor: 1_000 * SECOND, ambiguousResends: 2 },
         lifecycles: [lifecycle],
+        fallbacks: new Map(),
         followUp: () => ({ how: this.#how, broadcast: 'last' }),
       }),
       now: () => this.#now,
       clock: () => 0,
       random: () => 0,
+      newId: () => 'dlv_fallback',
       observe: () => {},
       pause: async () => {},
     })
