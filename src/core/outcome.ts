@@ -4,8 +4,10 @@ export type Outcome =
   (
     | { readonly kind: 'sent'; readonly reference: Reference; readonly restarts?: true }
     /**
-     * `after`: milliseconds the destination asked us to wait. `counts: false`: another attempt reports the same refusal, so
-     * this one is not another failure of the destination.
+     * `after`: milliseconds the destination asked us to wait. `counts: false`: it says nothing about the destination, because
+     * another attempt reports the same refusal, or nothing was sent yet. Only the channel can say so: mail to many addresses
+     * shares one server, and each address has a state of its own. Refusals of one destination that ask for a pause need no
+     * such mark: `settle` sees that they are one failure.
      */
     | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
     /** The message may or may not have arrived. */

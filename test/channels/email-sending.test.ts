@@ -1,6 +1,6 @@
 import PostalMime from 'postal-mime'
 import t from 'tap'
-import type { Follows, MessageRef, OpenChannel } from '../../src/channels/channel.ts'
+import { type Follows, type MessageRef, type OpenChannel, UNLIMITED } from '../../src/channels/channel.ts'
 import { parseMailbox } from '../../src/channels/email/address.ts'
 import { email } from '../../src/channels/email/email.ts'
 import { Pace } from '../../src/channels/email/pace.ts'
@@ -9,6 +9,7 @@ import { MailSender, patientTimeouts } from '../../src/channels/email/sending/se
 import type { SmtpTimeouts } from '../../src/channels/email/sending/session.ts'
 import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
+import { newDestination, settle } from '../../src/core/destination.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
@@ -452,6 +453,12 @@ t.test('a server whose connections others use up', async (t) => {
   )
   const counted = outcomes.filter((outcome) => outcome.kind === 'retry' && outcome.counts !== false)
   t.equal(counted.length, 1, 'one burst is one failure')
+  // Each address has a state of its own, in which its own refusal would be the first failure.
+  const unsent = newDestination(UNLIMITED, 0)
+  t.strictSame(
+    outcomes.map((outcome) => settle(unsent, outcome, 1).failures),
+    [1, 1, 1, 1, 1, 1],
+  )
   t.equal(channel.concurrency, 1)
 })
 
