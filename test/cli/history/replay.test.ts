@@ -1,43 +1,17 @@
 import t from 'tap'
-import type { Store } from '../../../src/store/store.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import {
   arrival,
-  attemptDue,
   configure,
   configured,
   deliveryId,
   event,
   eventId,
   look,
-  parked,
-  planned,
+  parkedInSlack,
   quarantine,
-  SECOND,
-  START,
-  sent,
   yaml,
 } from './stored.ts'
-
-function received(events: number) {
-  return async (store: Store) => {
-    const numbers = Array.from({ length: events }, (_, index) => index + 1)
-    await Promise.all(
-      numbers.map((number) =>
-        store.append(
-          arrival(event(number), [
-            planned(number * 10 + 1, 'slack #deals', 'deals'),
-            planned(number * 10 + 2, 'email ada@example.org', 'partners'),
-            planned(number * 10 + 3, 'email bob@example.org', 'partners'),
-          ]),
-        ),
-      ),
-    )
-    await attemptDue(store, START + 100 * SECOND, ({ destination }) =>
-      destination.channel === 'slack' ? parked() : sent,
-    )
-  }
-}
 
 /** Of each plan: its cause, and each delivery with its state. */
 function plansOf(cwd: string, number: number) {
@@ -51,7 +25,7 @@ function plansOf(cwd: string, number: number) {
 }
 
 t.test('an event is planned again, and what was not delivered before is cancelled', async (t) => {
-  const cwd = await configured(t, received(1))
+  const cwd = await configured(t, parkedInSlack(1))
   configure(cwd, yaml.replace('#deals', '#deal-flow').replace(', bob@example.org', ''))
   const dry = await hookbridge(['replay', eventId(1), '--dry-run'], { cwd })
   t.equal(dry.out, `${eventId(1)}: would be planned again, 2 deliveries, 1 of them delivered before\n`)
@@ -67,7 +41,7 @@ t.test('an event is planned again, and what was not delivered before is cancelle
 })
 
 t.test('--receiver plans for it alone', async (t) => {
-  const cwd = await configured(t, received(2))
+  const cwd = await configured(t, parkedInSlack(2))
   const { out } = await hookbridge(['replay', eventId(1), '--receiver', 'deals', '--json'], { cwd })
   t.match(JSON.parse(out), {
     dry_run: false,
@@ -92,7 +66,7 @@ t.test('--receiver plans for it alone', async (t) => {
 
 t.test('events are chosen by what they are, or by their deliveries, oldest first', async (t) => {
   const cwd = await configured(t, async (store) => {
-    await received(3)(store)
+    await parkedInSlack(3)(store)
     await store.append(arrival(event(4, { type: 'account.closed', subject: 'acc_4' })))
   })
   const chosen = async (...args: string[]) => {
@@ -121,7 +95,7 @@ t.test('events are chosen by what they are, or by their deliveries, oldest first
 })
 
 t.test('before more than a few messages that had been delivered go out again, it asks', async (t) => {
-  const cwd = await configured(t, received(2))
+  const cwd = await configured(t, parkedInSlack(2))
   const args = ['replay', '--type', 'analysis.completed']
   t.match(await hookbridge(args, { cwd }), { code: 1, err: /4 messages that had been delivered/ })
   t.match(await hookbridge(args, { cwd, columns: 80, answer: 'no\n' }), {

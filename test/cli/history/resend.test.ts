@@ -1,43 +1,6 @@
 import t from 'tap'
-import type { Store } from '../../../src/store/store.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
-import {
-  arrival,
-  attemptDue,
-  configure,
-  configured,
-  deliveryId,
-  event,
-  eventId,
-  look,
-  parked,
-  planned,
-  SECOND,
-  START,
-  sent,
-  yaml,
-} from './stored.ts'
-
-/** So many events: of each the Slack message is parked, and both mails are delivered. */
-function parkedInSlack(events: number) {
-  return async (store: Store) => {
-    const numbers = Array.from({ length: events }, (_, index) => index + 1)
-    await Promise.all(
-      numbers.map((number) =>
-        store.append(
-          arrival(event(number), [
-            planned(number * 10 + 1, 'slack #deals', 'deals'),
-            planned(number * 10 + 2, 'email ada@example.org', 'partners'),
-            planned(number * 10 + 3, 'email bob@example.org', 'partners'),
-          ]),
-        ),
-      ),
-    )
-    await attemptDue(store, START + 2_000 * SECOND, ({ destination }) =>
-      destination.channel === 'slack' ? parked() : sent,
-    )
-  }
-}
+import { configure, configured, deliveryId, event, eventId, look, parkedInSlack, yaml } from './stored.ts'
 
 /** Each delivery's destination and state. */
 function states(cwd: string): Promise<Record<string, string>> {

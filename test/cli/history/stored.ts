@@ -210,3 +210,24 @@ export function golden(t: Test, name: string, text: string): void {
   }
   t.equal(text, readFileSync(file, 'utf8'), name)
 }
+
+/** So many events: of each the Slack message is parked, and both mails are delivered. */
+export function parkedInSlack(events: number) {
+  return async (store: Store) => {
+    const numbers = Array.from({ length: events }, (_, index) => index + 1)
+    await Promise.all(
+      numbers.map((number) =>
+        store.append(
+          arrival(event(number), [
+            planned(number * 10 + 1, 'slack #deals', 'deals'),
+            planned(number * 10 + 2, 'email ada@example.org', 'partners'),
+            planned(number * 10 + 3, 'email bob@example.org', 'partners'),
+          ]),
+        ),
+      ),
+    )
+    await attemptDue(store, START + 2_000 * SECOND, ({ destination }) =>
+      destination.channel === 'slack' ? parked() : sent,
+    )
+  }
+}
