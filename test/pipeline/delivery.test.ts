@@ -145,7 +145,7 @@ ${policy}
       t.equal(slack.messages.length, times, `${name}: posted ${times} times`)
       const kinds = delivery?.history.map(({ outcome }) => outcome.kind) ?? []
       t.equal(kinds.filter((kind) => kind === 'ambiguous').length, times, 'each is recorded as what it is')
-      for (const { blocks } of slack.messages) t.match(JSON.stringify(blocks), event.objectId)
+      for (const { blocks } of slack.messages) t.match(JSON.stringify(blocks), shortId(event.objectId))
     }
   },
 )
