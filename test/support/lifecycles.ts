@@ -41,11 +41,13 @@ interface Wanted extends SlackServerOptions {
   readonly receivers?: string
   readonly to?: string
   readonly key?: string
+  /** Of the route. */
+  readonly match?: string
 }
 
 /** Its text says what a test has to find; its blocks are there, so that an edit has to change both. */
 const TEMPLATE = `text: "{{ event.type }} of {{ data.id }}{% if lifecycle.elapsed %} after {{ lifecycle.elapsed }}{% endif %}"
-blocks: [{ type: section, text: { type: plain_text, text: "{{ event.type }}" } }]
+blocks: [{ type: section, text: { type: plain_text, text: "{{ event.type }} took {{ lifecycle.elapsed }}" } }]
 `
 
 export async function startLifecycles(
@@ -53,7 +55,7 @@ export async function startLifecycles(
   slackReceiver: string,
   wanted: Wanted = {},
 ): Promise<Lifecycles> {
-  const { receivers = '', to = '[all]', key } = wanted
+  const { receivers = '', to = '[all]', key, match } = wanted
   const slack = await startSlackServer(wanted)
   t.teardown(() => slack.close())
   const folder = temporaryFolder(t)
@@ -69,7 +71,7 @@ channels:
 receivers:
   all: { slack: ${slackReceiver.replace('WEBHOOK_URL', slack.webhookUrl)} }
 ${receivers}templates: templates
-routes: [{ receivers: ${to}, template: plain }]
+routes: [{ receivers: ${to}, template: plain${match === undefined ? '' : `, match: ${match}`} }]
 `
   const start = async () => {
     const app = await startTestApp(t, yaml, { folder })

@@ -9,6 +9,7 @@ import type { Visit } from '../../core/route.ts'
 import { duration, load, type Register, withStore } from '../context.ts'
 import { type Conversations, conversationsOf, decisionJson, inWords } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
+import { hanging } from '../history/describe.ts'
 import { printTable } from '../table.ts'
 import {
   CommandError,
@@ -192,8 +193,8 @@ function showDeliveries(
     const words = inWords(decisionOf(delivery))
     if (words === '') continue
     const { channel, target } = delivery.destination
-    const text = `${channel} ${target}: ${words}`
-    for (const line of wrap(printable(text), textWidth(terminal), true)) print(terminal, line)
+    for (const line of hanging(terminal, '', printable(`${channel} ${target}: ${words}`), '  '))
+      print(terminal, line)
   }
   for (const receiver of new Set(messages.map(({ delivery }) => delivery.receiver))) {
     const fallback = fallbacks.get(receiver)?.receiver

@@ -49,13 +49,18 @@ const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `eve
   (path) => path !== 'event.subject',
 )
 
+// The rest is known when a message is sent.
+const AT_ROUTING = ['lifecycle.name', 'lifecycle.stage', 'lifecycle.is_last']
+
 export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => number): Reach {
   const names = Object.keys(sources)
   const facts: KnownFields = {
     values: new Map([['source', names]]),
     isText: (path) => TEXTS.includes(path),
     // This version does not enrich events.
-    isMissing: (path) => /^(?:event|enriched)\./.test(path) && ![...TEXTS, 'event.subject'].includes(path),
+    isMissing: (path) =>
+      /^(?:event|enriched|lifecycle)\./.test(path) &&
+      ![...TEXTS, 'event.subject', ...AT_ROUTING].includes(path),
   }
   const checker: Checker = { facts, sources: names, lineOf, found: [], reached: [] }
   checkLevel(routes, ['routes'], { terms: termsOf(undefined), hasReceivers: false }, checker)
@@ -119,6 +124,7 @@ function hintFor(match: Match | undefined, { facts, sources }: Checker): string 
   const fields = fieldsOf(match)
   const missing = fields.find(({ path }) => facts.isMissing(path))?.path
   if (missing?.startsWith('enriched.')) return 'this version does not fetch anything into enriched'
+  if (missing?.startsWith('lifecycle.')) return `a route may use ${AT_ROUTING.join(', ')}`
   if (missing !== undefined)
     return `there is no ${missing}; a field of the payload is payload.NAME or data.NAME`
   const source = fields.find(({ path }) => path === 'source')?.wanted

@@ -86,6 +86,13 @@ const roots: Readonly<Record<string, Field>> = {
     description: 'What enrichment fetched, by name. This version does not fetch anything.',
     example: { exists: false },
   },
+  lifecycle: {
+    at: ['lifecycle'],
+    isText: false,
+    description:
+      'Where the event is a stage of a lifecycle: lifecycle.name, lifecycle.stage, lifecycle.is_last (true or false).',
+    example: { exists: true },
+  },
 }
 const combinators = {
   any: { takes: 'matches', description: 'At least one of these matches must hold.' },
