@@ -2,6 +2,7 @@
 import { Secret } from '../core/secret.ts'
 import { isLoopback } from './loopback.ts'
 import { compileNoProxy } from './no-proxy.ts'
+import { decodePercent } from './percent.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -131,7 +132,7 @@ function parseProxy(variable: string, text: string): ParsedProxy {
     return { ok: false, message, hint: `name the proxy's HTTP port, as in ${FORM}, or unset the variable` }
   }
   const port = url.port === '' ? (protocol === 'https:' ? 443 : 80) : Number(url.port)
-  const [user, pass] = [decode(username), decode(password)]
+  const [user, pass] = [decodePercent(username) ?? username, decodePercent(password) ?? password]
   const token = Buffer.from(`${user}:${pass}`).toString('base64')
   const hasLogin = username !== '' || password !== ''
   const secrets = [text, password, pass, token].filter((part) => hasLogin && part !== '')
@@ -147,13 +148,5 @@ function parseProxy(variable: string, text: string): ParsedProxy {
       authorization: hasLogin ? new Secret(`Basic ${token}`) : null,
     },
     secrets: [...new Set(secrets)].map((part) => new Secret(part)),
-  }
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
   }
 }

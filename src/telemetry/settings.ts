@@ -3,6 +3,7 @@
  * resource; the rest is read here. Mistakes in them are warnings, and never stop the service.
  */
 import { Secret } from '../core/secret.ts'
+import { decodePercent } from '../network/percent.ts'
 import { readProxies } from '../network/proxies.ts'
 
 export interface TraceSettings {
@@ -173,7 +174,7 @@ function readHeaders(env: Env, warn: Warn): Secret[] {
         )
         return []
       }
-      return [new Secret(value), new Secret(decoded(value) ?? value)]
+      return [new Secret(value), new Secret(decodePercent(value) ?? value)]
     }),
   )
 }
@@ -186,7 +187,7 @@ function checkResource(env: Env, warn: Warn): void {
     .filter(
       (pair) => pair.trim() !== '' && !/^\s*[^=\s][^=]*=[^=]*$/.test(pair.replace(/%[\da-f]{2}/gi, '_')),
     )
-  const undecodable = bad.length > 0 || decoded(text) === undefined
+  const undecodable = bad.length > 0 || decodePercent(text) === null
   if (!undecodable) return
   const form = 'write name=value,name=value, with %2C and %3D for commas and equal signs in values'
   warn(`OTEL_RESOURCE_ATTRIBUTES cannot be read, so all of it is ignored; ${form}`)
@@ -199,14 +200,6 @@ function variable(env: Env, name: string): string | undefined {
 
 function protocolOf(url: string): string | undefined {
   return URL.parse(url)?.protocol
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
 }
 
 function cut(text: string): string {

@@ -6,7 +6,14 @@ import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { startProxy } from '../support/proxy.ts'
-import { environment, newEvent, post, startService, temporaryFolder } from '../support/service.ts'
+import {
+  environment,
+  newEvent,
+  post,
+  startService,
+  temporaryFolder,
+  writeConfig,
+} from '../support/service.ts'
 import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 import { fenced, readPage, section } from './pages.ts'
@@ -59,18 +66,8 @@ async function sendsThrough(
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
   const folder = temporaryFolder(t)
-  const config = join(folder, 'config.yaml')
-  writeFileSync(
-    config,
-    `
-server: { port: 0 }
-store: { url: "sqlite:${join(folder, 'store.db')}" }
-sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
-channels: { slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "https://slack.test/api/" } }
-receivers: { deal-flow: { slack: { channel: "#deal-flow" } } }
-routes: [{ receivers: [deal-flow] }]
-`,
-  )
+  // Its mail has nowhere to go, which is all the same here.
+  const config = writeConfig({ folder, slackUrl: 'https://slack.test/api/', smtpUrl: 'smtp://127.0.0.1:9' })
   const service = await startService(config, { ...environment, ...env })
   t.teardown(() => service.end('SIGKILL'))
   t.equal((await post(service.url, newEvent())).status, 202)

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import type { Secret } from '../../core/secret.ts'
 import { isLoopback } from '../../network/loopback.ts'
+import { decodePercent } from '../../network/percent.ts'
 import { rate, secret } from '../settings.ts'
 import { addressKey, type Mailbox, parseMailbox, parseMailboxes } from './address.ts'
 import { authorities } from './authorities.ts'
@@ -38,6 +39,9 @@ export interface SmtpServer {
   readonly credentials: { readonly user: string; readonly pass: string } | null
 }
 
+/** Where mail servers expect TLS from the first byte, and where STARTTLS: RFC 8314, section 3. */
+export const TLS_PORT = 465
+export const SUBMISSION_PORT = 587
 /** What large providers allow, or little more: Microsoft 365 three. Where it is less, sending finds out. */
 const DEFAULT_CONNECTIONS = 5
 const ADDRESS_MISTAKE = 'must be a mail address, such as jane@example.org or "Jane Doe <jane@example.org>"'
@@ -176,23 +180,15 @@ export function parseSmtpUrl(text: string): SmtpServer | null {
   const url = new URL(text)
   const rest = url.pathname.replace('/', '') + url.search + url.hash
   if (!['smtp:', 'smtps:'].includes(url.protocol) || url.hostname === '' || rest !== '') return null
-  const user = decode(url.username)
-  const pass = decode(url.password)
+  const user = decodePercent(url.username)
+  const pass = decodePercent(url.password)
   if (user === null || pass === null || (user === '') !== (pass === '')) return null
   const secure = url.protocol === 'smtps:'
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? (secure ? 465 : 587) : Number(url.port),
+    port: url.port === '' ? (secure ? TLS_PORT : SUBMISSION_PORT) : Number(url.port),
     secure,
     credentials: user === '' ? null : { user, pass },
-  }
-}
-
-function decode(text: string): string | null {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return null
   }
 }
 

@@ -3,11 +3,16 @@ import { isLoopback } from '../../network/loopback.ts'
 import type { SettingsWarning } from '../channel.ts'
 import { isReservedName } from '../settings.ts'
 import { asciiDomainOf, type Mailbox } from './address.ts'
-import { type EmailReceiver, type EmailSettings, parseSmtpUrl, type SmtpServer } from './settings.ts'
+import {
+  type EmailReceiver,
+  type EmailSettings,
+  parseSmtpUrl,
+  type SmtpServer,
+  SUBMISSION_PORT,
+  TLS_PORT,
+} from './settings.ts'
 
-// Where servers expect TLS from the first byte, and where they begin without it: RFC 8314, section 3.
-const TLS_PORT = 465
-const STARTTLS_PORTS = [25, 587]
+const STARTTLS_PORTS = [25, SUBMISSION_PORT]
 // Of IMAP and POP3, which read mail. Some providers do take mail on 80, 443 and 2525.
 const READING_PORTS = [110, 143, 993, 995]
 

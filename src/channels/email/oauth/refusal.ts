@@ -1,7 +1,7 @@
 /** Why the mail server does not accept a token that the token server issued. */
 import { isObject } from '../../../core/json.ts'
 import type { Secret } from '../../../core/secret.ts'
-import type { LoginProblem } from './problem.ts'
+import type { Explanation, LoginProblem } from './problem.ts'
 import type { OAuth2Settings } from './settings.ts'
 
 interface Refused {
@@ -65,7 +65,7 @@ export function notOffered(offered: readonly string[], wanted: 'password' | 'tok
   }
 }
 
-function microsoft({ token, user, reason }: Refused): Pick<LoginProblem, 'code' | 'summary' | 'hint'> {
+function microsoft({ token, user, reason }: Refused): Explanation {
   const { aud, roles } = claimsOf(token)
   if (typeof aud === 'string' && !EXCHANGE.test(aud)) {
     return {

@@ -2,10 +2,9 @@
  * What an error of the token server means for the operator. Whether to try again does not depend on it: Microsoft says
  * that numbers and words of its errors change, so they choose no more than the hint.
  */
-import type { LoginProblem } from './problem.ts'
+import type { Explanation } from './problem.ts'
 import type { OAuth2Settings } from './settings.ts'
 
-type Words = Pick<LoginProblem, 'code' | 'summary' | 'hint'>
 type Provider = OAuth2Settings['provider']
 
 interface Asked {
@@ -18,7 +17,7 @@ interface Rule {
   readonly error?: readonly string[]
   /** Of the description. */
   readonly says?: RegExp
-  readonly words: (asked: Asked) => Words
+  readonly words: (asked: Asked) => Explanation
 }
 
 const KEY = 'channels.email.oauth2'
@@ -185,7 +184,7 @@ const rules: readonly Rule[] = [
 ]
 
 /** `error`, `description`: of the token server's answer. */
-export function hintFor(asked: Asked, error: string, description: string): Words {
+export function hintFor(asked: Asked, error: string, description: string): Explanation {
   const rule = rules.find(
     ({ provider, error: errors, says }) =>
       (provider === undefined || provider === asked.settings.provider) &&

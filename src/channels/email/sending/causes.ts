@@ -1,5 +1,7 @@
 /** What a mail server's refusal can be about: in words for the operator, with what to do about it. */
 
+import type { Explanation } from '../oauth/problem.ts'
+
 /** Which part of sending a refusal concerns: who has to act, and whether waiting helps, follow from it. */
 export type Concern =
   /** The login, or the account behind it. */
@@ -18,12 +20,8 @@ export type Concern =
   /** The server, now. */
   | 'moment'
 
-export interface Cause {
+export interface Cause extends Explanation {
   readonly concern: Concern
-  /** The code of the doctor's finding. */
-  readonly code: string
-  readonly summary: string
-  readonly hint: string
 }
 
 const MAIL_PAGE = 'docs/mail.md'

@@ -1,8 +1,8 @@
 /** Why a connection failed, where no reply of the server says it. Pure. */
+import { TLS_PORT } from '../settings.ts'
 import type { CauseName } from './causes.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 
-const TLS_PORT = 465
 /** A server that answers in plain text to the first bytes of TLS. */
 const PLAIN_TEXT = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
 const OTHER_TLS = /^(?:ERR_TLS|ERR_SSL|EPROTO)/
