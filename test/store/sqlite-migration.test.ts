@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { schemaVersion } from '../../src/store/sqlite/migrations/migrations.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { deliveryId, eventId, everything, START } from './contract/sample.ts'
+import { deliveryId, entry, event, eventId, everything, planned, START } from './contract/sample.ts'
 
 const MADE = Date.UTC(2026, 9, 1, 8)
 const HOUR = 3_600_000
@@ -145,6 +145,13 @@ t.test('a store of schema 4 goes on, and its events have fetched nothing', async
       [deliveryId(1, 2), {}],
     ],
   )
+  // A stage of a lifecycle, which that schema had no place for.
+  const [type, conversation] = ['analysis.created', 'analysis/an_9/slack/#new']
+  const stage = { lifecycle: 'analysis', key: 'an_9', stage: type, first: type, last: 'analysis.completed' }
+  await store.append(entry(event(9, { type }), [planned({ conversation, target: '#new' })], { stage }))
+  t.match((await store.claim(everything(START + 24 * HOUR))).leased, [
+    { conversation: { lifecycle: 'analysis', key: 'an_9', round: 1, sent: [] } },
+  ])
 })
 
 for (const schema of [2, 4]) {

@@ -1,7 +1,6 @@
 import type { DeliveryRecord } from '../../src/store/store.ts'
 import { type MailServer, startMailServer } from './mail-server.ts'
 import { type SlackServer, startSlackServer } from './slack/server.ts'
-import type { SlackServerOptions } from './slack/workspace.ts'
 
 export interface Sinks {
   readonly slack: SlackServer
@@ -11,9 +10,8 @@ export interface Sinks {
 export async function startSinks(
   t: { teardown(action: () => Promise<void>): unknown },
   delay = 0,
-  options: SlackServerOptions = {},
 ): Promise<Sinks> {
-  const slack = await startSlackServer({ delay, ...options })
+  const slack = await startSlackServer({ delay })
   const mail = await startMailServer({ delay })
   t.teardown(async () => {
     await slack.close()

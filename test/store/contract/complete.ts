@@ -319,6 +319,48 @@ function requeueContract(t: Test, create: (t: Test) => Harness): void {
     },
   )
 
+  t.test('a delivery that is skipped at its attempt releases the next of its conversation', async (t) => {
+    const store = await create(t).service()
+    const conversation = 'analysis/1/slack/#deal-flow'
+    await store.append(entry(event(1), [planned({ conversation }), planned({ conversation })]))
+    const [leased] = (await store.claim(everything(NOW))).leased
+    const { id, attempts } = leased?.delivery ?? { id: '', attempts: 0 }
+    t.equal(await store.skip({ id, attempts: 1 }, 'old news', NOW), false, 'of another attempt')
+    t.equal(await store.skip({ id, attempts }, 'old news', NOW), true)
+    t.match(await store.delivery(id), { state: 'skipped', reason: 'old news', dueAt: null, history: [] })
+    t.equal(await store.skip({ id, attempts }, 'old news', NOW), false, 'the lease is over')
+    t.same(await deliverAll(store, NOW), [deliveryId(1, 2)])
+  })
+
+  t.test('events of a lifecycle and key are in rounds, which a replay keeps', async (t) => {
+    const store = await create(t).service()
+    const conversation = 'analysis/an_1/slack/#deal-flow'
+    const stage = (name: string) => ({
+      lifecycle: 'analysis',
+      key: 'an_1',
+      stage: name,
+      first: 'created',
+      last: 'completed',
+    })
+    for (const [index, name] of ['created', 'completed', 'created', 'completed'].entries()) {
+      const one = event(index + 1, { type: name })
+      await store.append(entry(one, [planned({ conversation })], { stage: stage(name) }))
+    }
+    const roundOf = async (number: number, name: string) =>
+      (await store.conversation(eventId(number), stage(name), conversation)).round
+    t.same(await Promise.all([1, 2, 3, 4].map((number) => roundOf(number, 'completed'))), [1, 1, 2, 2])
+    await store.addPlan(eventId(1), aPlan(NOW, [], { cause: 'replay', stage: stage('created') }), null)
+    t.equal(await roundOf(1, 'created'), 1)
+    t.equal(await roundOf(99, 'created'), 3, 'of an event that would come now')
+    const record = await store.conversation(eventId(4), stage('completed'), conversation)
+    t.match(record, {
+      lifecycle: 'analysis',
+      key: 'an_1',
+      sent: [],
+      events: [{ id: eventId(3) }, { id: eventId(4) }],
+    })
+  })
+
   t.test('requeue returns only what it changed', async (t) => {
     const store = await create(t).service()
     const held = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
