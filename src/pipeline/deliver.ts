@@ -119,7 +119,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const { channel: name, target } = delivery.destination
     const channel = settings.channels.get(name)
     if (channel === undefined) {
-      const reason = `channels.${name} is not configured any more; add it and resend, or let it be`
+      const reason = `channels.${name} is not configured any more; add it and resend, or dismiss the delivery`
       return notSent(reason, [], times(null))
     }
     const part = conversing(settings, leased)

@@ -193,9 +193,9 @@ function notConnected({ code, message, hint }: ConnectFailure, url: string): Fin
   }
   const renew =
     code === 'certificate_untrusted'
-      ? 'use a certificate of a public authority, with its intermediate certificates: senders know no other'
+      ? 'use a certificate of a public authority, with its intermediate certificates: senders trust no other'
       : hint
-  const seen = 'Where a proxy reads TLS on the way out, this is its certificate: then check from outside.'
+  const seen = 'If a proxy decrypts outgoing TLS, this is its certificate: then check from another network.'
   return wrong('public_url_certificate', `${url}: ${message}`, `${UNREACHED} ${seen}`, renew)
 }
 

@@ -111,7 +111,7 @@ async function checkMissing(folder: string): Promise<Finding> {
   const above = await nearestFolder(folder)
   try {
     await access(above, constants.W_OK)
-    const summary = `how fast the disk is cannot be measured: there is no folder ${folder} yet`
+    const summary = `the speed of the disk cannot be measured: there is no folder ${folder} yet`
     return unknown('disk_sync_unknown', summary, '', '')
   } catch {
     const hint = `make the folder and give it to the service's user, or correct store.url`

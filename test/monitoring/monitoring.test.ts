@@ -24,7 +24,7 @@ async function everyFamily(): Promise<Scrape> {
     t,
     `
 sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
-receivers: { terminal: { console: {} } }
+receivers: { terminal: { console: {}, fallback: other }, other: { console: {} } }
 routes: [{ receivers: [terminal] }]
 `,
   )

@@ -20,13 +20,13 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
   const destinationLabels = ['channel', 'receiver'] as const
   const attempts = new Counter({
     name: 'hookbridge_attempts_total',
-    help: `Attempts at deliveries, by how they ended: ${attemptOutcomes.join(', ')}.`,
+    help: `Attempts at deliveries, by outcome: ${attemptOutcomes.join(', ')}.`,
     labelNames: [...destinationLabels, 'outcome'],
     registers,
   })
   const deliveries = new Counter({
     name: 'hookbridge_deliveries_total',
-    help: `Deliveries that came to an end, by which: ${deliveryOutcomes.join(', ')}. One that is resent ends again.`,
+    help: `Finished deliveries, by outcome: ${deliveryOutcomes.join(', ')}. One that is resent counts again.`,
     labelNames: [...destinationLabels, 'outcome'],
     registers,
   })

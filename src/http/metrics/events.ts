@@ -19,7 +19,7 @@ export function createEventMetrics(registers: Registry[]) {
   const typeLabels = new TypeLabels()
   const events = new Counter({
     name: 'hookbridge_events_total',
-    help: 'Verified webhooks, by result: stored, unrouted (stored, but no route took it), duplicate, quarantined (could not be read or routed; without a type), taken_up (a quarantined one that could be later).',
+    help: 'Verified webhooks, by result: stored, unrouted (stored, but no route took it), duplicate, quarantined (could not be read or routed; without a type), taken_up (was in quarantine, and is an event now).',
     labelNames: ['source', 'type', 'result'],
     registers,
   })

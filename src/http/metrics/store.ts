@@ -104,7 +104,7 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
   })
   new Gauge({
     name: 'hookbridge_queue_oldest_due_age_seconds',
-    help: 'How long the oldest due delivery has been due; 0 where none is.',
+    help: 'How long the oldest due delivery has been due; 0 if none is due.',
     labelNames: ['channel'],
     registers,
     async collect() {

@@ -166,7 +166,7 @@ const unavailable: ReadonlyMap<number, string> = new Map([
   [6, 'another connection holds it'],
   [7, 'out of memory'],
   [8, 'it cannot be written; check its owner, its permissions, and that the disk is not mounted read-only'],
-  [10, 'the disk failed; look into the system log'],
+  [10, 'the disk failed; check the system log'],
   [11, 'the file is damaged; stop the service and restore a backup'],
   [13, 'the disk is full; make room'],
   [14, 'it cannot be opened; check that its folder exists and may be written'],
