@@ -22,6 +22,7 @@ import { createServer, type ServerDeps } from './http/server.ts'
 import { statusOf } from './http/webhooks.ts'
 import type { Proxies } from './network/proxies.ts'
 import { createDeliver } from './pipeline/deliver.ts'
+import { EnrichLoop } from './pipeline/enrich.ts'
 import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
@@ -88,6 +89,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     clock,
     backlog: store.backlog,
     destinations: store.destinations,
+    waitingEnrichments: store.waitingEnrichments,
     observe,
     inFlight: () => inFlight.count,
   })
@@ -119,15 +121,27 @@ export async function startApp(options: AppOptions): Promise<App> {
     observe,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
   })
+  const holder = `${hostname()} ${process.pid}`
   const loop = new DeliveryLoop({
     store,
-    holder: `${hostname()} ${process.pid}`,
+    holder,
     channels: () => settings().channels,
     deliver,
     onBug,
     now,
     clock,
     observe,
+  })
+  const enrichLoop = new EnrichLoop({
+    store,
+    holder,
+    settings,
+    ids,
+    observe,
+    onBug: (error) => log.error({ err: error }, 'unexpected error in an enrichment'),
+    now,
+    clock,
+    random: Math.random,
   })
   const receive = createReceive({ store, now, clock, ids, observe })
   const takeUp = () => void takeUpQuarantined({ settings, store, now, ids, observe }).catch(onBug)
@@ -139,6 +153,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       generations.replace(next)
       metrics.configure(metricLabelsOf(next))
       void loop.reconfigure().catch(onBug)
+      enrichLoop.reconfigure()
       takeUp()
     },
     isStopping: () => stopping !== undefined,
@@ -202,6 +217,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     requestLogs.rejected.stop()
     requestLogs.repeated.stop()
     stopPurge()
+    await enrichLoop.stop()
     await loop.stop(ATTEMPTS_GRACE)
     await Promise.race([Promise.all([generations.close(), traces?.stop()]), after(CLOSING_GRACE)])
     await store.close()
@@ -221,6 +237,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     throw error
   }
   loop.start()
+  enrichLoop.start()
   takeUp()
   watchWhereWanted()
   return {

@@ -14,6 +14,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
   // Connections to other machines, by HTTP.
   network: { network: 'all', core: 'all' },
   channels: { channels: 'all', core: 'all', network: 'all' },
+  enrich: { enrich: 'all', core: 'all', network: 'all' },
   config: { config: 'all', core: 'all', channels: 'all' },
   // StoreUnavailable is part of the store's contract, and a value: see pipelineValues.
   pipeline: { pipeline: 'all', core: 'all', store: 'types', channels: 'types', sources: 'types' },
@@ -28,6 +29,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     config: 'all',
     core: 'all',
     demo: 'all',
+    enrich: 'all',
     install: 'all',
     network: 'all',
     sources: 'all',
@@ -39,6 +41,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     app: 'all',
     core: 'all',
     config: 'all',
+    enrich: 'all',
     network: 'all',
     sources: 'all',
     store: 'all',

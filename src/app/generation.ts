@@ -2,14 +2,18 @@
 import type { ChannelEnvironment, OpenChannel } from '../channels/channel.ts'
 import { channels } from '../channels/channels.ts'
 import { type CompiledConfig, receiversOf } from '../config/compiled.ts'
+import { packageVersion } from '../config/package.ts'
+import { openEnrichClient } from '../enrich/client.ts'
 import type { WebhookSettings } from '../http/webhooks.ts'
 import type { DeliverSettings } from '../pipeline/deliver.ts'
+import type { EnrichSettings } from '../pipeline/enrich.ts'
 import type { ReceiveSettings, SourceDeps } from '../pipeline/receive.ts'
 import { compileAllowList } from '../sources/addresses.ts'
 import { createVerifier } from '../sources/svix.ts'
 
-export interface Generation extends ReceiveSettings, DeliverSettings, WebhookSettings {
+export interface Generation extends ReceiveSettings, DeliverSettings, WebhookSettings, EnrichSettings {
   readonly compiled: CompiledConfig
+  readonly closeEnrichment: () => Promise<void>
 }
 
 /** What channels need, whatever the configuration. */
@@ -36,7 +40,7 @@ export class Generations {
   replace(compiled: CompiledConfig): void {
     const before = this.#current
     this.#current = createGeneration(compiled, this.#surroundings)
-    const retired = closeChannels(before)
+    const retired = closeConnections(before)
       .catch(this.#onBug)
       .finally(() => this.#retiring.delete(retired))
     this.#retiring.add(retired)
@@ -44,16 +48,28 @@ export class Generations {
 
   /** Waits for all attempts, then closes all connections. Idempotent. */
   async close(): Promise<void> {
-    await Promise.all([closeChannels(this.#current), ...this.#retiring])
+    await Promise.all([closeConnections(this.#current), ...this.#retiring])
   }
 }
 
 /** Opens no connections: a channel does so with its first attempt. */
 function createGeneration(compiled: CompiledConfig, surroundings: Surroundings): Generation {
+  const { enrich: steps } = compiled.config
+  const client = openEnrichClient(steps, {
+    proxies: surroundings.proxies,
+    userAgent: `hookbridge/${packageVersion()}`,
+    now: Date.now,
+  })
   const { config, router, destinations, lifecycles, followUp, templates, links, sourceTitle } = compiled
   return {
     compiled,
     sources: sourcesOf(compiled),
+    steps,
+    async ask(step, request) {
+      const { verdict, answer } = await client.ask(step, request)
+      return { verdict, kept: answer === null }
+    },
+    closeEnrichment: client.close,
     maxPending: config.server.max_pending,
     router,
     destinations,
@@ -70,8 +86,8 @@ function createGeneration(compiled: CompiledConfig, surroundings: Surroundings):
   }
 }
 
-async function closeChannels({ channels }: Generation): Promise<void> {
-  await Promise.all([...channels.values()].map((channel) => channel.close()))
+async function closeConnections({ channels, closeEnrichment }: Generation): Promise<void> {
+  await Promise.all([closeEnrichment(), ...[...channels.values()].map((channel) => channel.close())])
 }
 
 function openChannels(

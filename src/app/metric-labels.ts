@@ -29,6 +29,7 @@ export function metricLabelsOf({
   return {
     sources: Object.keys(config.sources),
     types: [...new Set(types)],
+    steps: config.enrich.map(({ name }) => name),
     channels: [...new Set(destinations.map(({ channel }) => channel))],
     destinations,
     fallbacks: [...fallbacks.keys()],

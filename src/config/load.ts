@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'
 import { checkButtons } from './checks/buttons.ts'
+import { checkEnriched } from './checks/enriched.ts'
 import { checkExamples } from './checks/examples.ts'
 import { checkLifecycles } from './checks/lifecycles.ts'
 import { checkOperators } from './checks/operators.ts'
@@ -50,7 +51,11 @@ export function loadConfig(file: string, env: Env): Loaded {
   const problems = [
     ...filled.problems,
     ...(parsed.ok
-      ? [...checkSettings(parsed.data, document), ...checkSocketPath(file, parsed.data, document, env)]
+      ? [
+          ...checkSettings(parsed.data, document),
+          ...checkSocketPath(file, parsed.data, document, env),
+          ...checkEnriched(parsed.data, loaded?.ownFiles ?? [], document),
+        ]
       : parsed.problems),
     ...checkReferences(filled, loaded?.templates.names ?? null),
     ...checkSecrets(filled),

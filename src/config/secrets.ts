@@ -1,6 +1,6 @@
 import { Secret } from '../core/secret.ts'
 
-/** Every secret within a value, and the passwords of those that are URLs, which can appear alone. */
+/** Every secret within a value, and the part of one that can appear alone: a URL's password, a header's credentials. */
 export function secretsOf(value: unknown): readonly Secret[] {
   const found = new Map<string, Secret>()
   const seen = new Set<object>()
@@ -10,7 +10,7 @@ export function secretsOf(value: unknown): readonly Secret[] {
   function collect(item: unknown): void {
     if (item instanceof Secret) {
       found.set(item.reveal(), item)
-      for (const password of passwordsOf(item.reveal())) found.set(password, new Secret(password))
+      for (const part of partsOf(item.reveal())) found.set(part, new Secret(part))
     } else if (typeof item === 'object' && item !== null && !seen.has(item)) {
       seen.add(item)
       for (const inner of Object.values(item)) collect(inner)
@@ -18,8 +18,10 @@ export function secretsOf(value: unknown): readonly Secret[] {
   }
 }
 
-/** As in the URL, and decoded. */
-function passwordsOf(text: string): string[] {
+/** A password as in the URL, and decoded. */
+function partsOf(text: string): string[] {
+  const [, credentials] = /^[A-Za-z][\w-]* (\S+)$/.exec(text) ?? []
+  if (credentials !== undefined) return [credentials]
   const password = URL.canParse(text) ? new URL(text).password : ''
   if (password === '') return []
   try {

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, ownProperty } from './json.ts'
+import { isObject, type Json, type JsonObject } from './json.ts'
 import { isNumber, withExactNumbers } from './number.ts'
 
 /** One verified webhook, stored. Times are milliseconds since the epoch. */
@@ -149,6 +149,23 @@ export function enrichedOf(text: string | null): JsonObject {
   return enriched
 }
 
+/** The value of JSON in UTF-8, with numbers as they were written; undefined where it is none, or nested too deep. */
+export function readJson(bytes: Uint8Array): Json | undefined {
+  try {
+    const text = utf8.decode(bytes)
+    const value: Json = JSON.parse(text)
+    return isTooDeep(text, value) ? undefined : exact(text, value)
+  } catch {
+    return undefined
+  }
+}
+
+/** Within a list, so that a number alone is one as well. */
+function exact(text: string, value: Json): Json {
+  const list = withExactNumbers(`[${text}]`, [value])
+  return isList(list) ? (list[0] ?? null) : value
+}
+
 /** The value of a JSON text. One that is nested too deep is read without its exact numbers, since that is recursive. */
 function readPayload(text: string): unknown {
   const value: Json = JSON.parse(text)
@@ -181,13 +198,19 @@ function unreadable(code: UnreadableCode, message: string): ReadBody {
 }
 
 /** Resolves a JSON pointer (RFC 6901) in a value; undefined where nothing is there. */
-export function resolvePointer(value: unknown, pointer: string): unknown {
-  let found = value
+export function resolvePointer(value: Json, pointer: string): Json | undefined {
+  let found: Json | undefined = value
   for (const key of keysOf(pointer)) {
-    found = Array.isArray(found) && /^(0|[1-9]\d*)$/.test(key) ? found[Number(key)] : ownProperty(found, key)
+    if (isList(found)) found = /^(0|[1-9]\d*)$/.test(key) ? found[Number(key)] : undefined
+    else found = isObject(found) && Object.hasOwn(found, key) ? found[key] : undefined
     if (found === undefined) return undefined
   }
   return found
+}
+
+/** Array.isArray would take the type of the elements away. */
+function isList(value: unknown): value is readonly Json[] {
+  return Array.isArray(value)
 }
 
 // A configuration has few pointers, and each event is read by several of them.

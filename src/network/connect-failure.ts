@@ -14,6 +14,7 @@ export type ConnectFailureCode =
   | 'certificate_expired'
   | 'certificate_not_yet_valid'
   | 'certificate_invalid'
+  | 'address_refused'
 
 export interface ConnectProblem {
   readonly code: ConnectFailureCode

@@ -24,6 +24,8 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
     const port = to.port || (protocol === 'https:' ? '443' : '80')
     const host = hostname.includes(':') ? `[${hostname}]` : hostname
     const peer = `${host}:${port}`
+    const refusal = options.guard?.refusal(host) ?? null
+    if (refusal !== null) throw refusal
     const proxy = proxies.for(new URL(`${protocol}//${peer}`))
     if (proxy === null) return dial(peer, async () => to)
     if (protocol !== 'https:') return throughProxy(proxy, peer)

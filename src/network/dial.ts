@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { buildConnector } from 'undici'
+import type { AddressGuard } from './address-guard.ts'
 import { certificateProblem, isCertificateCode, isUnknownIssuer } from './certificate-failure.ts'
 import { ConnectFailure, codeOf } from './connect-failure.ts'
 import { certificatesOf } from './peer-certificates.ts'
@@ -16,6 +17,8 @@ export interface DialOptions {
   readonly trustSystem: boolean
   /** Where the hosts are written, for a certificate that is for another one: `channels.slack.api_url`. */
   readonly hostSetting: string
+  /** Which addresses may be reached; by default all. */
+  readonly guard?: AddressGuard | undefined
 }
 
 /**
@@ -28,9 +31,10 @@ const LONGEST_LOOK_MS = 2_000
 // While a destination fails, every attempt would fetch the same certificate.
 const LOOK_AGAIN_AFTER_MS = 60_000
 
-export function createDial({ stepMs, allowH2, trustSystem, hostSetting }: DialOptions): Dial {
+export function createDial({ stepMs, allowH2, trustSystem, hostSetting, guard }: DialOptions): Dial {
+  const lookup = guard && { lookup: guard.lookup }
   const connectorWith = (secureContext?: SecureContext) =>
-    buildConnector({ timeout: stepMs, allowH2, ...(secureContext && { secureContext }) })
+    buildConnector({ timeout: stepMs, allowH2, ...lookup, ...(secureContext && { secureContext }) })
   const plain = connectorWith()
   let trusting: buildConnector.connector | undefined
   const seen = new Map<string, { readonly at: number; readonly chain: readonly X509Certificate[] }>()
@@ -59,7 +63,10 @@ export function createDial({ stepMs, allowH2, trustSystem, hostSetting }: DialOp
     if (before !== undefined && now - before.at < LOOK_AGAIN_AFTER_MS) return before.chain
     const chain = await open()
       .then(({ hostname, port, httpSocket }) =>
-        certificatesOf({ host: hostname, port: Number(port) || 443, socket: httpSocket }, LONGEST_LOOK_MS),
+        certificatesOf(
+          { host: hostname, port: Number(port) || 443, socket: httpSocket, ...lookup },
+          LONGEST_LOOK_MS,
+        ),
       )
       .catch(() => [])
     seen.set(peer, { at: now, chain })

@@ -1,5 +1,6 @@
 /** HTTP to other machines. */
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
+import type { AddressGuard } from './address-guard.ts'
 import { ConnectFailure, wordsOf } from './connect-failure.ts'
 import { createConnector } from './connector.ts'
 import type { HttpProxy, Proxies } from './proxies.ts'
@@ -16,6 +17,8 @@ export interface HttpOptions {
   readonly connections?: number
   /** False: only the authorities of Node's own list are trusted, as webhook senders trust no others. */
   readonly trustSystem?: boolean
+  /** Which addresses may be reached; by default all. Behind a proxy, which resolves names itself, it judges addresses alone. */
+  readonly guard?: AddressGuard
 }
 
 const LONGEST_STEP_MS = 5_000
@@ -23,10 +26,17 @@ const LONGEST_STEP_MS = 5_000
 /** A pool of connections, opened on first use. For https; http goes through no proxy. */
 export function openAgent(options: HttpOptions): Agent {
   const { proxies, timeoutMs, connections = 1, largestAnswerBytes } = options
-  const { hostSetting, trustSystem = true } = options
+  const { hostSetting, trustSystem = true, guard } = options
   return new Agent({
     connections,
-    connect: createConnector({ proxies, stepMs: stepOf(options), allowH2: true, trustSystem, hostSetting }),
+    connect: createConnector({
+      proxies,
+      stepMs: stepOf(options),
+      allowH2: true,
+      trustSystem,
+      hostSetting,
+      guard,
+    }),
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     maxResponseSize: largestAnswerBytes,

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import { isIP, type Socket } from 'node:net'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 
 const LONGEST_CHAIN = 10
@@ -10,7 +10,13 @@ export function certificatesOf(
     host,
     port,
     socket,
-  }: { readonly host: string; readonly port: number; readonly socket?: Socket | undefined },
+    lookup,
+  }: {
+    readonly host: string
+    readonly port: number
+    readonly socket?: Socket | undefined
+    readonly lookup?: LookupFunction
+  },
   timeoutMs: number,
 ): Promise<readonly X509Certificate[]> {
   return new Promise((resolve, reject) => {
@@ -18,6 +24,7 @@ export function certificatesOf(
       host,
       port,
       ...(socket && { socket }),
+      ...(lookup && { lookup }),
       ...(isIP(host) === 0 && { servername: host }),
       rejectUnauthorized: false,
     })

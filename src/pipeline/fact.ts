@@ -5,6 +5,8 @@ import type { Step } from '../core/lifecycle.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { QuarantineCode } from '../core/plan.ts'
 import type { Completed } from '../store/store.ts'
+import { type EnrichmentFact, enrichmentEntry } from './enrichment-fact.ts'
+import type { LogEntry } from './log-entry.ts'
 
 export type Fact =
   | {
@@ -19,6 +21,8 @@ export type Fact =
       readonly messageId: string
       readonly secretIndex: number
       readonly deliveries: number
+      /** It is planned after its enrichment. */
+      readonly enriching: boolean
       /** Why it is quarantined. */
       readonly problem?: string
       readonly code?: QuarantineCode
@@ -74,6 +78,7 @@ export type Fact =
       readonly type: string
       readonly deliveries: number
     }
+  | EnrichmentFact
   | {
       readonly kind: 'reloaded'
       readonly ok: boolean
@@ -124,12 +129,6 @@ export interface AttemptTimes {
   readonly recorded: number
 }
 
-export interface LogEntry {
-  readonly level: 'debug' | 'info' | 'warn' | 'error'
-  readonly message: string
-  readonly fields: Readonly<Record<string, unknown>>
-}
-
 /** What the log says of a fact. */
 export function logEntry(fact: Fact): LogEntry {
   switch (fact.kind) {
@@ -176,6 +175,11 @@ export function logEntry(fact: Fact): LogEntry {
       const fields = { id, quarantined: from, source, type, deliveries }
       return { level: 'info', message: 'quarantined request taken up', fields }
     }
+    case 'enrichment_tried':
+    case 'enriched':
+    case 'enrichment_refused':
+    case 'enrichment_accepted':
+      return enrichmentEntry(fact)
     case 'reloaded': {
       const { ok, trigger, changed, fingerprint, reason } = fact
       if (!ok)
@@ -193,6 +197,7 @@ function purgedEntry({ events, unresolved }: Extract<Fact, { kind: 'purged' }>):
 
 function receivedMessage(fact: Extract<Fact, { kind: 'received' }>): string {
   if (fact.result === 'duplicate') return 'event seen before'
+  if (fact.enriching) return 'event stored, to be enriched'
   return fact.unrouted ? 'event stored, but no route takes it' : 'event stored'
 }
 

@@ -1,3 +1,5 @@
+import { needsEnrichment } from '../core/enrichment/progress.ts'
+import type { Step } from '../core/enrichment/step.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { type Event, type Pointers, readBody } from '../core/event.ts'
 import { makePlan, type Planner, type QuarantineCode } from '../core/plan.ts'
@@ -22,6 +24,8 @@ export interface Ids {
 
 /** The part of a configuration that receiving needs. */
 export interface ReceiveSettings extends Planner {
+  /** The steps of `enrich`; an event that one of them matches is planned after its enrichment. */
+  readonly steps: readonly Step[]
   readonly sources: ReadonlyMap<string, SourceDeps>
   /** Milliseconds during which a message id seen before is a duplicate. */
   readonly dedupeFor: number
@@ -101,7 +105,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
       verified: verifiedAt,
       routed,
       stored: clock(),
-      routes: arrival.kind === 'event' ? arrival.plan.routes.map(({ route }) => route) : [],
+      routes: arrival.kind === 'event' ? (arrival.plan?.routes ?? []).map(({ route }) => route) : [],
       bytes: request.body.length,
       traceparent: request.traceparent,
     })
@@ -148,6 +152,9 @@ export function createReceive(deps: ReceiveDeps): Receive {
     if (!read.ok) return quarantine(read.code, read.message)
     const { type, subject, payload } = read
     const event = { ...origin, type, subject, payload, enriched: {} }
+    if (needsEnrichment(settings.steps, event)) {
+      return { arrival: { kind: 'event', event, body, plan: null, dedupeFor }, code: null }
+    }
     const making = {
       at: origin.receivedAt,
       cause: 'received',
@@ -177,6 +184,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
         result: isDuplicate ? 'duplicate' : 'quarantined',
         unrouted: false,
         deliveries: 0,
+        enriching: false,
         problem,
         ...(code !== null && { code }),
       })
@@ -187,8 +195,9 @@ export function createReceive(deps: ReceiveDeps): Receive {
         type: event.type,
         subject: event.subject,
         result: isDuplicate ? 'duplicate' : 'stored',
-        unrouted: plan.unrouted,
-        deliveries: isDuplicate ? 0 : plan.deliveries.length,
+        unrouted: plan?.unrouted === true,
+        deliveries: isDuplicate ? 0 : (plan?.deliveries.length ?? 0),
+        enriching: plan === null && !isDuplicate,
       })
     }
   }

@@ -1,4 +1,5 @@
 /** Reads quarantined requests again after a start or a reload: the configuration, or a new version, may be able to. */
+import { needsEnrichment } from '../core/enrichment/progress.ts'
 import { readEvent } from '../core/event.ts'
 import { makePlan } from '../core/plan.ts'
 import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/store.ts'
@@ -40,7 +41,9 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
   const { event } = read
   const { fingerprint, dedupeFor } = settings
   const making = { at: deps.now(), cause: 'quarantine', fingerprint, newId: deps.ids.delivery } as const
-  const made = makePlan(settings, event, making)
+  const made = needsEnrichment(settings.steps, event)
+    ? ({ ok: true, plan: null } as const)
+    : makePlan(settings, event, making)
   if (!made.ok) return
   const appended = await deps.store.append({
     kind: 'event',
@@ -58,6 +61,6 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
     from: request.id,
     source: event.source,
     type: event.type,
-    deliveries: made.plan.deliveries.length,
+    deliveries: made.plan?.deliveries.length ?? 0,
   })
 }

@@ -3,6 +3,7 @@ import type { Destination, DestinationState } from '../core/destination.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Stage } from '../core/lifecycle.ts'
 import type { NewPlan } from '../core/plan.ts'
+import type { EnrichmentRecord } from './enrichments.ts'
 import type { Timing } from './inbox.ts'
 import type { Attempt, ConversationRecord } from './queue.ts'
 
@@ -89,6 +90,8 @@ export interface EventSummary {
   readonly problem: string | null
   /** Of a quarantined request, the event that was made from it. */
   readonly takenUpBy: string | null
+  /** It is planned after its enrichment, which has not ended. */
+  readonly enriching: boolean
   /** How many of its deliveries are in each state; states without any are left out. */
   readonly counts: Readonly<Partial<Record<State, number>>>
 }
@@ -99,6 +102,8 @@ export interface EventRecord extends Omit<EventSummary, 'counts'> {
   readonly body: Uint8Array
   /** What enrichment fetched, by step; empty where it fetched nothing. */
   readonly enriched: JsonObject
+  /** Null where no step was for it. */
+  readonly enrichment: EnrichmentRecord | null
   /** The quarantined request that it was made from. */
   readonly takesUp: string | null
   readonly plans: readonly PlanRecord[]

@@ -10,7 +10,7 @@ export interface Inbox {
    */
   append(arrival: Arrival): Promise<Appended>
   /**
-   * Adds a plan to a stored event (a replay). What its earlier plans have not delivered to the receivers of `replaces`
+   * Adds a plan to a stored event (a replay); one that waits for its enrichment waits no longer. What its earlier plans have not delivered to the receivers of `replaces`
    * (null: to any) is cancelled; what is being sent, once its attempt has ended without success. Null where there is
    * no such event.
    */
@@ -34,7 +34,8 @@ export type Arrival =
       readonly event: Event
       /** The request's body as it was signed. */
       readonly body: Uint8Array
-      readonly plan: NewPlan
+      /** Null where the event is planned after its enrichment. */
+      readonly plan: NewPlan | null
       readonly dedupeFor: number
       /** The quarantined request that it was made from; that stays, and refers to this event. */
       readonly takesUp?: string

@@ -4,6 +4,13 @@ import { addPlan, append } from './sqlite/append.ts'
 import { Checkpoints } from './sqlite/checkpoints.ts'
 import { noteClock, refusedClock } from './sqlite/clocks.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
+import {
+  claimEnrichments,
+  endEnrichment,
+  keepEnrichment,
+  releaseEnrichments,
+  waitingEnrichments,
+} from './sqlite/enrichments.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { deliveryPage } from './sqlite/history/deliveries.ts'
 import { eventPage } from './sqlite/history/events.ts'
@@ -127,11 +134,12 @@ export function createSqliteStore(database: Database, release: () => void, watch
   const commits = new GroupCommit(database, files, () => checkpoints?.afterCommit())
   const clock = new Clock(database)
   const listeners: (() => void)[] = []
+  const enrichmentListeners: (() => void)[] = []
 
   /** A change that may make something due: a claim made at once runs in the same transaction. */
-  function change<T>(operation: () => T): Promise<T> {
+  function change<T>(operation: () => T, concerned = listeners): Promise<T> {
     const done = commits.run(operation)
-    for (const listener of listeners) listener()
+    for (const listener of concerned) listener()
     return done
   }
 
@@ -146,9 +154,16 @@ export function createSqliteStore(database: Database, release: () => void, watch
   return {
     append: (arrival) => {
       const operation = () => append(database, arrival)
-      const isDue = arrival.kind === 'event' && arrival.plan.deliveries.length > 0
+      if (arrival.kind === 'event' && arrival.plan === null) return change(operation, enrichmentListeners)
+      const isDue = arrival.kind === 'event' && (arrival.plan?.deliveries.length ?? 0) > 0
       return isDue ? change(operation) : commits.run(operation)
     },
+    claimEnrichments: (request) => commits.runAnyhow(() => claimEnrichments(database, request)),
+    keepEnrichment: (lease, progress, dueAt) =>
+      commits.runAnyhow(() => keepEnrichment(database, lease, progress, dueAt)),
+    endEnrichment: (lease, progress, plan) => change(() => endEnrichment(database, lease, progress, plan)),
+    waitingEnrichments: () => read(() => waitingEnrichments(database)),
+    onEnrichmentDue: (listener) => void enrichmentListeners.push(listener),
     addPlan: (eventId, plan, replaces) => change(() => addPlan(database, eventId, plan, replaces)),
     noteClock: (source, timing) => commits.run(() => noteClock(database, source, timing)),
     claim: (request) =>
@@ -215,6 +230,7 @@ function takeOver(database: Database): void {
        WHERE due_at IS NOT NULL AND state = 'sending'`,
     )
     .run(now)
+  releaseEnrichments(database, now)
   database
     .prepare(
       `INSERT INTO holder (one, pid, started_at) VALUES (1, ?, ?)

@@ -43,6 +43,7 @@ export function fakeServer(
     router: { route: () => ({ matches: [], unrouted: true }) },
     destinations: new Map(),
     lifecycles: [],
+    steps: [],
     fingerprint: 'c0ffee',
     dedupeFor: 0,
   }

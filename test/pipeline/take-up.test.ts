@@ -101,6 +101,7 @@ t.test(
       router: compileRoutes([{ receivers: ['log'] }]),
       destinations: new Map([['log', [console]]]),
       lifecycles: [],
+      steps: [],
       fingerprint: 'c0ffee',
       dedupeFor: 60_000,
     }

@@ -26,6 +26,8 @@ const yaml = (slack: string) => `
 sources:
   cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
   elsewhere: { svix: { secrets: ["\${WEBHOOK_SECRET}"] }, allow_ips: [192.0.2.1] }
+enrich:
+  - { name: analysis, match: { type: analysis.enriched }, get: "http://127.0.0.1:1/{{ data.id }}" }
 channels:
   slack: { token: "\${SLACK_BOT_TOKEN}", rate: 1000/s, burst: 1000, api_url: "${slack}" }
 receivers:

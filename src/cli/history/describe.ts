@@ -24,8 +24,28 @@ export function describeEvent(terminal: Terminal, event: EventRecord): string[] 
     ...Object.entries(event.enriched).flatMap(([step, fields]) =>
       line('enriched', printable(`${step} ${JSON.stringify(fields)}`)),
     ),
+    ...describeEnrichment(event).flatMap((text) => line('fetching', text)),
     ...event.plans.flatMap((plan) => ['', ...describePlan(terminal, plan)]),
   ]
+}
+
+/** How each step ended, and what is waited for. */
+function describeEnrichment({ enrichment }: EventRecord): string[] {
+  if (enrichment === null) return []
+  const { steps, waiting } = enrichment
+  const count = (tries: number) => `${tries} ${tries === 1 ? 'try' : 'tries'}`
+  const ended = steps.map(({ step, result, fields, tries, since, endedAt, reason }) => {
+    const what = result === 'failed' ? 'failed' : `fetched ${fields.join(', ') || 'the answer'}`
+    const how = `${count(tries)} in ${((endedAt - since) / 1000).toFixed(1)} s`
+    return printable(`${step} ${what} (${how}${reason === null ? '' : `; ${reason}`})`)
+  })
+  if (waiting === null) return ended
+  const { current, dueAt } = waiting
+  const last =
+    current === null
+      ? 'waits for its turn'
+      : `${current.step} after ${count(current.tries)}: ${current.reason}`
+  return [...ended, printable(`${last}; next at ${when(dueAt)}`)]
 }
 
 /** `others`: the deliveries of its event, among which its fallbacks are. */

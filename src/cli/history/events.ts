@@ -97,7 +97,8 @@ function followEvents(
     ]
     print(terminal, words.filter((word) => word !== '').join('  '))
   }
-  const isUnderWay = ({ counts }: EventSummary) => (counts.pending ?? counts.sending) !== undefined
+  const isUnderWay = ({ counts, enriching }: EventSummary) =>
+    enriching || (counts.pending ?? counts.sending) !== undefined
   const stateOf = (event: EventSummary) => (isUnderWay(event) ? null : summary(event))
   return follow({ read, stateOf, show }, flags)
 }
@@ -106,10 +107,11 @@ function typeOf({ type, problem }: EventSummary): string {
   return printable(type ?? `(${problem?.split(':')[0]})`)
 }
 
-function summary({ problem, counts, unrouted, takenUpBy }: EventSummary): string {
+function summary({ problem, counts, unrouted, takenUpBy, enriching }: EventSummary): string {
   if (problem !== null) return takenUpBy === null ? 'quarantined' : 'taken up'
   const words = states.flatMap((state) => (counts[state] === undefined ? [] : [`${counts[state]} ${state}`]))
   if (words.length > 0) return words.join(', ')
+  if (enriching) return 'enriching'
   return unrouted ? 'unrouted' : 'none'
 }
 

@@ -4,6 +4,7 @@ import type {
   Attempt,
   DeliveryRecord,
   DeliverySummary,
+  EnrichmentRecord,
   EventRecord,
   EventSummary,
   PlanRecord,
@@ -23,7 +24,26 @@ export function eventJson(event: EventRecord): object {
     takes_up: event.takesUp,
     body: new TextDecoder().decode(event.body),
     enriched: event.enriched,
+    enrichment: event.enrichment && enrichmentJson(event.enrichment),
     plans: event.plans.map(planJson),
+  }
+}
+
+function enrichmentJson({ steps, waiting }: EnrichmentRecord): object {
+  return {
+    steps: steps.map(({ since, endedAt, paused: _paused, ...step }) => ({
+      ...step,
+      since: iso(since),
+      ended_at: iso(endedAt),
+    })),
+    waiting: waiting && {
+      due_at: iso(waiting.dueAt),
+      ...(waiting.current && {
+        step: waiting.current.step,
+        tries: waiting.current.tries,
+        reason: waiting.current.reason,
+      }),
+    },
   }
 }
 
@@ -52,6 +72,7 @@ function commonJson(event: Omit<EventSummary, 'counts'>): object {
     unrouted: event.unrouted,
     problem: event.problem,
     taken_up_by: event.takenUpBy,
+    enriching: event.enriching,
   }
 }
 

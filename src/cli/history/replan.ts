@@ -2,6 +2,7 @@
 import { createIds } from '../../app/ids.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { quote } from '../../config/problem.ts'
+import { needsEnrichment } from '../../core/enrichment/progress.ts'
 import { type Event, eventOf, readEvent } from '../../core/event.ts'
 import {
   isSame,
@@ -28,6 +29,7 @@ export type Replay =
 
 export interface EventPlanner {
   plan(event: Event, cause: PlanCause): MadePlan
+  needsEnrichment(event: Event): boolean
   /** The event that a quarantined request became, or why it still cannot be read. */
   read(record: EventRecord): Event | string
 }
@@ -40,6 +42,7 @@ export function createPlanner(compiled: CompiledConfig, receiver: string | undef
       const making = { at: Date.now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
       return makePlan(compiled, event, making, receiver)
     },
+    needsEnrichment: (event) => needsEnrichment(compiled.config.enrich, event),
     read(record) {
       const source = sources[record.source]
       if (source === undefined) return `there is no source ${quote(record.source)} any more`
@@ -62,6 +65,10 @@ export function toReplay(planner: EventPlanner, record: EventRecord | null, id: 
     return { kind: 'failed', id, problem: `${record.takenUpBy} has taken it up; replay that`, again: 0 }
   const event = planner.read(record)
   if (typeof event === 'string') return { kind: 'failed', id, problem: event, again: 0 }
+  if (planner.needsEnrichment(event)) {
+    const problem = 'enrich fetches something for it first: the service takes it up when it starts or reloads'
+    return { kind: 'failed', id, problem, again: 0 }
+  }
   const made = planner.plan(event, 'quarantine')
   if (!made.ok) return { kind: 'failed', id, problem: made.message, again: 0 }
   return { kind: 'take_up', id, event, body: record.body, plan: made.plan, again: 0 }

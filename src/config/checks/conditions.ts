@@ -1,4 +1,4 @@
-/** The conditions of all routes, one by one. */
+/** The conditions of all routes and steps, one by one. */
 
 import { isObject } from '../../core/json.ts'
 import { both, possible, type Terms, termsOf, termsOfEqual } from '../../core/match/implies.ts'
@@ -48,6 +48,15 @@ export function conditionsOf({ routes, sources }: Config): Condition[] {
       return [...own, ...ofRoutes(below ?? [], [...place, 'routes'], terms)]
     })
   }
+}
+
+/** The conditions of a step of `enrich`. */
+export function conditionsOfStep({ enrich, sources }: Config, index: number): Condition[] {
+  return fieldsOf(enrich[index]?.match).map((field) => ({
+    field,
+    path: ['enrich', index, 'match', ...field.place],
+    sources: Object.keys(sources),
+  }))
 }
 
 function fieldsOf(match: Match | undefined): FieldMatch[] {

@@ -23,7 +23,10 @@ export function checkExamples({ document, value }: Interpolated): Problem[] {
       const message = 'this secret is published as an example, and anyone can sign requests with it'
       return PUBLISHED.includes(text) ? warn(message, "copy your own from the endpoint's page") : []
     }
-    const isPublic = path[0] === 'links' || (path[0] === 'server' && path[1] === 'public_url')
+    const isPublic =
+      path[0] === 'links' ||
+      (path[0] === 'enrich' && path[2] === 'get') ||
+      (path[0] === 'server' && path[1] === 'public_url')
     const host = isPublic ? (/^https?:\/\/(?:[^/?#]*@)?([^/?#:]+)/i.exec(text)?.[1] ?? '') : ''
     // The example itself has nothing else.
     if (!isReservedName(host) || resolve(document.file) === exampleConfig) return []

@@ -57,10 +57,8 @@ export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => 
   const facts: KnownFields = {
     values: new Map([['source', names]]),
     isText: (path) => TEXTS.includes(path),
-    // This version does not enrich events.
     isMissing: (path) =>
-      /^(?:event|enriched|lifecycle)\./.test(path) &&
-      ![...TEXTS, 'event.subject', ...AT_ROUTING].includes(path),
+      /^(?:event|lifecycle)\./.test(path) && ![...TEXTS, 'event.subject', ...AT_ROUTING].includes(path),
   }
   const checker: Checker = { facts, sources: names, lineOf, found: [], reached: [] }
   checkLevel(routes, ['routes'], { terms: termsOf(undefined), hasReceivers: false }, checker)

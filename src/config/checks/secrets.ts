@@ -3,6 +3,7 @@ import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
 import { variablePattern, withoutBraces } from '../file/variable.ts'
 import { type Path, type Problem, pathName, warning } from '../problem.ts'
+import { isSecretHeader } from '../schema/enrich.ts'
 import { expectedAt } from '../schema/expected.ts'
 import { filledSchema } from '../schema/json-schema.ts'
 import { type TextAt, textsIn } from './texts.ts'
@@ -14,6 +15,8 @@ export function checkSecrets(filled: Interpolated): Problem[] {
 }
 
 export function isSecret(path: Path): boolean {
+  const [root, , key, name] = path
+  if (root === 'enrich' && key === 'headers') return isSecretHeader(String(name))
   return expectedAt(filledSchema(), path).secret
 }
 
@@ -97,10 +100,10 @@ interface SecretAt {
   readonly value: string
 }
 
-/** Secrets of the service itself that are the same. Several receivers may well share a webhook. */
+/** Secrets of the service itself that are the same. Several receivers may well share a webhook, and steps a key. */
 function repeated({ value, document, origins }: Interpolated): Problem[] {
   const secrets = textsIn(value)
-    .filter(({ path }) => path[0] !== 'receivers' && isSecret(path))
+    .filter(({ path }) => path[0] !== 'receivers' && path[0] !== 'enrich' && isSecret(path))
     .filter(({ path }) => !origins.some((origin) => origin.broken && isAt(origin, path)))
     .map(({ path, text }): SecretAt => ({ path, value: text }))
   return secrets.flatMap(({ path, value: text }, index) => {

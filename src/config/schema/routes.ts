@@ -1,22 +1,10 @@
 import * as z from 'zod'
-import { compileMatch } from '../../core/match/match.ts'
+import { match } from './kinds.ts'
 
 export const receiverNames = z
   .array(z.string())
   .min(1, { error: 'must name at least one receiver' })
   .meta({ uniqueItems: true })
-
-const match = z
-  .unknown()
-  .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
-  .transform((raw, context) => {
-    const compiled = compileMatch(raw)
-    if (compiled.ok) return compiled.match
-    for (const { path, message, hint } of compiled.problems) {
-      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match', hint } })
-    }
-    return z.NEVER
-  })
 
 export const route = z
   .strictObject({

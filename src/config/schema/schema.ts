@@ -4,6 +4,7 @@ import type { Channel } from '../../channels/channel.ts'
 import { channels } from '../../channels/channels.ts'
 import { addressEntryPattern, parseAddressEntry } from '../../core/addresses.ts'
 import { compileLinks } from '../../core/template/links.ts'
+import { enrich } from './enrich.ts'
 import { duration, jsonPointer, named, svixSecret } from './kinds.ts'
 import { lifecycles } from './lifecycles.ts'
 import { receiverNames, route } from './routes.ts'
@@ -127,6 +128,7 @@ function createSchema(list: readonly Channel[]) {
     sources: named(source, 'source')
       .describe('The senders. POST /webhooks/NAME receives the events of NAME.')
       .meta({ examples: [{ cuuro: { svix: { secrets: [EXAMPLE_SECRET] } } }] }),
+    enrich,
     lifecycles: lifecycles
       .optional()
       .describe('Event types that are stages of one subject, such as created and completed.')

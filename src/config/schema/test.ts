@@ -38,7 +38,7 @@ export const test = z
       .describe('When it is received. Default: 2026-01-01T12:00:00Z.')
       .meta({ examples: ['2026-11-24T09:00:00Z'] }),
     enriched: z
-      .record(z.string(), z.record(z.string(), z.unknown()))
+      .record(z.string(), z.unknown())
       .optional()
       .describe(
         'What enrichment fetched for it, by step. Default: nothing, or what is stored with the event.',

@@ -23,6 +23,8 @@ export interface LoadedTemplates {
   readonly templates: Templates
   /** The operator's templates that do not ship with the product. */
   readonly own: readonly string[]
+  /** The operator's files that can be read. */
+  readonly ownFiles: readonly TemplateFile[]
   readonly problems: readonly Problem[]
 }
 
@@ -52,13 +54,16 @@ export function loadTemplates(
   )
   if (shipped === null) throw new Error(`the shipped templates are missing: ${shippedTemplates}`)
   if (operator === undefined || same !== null) {
-    return { templates: compileAll(channels, shipped, null, problems), own: [], problems }
+    return { templates: compileAll(channels, shipped, null, problems), own: [], ownFiles: [], problems }
   }
   const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
   if (own === null) return null
   problems.push(...unknownFiles(channels, own))
   const names = [...own.templates.keys()].filter((name) => !shipped.templates.has(name))
-  return { templates: compileAll(channels, shipped, own, problems), own: names, problems }
+  const ownFiles = [own.shared, ...own.templates.values()]
+    .flatMap((files) => [...files.values()])
+    .filter((file) => file !== null)
+  return { templates: compileAll(channels, shipped, own, problems), own: names, ownFiles, problems }
 }
 
 function isSame(one: string, other: string): boolean {

@@ -83,8 +83,8 @@ const roots: Readonly<Record<string, Field>> = {
   enriched: {
     at: ['enriched'],
     isText: false,
-    description: 'What enrichment fetched, by name. This version does not fetch anything.',
-    example: { exists: false },
+    description: 'What enrichment fetched. A path leads into it: enriched.STEP.FIELD.',
+    example: { exists: true },
   },
   lifecycle: {
     at: ['lifecycle'],

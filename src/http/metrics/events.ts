@@ -39,8 +39,13 @@ export function createEventMetrics(registers: Registry[]) {
 
   return {
     received(fact: Extract<Fact, { kind: 'received' }>): void {
+      // Counted when it is planned.
+      if (fact.enriching) return
       const result = fact.result === 'stored' && fact.unrouted ? 'unrouted' : fact.result
       events.inc({ source: fact.source, type: typeLabels.labelOf(fact.type), result })
+    },
+    enriched({ source, type, unrouted }: Extract<Fact, { kind: 'enriched' }>): void {
+      events.inc({ source, type: typeLabels.labelOf(type), result: unrouted ? 'unrouted' : 'stored' })
     },
     takenUp({ source, type }: Extract<Fact, { kind: 'taken_up' }>): void {
       events.inc({ source, type: typeLabels.labelOf(type), result: 'taken_up' })

@@ -4,6 +4,8 @@ export interface MetricLabels {
   /** Event types. */
   readonly types: readonly string[]
   readonly channels: readonly string[]
+  /** Of enrich. */
+  readonly steps: readonly string[]
   readonly destinations: readonly DestinationLabels[]
   /** The receivers that have a fallback. */
   readonly fallbacks: readonly string[]

@@ -5,6 +5,7 @@ import type { Fact } from '../../pipeline/fact.ts'
 import type { Committed } from '../../store/store.ts'
 import { createDeliveryMetrics } from './deliveries.ts'
 import { createDestinationMetrics, type DestinationDeps } from './destinations.ts'
+import { createEnrichmentMetrics, type EnrichmentDeps } from './enrichments.ts'
 import { createEventMetrics } from './events.ts'
 import type { MetricLabels } from './labels.ts'
 import { createProcessMetrics, type ProcessDeps } from './process.ts'
@@ -26,7 +27,7 @@ export interface Metrics {
   readonly stop: () => void
 }
 
-export interface MetricsDeps extends ProcessDeps, StoreDeps, DestinationDeps {}
+export interface MetricsDeps extends ProcessDeps, StoreDeps, DestinationDeps, EnrichmentDeps {}
 
 export function createMetrics(deps: MetricsDeps): Metrics {
   const registry = new Registry()
@@ -35,6 +36,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const deliveries = createDeliveryMetrics(registers, deps.now)
   const destinations = createDestinationMetrics(registers, deps)
   const store = createStoreMetrics(registers, deps)
+  const enrichments = createEnrichmentMetrics(registers, deps)
   const reloads = createReloadMetrics(registers)
   const measured = createProcessMetrics(registry, deps)
 
@@ -61,6 +63,18 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       case 'taken_up':
         events.takenUp(fact)
         return
+      case 'enrichment_tried':
+        enrichments.tried(fact)
+        return
+      case 'enriched':
+        events.enriched(fact)
+        return
+      case 'enrichment_refused':
+        enrichments.refused(fact)
+        return
+      case 'enrichment_accepted':
+        enrichments.accepted(fact)
+        return
       case 'reloaded':
         reloads(fact.ok)
         return
@@ -78,6 +92,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       deliveries.configure(labels)
       destinations.configure(labels)
       store.configure(labels)
+      enrichments.configure(labels.steps)
     },
     measureConnections: measured.measureConnections,
     stop: measured.stop,

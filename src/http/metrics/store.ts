@@ -19,6 +19,7 @@ const activities = [
   'complete',
   'reconfigure',
   'take_up',
+  'enrich',
   'purge',
   'backlog',
   'destinations',

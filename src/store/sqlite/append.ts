@@ -1,9 +1,10 @@
 import type { Event } from '../../core/event.ts'
 import type { AddedPlan, Appended, Arrival, NewPlan, QuarantinedRequest } from '../store.ts'
 import type { Database, Value } from './database.ts'
+import { dropEnrichment, insertEnrichment } from './enrichments.ts'
+import { insertPlan, storedEnriched } from './plans.ts'
 import { replacedBy } from './queue/complete.ts'
-import { insertStage } from './queue/conversation.ts'
-import { insertDelivery, releaseNext } from './queue/insert-delivery.ts'
+import { releaseNext } from './queue/insert-delivery.ts'
 import { quoted } from './rows.ts'
 
 type EventArrival = Extract<Arrival, { kind: 'event' }>
@@ -25,12 +26,13 @@ function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp
     return { kind: 'duplicate', id: earlier, quarantined: false }
   }
   const { type, subject } = event
-  const unrouted = plan.unrouted ? 1 : 0
+  const unrouted = plan?.unrouted === true ? 1 : 0
   const enriched = storedEnriched(event.enriched)
   const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body, enriched)
   insertKind(database, event.source, type)
   if (takenUp !== null) markTakenUp(database, takenUp, event.id)
-  insertPlan(database, seq, 1, plan)
+  if (plan !== null) insertPlan(database, seq, 1, plan)
+  else insertEnrichment(database, seq, takesUp === undefined ? 'received' : 'quarantine', event.receivedAt)
   return { kind: 'stored', id: event.id }
 }
 
@@ -68,14 +70,15 @@ export function addPlan(
   replaces: readonly string[] | null,
 ): AddedPlan | null {
   const event = database
-    .prepare<{ seq: number; last: number }>(
+    .prepare<{ seq: number; last: number | null }>(
       `SELECT seq, (SELECT max(number) FROM plans WHERE event = events.seq) AS last
        FROM events WHERE id = ? AND type IS NOT NULL`,
     )
     .get(eventId)
   if (event === undefined) return null
-  const number = event.last + 1
+  const number = (event.last ?? 0) + 1
   const replaced = replaceEarlier(database, event.seq, number, replaces)
+  dropEnrichment(database, event.seq)
   insertPlan(database, event.seq, number, plan)
   database.prepare('UPDATE events SET unrouted = ? WHERE seq = ?').run(plan.unrouted ? 1 : 0, event.seq)
   for (const { conversation } of replaced) {
@@ -131,10 +134,6 @@ function firstOfMessage(
   return found && { id: found.id, quarantined: found.quarantined === 1 }
 }
 
-function storedEnriched(enriched: Event['enriched']): string | null {
-  return Object.keys(enriched).length === 0 ? null : JSON.stringify(enriched)
-}
-
 function insertEvent(database: Database, origin: Origin, ...rest: readonly Value[]): number {
   const inserted = database
     .prepare(
@@ -153,22 +152,4 @@ function insertEvent(database: Database, origin: Origin, ...rest: readonly Value
       ...rest,
     )
   return Number(inserted.lastInsertRowid)
-}
-
-function insertPlan(database: Database, event: number, number: number, plan: NewPlan): void {
-  database
-    .prepare(
-      'INSERT INTO plans (event, number, at, cause, fingerprint, unrouted, routes) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    )
-    .run(
-      event,
-      number,
-      plan.at,
-      plan.cause,
-      plan.fingerprint,
-      plan.unrouted ? 1 : 0,
-      JSON.stringify(plan.routes),
-    )
-  if (plan.stage !== undefined) insertStage(database, event, plan.stage)
-  for (const delivery of plan.deliveries) insertDelivery(database, { event, number, at: plan.at }, delivery)
 }

@@ -84,6 +84,7 @@ function oldEvents(
            OR EXISTS (SELECT 1 FROM deliveries
              WHERE event = events.seq AND (state NOT IN (${quoted(finalStates)}) OR retrying_since >= ?1
                OR dismissed_at >= ?1))
+           OR EXISTS (SELECT 1 FROM enrichments WHERE event = events.seq)
            OR EXISTS (SELECT 1 FROM events AS later WHERE later.id = events.taken_up_by) AS open,
          (type IS NULL AND taken_up_by IS NULL) OR EXISTS (
            SELECT 1 FROM deliveries WHERE event = events.seq AND state IN (${quoted(unresolvedStates)})) AS unresolved

@@ -23,6 +23,8 @@ export type EventRow = {
   readonly body: Uint8Array
   /** What enrichment fetched, as JSON; null where it fetched nothing. */
   readonly enriched: string | null
+  /** How its steps ended, as JSON; null where there were none. */
+  readonly enrichment: string | null
 }
 
 export type PlanRow = {
@@ -120,8 +122,9 @@ export function eventOfRow(row: EventColumns | undefined): Event {
 }
 
 export function eventSummaryOf(
-  row: Omit<EventRow, 'body' | 'enriched'>,
+  row: Omit<EventRow, 'body' | 'enriched' | 'enrichment'>,
   counts: EventSummary['counts'],
+  enriching: boolean,
 ): EventSummary {
   return {
     id: row.id,
@@ -133,6 +136,7 @@ export function eventSummaryOf(
     unrouted: row.unrouted === 1,
     problem: row.problem,
     takenUpBy: row.taken_up_by,
+    enriching,
     counts,
   }
 }

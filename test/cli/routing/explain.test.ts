@@ -91,6 +91,8 @@ t.test('--enriched says what enrichment would have fetched', async (t) => {
 routes:
   - match: { enriched.analysis.score: { gte: 80 }, enriched.analysis.company.name: Acme }
     receivers: [team]
+enrich:
+  - { name: analysis, get: "https://api.internal/{{ data.id }}", pick: { score: /score, company: /company } }
 tests:
   - event: { event: analysis.completed }
     enriched: { analysis: { score: 12345678901234567890, company: { name: Acme } } }

@@ -11,9 +11,17 @@ const deps = (different: Partial<MetricsDeps>): MetricsDeps => ({
   observe: () => {},
   inFlight: () => 0,
   destinations: async () => [],
+  waitingEnrichments: async () => 0,
   ...different,
 })
-const known = { sources: [], types: [], channels: ['slack'], destinations: [], fallbacks: [] }
+const known = {
+  sources: [],
+  types: [],
+  channels: ['slack'],
+  destinations: [],
+  fallbacks: [],
+  steps: [],
+}
 
 t.test('the store is asked once a second at the most, and less often where that takes long', async (t) => {
   let now = 1_000_000

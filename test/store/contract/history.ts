@@ -83,6 +83,7 @@ export function historyContract(t: Test, create: (t: Test) => Harness): void {
       unrouted: false,
       problem: null,
       takenUpBy: null,
+      enriching: false,
       counts: { skipped: 1, pending: 1 },
     })
     t.match(items[2], { type: null, problem: /^invalid_utf8/, counts: {} })

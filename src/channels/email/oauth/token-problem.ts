@@ -1,8 +1,8 @@
 /** Why the token server issued no token, and what to do about it. */
 import { isObject } from '../../../core/json.ts'
+import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../../../core/retry-after.ts'
 import { ConnectFailure, wordsOf } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'
-import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../../retry-after.ts'
 import type { LoginProblem } from './problem.ts'
 import type { OAuth2Settings } from './settings.ts'
 import { hintFor } from './token-hints.ts'

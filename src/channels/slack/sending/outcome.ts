@@ -2,10 +2,10 @@
 import { WebAPIRequestError } from '@slack/web-api'
 import { isObject, ownProperty, parseJson } from '../../../core/json.ts'
 import type { Outcome } from '../../../core/outcome.ts'
+import { LONGEST_RETRY_AFTER_MS } from '../../../core/retry-after.ts'
 import { redact, type Secret } from '../../../core/secret.ts'
 import { ConnectFailure } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'
-import { LONGEST_RETRY_AFTER_MS } from '../../retry-after.ts'
 import { WEBHOOK } from '../target.ts'
 import {
   type HintContext,

@@ -2,9 +2,9 @@
 import type { FetchFunction } from '@slack/web-api'
 import { type Dispatcher, request } from 'undici'
 import { ownProperty, parseJson } from '../../../core/json.ts'
+import { readRetryAfter } from '../../../core/retry-after.ts'
 import { openAgent } from '../../../network/http.ts'
 import type { Proxies } from '../../../network/proxies.ts'
-import { readRetryAfter } from '../../retry-after.ts'
 
 export interface Transport {
   /** What WebClient calls instead of fetch. Throws a FailedAnswer for every answer that is no success. */

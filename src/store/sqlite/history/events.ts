@@ -1,13 +1,14 @@
 /** The history of events. */
 import type { EventFilter, EventSummary, Page, PageRequest } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
+import { isEnriching } from '../enrichments.ts'
 import { type EventRow, eventSummaryOf } from '../rows.ts'
 import { IS_OF_KIND, kindsOf, nameOf } from './kinds.ts'
 import { cursorOf, merge, type Stream, startOf, takePage } from './pages.ts'
 import { countsOfEvents } from './places.ts'
 
 /** Without the body and what follows it. */
-type SummaryRow = Omit<EventRow, 'body' | 'enriched'>
+type SummaryRow = Omit<EventRow, 'body' | 'enriched' | 'enrichment'>
 
 const SUMMARY_COLUMNS = `seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
   takes_up, taken_up_by`
@@ -35,7 +36,7 @@ export function eventPage(database: Database, filter: EventFilter, page: PageReq
   return {
     items: rows.flatMap(({ seq }) => {
       const row = select.get(seq)
-      return row === undefined ? [] : eventSummaryOf(row, counts.get(seq) ?? {})
+      return row === undefined ? [] : eventSummaryOf(row, counts.get(seq) ?? {}, isEnriching(database, seq))
     }),
     next: last && cursorOf(last.time, last.seq),
   }

@@ -3,6 +3,7 @@ import { enrichedOf } from '../../../core/event.ts'
 import type { Stage } from '../../../core/lifecycle.ts'
 import type { ConversationRecord, DeliveryRecord, EventRecord } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
+import { enrichmentRecord } from '../enrichments.ts'
 import { conversationRecord, nextConversationRecord } from '../queue/conversation.ts'
 import {
   type AttemptRow,
@@ -25,9 +26,12 @@ export function eventRecord(database: Database, id: string): EventRecord | null 
     .prepare<PlanRow>('SELECT * FROM plans WHERE event = ? ORDER BY number')
     .all(row.seq)
     .map((plan) => planOf(plan, deliveries.get(plan.number) ?? []))
-  const { counts: _counts, ...summary } = eventSummaryOf(row, {})
+  const enrichment = enrichmentRecord(database, row)
+  const isWaiting = (enrichment?.waiting ?? null) !== null
+  const { counts: _counts, ...summary } = eventSummaryOf(row, {}, isWaiting)
   const { sent_at: sentAt, secret_index: secretIndex, body, takes_up: takesUp } = row
-  return { ...summary, sentAt, secretIndex, body, enriched: enrichedOf(row.enriched), takesUp, plans }
+  const enriched = enrichedOf(row.enriched)
+  return { ...summary, sentAt, secretIndex, body, enriched, enrichment, takesUp, plans }
 }
 
 /** `History.delivery`, inside a transaction. */

@@ -6,7 +6,7 @@ const SAVED_EVERY_MS = 60_000
 
 /**
  * Due times are by the wall clock, which people and NTP may set back, also while no service runs. The due times of waiting
- * deliveries are then moved back as well, so that none waits longer. Held deliveries wait for a time of day, and stay.
+ * deliveries, and of enrichments, are then moved back as well, so that none waits longer. Held deliveries wait for a time of day, and stay.
  */
 export class Clock {
   readonly #database: Database
@@ -54,5 +54,6 @@ export class Clock {
          WHERE due_at IS NOT NULL AND state <> 'held'`,
       )
       .run(ms, now)
+    this.#database.prepare('UPDATE enrichments SET due_at = due_at - ?').run(ms)
   }
 }

@@ -1,0 +1,166 @@
+/** The schema of a step of `enrich`. */
+import * as z from 'zod'
+import { isSafeUrl } from '../../channels/settings.ts'
+import { compileSteps } from '../../core/enrichment/step.ts'
+import { Secret } from '../../core/secret.ts'
+import { duration, jsonPointer, match } from './kinds.ts'
+
+const LEAST_TIMEOUT_MS = 100
+const LONGEST_TIMEOUT_MS = 60_000
+const LONGEST_WITHIN_MS = 24 * 3_600_000
+const LONGEST_GET = 4_000
+
+// A name in a template: enriched.NAME.FIELD.
+const namePattern = /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/
+const NAME_MISTAKE =
+  'is not a valid name: use up to 64 letters, digits, "_" and "-", starting with a letter, so that templates can use it'
+const name = () => z.string().regex(namePattern, { error: NAME_MISTAKE })
+
+// RFC 9110; without those that belong to the connection.
+const headerPattern =
+  /^(?!(?:host|connection|content-length|transfer-encoding|upgrade|expect|keep-alive|te|trailer)$)[!#$%&'*+.^_`|~0-9a-z-]+$/i
+const SECRET_HEADER = /auth|key|token|secret|cookie|password|signature/i
+
+/** Whether a header holds a secret, judged by its name. */
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADER.test(name)
+}
+
+const SECRET_PARAMETER =
+  /(?:^|[-_.])(?:api[-_]?key|token|secret|password|passwd|pwd|signature|credentials?)$/i
+const SHORTEST_SECRET = 8
+
+const get = z
+  .string()
+  .min(1, { error: 'must not be empty' })
+  .max(LONGEST_GET, { error: `must have ${LONGEST_GET} characters at most` })
+  .superRefine((text, context) => {
+    const fail = (message: string, hint = '') =>
+      context.addIssue({ code: 'custom', message, params: { code: 'wrong_value', hint } })
+    const [origin = '', authority = ''] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? []
+    // A host that is not plain text is reported when it is compiled.
+    if (origin === '' || authority.includes('{')) return
+    if (authority.includes('@'))
+      return fail('has a user or a password, which a URL must not hold', 'send it in headers: authorization')
+    if (!isSafeUrl(origin)) fail('must be https, but for a loopback address', 'write https://')
+    for (const [parameter, value] of parametersOf(text)) {
+      if (!SECRET_PARAMETER.test(parameter) || value.includes('{{') || value.length < SHORTEST_SECRET)
+        continue
+      fail(`has a secret in the parameter ${parameter}, and URLs are logged everywhere`, 'send it in headers')
+    }
+  })
+  .describe(
+    'The URL that is asked by GET, a template over the event and earlier steps. Its host is plain text; https, but for a loopback address.',
+  )
+  .meta({ examples: ['https://api.example.com/v1/analyses/{{ data.id }}'] })
+
+function parametersOf(url: string): (readonly [string, string])[] {
+  const [, query = ''] = /\?([^#]*)/.exec(url) ?? []
+  return query.split('&').map((part) => {
+    const [key = '', ...rest] = part.split('=')
+    return [key, rest.join('=')]
+  })
+}
+
+const headers = z
+  .record(
+    z.string().regex(headerPattern, { error: 'is not the name of a header that can be set' }),
+    z.string({ error: 'must be text' }).min(1, { error: 'must not be empty' }).meta({ writeOnly: true }),
+  )
+  .transform((entries) =>
+    Object.fromEntries(
+      Object.entries(entries).map(([key, value]) => [key, isSecretHeader(key) ? new Secret(value) : value]),
+    ),
+  )
+
+const step = z
+  .strictObject({
+    name: name()
+      .describe('Templates and matches see what it fetched as `enriched.NAME`.')
+      .meta({ examples: ['analysis'] }),
+    match: match.optional().describe('The events that it is asked for. Default: all.'),
+    get,
+    headers: headers
+      .prefault({})
+      .describe('Headers of the request, templates as well. Keys and tokens belong here.')
+      .meta({ examples: [{ authorization: 'Bearer ${CUURO_API_KEY}' }] }),
+    pick: z
+      .record(name(), jsonPointer('/score'))
+      .refine((fields) => Object.keys(fields).length > 0, { error: 'must have at least one field' })
+      .optional()
+      .describe('The fields to keep, by name: JSON pointers into the answer. Default: the whole answer.')
+      .meta({ examples: [{ score: '/score', company: '/target_company/name' }], minProperties: 1 }),
+    require: z
+      .array(z.string())
+      .default([])
+      .describe('Fields without which the answer is not ready, so that it is asked again.')
+      .meta({ examples: [['score']] }),
+    within: duration()
+      .refine((ms) => ms <= LONGEST_WITHIN_MS, { error: 'must be at most 24h' })
+      .prefault('30s')
+      .describe('How long the event waits for it, from its receipt on. Then the message goes without it.'),
+    timeout: duration()
+      .refine((ms) => ms >= LEAST_TIMEOUT_MS && ms <= LONGEST_TIMEOUT_MS, {
+        error: 'must be between 100ms and 1m',
+      })
+      .prefault('5s')
+      .describe('How long one request may take.'),
+    cache: duration()
+      .optional()
+      .describe('How long an answer serves other events that ask for the same. Default: each event asks.')
+      .meta({ examples: ['5m'] }),
+    allow_private: z
+      .boolean()
+      .default(false)
+      .describe('Whether the host may have a private address, as a service in your own network has.'),
+  })
+  .superRefine(({ pick, require }, context) => {
+    if (pick === undefined) return
+    for (const [index, field] of require.entries()) {
+      if (Object.hasOwn(pick, field)) continue
+      const hint = `known: ${Object.keys(pick).join(', ')}`
+      const params = { code: 'wrong_value', hint }
+      context.addIssue({
+        code: 'custom',
+        path: ['require', index],
+        message: 'is not a field of pick',
+        params,
+      })
+    }
+  })
+  .describe('One GET of JSON, for what the payload leaves out.')
+
+export const enrich = z
+  .array(step)
+  .superRefine((steps, context) => {
+    for (const [index, { name }] of steps.entries()) {
+      if (steps.findIndex((other) => other.name === name) === index) continue
+      const message = 'is the name of an earlier step'
+      context.addIssue({ code: 'custom', path: [index, 'name'], message, params: { code: 'wrong_value' } })
+    }
+  })
+  .transform((steps, context) => {
+    const compiled = compileSteps(steps)
+    if (compiled.ok) return compiled.steps
+    for (const { path, message } of compiled.problems) {
+      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_value' } })
+    }
+    return z.NEVER
+  })
+  .prefault([])
+  .describe(
+    'What is fetched for an event before it is planned: requests, in this order, to an API of the sender or your own.',
+  )
+  .meta({
+    examples: [
+      [
+        {
+          name: 'analysis',
+          match: { type: 'analysis.*' },
+          get: 'https://api.example.com/v1/analyses/{{ data.id }}',
+          headers: { authorization: 'Bearer ${CUURO_API_KEY}' },
+          pick: { score: '/score' },
+        },
+      ],
+    ],
+  })

@@ -1,0 +1,73 @@
+/** What the answer to a step's request leads to. */
+import { resolvePointer } from '../event.ts'
+import { isObject, type Json, type JsonObject, ownProperty } from '../json.ts'
+import type { Step } from './step.ts'
+
+/** How one request ended. */
+export type Answer =
+  | {
+      readonly kind: 'answer'
+      readonly status: number
+      /** Undefined where it is no JSON. */
+      readonly body: Json | undefined
+      /** Milliseconds that it asks us to wait; null where it does not. */
+      readonly retryAfter: number | null
+    }
+  /** There was none, or none that may be used. `permanent`: another request would end in the same way. */
+  | { readonly kind: 'none'; readonly reason: string; readonly permanent: boolean }
+
+export type Verdict =
+  | { readonly kind: 'picked'; readonly value: Json; readonly fields: readonly string[] }
+  /** To be asked again: it is not ready, or failed in a way that may pass. */
+  | { readonly kind: 'again'; readonly reason: string; readonly after: number | null }
+  /** `status`: 401 or 403, for which a person must act; null for any other reason. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly status: 401 | 403 | null }
+
+/** Of what one step adds to an event, as JSON. */
+const LARGEST_BYTES = 16 * 1024
+// Timeouts and limits of the server, and what is not there yet.
+const PASSING: ReadonlySet<number> = new Set([404, 408, 409, 423, 425, 429])
+
+export function judge(step: Pick<Step, 'pick' | 'require'>, answer: Answer): Verdict {
+  if (answer.kind === 'none') {
+    const { reason, permanent } = answer
+    return permanent ? failed(reason) : { kind: 'again', reason, after: null }
+  }
+  const { status, body, retryAfter } = answer
+  const said = `the answer was HTTP ${status}`
+  if (status === 401 || status === 403) {
+    const hint = 'check the key in headers, and what it may read'
+    return { kind: 'failed', reason: `${said}: ${hint}`, status }
+  }
+  if (status >= 500 || PASSING.has(status)) return { kind: 'again', reason: said, after: retryAfter }
+  if (status < 200 || status > 299) return failed(said)
+  if (body === undefined) return { kind: 'again', reason: `${said}, and no JSON`, after: retryAfter }
+  return pickFrom(step, body)
+}
+
+function pickFrom({ pick, require }: Pick<Step, 'pick' | 'require'>, body: Json): Verdict {
+  const value = pick === undefined ? body : pickedFields(pick, body)
+  const missing = require.filter((name) => (ownProperty(value, name) ?? null) === null)
+  if (missing.length > 0) {
+    return { kind: 'again', reason: `not ready: the answer has no ${missing.join(', ')}`, after: null }
+  }
+  if (new TextEncoder().encode(JSON.stringify(value)).length > LARGEST_BYTES) {
+    const hint = pick === undefined ? 'name what is needed in pick' : 'pick less of it'
+    return failed(`more than 16 kB: ${hint}`)
+  }
+  return { kind: 'picked', value, fields: isObject(value) ? Object.keys(value) : [] }
+}
+
+/** Those that the answer has. */
+function pickedFields(pick: Readonly<Record<string, string>>, body: Json): JsonObject {
+  return Object.fromEntries(
+    Object.entries(pick).flatMap(([name, pointer]): [string, Json][] => {
+      const found = resolvePointer(body, pointer)
+      return found === undefined ? [] : [[name, found]]
+    }),
+  )
+}
+
+function failed(reason: string): Verdict {
+  return { kind: 'failed', reason, status: null }
+}

@@ -1,0 +1,121 @@
+/** A step of `enrich`: one GET of JSON for the events that it matches. Compiled once from the configuration. */
+import type { View } from '../event.ts'
+import type { Match } from '../match/match.ts'
+import type { Secret } from '../secret.ts'
+import { createEngine, eventFields, type Template, TemplateError } from '../template/template.ts'
+import { compileUrlTemplate } from '../template/url-template.ts'
+
+/** As it is written in the configuration; times in milliseconds. */
+export interface StepSettings {
+  readonly name: string
+  readonly match?: Match | undefined
+  readonly get: string
+  /** Those that may hold a secret are one. */
+  readonly headers: Readonly<Record<string, string | Secret>>
+  /** JSON pointers by the names of fields; without it the whole answer is kept. */
+  readonly pick?: Readonly<Record<string, string>> | undefined
+  /** Fields without which the answer counts as not ready. */
+  readonly require: readonly string[]
+  /** Since the event was received; then it is planned without what this step fetches. */
+  readonly within: number
+  /** Of one request. */
+  readonly timeout: number
+  /** For how long an answer serves further events with the same request; undefined: for none. */
+  readonly cache?: number | undefined
+  readonly allow_private: boolean
+}
+
+export interface Step extends StepSettings {
+  /** The host of `get`, with its port where it is not the usual one. */
+  readonly host: string
+  readonly requestFor: (view: View) => StepRequest
+}
+
+export type StepRequest =
+  | { readonly ok: true; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  /** The event has no value for a variable, or one that makes no URL. */
+  | { readonly ok: false; readonly reason: string }
+
+export interface StepProblem {
+  /** Where it is, within the list of steps. */
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+export type CompiledSteps =
+  | { readonly ok: true; readonly steps: readonly Step[] }
+  | { readonly ok: false; readonly problems: readonly StepProblem[] }
+
+// What is put into a header stays on its line.
+const headerEngine = createEngine((text) =>
+  text.toWellFormed().replaceAll(/[^\x20-\x7e]+/gu, (part) => encodeURIComponent(part)),
+)
+
+/** A step sees what the steps before it fetch: whether such a step is there is not checked here. */
+export function compileSteps(settings: readonly StepSettings[]): CompiledSteps {
+  const compiled = settings.map((one, index) => compileStep(one, index))
+  const problems = compiled.flatMap((one) => (one.ok ? [] : one.problems))
+  if (problems.length > 0) return { ok: false, problems }
+  return { ok: true, steps: compiled.flatMap((one) => (one.ok ? [one.step] : [])) }
+}
+
+type CompiledStep =
+  | { readonly ok: true; readonly step: Step }
+  | { readonly ok: false; readonly problems: readonly StepProblem[] }
+
+function compileStep(settings: StepSettings, index: number): CompiledStep {
+  const problems: StepProblem[] = []
+  const get = attempt([index, 'get'], () => compileUrlTemplate(settings.get, eventFields))
+  const headers = Object.entries(settings.headers).map(
+    ([name, value]) => [name, attempt([index, 'headers', name], () => compileHeader(value))] as const,
+  )
+  if (get === null || problems.length > 0) return { ok: false, problems }
+  const host = new URL(/^https?:\/\/[^/?#]+/i.exec(settings.get)?.[0] ?? settings.get).host
+  return { ok: true, step: { ...settings, host, requestFor } }
+
+  function attempt<T>(path: StepProblem['path'], compile: () => T): T | null {
+    try {
+      return compile()
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error
+      problems.push({ path, message: error.message })
+      return null
+    }
+  }
+
+  function requestFor(view: View): StepRequest {
+    const rendered = headers.map(([name, header]) => [name, header?.render(view)] as const)
+    const missing = [
+      ...(get?.missing(view) ?? []),
+      ...rendered.flatMap(([, header]) => header?.missing ?? []),
+    ]
+    if (missing.length > 0)
+      return { ok: false, reason: `the event has no ${[...new Set(missing)].join(', ')}` }
+    const url = get?.urlOf(view) ?? ''
+    if (url === '') return { ok: false, reason: 'a value of the event is empty, or leads to another path' }
+    return {
+      ok: true,
+      url,
+      headers: Object.fromEntries(rendered.map(([name, header]) => [name, header?.text ?? ''])),
+    }
+  }
+}
+
+function compileHeader(value: string | Secret): Template {
+  const text = typeof value === 'string' ? value : value.reveal()
+  // HTTP has no way to send these; a secret from a file may well end with a line break.
+  if (/[^\t\x20-\x7e]/.test(text)) {
+    throw new TemplateError('has a line break, or another character that no header can have', 1, 1)
+  }
+  let template: Template
+  try {
+    template = headerEngine.compile(text, eventFields)
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    // Its message quotes what may be a secret.
+    throw new TemplateError('is not a valid template', 1, 1)
+  }
+  const [unknown] = template.unknown
+  if (unknown !== undefined) throw unknown
+  return template
+}
