@@ -63,7 +63,7 @@ function untrusted({ code, peer, chain, setting }: PeerCertificate): ConnectProb
   const what = selfSigned
     ? 'if it is the right one, trust it'
     : "if that is your firm's CA, or a proxy's that reads TLS, trust it"
-  // OpenSSL cannot tell a CA that is unknown from an intermediate certificate that the server leaves out.
+  // OpenSSL cannot distinguish an unknown CA from an intermediate certificate that the server leaves out.
   const incomplete =
     own !== undefined && chain.length === 1 && !selfSigned
       ? `; if it is from a public CA, ${peer} does not send its intermediate certificate, and its administrator must add it`

@@ -1,7 +1,7 @@
 /**
  * The blocks and elements a template may hold, with Slack's limits. The list is closed: what Slack would refuse
  * is found at load, and nothing that mentions people by itself, such as rich_text, can be written. It leaves out
- * what needs somebody to answer a click; a button opens a URL.
+ * what needs an answer to a click; a button opens a URL.
  */
 export type Slot =
   /** Sent as written, never rendered: no value can change it. */
