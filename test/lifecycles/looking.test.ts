@@ -1,6 +1,7 @@
 /** What commands, metrics and templates say of conversations. */
 import t from 'tap'
 import { COMPLETED, CREATED, SCORED, startLifecycles } from '../support/lifecycles.ts'
+import { startMailServer } from '../support/mail-server.ts'
 import { scrape } from '../support/metrics.ts'
 
 const NAME = 'analysis/an_1/slack/#deals'
@@ -93,4 +94,31 @@ t.test('a stage that no route took counts, with the key that the lifecycle names
   await settle(COMPLETED, 'another', { analysis: 'an_1' })
   t.match(messages('another', '#deals'), [{ text: /^analysis.completed of another after \d+ s$/ }])
   t.equal(messages('one', '#deals').length, 0)
+})
+
+t.test('mails of a conversation are a thread, unless the receiver wants none', async (t) => {
+  const mail = await startMailServer()
+  t.teardown(() => mail.close())
+  const { settle } = await startLifecycles(t, '{ channel: "#deals" }', {
+    moreChannels: `  email: { smtp: "${mail.url}", from: alerts@example.com }\n`,
+    receivers:
+      '  threads: { email: { to: [ada@example.com] } }\n  alone: { email: { to: [ben@example.com], follow_up: post } }\n',
+    to: '[threads, alone]',
+  })
+  for (const type of [CREATED, SCORED, COMPLETED]) await settle(type, 'an_1')
+  const mailsTo = (address: string) =>
+    mail.messages
+      .filter(({ to }) => to.includes(address))
+      .map(({ raw }) => String(raw).replace(/\r\n[ \t]+/g, ' '))
+  const header = (raw: string | undefined, name: string) =>
+    new RegExp(`^${name}: (.*)\r$`, 'im').exec(raw ?? '')?.[1]
+  const [first, second, third] = mailsTo('ada@example.com')
+  const ids = [first, second].map((raw) => header(raw, 'Message-ID'))
+  t.equal(header(first, 'In-Reply-To'), undefined)
+  t.equal(header(second, 'In-Reply-To'), ids[0])
+  t.equal(header(third, 'In-Reply-To'), ids[1])
+  t.equal(header(third, 'References'), ids.join(' '))
+  const alone = mailsTo('ben@example.com')
+  t.equal(alone.length, 3)
+  for (const raw of alone) t.equal(header(raw, 'References'), undefined)
 })

@@ -41,6 +41,8 @@ interface Wanted extends SlackServerOptions {
   readonly receivers?: string
   readonly to?: string
   readonly key?: string
+  /** Further channels. */
+  readonly moreChannels?: string
   /** Of the route. */
   readonly match?: string
 }
@@ -55,7 +57,7 @@ export async function startLifecycles(
   slackReceiver: string,
   wanted: Wanted = {},
 ): Promise<Lifecycles> {
-  const { receivers = '', to = '[all]', key, match } = wanted
+  const { receivers = '', to = '[all]', key, match, moreChannels = '' } = wanted
   const slack = await startSlackServer(wanted)
   t.teardown(() => slack.close())
   const folder = temporaryFolder(t)
@@ -68,7 +70,7 @@ lifecycles:
   analysis: { stages: [${CREATED}, ${SCORED}, ${COMPLETED}]${key === undefined ? '' : `, key: ${key}`} }
 channels:
   slack: { token: "\${SLACK_BOT_TOKEN}", api_url: "${slack.url}", rate: 1000/s, burst: 100 }
-receivers:
+${moreChannels}receivers:
   all: { slack: ${slackReceiver.replace('WEBHOOK_URL', slack.webhookUrl)} }
 ${receivers}templates: templates
 routes: [{ receivers: ${to}, template: plain${match === undefined ? '' : `, match: ${match}`} }]
