@@ -60,6 +60,18 @@ preheader: "{{ data.id }}"
 | one | two |
 `),
   },
+  {
+    files: mailFiles('---\nsubject: "{{ data.id }}"\n---\n').set(
+      'email.html',
+      templateFile(
+        'email.html',
+        `<p title="{{ data.id }}" lang='{{ data.id }}' class={{ data.id }}>{{ data.id }}</p>{{ data.id }}
+<a href="https://ok.example/{{ data.id }}?q={{ data.id }}#{{ data.id }}">{{ data.id }}</a>
+<a href={{ data.id }} title="a > b">{{ data.id }}{{ data.id }}</a> <img src='{{ data.id }}' alt="{{ data.id }}">
+{% capture all %}<b>{{ data.id }}</b>{% endcapture %}{{ all | raw }}<!--[if mso]><i id="{{ data.id }}"><![endif]-->`,
+      ),
+    ),
+  },
 ].map((files) => compiledOf(compile(files)))
 const slackFile = `text: "{{ data.id }}: {{ data.id }}"
 blocks:
