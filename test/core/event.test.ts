@@ -138,6 +138,7 @@ t.test('the view shows times as ISO 8601, and a payload without data as null', a
     data: null,
     payload: { type: 'a' },
     enriched: {},
+    lifecycle: null,
   })
   t.strictSame(viewOf(anEvent({ payload: { data: [1] } })).data, [1])
 })

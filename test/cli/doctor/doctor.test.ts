@@ -49,6 +49,7 @@ function configuration({ server = '', slackUrl, smtp, mail = '', receivers = {} 
 ${server === '' ? '' : `server: { ${server} }`}
 sources:
   cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+links: {}
 channels:
   console: {}
 ${slack}${email}receivers:
