@@ -24,6 +24,7 @@ import type { Proxies } from './network/proxies.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { EnrichLoop } from './pipeline/enrich.ts'
 import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
+import { createNotices } from './pipeline/notices.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
 import { takeUpQuarantined } from './pipeline/take-up.ts'
@@ -144,6 +145,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     random: Math.random,
   })
   const receive = createReceive({ store, now, clock, ids, observe })
+  const notices = createNotices({ store, settings, file: compiled.file, now, clock, ids, observe, onBug })
+  facts.subscribe(notices.observe)
   const takeUp = () => void takeUpQuarantined({ settings, store, now, ids, observe }).catch(onBug)
   const reloads = createReloads({
     started: compiled,
@@ -218,6 +221,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     requestLogs.repeated.stop()
     stopPurge()
     await enrichLoop.stop()
+    await notices.stop()
     await loop.stop(ATTEMPTS_GRACE)
     await Promise.race([Promise.all([generations.close(), traces?.stop()]), after(CLOSING_GRACE)])
     await store.close()
@@ -238,6 +242,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
   loop.start()
   enrichLoop.start()
+  notices.start()
   takeUp()
   watchWhereWanted()
   return {

@@ -72,6 +72,7 @@ function createGeneration(compiled: CompiledConfig, surroundings: Surroundings):
     closeEnrichment: client.close,
     maxPending: config.server.max_pending,
     router,
+    notices: compiled.notices,
     destinations,
     lifecycles,
     followUp,

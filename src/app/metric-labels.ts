@@ -1,5 +1,6 @@
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Match } from '../core/match/match.ts'
+import { NOTICE_TEMPLATE } from '../core/notice.ts'
 import type { RouteNode } from '../core/route.ts'
 import type { MetricLabels } from '../http/metrics/labels.ts'
 
@@ -24,7 +25,9 @@ export function metricLabelsOf({
     ...nodes.flatMap(({ match }) => (match === null ? [] : typesIn(match))),
     ...Object.keys(config.links?.byType ?? {}).filter(isLiteral),
     // A folder of templates that no route names is there for its event type.
-    ...[...templates.names].filter((name) => name !== 'default' && !ofRoutes.has(name)),
+    ...[...templates.names].filter(
+      (name) => name !== 'default' && name !== NOTICE_TEMPLATE && !ofRoutes.has(name),
+    ),
   ]
   return {
     sources: Object.keys(config.sources),

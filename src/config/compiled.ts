@@ -28,6 +28,8 @@ export interface CompiledConfig {
   /** All of them, to keep them out of logs and messages. */
   readonly secrets: readonly Secret[]
   readonly router: Router
+  /** The routes of notices; null where they go nowhere. */
+  readonly notices: Router | null
   readonly templates: Templates
   readonly lifecycles: readonly Lifecycle[]
   /** What later stages do at a receiver's destinations of a channel. */
@@ -64,6 +66,7 @@ export function compile(
     config,
     secrets: secretsOf(config),
     router: compileRoutes(asWritten(config.routes, ownProperty(document.value, 'routes')), config.unrouted),
+    notices: noticesOf(config, document),
     templates,
     lifecycles: Object.entries(config.lifecycles ?? {}).map(([name, { stages, key = null }]) => ({
       name,
@@ -86,6 +89,13 @@ export function receiversOf(config: Config, channel: string): ReadonlyMap<string
       receiver[channel] === undefined ? [] : [[name, receiver[channel]] as const],
     ),
   )
+}
+
+function noticesOf({ notices }: Config, { value }: Pick<YamlDocument, 'value'>): Router | null {
+  if (notices === undefined) return null
+  const { receivers, routes } = notices
+  if (routes === undefined) return compileRoutes([{ name: 'notices', receivers }])
+  return compileRoutes(asWritten(routes, ownProperty(ownProperty(value, 'notices'), 'routes')))
 }
 
 /** The routes, with matches that are shown as written. `written`: the same routes before variables were filled in. */

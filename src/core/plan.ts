@@ -3,7 +3,8 @@ import type { Delivery, StandIn } from './delivery.ts'
 import type { Destination } from './destination.ts'
 import { type Event, type UnreadableCode, type View, viewOf } from './event.ts'
 import { conversationOf, type Lifecycle, type Stage, stageOf } from './lifecycle.ts'
-import type { RouteMatch, Router } from './route.ts'
+import { NOTICE_SOURCE, NOTICE_TEMPLATE } from './notice.ts'
+import type { RouteMatch, Router, Routing } from './route.ts'
 import { describeThrown } from './thrown.ts'
 import { lifecycleView } from './timeline.ts'
 
@@ -86,6 +87,8 @@ export function makePlan(
 /** The part of a configuration that planning needs. */
 export interface Planner {
   readonly router: Pick<Router, 'route'>
+  /** The routes of notices; null where they go nowhere. */
+  readonly notices?: Pick<Router, 'route'> | null
   /** Where each receiver's messages go. */
   readonly destinations: ReadonlyMap<string, readonly Destination[]>
   readonly lifecycles: readonly Lifecycle[]
@@ -97,9 +100,9 @@ export interface Planner {
  * `destinations`: the configuration was checked for that.
  */
 export function plan(planner: Planner, event: Event, receiver?: string): Plan {
-  const { router, destinations, lifecycles } = planner
+  const { destinations, lifecycles } = planner
   const stage = stageOf(lifecycles, event)
-  const { matches, unrouted } = router.route(routingView(planner, event))
+  const { matches, unrouted } = routingOf(planner, event)
   const deliveries: PlannedDelivery[] = []
   for (const { route, receivers, template } of matches) {
     for (const name of receivers) {
@@ -127,6 +130,15 @@ export function plan(planner: Planner, event: Event, receiver?: string): Plan {
   }
   const routes = matches.map(({ route, path, receivers }) => ({ route, path, receivers }))
   return { routes, unrouted, ...(stage !== null && { stage }), deliveries }
+}
+
+/** Notices have routes of their own; what those do not take is not unrouted, which would be a notice again. */
+function routingOf(planner: Planner, event: Event): Routing {
+  const view = routingView(planner, event)
+  if (event.source !== NOTICE_SOURCE) return planner.router.route(view)
+  const { matches } = planner.notices?.route(view) ?? { matches: [] }
+  const templated = matches.map((match) => ({ ...match, template: match.template ?? NOTICE_TEMPLATE }))
+  return { matches: templated, unrouted: false }
 }
 
 /** What routes see of an event: of its lifecycle, what the event itself says. */

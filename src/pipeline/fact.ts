@@ -2,6 +2,7 @@
 import type { Delivery } from '../core/delivery.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Step } from '../core/lifecycle.ts'
+import type { NoticeType } from '../core/notice.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { QuarantineCode } from '../core/plan.ts'
 import type { Completed } from '../store/store.ts'
@@ -79,6 +80,15 @@ export type Fact =
       readonly deliveries: number
     }
   | EnrichmentFact
+  /** The service had something to say itself, and stored it as an event. */
+  | {
+      readonly kind: 'noticed'
+      readonly id: string
+      readonly type: NoticeType
+      readonly subject: string | null
+      readonly title: string
+      readonly deliveries: number
+    }
   | {
       readonly kind: 'reloaded'
       readonly ok: boolean
@@ -180,6 +190,10 @@ export function logEntry(fact: Fact): LogEntry {
     case 'enrichment_refused':
     case 'enrichment_accepted':
       return enrichmentEntry(fact)
+    case 'noticed': {
+      const { id, type, subject, title, deliveries } = fact
+      return { level: 'warn', message: `notice: ${title}`, fields: { id, type, subject, deliveries } }
+    }
     case 'reloaded': {
       const { ok, trigger, changed, fingerprint, reason } = fact
       if (!ok)

@@ -32,6 +32,7 @@ for (const [page, count] of Object.entries({
   'README.md': 1,
   'docs/routing.md': 7,
   'docs/lifecycles.md': 1,
+  'docs/notices.md': 2,
 })) {
   t.test(`every YAML block of ${page} is part of a configuration, and its tests hold`, async (t) => {
     const blocks = fenced(readPage(page), 'yaml')

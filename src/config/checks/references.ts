@@ -1,5 +1,6 @@
 /** Names that must exist elsewhere: checked even where other parts are wrong. */
 import { isObject, ownProperty } from '../../core/json.ts'
+import { NOTICE_SOURCE } from '../../core/notice.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
 import { error, meant, type Path, type Problem, quote } from '../problem.ts'
@@ -16,11 +17,22 @@ export function checkReferences(filled: Interpolated, templates: ReadonlySet<str
   const receivers = ownProperty(value, 'receivers')
   const context = { ...filled, templates, receivers: isObject(receivers) ? Object.keys(receivers) : null }
   const unrouted = ownProperty(ownProperty(value, 'unrouted'), 'receivers')
+  const notices = ownProperty(value, 'notices')
   return [
+    ...checkSourceNames(filled),
+    ...checkReceivers(ownProperty(notices, 'receivers'), ['notices', 'receivers'], context),
+    ...checkRoutes(ownProperty(notices, 'routes'), ['notices', 'routes'], false, context),
     ...checkRoutes(ownProperty(value, 'routes'), ['routes'], false, context),
     ...checkReceivers(unrouted, ['unrouted', 'receivers'], context),
     ...checkFallbacks(receivers, context),
   ]
+}
+
+function checkSourceNames({ document, value }: Interpolated): Problem[] {
+  if (ownProperty(ownProperty(value, 'sources'), NOTICE_SOURCE) === undefined) return []
+  const message = `the source ${NOTICE_SOURCE} is built in: its events are the notices of the service`
+  const place = document.keyAt(['sources', NOTICE_SOURCE])
+  return [error('wrong_value', document.file, place, message, 'choose another name for this source')]
 }
 
 /** Whether its variable could not be filled in, which is reported already. */

@@ -18,9 +18,11 @@ export function checkUsage(
     warning(code, document.file, document.keyAt(path), message, hint)
   const { unreachable, mayTake } = checkReach(config, (path) => document.at(path).line)
   const routes = config.routes.flatMap(withBelow)
+  const ofNotices = (config.notices?.routes ?? []).flatMap(withBelow)
   const used = [
-    ...routes.flatMap(({ receivers }) => receivers ?? []),
+    ...[...routes, ...ofNotices].flatMap(({ receivers }) => receivers ?? []),
     ...(config.unrouted?.receivers ?? []),
+    ...(config.notices?.receivers ?? []),
     ...Object.values(config.receivers).map(({ fallback }) => fallback),
   ]
   const unusedReceivers = Object.keys(config.receivers)
@@ -44,7 +46,7 @@ export function checkUsage(
       const message = `no route takes the events of the source "${name}"`
       return warn('unused_source', ['sources', name], message, 'add a route for them, or remove it')
     })
-  const named = new Set(routes.map(({ template }) => template))
+  const named = new Set([...routes, ...ofNotices].map(({ template }) => template))
   const unusedTemplates = ownTemplates
     .filter((name) => name !== 'default' && !named.has(name) && !mayTake('type', name))
     .map((name) => {

@@ -36,3 +36,20 @@ export const route = z
     },
   })
   .meta({ id: 'route', description: 'Sends the events that match to receivers.' })
+
+export const notices = z
+  .strictObject({
+    receivers: receiverNames
+      .optional()
+      .describe('The receivers of all notices.')
+      .meta({ examples: [['ops']] }),
+    routes: z
+      .array(route)
+      .min(1, { error: 'must have at least one route' })
+      .optional()
+      .describe('Routes for notices alone, instead of receivers.')
+      .meta({ examples: [[{ match: { type: 'destination.*' }, receivers: ['ops'] }]] }),
+  })
+  .refine(({ receivers, routes }) => (receivers === undefined) !== (routes === undefined), {
+    error: 'must have either receivers or routes',
+  })

@@ -7,7 +7,7 @@ import { compileLinks } from '../../core/template/links.ts'
 import { enrich } from './enrich.ts'
 import { duration, jsonPointer, named, svixSecret } from './kinds.ts'
 import { lifecycles } from './lifecycles.ts'
-import { receiverNames, route } from './routes.ts'
+import { notices, receiverNames, route } from './routes.ts'
 import { server } from './server.ts'
 import { store } from './store.ts'
 import { test } from './test.ts'
@@ -162,6 +162,10 @@ function createSchema(list: readonly Channel[]) {
       })
       .optional()
       .describe('Where events go that no route takes. Without it they are stored and counted.'),
+    notices: notices
+      .optional()
+      .describe('Where notices of the service itself go: destinations that fail, messages that are given up.')
+      .meta({ examples: [{ receivers: ['ops'] }] }),
     delivery: delivery.prefault({}),
     tests: z
       .array(test)

@@ -1,5 +1,6 @@
 import { Counter, type Registry } from 'prom-client'
 import { type ErrorCode, errors } from '../../core/errors.ts'
+import { noticeTypes } from '../../core/notice.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { MetricLabels } from './labels.ts'
 
@@ -35,6 +36,13 @@ export function createEventMetrics(registers: Registry[]) {
     labelNames: ['code'],
     registers,
   })
+  const notices = new Counter({
+    name: 'hookbridge_notices_total',
+    help: `Notices of the service itself, by type: ${noticeTypes.join(', ')}.`,
+    labelNames: ['type'],
+    registers,
+  })
+  for (const type of noticeTypes) notices.inc({ type }, 0)
   for (const code of codes) rejected.inc({ code }, 0)
 
   return {
@@ -49,6 +57,9 @@ export function createEventMetrics(registers: Registry[]) {
     },
     takenUp({ source, type }: Extract<Fact, { kind: 'taken_up' }>): void {
       events.inc({ source, type: typeLabels.labelOf(type), result: 'taken_up' })
+    },
+    noticed({ type }: Extract<Fact, { kind: 'noticed' }>): void {
+      notices.inc({ type })
     },
     rejected({ source, code }: Extract<Fact, { kind: 'rejected' }>): void {
       if (ofVerification.has(code)) unverified.inc({ source, reason: code })

@@ -75,6 +75,9 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       case 'enrichment_accepted':
         enrichments.accepted(fact)
         return
+      case 'noticed':
+        events.noticed(fact)
+        return
       case 'reloaded':
         reloads(fact.ok)
         return

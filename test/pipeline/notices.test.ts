@@ -1,0 +1,193 @@
+/** Notices on the whole service: what they say, how often, and that nothing of them is lost or repeated. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t from 'tap'
+import { startTestApp } from '../support/app.ts'
+import { edit } from '../support/replace.ts'
+import { history, newEvent, post, temporaryFolder } from '../support/service.ts'
+import { until } from '../support/until.ts'
+
+/** Answers as Slack does; #deal-flow is refused while `refuses` is set. */
+async function startSlack(t: { teardown(action: () => unknown): unknown }) {
+  const slack = {
+    refuses: 'not_in_channel' as string | null,
+    sent: [] as { channel: string; text: string }[],
+    url: '',
+  }
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const text = Buffer.concat(chunks).toString()
+    const isForm = String(request.headers['content-type']).includes('form')
+    const body = isForm ? Object.fromEntries(new URLSearchParams(text)) : JSON.parse(text)
+    const refused = body.channel === '#deal-flow' ? slack.refuses : null
+    if (refused === null) slack.sent.push({ channel: body.channel, text: body.text })
+    response.setHeader('content-type', 'application/json')
+    response.end(
+      JSON.stringify(
+        refused === null ? { ok: true, channel: 'C1', ts: '1.2' } : { ok: false, error: refused },
+      ),
+    )
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  slack.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  return slack
+}
+
+const yaml = (url: string, notices = 'notices: { receivers: [ops] }') => `
+sources:
+  cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } }
+channels:
+  slack: { token: "\${SLACK_BOT_TOKEN}", rate: 1000/s, burst: 1000, api_url: "${url}" }
+  console: {}
+receivers:
+  deal-flow: { slack: { channel: "#deal-flow" } }
+  ops: { console: {} }
+routes:
+  - match: { type: "analysis.*" }
+    receivers: [deal-flow]
+${notices}
+`
+
+const of = async (folder: string) =>
+  (await history(folder)).events.filter(({ source }) => source === 'hookbridge')
+const types = async (folder: string) => (await of(folder)).map(({ type }) => type)
+const dataOf = (event: { body: Uint8Array } | undefined) =>
+  JSON.parse(Buffer.from(event?.body ?? []).toString()).data
+
+t.test('a destination that refuses makes one notice, and another one when it works again', async (t) => {
+  const slack = await startSlack(t)
+  const app = await startTestApp(t, yaml(slack.url))
+  for (let count = 0; count < 5; count += 1) await post(app.url, newEvent())
+  await until(() => app.printed.length > 0, 'the notice')
+  t.match(app.printed[0], /slack #deal-flow does not take messages/)
+  await until(
+    async () => (await history(app.folder)).deliveries.filter(({ state }) => state === 'parked').length === 5,
+    'the messages to be parked',
+  )
+  const [failing] = await of(app.folder)
+  t.match(dataOf(failing), { reason: /not_in_channel/, waits: /parked/, command: /--state parked/ })
+
+  slack.refuses = null
+  await post(app.url, newEvent())
+  await until(async () => (await types(app.folder)).includes('destination.recovered'), 'the second notice')
+  t.same((await types(app.folder)).toSorted(), ['destination.failing', 'destination.recovered'])
+  await until(() => app.printed.length === 2, 'both to be printed')
+  t.match(app.printed[1], /slack #deal-flow takes messages again/)
+  const metrics = await (await fetch(`${app.url}/metrics`)).text()
+  t.match(metrics, /hookbridge_notices_total\{type="destination\.failing"\} 1/)
+})
+
+t.test(
+  'a restart neither repeats a notice nor forgets that it has to be followed by another one',
+  async (t) => {
+    const slack = await startSlack(t)
+    const folder = temporaryFolder(t)
+    const app = await startTestApp(t, yaml(slack.url), { folder })
+    await post(app.url, newEvent())
+    await until(() => app.printed.length === 1, 'the notice')
+    await app.stop()
+    slack.refuses = null
+    const next = await startTestApp(t, yaml(slack.url), { folder })
+    await post(next.url, newEvent())
+    await until(() => next.printed.length > 0, 'the second notice')
+    t.match(next.printed, [/takes messages again/])
+    t.equal((await types(folder)).length, 2)
+  },
+)
+
+t.test('a message that Slack refuses for good, and a second one, make one notice', async (t) => {
+  const slack = await startSlack(t)
+  slack.refuses = 'invalid_blocks'
+  const app = await startTestApp(t, yaml(slack.url))
+  await post(app.url, newEvent())
+  await until(() => app.printed.length === 1, 'the notice')
+  t.match(app.printed[0], /1 message to slack #deal-flow was given up/)
+  await post(app.url, newEvent())
+  await until(
+    async () => (await history(app.folder)).deliveries.filter(({ state }) => state === 'dead').length === 2,
+    'the second one',
+  )
+  t.same(await types(app.folder), ['delivery.dead'])
+})
+
+t.test(
+  'events without a route make a notice for the first of their type, also after a restart',
+  async (t) => {
+    const slack = await startSlack(t)
+    const folder = temporaryFolder(t)
+    const app = await startTestApp(t, yaml(slack.url), { folder })
+    for (let count = 0; count < 3; count += 1) await post(app.url, newEvent('startup.created'))
+    await until(() => app.printed.length === 1, 'the notice')
+    t.match(app.printed[0], /No route takes the event type startup\.created/)
+    await app.stop()
+    const next = await startTestApp(t, yaml(slack.url), { folder })
+    await post(next.url, newEvent('startup.created'))
+    await post(next.url, newEvent('startup.deleted'))
+    await until(() => next.printed.length === 1, 'the notice of the other type')
+    t.match(next.printed[0], /startup\.deleted/)
+    t.notMatch(next.printed[0], /startup\.created/)
+  },
+)
+
+t.test('what a process stored and did not come to report is reported by the next one', async (t) => {
+  const slack = await startSlack(t)
+  const folder = temporaryFolder(t)
+  const before = await startTestApp(t, yaml(slack.url, ''), { folder })
+  await post(before.url, newEvent('startup.created'))
+  await post(before.url, newEvent())
+  await until(
+    async () => (await history(folder)).deliveries.some(({ state }) => state === 'parked'),
+    'a parked message',
+  )
+  t.same(await types(folder), [], 'without notices in the configuration nothing is stored')
+  await before.stop()
+  const next = await startTestApp(t, yaml(slack.url), { folder })
+  await until(() => next.printed.length === 2, 'both notices')
+  t.same((await types(folder)).toSorted(), ['destination.failing', 'event.unrouted'])
+})
+
+t.test('a reload that fails and a request that cannot be read make notices', async (t) => {
+  const slack = await startSlack(t)
+  const app = await startTestApp(
+    t,
+    yaml(slack.url).replace('} }\nchannels', '}, event_type: /kind }\nchannels'),
+  )
+  t.equal((await post(app.url, newEvent())).status, 400)
+  await until(() => app.printed.length === 1, 'the notice of the request')
+  t.match(app.printed[0], /A request of cuuro could not be read as an event/)
+  edit(app.config, 'receivers: [deal-flow]', 'receivers: [nobody]')
+  t.match(await app.reload('signal'), { ok: false })
+  await until(() => app.printed.length === 2, 'the notice of the reload')
+  t.match(app.printed[1], /A changed configuration was not applied/)
+})
+
+t.test('a notice that cannot be delivered makes no notice', async (t) => {
+  const slack = await startSlack(t)
+  const app = await startTestApp(
+    t,
+    yaml(slack.url).replace('ops: { console: {} }', 'ops: { slack: { channel: "#deal-flow" } }'),
+  )
+  await post(app.url, newEvent('startup.created'))
+  await until(
+    async () => (await history(app.folder)).deliveries.some(({ state }) => state === 'parked'),
+    'the notice to be parked',
+  )
+  await post(app.url, newEvent('startup.created'))
+  t.same(await types(app.folder), ['event.unrouted'])
+})
+
+t.test('ordinary routes never see notices; routes of their own do', async (t) => {
+  const slack = await startSlack(t)
+  const own = 'notices: { routes: [{ match: { type: "destination.*" }, receivers: [ops] }] }'
+  const app = await startTestApp(
+    t,
+    `${yaml(slack.url, own).replace('match: { type: "analysis.*" }', 'match: { data.id: { exists: true } }')}`,
+  )
+  await post(app.url, newEvent())
+  await until(() => app.printed.length === 1, 'the notice')
+  const [notice] = await of(app.folder)
+  t.match(notice?.plans[0]?.routes, [{ path: 'routes[0]', receivers: ['ops'] }])
+  t.equal(notice?.plans[0]?.deliveries.length, 1)
+})
