@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 
 t.test('a changed token takes effect: the destination sees the new one', async (t) => {
   const slack = await slackServer(t, { token: 'xoxb-new-token' })
-  const app = await start(t, slackYaml(slack.url))
+  const app = await start(t, slackYaml(slack.url, 'links: {}\n'))
   await post(app.url, newEvent())
   await until(
     async () => (await history(app.folder)).deliveries.some(({ state }) => state === 'parked'),
@@ -147,9 +147,9 @@ t.test(
 )
 
 t.test('the retry policy of an attempt is the one it began with', async (t) => {
-  const slack = await slackServer(t)
+  const slack = await slackServer(t, { scopes: ['chat:write'] })
   const held = Promise.withResolvers<'reset'>()
-  slack.behave = () => held.promise
+  slack.behave = ({ method }) => (method === 'chat.postMessage' ? held.promise : undefined)
   const app = await start(t, slackYaml(slack.url, 'delivery: { ambiguous_resends: 0 }\n'))
   await post(app.url, newEvent())
   await until(() => slack.calls === 1, 'an attempt to be in flight')
@@ -179,7 +179,7 @@ t.test('what was stored under the old configuration is attempted under the new o
 
 t.test('pace, places and retention are the new ones', async (t) => {
   const slack = await slackServer(t)
-  const app = await start(t, slackYaml(slack.url).replace('burst: 100', 'burst: 1, rate: 1/h'))
+  const app = await start(t, slackYaml(slack.url, 'links: {}\n').replace('burst: 100', 'burst: 1, rate: 1/h'))
   for (let count = 0; count < 4; count += 1) await post(app.url, newEvent())
   await until(() => slack.messages.length === 1, 'the only message that the old pace allows')
   edit(app.config, 'rate: 1/h', 'rate: 1000/s')

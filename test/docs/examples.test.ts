@@ -20,6 +20,8 @@ const rest = {
     '{ slack: { token: "${SLACK_BOT_TOKEN}" }, email: { smtp: "${SMTP_URL}", from: "Alerts <alerts@example.com>" } }',
   receivers:
     '{ deal-flow: { slack: { channel: "#deal-flow" } }, partners: { email: { to: [partners@example.com] } }, everything-else: { console: {} } }',
+  enrich:
+    '[{ name: analysis, get: "https://api.example.com/{{ data.id }}", pick: { score: /score, stage: /stage } }]',
   routes: '[{ match: { type: analysis.completed }, receivers: [deal-flow, partners] }]',
 }
 

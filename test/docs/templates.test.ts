@@ -83,7 +83,7 @@ t.test('every variable is there', async (t) => {
     fields === null || fields.length === 0 ? [root] : fields.map((field) => `${root}.${field}`),
   )
   const [reserved = ''] = /^`enriched`.*$/m.exec(under('## Variables')) ?? []
-  t.match(reserved, 'is reserved')
+  t.match(reserved, 'what was fetched for an event')
   t.strictSame([...variables, 'enriched'].filter((name) => name !== 'lifecycle').sort(), expected.sort())
 })
 

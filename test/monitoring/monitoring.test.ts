@@ -26,6 +26,7 @@ async function everyFamily(): Promise<Scrape> {
 sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
 receivers: { terminal: { console: {}, fallback: other }, other: { console: {} } }
 routes: [{ receivers: [terminal] }]
+enrich: [{ name: analysis, get: "http://127.0.0.1:1/{{ data.id }}", within: 1s }]
 `,
   )
   await post(app.url, newEvent())

@@ -120,7 +120,15 @@ function checkField(condition: Condition, events: readonly Event[], checker: Che
   // What a missing field satisfies was written for one.
   if (field.test(undefined)) return []
   const message = `no event of ${sources.join(' or ')} has ${field.path}`
-  return [warning('unknown_field', document.file, document.keyAt(path), message, toField(field.path, events))]
+  const hint = fetchedAs(field.path, checker) ?? toField(field.path, events)
+  return [warning('unknown_field', document.file, document.keyAt(path), message, hint)]
+}
+
+/** The field of enrich that was probably meant. */
+function fetchedAs(path: string, { config }: Checker): string | undefined {
+  const field = path.split('.').at(-1) ?? ''
+  const step = config.enrich.find(({ pick }) => pick !== undefined && Object.hasOwn(pick, field))
+  return step && `did you mean enriched.${step.name}.${field}?`
 }
 
 function toField(path: string, events: readonly Event[]): string {
