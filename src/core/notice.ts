@@ -15,6 +15,7 @@ export const noticeTypes = [
   'event.unrouted',
   'event.quarantined',
   'reload.failed',
+  'enrichment.refused',
 ] as const
 
 export type NoticeType = (typeof noticeTypes)[number]
@@ -194,6 +195,22 @@ export function reloadFailed(file: string, reason: string, now: number): Notice 
       waits: 'The service goes on with the configuration before it',
       hint: 'Correct the file, then reload. A restart would fail as well.',
       command: `hookbridge check --config ${file}`,
+    },
+  }
+}
+
+export function enrichmentRefused(step: string, host: string, reason: string, now: number): Notice {
+  return {
+    type: 'enrichment.refused',
+    key: `${step} ${iso(now)}`,
+    data: {
+      id: step,
+      title: `${host} refuses the step ${step} of enrich`,
+      reason,
+      since: iso(now),
+      waits: 'Messages go without what it fetches',
+      hint: "Correct the key in the step's headers, then reload.",
+      command: '',
     },
   }
 }

@@ -11,6 +11,7 @@ import {
   beginsToFail,
   type Count,
   dead,
+  enrichmentRefused,
   failing,
   isOpen,
   NOTICE_SOURCE,
@@ -69,6 +70,7 @@ export function createNotices(deps: NoticesDeps): Notices {
   const noticed = new Map<string, Noticed>()
   const workingSince = new Map<string, number>()
   const inbox = createInboxNews(deps, append)
+  const refused = new Map<string, { host: string; reason: string }>()
   let failedReload: string | null = null
   let reloadNotice: string | null = null
   let timer: NodeJS.Timeout | undefined
@@ -81,6 +83,7 @@ export function createNotices(deps: NoticesDeps): Notices {
   return {
     observe(fact) {
       inbox.observe(fact)
+      if (fact.kind === 'enrichment_refused') refused.set(fact.step, { host: fact.host, reason: fact.reason })
       if (fact.kind === 'reloaded') {
         failedReload = fact.ok ? null : fact.reason
         if (fact.ok) reloadNotice = null
@@ -104,6 +107,7 @@ export function createNotices(deps: NoticesDeps): Notices {
     }
     return (
       fact.kind === 'reloaded' ||
+      fact.kind === 'enrichment_refused' ||
       (fact.kind === 'received' && (fact.unrouted || fact.result === 'quarantined'))
     )
   }
@@ -145,6 +149,10 @@ export function createNotices(deps: NoticesDeps): Notices {
       if (!stopped) await look(group)
     }
     await inbox.pass()
+    for (const [step, { host, reason }] of refused) {
+      await append(enrichmentRefused(step, host, reason, deps.now()))
+      refused.delete(step)
+    }
     if (failedReload !== null && failedReload !== reloadNotice) {
       const reason = failedReload
       await append(reloadFailed(deps.file, reason, deps.now()))

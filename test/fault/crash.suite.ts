@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { edit } from '../support/replace.ts'
 import {
   environment,
   history,
@@ -128,4 +129,41 @@ routes: [{ receivers: [deals] }]
   t.equal(fallbacks?.length, count)
   t.equal(new Set(fallbacks?.map(({ standsInFor }) => standsInFor?.delivery)).size, count, 'one for each')
   t.strictSame(unexplained(sinks, deliveries), [], 'each arrived once, or was recorded as ambiguous')
+})
+
+t.test('kills around a notice: it is stored and sent once', { timeout: 300_000 }, async (t) => {
+  const folder = temporaryFolder(t)
+  const sinks = await startSinks(t, 5)
+  sinks.slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"not_in_channel"}' })
+  const config = writeConfig({
+    folder,
+    slackUrl: sinks.slack.url,
+    smtpUrl: sinks.mail.url,
+    extra: 'notices: { routes: [{ receivers: [ops] }] }',
+  })
+  edit(config, 'receivers:\n', 'receivers:\n  ops: { email: { to: [ops@example.com] } }\n')
+  let service = await startService(config, environment)
+  t.teardown(() => service.end('SIGKILL'))
+  const notices = async () => (await history(folder)).events.filter(({ source }) => source === 'hookbridge')
+  for (let kill = 0; kill < 5; kill += 1) {
+    await post(service.url, newEvent())
+    const parked = async () =>
+      (await history(folder)).deliveries.filter(({ state }) => state === 'parked').length > kill
+    await until(parked, 'a message to be parked', 60_000)
+    // Before, during or after the pass that follows a failure.
+    await new Promise((resolve) => setTimeout(resolve, kill * 100))
+    await service.end('SIGKILL')
+    service = await startService(config, environment)
+  }
+  const delivered = async () =>
+    (await notices()).length > 0 &&
+    (await notices()).every(({ plans }) =>
+      plans.every((plan) => plan.deliveries.every(({ state }) => state === 'delivered')),
+    )
+  await until(delivered, 'the notice', 60_000)
+  t.same(
+    (await notices()).map(({ type }) => type),
+    ['destination.failing'],
+  )
+  t.equal((await service.end('SIGTERM')).code, 0)
 })

@@ -191,3 +191,23 @@ t.test('ordinary routes never see notices; routes of their own do', async (t) =>
   t.match(notice?.plans[0]?.routes, [{ path: 'routes[0]', receivers: ['ops'] }])
   t.equal(notice?.plans[0]?.deliveries.length, 1)
 })
+
+t.test('a step of enrich that is refused makes one notice', async (t) => {
+  const slack = await startSlack(t)
+  slack.refuses = null
+  const api = createServer((_, response) => {
+    response.statusCode = 401
+    response.end('{}')
+  })
+  await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => api.close())
+  const { port } = api.address() as AddressInfo
+  const step = `enrich: [{ name: score, get: "http://127.0.0.1:${port}/{{ data.id }}", pick: { score: /score } }]`
+  const app = await startTestApp(t, `${yaml(slack.url)}${step}\n`)
+  await post(app.url, newEvent())
+  await post(app.url, newEvent())
+  await until(() => app.printed.length === 1, 'the notice')
+  t.match(app.printed[0], /refuses the step score of enrich/)
+  await until(() => slack.sent.length === 2, 'both messages')
+  t.same(await types(app.folder), ['enrichment.refused'])
+})
