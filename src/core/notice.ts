@@ -159,8 +159,8 @@ export function unrouted(first: readonly Unrouted[], now: number): Notice {
       reason: 'The events are stored, and sent to no one.',
       since: iso(now),
       waits: '',
-      hint: 'Add a route for them and replay them; or add a route to a receiver without destinations. Further events of these types make no notice.',
-      command: 'hookbridge events --unrouted',
+      hint: 'Add a route for them, then replay them. Further events of these types make no notice.',
+      command: 'hookbridge events --kind unrouted',
       types: first.map(({ source, type }) => [source, type]),
     },
   }
@@ -178,7 +178,7 @@ export function quarantined(source: string, count: number, problem: string, now:
       since: iso(now),
       waits: `${one ? 'It waits' : 'They wait'} in quarantine`,
       hint: 'Correct event_type of the source; after a reload they are taken up by themselves.',
-      command: `hookbridge events --quarantined --source ${source}`,
+      command: `hookbridge events --kind quarantined --source ${source}`,
     },
   }
 }

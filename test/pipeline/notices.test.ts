@@ -2,7 +2,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import * as notice from '../../src/core/notice.ts'
 import { startTestApp } from '../support/app.ts'
+import { hookbridge } from '../support/hookbridge.ts'
 import { edit } from '../support/replace.ts'
 import { history, newEvent, post, temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -210,4 +212,39 @@ t.test('a step of enrich that is refused makes one notice', async (t) => {
   t.match(app.printed[0], /refuses the step score of enrich/)
   await until(() => slack.sent.length === 2, 'both messages')
   t.same(await types(app.folder), ['enrichment.refused'])
+})
+
+t.test('the command of each notice is one that there is', async (t) => {
+  const trouble = {
+    channel: 'slack',
+    targets: ['#a'],
+    rateKey: 'a',
+    state: null,
+    waiting: 1,
+    parked: 1,
+    dead: 1,
+  }
+  const failed = notice.failing(trouble, 'not_in_channel', 0)
+  const before = { eventId: 'evt_1', type: failed.type, at: 0, data: failed.data }
+  const all = [
+    failed,
+    notice.failing({ ...trouble, parked: 0 }, 'down', 0),
+    notice.recovered(trouble, before, '1 message', 0),
+    notice.dead(trouble, 1, [], 0),
+    notice.unrouted([{ source: 'cuuro', type: 'a' }], 0),
+    notice.quarantined('cuuro', 1, 'no_event_type', 0),
+    notice.reloadFailed('config.yaml', 'wrong', 0),
+  ]
+  for (const { type, data } of all) {
+    const [program, name = '', ...rest] = data.command.split(' ')
+    t.equal(program, 'hookbridge', type)
+    const { code, out } = await hookbridge([name, '--help'])
+    t.equal(code, 0, data.command)
+    for (const flag of rest.filter((word) => word.startsWith('--'))) {
+      t.ok(
+        new RegExp(`^ +(-\\w, )?${flag}\\b`, 'm').test(out) || flag === '--config',
+        `${data.command}: ${flag}`,
+      )
+    }
+  }
 })
