@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type OpenPage, startBrowser } from '../test/browser/chromium.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const LOOK = { width: 1_240, height: 640, scheme: 'light' } as const
+const LOOK = { width: 1_240, height: 720, scheme: 'light' } as const
 
 const MOST_PICTURES = 10
 
@@ -19,13 +19,20 @@ const LAYOUT = `
   header, .mail h3, .mail dl, .mail pre { display: none }
   article { margin: 0; padding: 0; border: 0; min-width: 0 }
   .mail-row { margin-bottom: 12px }
-  .mail iframe { resize: none; height: 480px !important }`
+  .mail iframe { resize: none; height: 560px !important }`
 
 const folder = mkdtempSync(join(tmpdir(), 'hookbridge-picture-'))
 const browser = await startBrowser()
 try {
   const file = join(folder, 'preview.html')
-  const event = ['--type', 'analysis.completed', '--data', 'id=0191e29a-1644-7972-9466-18ada4a3636e']
+  const data = [
+    'id=0191e29a-1644-7972-9466-18ada4a3636e',
+    'company=Acme Robotics',
+    'score:=87',
+    'city=Berlin',
+    'stage=Seed',
+  ]
+  const event = ['--type', 'analysis.completed', ...data.flatMap((field) => ['--data', field])]
   const config = join(root, 'config.example.yaml')
   const main = join(root, 'src/main.ts')
   execFileSync(process.execPath, [main, 'preview', '--config', config, ...event, '--html', file], {

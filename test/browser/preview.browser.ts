@@ -5,9 +5,12 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inflateSync } from 'node:zlib'
 import t from 'tap'
+import { email } from '../../src/channels/email/email.ts'
+import type { RenderView } from '../../src/core/template/template.ts'
 import { hookbridge } from '../support/hookbridge.ts'
+import { messageCases } from '../support/message-cases.ts'
 import { secret, temporaryFolder, writeConfig } from '../support/service.ts'
-import { shippedTemplates } from '../support/template-files.ts'
+import { readTemplate, shippedTemplates } from '../support/template-files.ts'
 import { until } from '../support/until.ts'
 import { startBrowser } from './chromium.ts'
 
@@ -42,6 +45,69 @@ t.test('the pages of the shipped templates fit their screen, in both colour sche
     }
   }
 })
+
+/** Of each text: how it stands out from the background of the nearest element that has one, as WCAG 2 counts it. */
+const CONTRASTS = `(() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number)
+  const light = (colour) => {
+    const [r, g, b] = channels(colour).slice(0, 3).map((one) => one / 255).map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const behind = (one) => {
+    for (let at = one; at; at = at.parentElement) {
+      const { backgroundColor } = getComputedStyle(at)
+      if ((channels(backgroundColor)[3] ?? 1) > 0) return backgroundColor
+    }
+    return 'rgb(255, 255, 255)'
+  }
+  return [...document.querySelectorAll('body *')]
+    .filter((one) => one.offsetHeight > 0 && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+    .map((one) => {
+      const [text, page] = [getComputedStyle(one).color, behind(one)].map(light)
+      return { text: one.textContent.trim().slice(0, 30), contrast: (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05) }
+    })
+})()`
+const LEAST_CONTRAST = 4.5
+
+t.test('mails are one column that fits any screen, and can be read in both colour schemes', async (t) => {
+  const folder = temporaryFolder(t)
+  for (const name of shippedTemplates) {
+    for (const { name: shown, view } of messageCases(name)) {
+      const file = join(folder, 'mail.html')
+      writeFileSync(file, mailOf(name, view))
+      for (const [width, scheme] of [
+        [320, 'dark'],
+        [400, 'light'],
+        [1280, 'light'],
+      ] as const) {
+        const page = await browser.open(pathToFileURL(file).href, { width, scheme })
+        t.equal(
+          await page.evaluate('document.documentElement.scrollWidth'),
+          width,
+          `${name}, ${shown}, ${width} px`,
+        )
+        const column = await page.evaluate('document.querySelector(".card").getBoundingClientRect().width')
+        t.ok(Number(column) <= 560, `${name}, ${shown}, ${width} px: one column`)
+        const contrasts = await page.evaluate(CONTRASTS)
+        if (!Array.isArray(contrasts)) throw new Error('no list')
+        t.ok(contrasts.length > 4, 'texts were measured')
+        t.strictSame(
+          contrasts.filter(({ contrast }) => contrast < LEAST_CONTRAST),
+          [],
+          `${name}, ${shown}, ${scheme}: contrast`,
+        )
+      }
+    }
+  }
+})
+
+function mailOf(template: string, view: RenderView): string {
+  const compiled = email.compile(readTemplate(template, email))
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems))
+  const result = compiled.renderer.render(view)
+  if (!result.ok) throw new Error(result.reason)
+  return result.message.html
+}
 
 /** The brightness of the first pixel, and how much of the picture differs from the pixel beside it. */
 function measure(png: Buffer): { brightness: number; drawn: number } {

@@ -76,10 +76,12 @@ function stageView(stage: string, given: NonNullable<Given['lifecycle']>): Lifec
 }
 
 /** The messages of one shipped template. */
-function messageCases(template: string): readonly MessageCase[] {
+export function messageCases(template: string): readonly MessageCase[] {
   const type = template === 'default' ? 'company.details_updated' : template
   return Object.entries(given).map(([name, { link = LINK, enriched = {}, lifecycle }]) => {
-    const event = anEvent({ type, payload: { data: { id: ID }, event: type }, enriched })
+    // A score comes with the end of an analysis.
+    const fetched = lifecycle && type === 'analysis.created' ? { company: enriched.company ?? {} } : enriched
+    const event = anEvent({ type, payload: { data: { id: ID }, event: type }, enriched: fetched })
     const stages = lifecycle && stageView(type, lifecycle)
     return { name, view: aRenderView(viewOf(event, stages), { link }) }
   })
