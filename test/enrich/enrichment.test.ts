@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { type ApiAnswer, type JsonApi, startJsonApi } from '../support/json-api.ts'
-import { history, newEvent, post, startService, temporaryFolder } from '../support/service.ts'
+import { environment, history, newEvent, post, startService, temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
 const KEY = 'key-that-only-tests-know'
@@ -257,4 +257,58 @@ t.test('kill -9 in the middle of an enrichment loses nothing, and asks again', a
   await until(() => second.output().includes(`strong ${objectId} 91 Acme`), 'the message')
   const { events } = await history(folder)
   t.match(events, [{ enriching: false, plans: [{ number: 1 }], deliveries: [{ plan: 1 }] }])
+})
+
+t.test('explain --fetch asks, and shows each value with its JSON pointer', async (t) => {
+  const { app, api } = await start(t, ({ path }) =>
+    path === '/analyses/an_1'
+      ? { body: { score: 91, company: { id: 'c 1', 'a/b': [true] }, echoed: KEY } }
+      : { status: 404, body: {} },
+  )
+  const args = ['explain', '--type', 'analysis.completed', '--data', 'id=an_1', '--config', app.config]
+  const { code, out, err } = await hookbridge([...args, '--fetch'], { env: environment })
+  t.equal(code, 0, err)
+  t.match(out, /^analysis {2}127\.0\.0\.1:\d+: HTTP 200 in \d+ ms\n/m)
+  t.match(out, '\n  /score  91  -> enriched.analysis.score\n')
+  t.match(out, '\n  /company/id  "c 1"  -> enriched.analysis.company_id\n')
+  t.match(out, '\n  /company/a~1b/0  true\n')
+  t.match(out, /^company .*: HTTP 404 in \d+ ms\n/m)
+
+  t.notMatch(out, KEY, 'what the API sends back of the key is hidden')
+  t.equal(api.requests.length, 2, 'each step is asked once, also where it is not ready')
+  const { event, receivers } = JSON.parse(
+    (await hookbridge([...args, '--fetch', '--json'], { env: environment })).out,
+  )
+  t.match(event.enriched, { analysis: { score: 91, company_id: 'c 1' } })
+  t.strictSame(receivers, ['strong'])
+  t.match(await hookbridge(args, { env: environment }), { code: 0 })
+  t.equal(api.requests.length, 4, 'without --fetch nothing is asked')
+})
+
+t.test('doctor asks each step for the newest event, and reports fields without their values', async (t) => {
+  const { app, api, send, printed } = await start(t, usual)
+  const findings = async () => {
+    const { out } = await hookbridge(['doctor', '--json', '--config', app.config], { env: environment })
+    const { findings: all } = JSON.parse(out)
+    return all.filter(({ code }: { readonly code: string }) => code.startsWith('enrich_'))
+  }
+  t.match(await findings(), [{ code: 'enrich_unknown' }])
+  const { objectId } = await send()
+  await printed(1)
+  const asked = api.requests.length
+  const fine = await findings()
+  t.match(fine, [
+    { code: 'enrich_ok', summary: /^enrich analysis \(.*\): score, company_id in \d+ ms$/ },
+    { code: 'enrich_ok', summary: /^enrich company \(.*\): name in \d+ ms$/ },
+  ])
+  t.notMatch(JSON.stringify(fine), /91|Acme/)
+  t.equal(api.requests[asked]?.path, `/analyses/${objectId}`)
+  api.answer = () => ({ status: 401, body: {} })
+  t.match(await findings(), [{ code: 'enrich_failed', summary: /401/ }])
+  api.answer = ({ path }) =>
+    path.startsWith('/analyses') ? { body: { company: { id: 'c' } } } : { body: { name: 'A' } }
+  t.match(await findings(), [
+    { code: 'enrich_incomplete', summary: /not there: score$/ },
+    { code: 'enrich_ok' },
+  ])
 })

@@ -12,6 +12,7 @@ import { openStore } from '../../store/open.ts'
 import { type EventRecord, type Store, StoreRefused, StoreUnavailable } from '../../store/store.ts'
 import { checkTraces } from '../../telemetry/doctor.ts'
 import type { Env } from '../../telemetry/settings.ts'
+import { enrichmentFindings } from './enrichment.ts'
 
 export interface Check {
   readonly group: string
@@ -33,6 +34,9 @@ export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env):
     { group: 'clock', run: () => clockFindings(compiled) },
     { group: 'public URL', run: () => publicUrlFindings(compiled, timeoutMs, proxies) },
     { group: 'traces', run: () => checkTraces(env, timeoutMs) },
+    ...(config.enrich.length === 0
+      ? []
+      : [{ group: 'enrich', run: () => enrichmentFindings(compiled, proxies) }]),
     ...channels.flatMap((channel): Check[] => {
       const receivers = receiversOf(config, channel.name)
       const settings = config.channels[channel.name]

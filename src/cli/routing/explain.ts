@@ -22,11 +22,13 @@ import {
   wrap,
 } from '../terminal.ts'
 import { explainHistory } from './explain-history.ts'
+import { fetchFor } from './fetch.ts'
 import { type Branch, drawTree, type Remark } from './route-tree.ts'
 
 interface ExplainFlags extends EventInputFlags {
   readonly verify?: string
   readonly since?: number
+  readonly fetch?: boolean
   readonly json?: boolean
 }
 
@@ -41,6 +43,7 @@ export const registerExplain: Register = (hookbridge, context) => {
       'show what this configuration would change for the events stored in this time',
       duration,
     )
+    .option('--fetch', 'ask the steps of enrich, and show what they answer')
     .option('--json', 'print JSON')
     .action(async (named: string | undefined, flags: ExplainFlags) => {
       const compiled = load(context)
@@ -54,7 +57,10 @@ export const registerExplain: Register = (hookbridge, context) => {
         )
         return
       }
-      const event = await readEventInput(context, compiled, named, flags)
+      const given = await readEventInput(context, compiled, named, flags)
+      const event = flags.fetch
+        ? await fetchFor(context.terminal, compiled, given, flags.json === true)
+        : given
       const { deliveries } = plan(compiled, event)
       const conversations = await conversationsOf(context, compiled, event, deliveries)
       const simulation = simulate(compiled, event, conversations.view)

@@ -1,0 +1,55 @@
+/** `explain --fetch`: what the steps of enrich answer, with the JSON pointer of each value. */
+import type { CompiledConfig } from '../../config/compiled.ts'
+import { packageVersion } from '../../config/package.ts'
+import type { Event } from '../../core/event.ts'
+import { redact } from '../../core/secret.ts'
+import { type AskedStep, askAll, pointersOf } from '../../enrich/ask.ts'
+import { proxiesOf } from '../context.ts'
+import { colour, print, printable, type Terminal } from '../terminal.ts'
+
+/** The event with what was fetched for it. */
+export async function fetchFor(
+  terminal: Terminal,
+  { config, secrets }: CompiledConfig,
+  event: Event,
+  quiet: boolean,
+): Promise<Event> {
+  const { steps, enriched } = await askAll(config.enrich, event, {
+    proxies: proxiesOf(terminal),
+    userAgent: `hookbridge/${packageVersion()}`,
+    now: Date.now,
+    clock: () => performance.now(),
+  })
+  if (!quiet) {
+    const lines =
+      steps.length === 0
+        ? ['no step of enrich matches this event']
+        : steps.flatMap((one) => linesOf(terminal, one))
+    // An API may echo the key.
+    for (const line of lines) print(terminal, redact(line, secrets))
+    print(terminal, '')
+  }
+  return { ...event, enriched: { ...event.enriched, ...enriched } }
+}
+
+const LONGEST_VALUE = 80
+
+function linesOf(terminal: Terminal, { step, verdict, answer, durationMs }: AskedStep): string[] {
+  const status =
+    answer?.kind === 'answer' ? `HTTP ${answer.status} in ${Math.round(durationMs)} ms` : 'no answer'
+  const head = `${colour(terminal, 'bold', step.name)}  ${printable(step.host)}: ${status}`
+  const problem =
+    verdict.kind === 'picked' ? [] : [colour(terminal, 'yellow', `  ${printable(verdict.reason)}`)]
+  const body = answer?.kind === 'answer' ? answer.body : undefined
+  if (body === undefined) return [head, ...problem]
+  const picked = Object.entries(step.pick ?? {})
+  const values = pointersOf(body).map(([pointer, value]) => {
+    const text = JSON.stringify(value)
+    const shown = text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text
+    const names = picked
+      .filter(([, wanted]) => wanted === pointer)
+      .map(([name]) => `enriched.${step.name}.${name}`)
+    return printable(`  ${pointer}  ${shown}${names.length === 0 ? '' : `  -> ${names.join(', ')}`}`)
+  })
+  return [head, ...problem, ...values]
+}
