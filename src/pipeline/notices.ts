@@ -123,7 +123,7 @@ export function createNotices(deps: NoticesDeps): Notices {
     if (at >= dueAt) return
     clearTimeout(timer)
     dueAt = at
-    timer = setTimeout(run, at - deps.clock())
+    timer = setTimeout(run, Math.max(0, at - deps.clock()))
     timer.unref()
   }
 

@@ -19,7 +19,7 @@ export async function enrichmentFindings(
   if (event === null) {
     const summary = 'no stored event that a step of enrich matches: nothing to ask with'
     return [
-      unknown('enrich_unknown', summary, '', 'hookbridge explain --fetch asks with an id of your choice'),
+      unknown('enrich_unknown', summary, '', '"hookbridge explain --fetch" asks with an id of your choice'),
     ]
   }
   const { steps } = await askAll(
@@ -60,7 +60,7 @@ function findingOf({ step, verdict, durationMs }: AskedStep, id: string): Findin
       'enrich_failed',
       `${asked}: ${verdict.reason}`,
       meaning,
-      'hookbridge explain --fetch ID shows the answer',
+      '"hookbridge explain --fetch ID" shows the answer',
     )
   }
   const missing = Object.keys(step.pick ?? {}).filter((name) => !verdict.fields.includes(name))
@@ -71,6 +71,6 @@ function findingOf({ step, verdict, durationMs }: AskedStep, id: string): Findin
     'enrich_incomplete',
     summary,
     '',
-    'hookbridge explain --fetch ID shows what the answer has, with its JSON pointers',
+    '"hookbridge explain --fetch ID" shows what the answer has, with its JSON pointers',
   )
 }
