@@ -1,7 +1,7 @@
 /**
  * Appends notices. What is in the store decides whether there is one, so that none is lost if the process ends: the state of
  * destinations is compared with the last notice about them, and a notice is an event of its own, stored with its plan in one
- * transaction. docs/decisions/0026 has the reasons.
+ * transaction. docs/decisions/0027 has the reasons.
  */
 
 import type { State } from '../core/delivery.ts'
