@@ -23,7 +23,13 @@ t.test('429 and 500 at random, and SMTP refusing', { timeout: 180_000 }, async (
   const reserved = await startMailServer()
   const { port } = new URL(reserved.url)
   await reserved.close()
-  const config = writeConfig({ folder, slackUrl: slack.url, smtpUrl: `smtp://127.0.0.1:${port}` })
+  const config = writeConfig({
+    folder,
+    slackUrl: slack.url,
+    smtpUrl: `smtp://127.0.0.1:${port}`,
+    // What is not found in Slack counts as not sent after twice that time.
+    extra: 'delivery: { timeout: 1s }\n',
+  })
   const service = await startService(config)
   t.teardown(() => service.end('SIGKILL'))
 

@@ -128,7 +128,10 @@ unrouted: { receivers: [webhook] }
     answered: answers.join('\n'),
     printed: printed.join('\n'),
     exported: collector.requests.map(({ body }) => body.toString('latin1')).join('\n'),
-    sent: JSON.stringify(slack.messages) + mail.messages.map(({ raw }) => String(raw)).join('\n'),
+    // The token is how the message came, not a part of it.
+    sent:
+      JSON.stringify(slack.messages.map(({ token, ...message }) => message)) +
+      mail.messages.map(({ raw }) => String(raw)).join('\n'),
   }
   const secrets = {
     token,
