@@ -1,6 +1,6 @@
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Match } from '../core/match/match.ts'
-import { NOTICE_TEMPLATE } from '../core/notice.ts'
+import { NOTICE_TEMPLATE } from '../core/notice/notice.ts'
 import type { RouteNode } from '../core/route.ts'
 import type { MetricLabels } from '../http/metrics/labels.ts'
 

@@ -3,10 +3,10 @@
  * its sending; it does not see routes, retries or the store, and decides only how an attempt ended.
  */
 import type { ZodType } from 'zod'
-import type { Unanswered } from '../core/delivery.ts'
-import type { RateLimit } from '../core/destination.ts'
-import type { Follows, FollowUp } from '../core/lifecycle.ts'
-import type { Outcome, Reference } from '../core/outcome.ts'
+import type { Unanswered } from '../core/delivery/delivery.ts'
+import type { RateLimit } from '../core/delivery/destination.ts'
+import type { Outcome, Reference } from '../core/delivery/outcome.ts'
+import type { Follows, FollowUp } from '../core/lifecycle/lifecycle.ts'
 import type { Partials } from '../core/template/partials.ts'
 import type { Renderer, RenderResult } from '../core/template/render.ts'
 import type { Proxies } from '../network/proxies.ts'

@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/outcome.ts'
+import type { Outcome } from '../core/delivery/outcome.ts'
 import type { Addressed, OpenChannel, SendingLimits } from './channel.ts'
 
 /** The part of an open channel that needs the sending libraries. */

@@ -1,10 +1,10 @@
 /** What an event would do in the conversations of its lifecycle: for `explain` and `preview`. */
 import type { CompiledConfig } from '../config/compiled.ts'
+import type { Reference } from '../core/delivery/outcome.ts'
 import type { Event, LifecycleView } from '../core/event.ts'
-import { type Decision, decide, type SentMessage, stageOf } from '../core/lifecycle.ts'
-import type { Reference } from '../core/outcome.ts'
+import { type Decision, decide, type SentMessage, stageOf } from '../core/lifecycle/lifecycle.ts'
+import { lifecycleView } from '../core/lifecycle/timeline.ts'
 import type { PlannedDelivery } from '../core/plan.ts'
-import { lifecycleView } from '../core/timeline.ts'
 import { type ConversationRecord, StoreRefused } from '../store/store.ts'
 import { type Context, withStore } from './context.ts'
 

@@ -1,12 +1,12 @@
 /** The routes and deliveries of an event under one configuration: for the service, explain, preview, tests and replay alike. */
-import type { Delivery, StandIn } from './delivery.ts'
-import type { Destination } from './destination.ts'
+import type { Delivery, StandIn } from './delivery/delivery.ts'
+import type { Destination } from './delivery/destination.ts'
 import { type Event, type UnreadableCode, type View, viewOf } from './event.ts'
-import { conversationOf, type Lifecycle, type Stage, stageOf } from './lifecycle.ts'
-import { NOTICE_SOURCE, NOTICE_TEMPLATE } from './notice.ts'
+import { conversationOf, type Lifecycle, type Stage, stageOf } from './lifecycle/lifecycle.ts'
+import { lifecycleView } from './lifecycle/timeline.ts'
+import { NOTICE_SOURCE, NOTICE_TEMPLATE } from './notice/notice.ts'
 import type { RouteMatch, Router, Routing } from './route.ts'
 import { describeThrown } from './thrown.ts'
-import { lifecycleView } from './timeline.ts'
 
 export interface Plan {
   /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */

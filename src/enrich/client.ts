@@ -1,9 +1,9 @@
 /** Asks for what a step of `enrich` fetches: one request at a time for a URL, and answers kept for as long as `cache` says. */
 import type { lookup } from 'node:dns'
+import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../core/delivery/retry-after.ts'
 import { type Answer, judge, type Verdict } from '../core/enrichment/answer.ts'
 import type { Step, StepRequest } from '../core/enrichment/step.ts'
 import { readJson } from '../core/event.ts'
-import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../core/retry-after.ts'
 import { guardAddresses } from '../network/address-guard.ts'
 import { ConnectFailure, codeOf, oneLine, wordsOf } from '../network/connect-failure.ts'
 import { type HttpClient, openHttp } from '../network/http.ts'

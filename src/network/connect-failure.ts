@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/outcome.ts'
+import type { Outcome } from '../core/delivery/outcome.ts'
 
 /** What is in the way, for programs: the code of a finding of `hookbridge doctor`. */
 export type ConnectFailureCode =

@@ -1,8 +1,15 @@
 /** What a leased delivery does in its conversation, decided when its attempt begins: what was sent before is known then. */
+
+import type { Outcome } from '../core/delivery/outcome.ts'
 import type { LifecycleView } from '../core/event.ts'
-import { type Decision, decide, type FollowUp, type Lifecycle, type Step } from '../core/lifecycle.ts'
-import type { Outcome } from '../core/outcome.ts'
-import { lifecycleView } from '../core/timeline.ts'
+import {
+  type Decision,
+  decide,
+  type FollowUp,
+  type Lifecycle,
+  type Step,
+} from '../core/lifecycle/lifecycle.ts'
+import { lifecycleView } from '../core/lifecycle/timeline.ts'
 import type { Leased } from '../store/store.ts'
 
 export interface ConversingSettings {

@@ -1,9 +1,9 @@
 /** What happens in the pipeline: the log, the metrics and the traces are made from these. */
-import type { Delivery } from '../core/delivery.ts'
+import type { Delivery } from '../core/delivery/delivery.ts'
+import type { Outcome } from '../core/delivery/outcome.ts'
 import type { ErrorCode } from '../core/errors.ts'
-import type { Step } from '../core/lifecycle.ts'
-import type { NoticeType } from '../core/notice.ts'
-import type { Outcome } from '../core/outcome.ts'
+import type { Step } from '../core/lifecycle/lifecycle.ts'
+import type { NoticeType } from '../core/notice/notice.ts'
 import type { QuarantineCode } from '../core/plan.ts'
 import type { Completed } from '../store/store.ts'
 import { type EnrichmentFact, enrichmentEntry } from './enrichment-fact.ts'

@@ -8,7 +8,7 @@ import {
   type RecordedNotice,
   type Unrouted,
   unrouted,
-} from '../core/notice.ts'
+} from '../core/notice/notice.ts'
 import type { Store } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 

@@ -1,5 +1,5 @@
 import type { SendingLimits } from '../channels/channel.ts'
-import { IN_ORDER_UP_TO } from '../core/destination.ts'
+import { IN_ORDER_UP_TO } from '../core/delivery/destination.ts'
 import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'

@@ -4,7 +4,7 @@
  * transaction. docs/decisions/0027 has the reasons.
  */
 
-import type { State } from '../core/delivery.ts'
+import type { State } from '../core/delivery/delivery.ts'
 import { type Event, eventOf } from '../core/event.ts'
 import { isObject } from '../core/json.ts'
 import {
@@ -24,7 +24,7 @@ import {
   reloadFailed,
   type Trouble,
   worksAgain,
-} from '../core/notice.ts'
+} from '../core/notice/notice.ts'
 import { makePlan } from '../core/plan.ts'
 import type { DestinationRecord, EventFilter, Store } from '../store/store.ts'
 import type { Fact, Observe } from './fact.ts'

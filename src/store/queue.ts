@@ -1,8 +1,8 @@
-import type { Delivery, NextState, Unanswered } from '../core/delivery.ts'
-import type { RateLimit } from '../core/destination.ts'
+import type { Delivery, NextState, Unanswered } from '../core/delivery/delivery.ts'
+import type { RateLimit } from '../core/delivery/destination.ts'
+import type { Outcome } from '../core/delivery/outcome.ts'
 import type { Event } from '../core/event.ts'
-import type { SentMessage, Step } from '../core/lifecycle.ts'
-import type { Outcome } from '../core/outcome.ts'
+import type { SentMessage, Step } from '../core/lifecycle/lifecycle.ts'
 import type { NewDelivery } from '../core/plan.ts'
 
 /** The deliveries that are to be attempted. */

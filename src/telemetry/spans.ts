@@ -1,5 +1,5 @@
 /** Turns facts of the pipeline into spans: no body, no secret, no mail address. */
-import type { Outcome } from '../core/outcome.ts'
+import type { Outcome } from '../core/delivery/outcome.ts'
 import type { Fact, Handling, UnstoredRequest } from '../pipeline/fact.ts'
 import { type RemoteSpan, readTraceparent } from './identity.ts'
 

@@ -9,8 +9,8 @@ import { MailSender, patientTimeouts } from '../../src/channels/email/sending/se
 import type { SmtpTimeouts } from '../../src/channels/email/sending/session.ts'
 import { parseSmtpUrl } from '../../src/channels/email/settings.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
-import { newDestination, settle } from '../../src/core/destination.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+import { newDestination, settle } from '../../src/core/delivery/destination.ts'
+import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import {

@@ -3,8 +3,8 @@ import type { Channel } from '../../src/channels/channel.ts'
 import { openOnFirstUse } from '../../src/channels/sender.ts'
 import { isSafeUrl } from '../../src/channels/settings.ts'
 import { compileText, type TextMessage } from '../../src/channels/text-template.ts'
+import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { ownProperty } from '../../src/core/json.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
 import { createEngine } from '../../src/core/template/template.ts'
 
 type Settings = z.output<typeof settings>

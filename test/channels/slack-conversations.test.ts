@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { Follows, MessageRef } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import {

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { jsonSchema } from '../../src/config/schema/json-schema.ts'
-import { states } from '../../src/core/delivery.ts'
+import { states } from '../../src/core/delivery/delivery.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { pages, readPage, root } from './pages.ts'
 

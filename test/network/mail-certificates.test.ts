@@ -5,7 +5,7 @@ import { SMTPServer } from 'smtp-server'
 import t, { type Test } from 'tap'
 import { readAuthorities } from '../../src/channels/email/authorities.ts'
 import { email } from '../../src/channels/email/email.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import {

@@ -1,8 +1,8 @@
 /** What becomes of an attempt while the store takes nothing. */
 import t from 'tap'
 import { type Addressed, UNLIMITED } from '../../src/channels/channel.ts'
-import { POST } from '../../src/core/lifecycle.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+import type { Outcome } from '../../src/core/delivery/outcome.ts'
+import { POST } from '../../src/core/lifecycle/lifecycle.ts'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { type Leased, type Queue, StoreUnavailable } from '../../src/store/store.ts'

@@ -1,7 +1,7 @@
 /** What becomes of a message that its receiver cannot get: asked of the whole service, with a Slack and a mail server. */
 import PostalMime from 'postal-mime'
 import t, { type Test } from 'tap'
-import type { State } from '../../src/core/delivery.ts'
+import type { State } from '../../src/core/delivery/delivery.ts'
 import { startTestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { environment, history, newEvent, post } from '../support/service.ts'

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import * as notice from '../../src/core/notice.ts'
+import * as notice from '../../src/core/notice/notice.ts'
 import { startTestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { edit } from '../support/replace.ts'

@@ -1,7 +1,7 @@
 /** A store with a long history, filled by SQL: through the store a million events would take many minutes. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { createIds } from '../../src/app/ids.ts'
-import type { State } from '../../src/core/delivery.ts'
+import type { State } from '../../src/core/delivery/delivery.ts'
 import { openStore } from '../../src/store/open.ts'
 import { seeded, weighted } from './seeded-random.ts'
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { FollowUp } from '../../core/lifecycle.ts'
+import type { FollowUp } from '../../core/lifecycle/lifecycle.ts'
 import { isSafeUrl, rate, secret } from '../settings.ts'
 import { CHANNEL_WORDS, channelMistake, tokenMistake } from './mistakes.ts'
 

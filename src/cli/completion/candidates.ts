@@ -1,6 +1,6 @@
 /** What may stand at the end of a command line, from what commander knows of the commands. */
 import type { Argument, Command, Option } from 'commander'
-import { states } from '../../core/delivery.ts'
+import { states } from '../../core/delivery/delivery.ts'
 
 export interface Candidate {
   readonly value: string

@@ -1,7 +1,7 @@
 /** `hookbridge completion SHELL`, and the hidden command by which the shell learns what may come next. */
 import { Argument, type Command } from 'commander'
 import { channels } from '../../channels/channels.ts'
-import { cuuroTypes } from '../../config/checks/known-events.ts'
+import { cuuroTypes } from '../../config/checks/match/known-events.ts'
 import { readDocument } from '../../config/file/document.ts'
 import { isObject, ownProperty } from '../../core/json.ts'
 import { type Context, fromHere, type Register } from '../context.ts'

@@ -1,7 +1,7 @@
 /** One event, or one delivery, with everything that happened to it, for a person to read. */
 
-import type { Delivery } from '../../core/delivery.ts'
-import type { Step } from '../../core/lifecycle.ts'
+import type { Delivery } from '../../core/delivery/delivery.ts'
+import type { Step } from '../../core/lifecycle/lifecycle.ts'
 import type { DeliveryRecord, EventRecord, PlanRecord } from '../../store/store.ts'
 import { colour, printable, printableLines, type Terminal, textWidth, wrap } from '../terminal.ts'
 import { type Attempts, foldAttempts, nameAttempts, wordsOf } from './attempts.ts'

@@ -1,4 +1,4 @@
-import { availableAt, type DestinationStatus, statusOf } from '../../core/destination.ts'
+import { availableAt, type DestinationStatus, statusOf } from '../../core/delivery/destination.ts'
 import type { DestinationRecord, Store } from '../../store/store.ts'
 import { type Register, withStore } from '../context.ts'
 import { printTable } from '../table.ts'

@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import { type State, states, unresolvedStates } from '../../core/delivery.ts'
+import { type State, states, unresolvedStates } from '../../core/delivery/delivery.ts'
 import type { EventFilter, EventSummary, Page, PageRequest, Store } from '../../store/store.ts'
 import { positive, type Register, withStore } from '../context.ts'
 import { printTable } from '../table.ts'

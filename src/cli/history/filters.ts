@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { channels } from '../../channels/channels.ts'
 import { parseDuration } from '../../config/schema/units.ts'
-import { type Delivery, type State, states } from '../../core/delivery.ts'
+import { type Delivery, type State, states } from '../../core/delivery/delivery.ts'
 import type { DeliveryFilter, EventFilter, Page, PageRequest } from '../../store/store.ts'
 import { CommandError } from '../terminal.ts'
 

@@ -1,5 +1,5 @@
 /** The history as --json prints it: keys as the configuration writes them, times in ISO 8601. */
-import type { Delivery } from '../../core/delivery.ts'
+import type { Delivery } from '../../core/delivery/delivery.ts'
 import type {
   Attempt,
   DeliveryRecord,

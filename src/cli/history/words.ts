@@ -1,6 +1,6 @@
 /** Words and colours of the history. */
-import type { State } from '../../core/delivery.ts'
-import type { Destination } from '../../core/destination.ts'
+import type { State } from '../../core/delivery/delivery.ts'
+import type { Destination } from '../../core/delivery/destination.ts'
 import { printable, type Style } from '../terminal.ts'
 
 export const stateStyles = {

@@ -2,8 +2,8 @@
 
 import { type Simulation, simulate } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
-import type { Delivery } from '../../core/delivery.ts'
-import type { Destination } from '../../core/destination.ts'
+import type { Delivery } from '../../core/delivery/delivery.ts'
+import type { Destination } from '../../core/delivery/destination.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { storedEvent } from '../event-input.ts'
 import { pages } from '../history/filters.ts'

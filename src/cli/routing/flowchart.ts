@@ -1,6 +1,6 @@
 /** The routes as a Mermaid flowchart. Every label is quoted and escaped, so that no name can change the chart. */
 
-import type { Destination } from '../../core/destination.ts'
+import type { Destination } from '../../core/delivery/destination.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { RouteNode, Router } from '../../core/route.ts'
 

@@ -1,5 +1,5 @@
 /** What became of an event's messages, as `send --wait` follows it. */
-import { type Delivery, finalStates, type State } from '../../core/delivery.ts'
+import { type Delivery, finalStates, type State } from '../../core/delivery/delivery.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../../store/store.ts'
 import { count, nameOf, stateStyles } from '../history/words.ts'
 import { CommandError, colour, print, printable, type Terminal } from '../terminal.ts'

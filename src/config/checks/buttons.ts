@@ -4,7 +4,7 @@ import { plan, skippedBecause } from '../../core/plan.ts'
 import { render } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, START, warning } from '../problem.ts'
-import { knownEvents } from './known-events.ts'
+import { knownEvents } from './match/known-events.ts'
 
 const EXAMPLE = 'https://app.example.com/'
 // Plain text has no buttons.

@@ -4,8 +4,8 @@ import { isReservedName } from '../../channels/settings.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { exampleConfig } from '../package.ts'
 import { type Problem, pathName, warning } from '../problem.ts'
+import { textsIn } from './match/texts.ts'
 import { isSecret } from './secrets.ts'
-import { textsIn } from './texts.ts'
 
 // From the documentation of Svix and of Standard Webhooks: every reader can sign with them.
 const PUBLISHED = [

@@ -1,6 +1,6 @@
 /** Names that must exist elsewhere: checked even where other parts are wrong. */
 import { isObject, ownProperty } from '../../core/json.ts'
-import { NOTICE_SOURCE } from '../../core/notice.ts'
+import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
 import { error, meant, type Path, type Problem, quote } from '../problem.ts'

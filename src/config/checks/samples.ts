@@ -1,7 +1,7 @@
 /** Whether the templates of Cuuro's event types fit the events that Cuuro sends. */
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, warning } from '../problem.ts'
-import { cuuroEvent, cuuroTypes } from './known-events.ts'
+import { cuuroEvent, cuuroTypes } from './match/known-events.ts'
 import { simulate } from './simulate.ts'
 
 /** Warns of variables that those events do not have, and of text that is cut. */

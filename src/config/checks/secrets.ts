@@ -6,7 +6,7 @@ import { type Path, type Problem, pathName, warning } from '../problem.ts'
 import { isSecretHeader } from '../schema/enrich.ts'
 import { expectedAt } from '../schema/expected.ts'
 import { filledSchema } from '../schema/json-schema.ts'
-import { type TextAt, textsIn } from './texts.ts'
+import { type TextAt, textsIn } from './match/texts.ts'
 
 /** Checked even where other parts of the configuration are wrong. */
 export function checkSecrets(filled: Interpolated): Problem[] {

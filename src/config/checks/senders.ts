@@ -7,9 +7,9 @@ import { wildcard } from '../../core/match/wildcard.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { slipInValue } from '../file/slips.ts'
 import { meant, type Problem, quote, warning } from '../problem.ts'
-import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
-import { cuuroTypes, type KnownEvents, knownEvents, misspelt } from './known-events.ts'
-import { isType, meaningOfType } from './operators.ts'
+import { type Condition, conditionsOf, type Leaf, leavesOf } from './match/conditions.ts'
+import { cuuroTypes, type KnownEvents, knownEvents, misspelt } from './match/known-events.ts'
+import { isType, meaningOfType } from './match/operators.ts'
 
 /** The types of events that were received, by source. */
 export type ReceivedTypes = ReadonlyMap<string, readonly string[]>

@@ -4,7 +4,7 @@ import type { Interpolated } from '../file/interpolate.ts'
 import { conceal } from '../file/origin.ts'
 import { type Path, type Problem, type ProblemCode, warning } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'
-import { checkReach } from './reach.ts'
+import { checkReach } from './match/reach.ts'
 
 type Route = Config['routes'][number]
 

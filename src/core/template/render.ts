@@ -1,5 +1,5 @@
 /** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
-import type { Delivery, StandIn } from '../delivery.ts'
+import type { Delivery, StandIn } from '../delivery/delivery.ts'
 import { type Event, type LifecycleView, type View, viewOf } from '../event.ts'
 import { describeThrown } from '../thrown.ts'
 import { summaryOf } from './summary.ts'

@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { State } from '../../core/delivery.ts'
-import { steps } from '../../core/lifecycle.ts'
-import { lookUps, type Outcome } from '../../core/outcome.ts'
+import type { State } from '../../core/delivery/delivery.ts'
+import { lookUps, type Outcome } from '../../core/delivery/outcome.ts'
+import { steps } from '../../core/lifecycle/lifecycle.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { MetricLabels } from './labels.ts'
 

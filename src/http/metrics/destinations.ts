@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
-import type { DestinationState } from '../../core/destination.ts'
+import type { DestinationState } from '../../core/delivery/destination.ts'
 import type { Observe } from '../../pipeline/fact.ts'
 import type { DestinationRecord, History } from '../../store/store.ts'
 import { cached } from './cached.ts'

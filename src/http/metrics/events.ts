@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client'
 import { type ErrorCode, errors } from '../../core/errors.ts'
-import { noticeTypes } from '../../core/notice.ts'
+import { noticeTypes } from '../../core/notice/notice.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { MetricLabels } from './labels.ts'
 

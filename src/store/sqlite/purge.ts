@@ -1,4 +1,4 @@
-import { finalStates, unresolvedStates } from '../../core/delivery.ts'
+import { finalStates, unresolvedStates } from '../../core/delivery/delivery.ts'
 import type { Purged, PurgeRequest, QuarantinedRequest } from '../store.ts'
 import type { Database } from './database.ts'
 import { IS_OF_KIND, type Kind, kindsOf } from './history/kinds.ts'

@@ -1,8 +1,8 @@
 /** Converts rows to the types of the contract. */
-import type { Delivery, StandIn, State } from '../../core/delivery.ts'
+import type { Delivery, StandIn, State } from '../../core/delivery/delivery.ts'
+import type { Outcome } from '../../core/delivery/outcome.ts'
 import { type Event, enrichedOf, eventOf } from '../../core/event.ts'
-import type { Step } from '../../core/lifecycle.ts'
-import type { Outcome } from '../../core/outcome.ts'
+import type { Step } from '../../core/lifecycle/lifecycle.ts'
 import type { PlannedRoute } from '../../core/plan.ts'
 import type { Attempt, DeliveryRecord, EventSummary, PlanCause, PlanRecord } from '../store.ts'
 

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
-import { type NextState, states } from '../../../src/core/delivery.ts'
-import type { Outcome } from '../../../src/core/outcome.ts'
+import { type NextState, states } from '../../../src/core/delivery/delivery.ts'
+import type { Outcome } from '../../../src/core/delivery/outcome.ts'
 import type { Attempt, NewDelivery } from '../../../src/store/store.ts'
 import {
   aPlan,

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { Outcome } from '../../../src/core/outcome.ts'
+import type { Outcome } from '../../../src/core/delivery/outcome.ts'
 import type { Store } from '../../../src/store/store.ts'
 import {
   completeAs,

@@ -1,4 +1,4 @@
-import type { State } from '../../../src/core/delivery.ts'
+import type { State } from '../../../src/core/delivery/delivery.ts'
 import type { Claimed, ClaimRequest } from '../../../src/store/store.ts'
 
 export interface ModelDelivery {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import type { State } from '../../../src/core/delivery.ts'
+import type { State } from '../../../src/core/delivery/delivery.ts'
 import type { PlannedDelivery } from '../../../src/core/plan.ts'
 import type { ChannelBacklog, ClaimRequest, Store } from '../../../src/store/store.ts'
 import { type ModelDelivery, wrongWith } from './model-claim.ts'

@@ -1,4 +1,4 @@
-import type { Destination } from '../../../src/core/destination.ts'
+import type { Destination } from '../../../src/core/delivery/destination.ts'
 import type { Event } from '../../../src/core/event.ts'
 import type { PlannedDelivery } from '../../../src/core/plan.ts'
 import type {

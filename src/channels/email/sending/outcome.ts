@@ -1,5 +1,5 @@
 /** What the failure of an attempt means for the delivery, and for the operator. */
-import type { Outcome } from '../../../core/outcome.ts'
+import type { Outcome } from '../../../core/delivery/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import { remoteWords } from '../../remote-words.ts'
 import type { LoginProblem } from '../oauth/problem.ts'

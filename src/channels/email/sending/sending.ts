@@ -1,5 +1,5 @@
 /** Sends mails over connections that are kept for the next one. */
-import type { Outcome } from '../../../core/outcome.ts'
+import type { Outcome } from '../../../core/delivery/outcome.ts'
 import type { Addressed } from '../../channel.ts'
 import { remoteWords } from '../../remote-words.ts'
 import type { Sender } from '../../sender.ts'

@@ -1,5 +1,5 @@
 /** Sends a later message of a conversation: a reply in the thread of the first one, an edit of it, or both. */
-import type { Outcome } from '../../../core/outcome.ts'
+import type { Outcome } from '../../../core/delivery/outcome.ts'
 import type { Follows } from '../../channel.ts'
 import type { SlackMessage } from '../message.ts'
 import { type AttemptContext, failedCall, fromException } from './outcome.ts'

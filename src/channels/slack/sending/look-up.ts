@@ -1,8 +1,8 @@
 /** Finds the message of an earlier attempt in Slack: by the delivery's id, which is in the metadata of what was posted. */
 import type { WebClient } from '@slack/web-api'
-import type { Unanswered } from '../../../core/delivery.ts'
+import type { Unanswered } from '../../../core/delivery/delivery.ts'
+import type { Outcome } from '../../../core/delivery/outcome.ts'
 import { ownProperty } from '../../../core/json.ts'
-import type { Outcome } from '../../../core/outcome.ts'
 import type { Addressed } from '../../channel.ts'
 import { lookUpChannels, readerOf } from '../directory.ts'
 import { type AttemptContext, failedCall, fromException } from './outcome.ts'

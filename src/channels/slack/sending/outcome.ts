@@ -1,8 +1,8 @@
 /** Turns Slack's answers, and failures without an answer, into outcomes. */
 import { WebAPIRequestError } from '@slack/web-api'
+import type { Outcome } from '../../../core/delivery/outcome.ts'
+import { LONGEST_RETRY_AFTER_MS } from '../../../core/delivery/retry-after.ts'
 import { isObject, ownProperty, parseJson } from '../../../core/json.ts'
-import type { Outcome } from '../../../core/outcome.ts'
-import { LONGEST_RETRY_AFTER_MS } from '../../../core/retry-after.ts'
 import { redact, type Secret } from '../../../core/secret.ts'
 import { ConnectFailure } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'

@@ -1,6 +1,6 @@
 /** Posts the message of one attempt, unless an earlier attempt without an answer turns out to have posted it. */
 import type { WebClient } from '@slack/web-api'
-import type { Outcome } from '../../../core/outcome.ts'
+import type { Outcome } from '../../../core/delivery/outcome.ts'
 import type { Addressed } from '../../channel.ts'
 import type { SlackMessage } from '../message.ts'
 import type { LookedUp, LookUps } from './look-up.ts'

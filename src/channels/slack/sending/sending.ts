@@ -1,5 +1,5 @@
 /** One attempt at a time: to the Web API with a token, or to an incoming webhook. */
-import type { Outcome } from '../../../core/outcome.ts'
+import type { Outcome } from '../../../core/delivery/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { Addressed, ChannelEnvironment } from '../../channel.ts'
 import type { Sender } from '../../sender.ts'

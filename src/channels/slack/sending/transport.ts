@@ -1,8 +1,8 @@
 /** One pool of connections to Slack. Node's fetch costs five times the CPU of undici's request, on which it is built. */
 import type { FetchFunction } from '@slack/web-api'
 import { type Dispatcher, request } from 'undici'
+import { readRetryAfter } from '../../../core/delivery/retry-after.ts'
 import { ownProperty, parseJson } from '../../../core/json.ts'
-import { readRetryAfter } from '../../../core/retry-after.ts'
 import { openAgent } from '../../../network/http.ts'
 import type { Proxies } from '../../../network/proxies.ts'
 

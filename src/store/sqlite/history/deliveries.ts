@@ -1,5 +1,5 @@
 /** The history of deliveries. */
-import { type State, states } from '../../../core/delivery.ts'
+import { type State, states } from '../../../core/delivery/delivery.ts'
 import type { DeliveryFilter, DeliverySummary, Page, PageRequest } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { type DeliveryRow, deliveryOf, SELECT_DELIVERY } from '../rows.ts'

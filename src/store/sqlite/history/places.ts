@@ -1,5 +1,5 @@
 /** There are few destinations, receivers and states: queries by any of them iterate over those that exist. */
-import type { State } from '../../../core/delivery.ts'
+import type { State } from '../../../core/delivery/delivery.ts'
 import type { BacklogState, ChannelBacklog, DestinationRecord } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { destinationStateOf, type RateRow } from '../queue/rates.ts'

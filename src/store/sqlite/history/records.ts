@@ -1,6 +1,6 @@
 /** Single events and deliveries, with everything that happened to them. */
 import { enrichedOf } from '../../../core/event.ts'
-import type { Stage } from '../../../core/lifecycle.ts'
+import type { Stage } from '../../../core/lifecycle/lifecycle.ts'
 import type { ConversationRecord, DeliveryRecord, EventRecord } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
 import { enrichmentRecord } from '../enrichments.ts'

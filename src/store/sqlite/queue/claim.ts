@@ -1,4 +1,4 @@
-import { unansweredOf } from '../../../core/delivery.ts'
+import { unansweredOf } from '../../../core/delivery/delivery.ts'
 import {
   allowance,
   attemptsAtOnce,
@@ -9,7 +9,7 @@ import {
   newDestination,
   take,
   withBacklog,
-} from '../../../core/destination.ts'
+} from '../../../core/delivery/destination.ts'
 import type { Attempt, Claimed, ClaimLimits, ClaimRequest, Leased } from '../../store.ts'
 import type { Database } from '../database.ts'
 import {

@@ -4,9 +4,9 @@ import {
   finalStates,
   type NextState,
   type State,
-} from '../../../core/delivery.ts'
-import { settle } from '../../../core/destination.ts'
-import { startOfFallback } from '../../../core/fallback.ts'
+} from '../../../core/delivery/delivery.ts'
+import { settle } from '../../../core/delivery/destination.ts'
+import { startOfFallback } from '../../../core/delivery/fallback.ts'
 import type { NewDelivery } from '../../../core/plan.ts'
 import type { Attempt, Completed } from '../../store.ts'
 import type { Database } from '../database.ts'

@@ -1,6 +1,13 @@
 /** The stages of lifecycles, and what was sent in a conversation: read from its deliveries and their attempts. */
-import { type Round, roundOf, type SentMessage, type Stage, type Step } from '../../../core/lifecycle.ts'
-import type { Outcome } from '../../../core/outcome.ts'
+
+import type { Outcome } from '../../../core/delivery/outcome.ts'
+import {
+  type Round,
+  roundOf,
+  type SentMessage,
+  type Stage,
+  type Step,
+} from '../../../core/lifecycle/lifecycle.ts'
 import type { ConversationRecord } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { EVENT_COLUMNS, type EventRow, eventOfRow } from '../rows.ts'

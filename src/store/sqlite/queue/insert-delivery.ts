@@ -1,4 +1,4 @@
-import type { Destination } from '../../../core/destination.ts'
+import type { Destination } from '../../../core/delivery/destination.ts'
 import type { Start } from '../../../core/plan.ts'
 import type { NewDelivery } from '../../store.ts'
 import type { Database, Value } from '../database.ts'

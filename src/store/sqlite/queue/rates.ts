@@ -1,5 +1,5 @@
 /** The rows of the rate keys: destinations that share a rate limit and their health. */
-import { type DestinationState, reconfigured } from '../../../core/destination.ts'
+import { type DestinationState, reconfigured } from '../../../core/delivery/destination.ts'
 import type { Database } from '../database.ts'
 
 export type RateRow = {

@@ -1,5 +1,5 @@
 /** What a person asks for: to attempt deliveries again, or to close them. */
-import { type State, unresolvedStates } from '../../../core/delivery.ts'
+import { type State, unresolvedStates } from '../../../core/delivery/delivery.ts'
 import type { NewDelivery, Requeue } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { quoted } from '../rows.ts'

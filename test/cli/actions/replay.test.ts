@@ -11,7 +11,7 @@ import {
   parkedInSlack,
   quarantine,
   yaml,
-} from './stored.ts'
+} from '../history/stored.ts'
 
 /** Of each plan: its cause, and each delivery with its state. */
 function plansOf(cwd: string, number: number) {

@@ -1,7 +1,8 @@
 /** Decides where a resent delivery goes: to the destination that its receiver has now. */
+
+import { isSame } from '../plan.ts'
 import { type Delivery, type State, unresolvedStates } from './delivery.ts'
 import type { Destination } from './destination.ts'
-import { isSame } from './plan.ts'
 
 export type Resend =
   /** Its receiver still has its destination. */

@@ -3,14 +3,14 @@ import { meant, quote } from '../../config/problem.ts'
 import { type NewPlan, skippedBecause } from '../../core/plan.ts'
 import type { Store } from '../../store/store.ts'
 import { load, type Register, withStore } from '../context.ts'
+import { deliveryFilter, eventFilter, hasDeliveryFilter, pages } from '../history/filters.ts'
+import { withWholeSubject } from '../history/find.ts'
+import { count, deliveries } from '../history/words.ts'
 import { progressBar, progressCount } from '../progress.ts'
 import { CommandError, print, printable, printJson, type Terminal } from '../terminal.ts'
 import { confirmAgain } from './again.ts'
-import { deliveryFilter, eventFilter, hasDeliveryFilter, pages } from './filters.ts'
-import { withWholeSubject } from './find.ts'
 import { createPlanner, type Replay, toReplay } from './replan.ts'
 import { checkSelection, findAll, type SelectFlags, selects } from './select.ts'
-import { count, deliveries } from './words.ts'
 
 export const registerReplay: Register = (hookbridge, context) => {
   selects(hookbridge.command('replay [ids...]'))

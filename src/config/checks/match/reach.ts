@@ -8,11 +8,11 @@ import {
   type Terms,
   termsOf,
   termsOfEqual,
-} from '../../core/match/implies.ts'
-import type { FieldMatch, Match } from '../../core/match/match.ts'
-import { eventFields } from '../../core/template/template.ts'
-import { meant, type Path, type ProblemCode, pathName } from '../problem.ts'
-import type { Config } from '../schema/schema.ts'
+} from '../../../core/match/implies.ts'
+import type { FieldMatch, Match } from '../../../core/match/match.ts'
+import { eventFields } from '../../../core/template/template.ts'
+import { meant, type Path, type ProblemCode, pathName } from '../../problem.ts'
+import type { Config } from '../../schema/schema.ts'
 
 export interface Unreachable {
   readonly code: ProblemCode

@@ -1,11 +1,11 @@
 /** Steps and fields of `enrich` that matches, templates and tests name, and that nothing fetches. */
-import type { Position, TemplateFile } from '../../channels/channel.ts'
-import type { Step } from '../../core/enrichment/step.ts'
-import { isObject } from '../../core/json.ts'
-import { Secret } from '../../core/secret.ts'
-import type { YamlDocument } from '../file/yaml-document.ts'
-import { error, meant, type Path, type Problem } from '../problem.ts'
-import type { Config } from '../schema/schema.ts'
+import type { Position, TemplateFile } from '../../../channels/channel.ts'
+import type { Step } from '../../../core/enrichment/step.ts'
+import { isObject } from '../../../core/json.ts'
+import { Secret } from '../../../core/secret.ts'
+import type { YamlDocument } from '../../file/yaml-document.ts'
+import { error, meant, type Path, type Problem } from '../../problem.ts'
+import type { Config } from '../../schema/schema.ts'
 import { type Condition, conditionsOf, conditionsOfStep } from './conditions.ts'
 
 /** `templates`: the files of the operator's own. */

@@ -1,7 +1,7 @@
 /** Operators that are written as text, as in `">= 80"`, and would be compared as text. */
-import type { CompiledConfig } from '../compiled.ts'
-import { slipInValue } from '../file/slips.ts'
-import { type Problem, quote, warning } from '../problem.ts'
+import type { CompiledConfig } from '../../compiled.ts'
+import { slipInValue } from '../../file/slips.ts'
+import { type Problem, quote, warning } from '../../problem.ts'
 import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
 
 const OPERATOR = '(>=|=>|≥|<=|=<|≤|==|!=|<>|>|<|=)'

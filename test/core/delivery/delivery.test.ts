@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { ambiguousAfter, finalStates, nextState, type Policy, unansweredOf } from '../../src/core/delivery.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+import {
+  ambiguousAfter,
+  finalStates,
+  nextState,
+  type Policy,
+  unansweredOf,
+} from '../../../src/core/delivery/delivery.ts'
+import type { Outcome } from '../../../src/core/delivery/outcome.ts'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND

@@ -1,8 +1,8 @@
 /** What templates see as `lifecycle`: when the stages were, by the best time there is, and how long they took. */
 import t from 'tap'
-import type { Event } from '../../src/core/event.ts'
-import { lifecycleView } from '../../src/core/timeline.ts'
-import { anEvent } from '../support/event.ts'
+import type { Event } from '../../../src/core/event.ts'
+import { lifecycleView } from '../../../src/core/lifecycle/timeline.ts'
+import { anEvent } from '../../support/event.ts'
 
 const lifecycle = { name: 'analysis', stages: ['analysis.created', 'analysis.completed'], key: null }
 const NOON = Date.UTC(2026, 10, 23, 12)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readRetryAfter } from '../../src/core/retry-after.ts'
+import { readRetryAfter } from '../../../src/core/delivery/retry-after.ts'
 
 const NOW = Date.UTC(2026, 10, 26, 8, 0, 0)
 const SECOND = 1_000

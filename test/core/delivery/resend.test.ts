@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { type Delivery, type State, states } from '../../src/core/delivery.ts'
-import type { Destination } from '../../src/core/destination.ts'
-import { isCurrent, type Resend, resend } from '../../src/core/resend.ts'
+import { type Delivery, type State, states } from '../../../src/core/delivery/delivery.ts'
+import type { Destination } from '../../../src/core/delivery/destination.ts'
+import { isCurrent, type Resend, resend } from '../../../src/core/delivery/resend.ts'
 
 const place = (name: string): Destination => {
   const [channel = '', target = ''] = name.split(' ')

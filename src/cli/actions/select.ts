@@ -1,9 +1,7 @@
 /** Selects the deliveries for `resend` and `dismiss`: by ids or by filters. */
 import type { Command } from 'commander'
-import { type Delivery, type State, unresolvedStates } from '../../core/delivery.ts'
+import { type Delivery, type State, unresolvedStates } from '../../core/delivery/delivery.ts'
 import type { DeliveryFilter, Store } from '../../store/store.ts'
-import { progressCount } from '../progress.ts'
-import { CommandError, type Terminal } from '../terminal.ts'
 import {
   type DeliveryFlags,
   deliveryFilter,
@@ -14,8 +12,10 @@ import {
   pages,
   withDeliveryFilters,
   withEventFilters,
-} from './filters.ts'
-import { type FoundRecord, findOne, withWholeSubject } from './find.ts'
+} from '../history/filters.ts'
+import { type FoundRecord, findOne, withWholeSubject } from '../history/find.ts'
+import { progressCount } from '../progress.ts'
+import { CommandError, type Terminal } from '../terminal.ts'
 
 export interface SelectFlags extends EventFlags, DeliveryFlags {
   readonly dryRun?: boolean

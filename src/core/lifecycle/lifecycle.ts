@@ -2,9 +2,9 @@
  * Lifecycles: the stages that a subject goes through. Events of one lifecycle and key are in rounds, and the messages of a round
  * to one destination are a conversation. This file decides what a message does in it.
  */
-import type { Destination } from './destination.ts'
-import { type Event, idAt } from './event.ts'
-import type { Reference } from './outcome.ts'
+import type { Destination } from '../delivery/destination.ts'
+import type { Reference } from '../delivery/outcome.ts'
+import { type Event, idAt } from '../event.ts'
 
 export interface Lifecycle {
   readonly name: string

@@ -1,10 +1,10 @@
-import { type Delivery, type State, unresolvedStates } from '../../core/delivery.ts'
+import { type Delivery, type State, unresolvedStates } from '../../core/delivery/delivery.ts'
 import type { Store } from '../../store/store.ts'
 import { type Register, withStore } from '../context.ts'
+import { deliveries } from '../history/words.ts'
 import { inBatches } from '../progress.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
 import { checkSelection, type SelectFlags, selectDeliveries, selects } from './select.ts'
-import { deliveries } from './words.ts'
 
 interface DismissFlags extends SelectFlags {
   readonly reason: string

@@ -1,6 +1,6 @@
 /** Notices: what the service itself has to say, as events of a built-in source. This file composes them; see pipeline/notices. */
-import { type DestinationState, isBroken } from './destination.ts'
-import type { JsonObject } from './json.ts'
+import { type DestinationState, isBroken } from '../delivery/destination.ts'
+import type { JsonObject } from '../json.ts'
 
 /** The source of notices. No source of a configuration has this name. */
 export const NOTICE_SOURCE = 'hookbridge'

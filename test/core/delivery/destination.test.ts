@@ -16,8 +16,8 @@ import {
   statusOf,
   take,
   withBacklog,
-} from '../../src/core/destination.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+} from '../../../src/core/delivery/destination.ts'
+import type { Outcome } from '../../../src/core/delivery/outcome.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600_000

@@ -1,8 +1,8 @@
 /** When the stages of a subject were, from the best time there is, and how long they took: what templates see as `lifecycle`. */
-import type { Event, LifecycleView } from './event.ts'
-import { ownProperty } from './json.ts'
+import type { Event, LifecycleView } from '../event.ts'
+import { ownProperty } from '../json.ts'
+import { isNumber } from '../number.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { isNumber } from './number.ts'
 
 type Timed = Pick<Event, 'id' | 'type' | 'messageId' | 'receivedAt' | 'payload' | 'enriched'>
 

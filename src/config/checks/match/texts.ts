@@ -1,5 +1,5 @@
-import { isObject } from '../../core/json.ts'
-import type { Path } from '../problem.ts'
+import { isObject } from '../../../core/json.ts'
+import type { Path } from '../../problem.ts'
 
 export interface TextAt {
   readonly path: Path

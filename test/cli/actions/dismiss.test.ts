@@ -15,7 +15,7 @@ import {
   SECOND,
   START,
   sent,
-} from './stored.ts'
+} from '../history/stored.ts'
 
 async function three(store: Store): Promise<void> {
   await store.append(

@@ -1,15 +1,15 @@
 import { createIds } from '../../app/ids.ts'
-import type { Delivery, State } from '../../core/delivery.ts'
-import type { Destination } from '../../core/destination.ts'
-import { conversationAt } from '../../core/lifecycle.ts'
-import { type Destinations, isCurrent, type Resend, resend } from '../../core/resend.ts'
+import type { Delivery, State } from '../../core/delivery/delivery.ts'
+import type { Destination } from '../../core/delivery/destination.ts'
+import { type Destinations, isCurrent, type Resend, resend } from '../../core/delivery/resend.ts'
+import { conversationAt } from '../../core/lifecycle/lifecycle.ts'
 import type { Requeue, Store } from '../../store/store.ts'
 import { load, type Register, withStore } from '../context.ts'
+import { count, deliveries, nameOf } from '../history/words.ts'
 import { inBatches } from '../progress.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
 import { confirmAgain } from './again.ts'
 import { checkSelection, type SelectFlags, selectDeliveries, selects } from './select.ts'
-import { count, deliveries, nameOf } from './words.ts'
 
 export const registerResend: Register = (hookbridge, context) => {
   selects(hookbridge.command('resend [ids...]'))

@@ -1,6 +1,15 @@
 import t from 'tap'
 import { hookbridge } from '../../support/hookbridge.ts'
-import { configure, configured, deliveryId, event, eventId, look, parkedInSlack, yaml } from './stored.ts'
+import {
+  configure,
+  configured,
+  deliveryId,
+  event,
+  eventId,
+  look,
+  parkedInSlack,
+  yaml,
+} from '../history/stored.ts'
 
 /** Each delivery's destination and state. */
 function states(cwd: string): Promise<Record<string, string>> {
