@@ -1,14 +1,8 @@
 /** News for notices of what came in and went nowhere: events without a route, and requests in quarantine. */
 import { eventOf } from '../core/event.ts'
 import { isObject } from '../core/json.ts'
-import {
-  NOTICE_SOURCE,
-  type Notice,
-  quarantined,
-  type RecordedNotice,
-  type Unrouted,
-  unrouted,
-} from '../core/notice/notice.ts'
+import { NOTICE_SOURCE, type Notice, quarantined, type Unrouted, unrouted } from '../core/notice/notice.ts'
+import type { RecordedNotice } from '../core/notice/noticed.ts'
 import type { Store } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 
