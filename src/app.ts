@@ -4,9 +4,10 @@ import { createFacts, logFacts } from './app/facts.ts'
 import { Generations } from './app/generation.ts'
 import { createIds } from './app/ids.ts'
 import { metricLabelsOf } from './app/metric-labels.ts'
+import { createReadiness } from './app/readiness.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
 import { createRequestLog } from './app/request-log.ts'
-import { STORE_FAILURE_SHOWN_MS, type Supervisor } from './app/supervisor.ts'
+import type { Supervisor } from './app/supervisor.ts'
 import { testProblems } from './app/tests.ts'
 import type { CompiledConfig } from './config/compiled.ts'
 import type { Env } from './config/file/interpolate.ts'
@@ -80,8 +81,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   const store = await openStore(stored.url, 'service')
   const facts = createFacts()
   const { observe } = facts
-  let storeFailedAt = -Infinity
   let stopping: Promise<void> | undefined
+  const isStopping = () => stopping !== undefined
 
   const inFlight = { count: 0 }
   const metrics = createMetrics({
@@ -103,12 +104,11 @@ export async function startApp(options: AppOptions): Promise<App> {
   store.onLoss((message) => observe({ kind: 'store_failed', during: 'files', message }))
   facts.subscribe(metrics.count)
   if (supervisor !== undefined) facts.subscribe((fact) => supervisor.observe(fact))
-  facts.subscribe((fact) => {
-    if (fact.kind === 'store_failed') storeFailedAt = now()
-  })
+  const readiness = createReadiness({ storeLoss: store.loss, isStopping, now })
+  facts.subscribe(readiness.observe)
   facts.subscribe(logFacts(log, requestLogs, traces && ((fact) => traces.record(fact))))
 
-  const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error in a delivery')
+  const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error')
   const generations = new Generations(compiled, { proxies, print }, onBug)
   const settings = () => generations.current
   const config = () => settings().compiled.config
@@ -139,7 +139,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     settings,
     ids,
     observe,
-    onBug: (error) => log.error({ err: error }, 'unexpected error in an enrichment'),
+    onBug,
     now,
     clock,
     random: Math.random,
@@ -159,7 +159,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       enrichLoop.reconfigure()
       takeUp()
     },
-    isStopping: () => stopping !== undefined,
+    isStopping,
     supervisor,
     now,
     observe,
@@ -186,10 +186,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     readSignature,
     failureLimit: () => config().server.unverified || null,
     reload: () => reloads.request('http'),
-    notReady: () => [
-      ...storeProblems(store.loss(), now() - storeFailedAt),
-      ...(stopping === undefined ? [] : ['the service is stopping']),
-    ],
+    notReady: readiness.problems,
     // Fastify logs every address that it listens on, at the level info; `serve` logs the URL itself.
     log: log.child({}, { level: 'warn' }),
     limits: {
@@ -203,10 +200,10 @@ export async function startApp(options: AppOptions): Promise<App> {
   let adminSocket: AdminSocket | undefined
   const stopPurge = startPurge({
     store,
-    retention: () => {
-      const { retain, retain_unresolved: retainUnresolved } = config().store
-      return { retain, retainUnresolved }
-    },
+    retention: () => ({
+      retain: config().store.retain,
+      retainUnresolved: config().store.retain_unresolved,
+    }),
     now,
     observe,
   })
@@ -255,12 +252,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       return stopping
     },
   }
-}
-
-function storeProblems(loss: string | null, failedMsAgo: number): string[] {
-  if (loss !== null) return [loss]
-  const isRecent = failedMsAgo < STORE_FAILURE_SHOWN_MS
-  return isRecent ? ['the store could not take a change in the last seconds; see the log'] : []
 }
 
 function after(ms: number): Promise<void> {
