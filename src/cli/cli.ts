@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../config/package.ts'
 import { jsonSchema } from '../config/schema/json-schema.ts'
@@ -10,6 +9,7 @@ import { registerCheck } from './check.ts'
 import { asRun } from './command-name.ts'
 import { registerCompletion } from './completion/completion.ts'
 import { registerConfig } from './config.ts'
+import { configFile, usualFiles } from './config-file.ts'
 import { type Context, loadWithWarnings, type Register } from './context.ts'
 import { registerDoctor } from './doctor/doctor.ts'
 import { registerDeliveries } from './history/deliveries.ts'
@@ -80,7 +80,10 @@ function program(terminal: Terminal): Command {
   const hookbridge = new Command('hookbridge')
     .description('Turns signed webhooks into Slack messages and e-mails people act on.')
     .version(packageVersion(), '--version')
-    .option('--config <file>', 'the configuration', terminal.env.HOOKBRIDGE_CONFIG || 'config.yaml')
+    .option(
+      '--config <file>',
+      `the configuration (default: $HOOKBRIDGE_CONFIG, else ${usualFiles.join(', else ')})`,
+    )
     .configureOutput({
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
@@ -90,7 +93,7 @@ function program(terminal: Terminal): Command {
     .showHelpAfterError('(--help shows how)')
     .exitOverride()
     .enablePositionalOptions(false)
-  const file = () => resolve(terminal.cwd, hookbridge.opts<{ config: string }>().config)
+  const file = () => configFile(terminal, hookbridge.opts<{ config?: string }>().config)
   for (const register of commands) register(hookbridge, { terminal, file })
   return hookbridge
 }

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { configFile } from '../../src/cli/config-file.ts'
 import { startTestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
@@ -22,6 +23,18 @@ routes:
     match: { type: "analysis.*" }
     receivers: [log]
 `
+
+t.test('the configuration is the one that is named, or where it usually is', async (t) => {
+  const etc = '/etc/hookbridge/config.yaml'
+  const at = (env: NodeJS.ProcessEnv, named: string | undefined, ...there: readonly string[]) =>
+    configFile({ env, cwd: '/home' }, named, (path) => there.includes(path))
+  t.equal(at({}, undefined, '/home/config.yaml', etc), '/home/config.yaml')
+  t.equal(at({}, undefined, etc), etc)
+  t.equal(at({}, undefined), '/home/config.yaml', 'which is then reported as missing')
+  t.equal(at({ HOOKBRIDGE_CONFIG: 'other.yaml' }, undefined, etc), '/home/other.yaml')
+  t.equal(at({ HOOKBRIDGE_CONFIG: '' }, undefined, etc), etc)
+  t.equal(at({ HOOKBRIDGE_CONFIG: 'other.yaml' }, 'mine.yaml', etc), '/home/mine.yaml')
+})
 
 t.test('bad usage exits 2 and says what was meant', async (t) => {
   t.match(await hookbridge(['chekc']), { code: 2, err: /unknown command 'chekc'\n\(Did you mean check\?\)/ })
