@@ -122,7 +122,7 @@ function starter({ about, server, store, secrets, destinations }: Surroundings):
     ...receiversOf(destinations, secrets),
     ...routesOf(destinations),
     '# What the service itself has to say: messages that wait for a person, destinations that fail.',
-    `# notices: { receivers: [${receiverNames(destinations).at(-1)}] }`,
+    `notices: { receivers: [${receiverNames(destinations).at(-1)}] }`,
     '',
   ].join('\n')
 }
