@@ -1,5 +1,6 @@
 /** When the stages of a subject were, from the best time there is, and how long they took: what templates see as `lifecycle`. */
 import type { Event, LifecycleView } from '../event.ts'
+import { isoTime } from '../iso-time.ts'
 import { ownProperty } from '../json.ts'
 import { isNumber } from '../number.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -77,7 +78,6 @@ function wordsOf(type: string): readonly string[] {
   return type.split(/[^a-zA-Z0-9]+/).filter((word) => word !== '')
 }
 
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})$/
 // Seconds since the epoch reach it in the year 5138, and milliseconds did in 1973.
 const LEAST_MS = 1e11
 
@@ -87,9 +87,7 @@ function timeIn(value: unknown): number | null {
     const number = Number(String(value))
     return number < LEAST_MS ? number * 1_000 : number
   }
-  if (typeof value !== 'string' || !ISO_TIME.test(value)) return null
-  const at = Date.parse(value)
-  return Number.isNaN(at) ? null : at
+  return isoTime(value)
 }
 
 const KSUID = /^msg_([0-9A-Za-z]{27})$/

@@ -3,6 +3,7 @@
  * what is fetched for them differ from sender to sender, so they are found by their names: docs/templates.md has the rules.
  */
 import type { View } from '../event.ts'
+import { isoTime } from '../iso-time.ts'
 import { isObject, type Json } from '../json.ts'
 import { isNumber } from '../number.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
@@ -167,12 +168,9 @@ function isOwnTime({ key, value }: Field, type: string): boolean {
   return word !== undefined && key === `${word}_at` && timeOf(value) !== null
 }
 
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})$/
-
 function timeOf(value: Json | undefined): string | null {
-  if (typeof value !== 'string' || !ISO_TIME.test(value)) return null
-  const time = Date.parse(value)
-  return Number.isNaN(time) ? null : new Date(time).toISOString()
+  const time = isoTime(value)
+  return time === null ? null : new Date(time).toISOString()
 }
 
 // Of UUIDs, ULIDs and long hexadecimal ids, some of them behind a prefix.
