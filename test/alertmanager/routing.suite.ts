@@ -107,6 +107,8 @@ function loaded(file: string, routes: readonly OurRoute[]): Router {
   const config = {
     sources: { cuuro: { svix: { secrets: ['${WEBHOOK_SECRET}'] } } },
     receivers: Object.fromEntries(names.map((name) => [name, { console: {} }])),
+    // Without `pick` it may have any field.
+    enrich: [{ name: 'score', get: 'https://api.example.com/{{ data.id }}' }],
     routes: routes.map((route) => withoutVariables({ ...route })),
     unrouted: { receivers: ['ann'] },
   }
