@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what Hookbridge costs, beside a bare Fastify in the same run. Compare ratios, never absolutes:
- * machines differ, and so do runs. `npm run bench -- PART` runs one part: acknowledging, bursts, backlog, pages. The
- * measured process has core 0, the load and the sinks have core 1.
+ * machines differ, and so do runs. `npm run bench -- PART` runs one part: cpu, acknowledging, bursts, deliver, enrichment, postgres,
+ * backlog, pages, move, growth. The measured process has core 0, the load and the sinks have core 1.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,24 +11,60 @@ import type { SlackServer } from '../test/support/slack/server.ts'
 import { alertShots, findAlertmanager, startAlertmanager } from './alertmanager.ts'
 import { backlog } from './backlog.ts'
 import { type Burst, burst, type Conditions, type Contender } from './burst.ts'
-import { fire, median, signedShots, type Volley } from './load.ts'
+import { cpu } from './cpu.ts'
+import { deliver } from './deliver.ts'
+import { enrichment } from './enrichment.ts'
+import { growth } from './growth.ts'
+import { fire, median, named, signedShots, type Volley } from './load.ts'
+import { move } from './move.ts'
 import { pages } from './pages.ts'
+import { postgres } from './postgres.ts'
 import { pin, type Running, startProcess } from './process.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3)
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 2_000)
 const SECRET = `whsec_${Buffer.from('a secret of the benchmark, 32 b.').toString('base64')}`
+const PACE = 50
 const only = process.argv[2]
 let stores = 0
 const folder = mkdtempSync(join(tmpdir(), 'hookbridge-bench-'))
+const removeFolder = () => rmSync(folder, { recursive: true, force: true })
+// One that is stopped ends its services too, at `exit`.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    removeFolder()
+    process.exit(1)
+  })
+}
 pin(process.pid, 1)
 try {
+  if (isWanted('cpu')) await cpu(ROUNDS, SECRET, () => hookbridge(ackConfig()))
   if (isWanted('acknowledging')) await acknowledging()
   if (isWanted('bursts')) await bursts()
+  if (isWanted('deliver')) await deliver(ROUNDS, contenders())
+  if (isWanted('enrichment')) {
+    await enrichment({
+      rounds: ROUNDS,
+      events: EVENTS,
+      shots: (count) => signedShots(count, SECRET, 'bench', named),
+      start: (slack, mail, more) => hookbridge(`${burstConfig(slack.url)}${more}`, mail.url),
+    })
+  }
+  if (isWanted('postgres')) {
+    await postgres({
+      rounds: ROUNDS,
+      events: EVENTS,
+      shots: (count) => signedShots(count, SECRET, 'bench', named),
+      acknowledge: (store) => hookbridge(ackConfig(store)),
+      start: (slack, mail, store) => hookbridge(burstConfig(slack.url, store), mail.url),
+    })
+  }
   if (isWanted('backlog')) await backlog(folder)
   if (isWanted('pages')) await pages(folder)
+  if (isWanted('move')) await move(folder, ...process.argv.slice(3).map(Number))
+  if (isWanted('growth')) await growth({ folder, secret: SECRET }, ROUNDS, process.argv.slice(3))
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder()
 }
 
 function isWanted(part: string): boolean {
@@ -90,13 +126,33 @@ async function volley(start: () => Promise<Running>, connections: number, count:
 
 async function bursts(): Promise<void> {
   console.log(
-    `\nA burst of ${EVENTS} events, each one Slack message and one mail; medians of ${ROUNDS} rounds.\nThe service has just started, or, warm, has delivered ${3 * EVENTS} before.`,
+    `\nEvents, each one Slack message and one mail; medians of ${ROUNDS} rounds. Bursts of ${EVENTS} at 10 connections, just started; of\n${5 * EVENTS} at 50, after ${EVENTS}, warm; of ${EVENTS} at 10 to receivers that take 50 ms; ${PACE} a second after 2000, for ten seconds.`,
   )
   console.log(
-    'sinks          server        acked/s  delivered/s  end to end p50 / p99 ms  CPU ms  peak MB  idle MB  ready ms',
+    'conditions     server        acked/s  delivered/s  end to end p50 / p99 ms  CPU ms  peak MB  idle MB  ready ms',
   )
+  const all = contenders()
+  const conditions: readonly (Conditions & { name: string })[] = [
+    { name: 'cold', events: EVENTS, earlier: 0, delay: 0, connections: 10 },
+    { name: 'warm', events: 5 * EVENTS, earlier: EVENTS, delay: 0, connections: 50 },
+    { name: '50 ms', events: EVENTS, earlier: 0, delay: 50, connections: 10 },
+    { name: 'paced', events: 10 * PACE, earlier: 2_000, delay: 0, connections: 10, perSecond: PACE },
+  ]
+  for (const condition of conditions) {
+    const rounds = new Map(all.map((contender) => [contender, [] as Burst[]]))
+    // Side by side, so that what the machine does meanwhile hits both.
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [contender, bursts] of rounds) bursts.push(await burst(contender, condition))
+    }
+    for (const [{ name }, bursts] of rounds) printBursts(name, condition.name, bursts)
+  }
+  if (all.length === 1) console.log('Alertmanager is not installed (Debian: prometheus-alertmanager).')
+}
+
+/** Alertmanager, where it is installed, and this. */
+function contenders(): readonly Contender[] {
   const alertmanager = findAlertmanager()
-  const contenders: readonly Contender[] = [
+  return [
     ...(alertmanager === undefined
       ? []
       : [
@@ -109,25 +165,10 @@ async function bursts(): Promise<void> {
         ]),
     {
       name: 'Hookbridge',
-      shots: (count) => signedShots(count, SECRET, 'bench'),
+      shots: (count) => signedShots(count, SECRET, 'bench', named),
       start: (slack, mail) => hookbridge(burstConfig(slack.url), mail.url),
     },
   ]
-  const conditions: readonly (Conditions & { name: string })[] = [
-    { name: 'at once', events: EVENTS, earlier: 0, delay: 0 },
-    { name: 'at once, warm', events: EVENTS, earlier: 3 * EVENTS, delay: 0 },
-    { name: '50 ms', events: EVENTS, earlier: 0, delay: 50 },
-  ]
-  for (const condition of conditions) {
-    const rounds = new Map(contenders.map((contender) => [contender, [] as Burst[]]))
-    // Side by side, so that what the machine does meanwhile hits both.
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [contender, bursts] of rounds) bursts.push(await burst(contender, condition))
-    }
-    for (const [{ name }, bursts] of rounds) printBursts(name, condition.name, bursts)
-  }
-  if (alertmanager === undefined)
-    console.log('Alertmanager is not installed (Debian: prometheus-alertmanager).')
 }
 
 function printBursts(name: string, sinks: string, rounds: readonly Burst[]): void {
@@ -138,7 +179,7 @@ function printBursts(name: string, sinks: string, rounds: readonly Burst[]): voi
       name.padEnd(12),
       of((b) => b.acked).padStart(7),
       of((b) => b.delivered).padStart(11),
-      `${of((b) => b.p50)} / ${of((b) => b.p99)}`.padStart(23),
+      `${of((b) => b.p50, 1)} / ${of((b) => b.p99, 1)}`.padStart(23),
       of((b) => b.cpu, 2).padStart(6),
       of((b) => b.peak).padStart(7),
       of((b) => b.idle).padStart(7),
@@ -154,8 +195,8 @@ async function hookbridge(config: string, smtpUrl = ''): Promise<Running> {
   return startProcess(['dist/main.js', 'serve', '--config', file], env)
 }
 
-function ackConfig(): string {
-  return `${common()}
+function ackConfig(store?: string): string {
+  return `${common(store)}
 channels: { console: {} }
 receivers: { nobody: { console: {} } }
 routes:
@@ -165,8 +206,8 @@ routes:
 }
 
 /** Slack's own pace of a message a second is lifted: this measures Hookbridge. */
-function burstConfig(slackUrl: string): string {
-  return `${common()}
+function burstConfig(slackUrl: string, store?: string): string {
+  return `${common(store)}
 channels:
   slack: { token: "\${BENCH_TOKEN}", rate: 10000/s, burst: 1000, concurrency: 100, api_url: "${slackUrl}" }
   email: { smtp: "\${BENCH_SMTP}", from: "Alerts <alerts@example.com>" }
@@ -179,10 +220,10 @@ routes:
 `
 }
 
-function common(): string {
+function common(store = `sqlite:${join(folder, `store-${stores}.db`)}`): string {
   return `
 server: { port: 0 }
-store: { url: "sqlite:${join(folder, `store-${stores}.db`)}" }
+store: { url: "${store}" }
 sources:
   bench: { svix: { secrets: ["\${BENCH_SECRET}"] } }
 `

@@ -1,15 +1,18 @@
-/** One burst of events, from the first request to the last message in the sinks. */
+/** Events, from the first request to the last message in the sinks. */
 import { type MailServer, startMailServer } from '../test/support/mail-server.ts'
 import { type SlackServer, startSlackServer } from '../test/support/slack/server.ts'
 import { fire, quantile, type Shot } from './load.ts'
 import { cpuMs, memory, type Running } from './process.ts'
 
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/
 
 export interface Contender {
   readonly name: string
   readonly shots: (count: number) => Shot[]
-  readonly start: (slack: SlackServer, mail: MailServer) => Promise<Running>
+  /** Several share what is sent to them. */
+  readonly start: (slack: SlackServer, mail: MailServer) => Promise<Running | readonly Running[]>
+  /** Called around what is measured. */
+  readonly onMeasure?: (edge: 'begin' | 'end') => void
 }
 
 export interface Burst {
@@ -30,31 +33,43 @@ export interface Conditions {
   readonly earlier: number
   /** Milliseconds that the sinks take to answer. */
   readonly delay: number
+  readonly connections: number
+  /** Left out: as fast as they are answered. */
+  readonly perSecond?: number
 }
 
-export async function burst(contender: Contender, { events, earlier, delay }: Conditions): Promise<Burst> {
+export async function burst(
+  contender: Contender,
+  { events, earlier, delay, connections, perSecond }: Conditions,
+): Promise<Burst> {
   const slack = await startSlackServer({ delay })
   const mail = await startMailServer({ delay })
-  const server = await contender.start(slack, mail)
+  const servers = [await contender.start(slack, mail)].flat()
+  const ports = servers.map(({ port }) => port)
+  const total = (pick: (pid: number) => number) => servers.reduce((sum, { pid }) => sum + pick(pid), 0)
   try {
     await new Promise((resolve) => setTimeout(resolve, 500))
-    const idle = memory(server.pid).now
-    await fire(server.port, contender.shots(earlier), 50)
+    const idle = total((pid) => memory(pid).now)
+    await fire(ports, contender.shots(earlier), 50)
     await delivered(slack, mail, earlier)
     const shots = contender.shots(events)
     const sentAt = new Map<string, number>()
-    const cpuBefore = cpuMs(server.pid)
+    contender.onMeasure?.('begin')
+    const cpuBefore = total(cpuMs)
     const begun = performance.now()
     // The clock is shared: the sinks are in this process.
-    const acked = await fire(server.port, shots, 50, (shot: Shot, _status, at) =>
-      sentAt.set(shot.objectId, at),
+    const acked = await fire(
+      ports,
+      shots,
+      connections,
+      (shot: Shot, at) => sentAt.set(shot.objectId, at),
+      perSecond,
     )
     await delivered(slack, mail, earlier + events)
-    const cpu = (cpuMs(server.pid) - cpuBefore) / events
+    const cpu = (total(cpuMs) - cpuBefore) / events
+    contender.onMeasure?.('end')
     const arrived = arrivals(slack, mail)
-    const times = [...sentAt]
-      .map(([id, at]) => (arrived.get(id) ?? Number.NaN) - performance.timeOrigin - at)
-      .sort((a, b) => a - b)
+    const times = endToEndMs(sentAt, slack, mail)
     const took = Math.max(...arrived.values()) - performance.timeOrigin - begun
     return {
       acked: acked.rate,
@@ -62,23 +77,35 @@ export async function burst(contender: Contender, { events, earlier, delay }: Co
       p50: quantile(times, 0.5),
       p99: quantile(times, 0.99),
       cpu,
-      peak: memory(server.pid).peak,
+      peak: total((pid) => memory(pid).peak),
       idle,
-      ready: server.readyMs,
+      ready: Math.max(...servers.map(({ readyMs }) => readyMs)),
     }
   } finally {
-    await server.stop()
+    await Promise.all(servers.map((server) => server.stop()))
     await slack.close()
     await mail.close()
   }
 }
 
-async function delivered(slack: SlackServer, mail: MailServer, events: number): Promise<void> {
+export async function delivered(slack: SlackServer, mail: MailServer, events: number): Promise<void> {
   const begun = performance.now()
   while (slack.messages.length < events || mail.messages.length < events) {
     if (performance.now() - begun > 120_000) throw new Error('the burst was not delivered in two minutes')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** From each request to the last message about its object, ascending; `sentAt` is by performance.now(). */
+export function endToEndMs(
+  sentAt: ReadonlyMap<string, number>,
+  slack: SlackServer,
+  mail: MailServer,
+): readonly number[] {
+  const arrived = arrivals(slack, mail)
+  return [...sentAt]
+    .map(([id, at]) => (arrived.get(id) ?? Number.NaN) - performance.timeOrigin - at)
+    .sort((one, other) => one - other)
 }
 
 /** When the last message about each object arrived. */

@@ -16,13 +16,25 @@ export interface Volley {
   readonly statuses: Readonly<Record<string, number>>
 }
 
-export function signedShots(count: number, secret: string, source: string): Shot[] {
+/** A message shows the name whole, and ids cut short: who measures when it arrives finds it by this. */
+export const named = (_index: number, objectId: string) => ({ name: objectId })
+
+/** `more`: what the event of that index has in its data, beside the id. */
+export function signedShots(
+  count: number,
+  secret: string,
+  source: string,
+  more: (index: number, objectId: string) => Readonly<Record<string, unknown>> = () => ({}),
+): Shot[] {
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
   const timestamp = Math.floor(Date.now() / 1000)
-  return Array.from({ length: count }, () => {
-    const objectId = randomUUID()
+  return Array.from({ length: count }, (_, index) => {
+    const objectId = objectIdAt(Date.now())
     const messageId = `msg_${ksuid(timestamp)}`
-    const body = JSON.stringify({ data: { id: objectId }, event: 'analysis.completed' })
+    const body = JSON.stringify({
+      data: { id: objectId, ...more(index, objectId) },
+      event: 'analysis.completed',
+    })
     const signature = createHmac('sha256', key).update(`${messageId}.${timestamp}.${body}`).digest('base64')
     const head = [
       `POST /webhooks/${source} HTTP/1.1`,
@@ -36,6 +48,15 @@ export function signedShots(count: number, secret: string, source: string): Shot
     ]
     return { objectId, bytes: Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`) }
   })
+}
+
+/**
+ * An id as Cuuro makes those of its analyses: a UUID of version 7, which begins with the time in milliseconds. Ids of one burst
+ * cluster in the store's index of subjects; those of version 4 would each touch another page of it.
+ */
+function objectIdAt(ms: number): string {
+  const time = ms.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -52,23 +73,30 @@ function ksuid(seconds: number): string {
   return text
 }
 
-/** Fires the shots over so many keep-alive connections, one request in flight on each. */
+/**
+ * Fires the shots over so many keep-alive connections, to one port or in turn to several, one request in flight on each: at once, or so many a second.
+ * `sentAt` is by performance.now().
+ */
 export async function fire(
-  port: number,
+  ports: number | readonly number[],
   shots: readonly Shot[],
   connections: number,
-  onAnswer: (shot: Shot, status: string, at: number) => void = () => {},
+  onAnswer: (shot: Shot, sentAt: number) => void = () => {},
+  perSecond = Number.POSITIVE_INFINITY,
 ): Promise<Volley> {
   let next = 0
   const times: number[] = []
   const statuses: Record<string, number> = {}
   const begun = performance.now()
-  await Promise.all(Array.from({ length: Math.min(connections, shots.length) }, () => worker()))
+  const each = [ports].flat()
+  await Promise.all(
+    Array.from({ length: Math.min(connections, shots.length) }, (_, n) => worker(each[n % each.length] ?? 0)),
+  )
   const seconds = (performance.now() - begun) / 1000
   times.sort((a, b) => a - b)
   return { rate: times.length / seconds, p50: quantile(times, 0.5), p99: quantile(times, 0.99), statuses }
 
-  function worker(): Promise<void> {
+  function worker(port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1')
       socket.setNoDelay(true)
@@ -76,14 +104,20 @@ export async function fire(
       let sentAt = 0
       let received = ''
       const shoot = () => {
-        shot = shots[next++]
+        const index = next++
+        shot = shots[index]
         if (shot === undefined) {
           socket.end()
           resolve()
           return
         }
+        const wait = begun + (index * 1000) / perSecond - performance.now()
+        if (wait > 0) setTimeout(send, wait, shot)
+        else send(shot)
+      }
+      const send = ({ bytes }: Shot) => {
         sentAt = performance.now()
-        socket.write(shot.bytes)
+        socket.write(bytes)
       }
       socket.once('connect', shoot)
       socket.once('error', reject)
@@ -96,7 +130,7 @@ export async function fire(
         const now = performance.now()
         times.push(now - sentAt)
         statuses[status] = (statuses[status] ?? 0) + 1
-        onAnswer(shot, status, now)
+        onAnswer(shot, sentAt)
         shoot()
       })
     })

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 
 export interface Running {
@@ -12,8 +12,8 @@ export interface Running {
 
 const pinned = spawnSync('taskset', ['--version']).status === 0
 
-/** Pins a process to one core, so that the measured and the measuring do not fight for the same one. */
-export function pin(pid: number, core: number): void {
+/** Pins a process to one core, so that the measured and the measuring do not fight for the same one; or lets it run on both. */
+export function pin(pid: number, core: number | '0-1'): void {
   if (pinned) spawnSync('taskset', ['-apc', String(core), String(pid)])
 }
 
@@ -23,6 +23,17 @@ export async function startProcess(args: readonly string[], env: NodeJS.ProcessE
   const child = spawnPinned(process.execPath, args, env)
   const port = await listeningPort(child)
   return running(child, port, performance.now() - begun)
+}
+
+/** Runs `start` in the folder of another checkout, in which `npm run bundle` was run. */
+export async function startElsewhere(folder: string, start: () => Promise<unknown>): Promise<void> {
+  const here = process.cwd()
+  process.chdir(folder)
+  try {
+    await start()
+  } finally {
+    process.chdir(here)
+  }
 }
 
 /** Starts any program on core 0 and resolves once it answers 200 at a path of its port. */
@@ -53,10 +64,15 @@ export async function freePort(): Promise<number> {
 
 function spawnPinned(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   const [command = '', ...rest] = pinned ? ['taskset', '-c', '0', program] : [program]
-  return spawn(command, [...rest, ...args], {
+  const child = spawn(command, [...rest, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  // A measurement that fails leaves nothing running.
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
+  return child
 }
 
 function running(child: ChildProcess, port: number, readyMs: number): Running {
@@ -89,11 +105,20 @@ function listeningPort(child: ChildProcess): Promise<number> {
 const TICKS_PER_SECOND = 100
 
 /** CPU time of a process so far, in milliseconds (Linux). */
-export function cpuMs(pid: number): number {
+export function cpuMs(pid: number, which?: 'with ended children'): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
     .split(' ')
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND
+  const times = fields.slice(11, which === undefined ? 13 : 15).map(Number)
+  return (times.reduce((sum, one) => sum + one, 0) * 1000) / TICKS_PER_SECOND
+}
+
+/** The same of its threads that are still there, more precisely. */
+export function threadsCpuMs(pid: number): number {
+  const ns = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  )
+  return ns.reduce((sum, one) => sum + one, 0) / 1_000_000
 }
 
 /** Resident memory now and at its highest, in MB (Linux). */

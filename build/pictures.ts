@@ -1,7 +1,7 @@
 /**
  * `npm run docs:picture`: the pictures of the shipped messages in docs/pictures, as Chromium draws them. With a folder as its
  * argument it draws every message there instead, at two widths, light and dark, with hardly anything in it and with much, with
- * long values and hostile ones: to look at when a template changes.
+ * long values and hostile ones: to look at when a template changes. A second argument draws the messages of one name alone.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,14 +12,14 @@ import { email } from '../src/channels/email/email.ts'
 import { slackPreview } from '../src/channels/slack/preview/preview.ts'
 import { slack } from '../src/channels/slack/slack.ts'
 import { type Browser, type Look, startBrowser } from '../test/browser/chromium.ts'
-import { type MessageCase, messageCases } from '../test/support/message-cases.ts'
+import { type MessageCase, messageCases, noticeCases } from '../test/support/message-cases.ts'
 import { readTemplate, shippedTemplates } from '../test/support/template-files.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 14, 10)
 
 const css = `:root { color-scheme: light dark } * { box-sizing: border-box }
 body { margin: 0; padding: 24px; background: #f6f6f8; font: 15px/1.5 system-ui, sans-serif }
-h2 { margin: 20px 0 6px; font: 600 12px system-ui, sans-serif; color: #888 } .card { max-width: 720px } .docs h3 { display: none }
+h2 { margin: 20px 0 6px; font: 600 12px system-ui, sans-serif; color: #888 } .card { max-width: 720px; margin-bottom: 20px } .docs h3 { display: none }
 @media (prefers-color-scheme: dark) { body { background: #101216 } } @media (max-width: 480px) { body { padding: 12px } }`
 
 /** A message of a template, by its name in test/support/message-cases.ts. */
@@ -30,9 +30,13 @@ interface Shown {
 }
 
 function shown(template: string, name: string, title = ''): Shown {
-  const one = messageCases(template).find((known) => known.name === name)
+  const one = casesOf(template).find((known) => known.name === name)
   if (one === undefined) throw new Error(`no message ${name}`)
   return { template, one, title }
+}
+
+function casesOf(template: string): readonly MessageCase[] {
+  return template === 'notice' ? noticeCases() : messageCases(template)
 }
 
 function renderedBy<Message>(
@@ -75,7 +79,7 @@ async function heightOf(browser: Browser, page: string, look: Look): Promise<num
   return Number(await opened.evaluate('Math.ceil(document.body.getBoundingClientRect().height)'))
 }
 
-/** The few that docs/templates.md shows. */
+/** The few that docs/templates.md and docs/notices.md show. */
 async function drawDocs(browser: Browser): Promise<void> {
   const cards = [
     shown('analysis.created', 'conversation', 'The first card'),
@@ -83,26 +87,32 @@ async function drawDocs(browser: Browser): Promise<void> {
     shown('analysis.completed', 'link', 'Without enrichment'),
   ]
   const mail = renderedBy(email, shown('analysis.completed', 'enriched')).html
-  for (const scheme of ['light', 'dark'] as const) {
-    const [wide, narrow] = [
-      { width: 560, scheme },
-      { width: 400, scheme },
-    ]
-    await draw(browser, slackPage(cards, true), wide, `docs/pictures/slack-${scheme}.png`)
-    await draw(browser, mail, narrow, `docs/pictures/mail-${scheme}.png`)
+  const notices = [shown('notice', 'destination.failing'), shown('notice', 'destination.recovered')]
+  for (const width of [400, 1280]) {
+    for (const scheme of ['light', 'dark'] as const) {
+      const end = `${width}-${scheme}.png`
+      const look = { width, scheme }
+      await draw(browser, slackPage(cards, true), look, `docs/pictures/slack-${end}`)
+      await draw(browser, mail, look, `docs/pictures/mail-${end}`)
+      await draw(browser, slackPage(notices, true), look, `docs/pictures/notices-${end}`)
+    }
   }
 }
 
 /** Every message, in every look. */
-async function drawAll(browser: Browser, out: string): Promise<void> {
-  for (const template of shippedTemplates) {
-    const all = messageCases(template).map((one) => ({ template, one, title: one.name }))
+async function drawAll(browser: Browser, out: string, name: string | undefined): Promise<void> {
+  for (const template of [...shippedTemplates, 'notice']) {
+    const wanted = casesOf(template).filter(
+      (one) => name === undefined || one.name === name || template === name,
+    )
+    if (wanted.length === 0) continue
+    const all = wanted.map((one) => ({ template, one, title: one.name }))
     for (const width of [400, 1280]) {
       for (const scheme of ['light', 'dark'] as const) {
-        const name = `${width}-${scheme}.png`
-        await draw(browser, slackPage(all), { width, scheme }, join(out, `slack-${template}-${name}`))
+        const end = `${width}-${scheme}.png`
+        await draw(browser, slackPage(all), { width, scheme }, join(out, `slack-${template}-${end}`))
         for (const message of all) {
-          const file = `mail-${template}-${message.title.replaceAll(' ', '-')}-${name}`
+          const file = `mail-${template}-${message.title.replaceAll(' ', '-')}-${end}`
           await draw(browser, renderedBy(email, message).html, { width, scheme }, join(out, file))
         }
       }
@@ -110,11 +120,11 @@ async function drawAll(browser: Browser, out: string): Promise<void> {
   }
 }
 
-const [out] = process.argv.slice(2)
+const [out, name] = process.argv.slice(2)
 mkdirSync(out ?? 'docs/pictures', { recursive: true })
 const browser = await startBrowser()
 try {
-  await (out === undefined ? drawDocs(browser) : drawAll(browser, out))
+  await (out === undefined ? drawDocs(browser) : drawAll(browser, out, name))
 } finally {
   await browser.close()
   rmSync(folder, { recursive: true, force: true })

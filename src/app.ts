@@ -1,13 +1,13 @@
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
-import { createFacts, logFacts } from './app/facts.ts'
 import { Generations } from './app/generation.ts'
+import { createHeartbeat } from './app/heartbeat.ts'
 import { createIds } from './app/ids.ts'
 import { metricLabelsOf } from './app/metric-labels.ts'
-import { createReadiness } from './app/readiness.ts'
+import { openObservability } from './app/observability.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
-import { createRequestLog } from './app/request-log.ts'
 import type { Supervisor } from './app/supervisor.ts'
+import { stall } from './app/systemd/watchdog.ts'
 import { testProblems } from './app/tests.ts'
 import type { CompiledConfig } from './config/compiled.ts'
 import type { Env } from './config/file/interpolate.ts'
@@ -18,21 +18,18 @@ import { accept } from './http/accept.ts'
 import type { ReloadAnswer } from './http/admin.ts'
 import { type AdminSocket, openAdminSocket } from './http/admin-socket.ts'
 import { countConnections } from './http/limits/connections.ts'
-import { createMetrics } from './http/metrics/metrics.ts'
 import { createServer, type ServerDeps } from './http/server.ts'
-import { statusOf } from './http/webhooks.ts'
 import type { Proxies } from './network/proxies.ts'
 import { createDeliver } from './pipeline/deliver.ts'
-import { EnrichLoop } from './pipeline/enrich.ts'
+import { EnrichLoop } from './pipeline/enrichment/enrich.ts'
 import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
-import { createNotices } from './pipeline/notices.ts'
+import { createNotices } from './pipeline/notices/notices.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
 import { takeUpQuarantined } from './pipeline/take-up.ts'
 import { compileTrust, isPrivate, isPublished } from './sources/addresses.ts'
 import { readSignature } from './sources/svix.ts'
 import { openStore } from './store/open.ts'
-import { startTraces } from './telemetry/traces.ts'
 
 export { AdminSocketRefused } from './http/admin-socket.ts'
 
@@ -72,41 +69,25 @@ const CLOSING_GRACE = 1_000
 export async function startApp(options: AppOptions): Promise<App> {
   const { compiled, env, proxies, log, print, socket, supervisor } = options
   const { server: listen, store: stored } = compiled.config
-  const now = Date.now
   const clock = () => performance.now()
-  const ids = createIds(now)
-  // Not `env`, which a program may have passed: the exporter reads the environment of the process itself.
-  const traces = await startTraces({ env: process.env, version: packageVersion(), statusOf, log, now, clock })
+  const ids = createIds(Date.now)
   // Before anything that runs in the background: if it cannot be opened, there is nothing to stop.
   const store = await openStore(stored.url, 'service')
-  const facts = createFacts()
-  const { observe } = facts
+  const { now } = store
   let stopping: Promise<void> | undefined
   const isStopping = () => stopping !== undefined
-
   const inFlight = { count: 0 }
-  const metrics = createMetrics({
-    version: packageVersion(),
-    now,
+  const observability = await openObservability({
+    compiled,
+    store,
+    log,
     clock,
-    backlog: store.backlog,
-    destinations: store.destinations,
-    waitingEnrichments: store.waitingEnrichments,
-    observe,
-    inFlight: () => inFlight.count,
+    supervisor,
+    inFlight,
+    isStopping,
   })
-  metrics.configure(metricLabelsOf(compiled))
-  const requestLogs = {
-    rejected: createRequestLog(log, 'requests rejected'),
-    repeated: createRequestLog(log, 'events seen before'),
-  }
-  store.onCommit(metrics.committed)
-  store.onLoss((message) => observe({ kind: 'store_failed', during: 'files', message }))
-  facts.subscribe(metrics.count)
-  if (supervisor !== undefined) facts.subscribe((fact) => supervisor.observe(fact))
-  const readiness = createReadiness({ storeLoss: store.loss, isStopping, now })
-  facts.subscribe(readiness.observe)
-  facts.subscribe(logFacts(log, requestLogs, traces && ((fact) => traces.record(fact))))
+  const { facts, metrics, readiness } = observability
+  const { observe } = facts
 
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error')
   const generations = new Generations(compiled, { proxies, print }, onBug)
@@ -145,8 +126,29 @@ export async function startApp(options: AppOptions): Promise<App> {
     random: Math.random,
   })
   const receive = createReceive({ store, now, clock, ids, observe })
-  const notices = createNotices({ store, settings, file: compiled.file, now, clock, ids, observe, onBug })
+  const notices = createNotices({
+    store,
+    settings,
+    takesUnrouted: () => (config().unrouted?.receivers.length ?? 0) > 0,
+    file: compiled.file,
+    now,
+    clock,
+    ids,
+    observe,
+    onBug,
+  })
   facts.subscribe(notices.observe)
+  const heartbeat = createHeartbeat({
+    url: () => config().server.heartbeat_url,
+    problem: () => readiness.problems()[0] ?? stall(loop.heartbeat, clock(), 0),
+    probe: store.probe,
+    proxies,
+    userAgent: `hookbridge/${packageVersion()}`,
+    clock,
+    observe,
+    onBug,
+  })
+  facts.subscribe(heartbeat.observe)
   const takeUp = () => void takeUpQuarantined({ settings, store, now, ids, observe }).catch(onBug)
   const reloads = createReloads({
     started: compiled,
@@ -183,7 +185,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     isProxy: compileTrust(listen.trust_proxy),
     isPrivate,
     isPublished,
-    readSignature,
+    readSignature: (headers) => readSignature(headers, now()),
     failureLimit: () => config().server.unverified || null,
     reload: () => reloads.request('http'),
     notReady: readiness.problems,
@@ -209,18 +211,21 @@ export async function startApp(options: AppOptions): Promise<App> {
   })
 
   const stop = async () => {
+    const heartbeatEnded = heartbeat.stop()
     watch.stop()
     metrics.stop()
     await Promise.race([Promise.all([server.close(), adminSocket?.close()]), after(REQUESTS_GRACE)])
     server.server.closeAllConnections()
     adminSocket?.closeAllConnections()
-    requestLogs.rejected.stop()
-    requestLogs.repeated.stop()
+    observability.stopLogs()
     stopPurge()
     await enrichLoop.stop()
     await notices.stop()
     await loop.stop(ATTEMPTS_GRACE)
-    await Promise.race([Promise.all([generations.close(), traces?.stop()]), after(CLOSING_GRACE)])
+    await Promise.race([
+      Promise.all([heartbeatEnded, generations.close(), observability.stopTraces()]),
+      after(CLOSING_GRACE),
+    ])
     await store.close()
   }
 
@@ -240,6 +245,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   loop.start()
   enrichLoop.start()
   notices.start()
+  heartbeat.start()
   takeUp()
   watchWhereWanted()
   return {

@@ -15,7 +15,8 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
   network: { network: 'all', core: 'all' },
   channels: { channels: 'all', core: 'all', network: 'all' },
   enrich: { enrich: 'all', core: 'all', network: 'all' },
-  config: { config: 'all', core: 'all', channels: 'all' },
+  // Hosts that no connection would be made to are reported where they are written.
+  config: { config: 'all', core: 'all', channels: 'all', network: 'all' },
   // StoreUnavailable is part of the store's contract, and a value: see pipelineValues.
   pipeline: { pipeline: 'all', core: 'all', store: 'types', channels: 'types', sources: 'types' },
   http: { http: 'all', core: 'all', pipeline: 'types', store: 'types', sources: 'types' },
@@ -74,6 +75,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   'markdown-it': ['channels/email'],
   nodemailer: ['channels/email'],
   oauth4webapi: ['channels/email'],
+  pg: ['store/postgres'],
   pino: ['app'],
   'postal-mime': ['cli', 'demo'],
   'prom-client': ['http'],

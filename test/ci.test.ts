@@ -75,6 +75,21 @@ t.test('suites that fail or die count, and do not keep the others from running',
   t.equal(status, 1)
 })
 
+t.test(
+  'one suite that waits runs beside another, and neither prints among the lines of the other',
+  async (t) => {
+    // Each of the two waits until the other one is there.
+    const meet = (mine: string, other: string) =>
+      `echo >${mine} & cat ${other} >/dev/null; for line in 1 2 3; do echo "${mine} $line"; done; cat passing`
+    const cases = `check) mkfifo here there ;;\ntest:postgres) ${meet('here', 'there')} ;;\ntest:browser) ${meet('there', 'here')} ;;\ntest*) cat passing ;;`
+    const { status, stdout, last, others } = runWith(t, cases)
+    for (const suite of ['here', 'there'])
+      t.match(stdout, `${suite} 1\n${suite} 2\n${suite} 3\nTAP version 14\n`)
+    t.equal(last, `${2 * (1 + others)} passed, 0 failed`)
+    t.equal(status, 0)
+  },
+)
+
 t.test('without types, lint and format in order no suite runs', async (t) => {
   const { status, stdout } = runWith(t, 'check) exit 3 ;;')
   t.equal(status, 3)

@@ -1,11 +1,13 @@
 /** Checks a configuration without running it: mistakes, warnings, and its tests. */
 
+import { checkNotices } from '../config/checks/notices.ts'
 import { checkSenders } from '../config/checks/senders.ts'
 import { runTests, storedIds } from '../config/checks/tests.ts'
+import { caught } from '../config/checks/unexpected.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Env } from '../config/file/interpolate.ts'
 import { loadConfig } from '../config/load.ts'
-import { inOrder, type Problem } from '../config/problem.ts'
+import { inOrder, type Problem, START } from '../config/problem.ts'
 import { openStore } from '../store/open.ts'
 import { type Store, StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { proxyProblems } from './proxy-problems.ts'
@@ -28,6 +30,7 @@ export async function checkConfig(file: string, env: Env): Promise<Checked> {
   try {
     const problems = [
       ...surroundings,
+      ...checkNotices(compiled),
       ...(await comparedWithHistory(compiled, warnings, store)),
       ...(await problemsOfTests(compiled, store)),
     ]
@@ -58,7 +61,10 @@ async function comparedWithHistory(
   const bySource = Map.groupBy(types, ({ source }) => source)
   const received = new Map([...bySource].map(([source, list]) => [source, list.map(({ type }) => type)]))
   const isOther = ({ code }: Problem) => code !== 'unknown_type'
-  const doubts = checkSenders(compiled, received).filter((problem) => !isOther(problem))
+  const place = { severity: 'warning', file: compiled.file, ...START } as const
+  const doubts = caught(place, 'the types that were received were compared with the configuration', () =>
+    checkSenders(compiled, received).filter((problem) => !isOther(problem)),
+  )
   return [...warnings.filter(isOther), ...doubts]
 }
 

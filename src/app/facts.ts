@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import { type Fact, logEntry, type Observe } from '../pipeline/fact.ts'
+import type { Fact, Observe } from '../pipeline/fact.ts'
+import { logEntry } from '../pipeline/fact-entry.ts'
 import type { RequestLog } from './request-log.ts'
 
 /** Passes each fact of the pipeline to its subscribers, such as metrics and log, in the order in which they subscribed. */

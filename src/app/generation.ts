@@ -6,7 +6,7 @@ import { packageVersion } from '../config/package.ts'
 import { openEnrichClient } from '../enrich/client.ts'
 import type { WebhookSettings } from '../http/webhooks.ts'
 import type { DeliverSettings } from '../pipeline/deliver.ts'
-import type { EnrichSettings } from '../pipeline/enrich.ts'
+import type { EnrichSettings } from '../pipeline/enrichment/enrich-event.ts'
 import type { ReceiveSettings, SourceDeps } from '../pipeline/receive.ts'
 import { compileAllowList } from '../sources/addresses.ts'
 import { createVerifier } from '../sources/svix.ts'
@@ -59,15 +59,16 @@ function createGeneration(compiled: CompiledConfig, surroundings: Surroundings):
     proxies: surroundings.proxies,
     userAgent: `hookbridge/${packageVersion()}`,
     now: Date.now,
+    clock: () => performance.now(),
   })
   const { config, router, destinations, lifecycles, followUp, templates, links, sourceTitle } = compiled
   return {
     compiled,
     sources: sourcesOf(compiled),
     steps,
-    async ask(step, request) {
-      const { verdict, answer } = await client.ask(step, request)
-      return { verdict, kept: answer === null }
+    async ask(step, request, patienceMs) {
+      const tried = await client.ask(step, request, patienceMs)
+      return tried.kind === 'later' ? tried : { ...tried, kept: tried.answer === null }
     },
     closeEnrichment: client.close,
     maxPending: config.server.max_pending,

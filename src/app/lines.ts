@@ -19,7 +19,7 @@ export interface Lines {
 
 /** So many characters are written at once. */
 export const MANY = 16_000
-// A line waits for others no longer.
+// A line waits for others at most this long.
 const MAX_WAIT_MS = 100
 
 export function gather(output: Output): Lines {

@@ -28,20 +28,23 @@ function partsOf(entry: Entry, level: number): readonly [string, Style, readonly
   const style = level >= ERROR ? 'red' : level >= WARN ? 'yellow' : 'green'
   if (typeof entry.delivery === 'string' && typeof entry.target === 'string')
     return attemptParts(entry, style)
-  if (typeof entry.message_id === 'string' && typeof entry.deliveries === 'number')
-    return eventParts(entry, style)
+  const isEvent = typeof entry.message_id === 'string' || isObject(entry.steps)
+  if (isEvent && typeof entry.deliveries === 'number') return eventParts(entry, style)
   return [textOf(entry.msg), level >= WARN ? style : 'cyan', [fieldsOf(entry)]]
 }
 
-/** `event  analysis.completed  2 messages  evt_…` */
+/** `event  analysis.completed  2 messages  evt_…`, and for an event that was enriched what came of each step. */
 function eventParts(entry: Entry, style: Style): readonly [string, Style, readonly string[]] {
-  const { msg, type, subject, deliveries, id } = entry
-  const messages = `${textOf(deliveries)} ${deliveries === 1 ? 'message' : 'messages'}`
+  const { msg, type, subject, deliveries, steps, id } = entry
+  // An event that waits for its enrichment has not been planned.
+  const isPlanned = msg !== 'event stored, to be enriched'
+  const messages = isPlanned ? `${textOf(deliveries)} ${deliveries === 1 ? 'message' : 'messages'}` : ''
+  const results = isObject(steps) ? Object.entries(steps).map((result) => result.map(textOf).join(' ')) : []
   const isPlain = msg === 'event stored'
   return [
     isPlain ? 'event' : textOf(msg),
     isPlain ? 'cyan' : style,
-    [textOf(type), messages, textOf(id), textOf(subject)],
+    [textOf(type), messages, ...results, textOf(id), textOf(subject)],
   ]
 }
 

@@ -11,6 +11,10 @@ export interface Sender<Message> {
   close(): Promise<void>
 }
 
+/** Of all attempts, for one destination: however slow it is, the others get their turn. */
+const MOST_OF_ALL = 0.8
+
+/** `concurrency`: before the sender is loaded, and of one that has no number of its own. */
 export interface SenderLimits extends SendingLimits {
   /** How many more attempts may begin now, whatever is in flight. */
   room?(): number
@@ -30,12 +34,15 @@ export function openOnFirstUse<Message>(
   let sender: Promise<Sender<Message>> | undefined
   let ready: Sender<Message> | undefined
   let closing: Promise<void> | undefined
+  const concurrency = () => ready?.concurrency?.() ?? limits.concurrency
   return {
     rateLimit: limits.rateLimit,
-    perDestination: limits.perDestination,
+    get perDestination() {
+      return Math.min(limits.perDestination, Math.max(1, Math.floor(concurrency() * MOST_OF_ALL)))
+    },
     get concurrency() {
       const room = limits.room === undefined ? Number.POSITIVE_INFINITY : inFlight.size + limits.room()
-      return Math.min(limits.concurrency, ready?.concurrency?.() ?? limits.concurrency, room)
+      return Math.min(concurrency(), room)
     },
     canLookUp: (target) => ready?.canLookUp?.(target) ?? limits.canLookUp?.(target) ?? false,
     async send(message, delivery) {

@@ -13,7 +13,7 @@ export interface Questions {
   ask(question: string): Promise<string | null>
   /** The same, and what is typed does not show. */
   askSecret(question: string): Promise<string | null>
-  /** Anything but yes is no, and so is the end of the input. */
+  /** Any answer but yes means no, and so does the end of the input. */
   confirm(question: string): Promise<boolean>
 }
 

@@ -1,62 +1,19 @@
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../config/package.ts'
-import { jsonSchema } from '../config/schema/json-schema.ts'
 import { StoreRefused, StoreUnavailable } from '../store/store.ts'
-import { registerDismiss } from './actions/dismiss.ts'
-import { registerReplay } from './actions/replay.ts'
-import { registerResend } from './actions/resend.ts'
-import { registerCheck } from './check.ts'
 import { asRun } from './command-name.ts'
-import { registerCompletion } from './completion/completion.ts'
-import { registerConfig } from './config.ts'
+import { commands } from './commands.ts'
 import { configFile, usualFiles } from './config-file.ts'
-import { type Context, loadWithWarnings, type Register } from './context.ts'
-import { registerDoctor } from './doctor/doctor.ts'
-import { registerDeliveries } from './history/deliveries.ts'
-import { registerDestinations } from './history/destinations.ts'
-import { registerEvents } from './history/events.ts'
-import { registerInit } from './install/init.ts'
-import { registerInstallService } from './install/install-service.ts'
-import { registerPreview } from './preview/preview.ts'
-import { registerExplain } from './routing/explain.ts'
-import { registerRoutes } from './routing/routes.ts'
-import { registerBackup } from './service/backup.ts'
-import { registerHealth } from './service/health.ts'
-import { registerReload } from './service/reload.ts'
-import { registerSend } from './service/send.ts'
-import { registerSlackManifest } from './slack-manifest.ts'
-import { CommandError, type ExitCode, printJson, type Terminal } from './terminal.ts'
+import { CommandError, type ExitCode, type Terminal, wrapped } from './terminal.ts'
 
-// In the order of the help.
-const commands: readonly Register[] = [
-  registerServe,
-  registerCheck,
-  registerConfig,
-  registerSlackManifest,
-  registerExplain,
-  registerRoutes,
-  registerPreview,
-  registerReload,
-  registerHealth,
-  registerSend,
-  registerEvents,
-  registerDeliveries,
-  registerDestinations,
-  registerReplay,
-  registerResend,
-  registerDismiss,
-  registerBackup,
-  registerDoctor,
-  registerInit,
-  registerFirstSteps,
-  registerInstallService,
-  registerCompletion,
-]
+const PASSWORD_OF_URL = /(\w:\/\/[^\s:@/]*):[^\s,]*@/g
+const CONFIG_OPTION = '--config <file>'
 
-/** Parses the arguments and runs the command; resolves with the exit code. */
+/** Parses the arguments and runs the command; resolves with the exit code, whatever the command throws. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
-    await program(terminal).parseAsync([...argv], { from: 'user' })
+    const hookbridge = await program(terminal, argv)
+    await hookbridge.parseAsync([...argv], { from: 'user' })
     return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
@@ -68,67 +25,53 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       complain(terminal, error.message)
       return 1
     }
-    throw error
+    const { unexpected } = await import('./unexpected.ts')
+    complain(terminal, unexpected(error, argv.find((word) => !word.startsWith('-')) ?? 'hookbridge'))
+    return 1
   }
 }
 
-function complain({ err, command }: Terminal, message: string): void {
-  err.write(`hookbridge: ${asRun(command, message)}\n`)
+function complain(terminal: Terminal, message: string): void {
+  terminal.err.write(`${wrapped(terminal, 'err', `hookbridge: ${asRun(terminal.command, message)}`)}\n`)
 }
 
-function program(terminal: Terminal): Command {
+async function program(terminal: Terminal, argv: readonly string[]): Promise<Command> {
   const hookbridge = new Command('hookbridge')
     .description('Turns signed webhooks into Slack messages and e-mails people act on.')
     .version(packageVersion(), '--version')
     .option(
-      '--config <file>',
+      CONFIG_OPTION,
       `the configuration (default: $HOOKBRIDGE_CONFIG, else ${usualFiles.join(', else ')})`,
     )
     .configureOutput({
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
+      // Complaints repeat the arguments.
+      outputError: (text, write) => write(text.replace(PASSWORD_OF_URL, '$1:***@')),
       getOutHelpWidth: () => terminal.out.columns ?? 80,
       getErrHelpWidth: () => terminal.out.columns ?? 80,
     })
     .showHelpAfterError('(--help shows how)')
     .exitOverride()
     .enablePositionalOptions(false)
+    .commandsGroup('Help:')
+    .helpCommand('help [command]', 'show what a command does and takes')
   const file = () => configFile(terminal, hookbridge.opts<{ config?: string }>().config)
-  for (const register of commands) register(hookbridge, { terminal, file })
+  const defined = commandsFor(argv)
+  for (const { name, group, description, hidden = false, load } of commands) {
+    const command = hookbridge.command(name, { hidden }).helpGroup(group).description(description)
+    if (defined.has(name)) (await load())(command, { terminal, file })
+  }
   return hookbridge
 }
 
-function registerServe(hookbridge: Command, context: Context): void {
-  hookbridge
-    .command('serve')
-    .description('run the service')
-    .option('--log-format <format>', 'text or json (default: text on a terminal, else json; or LOG_FORMAT)')
-    .action(async ({ logFormat }: { logFormat?: string }) => {
-      // Modules that only one command needs are imported by that command.
-      const { hopeless, serve } = await import('./service/serve.ts')
-      const loaded = loadWithWarnings(context, hopeless(context.terminal))
-      await serve(context.terminal, loaded, logFormat)
-    })
-}
-
-function registerFirstSteps(hookbridge: Command, { terminal }: Context): void {
-  hookbridge
-    .command('schema')
-    .description('print the JSON schema of the configuration, for editors')
-    .option('--markdown', 'print it as a page to read: docs/config.md')
-    .action(async (options: { markdown?: boolean }) => {
-      if (options.markdown !== true) return printJson(terminal, jsonSchema())
-      const { configReference } = await import('../config/schema/reference.ts')
-      terminal.out.write(configReference(jsonSchema()))
-    })
-  hookbridge
-    .command('demo')
-    .description(
-      'send three events through the real service, to a Slack stand-in and a mail server on this machine',
-    )
-    .option('--keep', 'leave it running')
-    .action(async (options: { keep?: boolean }) => {
-      const { demo } = await import('./demo.ts')
-      await demo(terminal, options.keep === true)
-    })
+/**
+ * The names of the commands whose options and arguments are needed: with `complete`, which is the command of another
+ * command line, those of that one too. Without a command, which prints the help, they are those of all.
+ */
+function commandsFor(argv: readonly string[]): ReadonlySet<string> {
+  const names = commands.map(({ name }) => name)
+  const { operands } = new Command().option(CONFIG_OPTION).parseOptions([...argv])
+  if (names.includes(operands[0] ?? '')) return new Set(argv)
+  return new Set(argv.includes('--version') ? [] : names)
 }

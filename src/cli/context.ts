@@ -1,14 +1,9 @@
 /** What every command needs: its terminal, and the configuration named by --config. */
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { CompiledConfig } from '../config/compiled.ts'
-import { type Loaded, loadConfig } from '../config/load.ts'
-import { loadStoreUrl } from '../config/part.ts'
 import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/schema/units.ts'
 import { type Proxies, readProxies } from '../network/proxies.ts'
-import { openStore } from '../store/open.ts'
-import type { Store } from '../store/store.ts'
 import { asRun } from './command-name.ts'
 import { CommandError, type ExitCode, printable, type Terminal } from './terminal.ts'
 
@@ -18,24 +13,8 @@ export interface Context {
   readonly file: () => string
 }
 
-/** Adds a command, or several that belong together. */
-export type Register = (hookbridge: Command, context: Context) => void
-
-/** Loads the configuration, or fails with every problem it has. Leaves warnings to `check`, `doctor` and `serve`. */
-export function load(context: Context): CompiledConfig {
-  return loadWithWarnings(context).compiled
-}
-
-/** The same, with the warnings. */
-export function loadWithWarnings(
-  { terminal, file }: Context,
-  exitCode: ExitCode = 1,
-): Extract<Loaded, { ok: true }> {
-  const loaded = loadConfig(file(), terminal.env)
-  if (loaded.ok) return loaded
-  for (const problem of loaded.problems) terminal.err.write(`${problemLine(terminal, problem)}\n`)
-  throw new CommandError(`${summary(loaded.problems)}; nothing was started`, exitCode)
-}
+/** Adds what a command takes, and what it does. */
+export type Define = (command: Command, context: Context) => void
 
 /** A problem on one line, its hint with commands as the user runs them. */
 export function problemLine({ command }: Terminal, problem: Problem): string {
@@ -54,21 +33,6 @@ export function proxiesOf({ env }: Terminal, exitCode: ExitCode = 1): Proxies {
   const wrong = problems.find(({ level }) => level === 'wrong')
   if (wrong !== undefined) throw new CommandError(`${wrong.message}; ${wrong.hint}`, exitCode)
   return proxies
-}
-
-/** Opens the store. Needs only `store.url`, so that the history can be read while the rest of the configuration is broken. */
-export async function withStore<T>(
-  { terminal, file }: Context,
-  use: (store: Store) => Promise<T>,
-): Promise<T> {
-  const url = loadStoreUrl(file(), terminal.env)
-  if (!url.ok) throw new CommandError(url.problems.map(formatProblem).join('\n'))
-  const store = await openStore(url.url, 'operator')
-  try {
-    return await use(store)
-  } finally {
-    await store.close()
-  }
 }
 
 /** A path that the user gave, relative to the working directory. */

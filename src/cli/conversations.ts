@@ -6,7 +6,8 @@ import { type Decision, decide, type SentMessage, stageOf } from '../core/lifecy
 import { lifecycleView } from '../core/lifecycle/timeline.ts'
 import type { PlannedDelivery } from '../core/plan.ts'
 import { type ConversationRecord, StoreRefused } from '../store/store.ts'
-import { type Context, withStore } from './context.ts'
+import type { Context } from './context.ts'
+import { withStore } from './with-store.ts'
 
 export interface Conversations {
   /** What templates see; null where the event is no stage of a lifecycle. */

@@ -1,16 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import PostalMime from 'postal-mime'
 import { createLog } from '../app/log.ts'
 import { type AppOptions, startApp } from '../app.ts'
 import { email } from '../channels/email/email.ts'
 import { slack } from '../channels/slack/slack.ts'
 import { loadConfig } from '../config/load.ts'
-import { exampleConfig } from '../config/package.ts'
+import { demoConfig } from '../config/package.ts'
 import { formatProblem } from '../config/problem.ts'
 import { ownProperty, parseJson } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
+import { type DemoAnswer, type DemoApi, startApi } from '../demo/api.ts'
 import { type DemoMail, type DemoMailServer, startMailServer } from '../demo/mail.ts'
 import { type DemoSlack, type DemoSlackMessage, startSlack } from '../demo/slack.ts'
 import { noProxies } from '../network/proxies.ts'
@@ -18,46 +19,56 @@ import { sign } from '../sources/svix.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { shellWord } from './command-name.ts'
+import type { Define } from './context.ts'
 import { listDeliveries } from './history/deliveries.ts'
 import { listEvents } from './history/events.ts'
-import { CommandError, colour, print, printFramed, type Terminal } from './terminal.ts'
+import { CommandError, colour, print, printFramed, type Terminal, wrap } from './terminal.ts'
 
 const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString('base64')}`
 const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
 const TOOK_MS = 12 * 60_000
 const ARRIVAL_TIMEOUT_MS = 20_000
+// A list on a terminal of the usual width, also where the output goes to a file.
+const COLUMNS = 80
+const INDENT = '  '
 
-/** The two events of one analysis, as a sender sends them that says more than an id. */
-function eventsAt(now: number) {
-  const company = { id: ID, company: 'Acme Robotics', city: 'Berlin', stage: 'Seed' }
-  const [created_at, completed_at] = [now - TOOK_MS, now].map((time) => new Date(time).toISOString())
-  return [
-    { event: 'analysis.created', data: { ...company, created_at } },
-    { event: 'analysis.completed', data: { ...company, score: 87, completed_at } },
-  ] as const
-}
+/** The two events of one analysis, as Cuuro sends them: with an id alone. */
+const EVENTS = ['analysis.created', 'analysis.completed'].map((event) => ({ event, data: { id: ID } }))
 
 interface Demo {
   readonly log: AppOptions['log']
   readonly slack: DemoSlack
   readonly mail: DemoMailServer
+  readonly api: DemoApi
+  /** From here on the API says that the analysis has ended. */
+  endAnalysis(): void
   readonly url: string
   readonly storeUrl: string
   readonly env: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
-/** `hookbridge demo`: one analysis through the real service, with config.example.yaml, on this machine alone. */
-export async function demo(terminal: Terminal, keep: boolean): Promise<void> {
+export const defineDemo: Define = (command, { terminal }) => {
+  command
+    .option('--keep', 'keep the service running')
+    .action((options: { keep?: boolean }) => demo(terminal, options.keep === true))
+}
+
+/** One analysis through the real service, with config.demo.yaml, on this machine alone. */
+async function demo(terminal: Terminal, keep: boolean): Promise<void> {
   const running = await startDemo(terminal)
   try {
-    const around = `with ${basename(exampleConfig)}, a stand-in for Slack and a mail server.`
-    print(terminal, `Hookbridge listens on ${running.url},\n${around}`)
+    print(
+      terminal,
+      `Hookbridge listens on ${running.url}, with ${basename(demoConfig)}.\n` +
+        'It sends to a stand-in for Slack and to a local mail server, and fetches what\n' +
+        'the events leave out from an API with made-up data.',
+    )
     await show(terminal, running)
+    printConfig(terminal)
     if (keep) await leaveRunning(terminal, running)
     else {
-      const again = `${terminal.command} demo --keep`
-      print(terminal, `To look around while it runs, run it again with --keep: ${again}`)
+      print(terminal, `To leave it running, and look around: ${terminal.command} demo --keep`)
     }
   } finally {
     await running.stop()
@@ -68,16 +79,25 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   const folder = mkdtempSync(join(tmpdir(), 'hookbridge-demo-'))
   const slack = await startSlack()
   const mail = await startMailServer()
+  const now = Date.now()
+  let hasEnded = false
+  // Other analyses, of events that somebody sends while it runs, have ended.
+  const api = await startApi((id) => ({
+    created_at: new Date(now - TOOK_MS).toISOString(),
+    completed_at: hasEnded || id !== ID ? new Date(now).toISOString() : null,
+  }))
   const storeUrl = `sqlite:${join(folder, 'hookbridge.db')}`
   const env = {
     CUURO_WEBHOOK_SECRET: SECRET,
     SLACK_BOT_TOKEN: 'xoxb-demo',
     SLACK_API_URL: slack.url,
     SMTP_URL: mail.url,
+    ANALYSIS_API_URL: api.url,
+    ANALYSIS_API_KEY: api.key,
     HOOKBRIDGE_STORE: storeUrl,
     HOOKBRIDGE_PORT: '0',
   }
-  const loaded = loadConfig(exampleConfig, env)
+  const loaded = loadConfig(demoConfig, env)
   if (!loaded.ok) throw new CommandError(loaded.problems.map(formatProblem).join('\n'))
   const log = await createLog({ format: 'text', level: 'silent', env: terminal.env })
   const app = await startApp({
@@ -91,12 +111,18 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
     await app.stop()
     await slack.close()
     await mail.close()
+    await api.close()
     rmSync(folder, { recursive: true, force: true })
   }
-  return { log, slack, mail, url: app.url, storeUrl, env, stop }
+  const endAnalysis = () => {
+    hasEnded = true
+  }
+  return { log, slack, mail, api, endAnalysis, url: app.url, storeUrl, env, stop }
 }
 
-async function sendEvent(terminal: Terminal, url: string, event: { readonly event: string }): Promise<void> {
+type CuuroEvent = (typeof EVENTS)[number]
+
+async function sendEvent(terminal: Terminal, url: string, event: CuuroEvent): Promise<void> {
   const body = JSON.stringify(event)
   const headers = {
     'content-type': 'application/json',
@@ -104,29 +130,48 @@ async function sendEvent(terminal: Terminal, url: string, event: { readonly even
   }
   const response = await fetch(`${url}/webhooks/cuuro`, { method: 'POST', headers, body })
   const answer = await response.text()
-  const post = `${colour(terminal, 'green', 'POST')} /webhooks/cuuro ${event.event}`
-  print(terminal, `\n${post} -> ${response.status} ${ownProperty(parseJson(answer), 'id') ?? answer}`)
+  const id = ownProperty(parseJson(answer), 'id')
+  print(
+    terminal,
+    `\n${colour(terminal, 'green', 'POST')} /webhooks/cuuro -> ${response.status} ${id ?? answer}`,
+  )
+  printBody(terminal, event)
   if (response.status !== 202)
     throw new CommandError(`the service did not take the event: ${response.status} ${answer}`)
 }
 
+function printAnswer(terminal: Terminal, { path, status, body }: DemoAnswer): void {
+  print(terminal, `${colour(terminal, 'green', 'GET')} ${path} from the API -> ${status}`)
+  printBody(terminal, body)
+}
+
+/** On as few lines as it takes, each of which ends behind a comma. */
+function printBody(terminal: Terminal, body: object): void {
+  const oneLine = JSON.stringify(body, null, 1).replace(/\n */g, ' ')
+  const unbroken = oneLine.replace(/(?<!,) /g, '\u00a0')
+  for (const line of wrap(unbroken, COLUMNS - INDENT.length))
+    print(terminal, `${INDENT}${line.replaceAll('\u00a0', ' ')}`)
+}
+
 /** Sends the events one by one, and prints the messages of each as their readers see them. */
 async function show(terminal: Terminal, running: Demo): Promise<void> {
-  const { slack, mail } = running
+  const { slack, mail, api } = running
   const store = await openStore(running.storeUrl, 'operator')
   try {
-    for (const [index, event] of eventsAt(Date.now()).entries()) {
-      const [messages, mails] = [slack.messages.length, mail.mails.length]
+    for (const [index, event] of EVENTS.entries()) {
+      const [answers, messages, mails] = [api.answers.length, slack.messages.length, mail.mails.length]
+      if (index > 0) running.endAnalysis()
       await sendEvent(terminal, running.url, event)
       await arrived(store, index + 1)
+      for (const answer of api.answers.slice(answers)) printAnswer(terminal, answer)
       for (const message of slack.messages.slice(messages)) printSlack(terminal, message)
       for (const one of mail.mails.slice(mails)) await printMail(terminal, one)
     }
-    print(terminal, colour(terminal, 'bold', `\nThe history: ${terminal.command} events`))
-    await listEvents(terminal, store, { limit: 10 })
-    print(terminal, colour(terminal, 'bold', `\nand: ${terminal.command} deliveries`))
-    await listDeliveries(terminal, store, { limit: 10 })
-    print(terminal, '')
+    const narrow = { ...terminal, listColumns: COLUMNS }
+    print(terminal, colour(terminal, 'bold', '\nThe history, as "hookbridge events" lists it:'))
+    await listEvents(narrow, store, { limit: 10 })
+    print(terminal, colour(terminal, 'bold', '\nand "hookbridge deliveries":'))
+    await listDeliveries(narrow, store, { limit: 10 })
   } finally {
     await store.close()
   }
@@ -161,17 +206,28 @@ async function printMail(terminal: Terminal, { to, raw }: DemoMail): Promise<voi
   printFramed(terminal, `mail to ${to.join(', ')}`, words)
 }
 
+/** What a reader may copy: the step that fetched the company and the score. */
+function printConfig(terminal: Terminal): void {
+  const [steps = ''] = /^enrich:\n(?: .*\n)+/m.exec(readFileSync(demoConfig, 'utf8')) ?? []
+  print(terminal, `\nThe company and the score were fetched by this part of ${basename(demoConfig)}:\n`)
+  for (const line of steps.trimEnd().split('\n')) print(terminal, `${INDENT}${line}`)
+  const beside = relative(terminal.cwd, demoConfig)
+  print(terminal, `\nThe whole configuration: ${beside.startsWith('..') ? demoConfig : beside}`)
+}
+
 async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
   const environment = { ...running.env, HOOKBRIDGE_PORT: new URL(running.url).port }
-  const exports = Object.entries({ ...environment, HOOKBRIDGE_CONFIG: exampleConfig }).map(
+  const exports = Object.entries({ ...environment, HOOKBRIDGE_CONFIG: demoConfig }).map(
     ([name, value]) => `  export ${name}=${shellWord(value)}`,
   )
   const hookbridge = terminal.command
   print(
     terminal,
     [
-      'It keeps running until Ctrl-C, and shows here what comes. In another terminal, in this folder:',
+      '\nIt keeps running until Ctrl-C, and shows here what comes. In another terminal,\nin this folder:',
       ...exports,
+      `  ${hookbridge} check`,
+      `  ${hookbridge} doctor`,
       `  ${hookbridge} events`,
       `  ${hookbridge} deliveries`,
       `  ${hookbridge} send --type analysis.completed --wait`,

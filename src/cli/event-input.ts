@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
+import { unknownIn } from '../config/checks/match/enriched.ts'
 import { sampleEvent } from '../config/checks/simulate.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import { type Event, enrichedOf, eventOf } from '../core/event.ts'
@@ -9,9 +10,10 @@ import { isObject, ownProperty } from '../core/json.ts'
 import { numberOf, withExactNumbers } from '../core/number.ts'
 import { lookUp } from '../store/lookup.ts'
 import type { EventRecord } from '../store/store.ts'
-import { type Context, fromHere, withStore } from './context.ts'
+import { type Context, fromHere } from './context.ts'
 import { oneOf, recordOf } from './history/find.ts'
 import { CommandError } from './terminal.ts'
+import { withStore } from './with-store.ts'
 
 export interface EventInputFlags {
   readonly type?: string
@@ -23,13 +25,16 @@ export interface EventInputFlags {
 /** Adds the options that `readEventInput` takes. */
 export function takesEvent(command: Command): Command {
   return command
-    .argument('[event]', "a file with an event's body (- for standard input), or any id of a stored event")
-    .option('--type <type>', 'make an event of this type instead')
-    .option('--data <key=value...>', "its payload's data; key:=value takes JSON, as in score:=80")
+    .argument(
+      '[event]',
+      'a file with the body of an event (- for standard input), or an id of a stored event',
+    )
+    .option('--type <type>', 'make up an event of this type instead')
+    .option('--data <key=value...>', 'fields of its data: key=text, or key:=JSON as in score:=80')
     .option('--source <name>', 'the source that receives it (default: the first)')
     .option(
       '--enriched <step.field=value...>',
-      'what enrichment fetched; step.field:=value takes JSON, as in analysis.score:=80',
+      'what enrichment would fetch: step.field=text, or step.field:=JSON as in analysis.score:=80',
     )
 }
 
@@ -41,6 +46,11 @@ export async function readEventInput(
   flags: EventInputFlags,
 ): Promise<Event> {
   const given = (flags.enriched ?? []).map((pair) => parsePair('--enriched', pair))
+  for (const [path] of given) {
+    const unknown = unknownIn(path.split('.'), { steps: compiled.config.enrich, what: 'step' })
+    if (unknown === null) continue
+    throw new CommandError(`--enriched: ${unknown.message}${unknown.hint && ` (${unknown.hint})`}`, 2)
+  }
   const event = await readEvent(context, compiled, named, flags)
   if (given.length === 0) return event
   const enriched = given.reduce<object>(

@@ -1,5 +1,5 @@
 /** Tables of a list: as wide as they must be, and whole on a terminal of 80 columns. */
-import { colour, print, type Style, type Terminal, wrap } from './terminal.ts'
+import { colour, listWidth, print, type Style, type Terminal, wrap } from './terminal.ts'
 import { beginningOf, endOf, padTo, widthOf } from './width.ts'
 
 export interface Column<Row> {
@@ -9,7 +9,7 @@ export interface Column<Row> {
   /** What is shown instead where the table would be too wide. */
   readonly short?: (row: Row) => string
   /**
-   * What becomes of the column where the table is still too wide: its text is put on lines of its own below each row,
+   * What to do with the column if the table is still too wide: put its text on lines of its own below each row,
    * shortened in the middle or at the end, or wrapped. In this order; of several that do the same, the last gives way
    * most.
    */
@@ -33,7 +33,7 @@ export function printTable<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
 ): void {
-  const room = terminal.out.isTTY === true ? terminal.out.columns || 80 : Infinity
+  const room = listWidth(terminal)
   const { laid, below } = layOut(rows, columns, room)
   const titles = laid.map(({ title, width }) => padTo(fit(title, width, 'end'), width))
   print(terminal, colour(terminal, 'dim', titles.join('  ').trimEnd()))

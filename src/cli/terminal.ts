@@ -10,6 +10,8 @@ export interface Terminal {
   readonly in?: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** Columns of a list where the output is no terminal; without it lists are as wide as what is in them. */
+  readonly listColumns?: number
   /** How the user runs this program: printed commands begin with it. See command-name.ts. */
   readonly command: string
 }
@@ -42,6 +44,11 @@ export function textWidth({ out }: Terminal): number {
   return out.isTTY === true ? Math.min(out.columns || 80, WIDEST_TEXT) : 80
 }
 
+/** Columns for a list, whose lines programs read where it is no terminal. */
+export function listWidth({ out, listColumns = Number.POSITIVE_INFINITY }: Terminal): number {
+  return out.isTTY === true ? out.columns || 80 : listColumns
+}
+
 export function print(terminal: Terminal, text: string): void {
   terminal.out.write(`${text}\n`)
 }
@@ -66,6 +73,17 @@ export function printable(text: string): string {
 /** The same for a text of several lines. */
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
+}
+
+/** On a terminal, wrapped with what follows the first line indented; elsewhere on one line, for programs that read it. */
+export function wrapped(terminal: Terminal, stream: 'out' | 'err', text: string): string {
+  if (terminal[stream].isTTY !== true) return text
+  // What is in quotes, such as a command to copy, stays on one line.
+  const whole = text.replace(/"[^"\n]*"|`[^`\n]*`/g, (quoted) => quoted.replaceAll(' ', '\u00a0'))
+  const indent = '  '
+  return wrap(whole, textWidth(terminal) - indent.length)
+    .join(`\n${indent}`)
+    .replaceAll('\u00a0', ' ')
 }
 
 /** Prints a text in a frame with a title, wrapped where it is wider than `width` columns. */

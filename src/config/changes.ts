@@ -1,6 +1,7 @@
 /** The difference between two configurations, as names of keys: the values may be secrets. */
 import { dirname, resolve, sep } from 'node:path'
 import { isObject, ownProperty } from '../core/json.ts'
+import { passwordsOf, withoutPassword } from '../core/postgres-url.ts'
 import { Secret } from '../core/secret.ts'
 import type { CompiledConfig } from './compiled.ts'
 import type { Config } from './schema/schema.ts'
@@ -28,7 +29,12 @@ const fixedAtStart: Readonly<Record<string, (config: Config) => string>> = {
   'server.request_timeout': ({ server }) => formatDuration(server.request_timeout),
   'server.max_connections': ({ server }) => asJson(server.max_connections),
   'server.admin_socket': ({ server }) => server.admin_socket ?? 'none',
-  'store.url': ({ store }) => store.url,
+  'store.url': ({ store }) => withoutPassword(store.url),
+}
+
+/** What a start alone does not do. */
+const alsoDo: Readonly<Record<string, string>> = {
+  'store.url': '; where that is another store, "hookbridge migrate-store" moves what is stored',
 }
 
 /** What takes effect: `routes`, `channels.slack`; `templates` also where only a template's text changed. */
@@ -42,12 +48,16 @@ export function changedKeys(before: CompiledConfig, after: CompiledConfig): read
 
 /** Sentences about the changes in `wanted` that cannot take effect in a service that was started with `started`. */
 export function untilRestart(started: Config, wanted: Config): readonly string[] {
-  return Object.entries(fixedAtStart)
+  const [password, wantedPassword] = [started, wanted].map(({ store }) => asJson(passwordsOf(store.url)))
+  const ofPassword =
+    password === wantedPassword ? [] : ['the password of store.url changed: takes effect at the next start']
+  const ofSettings = Object.entries(fixedAtStart)
     .filter(([, written]) => written(started) !== written(wanted))
     .map(
       ([key, written]) =>
-        `${key} changed from ${written(started)} to ${written(wanted)}: takes effect at the next start`,
+        `${key} changed from ${written(started)} to ${written(wanted)}: takes effect at the next start${alsoDo[key] ?? ''}`,
     )
+  return [...ofSettings, ...ofPassword]
 }
 
 function differences(key: string, before: unknown, after: unknown): string[] {

@@ -1,18 +1,19 @@
 /** A configuration as it takes effect: defaults and variables filled in, secrets hidden. */
 import { Document, isScalar } from 'yaml'
 import { isObject, type Json, ownProperty } from '../core/json.ts'
+import { withoutPassword } from '../core/postgres-url.ts'
 import { redact, Secret } from '../core/secret.ts'
 import { withPaths } from './checks/paths.ts'
 import { isSecret, passwordIn, withoutSecret } from './checks/secrets.ts'
 import { readDocument } from './file/document.ts'
 import type { Env, Interpolated } from './file/interpolate.ts'
 import { isAt } from './file/origin.ts'
-import { fill } from './load.ts'
 import { inOrder, type Path, type Problem } from './problem.ts'
 import { expectedAt } from './schema/expected.ts'
-import { filledSchema } from './schema/json-schema.ts'
+import { filledSchema } from './schema/filled-schema.ts'
 import { type Config, schema } from './schema/schema.ts'
 import { secretsOf } from './secrets.ts'
+import { fill } from './validate/fill.ts'
 import { parse } from './validate/parse.ts'
 
 export interface Effective {
@@ -35,8 +36,8 @@ interface Comment {
 export function loadEffective(file: string, env: Env): LoadedEffective {
   const read = readDocument(file)
   if (!read.ok) return read
-  const filled = fill(file, read.document, env, () => {})
-  const parsed = parse(schema, filled.value, filled)
+  const filled = fill(schema, read.document, env, () => {})
+  const parsed = parse(schema, filled)
   if (!parsed.ok || filled.problems.length > 0) {
     const problems = [...filled.problems, ...(parsed.ok ? [] : parsed.problems)]
     return { ok: false, problems: inOrder(file, problems) }
@@ -54,7 +55,7 @@ function show(filled: Interpolated, config: Config, comments: Comment[]): Json {
   return copy(filled.document.value, filled.value, [])
 
   function copy(written: unknown, value: unknown, path: Path): Json {
-    const { keys, preset } = expectedAt(filledSchema(), path)
+    const { keys, preset } = expectedAt(filledSchema(schema), path)
     if (written === undefined)
       return isEmpty(preset) ? copyMapping({}, {}, keys, path) : asDefault(preset ?? null, path)
     if (typeof written === 'string') return copyText(written, value, path)
@@ -103,7 +104,7 @@ function show(filled: Interpolated, config: Config, comments: Comment[]): Json {
 }
 
 function hasDefault(path: Path): boolean {
-  return expectedAt(filledSchema(), path).preset !== undefined
+  return expectedAt(filledSchema(schema), path).preset !== undefined
 }
 
 function isEmpty(preset: Json | undefined): boolean {
@@ -123,7 +124,7 @@ function withFixedPaths(
   comments: Comment[],
 ): Json {
   const located = withPaths(file, { store, server }, env)
-  const withUrl = replaceAt(shown, 'store', 'url', located.store.url, comments)
+  const withUrl = replaceAt(shown, 'store', 'url', withoutPassword(located.store.url), comments)
   return replaceAt(withUrl, 'server', 'admin_socket', located.server.admin_socket, comments)
 }
 

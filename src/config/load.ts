@@ -15,18 +15,17 @@ import { checkSecrets } from './checks/secrets.ts'
 import { checkSenders } from './checks/senders.ts'
 import { checkDoubts, checkSettings } from './checks/settings.ts'
 import { sampleFile } from './checks/tests.ts'
+import { caught } from './checks/unexpected.ts'
 import { checkUsage } from './checks/usage.ts'
 import { type CompiledConfig, compile } from './compiled.ts'
 import { isPipe, readDocument } from './file/document.ts'
 import { type Fingerprints, fingerprints, type Note } from './file/fingerprint.ts'
-import { type Env, type Interpolated, interpolate } from './file/interpolate.ts'
+import type { Env, Interpolated } from './file/interpolate.ts'
 import { conceal, isAt } from './file/origin.ts'
-import type { YamlDocument } from './file/yaml-document.ts'
 import { error, inOrder, type Problem, START } from './problem.ts'
-import { expectedAt } from './schema/expected.ts'
-import { filledSchema } from './schema/json-schema.ts'
 import { schema } from './schema/schema.ts'
 import { type LoadedTemplates, loadTemplates } from './templates/templates.ts'
+import { fill } from './validate/fill.ts'
 import { parse } from './validate/parse.ts'
 
 export type Loaded =
@@ -41,8 +40,8 @@ export function loadConfig(file: string, env: Env): Loaded {
   const read = readDocument(file)
   if (!read.ok) return { ...read, files }
   const { document } = read
-  const filled = fill(file, document, env, note)
-  const parsed = parse(schema, filled.value, filled)
+  const filled = fill(schema, document, env, note)
+  const parsed = parse(schema, filled)
   const { loaded, problems: wrongFolder } = loadNamedTemplates(file, filled, note)
   // Tests read these later, and decide with them whether a reload takes effect.
   for (const { file: sample } of parsed.ok ? (parsed.data.tests ?? []) : []) {
@@ -75,13 +74,14 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...checkExamples(filled),
     ...checkUsage(config, loaded.own, filled),
     ...checkSamples(compiled),
-    ...checkButtons(compiled),
-    ...[...checkOperators(compiled), ...checkSenders(compiled)].map((problem) =>
-      withoutValues(problem, filled),
-    ),
+    ...[checkButtons, checkOperators, checkSenders]
+      .flatMap((check) => caught({ severity: 'warning', file, ...START }, CHECKING, () => check(compiled)))
+      .map((problem) => withoutValues(problem, filled)),
   ]
   return { ok: true, compiled, warnings: inOrder(file, warnings) }
 }
+
+const CHECKING = 'known events were compared with the configuration'
 
 /** A problem that quotes the configuration, with the names of variables and not their values. */
 function withoutValues(problem: Problem, { origins }: Interpolated): Problem {
@@ -97,17 +97,6 @@ export function reloadConfig(file: string, env: Env): Loaded {
   const { files, note } = fingerprints()
   note(file)
   return { ok: false, problems: [error('unreadable_file', file, START, message, hint)], files }
-}
-
-/** With variables and files in place. */
-export function fill(file: string, document: YamlDocument, env: Env, note: Note): Interpolated {
-  return interpolate({
-    document,
-    env,
-    folder: dirname(file),
-    wantedAt: (path) => expectedAt(filledSchema(), path),
-    note,
-  })
 }
 
 interface NamedTemplates {

@@ -16,6 +16,9 @@ export const shippedTemplates: string = join(packageFolder, 'templates')
 
 export const exampleConfig: string = join(packageFolder, 'config.example.yaml')
 
+/** What `hookbridge demo` runs: short, to copy from. */
+export const demoConfig: string = join(packageFolder, 'config.demo.yaml')
+
 export function packageVersion(): string {
   const { version }: { readonly version: string } = JSON.parse(
     readFileSync(join(packageFolder, 'package.json'), 'utf8'),

@@ -1,13 +1,14 @@
-/** Loads parts of a configuration, for commands that must work while the rest of it is broken. */
+/** Loads parts of a configuration, for commands that must work even if the rest of it is broken. */
 import * as z from 'zod'
 import { ownProperty } from '../core/json.ts'
 import { withPaths } from './checks/paths.ts'
 import { readDocument } from './file/document.ts'
 import type { Env } from './file/interpolate.ts'
 import type { YamlDocument } from './file/yaml-document.ts'
-import { fill } from './load.ts'
 import { inOrder, type Problem } from './problem.ts'
-import { type Config, schema } from './schema/schema.ts'
+import { server } from './schema/server.ts'
+import { store } from './schema/store.ts'
+import { fill } from './validate/fill.ts'
 import { type Parsed, parse } from './validate/parse.ts'
 
 export type LoadedStoreUrl =
@@ -17,17 +18,14 @@ export type LoadedStoreUrl =
 export type LoadedService =
   | {
       readonly ok: true
-      readonly service: Pick<Config['server'], 'host' | 'port' | 'admin_token' | 'admin_socket'>
+      readonly service: z.output<typeof serviceOnly>['server']
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-const storeOnly = z.object({ store: z.object({ url: schema.shape.store.unwrap().shape.url }) })
+const storeOnly = z.object({ store: z.object({ url: store.shape.url }) })
 
 const serviceOnly = z.object({
-  server: schema.shape.server
-    .unwrap()
-    .pick({ host: true, port: true, admin_token: true, admin_socket: true })
-    .prefault({}),
+  server: server.pick({ host: true, port: true, admin_token: true, admin_socket: true }).prefault({}),
 })
 
 /** The URL of the store, for commands that show the history. */
@@ -54,8 +52,8 @@ export function loadService(file: string, env: Env): LoadedService {
 }
 
 function loadPart<T>(part: z.ZodType<T>, file: string, document: YamlDocument, env: Env): Parsed<T> {
-  const filled = fill(file, document, env, () => {})
-  const parsed = parse(part, filled.value, filled)
+  const filled = fill(part, document, env, () => {})
+  const parsed = parse(part, filled)
   if (parsed.ok && filled.problems.length === 0) return parsed
   return { ok: false, problems: inOrder(file, [...filled.problems, ...(parsed.ok ? [] : parsed.problems)]) }
 }

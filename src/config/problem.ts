@@ -11,7 +11,6 @@ export const problemCodes = [
   'wrong_value',
   'unset_variable',
   'wrong_variable',
-  'unsupported',
   'unknown_receiver',
   'unused_receiver',
   'unknown_source',
@@ -37,6 +36,7 @@ export const problemCodes = [
   'readable_secret',
   'failed_test',
   'sample_note',
+  'unexpected_error',
 ] as const
 export type ProblemCode = (typeof problemCodes)[number]
 

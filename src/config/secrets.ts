@@ -1,3 +1,4 @@
+import { passwordsOf } from '../core/postgres-url.ts'
 import { Secret } from '../core/secret.ts'
 
 /** Every secret within a value, and the part of one that can appear alone: a URL's password, a header's credentials. */
@@ -11,6 +12,8 @@ export function secretsOf(value: unknown): readonly Secret[] {
     if (item instanceof Secret) {
       found.set(item.reveal(), item)
       for (const part of partsOf(item.reveal())) found.set(part, new Secret(part))
+    } else if (typeof item === 'string') {
+      for (const part of passwordsOf(item)) found.set(part, new Secret(part))
     } else if (typeof item === 'object' && item !== null && !seen.has(item)) {
       seen.add(item)
       for (const inner of Object.values(item)) collect(inner)

@@ -111,6 +111,19 @@ function starter({ about, server, store, secrets, destinations }: Surroundings):
     "      # The signing secret from the endpoint's page, whsec_…",
     `      secrets: [${secrets.cuuro}]`,
     '',
+    '# Event types that are stages of one subject: their messages are one conversation.',
+    'lifecycles:',
+    '  analysis: { stages: [analysis.created, analysis.completed] }',
+    '',
+    '# What an event leaves out, such as a name and a score, is fetched before it is routed. The address, the header and',
+    "# the fields are those of the sender's API: docs/enrichment.md says how to find them.",
+    '# enrich:',
+    '#   - name: analysis',
+    '#     match: { type: "analysis.*" }',
+    '#     get: "https://api.example.com/v1/analyses/{{ data.id }}"',
+    '#     headers: { authorization: "Bearer ${CUURO_API_KEY}" }',
+    '#     pick: { score: /score, company: /company/name }',
+    '',
     '# What messages look like. These files replace those that ship with Hookbridge.',
     'templates: templates',
     '',
@@ -135,8 +148,11 @@ function channelsOf({ slack, email }: Destinations, secrets: Surroundings['secre
 }
 
 function receiversOf({ slack, email }: Destinations, secrets: Surroundings['secrets']): string[] {
+  // A webhook cannot edit or reply.
   const inSlack =
-    slack === 'webhook' ? `webhook_url: ${secrets.webhook}` : slack && `channel: ${quoted(slack.channel)}`
+    slack === 'webhook'
+      ? `webhook_url: ${secrets.webhook}`
+      : slack && `channel: ${quoted(slack.channel)}, follow_up: update_and_reply`
   return [
     slack === null || slack === 'webhook'
       ? '# Named groups of destinations.'

@@ -29,7 +29,7 @@ const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = `${OCTET}(?:\\.${OCTET}){3}(?:/0{0,2}(?:3[0-2]|[12]?\\d))?`
 const IPV6 = '[\\dA-Fa-f:.]*:[\\dA-Fa-f:.]*(?:%[^/]+)?(?:/\\d{1,3})?'
 
-/** A pattern of addresses and networks, for editors. It accepts more than the loader does, most of all for IPv6. */
+/** A pattern of addresses and networks, for editors. It accepts more than the loader does, especially for IPv6. */
 export const networkPattern = `(?:${IPV4}|${IPV6})`
 /** Likewise for an entry of `allow_ips`. */
 export const addressEntryPattern = `^(?:${[...presets.keys()].join('|')}|${networkPattern})$`
@@ -71,7 +71,7 @@ const PORT = /:\d{1,5}$/
 const IN_BRACKETS = /^\[([^\]]*)\](?::\d{1,5})?$/
 
 /**
- * The address in what a proxy wrote to X-Forwarded-For. Some add the client's port (Azure), brackets or quotes. Text in
+ * The address in a value of X-Forwarded-For, as proxies write it. Some add the client's port (Azure), brackets or quotes. Text in
  * which there is no address is returned as it is.
  */
 export function bareAddress(text: string): string {
@@ -84,7 +84,7 @@ export function bareAddress(text: string): string {
   return isIPv4(withoutPort) || isIPv6(withoutZone(withoutPort)) ? withoutPort : text
 }
 
-/** The zone of a link-local address says which interface it came in by. */
+/** The zone of a link-local address names the interface that it arrived at. */
 export function withoutZone(address: string): string {
   const zone = address.indexOf('%')
   return zone === -1 ? address : address.slice(0, zone)

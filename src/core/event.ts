@@ -1,5 +1,6 @@
-import { isObject, type Json, type JsonObject } from './json.ts'
+import { isList, isObject, type Json, type JsonObject } from './json.ts'
 import { isNumber, withExactNumbers } from './number.ts'
+import { resolvePointer } from './pointer.ts'
 
 /** One verified webhook, stored. Times are milliseconds since the epoch. */
 export interface Event {
@@ -34,7 +35,7 @@ export interface View {
   readonly data: Json
   readonly payload: JsonObject
   readonly enriched: JsonObject
-  /** Null where the event is no stage of a lifecycle. */
+  /** Null if the event is not a stage of a lifecycle. */
   readonly lifecycle: LifecycleView | null
 }
 
@@ -47,7 +48,7 @@ export interface LifecycleView {
   readonly started_at: string | null
   /** From the first stage to this one: `12 min`. Null for the first, and where that is not known. */
   readonly elapsed: string | null
-  /** These times are of receipt, for want of better ones. */
+  /** These are times of receipt, because no better ones are known. */
   readonly approximate: boolean
   /** All of them; `at` is null for one that has not come. */
   readonly stages: readonly { readonly name: string; readonly at: string | null }[]
@@ -149,7 +150,7 @@ export function enrichedOf(text: string | null): JsonObject {
   return enriched
 }
 
-/** The value of JSON in UTF-8, with numbers as they were written; undefined where it is none, or nested too deep. */
+/** The value of JSON in UTF-8, with numbers as they were written; undefined if it is not JSON, or nested too deep. */
 export function readJson(bytes: Uint8Array): Json | undefined {
   try {
     const text = utf8.decode(bytes)
@@ -160,7 +161,7 @@ export function readJson(bytes: Uint8Array): Json | undefined {
   }
 }
 
-/** Within a list, so that a number alone is one as well. */
+/** Parsed within a list, so that a bare number keeps its digits too. */
 function exact(text: string, value: Json): Json {
   const list = withExactNumbers(`[${text}]`, [value])
   return isList(list) ? (list[0] ?? null) : value
@@ -197,33 +198,21 @@ function unreadable(code: UnreadableCode, message: string): ReadBody {
   return { ok: false, code, message }
 }
 
-/** Resolves a JSON pointer (RFC 6901) in a value; undefined where nothing is there. */
-export function resolvePointer(value: Json, pointer: string): Json | undefined {
-  let found: Json | undefined = value
-  for (const key of keysOf(pointer)) {
-    if (isList(found)) found = /^(0|[1-9]\d*)$/.test(key) ? found[Number(key)] : undefined
-    else found = isObject(found) && Object.hasOwn(found, key) ? found[key] : undefined
-    if (found === undefined) return undefined
+// Many events in a row have the same time, and a lazily formatted property would cost more than this.
+const receivedTime = isoTimes()
+const sentTime = isoTimes()
+
+/** Formats milliseconds as ISO 8601, and keeps the last. */
+function isoTimes(): (ms: number) => string {
+  let last = Number.NaN
+  let text = ''
+  return (ms) => {
+    if (ms !== last) {
+      text = new Date(ms).toISOString()
+      last = ms
+    }
+    return text
   }
-  return found
-}
-
-/** Array.isArray would take the type of the elements away. */
-function isList(value: unknown): value is readonly Json[] {
-  return Array.isArray(value)
-}
-
-// A configuration has few pointers, and each event is read by several of them.
-const MAX_PARSED = 100
-const parsed = new Map<string, readonly string[]>()
-
-function keysOf(pointer: string): readonly string[] {
-  const known = parsed.get(pointer)
-  if (known !== undefined) return known
-  const tokens = pointer === '' ? [] : pointer.slice(1).split('/')
-  const keys = tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
-  if (parsed.size < MAX_PARSED) parsed.set(pointer, keys)
-  return keys
 }
 
 export function viewOf(event: Event, lifecycle: LifecycleView | null = null): View {
@@ -233,13 +222,8 @@ export function viewOf(event: Event, lifecycle: LifecycleView | null = null): Vi
       type: event.type,
       source: event.source,
       subject: event.subject,
-      // Formatted on first access: routing hardly ever reads it.
-      get received_at() {
-        return new Date(event.receivedAt).toISOString()
-      },
-      get sent_at() {
-        return new Date(event.sentAt).toISOString()
-      },
+      received_at: receivedTime(event.receivedAt),
+      sent_at: sentTime(event.sentAt),
     },
     data: event.payload.data ?? null,
     payload: event.payload,

@@ -1,10 +1,10 @@
 /**
- * How many requests that do not verify one network may send. Only failures count, so that a sender is not limited by its
+ * Limits how many requests of one network may fail verification. Only failures count, so that a sender is not limited by its
  * own volume. docs/decisions/0011.
  */
 import { networkOf } from './addresses.ts'
 
-/** A token bucket: failures a second in the long run, and at once after an idle time. */
+/** A token bucket: failures a second in the long run, and how many may come at once after an idle time. */
 export interface FailureLimit {
   readonly rate: number
   readonly burst: number
@@ -28,7 +28,7 @@ interface Bucket {
 }
 
 /**
- * `max`: the networks remembered in either table, the least recently used forgotten first. The tables are apart, so that
+ * `max`: the networks remembered in either table, of which the least recently used is forgotten first. There are two tables, so that
  * failures from many addresses cannot push out a sender.
  */
 export function createFailureLimiter(max: {
@@ -37,7 +37,7 @@ export function createFailureLimiter(max: {
 }): FailureLimiter {
   const failing = new Map<string, Bucket>()
   const senders = new Map<string, true>()
-  // A sender's events come one after another: it need not be moved to the end each time.
+  // The events of one sender come one after another: its entry need not be moved to the end each time.
   let latest: string | undefined
 
   return {

@@ -17,7 +17,7 @@ export function ownProperty(value: unknown, key: string): unknown {
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
 }
 
-/** DEL and the C1 controls, and what turns the direction of text or breaks its line, as part of a character class. */
+/** DEL, the C1 controls, and characters that change the direction of text or break its line; part of a character class. */
 export const STEERING = '\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069'
 
 const STEERING_CHARACTERS = new RegExp(`[${STEERING}]`, 'g')
@@ -27,11 +27,16 @@ export function withoutSteering(json: string): string {
   return json.replace(STEERING_CHARACTERS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** Undefined where the text is no JSON. */
+/** Undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     return undefined
   }
+}
+
+/** Array.isArray would lose the type of the elements. */
+export function isList(value: unknown): value is readonly Json[] {
+  return Array.isArray(value)
 }

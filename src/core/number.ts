@@ -14,7 +14,7 @@ type NumberReviver = (key: string, value: unknown, context: { readonly source?: 
 export class ExactNumber {
   readonly #text: string
 
-  /** `text` is a number as JSON writes one. */
+  /** `text`: a number as JSON writes it. */
   constructor(text: string) {
     this.#text = text
   }
@@ -32,7 +32,7 @@ export class ExactNumber {
     return Number(this.#text)
   }
 
-  // LiquidJS compares with these.
+  // LiquidJS compares values with these methods.
   equals(other: unknown): boolean {
     return isNumber(other) && compareNumbers(this, other) === 0
   }
@@ -66,7 +66,7 @@ export function numberOf(text: string): Numeric {
   return String(value) === text ? value : new ExactNumber(text)
 }
 
-// What may be such a number. A match within a JSON string costs time, and changes nothing.
+// Finds candidates for such a number. A match within a JSON string costs time but changes nothing.
 const PERHAPS_EXACT =
   /[:,[\s]-?(?:\d{16}|\d[\d.]{16}|\d+(?:\.\d+)?[eE][+-]?\d|\d+\.\d*0[,}\]\s]|0\.000000)|[:,[\s]-0[,}\]\s]/
 

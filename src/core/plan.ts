@@ -71,13 +71,13 @@ export type MadePlan =
 export function makePlan(
   planner: Planner,
   event: Event,
-  { newId, ...making }: Making,
+  { at, cause, fingerprint, newId }: Making,
   receiver?: string,
 ): MadePlan {
   try {
-    const { deliveries, ...planned } = plan(planner, event, receiver)
-    const identified = deliveries.map((delivery) => ({ ...delivery, id: newId() }))
-    return { ok: true, plan: { ...making, ...planned, deliveries: identified } }
+    const planned = plan(planner, event, receiver)
+    const deliveries = planned.deliveries.map((delivery) => ({ ...delivery, id: newId() }))
+    return { ok: true, plan: { at, cause, fingerprint, ...planned, deliveries } }
   } catch (error) {
     const message = `unexpected error while it was routed: ${describeThrown(error)}`
     return { ok: false, code: 'not_planned', message }

@@ -5,6 +5,7 @@
 import type { View } from './event.ts'
 import { type Condition, evaluate, matches } from './match/evaluate.ts'
 import type { Match } from './match/match.ts'
+import { type Candidates, indexMatches } from './route-index.ts'
 
 /** A route as configured. A child inherits `receivers` and `template` from its parent unless it has its own. */
 export interface RouteInput {
@@ -63,10 +64,15 @@ export interface RouteNode {
   /** What it inherits from its parent. */
   readonly inherits: Readonly<Record<keyof Inherited, boolean>>
   readonly routes: readonly RouteNode[]
+  /** Which of them can take an event; null where they are few. */
+  readonly candidates: Candidates | null
 }
 
 /** What is inherited: at the top, nothing. */
 type Inherited = Pick<RouteMatch, 'receivers' | 'template'>
+
+// With fewer siblings, trying all of them is cheaper than finding candidates.
+const INDEX_FROM = 8
 
 const noConditions = { matched: true, conditions: [] } as const
 
@@ -76,6 +82,7 @@ export function compileRoutes(
   unrouted?: { readonly receivers: readonly string[] },
 ): Router {
   const nodes = compileLevel(routes, 'routes', 0, { receivers: [], template: null })
+  const candidates = indexOf(nodes)
   const last: RouteMatch | null =
     unrouted === undefined || unrouted.receivers.length === 0
       ? null
@@ -87,12 +94,12 @@ export function compileRoutes(
     unrouted: last,
     route(view) {
       const taken: RouteMatch[] = []
-      tryEach(nodes, view, taken, null)
+      tryEach(nodes, candidates, view, taken, null)
       return { matches: taken.length > 0 ? taken : fallback, unrouted: taken.length === 0 }
     },
     visits(view) {
       const visits: Visit[] = []
-      tryEach(nodes, view, [], visits)
+      tryEach(nodes, null, view, [], visits)
       return visits
     },
   }
@@ -108,6 +115,7 @@ function compileLevel(
     const path = `${at}[${index}]`
     const receivers = input.receivers ?? inherited.receivers
     const template = input.template ?? inherited.template
+    const below = compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, { receivers, template })
     return {
       taken: { route: input.name ?? path, path, receivers, template },
       depth,
@@ -117,14 +125,33 @@ function compileLevel(
         receivers: input.receivers === undefined && inherited.receivers.length > 0,
         template: input.template === undefined && inherited.template !== null,
       },
-      routes: compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, { receivers, template }),
+      routes: below,
+      candidates: indexOf(below),
     }
   })
 }
 
-function tryEach(nodes: readonly RouteNode[], view: View, taken: RouteMatch[], visits: Visit[] | null): void {
-  for (const node of nodes) {
-    if (tryOne(node, view, taken, visits) && !node.continues) return
+function indexOf(nodes: readonly RouteNode[]): Candidates | null {
+  return nodes.length < INDEX_FROM ? null : indexMatches(nodes.map(({ match }) => match))
+}
+
+/** Tries the siblings in their order: all of them where visits are recorded or there are no `candidates`. */
+function tryEach(
+  nodes: readonly RouteNode[],
+  candidates: Candidates | null,
+  view: View,
+  taken: RouteMatch[],
+  visits: Visit[] | null,
+): void {
+  if (candidates === null || visits !== null) {
+    for (const node of nodes) {
+      if (tryOne(node, view, taken, visits) && !node.continues) return
+    }
+    return
+  }
+  for (const position of candidates(view)) {
+    const node = nodes[position]
+    if (node !== undefined && tryOne(node, view, taken, null) && !node.continues) return
   }
 }
 
@@ -150,7 +177,7 @@ function takeWithin(
   visits: Visit[] | null,
 ): 'took' | 'child_took' {
   const before = taken.length
-  tryEach(node.routes, view, taken, visits)
+  tryEach(node.routes, node.candidates, view, taken, visits)
   if (taken.length > before) return 'child_took'
   taken.push(node.taken)
   return 'took'

@@ -1,6 +1,7 @@
 /** A stand-in for Slack in the demo: it accepts every message, reply and edit, and keeps them in memory. */
-import { createServer, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { isObject, type JsonObject } from '../core/json.ts'
+import { startLoopbackServer } from './loopback.ts'
 
 export interface DemoSlack {
   /** The base of its Web API, with a slash at its end. */
@@ -19,32 +20,38 @@ export interface DemoSlackMessage {
   readonly blocks: readonly JsonObject[]
 }
 
-/** Listens on a free port of 127.0.0.1. */
+// What it says of itself, whatever it is asked.
+const SCOPES = 'chat:write,chat:write.public,channels:read,groups:read,channels:history,groups:history'
+const CHANNEL = {
+  id: 'C0DEMO00001',
+  name: 'deal-flow',
+  is_member: true,
+  is_archived: false,
+  is_private: false,
+}
+const ABOUT = {
+  user: 'hookbridge',
+  team: 'a stand-in for Slack',
+  channels: [CHANNEL],
+  channel: CHANNEL,
+  messages: [],
+}
+
 export async function startSlack(): Promise<DemoSlack> {
   const messages: DemoSlackMessage[] = []
-  const http = createServer(async (request, response) => {
+  const { url, close } = await startLoopbackServer(async (request, response) => {
     const form = new URLSearchParams(await textOf(request))
     const message = messageIn(request.url ?? '', form)
     response.setHeader('content-type', 'application/json')
-    if (message === null) return response.end(JSON.stringify({ ok: true, messages: [] }))
+    response.setHeader('x-oauth-scopes', SCOPES)
+    if (message === null) return response.end(JSON.stringify({ ok: true, ...ABOUT }))
     messages.push(message)
     slack.onMessage(message)
     const ts =
       form.get('ts') ?? `${Math.floor(Date.now() / 1000)}.${String(messages.length).padStart(6, '0')}`
-    return response.end(JSON.stringify({ ok: true, channel: message.channel, ts }))
+    return response.end(JSON.stringify({ ok: true, channel: CHANNEL.id, ts }))
   })
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-  const address = http.address()
-  const slack: DemoSlack = {
-    url: `http://127.0.0.1:${isObject(address) ? address.port : ''}/api/`,
-    messages,
-    onMessage: () => {},
-    async close() {
-      const closed = new Promise((resolve) => http.close(resolve))
-      http.closeAllConnections()
-      await closed
-    },
-  }
+  const slack: DemoSlack = { url: `${url}/api/`, messages, onMessage: () => {}, close }
   return slack
 }
 
@@ -56,10 +63,14 @@ function messageIn(path: string, form: URLSearchParams): DemoSlackMessage | null
   const posted = form.has('thread_ts') ? reply : 'message'
   return {
     how: isEdit ? 'edit' : posted,
-    channel: form.get('channel') ?? '',
+    channel: nameOf(form.get('channel') ?? ''),
     text: form.get('text') ?? '',
     blocks: parseBlocks(form.get('blocks')),
   }
+}
+
+function nameOf(channel: string): string {
+  return channel === CHANNEL.id ? `#${CHANNEL.name}` : channel
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

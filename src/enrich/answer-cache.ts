@@ -10,7 +10,7 @@ interface Kept {
 // Of at most 16 kB each.
 const MOST_KEPT = 500
 
-/** What was picked from answers, for as long as it may be used; the oldest goes where there are too many. */
+/** What was picked from answers, for as long as it may be used; beyond the limit the oldest is removed. */
 export class AnswerCache {
   readonly #kept = new Map<string, Kept>()
 

@@ -4,7 +4,7 @@ import { afterTry, nextStep, notAsked, notBegun, type Progress } from '../core/e
 import type { Step } from '../core/enrichment/step.ts'
 import type { Event } from '../core/event.ts'
 import { isObject, type Json, type JsonObject } from '../core/json.ts'
-import { type EnrichClientDeps, openEnrichClient } from './client.ts'
+import { type EnrichClientDeps, type Later, openEnrichClient } from './client.ts'
 
 export interface AskedStep {
   readonly step: Step
@@ -19,11 +19,11 @@ export interface AskedAll {
   readonly enriched: JsonObject
 }
 
-/** `clock`: monotonic milliseconds. A step that is not ready is not asked again. */
+/** A step that is not ready is not asked again. */
 export async function askAll(
   steps: readonly Step[],
   event: Event,
-  deps: EnrichClientDeps & { readonly clock: () => number },
+  deps: EnrichClientDeps,
 ): Promise<AskedAll> {
   const client = openEnrichClient(steps, deps)
   const asked: AskedStep[] = []
@@ -41,16 +41,21 @@ export async function askAll(
         progress = notAsked(step, progress, request.reason, 0)
         continue
       }
-      const began = deps.clock()
-      const { verdict, answer } = await client.ask(step, request)
-      asked.push({ step, verdict, answer, durationMs: deps.clock() - began })
-      // Its time is over: no second try.
+      const tried = await client.ask(step, request, step.timeout)
+      const { verdict, answer, durationMs } = tried.kind === 'asked' ? tried : notNow(tried)
+      asked.push({ step, verdict, answer, durationMs })
+      // Its time is over, so there is no second try.
       progress = afterTry({ ...step, within: 0 }, progress, verdict, ONCE).progress
     }
   } finally {
     await client.close()
   }
   return { steps: asked, enriched: progress.enriched }
+}
+
+/** The step before had its host paused, by Retry-After. */
+function notNow({ reason }: Later): Omit<AskedStep, 'step'> {
+  return { verdict: { kind: 'failed', reason, status: null }, answer: null, durationMs: 0 }
 }
 
 const ONCE = { receivedAt: 0, startedAt: 0, now: 0, random: 0 }

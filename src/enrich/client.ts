@@ -1,4 +1,7 @@
-/** Asks for what a step of `enrich` fetches: one request at a time for a URL, and answers kept for as long as `cache` says. */
+/**
+ * Asks for what a step of `enrich` fetches: one request at a time for a URL, a few for a host, and answers kept for as long as
+ * `cache` says.
+ */
 import type { lookup } from 'node:dns'
 import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../core/delivery/retry-after.ts'
 import { type Answer, judge, type Verdict } from '../core/enrichment/answer.ts'
@@ -9,25 +12,41 @@ import { ConnectFailure, codeOf, oneLine, wordsOf } from '../network/connect-fai
 import { type HttpClient, openHttp } from '../network/http.ts'
 import type { Proxies } from '../network/proxies.ts'
 import { AnswerCache } from './answer-cache.ts'
+import { createTurns, type HostNews, type Turn } from './turns.ts'
 
 export interface EnrichClient {
-  /** One try; it never rejects. */
-  ask(step: Step, request: Asked): Promise<Try>
+  /** One try, for which it waits `patienceMs` at most until it is its turn; it never rejects. */
+  ask(step: Step, request: Asked, patienceMs: number): Promise<Try | Later>
+  /** Waiting requests are refused, and those under way are finished. */
   close(): Promise<void>
 }
 
 export type Asked = Pick<Extract<StepRequest, { ok: true }>, 'url' | 'headers'>
 
 export interface Try {
+  readonly kind: 'asked'
   readonly verdict: Verdict
   /** The answer itself; null where it was kept from an earlier try. */
   readonly answer: Answer | null
+  /** Of the request alone, in milliseconds. */
+  readonly durationMs: number
+  readonly news: HostNews | null
 }
+
+interface AskedOnce extends Pick<Try, 'verdict' | 'answer' | 'durationMs'> {
+  readonly startedAt: number
+  readonly within: number
+}
+
+/** It was not asked. */
+export type Later = Extract<Turn, { kind: 'later' }>
 
 export interface EnrichClientDeps {
   readonly proxies: Proxies
   readonly userAgent: string
   readonly now: () => number
+  /** Milliseconds with fractions since any moment, for measuring. */
+  readonly clock: () => number
   /** In place of the system's resolver. */
   readonly resolve?: typeof lookup
 }
@@ -40,7 +59,7 @@ const CONNECTIONS = 8
 export function openEnrichClient(steps: readonly Step[], deps: EnrichClientDeps): EnrichClient {
   const cache = new AnswerCache()
   const clients = new Map<string, HttpClient>()
-  const last = new Map<string, Promise<unknown>>()
+  const turns = createTurns(deps.clock)
   for (const [index, { name, timeout, allow_private: allowPrivate }] of steps.entries()) {
     const setting = `enrich[${index}]`
     const { proxies, resolve } = deps
@@ -50,48 +69,69 @@ export function openEnrichClient(steps: readonly Step[], deps: EnrichClientDeps)
   }
 
   return {
-    async ask(step, request) {
-      const before = last.get(request.url)
-      const asking = (before ?? Promise.resolve()).then(() => askOnce(step, request))
-      last.set(request.url, asking)
-      try {
-        return await asking
-      } finally {
-        if (last.get(request.url) === asking) last.delete(request.url)
+    async ask(step, request, patienceMs) {
+      const key = JSON.stringify([step.name, request.url, request.headers])
+      const kept = keptFor(step, key)
+      if (kept !== null) return kept
+      const turn = await turns.take(step.host, request.url, patienceMs)
+      if (turn.kind === 'later') return turn
+      // The one before may have asked for the same.
+      const keptMeanwhile = keptFor(step, key)
+      if (keptMeanwhile !== null) {
+        turns.end(step.host, request.url)
+        return keptMeanwhile
       }
+      let asked: AskedOnce | undefined
+      let news: HostNews | null = null
+      try {
+        asked = await askOnce(step, request, key)
+      } finally {
+        news = turns.end(step.host, request.url, asked)
+      }
+      const { verdict, answer, durationMs } = asked
+      return { kind: 'asked', verdict, answer, durationMs, news }
     },
-    close: async () => void (await Promise.all([...clients.values()].map((client) => client.close()))),
+    async close() {
+      turns.close()
+      await Promise.all([...clients.values()].map((client) => client.close()))
+    },
   }
 
-  async function askOnce(step: Step, request: Asked): Promise<Try> {
-    const key = JSON.stringify([step.name, request.url, request.headers])
-    const kept = step.cache === undefined ? undefined : cache.get(key, deps.now())
-    if (kept !== undefined) return { verdict: kept, answer: null }
+  function keptFor(step: Step, key: string): Try | null {
+    const kept = step.cache === undefined ? undefined : cache.get(key, deps.clock())
+    return kept === undefined
+      ? null
+      : { kind: 'asked', verdict: kept, answer: null, durationMs: 0, news: null }
+  }
+
+  async function askOnce(step: Step, request: Asked, key: string): Promise<AskedOnce> {
     const client = clients.get(step.name)
     if (client === undefined) throw new Error(`no client for the step ${step.name}`)
-    const answer = await answerTo(client, step, request).catch((error: unknown) => failureOf(step, error))
+    const startedAt = deps.clock()
+    const answer = await followed(client, step, request).catch((error: unknown) => failureOf(step, error))
     const verdict = judge(step, answer)
     if (step.cache !== undefined && verdict.kind === 'picked')
-      cache.set(key, verdict, deps.now() + step.cache)
-    return { verdict, answer }
+      cache.set(key, verdict, deps.clock() + step.cache)
+    return { verdict, answer, startedAt, durationMs: deps.clock() - startedAt, within: step.within }
   }
 
   /** Follows redirects within the host alone, since headers hold secrets. */
-  async function answerTo(client: HttpClient, step: Step, { url, headers }: Asked): Promise<Answer> {
+  async function followed(client: HttpClient, step: Step, { url, headers }: Asked): Promise<Answer> {
     const sent = { accept: 'application/json', 'user-agent': deps.userAgent, ...lowerCase(headers) }
-    const deadline = deps.now() + step.timeout
+    const deadline = deps.clock() + step.timeout
     let at = url
     for (let redirects = 0; ; redirects += 1) {
-      const response = await client.fetch(at, { headers: sent })
+      const left = Math.max(1, Math.ceil(deadline - deps.clock()))
+      const response = await client.fetch(at, { headers: sent, timeoutMs: left })
       const location =
         response.status >= 300 && response.status < 400 ? response.headers.get('location') : null
       if (location === null) return toAnswer(response, deps.now())
       const next = URL.parse(location, at)
       if (next?.origin !== new URL(url).origin) {
-        const to = next === null ? 'an address that is no URL' : `another host (${oneLine(next.host)})`
+        const to = next === null ? 'an address that is not a URL' : `another host (${oneLine(next.host)})`
         return { kind: 'none', reason: `it redirects to ${to}, and is not followed`, permanent: true }
       }
-      if (redirects >= MOST_REDIRECTS || deps.now() >= deadline) {
+      if (redirects >= MOST_REDIRECTS) {
         return { kind: 'none', reason: 'it redirects too often', permanent: false }
       }
       at = next.href

@@ -63,7 +63,7 @@ export function reloadRoute(scope: FastifyInstance, { reload }: ReloadRouteDeps)
   })
 }
 
-/** Takes the same time however much of the token is right, and however long it is. */
+/** Takes the same time whatever part of the token is right, and however long it is. */
 function isBearer(header: string | undefined, token: Secret): boolean {
   const [, given = ''] = /^Bearer +(\S+) *$/i.exec(header ?? '') ?? []
   const digest = (text: string) => createHash('sha256').update(text).digest()

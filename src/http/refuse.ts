@@ -63,7 +63,7 @@ export function observeRefusal(
 
 /** For a path that is nearly that of a source. */
 export function hintOf(intended: string | undefined): RefusalDetails {
-  return intended === undefined ? {} : { hint: `give the sender the path as it is: ${intended}` }
+  return intended === undefined ? {} : { hint: `the sender should use the path ${intended}` }
 }
 
 // Longer than the path of any webhook.

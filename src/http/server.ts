@@ -46,6 +46,9 @@ function noSchemas(): never {
 }
 
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
+// Proxies keep connections for their next request, and what they send on one that is just being closed is answered 502. Caddy
+// keeps them for two minutes, Google's load balancer for ten.
+const PROXY_KEEP_ALIVE_TIMEOUT_MS = 620_000
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000
 // How long requests that are on their way may still arrive while the server stops.
 const ARRIVAL_GRACE_MS = 100
@@ -98,6 +101,12 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.server.on('drop', (dropped) => {
     observe({ kind: 'rejected', source: '', code: 'overloaded', address: dropped?.remoteAddress ?? '' })
     deps.countError('overloaded')
+  })
+
+  // After Node has set its own timeout for the time until the next request.
+  server.addHook('onResponse', ({ raw: { socket } }, _reply, done) => {
+    if (deps.isProxy(socket.remoteAddress ?? '')) socket.setTimeout(PROXY_KEEP_ALIVE_TIMEOUT_MS)
+    done()
   })
 
   server.decorate('countError', deps.countError)

@@ -39,11 +39,21 @@ interface SourceParams {
   readonly Params: { readonly source: string }
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a webhook request that was let in; null for others. */
+    webhook: Head | null
+  }
+}
+
 /** What is read once for each request, before its body. */
 interface Head {
   readonly settings: WebhookSettings
   readonly signature: SignatureHeaders
   readonly address: string
+  /** Reserved for its body. */
+  readonly bytes: number
+  isInFlight: boolean
 }
 
 const NO_BODY = Buffer.alloc(0)
@@ -56,25 +66,26 @@ export function statusOf(outcome: keyof typeof accepted | ErrorCode): number {
 
 // Bodies up to this size always fit: the in-flight limit bounds them.
 const SMALL_BODY_BYTES = 16_384
-/** Of larger bodies, so much may be in memory at once, however many requests are in flight. */
+/** Larger bodies may use this much memory at once, however many requests are in flight. */
 const LARGE_BODIES_BYTES = 64 * 1_024 * 1_024
 
 /** `POST /webhooks/<source>`: checks in order of their cost, then passes the unchanged body on. */
 export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
   const { failures, refuse, inFlight } = deps
-  const heads = new WeakMap<FastifyRequest, Head>()
-  /** With the bytes reserved for the body of each. */
-  const pending = new Map<FastifyRequest, number>()
   const bodyLimit = scope.initialConfig.bodyLimit ?? 0
   let reserved = 0
-  const enter = (request: FastifyRequest, bytes: number) => {
-    reserved += bytes
-    inFlight.count = pending.set(request, bytes).size
+  // Kept on the request itself: entries of a Map or WeakMap would survive minor garbage collections.
+  scope.decorateRequest('webhook', null)
+  const enter = (request: FastifyRequest, head: Head) => {
+    request.webhook = head
+    reserved += head.bytes
+    inFlight.count += 1
   }
-  const leave = (request: FastifyRequest) => {
-    reserved -= pending.get(request) ?? 0
-    pending.delete(request)
-    inFlight.count = pending.size
+  const leave = ({ webhook: head }: FastifyRequest) => {
+    if (!head?.isInFlight) return
+    head.isInFlight = false
+    reserved -= head.bytes
+    inFlight.count -= 1
   }
 
   scope.removeAllContentTypeParsers()
@@ -94,19 +105,18 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
       refuse(request, reply, refusal, detailsOf(refusal, request, settings))
       return
     }
-    heads.set(request, { settings, signature, address })
-    enter(request, bytes)
+    enter(request, { settings, signature, address, bytes, isInFlight: true })
     reply.raw.once('close', () => leave(request))
     done()
   })
-  // Not when the answer has been read, or a client that does not read would be counted as long as it stays.
+  // Not only when the answer has been read: a client that does not read would count for as long as it stays connected.
   scope.addHook('onSend', (request, _reply, payload, done) => {
     leave(request)
     done(null, payload)
   })
   scope.post<SourceParams>('/webhooks/:source', async (request, reply) => {
-    const head = heads.get(request)
-    if (head === undefined) throw new Error('the onRequest hook did not run')
+    const head = request.webhook
+    if (head === null) throw new Error('the onRequest hook did not run')
     const { traceparent } = request.headers
     const received = await deps.receive(
       {
@@ -150,7 +160,7 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     return failures.hasVerified(address) || deps.isPublished(address) || isUnlistedProxy(request, address)
   }
 
-  /** A proxy that `trust_proxy` does not list: all clients then share its one address, the sender among them. */
+  /** A proxy that `trust_proxy` does not list: all clients, including the sender, then share its address. */
   function isUnlistedProxy({ headers, socket }: FastifyRequest, address: string): boolean {
     return (
       headers['x-forwarded-for'] !== undefined && socket.remoteAddress === address && deps.isPrivate(address)
@@ -158,7 +168,7 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
   }
 }
 
-/** The bytes to reserve for a body: as many as it says to have, or may have. */
+/** The bytes to reserve for a body: its Content-Length, or else the limit. */
 function reservationFor({ 'content-length': length }: IncomingHttpHeaders, bodyLimit: number): number {
   const bytes = length === undefined ? bodyLimit : Math.min(Number(length), bodyLimit)
   return bytes > SMALL_BODY_BYTES ? bytes : 0

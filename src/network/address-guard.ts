@@ -93,6 +93,19 @@ function dotted(high: number, low: number): string {
   return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
 }
 
+/** Of a host that is written as an address, with the brackets of a URL or without; null of a name. */
+export function reachOfHost(host: string): Reach | null {
+  const address = host.replace(/^\[(.*)\]$/, '$1')
+  return isIP(address) === 0 ? null : reachOf(address)
+}
+
+/** Whether a host may be asked as far as it is written as an address. A loopback address is reached where it is written itself. */
+export function mayReachHost(host: string, allowPrivate: boolean): boolean {
+  const reach = reachOfHost(host)
+  if (reach === 'private') return allowPrivate || isLoopback(host)
+  return reach !== 'never'
+}
+
 export interface AddressGuard {
   /** Why a host that is an address must not be asked; null where it may be, and for a name. */
   refusal(host: string): ConnectFailure | null
@@ -126,8 +139,7 @@ export function guardAddresses({ allowPrivate, setting, resolve = lookUp }: Guar
   }
   return {
     refusal(host) {
-      const address = host.replace(/^\[(.*)\]$/, '$1')
-      return isIP(address) === 0 || mayReach(host, address) ? null : refused(host, [address])
+      return mayReachHost(host, allowPrivate) ? null : refused(host, [host.replace(/^\[(.*)\]$/, '$1')])
     },
     lookup(host, options, callback) {
       resolve(host, { ...options, all: true }, (error, found) => {

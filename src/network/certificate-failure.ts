@@ -62,7 +62,7 @@ function untrusted({ code, peer, chain, setting }: PeerCertificate): ConnectProb
   const place = setting === null ? '' : `, or name its file in ${setting}`
   const what = selfSigned
     ? 'if it is the right one, trust it'
-    : "if that is your firm's CA, or a proxy's that reads TLS, trust it"
+    : "if that is your company's CA, or that of a proxy that decrypts TLS, trust it"
   // OpenSSL cannot distinguish an unknown CA from an intermediate certificate that the server leaves out.
   const incomplete =
     own !== undefined && chain.length === 1 && !selfSigned
@@ -73,7 +73,7 @@ function untrusted({ code, peer, chain, setting }: PeerCertificate): ConnectProb
     message: `the certificate of ${peer} ${issuer} (${code})${described(chain)}`,
     hint:
       `${what}: copy the PEM file of ${caName(chain)} to /usr/local/share/ca-certificates/NAME.crt, run ` +
-      `update-ca-certificates${place}, and restart hookbridge${incomplete}`,
+      `update-ca-certificates (in a container: mount the file, and name it in NODE_EXTRA_CA_CERTS)${place}, and restart hookbridge${incomplete}`,
     permanent: true,
   }
 }

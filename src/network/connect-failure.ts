@@ -1,6 +1,6 @@
 import type { Outcome } from '../core/delivery/outcome.ts'
 
-/** What is in the way, for programs: the code of a finding of `hookbridge doctor`. */
+/** What went wrong, for programs: the code of a finding of `hookbridge doctor`. */
 export type ConnectFailureCode =
   | 'proxy_unreachable'
   | 'proxy_timeout'

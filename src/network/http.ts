@@ -1,119 +1,18 @@
-/** HTTP to other machines. */
-import { Agent, type Dispatcher, ProxyAgent, request } from 'undici'
-import type { AddressGuard } from './address-guard.ts'
-import { ConnectFailure, wordsOf } from './connect-failure.ts'
-import { createConnector } from './connector.ts'
-import type { HttpProxy, Proxies } from './proxies.ts'
-import { loginProblem, unreachable } from './tunnel.ts'
+/** HTTP to other machines. What speaks it is loaded with the first request: it is a hundred modules. */
+import type { HttpClient, HttpOptions } from './http-client.ts'
 
-export interface HttpOptions {
-  readonly proxies: Proxies
-  /** Milliseconds for a whole request. */
-  readonly timeoutMs: number
-  /** Where the hosts are written, for hints: `channels.slack.api_url`. */
-  readonly hostSetting: string
-  readonly largestAnswerBytes: number
-  /** To one host at once; by default one. */
-  readonly connections?: number
-  /** False: only the authorities of Node's own list are trusted, as webhook senders trust no others. */
-  readonly trustSystem?: boolean
-  /** Which addresses may be reached; by default all. Behind a proxy, which resolves names itself, it judges addresses alone. */
-  readonly guard?: AddressGuard
-}
-
-const LONGEST_STEP_MS = 5_000
-
-/** A pool of connections, opened on first use. For https; http goes through no proxy. */
-export function openAgent(options: HttpOptions): Agent {
-  const { proxies, timeoutMs, connections = 1, largestAnswerBytes } = options
-  const { hostSetting, trustSystem = true, guard } = options
-  return new Agent({
-    connections,
-    connect: createConnector({
-      proxies,
-      stepMs: stepOf(options),
-      allowH2: true,
-      trustSystem,
-      hostSetting,
-      guard,
-    }),
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    maxResponseSize: largestAnswerBytes,
-  })
-}
-
-/** All steps of connecting are shorter than the whole: that no connection was made means that nothing was sent. */
-function stepOf({ proxies, timeoutMs }: HttpOptions): number {
-  const steps = proxies.https === null ? 2 : 4
-  return Math.max(1, Math.min(LONGEST_STEP_MS, Math.floor(timeoutMs / steps)))
-}
-
-export interface RequestInit {
-  readonly method?: 'GET' | 'POST'
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-}
-
-export interface HttpClient {
-  /**
-   * As the global fetch, which uses no proxy and trusts Node's list alone; follows no redirect, and reads the whole answer.
-   * Rejects with a ConnectFailure where a proxy or a certificate is at fault, with a TimeoutError, or with undici's errors.
-   */
-  fetch(url: string, init?: RequestInit): Promise<Response>
-  close(): Promise<void>
-}
+export type { HttpClient, HttpOptions }
 
 /** For a few requests: a token, a check. Nothing is connected before the first. */
 export function openHttp(options: HttpOptions): HttpClient {
-  const agent = openAgent(options)
-  const { proxies, timeoutMs } = options
-  const opened: Dispatcher[] = [agent]
-
-  async function fetch(
-    url: string,
-    { method = 'GET', headers = {}, body }: RequestInit = {},
-  ): Promise<Response> {
-    const target = new URL(url)
-    const forward = target.protocol === 'http:' ? proxies.for(target) : null
-    const response = await request(target, {
-      dispatcher: forward === null ? agent : forwarding(forward),
-      method,
-      headers,
-      ...(body !== undefined && { body }),
-      signal: AbortSignal.timeout(timeoutMs),
-    }).catch((error: unknown) => {
-      throw forward === null ? error : forwardFailure(forward, error, timeoutMs)
-    })
-    const bytes = await response.body.arrayBuffer()
-    const entries = Object.entries(response.headers).flatMap(([name, value]) =>
-      [value ?? []].flat().map((text): [string, string] => [name, text]),
-    )
-    return new Response(bytes.byteLength === 0 ? null : bytes, {
-      status: response.statusCode,
-      headers: entries,
-    })
-  }
-
-  /** The proxy gets the request itself, not a connection to pass on: proxies allow that for http. */
-  function forwarding({ protocol, name, authorization }: HttpProxy): Dispatcher {
-    const dispatcher = new ProxyAgent({
-      uri: `${protocol}//${name}`,
-      ...(authorization && { token: authorization.reveal() }),
-    })
-    opened.push(dispatcher)
-    return dispatcher
-  }
-
+  let opened: Promise<HttpClient> | undefined
   return {
-    fetch,
-    close: async () => void (await Promise.all(opened.splice(0).map((dispatcher) => dispatcher.close()))),
+    async fetch(url, init) {
+      opened ??= import('./http-client.ts').then(({ openClient }) => openClient(options))
+      return (await opened).fetch(url, init)
+    },
+    async close() {
+      await (await opened)?.close()
+    },
   }
-}
-
-function forwardFailure(proxy: HttpProxy, error: unknown, timeoutMs: number): Error {
-  const problem = /\(407\)/.test(wordsOf(error))
-    ? loginProblem(proxy, '407', undefined)
-    : unreachable(proxy, error, timeoutMs)
-  return new ConnectFailure(problem, error)
 }

@@ -8,6 +8,7 @@ import { describeThrown } from '../core/thrown.ts'
 import { type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import { type ConversingSettings, conversing, stepOf } from './conversing.ts'
 import type { AttemptTimes, Observe } from './fact.ts'
+import type { StopSignal } from './stop-signal.ts'
 
 export interface DeliverDeps {
   readonly store: Pick<Queue, 'complete' | 'skip'>
@@ -48,8 +49,16 @@ interface Skipped {
   readonly skipped: string
 }
 
-/** Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended; null where none was made. */
-export type Deliver = (leased: Leased, stopped: Promise<void>) => Promise<Outcome | null>
+/**
+ * Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended; null where none was made.
+ * `recording` is called with true once the store is asked to record it, so that a claim can share that commit, and with false if the
+ * store did not.
+ */
+export type Deliver = (
+  leased: Leased,
+  stopped: StopSignal,
+  recording?: (isAsked: boolean) => void,
+) => Promise<Outcome | null>
 
 const COMPLETE_AGAIN_AFTER_MS = 500
 
@@ -62,6 +71,9 @@ const cutShort: Outcome = {
   reason: 'the service stopped before the destination answered; the message may or may not have gone out',
 }
 
+// What a process does that was suspended, while another one took over.
+const SUSPENDED = 'the service was suspended until its lease of this delivery ended; nothing was sent'
+
 /** A bug, before anything was sent: recorded as one, since the lease would run out again and again. */
 function notAttempted(error: unknown): Attempted {
   return notSent(`unexpected error before sending: ${describeThrown(error)}`, [], null)
@@ -72,7 +84,7 @@ function notSent(reason: string, notes: readonly string[], times: Attempted['tim
 }
 
 export function createDeliver(deps: DeliverDeps): Deliver {
-  return async (leased, stopped) => {
+  return async (leased, stopped, recording = () => {}) => {
     const settings = deps.settings()
     const interrupted = leased.interruptedAt !== null
     const startedAt = leased.interruptedAt ?? deps.now()
@@ -80,7 +92,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
       ? { outcome: endUnknown, notes: [], template: null, reached: false, times: null }
       : await attempt(settings, leased, stopped).catch(notAttempted)
     if ('skipped' in attempted) {
-      await skip(leased.delivery, attempted.skipped, stopped)
+      await skip(leased.delivery, attempted.skipped, stopped, recording)
       return null
     }
     const { outcome, notes, template, reached, times, step } = attempted
@@ -98,7 +110,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const done = { ...made, ...(step && { step }) }
     const fallback = settings.fallbacks.get(delivery.receiver) ?? null
     const fallbacks = fallbackDeliveries(fallback, delivery, next, deps.newId)
-    const stored = await recorded(delivery, stopped, () =>
+    const stored = await recorded(delivery, stopped, recording, () =>
       deps.store.complete(done, next, reached, fallbacks),
     )
     if (stored === null) return outcome
@@ -111,7 +123,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
   async function attempt(
     settings: DeliverSettings,
     leased: Leased,
-    stopped: Promise<void>,
+    stopped: StopSignal,
   ): Promise<Attempted | Skipped> {
     const { delivery, event } = leased
     const began = deps.clock()
@@ -130,20 +142,17 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const { notes } = rendered
     if (!rendered.ok) return notSent(rendered.reason, notes, times(renderedAt))
     const { template } = rendered
+    if (delivery.dueAt !== null && deps.now() >= delivery.dueAt) {
+      const outcome: Outcome = { kind: 'retry', reason: SUSPENDED }
+      return { outcome, notes, template, reached: false, times: times(renderedAt) }
+    }
     try {
       const { id, receiver } = delivery
       const mayResend = delivery.ambiguousAttempts <= settings.policy.ambiguousResends
       const unanswered = leased.unanswered && { ...leased.unanswered, mayResend }
-      const ended = await Promise.race([
-        channel.send(rendered.message, {
-          id,
-          receiver,
-          target,
-          follows: part?.decision.follows ?? null,
-          unanswered,
-        }),
-        stopped.then(() => cutShort),
-      ])
+      const follows = part?.decision.follows ?? null
+      const sending = channel.send(rendered.message, { id, receiver, target, follows, unanswered })
+      const ended = await stopped.unless(sending, cutShort)
       const { notes: remarks = [], ...outcome } = ended
       const reached = ended !== cutShort && (ended.kind !== 'retry' || ended.counts !== false)
       const step = stepOf(part, outcome)
@@ -168,8 +177,15 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     }
   }
 
-  async function skip(delivery: Delivery, reason: string, stopped: Promise<void>): Promise<void> {
-    const done = await recorded(delivery, stopped, () => deps.store.skip(delivery, reason, deps.now()))
+  async function skip(
+    delivery: Delivery,
+    reason: string,
+    stopped: StopSignal,
+    recording: (isAsked: boolean) => void,
+  ): Promise<void> {
+    const done = await recorded(delivery, stopped, recording, () =>
+      deps.store.skip(delivery, reason, deps.now()),
+    )
     if (done === true) deps.observe({ kind: 'skipped', delivery, reason })
   }
 
@@ -179,20 +195,24 @@ export function createDeliver(deps: DeliverDeps): Deliver {
    */
   async function recorded<T>(
     delivery: Delivery,
-    stopped: Promise<void>,
+    stopped: StopSignal,
+    recording: (isAsked: boolean) => void,
     record: () => Promise<T>,
   ): Promise<T | null> {
     for (let last = false; ; ) {
       try {
-        return await record()
+        const done = record()
+        recording(true)
+        return await done
       } catch (error) {
+        recording(false)
         if (!(error instanceof StoreUnavailable)) throw error
         deps.observe({ kind: 'store_failed', during: 'complete', message: error.message, delivery })
         if (last) return null
-        last = await Promise.race([
+        last = await stopped.unless(
           deps.pause(COMPLETE_AGAIN_AFTER_MS).then(() => false),
-          stopped.then(() => true),
-        ])
+          true,
+        )
       }
     }
   }

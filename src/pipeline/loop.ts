@@ -1,11 +1,12 @@
 import type { SendingLimits } from '../channels/channel.ts'
-import { IN_ORDER_UP_TO } from '../core/delivery/destination.ts'
+import { IN_ORDER_UP_TO, SLOW_AFTER_MS } from '../core/delivery/destination.ts'
 import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
+import { StopSignal } from './stop-signal.ts'
 
 export interface LoopDeps {
-  readonly store: Pick<Queue, 'claim' | 'renew' | 'reconfigure' | 'onDue'>
+  readonly store: Pick<Queue, 'claim' | 'renew' | 'reconfigure' | 'onDue' | 'isSequential'>
   /** Names this process in its leases. */
   readonly holder: string
   readonly channels: () => ReadonlyMap<string, SendingLimits>
@@ -32,6 +33,8 @@ interface InFlight {
   /** By the clock. */
   readonly since: number
   readonly ended: Promise<void>
+  /** A sequential store was asked to record how it ended: a claim that is asked for now sees it ended. */
+  isRecording: boolean
   leaseUntil: number
 }
 
@@ -44,9 +47,6 @@ const CLAIM_AGAIN_AFTER_MS = 500
 // While claims follow each other closely, a short wait lets one claim, and one commit, serve many attempts.
 const BUSY_MS = 5
 const GATHER_MS = 2
-// An attempt may wait for minutes for the answer to a mail's final dot: it then no longer counts, so that others can begin,
-// also those behind it to the same destination.
-const SLOW_AFTER_MS = 30_000
 
 /**
  * The delivery loop: claims what is due, as much as each destination can take, and attempts it.
@@ -56,7 +56,7 @@ export class DeliveryLoop {
   readonly #deps: LoopDeps
   /** By delivery id. */
   readonly #inFlight = new Map<string, InFlight>()
-  readonly #stopped = Promise.withResolvers<void>()
+  readonly #stopped = new StopSignal()
   #running: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
   #stopping = false
@@ -96,7 +96,7 @@ export class DeliveryLoop {
     this.#stopping = true
     this.#wake.resolve()
     await this.#running
-    const timer = setTimeout(() => this.#stopped.resolve(), grace)
+    const timer = setTimeout(() => this.#stopped.give(), grace)
     await Promise.all([...this.#inFlight.values()].map(({ ended }) => ended))
     clearTimeout(timer)
   }
@@ -163,7 +163,8 @@ export class DeliveryLoop {
     const quick = new Map<string, number>()
     const slow = new Map<string, number>()
     const slowSince = this.#deps.clock() - SLOW_AFTER_MS
-    for (const { channel, rateKey, since } of this.#inFlight.values()) {
+    for (const { channel, rateKey, since, isRecording } of this.#inFlight.values()) {
+      if (isRecording) continue
       const isSlow = since < slowSince
       count(isSlow ? slow : quick, channel)
       if (!isSlow) count(inFlight, rateKey)
@@ -187,15 +188,30 @@ export class DeliveryLoop {
       before.leaseUntil = leaseUntil
       return
     }
-    const { deliver, onBug, clock } = this.#deps
-    const ended = deliver(leased, this.#stopped.promise)
+    const { deliver, onBug, clock, store } = this.#deps
+    // The claim for what comes next then shares the commit that records this attempt.
+    const recording = (isAsked: boolean) => {
+      const attempt = this.#inFlight.get(id)
+      if (!store.isSequential || attempt?.attempts !== attempts) return
+      attempt.isRecording = isAsked
+      if (isAsked) this.#wake.resolve()
+    }
+    const ended = deliver(leased, this.#stopped, recording)
       .then(() => undefined, onBug)
       .finally(() => {
         if (this.#inFlight.get(id)?.ended === ended) this.#inFlight.delete(id)
         this.#wake.resolve()
       })
     const { channel, rateKey } = destination
-    this.#inFlight.set(id, { channel, rateKey, attempts, since: clock(), ended, leaseUntil })
+    this.#inFlight.set(id, {
+      channel,
+      rateKey,
+      attempts,
+      since: clock(),
+      ended,
+      isRecording: false,
+      leaseUntil,
+    })
   }
 
   /** Ends after the time, or when something wakes the loop; then soon, where claims follow each other closely. */

@@ -61,6 +61,7 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
     from: request.id,
     source: event.source,
     type: event.type,
+    unrouted: made.plan?.unrouted === true,
     deliveries: made.plan?.deliveries.length ?? 0,
   })
 }

@@ -6,12 +6,14 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
+  linkSync,
   openSync,
   renameSync,
   rmSync,
   statSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { isPostgres, withoutPassword } from '../core/postgres-url.ts'
 import { pathOf } from './open.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { takeInstanceLock } from './sqlite/instance-lock.ts'
@@ -42,6 +44,7 @@ export async function backUp(
   target: string,
   { replace, progress }: { readonly replace: boolean; readonly progress: (done: number) => void },
 ): Promise<Contents> {
+  refusePostgres(url, 'pg_dump --format=custom --schema=hookbridge --file=FILE URL')
   const path = existing(pathOf(url), 'store.url')
   if (existsSync(target)) {
     if (isSameFile(path, target))
@@ -79,6 +82,10 @@ export function restore(
   from: string,
   { replace, incomplete }: { readonly replace: boolean; readonly incomplete: boolean },
 ): Contents & { readonly movedTo: string | null } {
+  refusePostgres(
+    url,
+    'pg_restore --clean --if-exists --single-transaction --dbname=URL FILE, while no instance runs',
+  )
   existing(from, 'the name of the copy')
   const path = realPath(pathOf(url))
   const release = takeInstanceLock(path)
@@ -104,6 +111,12 @@ export function restore(
   } finally {
     release()
   }
+}
+
+function refusePostgres(url: string, instead: string): void {
+  if (!isPostgres(url)) return
+  const message = `${withoutPassword(url)} is a PostgreSQL database, whose own tools copy it: ${instead} (docs/postgresql.md, "Copies")`
+  throw new StoreRefused('unusable', message)
 }
 
 function existing(path: string, where: string): string {
@@ -137,17 +150,27 @@ function finish(path: string): Contents {
   }
 }
 
+/**
+ * The store stays at its path too until another file replaces it: a process that ends in between leaves no path without a store, where the
+ * next start would make an empty one. A store without its log is refused.
+ */
 function moveAside(path: string): string | null {
   if (!existsSync(path)) return null
   const aside = `${path}.before-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
+  try {
+    linkSync(path, aside)
+  } catch {
+    // Some file systems have no links.
+    renameSync(path, aside)
+  }
   // SQLite finds a log by the name of its file.
-  for (const end of ['', '-wal']) if (existsSync(path + end)) renameSync(path + end, aside + end)
+  if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`)
   rmSync(`${path}-shm`, { force: true })
   return aside
 }
 
-/** Restored by root, the files belong to the user whose folder it is: the service's. */
-function giveToOwner(path: string): void {
+/** Made by root, the files belong to the user whose folder it is: the service's. */
+export function giveToOwner(path: string): void {
   if (process.getuid?.() !== 0) return
   const { uid, gid } = statSync(dirname(path))
   for (const each of [path, `${path}.lock`]) chownSync(each, uid, gid)

@@ -4,6 +4,7 @@ import { access, open, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
 import { classifySpace, classifySync } from '../core/machine.ts'
+import { isPostgres, withoutPassword } from '../core/postgres-url.ts'
 import { checkDamage } from './damage.ts'
 import { openStore, pathOf } from './open.ts'
 import { StoreRefused, StoreUnavailable } from './store.ts'
@@ -17,6 +18,7 @@ const FOR_OTHERS = 0o077
  * damage in the file.
  */
 export async function checkStore(url: string, limitMs: number): Promise<readonly Finding[]> {
+  if (isPostgres(url)) return [await checkOpening(url)]
   const path = pathOf(url)
   const opening = await checkOpening(url)
   // If it cannot be opened, nothing else can be checked.
@@ -26,6 +28,8 @@ export async function checkStore(url: string, limitMs: number): Promise<readonly
 
 /** The cheap checks: free space, and the permissions of the files. */
 export async function checkFolder(url: string): Promise<readonly Finding[]> {
+  // Its server is asked by `checkStore` alone.
+  if (isPostgres(url)) return []
   const path = pathOf(url)
   const folder = await nearestFolder(dirname(path))
   const { bavail, bsize, blocks } = await statfs(folder)
@@ -36,9 +40,9 @@ async function checkOpening(url: string): Promise<Finding> {
   try {
     const store = await openStore(url, 'operator')
     await store.close()
-    return fine('store_ok', `${pathOf(url)} opens, and its schema is current`)
+    return fine('store_ok', `${nameOf(url)} opens, and its schema is current`)
   } catch (error) {
-    if (error instanceof StoreRefused) return refused(error, pathOf(url))
+    if (error instanceof StoreRefused) return refused(error, nameOf(url))
     if (error instanceof StoreUnavailable) {
       return wrong(
         'store_unavailable',
@@ -51,11 +55,15 @@ async function checkOpening(url: string): Promise<Finding> {
   }
 }
 
-function refused({ reason, message }: StoreRefused, path: string): Finding {
+function nameOf(url: string): string {
+  return isPostgres(url) ? withoutPassword(url) : pathOf(url)
+}
+
+function refused({ reason, message }: StoreRefused, name: string): Finding {
   if (reason === 'missing') {
     return unknown(
       'store_missing',
-      `there is no store at ${path} yet`,
+      `there is no store at ${name} yet`,
       '',
       '"hookbridge serve" makes it; or correct store.url',
     )
@@ -69,11 +77,11 @@ async function checkPermissions(path: string): Promise<Finding[]> {
   const modes = found.filter((mode) => mode !== null)
   if (modes.length === 0) return []
   const open = modes.find((mode) => (mode & FOR_OTHERS) !== 0)
-  if (open === undefined) return [fine('store_private', 'nobody but its owner may read it')]
+  if (open === undefined) return [fine('store_private', 'only its owner can read it')]
   return [
     warning(
       'store_readable',
-      `others on this machine may open the store (mode ${(open & 0o777).toString(8)})`,
+      `other users of this machine can open the store (mode ${(open & 0o777).toString(8)})`,
       'It holds whole events, and the addresses that messages go to.',
       `chmod 600 ${path}*`,
     ),

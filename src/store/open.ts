@@ -1,15 +1,18 @@
+import { isPostgres } from '../core/postgres-url.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Store } from './store.ts'
 
-/** `service`: the one process that delivers. `operator`: a command, which may run beside it. */
+/** `service`: a process that delivers; of SQLite's there is one. `operator`: a command, which may run beside it. */
 export type Role = 'service' | 'operator'
 
-/** Opens the store that `store.url` names: `sqlite:PATH`. */
+/** Opens the store that `store.url` names: `sqlite:PATH`, or `postgres://…`, whose driver is loaded only then. */
 export async function openStore(url: string, role: Role): Promise<Store> {
-  return openSqlite({ path: pathOf(url), role })
+  if (!isPostgres(url)) return openSqlite({ path: pathOf(url), role })
+  const { openPostgres } = await import('./postgres.ts')
+  return openPostgres({ url, role })
 }
 
-/** The file that a store's URL names. */
+/** The file that the URL of a SQLite store names. */
 export function pathOf(url: string): string {
   return url.replace(/^sqlite:/, '')
 }

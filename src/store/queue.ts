@@ -8,6 +8,11 @@ import type { NewDelivery } from '../core/plan.ts'
 /** The deliveries that are to be attempted. */
 export interface Queue {
   /**
+   * Whether changes are made in the order in which they are asked for, so that a claim sees every completion that was asked for
+   * before it, without waiting for its commit.
+   */
+  readonly isSequential: boolean
+  /**
    * Leases deliveries that are due to a holder, the longest due first, and marks them `sending`: as many as each
    * destination's rate, its health and the limits of its channel allow, and one at a time to each destination, so that
    * they arrive in this order, unless too many wait. If only a few attempts may begin, destinations

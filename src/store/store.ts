@@ -35,6 +35,8 @@ export class StoreRefused extends Error {
     | 'foreign'
     | 'exists'
     | 'damaged'
+    /** The URL is none, or the command is not for this kind of store. */
+    | 'unusable'
 
   constructor(reason: StoreRefused['reason'], message: string) {
     super(message)

@@ -11,6 +11,10 @@ export interface Upkeep {
   purge(request: PurgeRequest): Promise<Purged>
   /** Quarantined requests without an event, in the order of their ids, those after `after`. */
   quarantined(after: string, limit: number): Promise<readonly QuarantinedRequest[]>
+  /** Commits a change without effect: shows whether the store takes changes. */
+  probe(): Promise<void>
+  /** The time, in milliseconds since the epoch. Services that share a store all go by its clock, whatever their own ones say. */
+  now(): number
   /** Calls back after each commit that changed something. */
   onCommit(listener: Committed): void
   /** Calls back when the store finds that it cannot go on without a restart: its file was deleted, moved or replaced. */

@@ -36,6 +36,9 @@ const ADDRESS = /<?[^\s<>"'(),;:@]+@[^\s<>"'(),;:@]+>?/g
 export function eventIdOf(fact: Fact): string | undefined {
   switch (fact.kind) {
     case 'received':
+    case 'enrichment_tried':
+    case 'enriched':
+    case 'enrichment_refused':
       return fact.id
     case 'attempted':
     case 'skipped':
@@ -67,6 +70,10 @@ export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
       return fact.request === undefined ? null : { root: true, span: unstored(fact.request, statusOf) }
     case 'attempted':
       return { root: false, span: attempt(fact) }
+    case 'enrichment_tried':
+      return { root: false, span: fetching(fact) }
+    case 'enriched':
+      return { root: false, span: enrichment(fact) }
     default:
       return null
   }
@@ -111,6 +118,35 @@ function steps({ verifying, verified, routed, stored, routes }: Handling, storeE
     step('route', verified, routed, { 'hookbridge.routes': routes.map(withoutAddresses) }),
     failed(step('store', routed, stored), storeError),
   ]
+}
+
+/** One request of a step. Its URL has values of the event in it, and is left out. */
+function fetching(fact: Extract<Fact, { kind: 'enrichment_tried' }>): Span {
+  const { id, step: name, host, result, reason, kept, durationMs, againAt, ended } = fact
+  const attributes = {
+    'http.request.method': 'GET',
+    'server.address': host,
+    'hookbridge.event.id': id,
+    'hookbridge.step': name,
+    'hookbridge.result': result,
+    'hookbridge.from_cache': kept,
+    ...(againAt !== null && { 'hookbridge.next_try_at': new Date(againAt).toISOString() }),
+  }
+  const span: Span = { ...step('fetch', ended - durationMs, ended, attributes), kind: 'client' }
+  if (reason === null) return span
+  return { ...span, error: withoutAddresses(reason), attributes: { ...attributes, 'error.type': result } }
+}
+
+/** From the receipt to the plan; the process that plans may be another one. */
+function enrichment(fact: Extract<Fact, { kind: 'enriched' }>): Span {
+  const { id, receivedAt, waitedMs, steps: ended, unrouted, deliveries } = fact
+  const attributes = {
+    'hookbridge.event.id': id,
+    'hookbridge.steps': ended.map(({ step: name, result }) => `${name} ${result}`),
+    'hookbridge.unrouted': unrouted,
+    'hookbridge.deliveries': deliveries,
+  }
+  return { ...step('enrich', receivedAt, receivedAt + waitedMs, attributes), wall: true }
 }
 
 function attempt(fact: Attempted): Span {

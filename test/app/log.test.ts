@@ -56,6 +56,25 @@ t.test('for a person, a line for each event and each attempt', async (t) => {
       'event  analysis.completed  2 messages  evt_01KARZ000001QW5XKTN3MD4E7A  an_1',
     ],
     [
+      30,
+      'event stored, to be enriched',
+      { ...EVENT, deliveries: 0 },
+      'event stored, to be enriched  analysis.completed  evt_01KARZ000001QW5XKTN3MD4E7A  an_1',
+    ],
+    [
+      30,
+      'event enriched',
+      {
+        id: EVENT.id,
+        source: 'cuuro',
+        type: EVENT.type,
+        steps: { analysis: 'fetched', company: 'left out' },
+        deliveries: 2,
+        waited_ms: 76,
+      },
+      'event enriched  analysis.completed  2 messages  analysis fetched  company left out  evt_01KARZ000001QW5XKTN3MD4E7A',
+    ],
+    [
       40,
       'event stored, but no route takes it',
       { ...EVENT, deliveries: 0, subject: null },

@@ -82,8 +82,10 @@ t.test('what needs a restart is reported until it is undone', async (t) => {
     'server.trust_proxy changed from "loopback" to false',
     'server.body_limit changed from 256kb to 1mb',
     'server.request_timeout changed from 10s to 1m30s',
-    `store.url changed from ${store('store.db')} to ${store('other.db')}`,
   ].map((change) => `${change}: takes effect at the next start`)
+  notices.push(
+    `store.url changed from ${store('store.db')} to ${store('other.db')}: takes effect at the next start; where that is another store, "hookbridge migrate-store" moves what is stored`,
+  )
   const { status, body } = await reload(app)
   t.equal(status, 200)
   t.strictSame(body, { ok: true, changed: [], notices })

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { createRequestLog } from '../../src/app/request-log.ts'
 import type { ErrorCode } from '../../src/core/errors.ts'
-import { logEntry } from '../../src/pipeline/fact.ts'
+import { logEntry } from '../../src/pipeline/fact-entry.ts'
 import { until } from '../support/until.ts'
 
 function rejectionLog(periodMs?: number) {

@@ -1,9 +1,10 @@
 /** A headless Chromium, spoken to over its debugging pipe: what a page really does, without a package for it. */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { installProgram } from '../support/debian.ts'
 
 export interface Look {
   readonly width: number
@@ -46,21 +47,11 @@ const flags = [
   '--remote-debugging-pipe',
 ]
 
-/** Installs Chromium where it is missing; fails where that cannot be done. */
-function chromium(): string {
-  try {
-    return execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim()
-  } catch {
-    const options = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
-    execFileSync('apt-get', ['update'], options)
-    execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], options)
-    return execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim()
-  }
-}
-
+/** Installs Chromium where it is missing; throws where that cannot be done. */
 export async function startBrowser(): Promise<Browser> {
+  installProgram('chromium', 'chromium')
   const profile = mkdtempSync(join(tmpdir(), 'hookbridge-browser-'))
-  const child = spawn(chromium(), [...flags, `--user-data-dir=${profile}`, 'about:blank'], {
+  const child = spawn('chromium', [...flags, `--user-data-dir=${profile}`, 'about:blank'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
   })
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import PostalMime, { type Email } from 'postal-mime'
 import t from 'tap'
 import { email } from '../../src/channels/email/email.ts'
+import { compose, fixedHeaders, messageId } from '../../src/channels/email/sending/mime.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import { anyText } from '../support/any-text.ts'
@@ -116,4 +117,28 @@ t.test('no value adds a header, a recipient or a part', async (t) => {
     t.equal(flat(parsed.text), flat(sent.text))
     t.equal(flat(parsed.html), flat(sent.html))
   }
+})
+
+// Nodemailer would correct others; here messages go past that, for the sake of speed.
+t.test('every line break of a mail is CRLF', async (t) => {
+  const part = fc.oneof(hostile, anyText({ maxLength: 100 }))
+  fc.assert(
+    fc.property(part, part, part, part, (subject, text, html, receiver) => {
+      const from = { name: subject, address: 'alerts@example.org' }
+      const to = { name: text, address: 'jane@example.org' }
+      const message = compose({
+        fixed: fixedHeaders({ from, reply_to: to }, to, receiver),
+        subject,
+        messageId: messageId(subject, from),
+        deliveryId: receiver,
+        thread: null,
+        date: new Date(0),
+        text,
+        html,
+      })
+      return !/(?<!\r)\n|\r(?!\n)/.test(message.toString('latin1'))
+    }),
+    { numRuns: 300 },
+  )
+  t.pass()
 })

@@ -753,7 +753,7 @@ t.test('settings', async (t) => {
     ],
     [
       google(serviceAccountKey(server, { token_uri: 'http://oauth2.googleapis.com/token' })),
-      /token_uri that is no https URL/,
+      /token_uri that is not an https URL/,
     ],
     [
       oauth2(server, 'google', { mailbox: 'someone@gmail.com' }),

@@ -10,8 +10,8 @@ import {
 } from '../../src/channels/email/template/rendering.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 import { anyText } from '../support/any-text.ts'
-import { goldenCases } from '../support/message-cases.ts'
-import { readTemplate, shippedTemplates, templateFile } from '../support/template-files.ts'
+import { goldenCases, goldenTemplates } from '../support/message-cases.ts'
+import { readTemplate, templateFile } from '../support/template-files.ts'
 import { anyView, exampleView } from './contract.ts'
 
 const layout = templateFile('templates/layout.html', '{{ preheader }}|{{ content | raw }}')
@@ -41,7 +41,7 @@ const text = (markdown: string, data?: RenderView['data']) =>
   render(markdown, data === undefined ? {} : { data }).text
 
 t.test('shipped templates look as they did', (t) => {
-  for (const template of shippedTemplates) {
+  for (const template of goldenTemplates) {
     const result = compile(readTemplate(template, { templateFiles, sharedFiles }))
     if (!result.ok) throw new Error(JSON.stringify(result.problems))
     for (const { name, view } of goldenCases(template)) {
@@ -53,6 +53,23 @@ t.test('shipped templates look as they did', (t) => {
       golden(t, `${name}.email.txt`, `Subject: ${subject}\n\n${text}`)
     }
   }
+  t.end()
+})
+
+t.test('a later mail of a conversation, which has the subject of the first, says first what is new', (t) => {
+  const conversation = (template: string) => {
+    const result = compile(readTemplate(template, { templateFiles, sharedFiles }))
+    const view = goldenCases(template).find(({ name }) => name.endsWith('.conversation'))?.view
+    const rendered = result.ok && view !== undefined ? result.renderer.render(view) : null
+    if (rendered?.ok !== true) throw new Error(`no mail of ${template}`)
+    return rendered.message
+  }
+  const [first, later] = ['analysis.created', 'analysis.completed'].map(conversation)
+  t.equal(first?.subject, 'Acme Robotics: analysis', 'holds for every stage')
+  t.match(later?.preheader, /^Complete · Score 87 · /)
+  t.equal(later?.text.split('\n')[0], 'Acme Robotics: analysis complete')
+  t.match(first?.preheader, /^Started/)
+  t.equal(first?.text.split('\n')[0], 'Acme Robotics: analysis started')
   t.end()
 })
 

@@ -4,8 +4,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { openStore } from '../../src/store/open.ts'
+import { anEvent } from '../support/event.ts'
 import { hookbridge, type Run } from '../support/hookbridge.ts'
+import { edit } from '../support/replace.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { channelContract } from './contract.ts'
 import { ntfy } from './ntfy.ts'
@@ -51,18 +54,19 @@ t.test('docs/channels.md shows it', async (t) => {
   t.ok(code.split('\n').length < 75, 'and it is short')
 })
 
-t.test('a folder and a line make it a channel of the product', async (t) => {
+/** A copy of the sources with a channel more, and what `change` changes in it. */
+async function copyWith(t: Test, channel: string, change: (folder: string) => void = () => {}) {
   const folder = temporaryFolder(t)
   for (const name of ['src', 'templates', 'package.json']) {
     cpSync(join(root, name), join(folder, name), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   mkdirSync(join(folder, 'src/channels/ntfy'))
-  writeFileSync(join(folder, 'src/channels/ntfy/ntfy.ts'), code)
+  writeFileSync(join(folder, 'src/channels/ntfy/ntfy.ts'), channel)
   const list = join(folder, 'src/channels/channels.ts')
   const before = readFileSync(list, 'utf8')
   const after = before.replace('consoleChannel]', 'consoleChannel, ntfy]')
-  t.not(after, before)
+  if (after === before) throw new Error('there is no such list of channels')
   writeFileSync(list, `import { ntfy } from './ntfy/ntfy.ts'\n${after}`)
   writeFileSync(
     join(folder, 'config.yaml'),
@@ -73,9 +77,13 @@ receivers: { deals: { ntfy: { topic: deals } } }
 routes: [{ receivers: [deals] }]
 `,
   )
+  change(folder)
   const { run }: { run: Run } = await import(join(folder, 'src/cli/cli.ts'))
-  const ours = (...args: string[]) => hookbridge(args, { cwd: folder, run })
+  return { folder, ours: (...args: string[]) => hookbridge(args, { cwd: folder, run }) }
+}
 
+t.test('a folder and a line make it a channel of the product', async (t) => {
+  const { ours } = await copyWith(t, code)
   t.match(await ours('check'), { code: 0 })
   const event = ['--type', 'analysis.created', '--data', 'id=42']
   t.match(await ours('preview', ...event), { code: 0, out: /ntfy deals[\s\S]*analysis\.created 42/ })
@@ -85,4 +93,68 @@ routes: [{ receivers: [deals] }]
   })
   t.match(await ours('preview', ...event, '--to', 'ntfy:deals'), { code: 2 }, 'it has no addresses')
   t.match(await ours('doctor', '--timeout', '1s'), { out: /nothing can be checked of ntfy/ })
+})
+
+t.test('what planning or a channel throws is reported by every command, without a stack trace', async (t) => {
+  const throws = "(() => { throw new TypeError('out of\\norder') })()"
+  const shown = `({ text }) => text.includes('shown.fails') ? ${throws} : text`
+  const { folder, ours } = await copyWith(t, code.replace('({ text }) => text', shown), (folder) => {
+    const start = 'const { destinations, lifecycles } = planner\n'
+    edit(
+      join(folder, 'src/core/plan.ts'),
+      start,
+      `${start}if (event.type === 'analysis.completed') ${throws}\n`,
+    )
+  })
+
+  const bug = (command: string, where: RegExp) =>
+    new RegExp(
+      `^hookbridge: unexpected error in ${command}: TypeError: out of order\n {2}in ${where.source}.*\n` +
+        'This is a bug in Hookbridge .*\nPlease report it with these lines.*\n$',
+    )
+  const planned = /.*plan \(src\/core\/plan\.ts:\d+:\d+\), from /
+  const event = ['--type', 'analysis.completed']
+  t.match(await ours('explain', ...event), { code: 1, err: bug('explain', planned) })
+  t.match(await ours('explain', ...event, '--json'), { code: 1, out: '', err: bug('explain', planned) })
+  t.match(await ours('preview', ...event), { code: 1, err: bug('preview', planned) })
+  const drawn = /.*toText \(src\/channels\/ntfy\/ntfy\.ts:\d+:\d+\), from /
+  t.match(await ours('explain', '--type', 'shown.fails'), { code: 1, err: bug('explain', drawn) })
+  t.match(await ours('preview', '--type', 'shown.fails'), { code: 1, err: bug('preview', drawn) })
+  t.match(await ours('explain', '--type', 'other'), { code: 0, err: '' }, 'other events are not affected')
+
+  const store = await openStore(`sqlite:${join(folder, 'h.db')}`, 'service')
+  const body = Buffer.from('{}')
+  const making = {
+    at: 0,
+    cause: 'received',
+    fingerprint: '',
+    routes: [],
+    unrouted: true,
+    deliveries: [],
+  } as const
+  const stored = anEvent({ receivedAt: Date.now() })
+  await store.append({ kind: 'event', event: stored, body, plan: making, dedupeFor: 1_000 })
+  await store.close()
+  t.match(await ours('explain', '--since', '1h'), {
+    code: 1,
+    out: new RegExp(`routing fails +1 +analysis\\.completed .*TypeError: out.*${stored.id}`),
+    err: /events could not be routed: a bug in Hookbridge, please report it/,
+  })
+  t.match(await ours('replay', stored.id, '--yes'), {
+    code: 1,
+    err: /evt_\w+: unexpected error while it was routed: TypeError: out of order\n$/,
+  })
+
+  const yaml = readFileSync(join(folder, 'config.yaml'), 'utf8')
+  const test =
+    'tests: [{ name: sold, event: { event: analysis.completed }, expect: { receivers: [deals] } }]\n'
+  writeFileSync(join(folder, 'config.yaml'), `${yaml}links: {}\n${test}`)
+  const { code: wrong, out } = await ours('check')
+  t.equal(wrong, 1)
+  const reported = 'TypeError: out of order (this is a bug in Hookbridge: please report it'
+  for (const words of [
+    'config.yaml:5:1: warning: unexpected error while analysis.completed as Cuuro sends it was routed and rendered',
+    'config.yaml:7:9: unexpected error while the test "sold" ran',
+  ])
+    t.ok(out.includes(`${words}: ${reported}`), words)
 })

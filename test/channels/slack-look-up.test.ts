@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import type { Addressed, Follows, OpenChannel, UnansweredAttempts } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
+import { createSlackClock } from '../../src/channels/slack/sending/slack-clock.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { noProxies } from '../../src/network/proxies.ts'
@@ -9,7 +10,7 @@ import { alone } from '../support/addressed.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import type { SlackServerOptions } from '../support/slack/workspace.ts'
 
-const TIMEOUT_MS = 300
+const TIMEOUT_MS = 1_000
 const TARGET = '#deal-flow'
 const message: SlackMessage = { text: 'hello', blocks: [] }
 const posting = ['chat:write', 'channels:read', 'groups:read']
@@ -26,7 +27,7 @@ interface Sender {
 }
 
 async function start(t: Test, options: SlackServerOptions = {}): Promise<Sender> {
-  const server = await startSlackServer({ scopes: reading, ...options })
+  const server = await startSlackServer(Object.assign(options, { scopes: options.scopes ?? reading }))
   const called: string[] = []
   const opened = () =>
     slack.open(slack.settings.parse({ token: 'xoxb-1', api_url: server.url }), new Map(), {
@@ -62,10 +63,13 @@ async function start(t: Test, options: SlackServerOptions = {}): Promise<Sender>
 /** Long enough ago for Slack to have carried out what it had taken. */
 function before(mayResend = true): UnansweredAttempts {
   const at = Date.now() - 3 * TIMEOUT_MS
-  return { since: at, latest: at, mayResend }
+  return { since: at, latest: at, underWay: at, mayResend }
 }
 
-const justNow = (): UnansweredAttempts => ({ since: Date.now(), latest: Date.now(), mayResend: true })
+function justNow(): UnansweredAttempts {
+  const at = Date.now()
+  return { since: at, latest: at, underWay: at, mayResend: true }
+}
 
 /** One attempt whose answer is lost. */
 async function lost(
@@ -140,7 +144,7 @@ t.test('what had not arrived is sent, once nothing can be under way any more', a
   t.equal(sender.server.messages.length, 1)
 
   t.match(
-    await sender.send({ id: 'dlv_2', unanswered: { ...justNow(), latest: Date.now() + 3_600_000 } }),
+    await sender.send({ id: 'dlv_2', unanswered: { ...justNow(), underWay: Date.now() + 3_600_000 } }),
     { kind: 'retry', after: 2 * TIMEOUT_MS },
     'the clock was set back in between',
   )
@@ -158,6 +162,29 @@ t.test('what had not arrived is sent, once nothing can be under way any more', a
   )
 })
 
+t.test('what Slack answered with a failure is not under way any more', async (t) => {
+  const sender = await start(t)
+  const answered = { ...justNow(), underWay: null }
+  const early = await sender.send({ unanswered: answered })
+  t.match(early, { kind: 'retry', reason: /^not in Slack yet/ })
+  t.ok(early.kind === 'retry' && (early.after ?? 0) <= 1_000, 'it is read again soon')
+  const at = Date.now() - 1_000
+  t.match(await sender.send({ unanswered: { ...answered, latest: at } }), { kind: 'sent', lookUp: 'absent' })
+  t.equal(sender.server.messages.length, 1)
+
+  const failed = async (status: number, body: string) => {
+    sender.server.behave = () => ({ status, body })
+    const outcome = await sender.send({ id: 'dlv_2' })
+    return outcome.kind === 'ambiguous' ? (outcome.answered ?? false) : outcome
+  }
+  t.equal(await failed(500, ''), true)
+  t.equal(await failed(200, '{"ok":false,"error":"internal_error"}'), true)
+  t.equal(await failed(502, ''), false, 'a gateway answers while the request may go on behind it')
+  t.equal(await failed(504, ''), false)
+  t.equal(await failed(520, ''), false)
+  t.equal(await failed(200, '<title>Wait</title>'), false)
+})
+
 t.test('however wrong a clock is', async (t) => {
   for (const clockAhead of [-3_600_000, 3_600_000]) {
     const sender = await start(t, { clockAhead })
@@ -166,6 +193,33 @@ t.test('however wrong a clock is', async (t) => {
     t.match(await sender.send({ target: 'C0123456789', unanswered: justNow() }), { lookUp: 'found' })
     t.strictSame(sender.calls(), ['auth.test', 'conversations.history'])
   }
+})
+
+t.test('a clock that was set between the attempt and the look-up', async (t) => {
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
+  for (const step of [-3_600_000, 3_600_000]) {
+    Date.now = now
+    const options = { clockAhead: 0 }
+    const sender = await start(t, options)
+    await sender.send({ id: 'dlv_2' })
+    const unanswered = justNow()
+    await lost(sender)
+    Date.now = () => now() + step
+    options.clockAhead = -step
+    t.match(await sender.send({ unanswered }), { lookUp: 'found' }, `by ${step} ms`)
+    sender.restart()
+    t.match(await sender.send({ unanswered }), { lookUp: 'found' }, 'also where the service ended in between')
+  }
+  Date.now = now
+  const sender = await start(t)
+  await lost(sender)
+  const inAnHour = now() + 3_600_000
+  sender.restart()
+  const unanswered = { since: inAnHour, latest: inAnHour, underWay: inAnHour, mayResend: true }
+  t.match(await sender.send({ unanswered }), { lookUp: 'found' }, 'it began later than now')
 })
 
 t.test('a message of another delivery, or of another app, is none of ours', async (t) => {
@@ -241,10 +295,7 @@ t.test('a look-up that fails sends nothing', async (t) => {
     body: JSON.stringify({ ok: false, error: 'ratelimited' }),
   }
   for (const [wanted, expected] of [
-    [
-      'reset',
-      { reason: /conversations\.list: the connection was lost/, after: undefined, counts: undefined },
-    ],
+    ['reset', { reason: /auth\.test: the connection was lost/, after: undefined, counts: undefined }],
     [limited, { reason: /conversations\.list: ratelimited/ }],
   ] as const) {
     sender.server.behave = () => wanted
@@ -258,6 +309,38 @@ t.test('a look-up that fails sends nothing', async (t) => {
     counts: false,
   })
   t.equal(sender.server.messages.length, 1)
+})
+
+t.test('a Slack that does not work keeps a look-up waiting for one call at most', async (t) => {
+  for (const [what, wanted, calls] of [
+    ['500', { status: 500, body: 'oops' }, ['auth.test']],
+    ['503', { status: 503, headers: { 'retry-after': '7' }, body: '' }, ['auth.test']],
+    ['a page', { status: 200, body: '<html>maintenance' }, ['auth.test']],
+    ['no answer', 'hang', ['auth.test']],
+  ] as const) {
+    const sender = await start(t)
+    await lost(sender, { target: 'C0123456789' }, false)
+    const working = sender.server.behave
+    sender.server.behave = (call) => {
+      working?.(call)
+      return wanted
+    }
+    const unanswered = before()
+    for (const begun of ['after a restart', 'later']) {
+      if (begun === 'after a restart') sender.restart()
+      const outcome = await sender.send({ target: 'C0123456789', unanswered })
+      t.match(outcome, { kind: 'retry', lookUp: 'failed' }, `${what}, ${begun}`)
+      t.strictSame(sender.calls(), calls, 'each of which has one time limit')
+    }
+    t.equal(sender.server.messages.length, 0)
+    sender.server.behave = working
+    t.match(
+      await sender.send({ target: 'C0123456789', unanswered }),
+      { kind: 'sent', lookUp: 'absent' },
+      'and it is sent once it works',
+    )
+    t.equal(sender.server.messages.length, 1)
+  }
 })
 
 t.test('what is only read may be read again', async (t) => {
@@ -290,7 +373,7 @@ t.test('as many pages as need be, up to a limit', async (t) => {
     notes: [/: more than 500 messages were posted since$/],
   })
   t.match(
-    await sender.send({ id: 'dlv_2', unanswered: { since: 1, latest: 2, mayResend: true } }),
+    await sender.send({ id: 'dlv_2', unanswered: { since: 1, latest: 2, underWay: 2, mayResend: true } }),
     { kind: 'sent', lookUp: 'absent' },
     'only messages of that time are looked through',
   )
@@ -342,4 +425,79 @@ t.test('of a conversation', async (t) => {
   const follows: Follows = { how: 'update', broadcast: false, first: first.reference, earlier: [] }
   t.match(await sender.send({ follows, unanswered: justNow() }), { kind: 'sent', lookUp: undefined })
   t.strictSame(sender.calls(), ['chat.update'], 'an edit is made again without looking')
+})
+
+t.test("Slack's clock and what ours has been", async (t) => {
+  const HOUR_MS = 3_600_000
+  const begin = (options: { readonly ahead?: number } = {}) => {
+    const times = { wall: 1_800_000_000_000, monotonic: 0, slack: 1_800_000_000_000 + (options.ahead ?? 0) }
+    const clock = createSlackClock({
+      wall: () => times.wall,
+      monotonic: () => times.monotonic,
+      beganAt: times.wall,
+    })
+    return {
+      clock,
+      times,
+      pass(ms: number) {
+        for (const name of ['wall', 'monotonic', 'slack'] as const) times[name] += ms
+      },
+      call() {
+        clock.asking()
+        clock.answered(times.slack)
+      },
+    }
+  }
+  t.test('it is unknown before the first answer', async (t) => {
+    const { clock, call } = begin()
+    clock.asking()
+    t.equal(clock.ahead(), null)
+    call()
+    t.same(clock.ahead(), { least: 0, most: 0 })
+  })
+
+  t.test('seconds are no difference', async (t) => {
+    const { clock, times, call } = begin()
+    call()
+    times.wall += 3_000
+    call()
+    t.same(clock.ahead(), { least: -3_000, most: -3_000 })
+  })
+
+  t.test('a clock that was set is remembered for an hour', async (t) => {
+    const { clock, times, pass, call } = begin()
+    call()
+    times.wall += HOUR_MS
+    call()
+    t.same(clock.ahead(), { least: -HOUR_MS, most: 0 })
+    pass(HOUR_MS + 1)
+    t.same(clock.ahead(), { least: -HOUR_MS, most: -HOUR_MS })
+    times.wall -= 2 * HOUR_MS
+    t.same(clock.ahead(), { least: -HOUR_MS, most: HOUR_MS }, 'though nothing was answered since it was set')
+  })
+
+  t.test('it was set for the time of one attempt without an answer', async (t) => {
+    const { clock, times, pass, call } = begin()
+    call()
+    pass(3 * HOUR_MS)
+    times.wall += HOUR_MS
+    clock.asking()
+    times.wall -= HOUR_MS
+    t.same(clock.ahead(), { least: -HOUR_MS, most: 0 })
+  })
+
+  t.test('an earlier process had the clock that this one began with, or a right one', async (t) => {
+    const { clock, times, pass, call } = begin({ ahead: HOUR_MS })
+    pass(2 * HOUR_MS)
+    times.wall += 2 * HOUR_MS
+    call()
+    t.same(clock.ahead(), { least: -HOUR_MS, most: 0 })
+    const opened = createSlackClock({
+      wall: () => times.wall,
+      monotonic: () => times.monotonic,
+      beganAt: times.wall - times.monotonic - 2 * HOUR_MS,
+    })
+    opened.answered(times.slack)
+    t.same(opened.ahead(), { least: -HOUR_MS, most: HOUR_MS }, 'also for a channel that was opened later')
+  })
 })

@@ -7,9 +7,12 @@ import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import { fillMrkdwn } from '../../src/channels/slack/template/literal.ts'
 import { mrkdwnEngine } from '../../src/channels/slack/template/text.ts'
+import { viewOf } from '../../src/core/event.ts'
 import { isObject, type JsonObject } from '../../src/core/json.ts'
+import { lifecycleView } from '../../src/core/lifecycle/timeline.ts'
 import { anyText } from '../support/any-text.ts'
-import { goldenCases } from '../support/message-cases.ts'
+import { anEvent, aRenderView } from '../support/event.ts'
+import { goldenCases, goldenTemplates } from '../support/message-cases.ts'
 import { areBlocksTooLong, checkBlocks } from '../support/slack/blocks.ts'
 import { readTemplate, shippedTemplates, templateFile } from '../support/template-files.ts'
 import { anyView, exampleView } from './contract.ts'
@@ -46,7 +49,7 @@ function sectionText(text: string, data: unknown = {}): string {
 }
 
 t.test('golden messages', async (t) => {
-  for (const template of shippedTemplates) {
+  for (const template of goldenTemplates) {
     for (const { name, view } of goldenCases(template)) {
       const result = shipped(template).render(view)
       if (!result.ok) throw new Error(result.reason)
@@ -58,6 +61,26 @@ t.test('golden messages', async (t) => {
       if (process.env.UPDATE_GOLDEN === '1') writeFileSync(file, text)
       t.equal(text, readFileSync(file, 'utf8'), `${name}: as in test/golden`)
     }
+  }
+})
+
+t.test('how long it took, from the best time there is', async (t) => {
+  const lifecycle = { name: 'analysis', stages: ['analysis.created', 'analysis.completed'], key: null }
+  const now = anEvent().receivedAt
+  // KSUIDs of 11:48:01 and 11:59:01; what was received is a minute later.
+  const [begun, ended] = ['msg_3MVSwc9UnjiZ7knlHVok9kWaOFM', 'msg_3MVUHYSSMvphRdS0dkwIaTjkg8W']
+  const fetched = { analysis: { created_at: '2026-11-23T11:30:00Z', completed_at: '2026-11-23T11:50:00Z' } }
+  for (const [first, last, words] of [
+    [{}, { enriched: fetched }, 'took 20 min'],
+    [{ messageId: begun }, { messageId: ended }, 'took 11 min'],
+    [{ messageId: 'msg_1' }, { messageId: 'msg_2' }, 'took about 12 min'],
+  ] as const) {
+    const created = anEvent({ type: 'analysis.created', receivedAt: now - 12 * 60_000, ...first })
+    const completed = anEvent(last)
+    const view = aRenderView(viewOf(completed, lifecycleView(lifecycle, completed, [created])))
+    const result = shipped('analysis.completed').render(view)
+    const card = JSON.stringify(result.ok && result.message.blocks[0]).replaceAll('\u00a0', ' ')
+    t.match(card, `An analysis is complete* ✓ · ${words}"`)
   }
 })
 
@@ -434,8 +457,8 @@ t.test('problems are found when a template is compiled, all at once and with lin
   t.match(problems('text: "{{ a | nope }}"'), [/^1:7 .*nope/])
   t.match(problems('text: |\n  one\n  {% if %}'), [/^3:/])
   t.match(problems('text: "one\\n{{ a | nope }}"\nblocks: []'), [/^1:7 .*nope/], 'in quotes it is one line')
-  t.match(problems(section('[open](https://a.example)')), [/^4:.*no link in Slack/])
-  t.match(problems(section('[open]({{ link }})')), [/^4:.*no link in Slack/])
+  t.match(problems(section('[open](https://a.example)')), [/^4:.*not a link in Slack/])
+  t.match(problems(section('[open]({{ link }})')), [/^4:.*not a link in Slack/])
   t.strictSame(problems(section('[a] (b) <https://a.example|c>')), [])
   t.match(problems('text: x\nblocks: [{ type: sectoin }]'), [
     /unknown type "sectoin", did you mean section\?/,

@@ -180,13 +180,20 @@ t.test('a channel that cannot be one is refused with what to write', async (t) =
 
 t.test('the manifest asks for the scopes that the receivers need', async (t) => {
   const scopes = (channels: string[], webhooks = false) =>
-    parse(slackManifest(channels, webhooks)).oauth_config.scopes.bot
+    parse(slackManifest({ channels, webhooks })).oauth_config.scopes.bot
   t.strictSame(scopes(['#deal-flow']), ['chat:write', 'chat:write.public', 'channels:read'])
-  t.strictSame(scopes(['U0123456789']), ['chat:write'])
+  for (const person of ['U0123456789', 'W0123456789', 'D0123456789'])
+    t.strictSame(scopes([person]), ['chat:write'], person)
   t.strictSame(scopes([], true), ['incoming-webhook'])
-  t.strictSame(scopes([]), ['chat:write'])
+  t.strictSame(scopes(['U0123456789'], true), ['chat:write', 'incoming-webhook'])
+  t.strictSame(scopes(['G0123456789', 'U0123456789'], true), [
+    'chat:write',
+    'chat:write.public',
+    'channels:read',
+    'incoming-webhook',
+  ])
   const shipped = readFileSync(new URL('../../packaging/slack-app-manifest.yaml', import.meta.url), 'utf8')
-  const manifest = slackManifest(['C0123456789'], false)
+  const manifest = slackManifest({ channels: ['C0123456789'], webhooks: false })
   t.equal(manifest, shipped, 'the shipped one is that for channels')
   t.equal(new URL(newAppUrl(manifest)).searchParams.get('manifest_yaml'), manifest)
 })

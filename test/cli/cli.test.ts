@@ -4,6 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { parse } from 'yaml'
+import { commands } from '../../src/cli/commands.ts'
 import { configFile } from '../../src/cli/config-file.ts'
 import { startTestApp } from '../support/app.ts'
 import { hookbridge } from '../support/hookbridge.ts'
@@ -56,6 +58,20 @@ t.test('bad usage exits 2 and says what was meant', async (t) => {
 t.test('help fits a terminal', async (t) => {
   const { out } = await hookbridge(['--help'], { columns: 80 })
   for (const line of out.split('\n')) t.ok(line.length <= 80, line)
+})
+
+t.test('the help explains every argument and option', async (t) => {
+  for (const command of [...commands.map(({ name }) => [name]), ['events', 'show'], ['deliveries', 'show']]) {
+    if (command[0] === 'complete') continue
+    const { out } = await hookbridge([...command, '--help'], { columns: 200 })
+    const [, usage = ''] = /^Usage: hookbridge (.*)$/m.exec(out) ?? []
+    const takes = usage.replace('[options]', '').replace('[command]', '')
+    if (/[[<]/.test(takes)) t.match(out, 'Arguments:', `${command.join(' ')} has arguments`)
+    for (const line of out.split('\n')) {
+      if (!/^ {2}\S/.test(line)) continue
+      t.match(line, /^ {2}\S.*? {2,}\S/, `${command.join(' ')}: ${line}`)
+    }
+  }
 })
 
 t.test('a missing configuration says how to get one', async (t) => {
@@ -237,6 +253,14 @@ t.test('what came from outside neither steers the terminal nor begins a line', a
   t.notMatch(out, /[\u0080-\u009f\u202e]/)
 })
 
+t.test('a file that the system does not read is no bug', async (t) => {
+  const app = await startTestApp(t, yaml)
+  t.match(await hookbridge(['explain', '/proc/self/mem', '--config', app.config]), {
+    code: 1,
+    err: /^hookbridge: EIO: .*\n$/,
+  })
+})
+
 t.test('a pipe gets all that is written, however slowly it is read', async (t) => {
   const cwd = temporaryFolder(t)
   writeFileSync(join(cwd, 'config.yaml'), yaml)
@@ -255,14 +279,56 @@ t.test('a pipe gets all that is written, however slowly it is read', async (t) =
   t.equal(Object.keys(JSON.parse(text).event.payload.data).length, 5_000)
 })
 
-t.test('a manifest is printed with what is left out of it', async (t) => {
-  const file = join(temporaryFolder(t), 'config.yaml')
-  const manifest = (receiver: string) => {
-    writeFileSync(file, `receivers:\n  deals: { slack: { ${receiver} } }\n`)
-    return hookbridge(['slack-manifest', '--config', file])
-  }
-  const channel = await manifest('channel: "#deals"')
-  t.match(channel, { code: 0, out: /- chat:write\n/, err: /With the scope channels:history as well/ })
-  t.notMatch(channel.out, /history/)
-  t.notMatch((await manifest('channel: U0123456789')).err, /history/)
-})
+t.test(
+  'slack-manifest prints the scopes that the receivers need, what comes next, and what is left out',
+  async (t) => {
+    const file = join(temporaryFolder(t), 'config.yaml')
+    const manifest = (receivers: readonly string[], env = {}) => {
+      const each = receivers.map((receiver, at) => `  r${at}: { ${receiver} }\n`)
+      writeFileSync(file, `receivers:\n${each.join('')}`)
+      return hookbridge(['slack-manifest', '--config', file], { env })
+    }
+    const channel = 'slack: { channel: "#deals" }'
+    const person = 'slack: { channel: U0123456789 }'
+    const webhook = 'slack: { webhook_url: "${NOT_SET_YET}" }'
+    const variable = 'slack: { channel: "${SLACK_CHANNEL}" }'
+    const posting = ['chat:write', 'chat:write.public', 'channels:read']
+    for (const [receivers, scopes, next] of [
+      [[channel], posting, ['token', 'channels']],
+      [[person], ['chat:write'], ['token', 'people']],
+      [[webhook], ['incoming-webhook'], ['webhook']],
+      [[webhook, 'email: { to: [a@b.example] }'], ['incoming-webhook'], ['webhook']],
+      [
+        [person, webhook],
+        ['chat:write', 'incoming-webhook'],
+        ['token', 'webhook', 'people'],
+      ],
+      [[person, channel], posting, ['token', 'channels', 'people']],
+      [[variable], posting, ['token', 'channels']],
+    ] as const) {
+      const { code, out, err } = await manifest(receivers)
+      t.equal(code, 0)
+      t.strictSame(parse(out).oauth_config.scopes.bot, scopes, receivers.join())
+      const link = /Create the app with it: (\S+)/.exec(err)?.[1] ?? ''
+      t.equal(new URL(link).searchParams.get('manifest_yaml'), out)
+      const words = {
+        token: /its bot token, xoxb-…, into channels\.slack\.token/,
+        webhook: /the URL is then under Incoming Webhooks/,
+        channels: /With the scope channels:history \(groups:history for private channels\)/,
+        people: /With the scope im:history/,
+      }
+      const text = err.replaceAll('\n', ' ')
+      const said = Object.entries(words).flatMap(([key, pattern]) => (pattern.test(text) ? [key] : []))
+      t.strictSame(said, next, receivers.join())
+    }
+    const filled = await manifest([variable], { SLACK_CHANNEL: 'U0123456789' })
+    t.strictSame(parse(filled.out).oauth_config.scopes.bot, ['chat:write'])
+    for (const receivers of [[], ['email: { to: [a@b.example] }'], ['slack: {}']]) {
+      t.match(await manifest(receivers), {
+        code: 1,
+        out: '',
+        err: /^hookbridge: no receiver of this configuration sends to Slack, so no app is needed: give one slack/,
+      })
+    }
+  },
+)

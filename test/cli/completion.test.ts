@@ -63,6 +63,8 @@ t.test('what may come next', async (t) => {
     [['preview', '--html', 'o'], [':files']],
     [['preview', ''], [':files']],
     [['backup', ''], [':files']],
+    [['mi'], ['migrate-store']],
+    [['migrate-store', 'sqlite:one.db', '--d'], ['--dry-run']],
     [
       ['completion', ''],
       ['bash', 'zsh', 'fish'],

@@ -59,6 +59,23 @@ t.test('what it prints is a configuration with the same effect', async (t) => {
   }
 })
 
+t.test('another password of the store takes effect at the next start, and is not shown', async (t) => {
+  const { config } = compiled(example)
+  const withUrl = (url: string) => ({ ...config, store: { ...config.store, url } })
+  const said = (before: string, after: string) => untilRestart(withUrl(before), withUrl(after))
+  const one = 'postgres://hookbridge:first@db/hookbridge'
+  t.strictSame(said(one, one), [])
+  t.strictSame(said(one, one.replace('first', 'second')), [
+    'the password of store.url changed: takes effect at the next start',
+  ])
+  t.strictSame(said(one, one.replace(':first', '')), [
+    'the password of store.url changed: takes effect at the next start',
+  ])
+  t.strictSame(said(one, one.replace('@db', '@db2')), [
+    'store.url changed from postgres://hookbridge@db/hookbridge to postgres://hookbridge@db2/hookbridge: takes effect at the next start; where that is another store, "hookbridge migrate-store" moves what is stored',
+  ])
+})
+
 t.test('comments say where a value comes from; secrets stay references, or become ***', async (t) => {
   const folder = temporaryFolder(t)
   const file = join(folder, 'config.yaml')

@@ -52,6 +52,7 @@ t.test('every code is shown by a fixture, but those of other files', async (t) =
     'failed_test',
     'unused_template',
     'readable_secret',
+    'unexpected_error',
   ]
   t.same(
     problemCodes.filter((code) => !shown.has(code)),

@@ -7,7 +7,8 @@ import t from 'tap'
 import { type CompiledConfig, receiversOf } from '../../src/config/compiled.ts'
 import { loadConfig, reloadConfig } from '../../src/config/load.ts'
 import { loadService, loadStoreUrl } from '../../src/config/part.ts'
-import { filledSchema } from '../../src/config/schema/json-schema.ts'
+import { filledSchema } from '../../src/config/schema/filled-schema.ts'
+import { schema } from '../../src/config/schema/schema.ts'
 import { starterConfig } from '../../src/config/starter.ts'
 import { type Event, viewOf } from '../../src/core/event.ts'
 import { isObject } from '../../src/core/json.ts'
@@ -54,13 +55,19 @@ function event(type: string, source = 'cuuro', data: Event['payload'] = { id: '7
   }
 }
 
+t.test("the demo's configuration loads as it is, without a remark", async (t) => {
+  const demo = fileURLToPath(new URL('../../config.demo.yaml', import.meta.url))
+  const api = { ANALYSIS_API_URL: 'https://api.example.com/v1', ANALYSIS_API_KEY: 'key' }
+  t.same(linesOf(demo, { ...exampleEnv, ...api }), [])
+})
+
 t.test('the example is complete, loads, and has no secret of its own', async (t) => {
   t.same(linesOf(example, exampleEnv), [])
   const unset = linesOf(example, {})
   t.equal(unset.length, 3)
   for (const line of unset) t.match(line, /environment variable \w+ is not set/)
   const text = readFileSync(example, 'utf8')
-  for (const key of keysOf(filledSchema())) t.ok(new RegExp(`\\b${key}:`).test(text), `shows ${key}`)
+  for (const key of keysOf(filledSchema(schema))) t.ok(new RegExp(`\\b${key}:`).test(text), `shows ${key}`)
 })
 
 /** Every key that the schema names, at any depth. */

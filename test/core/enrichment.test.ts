@@ -1,14 +1,24 @@
 import t from 'tap'
 import { type Answer, judge } from '../../src/core/enrichment/answer.ts'
 import {
+  type HostHealth,
+  healthyHost,
+  pausedFor,
+  requestsAtOnce,
+  settleHost,
+} from '../../src/core/enrichment/host-health.ts'
+import {
   afterTry,
+  afterWait,
   needsEnrichment,
   nextStep,
   notAsked,
   notBegun,
+  patience,
 } from '../../src/core/enrichment/progress.ts'
 import { compileSteps, type Step, type StepSettings } from '../../src/core/enrichment/step.ts'
 import { type Event, enrichedOf, viewOf } from '../../src/core/event.ts'
+import type { Json } from '../../src/core/json.ts'
 import { compileMatch } from '../../src/core/match/match.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { anEvent } from '../support/event.ts'
@@ -112,6 +122,26 @@ t.test('an answer is picked from', async (t) => {
   t.match(judge(step({ pick }), ok({ score: 'é'.repeat(9_000) })), { kind: 'failed', reason: /pick less/ })
 })
 
+t.test('names that objects have anyway are names like others', async (t) => {
+  const body: Json = JSON.parse('{"__proto__":{"polluted":1},"a":{"b":2}}')
+  const pick = Object.fromEntries([
+    ['__proto__', '/a'],
+    ['own', '/__proto__/polluted'],
+    ['inherited', '/constructor/name'],
+    ['length', '/a/toString'],
+  ])
+  const verdict = judge(step({ pick }), ok(body))
+  t.equal(
+    JSON.stringify(verdict),
+    '{"kind":"picked","value":{"__proto__":{"b":2},"own":1},"fields":["__proto__","own"]}',
+  )
+  t.match(judge(step({ pick, require: ['inherited'] }), ok(body)), { kind: 'again', reason: /no inherited/ })
+  const [one] = steps({ name: '__proto__', pick })
+  const { progress } = afterTry(one ?? step(), notBegun, verdict, at(RECEIVED))
+  t.equal(JSON.stringify(progress.enriched), '{"__proto__":{"__proto__":{"b":2},"own":1}}')
+  t.equal(enrichedOf(JSON.stringify(progress.enriched)).polluted, undefined)
+})
+
 t.test('a required field that is missing or null means not ready', async (t) => {
   const wanted = step({ pick: { score: '/score' }, require: ['score'] })
   t.match(judge(wanted, ok({})), { kind: 'again', reason: 'not ready: the answer has no score' })
@@ -122,19 +152,22 @@ t.test('a required field that is missing or null means not ready', async (t) => 
 })
 
 t.test('what a status means', async (t) => {
-  for (const code of [404, 408, 409, 423, 425, 429, 500, 502, 503])
-    t.match(judge(step(), status(code, 7)), { kind: 'again', after: 7 }, String(code))
+  for (const code of [404, 409, 423, 425])
+    t.match(judge(step(), status(code, 7)), { kind: 'again', after: 7, unavailable: false }, String(code))
+  for (const code of [408, 429, 500, 502, 503])
+    t.match(judge(step(), status(code, 7)), { kind: 'again', after: 7, unavailable: true }, String(code))
   for (const code of [301, 304, 400, 405, 410, 418, 422])
     t.match(judge(step(), status(code)), { kind: 'failed', status: null }, String(code))
   for (const code of [401, 403])
     t.match(judge(step(), status(code)), { kind: 'failed', status: code, reason: /the key in headers/ })
   t.match(judge(step(), status(200)), { kind: 'again', reason: /no JSON/ })
   const none = { kind: 'none', reason: 'connect ECONNREFUSED' } as const
-  t.match(judge(step(), { ...none, permanent: false }), { kind: 'again', after: null })
+  t.match(judge(step(), { ...none, permanent: false }), { kind: 'again', after: null, unavailable: true })
   t.match(judge(step(), { ...none, permanent: true }), { kind: 'failed', reason: 'connect ECONNREFUSED' })
 })
 
-const again = (after: number | null = null) => ({ kind: 'again', reason: 'HTTP 404', after }) as const
+const again = (after: number | null = null, unavailable = false) =>
+  ({ kind: 'again', reason: 'HTTP 404', after, unavailable }) as const
 const picked = (value: object) =>
   ({ kind: 'picked', value: enrichedOf(JSON.stringify(value)), fields: Object.keys(value) }) as const
 const at = (now: number, random = 1) => ({ receivedAt: RECEIVED, startedAt: now - 5, now, random })
@@ -181,6 +214,73 @@ t.test('Retry-After is honoured, and ends the step where it is too late', async 
     'at least our own pause',
   )
   t.equal(afterTry(step(), notBegun, again(31_000), at(RECEIVED)).againAt, null)
+})
+
+t.test(
+  'a step waits for its turn until its time is over, which begins with the process if it was never asked',
+  async (t) => {
+    const one = step()
+    const waiting = (now: number, workingSince = RECEIVED - 1) => ({
+      receivedAt: RECEIVED,
+      workingSince,
+      now,
+    })
+    t.equal(patience(one, notBegun, waiting(RECEIVED + 10_000)), 20_000)
+    t.equal(patience(one, notBegun, waiting(RECEIVED + 29_000)), 5_000, 'its timeout at least')
+    const downtime = RECEIVED + 3_600_000
+    t.equal(patience(one, notBegun, waiting(downtime + 4, downtime)), 29_996)
+    const { progress: tried } = afterTry(one, notBegun, again(), at(RECEIVED))
+    t.equal(patience(one, tried, waiting(downtime + 4, downtime)), 5_000, 'it was asked before')
+
+    const busy = { afterMs: 2_000, reason: 'busy' }
+    const put = afterWait(one, notBegun, busy, waiting(downtime, downtime))
+    t.match(put, { againAt: downtime + 2_000, progress: { steps: [], current: { tries: 0, paused: 2_000 } } })
+    t.match(afterWait(one, tried, busy, waiting(RECEIVED + 5)).progress.current, {
+      tries: 1,
+      paused: 3_000,
+      reason: 'busy',
+    })
+    for (const afterMs of [null, 30_001]) {
+      const over = afterWait(one, notBegun, { afterMs, reason: 'busy' }, waiting(RECEIVED))
+      t.equal(over.againAt, null)
+      t.match(over.progress, { current: null, steps: [{ result: 'failed', tries: 0, reason: 'busy' }] })
+    }
+    let progress = notBegun
+    let waits = 0
+    for (let againAt: number | null = 0; againAt !== null && waits < 99; waits += 1)
+      ({ progress, againAt } = afterWait(one, progress, busy, waiting(RECEIVED - 3_600_000)))
+    t.equal(waits, 16, 'not without end where the clock is set back')
+  },
+)
+
+t.test('a host that fails is asked less often, and one that asks for a pause gets it', async (t) => {
+  const within = 30_000
+  const fails = (health: HostHealth, now: number, after: number | null = null, startedAt = now) =>
+    settleHost(health, again(after, true), { startedAt, now, within })
+  const burst = [1, 2, 3, 4, 5, 6, 7, 8].reduce(
+    (health, ms) => fails(health, 100 + ms, null, ms),
+    healthyHost,
+  )
+  t.match(
+    burst,
+    { failures: 3, pause: { from: 103, until: 1_103 } },
+    'requests that were under way are one failure',
+  )
+  t.equal(requestsAtOnce(burst), 1)
+  t.equal(requestsAtOnce(healthyHost), 8)
+  const pauses: number[] = []
+  let health = burst
+  for (let now = 1_103; pauses.length < 6; now += pausedFor(health, now)) {
+    health = fails(health, now)
+    pauses.push(pausedFor(health, now))
+  }
+  t.same(pauses, [2_000, 4_000, 8_000, 15_000, 15_000, 15_000], 'at most half the time of a step')
+  const works = { startedAt: 0, now: 0, within }
+  t.same(settleHost(health, picked({}), works), healthyHost)
+  t.same(settleHost(health, again(), works), healthyHost, 'an object that is not ready is an answer')
+  t.equal(pausedFor(fails(healthyHost, 50, 60_000), 50), 60_000, 'Retry-After, at the first failure')
+  t.equal(pausedFor(fails(fails(healthyHost, 50, 60_000), 60, 5_000, 40), 60), 59_990, 'the longer one holds')
+  t.equal(pausedFor(fails(healthyHost, 50), 50), 0)
 })
 
 t.test('steps follow each other, each seeing what was fetched before it', async (t) => {

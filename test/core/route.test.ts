@@ -134,9 +134,21 @@ t.test('every route that was tried is visited, with what became of it', async (t
   t.equal(visits.length, 5, 'what was not tried is not visited')
 })
 
+// What a route may want of `data.fund`, and what fits it.
+const funds = {
+  one: { wanted: 'x', fits: ['x'] },
+  list: { wanted: ['x', 'y'], fits: ['x', 'y'] },
+  in: { wanted: { in: ['y', 'y'] }, fits: ['y'] },
+  not: { wanted: { not: 'x' }, fits: [undefined, 'y', 'z'] },
+  missing: { wanted: { exists: false }, fits: [undefined] },
+  wildcard: { wanted: ['y', 'z*'], fits: ['y', 'z'] },
+  both: { wanted: { in: ['x', 'y'], not: 'y' }, fits: ['x'] },
+} as const
+
 interface Tree {
   readonly type: string | null
   readonly score: number | null
+  readonly fund: keyof typeof funds | null
   readonly receivers: readonly string[] | undefined
   readonly template: string | undefined
   readonly goesOn: boolean
@@ -147,6 +159,7 @@ function toInput(tree: Tree): RouteInput {
   const conditions = {
     ...(tree.type !== null && { type: tree.type }),
     ...(tree.score !== null && { 'data.score': { gte: tree.score } }),
+    ...(tree.fund !== null && { all: [{ 'data.fund': funds[tree.fund].wanted }] }),
   }
   return {
     match: Object.keys(conditions).length === 0 ? undefined : match(conditions),
@@ -164,8 +177,7 @@ function naive(
   trees: readonly Tree[],
   path: string,
   above: Taken,
-  type: string,
-  score: number,
+  event: { readonly type: string; readonly score: number; readonly fund: string | undefined },
 ): readonly Taken[] {
   const [tree, ...later] = trees
   if (tree === undefined) return []
@@ -176,11 +188,14 @@ function naive(
     receivers: tree.receivers === undefined ? above.receivers : tree.receivers,
     template: tree.template === undefined ? above.template : tree.template,
   }
-  const typeFits = tree.type === null || (tree.type === 'a.*' ? type.startsWith('a.') : tree.type === type)
-  const fits = typeFits && (tree.score === null || score >= tree.score)
-  const deeper = fits ? naive(tree.below, `${path}].routes[0`, own, type, score) : []
+  const typeFits =
+    tree.type === null || (tree.type === 'a.*' ? event.type.startsWith('a.') : tree.type === event.type)
+  const accepted: readonly unknown[] | null = tree.fund === null ? null : funds[tree.fund].fits
+  const fundFits = accepted?.includes(event.fund) ?? true
+  const fits = typeFits && fundFits && (tree.score === null || event.score >= tree.score)
+  const deeper = fits ? naive(tree.below, `${path}].routes[0`, own, event) : []
   const here = fits && deeper.length === 0 ? [own] : deeper
-  const after = here.length > 0 && !tree.goesOn ? [] : naive(later, next, above, type, score)
+  const after = here.length > 0 && !tree.goesOn ? [] : naive(later, next, above, event)
   return [...here, ...after]
 }
 
@@ -188,24 +203,34 @@ const treeOf = (depth: number): fc.Arbitrary<Tree> =>
   fc.record({
     type: fc.constantFrom(null, 'a.one', 'a.two', 'b.one', 'a.*'),
     score: fc.constantFrom(null, null, 3, 6),
+    fund: fc.constantFrom(null, null, ...(Object.keys(funds) as (keyof typeof funds)[])),
     receivers: fc.constantFrom(undefined, [], ['r1'], ['r2', 'r3']),
     template: fc.constantFrom(undefined, 't1', 't2'),
     goesOn: fc.boolean(),
     below: depth === 0 ? fc.constant([]) : fc.array(treeOf(depth - 1), { maxLength: 3 }),
   })
 
+/** A few routes with routes below them, or so many beside each other that candidates are found by an index. */
+const forest = fc.oneof(
+  fc.array(treeOf(3), { maxLength: 4 }),
+  fc.array(treeOf(1), { minLength: 8, maxLength: 30 }),
+)
+
 t.test('routing equals a second, naive implementation', async () => {
   const top: Taken = { path: '', receivers: [], template: null }
   fc.assert(
     fc.property(
-      fc.array(treeOf(3), { maxLength: 4 }),
-      fc.constantFrom('a.one', 'a.two', 'b.one', 'c'),
-      fc.integer({ min: 0, max: 9 }),
-      (trees, type, score) => {
-        const event: View = aView({ score }, { type })
+      forest,
+      fc.record({
+        type: fc.constantFrom('a.one', 'a.two', 'b.one', 'c'),
+        score: fc.integer({ min: 0, max: 9 }),
+        fund: fc.constantFrom(undefined, 'x', 'y', 'z'),
+      }),
+      (trees, { type, score, fund }) => {
+        const event: View = aView({ score, ...(fund !== undefined && { fund }) }, { type })
         const router = compileRoutes(trees.map(toInput))
         const routing = router.route(event)
-        const expected = naive(trees, 'routes[0', top, type, score)
+        const expected = naive(trees, 'routes[0', top, { type, score, fund })
         assert.deepEqual(
           routing.matches.map(({ route: _route, ...taken }) => taken),
           expected,

@@ -1,4 +1,4 @@
-/** The commands of docs/systemd.md and docs/container.md for a proxy and a firm's certificate: the service sends with what they set up. */
+/** The commands of docs/systemd.md and docs/container.md for a proxy and a company's certificate: the service sends with what they set up. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ import { until } from '../support/until.ts'
 import { fenced, readPage, section } from './pages.ts'
 
 const PROXY = 'USER:PASSWORD@proxy.example.com:3128'
-const authority = makeAuthority('Example Firm Root CA')
+const authority = makeAuthority('Example Company Root CA')
 const container = readPage('docs/container.md')
 
 function script(page: string, replaced: Readonly<Record<string, string>>): string {
@@ -47,8 +47,8 @@ function readEnvironment(file: string): Record<string, string> {
   return Object.fromEntries(lines.map((line) => [line.replace(/=.*/, ''), line.replace(/^[^=]*=/, '')]))
 }
 
-/** Slack behind a proxy with a login, with a certificate of the firm's authority. */
-async function startFirm(t: Test) {
+/** Slack behind a proxy with a login, with a certificate of the company's authority. */
+async function startCompany(t: Test) {
   const hosts = ['slack.test']
   const slack = await startSlackServer({
     token: environment.SLACK_BOT_TOKEN,
@@ -62,7 +62,7 @@ async function startFirm(t: Test) {
 
 async function sendsThrough(
   t: Test,
-  { slack, proxy }: Awaited<ReturnType<typeof startFirm>>,
+  { slack, proxy }: Awaited<ReturnType<typeof startCompany>>,
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
   const folder = temporaryFolder(t)
@@ -79,13 +79,13 @@ async function sendsThrough(
 t.test('docs/systemd.md', async (t) => {
   const folder = temporaryFolder(t)
   for (const name of ['etc', 'ca']) mkdirSync(join(folder, name))
-  writeFileSync(join(folder, 'firm-ca.pem'), authority.cert)
+  writeFileSync(join(folder, 'company-ca.pem'), authority.cert)
   writeFileSync(join(folder, 'etc/environment'), 'TEAM=deals\n', { mode: 0o644 })
-  const firm = await startFirm(t)
+  const company = await startCompany(t)
   const commands = script(readPage('docs/systemd.md'), {
     '/etc/hookbridge': join(folder, 'etc'),
     '/usr/local/share/ca-certificates': join(folder, 'ca'),
-    [PROXY]: firm.url,
+    [PROXY]: company.url,
   })
   runIn(folder, commands, {
     'update-ca-certificates': 'cat ca/*.crt > bundle.crt',
@@ -98,7 +98,7 @@ t.test('docs/systemd.md', async (t) => {
   const env = readEnvironment(join(folder, 'etc/environment'))
   t.match(env, { TEAM: 'deals', NO_PROXY: 'localhost,.example.com' })
   // The system's store, as OpenSSL finds it.
-  await sendsThrough(t, firm, { ...env, SSL_CERT_FILE: join(folder, 'bundle.crt') })
+  await sendsThrough(t, company, { ...env, SSL_CERT_FILE: join(folder, 'bundle.crt') })
 })
 
 t.test('docs/container.md', async (t) => {
@@ -106,8 +106,8 @@ t.test('docs/container.md', async (t) => {
   const certificates = join(folder, 'certs')
   mkdirSync(certificates)
   writeFileSync(join(certificates, 'ca-certificates.crt'), authority.cert)
-  const firm = await startFirm(t)
-  const commands = script(container, { [PROXY]: firm.url, '/etc/ssl/certs:/': `${certificates}:/` })
+  const company = await startCompany(t)
+  const commands = script(container, { [PROXY]: company.url, '/etc/ssl/certs:/': `${certificates}:/` })
   runIn(folder, commands, { docker: 'printf "%s\\n" "$@" > docker.txt' })
   const options = readFileSync(join(folder, 'docker.txt'), 'utf8').trim().split('\n')
   const given = (name: string) =>
@@ -117,7 +117,7 @@ t.test('docs/container.md', async (t) => {
   const [variable = ''] = given('--env')
   const [host = '', inside = ''] = given('--volume')[0]?.split(':') ?? []
   t.ok(variable.startsWith(`SSL_CERT_FILE=${inside}/`), 'the file is in the folder that is mounted')
-  await sendsThrough(t, firm, {
+  await sendsThrough(t, company, {
     ...readEnvironment(join(folder, file)),
     SSL_CERT_FILE: variable.replace(`SSL_CERT_FILE=${inside}`, host),
   })

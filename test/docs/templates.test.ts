@@ -82,9 +82,7 @@ t.test('every variable is there', async (t) => {
   const expected = Object.entries(messageFields).flatMap(([root, fields]) =>
     fields === null || fields.length === 0 ? [root] : fields.map((field) => `${root}.${field}`),
   )
-  const [reserved = ''] = /^`enriched`.*$/m.exec(under('## Variables')) ?? []
-  t.match(reserved, 'what was fetched for an event')
-  t.strictSame([...variables, 'enriched'].filter((name) => name !== 'lifecycle').sort(), expected.sort())
+  t.strictSame(variables.filter((name) => name !== 'lifecycle').sort(), expected.sort())
 })
 
 t.test('every filter and every tag is there', async (t) => {

@@ -219,6 +219,66 @@ t.test('one request at a time for a URL; with a cache, one for all', async (t) =
   }
 })
 
+const twoApis = (one: string, other: string, more: string) => `
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+enrich:
+  - { name: one, match: { type: one }, get: "${one}/{{ data.id }}", ${more} }
+  - { name: other, match: { type: other }, get: "${other}/{{ data.id }}" }
+receivers: { log: { console: {} } }
+templates: templates
+routes: [{ receivers: [log], template: plain }]
+`
+
+async function startTwo(t: Test, answer: JsonApi['answer'], more: string) {
+  const bad = await startJsonApi(t, answer)
+  const good = await startJsonApi(t, () => ({ body: { score: 1 } }))
+  const folder = folderWithTemplate(t)
+  const template = '{{ event.type }} {{ enriched.other.score | default: "-" }}'
+  writeFileSync(join(folder, 'templates', 'plain', 'console.txt'), template)
+  const app = await startTestApp(t, twoApis(bad.url, good.url, more), { folder })
+  const send = async (type: string, count = 1) => {
+    const answers = await Promise.all(Array.from({ length: count }, () => post(app.url, newEvent(type))))
+    t.ok(answers.every(({ status }) => status === 202))
+  }
+  const printed = () => app.printed.map((text) => text.trim())
+  return { bad, app, send, printed }
+}
+
+t.test('an API that does not answer delays no event of another one', async (t) => {
+  const never = Promise.withResolvers<void>()
+  t.teardown(never.resolve)
+  const { bad, send, printed } = await startTwo(
+    t,
+    () => ({ after: never.promise }),
+    'within: 1h, timeout: 1m',
+  )
+  await send('one', 120)
+  await until(() => bad.requests.length === 8, 'as many requests as one host gets')
+  await send('other', 3)
+  await until(() => printed().length === 3, 'the events of the other API')
+  t.same(printed(), ['other 1', 'other 1', 'other 1'])
+  t.equal(bad.requests.length, 8)
+})
+
+t.test('an API that fails is asked less often, and its events go out in time', async (t) => {
+  const { bad, app, send, printed } = await startTwo(t, () => ({ status: 503 }), 'within: 2s')
+  await send('one', 60)
+  await send('other', 1)
+  await until(() => printed().length === 61, 'all events')
+  t.equal(printed().filter((text) => text === 'other 1').length, 1)
+  t.ok(bad.requests.length < 20, `${bad.requests.length} requests for 60 events`)
+  const fails = app.log.filter(({ msg }) => /^127.0.0.1:\d+ fails: the answer was HTTP 503/.test(String(msg)))
+  t.equal(fails.length, 1)
+  const { events } = await history(app.folder)
+  const reasons = new Set(
+    events.flatMap(({ enrichment }) => enrichment?.steps.map(({ reason }) => reason) ?? []),
+  )
+  t.ok([...reasons].some((reason) => /is not asked for now: the answer was HTTP 503/.test(reason ?? '')))
+  bad.answer = () => ({ body: {} })
+  await send('one', 1)
+  await until(() => app.log.some(({ msg }) => /answers again/.test(String(msg))), 'the first answer')
+})
+
 t.test('a reload in between takes effect: for the steps that are left, and for the plan', async (t) => {
   const gate = Promise.withResolvers<void>()
   const { app, send, printed, api } = await start(t, (request, number) =>
@@ -236,6 +296,22 @@ t.test('a reload in between takes effect: for the steps that are left, and for t
   gate.resolve()
   t.match(await printed(1), [`log ${objectId} 91 -`])
   t.match(await recordOf(app.folder), { enrichment: { steps: [{ result: 'fetched' }, { fields: [] }] } })
+})
+
+t.test('a reload that removes the steps lets what waits go without them', async (t) => {
+  const { app, send, printed, api } = await start(t, () => ({ status: 404, body: {} }), 'within: 1h')
+  const { objectId } = await send()
+  await until(async () => (await recordOf(app.folder))?.enrichment?.waiting?.current?.tries === 1, 'a try')
+  const yaml = readFileSync(app.config, 'utf8')
+  const without = yaml
+    .replace(/^enrich:[\s\S]*?(?=^receivers:)/m, '')
+    .replace(/^ +- \{ name: strong.*\n/m, '')
+  writeFileSync(app.config, without)
+  const template = join(app.folder, 'templates', 'plain', 'console.txt')
+  writeFileSync(template, '{{ receiver.name }} {{ data.id }} alone')
+  t.match(await app.reload('program'), { ok: true })
+  t.match(await printed(1), [`log ${objectId} alone`])
+  t.equal(api.requests.length, 1)
 })
 
 t.test('kill -9 in the middle of an enrichment loses nothing, and asks again', async (t) => {
@@ -257,6 +333,31 @@ t.test('kill -9 in the middle of an enrichment loses nothing, and asks again', a
   await until(() => second.output().includes(`strong ${objectId} 91 Acme`), 'the message')
   const { events } = await history(folder)
   t.match(events, [{ enriching: false, plans: [{ number: 1 }], deliveries: [{ plan: 1 }] }])
+})
+
+t.test('a replay takes a request out of quarantine, and it is enriched as at its receipt', async (t) => {
+  const api = await startJsonApi(t, usual)
+  const folder = folderWithTemplate(t)
+  const yaml = yamlOf(api.url)
+  const app = await startTestApp(t, yaml.replace('svix: {', 'event_type: /kind, svix: {'), { folder })
+  const event = newEvent()
+  t.equal((await post(app.url, event)).status, 400)
+  const id = (await recordOf(folder))?.id ?? ''
+  const replay = (...more: string[]) =>
+    hookbridge(['replay', id, ...more, '--config', app.config], { env: environment })
+  writeFileSync(app.config, readFileSync(app.config, 'utf8').replace('event_type: /kind, ', ''))
+  t.match(await replay('--receiver', 'log'), { code: 1, err: /replay it without --receiver/ })
+  t.match(await replay('--dry-run'), { code: 0, out: /would be taken up: .* after its enrichment/ })
+  t.equal(api.requests.length, 0)
+  t.match(await replay('--json'), { code: 0, out: /"taken_up_by": "evt_/ })
+  await until(() => app.printed.length === 1, 'the message')
+  t.match(app.printed[0], `strong ${event.objectId} 91 Acme`)
+  const { events } = await history(folder)
+  t.match(
+    events.find(({ takesUp }) => takesUp === id),
+    { enriched: { company: { name: 'Acme' } }, plans: [{ cause: 'quarantine' }] },
+  )
+  t.match(await replay(), { code: 1, err: /has taken it up/ })
 })
 
 t.test('explain --fetch asks, and shows each value with its JSON pointer', async (t) => {

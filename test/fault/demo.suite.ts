@@ -1,7 +1,8 @@
-/** The demo that goes on, and the commands that it shows. */
-import { spawn, spawnSync } from 'node:child_process'
+/** The demo that goes on, on a terminal of 80 columns, and the commands that it shows. */
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { onTerminal } from '../support/pty.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -9,22 +10,30 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 t.test('with --keep, the commands that it prints work as they are', async (t) => {
   const folder = temporaryFolder(t)
-  const demo = spawn(process.execPath, [main, 'demo', '--keep'], { cwd: folder })
-  t.teardown(() => demo.kill('SIGKILL'))
-  let printed = ''
-  demo.stdout.on('data', (chunk: Buffer) => {
-    printed += chunk
-  })
-  const exited = new Promise((resolve) => demo.once('exit', resolve))
-  await until(() => / send --type .* --wait\n/.test(printed), 'the commands', 60_000)
-  const [, commands = ''] = printed.split('In another terminal, in this folder:\n')
-  printed = ''
+  const demo = onTerminal(t, [process.execPath, main, 'demo', '--keep'], { cwd: folder })
+  const sent = / send --type .* --wait\n/
+  await until(() => sent.test(demo.screen()), 'the commands', 60_000)
+  const [output = '', commands = ''] = demo.screen().split('In another terminal,\nin this folder:\n')
+  for (const line of output.split('\n')) t.ok(line.length <= 80, line)
   const ran = spawnSync('sh', ['-e'], { cwd: folder, input: commands, encoding: 'utf8' })
   t.equal(ran.status, 0, ran.stderr)
+  t.match(ran.stdout, /config\.demo\.yaml: fine/)
+  t.match(ran.stdout, /✓ enrich analysis[\s\S]*✓ #deal-flow[\s\S]*nothing is wrong/, 'doctor')
   t.match(ran.stdout, /analysis\.created[\s\S]*delivered[\s\S]*202[\s\S]*\narrived: 2 messages\n$/)
-  await until(() => /Slack #[\s\S]*mail to/.test(printed), 'the messages of the event that was sent', 60_000)
-  t.match(printed, /^\d\d:\d\d:\d\dZ event {2}analysis\.completed {2}2 messages {2}evt_/m, 'the event itself')
-  t.match(printed, /^\d\d:\d\d:\d\dZ delivered {2}slack #deal-flow /m, 'and each delivery')
-  demo.kill('SIGINT')
-  t.equal(await exited, 0)
+  const later = () => demo.screen().slice(output.length + commands.length)
+  await until(() => /Slack #[\s\S]*mail to/.test(later()), 'the messages of the event that was sent', 60_000)
+  t.match(later(), /Acme Robotics · analysis complete/, 'enriched as well')
+  t.match(
+    later(),
+    /^\d\d:\d\d:\d\dZ event stored, to be enriched {2}analysis\.completed {2}evt_/m,
+    'the event itself',
+  )
+  t.match(
+    later(),
+    /Z event enriched {2}analysis\.completed {2}2 messages {2}analysis fetched {2}evt_/,
+    'its plan',
+  )
+  t.match(later(), /^\d\d:\d\d:\d\dZ delivered {2}slack #deal-flow /m, 'and each delivery')
+  demo.type('\u0003')
+  t.equal(await demo.ended, 0)
 })

@@ -54,7 +54,7 @@ t.test('hookbridge reload uses it', async (t) => {
   edit(app.config, '[here, spare]', '[here]')
   edit(app.config, server, 'admin_socket: other.sock')
   const elsewhere = await reload()
-  t.match(elsewhere, { code: 1, err: /nothing answers at .*other\.sock \(ENOENT\).*admin_socket/ })
+  t.match(elsewhere, { code: 1, err: /nothing answers at .*other\.sock\s+\(ENOENT\).*admin_socket/s })
   t.match(await ask(join(app.folder, 'admin.sock'), 'POST', '/-/reload'), {
     status: 200,
     body: /server\.admin_socket changed from .*admin\.sock to .*other\.sock: takes effect at the next start/,

@@ -43,6 +43,25 @@ t.test('as many connections as the process may open files for', async (t) => {
   t.ok(affordableConnections(4_096) > 0)
 })
 
+t.test('a proxy keeps its connections for as long as it likes to', async (t) => {
+  for (const [isProxy, expected] of [
+    [() => true, 620_000],
+    [() => false, 6_000],
+  ] as const) {
+    const server = fakeServer(t, { deps: { isProxy } })
+    const connected = await open(t, server)
+    const sockets: Socket[] = []
+    server.server.server.on('connection', (socket) => sockets.push(socket))
+    const client = await connected()
+    for (const requests of [1, 2]) {
+      client.socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+      await until(() => client.text().split('"ok"').length > requests, 'the answer')
+      await until(() => sockets[0]?.timeout === expected, `a timeout of ${expected} ms`)
+      t.equal(sockets.length, 1, `${expected} ms for the next request on the same connection`)
+    }
+  }
+})
+
 t.test('connections beyond the limit are closed; idle ones make room in time', async (t) => {
   const server = fakeServer(t, { limits: { maxConnections: 2, requestTimeout: 1_000 } })
   const connected = await open(t, server)

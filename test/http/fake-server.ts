@@ -59,7 +59,7 @@ export function fakeServer(
     },
     readSignature: (headers) => {
       calls.readSignature += 1
-      return readSignature(headers)
+      return readSignature(headers, Date.now())
     },
     receive: async (request) => {
       received.push(request)

@@ -92,7 +92,8 @@ t.test('one service', async (t: Test) => {
     const store = await openStore(`sqlite:${join(app.folder, 'store.db')}`, 'operator')
     t.teardown(() => store.close())
     const { receivedAt = 0, sentAt = 0 } = (await store.refusedClock('cuuro')) ?? {}
-    t.equal(Math.floor((receivedAt - sentAt) / 1_000), 302, 'kept for doctor, once a minute')
+    // Of the two that were off, the first: a timestamp is in whole seconds, and a second may have passed since.
+    t.ok([302, 303].includes(Math.floor((receivedAt - sentAt) / 1_000)), 'kept for doctor, once a minute')
     t.match(app.log.filter(({ msg }) => msg === 'request rejected').at(-1), {
       code: 'wrong_signature',
       address: '127.0.0.1',
@@ -157,6 +158,23 @@ t.test('one service', async (t: Test) => {
     t.match(await send(app, body), { status: 503, answer: { error: 'store_unavailable' } })
     blocker.exec('ROLLBACK')
     t.equal((await send(app, body)).status, 202)
+  })
+
+  await t.test('503, and never 408, however long another process holds it', async (t) => {
+    // The shortest there is. Deliveries and enrichments ask the store meanwhile as well.
+    const hasty = await startTestApp(t, yaml, { server: 'request_timeout: 1s' })
+    const blocker = new DatabaseSync(join(hasty.folder, 'store.db'))
+    t.teardown(() => blocker.close())
+    blocker.exec('BEGIN IMMEDIATE')
+    const until = performance.now() + 2_000
+    const answers: Response[] = []
+    while (performance.now() < until) {
+      answers.push(...(await Promise.all([1, 2, 3].map(() => post(hasty.url, newEvent())))))
+    }
+    blocker.exec('ROLLBACK')
+    t.same([...new Set(answers.map(({ status }) => status))], [503])
+    t.ok(answers.every(({ headers }) => headers.get('retry-after') === '5'))
+    t.equal((await post(hasty.url, newEvent())).status, 202)
   })
 })
 

@@ -125,7 +125,7 @@ t.test('a refusal is observed with method, path, message id, and the path that w
     t.equal((await server.ask({ method: 'POST', url, headers, payload: body })).error, code, url)
     const { hint, ...seen } = server.rejected.at(-1) ?? {}
     t.match(seen, { code, method: 'POST', path: url.split('?')[0], messageId })
-    t.equal(hint, intended && `give the sender the path as it is: ${intended}`)
+    t.equal(hint, intended && `the sender should use the path ${intended}`)
   }
   t.equal((await server.ask({ method: 'POST', url: '/%zz', headers, payload: body })).status, 400)
   t.match(server.rejected.at(-1), { code: 'bad_request', method: 'POST', path: '/%zz' })

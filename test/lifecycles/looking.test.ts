@@ -25,7 +25,7 @@ t.test('explain and preview say what a stage would do', async (t) => {
     { conversation: NAME, follow_up: { how: 'update_and_reply', broadcast: true, first: { permalink } } },
   ])
   const preview = await command('preview', '--type', COMPLETED, '--data', 'id=an_1')
-  t.match(preview, last)
+  t.match(preview.replace(/\s+/g, ' '), last)
   t.match(preview, /analysis\.completed took \d+ s/, 'with the time that it took')
   t.match(JSON.parse(await command('preview', '--type', COMPLETED, '--data', 'id=an_1', '--json')).messages, [
     { follow_up: { how: 'update_and_reply' } },

@@ -11,6 +11,7 @@ import { type FollowUp, roundOf } from '../../src/core/lifecycle/lifecycle.ts'
 import { makePlan } from '../../src/core/plan.ts'
 import { compileRoutes } from '../../src/core/route.ts'
 import { createDeliver } from '../../src/pipeline/deliver.ts'
+import { StopSignal } from '../../src/pipeline/stop-signal.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Leased, Store } from '../../src/store/store.ts'
 import { event, everything, START } from '../store/contract/sample.ts'
@@ -220,7 +221,7 @@ class World {
       observe: () => {},
       pause: async () => {},
     })
-    await deliver(leased, new Promise(() => {}))
+    await deliver(leased, new StopSignal())
   }
 
   async #kill(sends: boolean): Promise<void> {

@@ -28,7 +28,7 @@ const root = makeAuthority('Example Firm Root CA')
 const issuing = makeAuthority('Example Firm Issuing CA', { issuer: root })
 const slackTest = makeCertificate({ subject: 'slack.test', hosts: ['slack.test'], issuer: issuing })
 
-// The system's store, as OpenSSL finds it, with the firm's CA in it. It is read once in a process.
+// The system's store, as OpenSSL finds it, with the company's CA in it. It is read once in a process.
 const store = temporaryFolder(t)
 mkdirSync(join(store, 'certs'))
 writeFileSync(join(store, 'ca-certificates.crt'), root.cert)
@@ -272,13 +272,13 @@ t.test('a certificate that does not verify is described, with what to do', async
       'an issuer that is not trusted',
       signed({ issuer: other }),
       'park',
-      /^the certificate of slack\.test:443 comes from an issuer that this machine does not trust \(\w+\); subject "CN=slack\.test", issuer "CN=Inspection CA.*of another firm": .*copy the PEM file of "CN=Inspection CA.*" to \/usr\/local\/share\/ca-certificates\/NAME\.crt, run update-ca-certificates, and restart hookbridge; if it is from a public CA, slack\.test:443 does not send/,
+      /^the certificate of slack\.test:443 comes from an issuer that this machine does not trust \(\w+\); subject "CN=slack\.test", issuer "CN=Inspection CA.*of another firm": .*copy the PEM file of "CN=Inspection CA.*" to \/usr\/local\/share\/ca-certificates\/NAME\.crt, run update-ca-certificates \(in a container: mount the file, and name it in NODE_EXTRA_CA_CERTS\), and restart hookbridge; if it is from a public CA, slack\.test:443 does not send/,
     ],
     [
       'a whole chain that is not trusted',
       { key: ofOther.key, cert: ofOther.cert + other.cert },
       'park',
-      /\(SELF_SIGNED_CERT_IN_CHAIN\); .*copy the PEM file of "CN=Inspection CA.*of another firm" to \S+, run update-ca-certificates, and restart hookbridge$/,
+      /\(SELF_SIGNED_CERT_IN_CHAIN\); .*copy the PEM file of "CN=Inspection CA.*of another firm" to \S+, run update-ca-certificates \(in a container: mount the file, and name it in NODE_EXTRA_CA_CERTS\), and restart hookbridge$/,
     ],
     [
       'an intermediate that is left out',

@@ -74,7 +74,7 @@ for (const secure of [false, true]) {
       [
         'an issuer that is not trusted',
         signed({ issuer: other }),
-        /127\.0\.0\.1:\d+ comes from an issuer that this machine does not trust .*issuer "CN=Another Root CA".*update-ca-certificates, or name its file in channels\.email\.ca/,
+        /127\.0\.0\.1:\d+ comes from an issuer that this machine does not trust .*issuer "CN=Another Root CA".*update-ca-certificates \(in a container: .*NODE_EXTRA_CA_CERTS\), or name its file in channels\.email\.ca/,
       ],
       [
         'self-signed',

@@ -1,10 +1,13 @@
 /** What becomes of an attempt while the store takes nothing. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { type Addressed, UNLIMITED } from '../../src/channels/channel.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { POST } from '../../src/core/lifecycle/lifecycle.ts'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
+import { StopSignal } from '../../src/pipeline/stop-signal.ts'
 import { type Leased, type Queue, StoreUnavailable } from '../../src/store/store.ts'
 import { deliveryId, event, START, stored } from '../store/contract/sample.ts'
 import { until } from '../support/until.ts'
@@ -19,7 +22,7 @@ const leased: Leased = {
     eventId: one.id,
     state: 'sending',
     reason: null,
-    dueAt: START,
+    dueAt: START + 120_000,
     attempts: 0,
     ambiguousAttempts: 0,
     createdAt: START,
@@ -32,7 +35,7 @@ const leased: Leased = {
 
 function delivering(complete: Queue['complete'], lease = leased, settings: Partial<DeliverSettings> = {}) {
   const facts: Fact[] = []
-  const stopped = Promise.withResolvers<void>()
+  const stopped = new StopSignal()
   const deliver = createDeliver({
     store: { complete, skip: () => Promise.resolve(true) },
     settings: (): DeliverSettings => ({
@@ -54,7 +57,7 @@ function delivering(complete: Queue['complete'], lease = leased, settings: Parti
     pause: () => new Promise((resolve) => setImmediate(resolve)),
   })
   const kinds = () => facts.map(({ kind }) => kind)
-  return { ended: deliver(lease, stopped.promise), stop: stopped.resolve, kinds }
+  return { ended: deliver(lease, stopped), stop: () => stopped.give(), kinds }
 }
 
 t.test('it is recorded once the store takes it', async (t) => {
@@ -97,7 +100,7 @@ t.test('what throws before a message is sent is recorded as what it is, and park
   const renderer = { name: 'mine', renderer: { render: fail } }
   for (const [settings, reason] of [
     [{ renderers: () => [renderer] }, 'rendering failed: template mine failed: URIError: URI malformed'],
-    [{ renderers: fail }, 'unexpected error before sending: URIError: URI malformed'],
+    [{ renderers: fail }, 'rendering failed: URIError: URI malformed'],
   ] as const) {
     const stored: unknown[] = []
     const { ended } = delivering(
@@ -111,6 +114,35 @@ t.test('what throws before a message is sent is recorded as what it is, and park
     await ended
     t.strictSame(stored, [{ kind: 'park', reason }, 'parked'])
   }
+})
+
+t.test('a process that was suspended beyond its lease sends nothing: another one may have', async (t) => {
+  const { channel } = leased.delivery.destination
+  const sent: unknown[] = []
+  const open = {
+    ...UNLIMITED_CHANNEL,
+    send: async (message: unknown): Promise<Outcome> => {
+      sent.push(message)
+      return { kind: 'sent', reference: {} }
+    },
+  }
+  const renderer = { render: () => ({ ok: true, message: 'hello', notes: [] }) as const }
+  for (const [dueAt, state] of [
+    [START + 1_001, 'delivered'],
+    [START + 1_000, 'retrying'],
+  ] as const) {
+    const stored: unknown[] = []
+    await delivering(
+      async (_attempt, next, reached) => {
+        stored.push(next.state, reached)
+        return next
+      },
+      { ...leased, interruptedAt: null, delivery: { ...leased.delivery, dueAt } },
+      { channels: new Map([[channel, open]]), renderers: () => [{ name: 'mine', renderer }] },
+    ).ended
+    t.strictSame(stored, [state, state === 'delivered'])
+  }
+  t.strictSame(sent, ['hello'])
 })
 
 t.test('a channel hears of attempts without an answer, and says what came of them', async (t) => {
@@ -138,7 +170,7 @@ t.test('a channel hears of attempts without an answer, and says what came of the
       {
         ...leased,
         interruptedAt: null,
-        unanswered: { since: START, latest: START + 1 },
+        unanswered: { since: START, latest: START + 1, underWay: START },
         delivery: { ...leased.delivery, ambiguousAttempts },
       },
       {
@@ -146,7 +178,7 @@ t.test('a channel hears of attempts without an answer, and says what came of the
         renderers: () => [{ name: 'mine', renderer: { render: () => rendered } }],
       },
     ).ended
-    t.strictSame(heard, [{ since: START, latest: START + 1, mayResend }])
+    t.strictSame(heard, [{ since: START, latest: START + 1, underWay: START, mayResend }])
     t.strictSame(
       stored,
       [
@@ -160,3 +192,24 @@ t.test('a channel hears of attempts without an answer, and says what came of the
 })
 
 const UNLIMITED_CHANNEL = { rateLimit: UNLIMITED, perDestination: 1, concurrency: 1, close: async () => {} }
+
+t.test('what has ended leaves nothing with the signal, which lives as long as the service', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const signal = new StopSignal()
+  const ended = await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      const outcome = {}
+      t.equal(await signal.unless(Promise.resolve(outcome), null), outcome)
+      return new WeakRef(outcome)
+    }),
+  )
+  await until(() => {
+    collect()
+    return ended.every((outcome) => outcome.deref() === undefined)
+  }, 'all outcomes to be collected')
+  const never = signal.unless(new Promise(() => {}), 'stopped')
+  signal.give()
+  t.equal(await never, 'stopped')
+  t.equal(await signal.unless(new Promise(() => {}), 'stopped'), 'stopped', 'also afterwards')
+})

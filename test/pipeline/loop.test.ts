@@ -13,9 +13,9 @@ import { until } from '../support/until.ts'
 
 const limits = { rateLimit: { rate: 1_000, burst: 100 }, perDestination: 10, concurrency: 10 }
 
-function queue(store: Store): Pick<Queue, 'renew' | 'reconfigure' | 'onDue'> {
-  const { renew, reconfigure, onDue } = store
-  return { renew, reconfigure, onDue }
+function queue(store: Store): Pick<Queue, 'renew' | 'reconfigure' | 'onDue' | 'isSequential'> {
+  const { renew, reconfigure, onDue, isSequential } = store
+  return { renew, reconfigure, onDue, isSequential }
 }
 
 t.test('an attempt that outlives its lease is not begun a second time', async (t) => {
@@ -176,6 +176,69 @@ t.test(
     await loop.stop(1_000)
   },
 )
+
+for (const isSequential of [true, false]) {
+  const what = isSequential
+    ? 'in the commit that records the one before it'
+    : 'after the commit of the one before it'
+  t.test(`the next delivery of a destination is claimed ${what}`, async (t) => {
+    const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
+    t.teardown(() => store.close())
+    const now = Date.now()
+    const count = 20
+    for (let number = 1; number <= count; number += 1) {
+      await store.append(entry(event(number, { receivedAt: now - 1_000 + number }), [planned()]))
+    }
+    const order: number[] = []
+    let inFlight = 0
+    let most = 0
+    let commits = 0
+    let recorded = 0
+    const loop = new DeliveryLoop({
+      holder: 'test',
+      store: { ...queue(store), isSequential, claim: (request) => store.claim(request) },
+      channels: () => new Map([['slack', limits]]),
+      deliver: async ({ delivery, event: { receivedAt } }, _, recording) => {
+        most = Math.max(most, ++inFlight)
+        order.push(receivedAt)
+        // Longer than claims count as close to each other: the loop then waits for nothing.
+        const sentAt = performance.now()
+        await until(() => performance.now() - sentAt > 10, 'the answer')
+        const outcome: Outcome = { kind: 'sent', reference: {} }
+        const made = {
+          deliveryId: delivery.id,
+          number: 1,
+          startedAt: now,
+          durationMs: 10,
+          outcome,
+          notes: [],
+        }
+        const done = store.complete(made, { state: 'delivered', reason: null, dueAt: null }, true)
+        inFlight -= 1
+        recording?.(true)
+        await done
+        recorded += 1
+        return outcome
+      },
+      onBug: (error) => t.fail(String(error)),
+      now: () => now,
+      clock: () => performance.now(),
+      observe: () => {},
+    })
+    store.onCommit(() => (commits += 1))
+    loop.start()
+    await until(() => recorded === count, 'all deliveries')
+    await loop.stop(1_000)
+    t.equal(most, 1, 'one at a time')
+    t.same(
+      order,
+      order.toSorted((a, b) => a - b),
+      'in their order',
+    )
+    const expected = isSequential ? commits <= 1.8 * count : commits >= 2 * count - 2
+    t.ok(expected, `${commits} commits for ${count} deliveries`)
+  })
+}
 
 t.test('whenever answers come, first attempts at a destination begin in the order of events', async () => {
   await fc.assert(

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Fact } from '../../src/pipeline/fact.ts'
-import { logEntry } from '../../src/pipeline/fact.ts'
+import { logEntry } from '../../src/pipeline/fact-entry.ts'
 import { startPurge } from '../../src/pipeline/purge.ts'
 import type { PurgeRequest } from '../../src/store/store.ts'
 import { until } from '../support/until.ts'

@@ -114,7 +114,7 @@ t.test(
     const deps = { store, now: Date.now, ids: createIds(Date.now), observe: (fact: Fact) => facts.push(fact) }
     const receive = createReceive({ ...deps, clock: () => performance.now() })
     const send = (event: ReturnType<typeof newEvent>, router: ReceiveSettings['router']) => {
-      const signature = readSignature(signedHeaders(event.messageId, event.body))
+      const signature = readSignature(signedHeaders(event.messageId, event.body), Date.now())
       const request = {
         source: 'cuuro',
         signature,

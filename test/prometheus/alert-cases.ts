@@ -18,6 +18,7 @@ const events = (result: string, type = 'a') =>
 const deliveries = (outcome: string) =>
   `hookbridge_deliveries_total{channel="slack",receiver="deals",outcome="${outcome}"}`
 const depth = (state: string) => `hookbridge_queue_depth{channel="slack",state="${state}"}`
+const heartbeats = (result: string) => `hookbridge_heartbeats_total{result="${result}"}`
 const rejected = (code: string) => `hookbridge_requests_rejected_total{code="${code}"}`
 const lag = (le: string) => `hookbridge_event_loop_lag_seconds_bucket{le="${le}"}`
 const commit = (le: string) => `hookbridge_store_commit_duration_seconds_bucket{le="${le}"}`
@@ -230,6 +231,32 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
       name: 'fixed soon',
       series: { hookbridge_config_last_reload_successful: '1 0 0 1x20' },
       at: '8m',
+      firing: [],
+    },
+  ],
+  HookbridgeHeartbeatMissing: [
+    {
+      name: 'the monitor does not answer',
+      series: { [heartbeats('failed')]: '0+1x60', [heartbeats('sent')]: '5x60' },
+      at: '20m',
+      firing: [{}],
+    },
+    {
+      name: 'the service does not work',
+      series: { [heartbeats('withheld')]: '0+1x60', [heartbeats('sent')]: '5x60' },
+      at: '20m',
+      firing: [{}],
+    },
+    {
+      name: 'some are lost',
+      series: { [heartbeats('failed')]: '0+1x60', [heartbeats('sent')]: '0+1x60' },
+      at: '20m',
+      firing: [],
+    },
+    {
+      name: 'there is no server.heartbeat_url',
+      series: { [heartbeats('failed')]: '0x60', [heartbeats('sent')]: '0x60' },
+      at: '20m',
       firing: [],
     },
   ],

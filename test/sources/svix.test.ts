@@ -43,12 +43,25 @@ function headersFor(
 }
 
 const verify = (headers: RequestHeaders, received: Buffer, by = verifier) =>
-  by.verify(readSignature(headers), received)
+  by.verify(readSignature(headers, Date.now()), received)
 
 function reason(headers: RequestHeaders, received: Buffer = body): string {
   const verified = verify(headers, received)
   return verified.ok ? 'verified' : verified.reason
 }
+
+t.test('secrets of every length sign as an independent HMAC does', async (t) => {
+  // A secret longer than a block of SHA-256, 64 bytes, is hashed first.
+  for (const length of [1, 24, 63, 64, 65, 200]) {
+    const key = Buffer.alloc(length, length)
+    const timestamp = String(nowSeconds())
+    const digest = createHmac('sha256', key).update(`${ID}.${timestamp}.`).update(body).digest('base64')
+    const by = createVerifier([new Secret(`whsec_${key.toString('base64')}`)])
+    const headers = { 'svix-id': ID, 'svix-timestamp': timestamp, 'svix-signature': `v1,${digest}` }
+    t.ok(verify(headers, body, by).ok, `${length} bytes`)
+    t.notOk(verify(headers, Buffer.concat([body, body]), by).ok, `${length} bytes, another body`)
+  }
+})
 
 t.test('a request signed by the package or by anyone with the secret verifies', async (t) => {
   const at = new Date()

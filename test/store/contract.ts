@@ -4,6 +4,7 @@ import { backlogContract } from './contract/backlog.ts'
 import { claimContract } from './contract/claim.ts'
 import { completeContract } from './contract/complete.ts'
 import { destinationContract } from './contract/destinations.ts'
+import { enrichmentContract } from './contract/enrichments.ts'
 import { historyContract } from './contract/history.ts'
 import { modelContract } from './contract/model.ts'
 import type { Harness } from './contract/sample.ts'
@@ -14,6 +15,7 @@ export function storeContract(t: Test, create: (t: Test) => Harness): void {
   claimContract(t, create)
   completeContract(t, create)
   destinationContract(t, create)
+  enrichmentContract(t, create)
   historyContract(t, create)
   backlogContract(t, create)
   modelContract(t, create)

@@ -126,6 +126,7 @@ t.test('while another process writes for too long, changes are refused and readi
   const results = await Promise.allSettled([
     store.append(entry(event(1))),
     store.purge({ before: START, unresolvedBefore: 0, after: null, limit: 1 }),
+    store.probe(),
   ])
   for (const result of results) t.match(result, { status: 'rejected', reason: { ...unavailable, message } })
   t.same(await storedIds(store), [])
@@ -175,7 +176,7 @@ t.test('a wrong change rejects alone, with its own error, and leaves nothing beh
   t.equal(await completeSent(store, id, 1, START), true)
 })
 
-t.test('a claim that finds nothing writes nothing', async (t) => {
+t.test('a claim that finds nothing writes nothing, and a probe does', async (t) => {
   const { store, path } = await reachable(t)
   const observer = new Database(path, 0)
   t.teardown(() => observer.close())
@@ -185,8 +186,11 @@ t.test('a claim that finds nothing writes nothing', async (t) => {
   const before = version()
   await store.claim(everything(START))
   t.equal(version(), before)
+  await store.probe()
+  const probed = version()
+  t.not(probed, before)
   await store.claim(everything(START + 1))
-  t.not(version(), before)
+  t.not(version(), probed)
 })
 
 t.test('the log is copied into the file while the service runs, and does not grow for ever', async (t) => {

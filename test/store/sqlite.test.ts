@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { COUNT_OF_PLACE, FIRST_DUE } from '../../src/store/sqlite/history/places.ts'
-import { FIRST_OF_RATE, MORE_DUE } from '../../src/store/sqlite/queue/claim.ts'
+import { OLDEST_OF_KIND } from '../../src/store/sqlite/purge.ts'
+import { FIRST_OF_RATE } from '../../src/store/sqlite/queue/claim.ts'
+import { MORE_DUE } from '../../src/store/sqlite/queue/open-rates.ts'
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { deliveryId, entry, event, everything, listed, planned, START } from './contract/sample.ts'
@@ -145,6 +147,11 @@ t.test('counting the backlog, and claiming, read their index alone', async (t) =
     t.equal(first.length, 1, 'without sorting')
     t.match(first[0], /^SEARCH deliveries USING COVERING INDEX deliveries_due \(rate=\?/)
   }
+  t.match(
+    plan(OLDEST_OF_KIND),
+    [/^SEARCH events USING COVERING INDEX events_kind \(source=\? AND type=\?/],
+    'also to remove',
+  )
 })
 
 t.test('each commit that changed something is reported', async (t) => {
@@ -161,6 +168,31 @@ t.test('each commit that changed something is reported', async (t) => {
   )
   t.ok(commits.every(([, durationMs]) => durationMs > 0 && durationMs < 60_000))
 })
+
+t.test(
+  'a commit takes in what the next turns of the event loop bring, and is not put off by them for ever',
+  async (t) => {
+    const store = await opened(t, join(t.testdir(), 'store.db'), 'service')
+    const commits: number[] = []
+    store.onCommit((changes) => commits.push(changes))
+    const asked: Promise<unknown>[] = []
+    await new Promise<void>((resolve) => {
+      const askFor = (number: number) => {
+        asked.push(store.append(entry(event(number))))
+        if (number < 30) setImmediate(askFor, number + 1)
+        else resolve()
+      }
+      askFor(1)
+    })
+    t.ok(commits.length >= 5, `${commits.length} commits while one was asked for in each turn`)
+    t.ok(Math.max(...commits) >= 2, 'they take several')
+    await Promise.all(asked)
+    t.equal(
+      commits.reduce((sum, changes) => sum + changes, 0),
+      30,
+    )
+  },
+)
 
 t.test('an operator makes and changes no file', async (t) => {
   const folder = t.testdir()

@@ -69,6 +69,8 @@ export interface MailServer {
   }
   /** Is asked at each step; undefined means all is well. `detail` is the address, the user or nothing. */
   behave: (step: MailStep, detail: string) => MailBehaviour | undefined
+  /** Cuts every connection, and takes others. */
+  cut(): void
   /** Cuts every connection. Idempotent. */
   close(): Promise<void>
 }
@@ -214,6 +216,7 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
       },
     },
     behave: () => undefined,
+    cut: () => cut(smtp),
     close: () => close(smtp),
   }
   return server
@@ -232,6 +235,10 @@ function close(smtp: SMTPServer): Promise<void> {
   return new Promise((resolve) => {
     if (!smtp.server.listening) return resolve()
     smtp.close(() => resolve())
-    for (const connection of smtp.connections) connection._socket.destroy()
+    cut(smtp)
   })
+}
+
+function cut({ connections }: SMTPServer): void {
+  for (const connection of connections) connection._socket.destroy()
 }

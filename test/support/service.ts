@@ -74,6 +74,9 @@ ${extra}`,
   return file
 }
 
+/** Only a test that fails waits that long: a start takes a second of CPU, and the machine may have other work. */
+const START_PATIENCE_MS = 300_000
+
 export const environment = { WEBHOOK_SECRET: secret, SLACK_BOT_TOKEN: 'xoxb-only-tests-know-this-token' }
 
 export interface Given {
@@ -105,11 +108,20 @@ export async function startService(
   }
   const exit = exitOf(child)
   let url: string | undefined
-  await until(() => {
-    if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}:\n${output}`)
-    url = /"url":"(http:[^"]+)"/.exec(output)?.[1]
-    return url !== undefined
-  }, 'the service to listen')
+  try {
+    await until(
+      () => {
+        if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}:\n${output}`)
+        url = /"url":"(http:[^"]+)"/.exec(output)?.[1]
+        return url !== undefined
+      },
+      'the service to listen',
+      START_PATIENCE_MS,
+    )
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
   return {
     url: url ?? '',
     pid: child.pid ?? 0,
@@ -159,9 +171,14 @@ export function signedHeaders(
   }
 }
 
-export function post(url: string, event: SignedEvent, source = 'cuuro'): Promise<Response> {
+export function post(
+  url: string,
+  event: SignedEvent,
+  source = 'cuuro',
+  signal: AbortSignal | null = null,
+): Promise<Response> {
   const headers = signedHeaders(event.messageId, event.body)
-  return fetch(`${url}/webhooks/${source}`, { method: 'POST', headers, body: event.body })
+  return fetch(`${url}/webhooks/${source}`, { method: 'POST', headers, body: event.body, signal })
 }
 
 export interface EventHistory extends EventRecord {

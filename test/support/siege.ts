@@ -168,7 +168,7 @@ function percentile99(times: readonly number[]): number {
 }
 
 /** Resident megabytes. */
-function memoryOf(pid: number): number {
+export function memoryOf(pid: number): number {
   const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Number(kilobytes) / 1024
 }

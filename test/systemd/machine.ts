@@ -22,39 +22,62 @@ export interface Machine {
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const LARGEST_OUTPUT = 64 * 1024 * 1024
+/** A machine that takes longer hangs: on a busy one, both are done in ten seconds. */
+const START_SECONDS = 120
+const SHUTDOWN_MS = 60_000
 
-/** Boots it, and waits until everything in it has started. */
+/**
+ * Boots it, and waits until everything in it has started. A boot that hangs, as one in hundreds does, is
+ * ended and tried once more; an error contains what the machine printed.
+ */
 export async function boot(folder: string): Promise<Machine> {
   installProgram('systemd-nspawn', 'systemd-container')
+  try {
+    return await bootOnce(folder)
+  } catch (error) {
+    process.emitWarning(`booting once more, after: ${error instanceof Error ? error.message : error}`)
+    return await bootOnce(folder)
+  }
+}
+
+async function bootOnce(folder: string): Promise<Machine> {
   const name = `hookbridge-${process.pid}`
   const groups = controlGroups().map((group) => join(group, name))
   for (const group of groups) mkdirSync(group)
   const nspawn = spawnIn(groups, name, folder)
   let said = ''
   for (const stream of [nspawn.stdout, nspawn.stderr]) stream?.on('data', (chunk) => (said += chunk))
-  const ended = new Promise<void>((resolve) => nspawn.once('close', () => resolve()))
   const powerOff = async () => {
-    nspawn.kill('SIGTERM')
-    await ended
-    for (const group of groups) removeGroup(group)
+    await end(nspawn)
+    for (const group of groups) await removeGroup(group)
     rmSync(join('/run/systemd/nspawn/propagate', name), { recursive: true, force: true })
   }
   try {
     let init: number | undefined
     await until(() => {
-      if (nspawn.exitCode !== null) throw new Error(`systemd-nspawn ended with ${nspawn.exitCode}:\n${said}`)
+      if (nspawn.exitCode !== null) throw new Error(`systemd-nspawn ended with ${nspawn.exitCode}`)
       init = childOf(nspawn)
       return init !== undefined && existsSync(`/proc/${init}/root/run/systemd/private`)
     }, 'systemd to start in the machine')
     const machine = { ...shellOf(init ?? 0), powerOff }
-    const state = await machine.run('systemctl is-system-running --wait')
+    const state = await machine.run(`timeout ${START_SECONDS} systemctl is-system-running --wait`)
     if (state.code !== 0)
       throw new Error(`the machine is ${state.out}${(await machine.run('systemctl --failed')).out}`)
     return machine
   } catch (error) {
     await powerOff()
-    throw error
+    throw new Error(`${error instanceof Error ? error.message : error}\nthe machine printed:\n${said}`)
   }
+}
+
+/** Asks the machine to shut down (systemd-nspawn(1): SIGTERM), and stops it where it does not. */
+async function end(nspawn: ChildProcess): Promise<void> {
+  if (nspawn.exitCode !== null || nspawn.signalCode !== null) return
+  const ended = new Promise<void>((resolve) => nspawn.once('exit', () => resolve()))
+  nspawn.kill('SIGTERM')
+  const timer = setTimeout(() => nspawn.kill('SIGKILL'), SHUTDOWN_MS)
+  await ended
+  clearTimeout(timer)
 }
 
 /** systemd in the machine takes the whole group that it is started in. */
@@ -86,10 +109,24 @@ function controlGroups(): string[] {
   )
 }
 
-function removeGroup(group: string): void {
+/** Kills what is left in it: a machine that was stopped ends after systemd-nspawn. */
+async function removeGroup(group: string): Promise<void> {
   for (const entry of readdirSync(group, { withFileTypes: true }))
-    if (entry.isDirectory()) removeGroup(join(group, entry.name))
+    if (entry.isDirectory()) await removeGroup(join(group, entry.name))
+  await until(() => {
+    const processes = readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)
+    for (const pid of processes) kill(Number(pid))
+    return processes.length === 0
+  }, `${group} to be empty`)
   rmdirSync(group)
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
 }
 
 function childOf({ pid }: ChildProcess): number | undefined {

@@ -71,6 +71,47 @@ t.test('a request that the store could not take is an error, and the wait for it
   )
 })
 
+t.test('the requests of an enrichment, and the whole of it, belong to the trace of the event', async (t) => {
+  const about = { id: 'evt_1', source: 'cuuro', type: 'x' }
+  const tried = {
+    ...about,
+    kind: 'enrichment_tried',
+    step: 'analysis',
+    host: 'api.example.com',
+    result: 'again',
+    reason: 'the answer was HTTP 503 of boss@example.com',
+    kept: false,
+    durationMs: 5,
+    againAt: 1_000,
+    ended: 12,
+  } as const
+  t.equal(eventIdOf(tried), 'evt_1')
+  t.match(spanOf(tried, statusOf), {
+    root: false,
+    span: {
+      name: 'fetch',
+      kind: 'client',
+      begin: 7,
+      end: 12,
+      error: 'the answer was HTTP 503 of <address>',
+      attributes: {
+        'server.address': 'api.example.com',
+        'hookbridge.step': 'analysis',
+        'hookbridge.result': 'again',
+        'error.type': 'again',
+        'hookbridge.next_try_at': '1970-01-01T00:00:01.000Z',
+      },
+    },
+  })
+  const fetched = spanOf({ ...tried, result: 'fetched', reason: null, againAt: null }, statusOf)
+  t.equal(fetched?.span.error, undefined)
+  const enriched = { ...about, kind: 'enriched', steps: [], unrouted: false, deliveries: 2 } as const
+  t.match(spanOf({ ...enriched, receivedAt: 500, waitedMs: 40 }, statusOf), {
+    root: false,
+    span: { name: 'enrich', begin: 500, end: 540, wall: true, attributes: { 'hookbridge.deliveries': 2 } },
+  })
+})
+
 t.test('what belongs to no event makes no span', async (t) => {
   const none: readonly Fact[] = [
     { kind: 'rejected', source: 'cuuro', code: 'wrong_signature' },

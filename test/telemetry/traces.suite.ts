@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { type Collector, drawing, exportingTo, startCollector } from '../support/collector.ts'
+import { startJsonApi } from '../support/json-api.ts'
 import {
   environment,
   newEvent,
@@ -115,6 +116,47 @@ t.test('one trace an event, from the receipt to the last record', async (t) => {
     headers: { 'content-type': 'application/x-protobuf' },
   })
 })
+
+t.test(
+  'an enriched event: its requests and its enrichment are in the same trace, without the key',
+  async (t) => {
+    const collector = await startCollector(t)
+    const sinks = await startSinks(t)
+    const api = await startJsonApi(t, (_, number) =>
+      number === 1 ? { status: 503 } : { body: { score: 91 } },
+    )
+    const extra = `enrich:
+  - { name: analysis, get: "${api.url}/v1/{{ data.id }}?x=1", headers: { authorization: "Bearer a-key-for-tests" }, pick: { score: /score } }
+`
+    const config = writeConfig({
+      folder: temporaryFolder(t),
+      slackUrl: sinks.slack.url,
+      smtpUrl: sinks.mail.url,
+      extra,
+    })
+    const service = await startService(config, { ...environment, ...exportingTo(collector) })
+    t.teardown(() => service.end('SIGKILL'))
+    const { traceId } = traceOf(await idOf(post(service.url, newEvent())))
+    await until(() => collector.trace(traceId).length >= 15, 'the whole trace')
+    const names = collector.trace(traceId).map(({ name }) => name)
+    t.equal(names.filter((name) => name === 'fetch').length, 2)
+    t.equal(names.filter((name) => name === 'enrich').length, 1)
+    t.match(await collector.span('fetch', ({ status }) => status === 0), {
+      kind: 3,
+      attributes: { 'hookbridge.step': 'analysis', 'hookbridge.result': 'fetched' },
+    })
+    const lines = logged(service).filter(({ msg }) =>
+      /^(?:event enriched|enrichment to be)/.test(String(msg)),
+    )
+    t.equal(lines.length, 2)
+    for (const line of lines) t.equal(line.trace_id, traceId)
+    for (const place of [
+      JSON.stringify(collector.requests.map(({ body }) => body.toString('latin1'))),
+      service.output(),
+    ])
+      t.notMatch(place, /a-key-for-tests|\/v1\//)
+  },
+)
 
 t.test('log lines about an event name its trace and span', async (t) => {
   const { collector, service } = await setUp(t)

@@ -1,4 +1,4 @@
-/** Whether the service works, so that the service manager's watchdog gets its heartbeat. */
+/** Whether the service works, and the service manager's watchdog gets its heartbeat. */
 import type { Heartbeat } from '../../pipeline/loop.ts'
 
 // The loop turns at least once a second, and a store that cannot work fails within seconds.

@@ -54,5 +54,5 @@ export function authorities(): z.ZodType<readonly string[], string> {
     .describe(
       'Certificates of authorities (PEM, one or several) that are trusted for the mail server, beside those of the system and of Node.js.',
     )
-    .meta({ examples: [{ file: '/etc/hookbridge/firm-ca.pem' }] })
+    .meta({ examples: [{ file: '/etc/hookbridge/company-ca.pem' }] })
 }

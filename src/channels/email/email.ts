@@ -8,6 +8,7 @@ import {
   type EmailSettings,
   emailReceiver,
   emailSettings,
+  FIRST_CONNECTIONS,
   parseSmtpUrl,
 } from './settings.ts'
 import { compile, type Mail, sharedFiles, templateFiles } from './template/rendering.ts'
@@ -31,10 +32,10 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   toText: ({ subject, text }) => `Subject: ${subject}\n\n${text.trim()}`,
   open(settings, receivers, env) {
     const server = settings && parseSmtpUrl(settings.smtp.reveal())
-    const concurrency = settings?.connections ?? 1
+    const connections = settings?.connections ?? 1
     const pace = settings?.rate === undefined ? null : new Pace(settings.rate, () => performance.now())
-    // Half of all attempts: however slow the server of one address is, the others get their turn.
-    const limits = { rateLimit: UNLIMITED, perDestination: Math.ceil(concurrency / 2), concurrency }
+    const concurrency = Math.min(connections, FIRST_CONNECTIONS)
+    const limits = { rateLimit: UNLIMITED, perDestination: connections, concurrency }
     return openOnFirstUse({ ...limits, ...(pace && { room: () => pace.room() }) }, async () => {
       if (!settings || !server) return unconfigured
       const { MailSender, patientTimeouts } = await import('./sending/sending.ts')

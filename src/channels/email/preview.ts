@@ -63,7 +63,7 @@ const css = `
 function receiverAt(address: string): ReceiverAt<EmailReceiver> {
   const mailbox = parseMailbox(address)
   return mailbox === null
-    ? { ok: false, reason: 'it is no mail address, such as jane@example.org' }
+    ? { ok: false, reason: 'it is not a mail address, such as jane@example.org' }
     : { ok: true, receiver: { to: [mailbox] } }
 }
 

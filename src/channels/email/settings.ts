@@ -42,8 +42,10 @@ export interface SmtpServer {
 /** Where mail servers expect TLS from the first byte, and where STARTTLS: RFC 8314, section 3. */
 export const TLS_PORT = 465
 export const SUBMISSION_PORT = 587
-/** What large providers allow, or little more: Microsoft 365 three. Where it is less, sending finds out. */
-const DEFAULT_CONNECTIONS = 5
+/** What Postfix takes of one client by default (smtpd_client_connection_count_limit). Where it is less, sending finds out. */
+const DEFAULT_CONNECTIONS = 50
+/** What large providers allow, or little more: Microsoft 365 three. More follow while mails wait. */
+export const FIRST_CONNECTIONS = 5
 const ADDRESS_MISTAKE = 'must be a mail address, such as jane@example.org or "Jane Doe <jane@example.org>"'
 const ADDRESSES_MISTAKE = `${ADDRESS_MISTAKE}, or several with commas between them`
 const SMTP_MISTAKE =
@@ -99,7 +101,9 @@ export const emailSettings: z.ZodType<EmailSettings> = z
       .min(1)
       .max(100)
       .default(DEFAULT_CONNECTIONS)
-      .describe('Connections to the mail server at once. Where it allows fewer, fewer are used.'),
+      .describe(
+        'Connections to the mail server at once: five at first, and more while mails wait. Where it allows fewer, fewer are used.',
+      ),
     rate: rate()
       .optional()
       .describe(

@@ -1,12 +1,18 @@
 const NEW_APP_URL = 'https://api.slack.com/apps?new_app=1&manifest_yaml='
 
-/** `channels`: what the receivers name; `webhooks`: whether one has an incoming webhook. */
-export function slackManifest(channels: readonly string[], webhooks: boolean): string {
+/** What an app has to do for the receivers. */
+export interface Wanted {
+  /** What receivers name as their channel: channels, and people. */
+  readonly channels: readonly string[]
+  /** Whether one has an incoming webhook. */
+  readonly webhooks: boolean
+}
+
+export function slackManifest({ channels, webhooks }: Wanted): string {
   // People are written to with chat:write alone; a channel is also looked up by doctor, and posted to without an invitation.
-  const hasChannel = channels.some(isChannel)
   const scopes = [
-    ...(channels.length > 0 || !webhooks ? ['chat:write'] : []),
-    ...(hasChannel ? ['chat:write.public', 'channels:read'] : []),
+    ...(channels.length > 0 ? ['chat:write'] : []),
+    ...(channels.some(isChannel) ? ['chat:write.public', 'channels:read'] : []),
     ...(webhooks ? ['incoming-webhook'] : []),
   ]
   return `display_information:
@@ -26,7 +32,7 @@ export function newAppUrl(manifest: string): string {
   return NEW_APP_URL + encodeURIComponent(manifest)
 }
 
-/** A receiver's channel is a person otherwise, or a conversation with one. */
+/** What else a receiver's channel may be is a person, or a conversation with one. */
 export function isChannel(name: string): boolean {
-  return /^[#CG]/.test(name)
+  return !/^[DUW][A-Z0-9]+$/.test(name)
 }

@@ -1,19 +1,19 @@
 import { type Delivery, type State, unresolvedStates } from '../../core/delivery/delivery.ts'
 import type { Store } from '../../store/store.ts'
-import { type Register, withStore } from '../context.ts'
+import type { Define } from '../context.ts'
 import { deliveries } from '../history/words.ts'
 import { inBatches } from '../progress.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { checkSelection, type SelectFlags, selectDeliveries, selects } from './select.ts'
 
 interface DismissFlags extends SelectFlags {
   readonly reason: string
 }
 
-export const registerDismiss: Register = (hookbridge, context) => {
-  selects(hookbridge.command('dismiss [ids...]'))
-    .description('close parked and dead deliveries, so that they no longer need anyone')
-    .requiredOption('--reason <text>', 'why, for the history')
+export const defineDismiss: Define = (command, context) => {
+  selects(command, 'ids of deliveries, or of events for all of theirs')
+    .requiredOption('--reason <text>', 'why; kept in the history')
     .action(async (ids: string[], flags: DismissFlags) => {
       checkSelection(ids, flags)
       if (flags.reason.trim() === '') throw new CommandError('--reason says why, in words', 2)
@@ -47,7 +47,8 @@ async function dismissCommand(
     const untouched = [...others.map(({ id }) => id), ...changedMeanwhile]
     return printJson(terminal, { dry_run: flags.dryRun === true, dismissed: [...dismissed], untouched })
   }
-  print(terminal, `${deliveries(dismissed.size)} ${flags.dryRun ? 'would be dismissed' : 'dismissed'}`)
+  const none = wanted.length + others.length === 0 ? ': none of them is parked or dead' : ''
+  print(terminal, `${deliveries(dismissed.size)} ${flags.dryRun ? 'would be dismissed' : 'dismissed'}${none}`)
   for (const [state, all] of Map.groupBy(others, (one) => one.state))
     print(terminal, `${deliveries(all.length)} left alone: ${state}, as ${all[0]?.id}`)
   if (changedMeanwhile.length > 0)

@@ -22,7 +22,8 @@ export type Replay =
       readonly id: string
       readonly event: Event
       readonly body: Uint8Array
-      readonly plan: NewPlan
+      /** Null where the service plans it, after its enrichment. */
+      readonly plan: NewPlan | null
       readonly again: 0
     }
   | { readonly kind: 'failed'; readonly id: string; readonly problem: string; readonly again: 0 }
@@ -30,6 +31,8 @@ export type Replay =
 export interface EventPlanner {
   plan(event: Event, cause: PlanCause): MadePlan
   needsEnrichment(event: Event): boolean
+  /** The only receiver that it plans for; undefined where it plans for all. */
+  readonly receiver: string | undefined
   /** The event that a quarantined request became, or why it still cannot be read. */
   read(record: EventRecord): Event | string
 }
@@ -42,6 +45,7 @@ export function createPlanner(compiled: CompiledConfig, receiver: string | undef
       const making = { at: Date.now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
       return makePlan(compiled, event, making, receiver)
     },
+    receiver,
     needsEnrichment: (event) => needsEnrichment(compiled.config.enrich, event),
     read(record) {
       const source = sources[record.source]
@@ -66,7 +70,10 @@ export function toReplay(planner: EventPlanner, record: EventRecord | null, id: 
   const event = planner.read(record)
   if (typeof event === 'string') return { kind: 'failed', id, problem: event, again: 0 }
   if (planner.needsEnrichment(event)) {
-    const problem = 'enrich fetches something for it first: the service takes it up when it starts or reloads'
+    // Whom it is for is decided once it is enriched, by the service.
+    if (planner.receiver === undefined)
+      return { kind: 'take_up', id, event, body: record.body, plan: null, again: 0 }
+    const problem = 'it is planned after its enrichment, for all receivers: replay it without --receiver'
     return { kind: 'failed', id, problem, again: 0 }
   }
   const made = planner.plan(event, 'quarantine')

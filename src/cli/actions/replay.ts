@@ -2,34 +2,32 @@ import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
 import { type NewPlan, skippedBecause } from '../../core/plan.ts'
 import type { Store } from '../../store/store.ts'
-import { load, type Register, withStore } from '../context.ts'
+import { load } from '../config/load.ts'
+import type { Define } from '../context.ts'
 import { deliveryFilter, eventFilter, hasDeliveryFilter, pages } from '../history/filters.ts'
 import { withWholeSubject } from '../history/find.ts'
 import { count, deliveries } from '../history/words.ts'
 import { progressBar, progressCount } from '../progress.ts'
-import { CommandError, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { CommandError, print, printable, printJson, type Terminal, wrapped } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { confirmAgain } from './again.ts'
 import { createPlanner, type Replay, toReplay } from './replan.ts'
 import { checkSelection, findAll, type SelectFlags, selects } from './select.ts'
 
-export const registerReplay: Register = (hookbridge, context) => {
-  selects(hookbridge.command('replay [ids...]'))
-    .description(
-      'plan stored events again with the current configuration; with --receiver for that receiver alone',
-    )
-    .action(async (ids: string[], flags: SelectFlags) => {
-      checkSelection(ids, flags)
-      if (ids.length > 0 && hasDeliveryFilter(withoutReceiver(flags)))
-        throw new CommandError('give either ids, or --state, --destination and --channel', 2)
-      const compiled = load(context)
-      const known = [...compiled.destinations.keys()]
-      if (flags.receiver !== undefined && !known.includes(flags.receiver))
-        throw new CommandError(
-          `there is no receiver ${quote(flags.receiver)}; ${meant(flags.receiver, known)}`,
-          2,
-        )
-      await withStore(context, (store) => replayCommand(context.terminal, store, compiled, ids, flags))
-    })
+export const defineReplay: Define = (command, context) => {
+  selects(command, 'any ids of events').action(async (ids: string[], flags: SelectFlags) => {
+    checkSelection(ids, flags)
+    if (ids.length > 0 && hasDeliveryFilter(withoutReceiver(flags)))
+      throw new CommandError('give either ids, or --state, --destination and --channel', 2)
+    const compiled = load(context)
+    const known = [...compiled.destinations.keys()]
+    if (flags.receiver !== undefined && !known.includes(flags.receiver))
+      throw new CommandError(
+        `there is no receiver ${quote(flags.receiver)}; ${meant(flags.receiver, known)}`,
+        2,
+      )
+    await withStore(context, (store) => replayCommand(context.terminal, store, compiled, ids, flags))
+  })
 }
 
 function withoutReceiver({ receiver: _receiver, ...flags }: SelectFlags): SelectFlags {
@@ -105,6 +103,8 @@ type Result =
       readonly cancelled: readonly string[]
       readonly again: number
     }
+  /** Taken up as an event that waits for its enrichment; null where nothing was done. */
+  | { readonly kind: 'enriching'; readonly id: string; readonly takenUpBy: string | null }
   | Extract<Replay, { kind: 'failed' }>
 
 async function carryOut(
@@ -141,6 +141,7 @@ function resultOf(
   if (replay.kind === 'failed') return replay
   const { id, plan, again } = replay
   const takenUpBy = replay.kind === 'take_up' ? replay.event.id : null
+  if (plan === null) return { kind: 'enriching', id, takenUpBy: added === null ? null : takenUpBy }
   const { number, cancelled } = added ?? { number: null, cancelled: [] }
   return { kind: 'planned', id, takenUpBy, number, plan, cancelled, again }
 }
@@ -148,6 +149,7 @@ function resultOf(
 function report(terminal: Terminal, results: readonly Result[], { json, dryRun }: SelectFlags): void {
   const planned = results.filter((result) => result.kind === 'planned')
   const failed = results.filter((result) => result.kind === 'failed')
+  const enriching = results.filter((result) => result.kind === 'enriching')
   if (json) {
     printJson(terminal, {
       dry_run: dryRun === true,
@@ -160,11 +162,18 @@ function report(terminal: Terminal, results: readonly Result[], { json, dryRun }
         skipped: plan.deliveries.filter((one) => skippedBecause(one) !== null).map(({ id }) => id),
         cancelled,
       })),
+      ...(enriching.length > 0 && {
+        enriching: enriching.map(({ id, takenUpBy }) => ({ event: id, taken_up_by: takenUpBy })),
+      }),
       failed: failed.map(({ id, problem }) => ({ event: id, problem })),
     })
   } else {
     if (results.length === 0) print(terminal, 'no such events')
-    for (const result of planned) print(terminal, inWords(result, dryRun === true))
+    for (const result of planned) print(terminal, wrapped(terminal, 'out', inWords(result, dryRun === true)))
+    for (const { id, takenUpBy } of enriching) {
+      const taken = takenUpBy === null ? 'would be taken up' : `is out of quarantine, as ${takenUpBy}`
+      print(terminal, `${id} ${taken}: the service plans it after its enrichment`)
+    }
   }
   if (failed.length > 0)
     throw new CommandError(failed.map(({ id, problem }) => `${id}: ${printable(problem)}`).join('\n'))

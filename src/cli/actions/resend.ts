@@ -4,23 +4,23 @@ import type { Destination } from '../../core/delivery/destination.ts'
 import { type Destinations, isCurrent, type Resend, resend } from '../../core/delivery/resend.ts'
 import { conversationAt } from '../../core/lifecycle/lifecycle.ts'
 import type { Requeue, Store } from '../../store/store.ts'
-import { load, type Register, withStore } from '../context.ts'
+import { load } from '../config/load.ts'
+import type { Define } from '../context.ts'
 import { count, deliveries, nameOf } from '../history/words.ts'
 import { inBatches } from '../progress.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { confirmAgain } from './again.ts'
 import { checkSelection, type SelectFlags, selectDeliveries, selects } from './select.ts'
 
-export const registerResend: Register = (hookbridge, context) => {
-  selects(hookbridge.command('resend [ids...]'))
-    .description(
-      'attempt deliveries again, to where their receivers point now (by filters: what is parked or dead)',
-    )
-    .action(async (ids: string[], flags: SelectFlags) => {
+export const defineResend: Define = (command, context) => {
+  selects(command, 'ids of deliveries, or of events for all of theirs').action(
+    async (ids: string[], flags: SelectFlags) => {
       checkSelection(ids, flags)
       const { destinations } = load(context)
       await withStore(context, (store) => resendCommand(context.terminal, store, destinations, ids, flags))
-    })
+    },
+  )
 }
 
 interface Redirect {
@@ -151,10 +151,8 @@ function report(terminal: Terminal, work: Work, changed: ReadonlySet<string>, fl
     return
   }
   if (requests.length + gone.length + untouched.length === 0) {
-    print(
-      terminal,
-      flags.state ? 'no such deliveries' : 'nothing of that is parked or dead; --state chooses others',
-    )
+    const others = 'none of them is parked or dead; --state delivered sends again what has arrived'
+    print(terminal, flags.state === undefined ? others : 'no such deliveries')
     return
   }
   print(

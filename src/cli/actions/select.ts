@@ -23,11 +23,11 @@ export interface SelectFlags extends EventFlags, DeliveryFlags {
   readonly json?: boolean
 }
 
-/** Adds the options that choose deliveries, and those of every command that changes several. */
-export function selects(command: Command): Command {
-  return withEventFilters(withDeliveryFilters(command))
-    .option('--dry-run', 'say what would be done, and do nothing')
-    .option('--yes', 'do not ask')
+/** Adds what chooses deliveries, and the options of every command that changes several; `ids`: what they may be of. */
+export function selects(command: Command, ids: string): Command {
+  return withEventFilters(withDeliveryFilters(command.argument('[ids...]', `${ids}; or give filters`)))
+    .option('--dry-run', 'print what would be done, and do nothing')
+    .option('--yes', 'do not ask for confirmation')
     .option('--json', 'print JSON')
 }
 

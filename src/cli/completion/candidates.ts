@@ -1,4 +1,4 @@
-/** What may stand at the end of a command line, from what commander knows of the commands. */
+/** Candidates for the last word of a command line, from commander's definitions of the commands. */
 import type { Argument, Command, Option } from 'commander'
 import { states } from '../../core/delivery/delivery.ts'
 
@@ -10,19 +10,20 @@ export interface Candidate {
 
 export type Completion =
   | { readonly kind: 'words'; readonly candidates: readonly Candidate[] }
-  /** The shell knows them better. */
+  /** The shell completes file names itself. */
   | { readonly kind: 'files' }
 
 /** Names that only the configuration, or the package, has. */
-export interface Names {
-  receivers(): readonly string[]
-  sources(): readonly string[]
-  channels(): readonly string[]
-  types(): readonly string[]
-}
+export type NameKind = 'receiver' | 'source' | 'channel' | 'type'
+
+export type NamesOf = (kind: NameKind) => Promise<readonly string[]>
 
 /** `words`: those behind the program's name, the last of which is being typed. */
-export function complete(program: Command, words: readonly string[], names: Names): Completion {
+export async function complete(
+  program: Command,
+  words: readonly string[],
+  names: NamesOf,
+): Promise<Completion> {
   const current = words.at(-1) ?? ''
   const { command, open, positionals } = walk(program, words.slice(0, -1))
   const options = [...command.options, ...program.options].filter(({ hidden }) => !hidden)
@@ -30,7 +31,7 @@ export function complete(program: Command, words: readonly string[], names: Name
   const [name = '', typed] = current.split(/=(.*)/s)
   const equals = options.find(({ long, required }) => long === name && required)
   if (typed !== undefined && equals !== undefined) {
-    const values = valuesOf(equals, typed, names)
+    const values = await valuesOf(equals, typed, names)
     if (values.kind === 'files') return values
     return fitting(
       values.candidates.map(({ value, about }) => ({ value: `${name}=${value}`, about })),
@@ -45,7 +46,7 @@ export function complete(program: Command, words: readonly string[], names: Name
   const below =
     positionals > 0 ? [] : commands.map((one) => ({ value: one.name(), about: one.description() }))
   const argument = command.registeredArguments[positionals] ?? variadicOf(command)
-  const values = argument === undefined ? noWords : valuesOf(argument, current, names)
+  const values = argument === undefined ? noWords : await valuesOf(argument, current, names)
   if (values.kind === 'files') return values
   return fitting([...below, ...values.candidates], current)
 }
@@ -91,27 +92,24 @@ function variadicOf({ registeredArguments }: Command): Argument | undefined {
 // By the name of an option or an argument.
 const FILES = ['config', 'file', 'html', 'folder', 'event']
 
-function valuesOf(of: Option | Argument, current: string, names: Names): Completion {
+async function valuesOf(of: Option | Argument, current: string, names: NamesOf): Promise<Completion> {
   const name = 'attributeName' in of ? of.attributeName() : of.name()
   if (FILES.includes(name)) return { kind: 'files' }
   if (name === 'state') return listOf(states, current)
-  const known = of.argChoices ?? knownOf(name, names)
+  const known = of.argChoices ?? (await knownOf(name, names))
   return fitting(
     known.map((value) => ({ value, about: '' })),
     current,
   )
 }
 
-function knownOf(name: string, names: Names): readonly string[] {
+async function knownOf(name: string, names: NamesOf): Promise<readonly string[]> {
   switch (name) {
     case 'receiver':
-      return names.receivers()
     case 'source':
-      return names.sources()
     case 'channel':
-      return names.channels()
     case 'type':
-      return names.types()
+      return names(name)
     default:
       return []
   }

@@ -1,26 +1,23 @@
 /** `hookbridge completion SHELL`, and the hidden command by which the shell learns what may come next. */
 import { Argument, type Command } from 'commander'
-import { channels } from '../../channels/channels.ts'
-import { cuuroTypes } from '../../config/checks/match/known-events.ts'
-import { readDocument } from '../../config/file/document.ts'
-import { isObject, ownProperty } from '../../core/json.ts'
-import { type Context, fromHere, type Register } from '../context.ts'
+import { type Context, type Define, fromHere } from '../context.ts'
 import { print } from '../terminal.ts'
-import { complete, type Names } from './candidates.ts'
+import { complete } from './candidates.ts'
 import { type Shell, scriptFor, shells } from './scripts.ts'
 
-export const registerCompletion: Register = (hookbridge, context) => {
-  const { terminal } = context
-  hookbridge
-    .command('completion')
-    .description('print what makes a shell complete the commands, for its start-up file')
-    .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(shells))
+export const defineCompletion: Define = (command, { terminal }) => {
+  command
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .addHelpText('after', help)
     .action((shell: Shell) => void terminal.out.write(scriptFor(shell)))
-  hookbridge
-    .command('complete', { hidden: true })
+}
+
+export const defineComplete: Define = (command, context) => {
+  command
     .argument('[words...]')
-    .action((words: readonly string[]) => printCandidates(hookbridge, context, separated(words)))
+    .action((words: readonly string[]) =>
+      printCandidates(command.parent ?? command, context, separated(words)),
+    )
 }
 
 const help = `
@@ -29,8 +26,15 @@ zsh:  echo 'source <(hookbridge completion zsh)' >> ~/.zshrc, after compinit
 fish: hookbridge completion fish > ~/.config/fish/completions/hookbridge.fish`
 
 /** A line for each: the word, a tab, and its description. Or `:files`, for the shell to complete the name of a file. */
-function printCandidates(hookbridge: Command, context: Context, words: readonly string[]): void {
-  const found = complete(hookbridge, words, namesOf(context, words))
+async function printCandidates(
+  hookbridge: Command,
+  context: Context,
+  words: readonly string[],
+): Promise<void> {
+  const found = await complete(hookbridge, words, async (kind) => {
+    const { namesOf } = await import('./names.ts')
+    return namesOf(kind, file(context, words))
+  })
   if (found.kind === 'files') print(context.terminal, ':files')
   else for (const { value, about } of found.candidates) print(context.terminal, `${value}\t${about}`)
 }
@@ -45,19 +49,9 @@ function separated(words: readonly string[]): readonly string[] {
   })
 }
 
-function namesOf(context: Context, words: readonly string[]): Names {
+/** The configuration that the words name, or the usual one. */
+function file(context: Context, words: readonly string[]): string {
   const at = words.indexOf('--config')
   const named = at === -1 ? undefined : words[at + 1]
-  // What is wrong with the file does not matter here: what can be read of it is offered.
-  const keysOf = (key: string) => () => {
-    const read = readDocument(named ? fromHere(context, named) : context.file())
-    const found = read.ok ? ownProperty(read.document.value, key) : undefined
-    return isObject(found) ? Object.keys(found) : []
-  }
-  return {
-    receivers: keysOf('receivers'),
-    sources: keysOf('sources'),
-    channels: () => channels.map(({ name }) => name),
-    types: () => cuuroTypes,
-  }
+  return named ? fromHere(context, named) : context.file()
 }

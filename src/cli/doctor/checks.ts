@@ -1,23 +1,19 @@
-/** The checks of `doctor`, and those among them that `serve` makes at its start. */
+/** The checks of `doctor`. */
 import { channels } from '../../channels/channels.ts'
 import { type CompiledConfig, receiversOf } from '../../config/compiled.ts'
-import { type Finding, unknown, wrong } from '../../core/finding.ts'
-import { redact } from '../../core/secret.ts'
+import { type Finding, unknown } from '../../core/finding.ts'
 import { checkProxies } from '../../network/doctor.ts'
 import { type Proxies, readProxies } from '../../network/proxies.ts'
-import { checkClock, checkSecrets } from '../../sources/doctor.ts'
+import { checkClock } from '../../sources/doctor.ts'
 import { checkPublicUrl, noPublicUrl } from '../../sources/public-url.ts'
-import { checkFolder, checkStore } from '../../store/doctor.ts'
+import { checkStore } from '../../store/doctor.ts'
 import { openStore } from '../../store/open.ts'
 import { type EventRecord, type Store, StoreRefused, StoreUnavailable } from '../../store/store.ts'
 import { checkTraces } from '../../telemetry/doctor.ts'
 import type { Env } from '../../telemetry/settings.ts'
+import { type Check, secretFindings } from './cheap-checks.ts'
 import { enrichmentFindings } from './enrichment.ts'
-
-export interface Check {
-  readonly group: string
-  readonly run: () => Promise<readonly Finding[]>
-}
+import { heartbeatFinding } from './heartbeat.ts'
 
 const REQUESTS_COMPARED = 50
 // Of what a check may take: see ANSWERS_AT_MOST of doctor.ts.
@@ -27,6 +23,7 @@ const READING_SHARE = 5
 export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env): readonly Check[] {
   const { config } = compiled
   const { proxies } = readProxies(env)
+  const { heartbeat_url: heartbeat } = config.server
   return [
     { group: 'proxy', run: async () => checkProxies(env) },
     { group: 'sources', run: async () => secretFindings(compiled) },
@@ -34,6 +31,9 @@ export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env):
     { group: 'clock', run: () => clockFindings(compiled) },
     { group: 'public URL', run: () => publicUrlFindings(compiled, timeoutMs, proxies) },
     { group: 'traces', run: () => checkTraces(env, timeoutMs) },
+    ...(heartbeat === undefined
+      ? []
+      : [{ group: 'heartbeat', run: async () => [await heartbeatFinding(heartbeat, timeoutMs, proxies)] }]),
     ...(config.enrich.length === 0
       ? []
       : [{ group: 'enrich', run: () => enrichmentFindings(compiled, proxies) }]),
@@ -50,56 +50,9 @@ export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env):
   ]
 }
 
-/** The checks that use no network and take almost no time. */
-export function cheapChecks(compiled: CompiledConfig, env: Env): readonly Check[] {
-  return [
-    { group: 'proxy', run: async () => checkProxies(env) },
-    { group: 'sources', run: async () => secretFindings(compiled) },
-    { group: 'store', run: () => checkFolder(compiled.config.store.url) },
-  ]
-}
-
-/** Never throws: a check that fails, or does not end within `limitMs`, is a finding. */
-export async function runCheck(
-  { group, run }: Check,
-  { secrets }: Pick<CompiledConfig, 'secrets'>,
-  limitMs: number,
-): Promise<readonly Finding[]> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<readonly Finding[]>((resolve) => {
-    const summary = `this took longer than ${limitMs / 1000} s, and was given up`
-    timer = setTimeout(
-      () =>
-        resolve([
-          wrong('check_timeout', summary, '', 'run it again; look for a disk or a network that hangs'),
-        ]),
-      limitMs,
-    )
-  })
-  try {
-    return await Promise.race([run(), late])
-  } catch (error) {
-    const words = redact(error instanceof Error ? error.message : String(error), secrets)
-    return [
-      wrong(
-        'check_failed',
-        `the check of ${group} failed: ${words}`,
-        '',
-        'correct what it names; otherwise it is a bug of hookbridge',
-      ),
-    ]
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 function uncheckable(channel: string): Finding {
   const meaning = 'Whether its messages arrive shows with the first one.'
   return unknown('uncheckable', `nothing can be checked of ${channel} without sending a message`, meaning, '')
-}
-
-function secretFindings({ config }: CompiledConfig): Finding[] {
-  return Object.entries(config.sources).map(([name, { svix }]) => checkSecrets(name, svix.secrets))
 }
 
 async function clockFindings({ config }: CompiledConfig): Promise<readonly Finding[]> {

@@ -2,9 +2,10 @@ import { Option } from 'commander'
 import { type Loaded, loadConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { type Finding, fine, type Level } from '../../core/finding.ts'
-import { type Context, duration, type Register } from '../context.ts'
+import { type Context, type Define, duration } from '../context.ts'
 import { CommandError, colour, print, printJson, type Terminal } from '../terminal.ts'
-import { checksOf, runCheck } from './checks.ts'
+import { runCheck } from './cheap-checks.ts'
+import { checksOf } from './checks.ts'
 import { showFinding, withProgress } from './show.ts'
 
 interface DoctorOptions {
@@ -16,13 +17,11 @@ interface Grouped extends Finding {
   readonly group: string
 }
 
-// A check waits for several answers; one that takes longer than this hangs.
+// A check waits for several answers; one that takes longer than this is stuck.
 const ANSWERS_AT_MOST = 6
 
-export const registerDoctor: Register = (hookbridge, context) => {
-  hookbridge
-    .command('doctor')
-    .description('find out why it does not work: Slack, mail, disk, clock, public URL; sends no message')
+export const defineDoctor: Define = (command, context) => {
+  command
     .addOption(
       new Option('--timeout <duration>', 'how long to wait for each answer')
         .argParser(duration)
@@ -37,7 +36,7 @@ async function doctor({ terminal, file }: Context, { timeout, json = false }: Do
   const loaded = loadConfig(file(), terminal.env)
   const checks = loaded.ok ? checksOf(loaded.compiled, timeout, terminal.env) : []
   const secrets = loaded.ok ? loaded.compiled.secrets : []
-  // All at once: each waits for something else.
+  // All run at once, since each waits for something else.
   const running = checks.map((check) => ({
     check,
     findings: runCheck(check, { secrets }, timeout * ANSWERS_AT_MOST),

@@ -36,7 +36,7 @@ export function foldAttempts(history: readonly Attempt[]): readonly Attempts[] {
 }
 
 export function wordsOf(outcome: Attempt['outcome']): string {
-  return outcome.kind === 'sent' ? Object.values(outcome.reference).join(' ') : outcome.reason
+  return outcome.kind === 'sent' ? Object.values(outcome.reference).join(' · ') : outcome.reason
 }
 
 const MOST_RANGES = 5

@@ -1,7 +1,8 @@
 import type { DeliverySummary, Page, PageRequest, Store } from '../../store/store.ts'
-import { positive, type Register, withStore } from '../context.ts'
+import { type Define, positive } from '../context.ts'
 import { printTable } from '../table.ts'
-import { colour, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { colour, listWidth, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { describeDelivery, hanging } from './describe.ts'
 import {
   type DeliveryFlags,
@@ -22,22 +23,18 @@ interface ListFlags extends EventFlags, DeliveryFlags, PageFlags {
   readonly json?: boolean
 }
 
-export const registerDeliveries: Register = (hookbridge, context) => {
+export const defineDeliveries: Define = (command, context) => {
   const { terminal } = context
-  const deliveries = withEventFilters(
-    withDeliveryFilters(
-      hookbridge.command('deliveries').description('list messages to send and sent, newest first'),
-    ),
-  )
-  deliveries
-    .option('--limit <number>', 'at most so many (default: 50; with --follow the last 10)', positive)
-    .option('--cursor <cursor>', 'go on where a list ended')
-    .option('--follow', 'print what comes, and what changes, until Ctrl-C')
-    .option('--json', 'print JSON; with --follow a line each')
+  withEventFilters(withDeliveryFilters(command))
+    .option('--limit <number>', 'how many to list (default: 50; with --follow: 10)', positive)
+    .option('--cursor <cursor>', 'continue a list: the cursor that its last line prints')
+    .option('--follow', 'keep printing what is new or has changed, until Ctrl-C')
+    .option('--json', 'print JSON; with --follow, one object a line')
     .action((flags: ListFlags) => withStore(context, (store) => listDeliveries(terminal, store, flags)))
-  deliveries
-    .command('show <id>')
-    .description('one delivery with its attempts, or all of an event')
+  command
+    .command('show')
+    .argument('<id>', 'any id of a delivery or of its event; or the beginning of one')
+    .description('show one delivery with its attempts, or all deliveries of an event')
     .option('--json', 'print JSON')
     .action((id: string, _flags, self) =>
       withStore(context, (store) =>
@@ -54,7 +51,10 @@ export async function listDeliveries(terminal: Terminal, store: Store, flags: Li
   if (flags.json)
     return printJson(terminal, { deliveries: page.items.map(deliverySummaryJson), ...totalJson(page) })
   if (page.items.length === 0) return print(terminal, 'no deliveries')
-  const shortId = await shortIds(store, terminal.out.isTTY === true ? page.items.map(({ id }) => id) : [])
+  const shortId = await shortIds(
+    store,
+    Number.isFinite(listWidth(terminal)) ? page.items.map(({ id }) => id) : [],
+  )
   printTable(terminal, page.items, [
     { title: 'CREATED UTC', value: ({ createdAt }) => shortly(createdAt) },
     { title: 'ID', value: ({ id }) => id, short: ({ id }) => shortId(id) },

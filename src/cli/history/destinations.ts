@@ -1,14 +1,13 @@
 import { availableAt, type DestinationStatus, statusOf } from '../../core/delivery/destination.ts'
 import type { DestinationRecord, Store } from '../../store/store.ts'
-import { type Register, withStore } from '../context.ts'
+import type { Define } from '../context.ts'
 import { printTable } from '../table.ts'
 import { print, printable, printJson, type Style, type Terminal } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { isoOrNull, nameOf, shortly } from './words.ts'
 
-export const registerDestinations: Register = (hookbridge, context) => {
-  hookbridge
-    .command('destinations')
-    .description('list where messages go: what works, what fails and why, and what waits')
+export const defineDestinations: Define = (command, context) => {
+  command
     .option('--json', 'print JSON')
     .action(({ json }: { json?: boolean }) =>
       withStore(context, (store) => listDestinations(context.terminal, store, json === true)),

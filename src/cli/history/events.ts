@@ -1,9 +1,11 @@
 import { Option } from 'commander'
 import { type State, states, unresolvedStates } from '../../core/delivery/delivery.ts'
+import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
 import type { EventFilter, EventSummary, Page, PageRequest, Store } from '../../store/store.ts'
-import { positive, type Register, withStore } from '../context.ts'
+import { type Define, positive } from '../context.ts'
 import { printTable } from '../table.ts'
-import { colour, print, printable, printJson, type Style, type Terminal } from '../terminal.ts'
+import { colour, listWidth, print, printable, printJson, type Style, type Terminal } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { describeEvent } from './describe.ts'
 import { type EventFlags, eventFilter, withEventFilters } from './filters.ts'
 import { findOne, foundBy, withWholeSubject } from './find.ts'
@@ -19,21 +21,24 @@ interface ListFlags extends EventFlags, PageFlags {
   readonly json?: boolean
 }
 
-export const registerEvents: Register = (hookbridge, context) => {
+export const defineEvents: Define = (command, context) => {
   const { terminal } = context
-  const events = withEventFilters(
-    hookbridge.command('events').description('list what was received, newest first'),
-  )
-  events
-    .addOption(new Option('--kind <kind>', 'only these').choices(['routed', 'unrouted', 'quarantined']))
-    .option('--limit <number>', 'at most so many (default: 50; with --follow the last 10)', positive)
-    .option('--cursor <cursor>', 'go on where a list ended')
-    .option('--follow', 'print what comes, and what changes, until Ctrl-C')
-    .option('--json', 'print JSON; with --follow a line each')
+  withEventFilters(command)
+    .addOption(
+      new Option(
+        '--kind <kind>',
+        'only events that a route took, or none did, or requests in quarantine',
+      ).choices(['routed', 'unrouted', 'quarantined']),
+    )
+    .option('--limit <number>', 'how many to list (default: 50; with --follow: 10)', positive)
+    .option('--cursor <cursor>', 'continue a list: the cursor that its last line prints')
+    .option('--follow', 'keep printing what is new or has changed, until Ctrl-C')
+    .option('--json', 'print JSON; with --follow, one object a line')
     .action((flags: ListFlags) => withStore(context, (store) => listEvents(terminal, store, flags)))
-  events
-    .command('show <id>')
-    .description('one event with everything that happened to it')
+  command
+    .command('show')
+    .argument('<id>', 'any id: of an event, its message, its subject or a delivery; or the beginning of one')
+    .description('show one event with everything that happened to it')
     .option('--json', 'print JSON')
     .action((id: string, _flags, self) =>
       withStore(context, (store) => showEvent(terminal, store, id, self.optsWithGlobals().json === true)),
@@ -49,8 +54,10 @@ export async function listEvents(terminal: Terminal, store: Store, flags: ListFl
   const events = page.items
   if (flags.json) return printJson(terminal, { events: events.map(eventSummaryJson), ...totalJson(page) })
   if (events.length === 0) return print(terminal, 'no events')
-  const isOneSource = events.every(({ source }) => source === events[0]?.source)
-  const isNarrow = terminal.out.isTTY === true
+  const isNarrow = Number.isFinite(listWidth(terminal))
+  // Where there is little room, the types of notices say where they come from.
+  const named = events.filter(({ source }) => !isNarrow || source !== NOTICE_SOURCE)
+  const isOneSource = named.every(({ source }) => source === named[0]?.source)
   const shortId = await shortIds(store, isNarrow ? events.map(({ id }) => id) : [])
   const shortSubject = await shortSubjects(store, isNarrow ? events.map(({ subject }) => subject) : [])
   printTable(terminal, events, [

@@ -31,24 +31,28 @@ export interface DestinationName {
 
 export function withEventFilters(command: Command): Command {
   return command
-    .option('--type <type>', 'of events of this type')
-    .option('--source <name>', 'of events from this source')
-    .option('--subject <id>', 'of events about this subject')
-    .option('--since <time>', 'since then: so long ago (30m, 7d), or a time (2026-11-23T12:00:00Z)', time)
-    .option('--until <time>', 'before then', time)
+    .option('--type <type>', 'only this event type')
+    .option('--source <name>', 'only events from this source')
+    .option('--subject <id>', 'only events about this subject, such as the id of an analysis')
+    .option(
+      '--since <time>',
+      'only since then: a duration before now (30m, 7d), or a time (2026-11-23T12:00:00Z)',
+      time,
+    )
+    .option('--until <time>', 'only before then, written as for --since', time)
 }
 
 export function withDeliveryFilters(command: Command): Command {
   return command
-    .option('--state <state>', `in this state; several with commas: ${states.join(', ')}`, state)
-    .option('--receiver <name>', 'for this receiver')
+    .option('--state <state>', `only in these states, with commas between them: ${states.join(', ')}`, state)
+    .option('--receiver <name>', 'only for this receiver')
     .option(
       '--destination <destination>',
-      'to this one: #deal-flow, a@example.com, slack:#deal-flow',
+      'only to this destination: #deal-flow, a@example.com, slack:#deal-flow',
       destinationName,
     )
-    .option('--channel <name>', 'by this channel')
-    .option('--conversation <name>', 'of this conversation, as `deliveries show` prints it')
+    .option('--channel <name>', `only by this channel: ${channels.map(({ name }) => name).join(', ')}`)
+    .option('--conversation <name>', 'only in this conversation, named as `deliveries show` prints it')
 }
 
 export function eventFilter({ type, source, subject, since, until }: EventFlags): EventFilter {

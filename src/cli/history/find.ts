@@ -32,12 +32,11 @@ function notOne(text: string, looked: Exclude<LookUp, { kind: 'one' }>): string 
   const count = `${looked.more ? 'more than ' : ''}${looked.candidates.length}`
   const isSubject = looked.candidates.every(({ by, text: whole }) => by === 'subject' && whole === text)
   const next = isSubject
-    ? `"hookbridge events --subject ${printable(text)}" says more of them`
-    : 'give more of it'
-  return [
-    `${printable(text)} may mean one of ${count}; ${next}:`,
-    ...lines.map((line) => line.trimEnd()),
-  ].join('\n')
+    ? `"hookbridge events --subject ${printable(text)}" lists its events`
+    : 'type more of the id you mean'
+  return [`${printable(text)} fits ${count} records; ${next}:`, ...lines.map((line) => line.trimEnd())].join(
+    '\n',
+  )
 }
 
 const words = { message_id: 'message', subject: 'subject' } as const satisfies Record<
@@ -48,7 +47,7 @@ const words = { message_id: 'message', subject: 'subject' } as const satisfies R
 export async function recordOf(store: Store, found: Found): Promise<FoundRecord> {
   const event = await eventOfFound(store, found)
   // A purge may have removed it between the two reads.
-  if (event === null) throw new CommandError(`${found.id} is gone`)
+  if (event === null) throw new CommandError(`${found.id} has just been removed`)
   const made = event.plans.flatMap(({ deliveries }) => deliveries)
   return { found, event, delivery: made.find(({ id }) => id === found.id) ?? null }
 }
@@ -68,7 +67,7 @@ export async function withWholeSubject<Flags extends { readonly subject?: string
   const names = [whole, ...others].slice(0, MOST_NAMED).map((one) => `  ${printable(one)}`)
   const count = others.length >= MOST_NAMED ? `more than ${MOST_NAMED}` : `${others.length + 1}`
   throw new CommandError(
-    [`${printable(subject)} may mean one of ${count} subjects; give more of it:`, ...names].join('\n'),
+    [`${printable(subject)} fits ${count} subjects; type more of the one you mean:`, ...names].join('\n'),
     2,
   )
 }

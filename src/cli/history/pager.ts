@@ -21,7 +21,7 @@ export interface CountedPage<Item> extends Page<Item> {
 }
 
 const LIMIT = 50
-// Nobody pages through more, and counting a million takes seconds.
+// No one pages through more, and counting a million takes seconds.
 const MOST_COUNTED = 10_000
 // The store ends a page early where its filter skips very many rows; so many such pages take a fraction of a second.
 const MOST_READS = 40
@@ -37,7 +37,7 @@ export async function countedPage<Item>(
       return { ...page, total: { count: page.items.length, exact: true } }
     const all = await fill(read, Math.max(MOST_COUNTED, limit), undefined, MOST_READS)
     const total = { count: all.items.length, exact: all.next === null }
-    // Behind the last row that fits there may be only others.
+    // After the last row that matches there may be only rows that do not.
     const isLast = cursor === undefined && total.exact && total.count === page.items.length
     return { items: page.items, next: isLast ? null : page.next, total }
   } catch (error) {

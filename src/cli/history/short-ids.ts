@@ -3,7 +3,7 @@ import type { Store } from '../../store/store.ts'
 
 const LEAST = 16
 const LEAST_OF_SUBJECT = 13
-// More events of one subject than this, and nobody can say whether the beginning is another's too.
+// With more events of one subject than this, it is unknown whether another subject has the same beginning.
 const MOST_FOUND = 20
 
 /** The shortest beginning of each id, of 16 characters or more, that no other id in the store has. */

@@ -5,21 +5,20 @@ import { answeredConfig, type CredentialName, credentialFiles, starterConfig } f
 import { copyTemplates, schemaText, starterFiles } from '../../install/starter-files.ts'
 import { canAsk } from '../ask.ts'
 import { shellWord } from '../command-name.ts'
-import { type Context, fromHere, type Register } from '../context.ts'
+import { type Context, type Define, fromHere } from '../context.ts'
 import { CommandError, print, type Terminal } from '../terminal.ts'
 import type { Interview } from './interview.ts'
 
-export const registerInit: Register = (hookbridge, context) => {
-  hookbridge
-    .command('init [folder]')
-    .description('write a first config.yaml and the templates; on a terminal it asks what to put in')
-    .option('--yes', 'ask nothing: write a commented config.yaml to edit')
+export const defineInit: Define = (command, context) => {
+  command
+    .argument('[folder]', 'where to write them (default: the current folder)')
+    .option('--yes', 'ask nothing, and write a config.yaml with comments to edit')
     .action((folder: string | undefined, flags: { readonly yes?: boolean }) =>
       init(context, fromHere(context, folder ?? '.'), flags.yes === true),
     )
 }
 
-/** Never changes a file that exists. */
+/** Never changes an existing file. */
 async function init({ terminal }: Context, folder: string, yes: boolean): Promise<void> {
   const asks = !yes && canAsk(terminal)
   const files = starterFiles(folder)
@@ -69,7 +68,7 @@ function writeSecrets(folder: string, secrets: ReadonlyMap<CredentialName, strin
   for (const [name, secret] of secrets) write(join(folder, credentialFiles[name]), `${secret}\n`, 0o600)
 }
 
-/** Fails where the file exists after all. */
+/** Fails if the file has been created meanwhile. */
 function write(file: string, text: string, mode: number): void {
   writeFileSync(file, text, { mode, flag: 'wx' })
 }

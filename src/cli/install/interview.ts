@@ -23,9 +23,9 @@ interface Asking {
 interface Question {
   readonly text: string
   readonly mistake: Mistake
-  /** What is typed does not show. */
+  /** What is typed is not shown. */
   readonly secret?: boolean
-  /** The answer of one who only presses Enter; without it that is none. */
+  /** The answer if the person only presses Enter; without a default, the question is skipped. */
   readonly usual?: string
 }
 
@@ -45,7 +45,7 @@ export function interview(terminal: Terminal): Promise<Interview> {
     const asking: Asking = { terminal, questions, proxies }
     say(
       asking,
-      'Enter alone leaves out what you do not want or do not have yet. Secrets do not show while you type.',
+      'Press Enter to skip what you do not want, or do not have yet. Secrets do not show while you type.',
     )
     heading(asking, 'Cuuro')
     const signing = await ask(asking, {

@@ -6,13 +6,15 @@ import type { Event } from '../../core/event.ts'
 import { escapeHtml } from '../../core/html.ts'
 import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
-import { nameOf, noticeOf } from './text.ts'
+import { nameOf, noticesOf } from './text.ts'
 
 export interface PageContent {
   readonly compiled: Pick<CompiledConfig, 'config'>
   /** By channel; one without a preview is not in it. */
   readonly previews: ReadonlyMap<string, ChannelPreview>
   readonly event: Event
+  /** The fields of enrich that have sample values. */
+  readonly madeUp: readonly string[]
   readonly preview: Preview
   readonly wanted: Wanted
   /** The time of the preview, in milliseconds, and an IANA time zone to show it in. */
@@ -51,8 +53,8 @@ header .note { margin: 16px 0 0; color: var(--warn) }
 
 /** The whole page, to write to a file. */
 export function previewPage(content: PageContent): string {
-  const { event, preview, previews, wanted } = content
-  const notice = noticeOf(event, preview, wanted)
+  const { event, preview, previews, wanted, madeUp } = content
+  const notices = noticesOf(event, preview, wanted, madeUp)
   const drawn = preview.messages.map((message) => drawMessage(content, message))
   const skipped = preview.skipped.map(
     (delivery) => `${nameOf(delivery.destination)}: skipped, ${skippedBecause(delivery)}`,
@@ -73,7 +75,7 @@ export function previewPage(content: PageContent): string {
 <body>
 <header>
 <h1>${escapeHtml(event.type)}</h1>
-<p>Preview of ${escapeHtml(event.id)} from ${escapeHtml(event.source)}</p>${notes([...(notice === null ? [] : [notice]), ...skipped])}
+<p>Preview of ${escapeHtml(event.id)} from ${escapeHtml(event.source)}</p>${notes([...notices, ...skipped])}
 </header>
 ${drawn.join('\n')}
 </body>

@@ -3,12 +3,15 @@ import { pathToFileURL } from 'node:url'
 import { Option } from 'commander'
 import { channels } from '../../channels/channels.ts'
 import type { ChannelPreview } from '../../channels/preview.ts'
+import { SAMPLE_ID } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant } from '../../config/problem.ts'
+import { sampleEnrichment } from '../../core/enrichment/sample.ts'
 import type { Event, LifecycleView } from '../../core/event.ts'
 import { plan, skippedBecause } from '../../core/plan.ts'
 import { type Preview, type PreviewDeps, preview, type Wanted } from '../../core/template/preview.ts'
-import { type Context, fromHere, load, type Register } from '../context.ts'
+import { load } from '../config/load.ts'
+import { type Context, type Define, fromHere } from '../context.ts'
 import { type Conversations, conversationsOf, decisionJson } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { CommandError, colour, printable, printJson } from '../terminal.ts'
@@ -22,24 +25,22 @@ interface PreviewFlags extends EventInputFlags, Wanted {
   readonly json?: boolean
 }
 
-export const registerPreview: Register = (hookbridge, context) => {
-  takesEvent(
-    hookbridge
-      .command('preview')
-      .description('show the messages of an event as their readers see them, or send them to yourself'),
-  )
-    .option('--template <name>', 'with this template, instead of what the routes send')
+export const definePreview: Define = (command, context) => {
+  takesEvent(command)
+    .option('--template <name>', 'render this template instead of those that the routes choose')
     .addOption(
-      new Option('--channel <name>', 'only for this channel').choices(channels.map(({ name }) => name)),
+      new Option('--channel <name>', 'only messages for this channel').choices(
+        channels.map(({ name }) => name),
+      ),
     )
-    .option('--receiver <name>', 'only for this receiver')
-    .option('--html <file>', 'write one page with the messages as they look (- for standard output)')
+    .option('--receiver <name>', 'only messages for this receiver')
+    .option('--html <file>', 'write an HTML page that shows the messages (- for standard output)')
     .option(
       '--to <channel:address>',
-      'send them, marked as a preview: slack:@me, slack:#test, email:me@example.com',
+      'send the messages there, marked as a preview: slack:@me, slack:#test, email:me@example.com; may be repeated',
       (text: string, before: readonly string[] = []) => [...before, text],
     )
-    .option('--json', 'print the messages as they would be sent, as JSON')
+    .option('--json', 'print the messages as JSON, as they would be sent')
     .action((named: string | undefined, flags: PreviewFlags) => previewCommand(context, named, flags))
 }
 
@@ -59,16 +60,22 @@ async function previewCommand(
   checkNames(compiled, flags)
   const previews = await loadPreviews()
   const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, previews, text, flags.channel))
-  const event = await readEventInput(context, compiled, named, sampleOf(named, flags))
+  const given = await readEventInput(context, compiled, named, sampleOf(named, flags))
+  // What is stored was fetched, or was not.
+  const { enriched, madeUp } =
+    given.id === SAMPLE_ID
+      ? sampleEnrichment(compiled.config.enrich, given, given.enriched)
+      : { enriched: given.enriched, madeUp: [] }
+  const event = { ...given, enriched }
   const deps = partsOf(compiled)
   const conversations = await conversationsOf(context, compiled, event, plan(compiled, event).deliveries)
   const shown = previewOf(deps, event, flags, addressees, conversations.view)
 
   if (flags.html !== undefined)
-    writePage(context, { compiled, previews, event, preview: shown, wanted: flags }, flags.html)
+    writePage(context, { compiled, previews, event, madeUp, preview: shown, wanted: flags }, flags.html)
   const speaks = !flags.json && flags.html !== '-'
   const framed = flags.html === undefined && addressees.length === 0
-  if (speaks) printPreview(terminal, event, shown, { wanted: flags, framed, conversations })
+  if (speaks) printPreview(terminal, event, shown, { wanted: flags, madeUp, framed, conversations })
   const sendings = await sendPreviews(terminal, compiled, shown, addressees)
   if (flags.json)
     printJson(terminal, { ...asJson(event, shown, conversations), ...(flags.to && { sent: sendings }) })
@@ -166,7 +173,7 @@ function asJson(
   { decisionOf }: Conversations,
 ): object {
   return {
-    event: { id: event.id, type: event.type, source: event.source },
+    event: { id: event.id, type: event.type, source: event.source, enriched: event.enriched },
     unrouted,
     planned,
     messages: messages.map(({ rendered, delivery, ...place }) => ({

@@ -4,10 +4,12 @@ import type { Event } from '../../core/event.ts'
 import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
 import { type Conversations, inWords } from '../conversations.ts'
-import { colour, print, printable, printFramed, type Terminal } from '../terminal.ts'
+import { colour, print, printable, printFramed, type Terminal, textWidth, wrap } from '../terminal.ts'
 
 export interface PreviewText {
   readonly wanted: Wanted
+  /** The fields of enrich that have sample values. */
+  readonly madeUp: readonly string[]
   /** The messages and the notes about them; otherwise the notes alone. */
   readonly framed: boolean
   readonly conversations: Conversations
@@ -17,10 +19,10 @@ export function printPreview(
   terminal: Terminal,
   event: Event,
   preview: Preview,
-  { wanted, framed, conversations }: PreviewText,
+  { wanted, madeUp, framed, conversations }: PreviewText,
 ): void {
-  const notice = noticeOf(event, preview, wanted)
-  if (notice !== null) print(terminal, colour(terminal, 'yellow', printable(notice)))
+  for (const notice of noticesOf(event, preview, wanted, madeUp))
+    print(terminal, colour(terminal, 'yellow', printable(notice)))
   for (const message of preview.messages) {
     const { rendered, channel } = message
     const { toText } = channels.find(({ name }) => name === channel) ?? {}
@@ -30,7 +32,7 @@ export function printPreview(
       print(terminal, colour(terminal, 'red', printable(`   ${rendered.reason}`)))
     }
     const does = framed ? inWords(conversations.decisionOf(message.delivery)) : ''
-    if (does !== '') print(terminal, printable(`   ${does}`))
+    if (does !== '') print(terminal, `   ${wrap(printable(does), textWidth(terminal) - 3).join('\n   ')}`)
     for (const note of rendered.ok ? rendered.notes : []) {
       const name = framed ? '' : `${nameOf(message)}: `
       print(terminal, colour(terminal, 'yellow', printable(`   note: ${name}${note}`)))
@@ -42,8 +44,22 @@ export function printPreview(
   }
 }
 
+/** How what is shown differs from what the routes send of a real event. */
+export function noticesOf(
+  event: Event,
+  preview: Preview,
+  wanted: Wanted,
+  madeUp: readonly string[],
+): readonly string[] {
+  const notice = routingNotice(event, preview, wanted)
+  return [
+    ...(notice === null ? [] : [notice]),
+    ...(madeUp.length === 0 ? [] : [`Sample values stand for what enrich fetches: ${madeUp.join(', ')}.`]),
+  ]
+}
+
 /** Why what is shown is not what the routes send; null where it is. */
-export function noticeOf(
+function routingNotice(
   { type }: Event,
   { unrouted, planned }: Preview,
   { template, channel, receiver }: Wanted,

@@ -4,6 +4,7 @@ import { type Simulation, simulate } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Delivery } from '../../core/delivery/delivery.ts'
 import type { Destination } from '../../core/delivery/destination.ts'
+import { describeThrown } from '../../core/thrown.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { storedEvent } from '../event-input.ts'
 import { pages } from '../history/filters.ts'
@@ -11,19 +12,19 @@ import { progressBar } from '../progress.ts'
 import { printTable } from '../table.ts'
 import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal.ts'
 
-type Kind = 'newly routed' | 'no longer routed' | 'moved' | 'template fails'
+type Kind = 'newly routed' | 'no longer routed' | 'moved' | 'template fails' | 'routing fails'
 
 /** Events that change in the same way. */
 interface Change {
   readonly kind: Kind
   readonly type: string
-  /** The targets as they were, and as they would be; or the template that would fail. */
+  /** The targets as they were, and as they would be; or what would fail. */
   readonly from: string
   readonly to: string
   readonly events: string[]
 }
 
-/** Nothing is sent or stored. Fails, after all is reported, where a template would fail. */
+/** Nothing is sent or stored. Fails, after all is reported, where a template or a route would fail. */
 export async function explainHistory(
   terminal: Terminal,
   compiled: CompiledConfig,
@@ -38,7 +39,7 @@ export async function explainHistory(
   for await (const record of storedEvents(store, begun - since)) {
     events += 1
     bar((begun - record.receivedAt) / since)
-    for (const change of changesOf(record, simulate(compiled, storedEvent(record)))) {
+    for (const change of changesOf(compiled, record)) {
       const key = JSON.stringify([change.kind, change.type, change.from, change.to])
       const same = changes.get(key) ?? { ...change, events: [] }
       same.events.push(record.id)
@@ -49,8 +50,14 @@ export async function explainHistory(
   const found = [...changes.values()].sort((a, b) => b.events.length - a.events.length)
   if (json) printJson(terminal, { events, changes: found })
   else show(terminal, events, found)
-  const failures = found.filter(({ kind }) => kind === 'template fails')
-  if (failures.length > 0) throw new CommandError(json ? '' : 'templates would fail')
+  const failing = (wanted: Kind) => found.some(({ kind }) => kind === wanted)
+  const what = [
+    ...(failing('template fails') ? ['templates would fail'] : []),
+    ...(failing('routing fails')
+      ? ['events could not be routed: a bug in Hookbridge, please report it']
+      : []),
+  ]
+  if (what.length > 0) throw new CommandError(json ? '' : what.join('; '))
 }
 
 /** Newest first; those that never became events are left out. */
@@ -63,9 +70,15 @@ async function* storedEvents(store: Store, since: number): AsyncGenerator<EventR
   }
 }
 
-function changesOf(record: EventRecord, simulation: Simulation): Omit<Change, 'events'>[] {
+function changesOf(compiled: CompiledConfig, record: EventRecord): Omit<Change, 'events'>[] {
   const type = record.type ?? ''
   const before = targets(presentDeliveries(record).map(({ destination }) => destination))
+  let simulation: Simulation
+  try {
+    simulation = simulate(compiled, storedEvent(record))
+  } catch (error) {
+    return [{ kind: 'routing fails', type, from: before, to: describeThrown(error) }]
+  }
   const after = targets(
     [...simulation.messages.map(({ delivery }) => delivery), ...simulation.skipped].map(
       ({ destination }) => destination,

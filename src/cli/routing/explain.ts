@@ -1,4 +1,4 @@
-import { type Simulation, simulate } from '../../config/checks/simulate.ts'
+import { SAMPLE_ID, type Simulation, simulate } from '../../config/checks/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
@@ -6,7 +6,8 @@ import { describe } from '../../core/match/describe.ts'
 import type { Condition } from '../../core/match/evaluate.ts'
 import { plan, plannedJson, routingView, skippedBecause } from '../../core/plan.ts'
 import type { Visit } from '../../core/route.ts'
-import { duration, load, type Register, withStore } from '../context.ts'
+import { load } from '../config/load.ts'
+import { type Define, duration } from '../context.ts'
 import { type Conversations, conversationsOf, decisionJson, inWords } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { hanging } from '../history/describe.ts'
@@ -21,8 +22,9 @@ import {
   textWidth,
   wrap,
 } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { explainHistory } from './explain-history.ts'
-import { fetchFor } from './fetch.ts'
+import { fetchFor, missingField } from './fetch.ts'
 import { type Branch, drawTree, type Remark } from './route-tree.ts'
 
 interface ExplainFlags extends EventInputFlags {
@@ -32,18 +34,15 @@ interface ExplainFlags extends EventInputFlags {
   readonly json?: boolean
 }
 
-export const registerExplain: Register = (hookbridge, context) => {
-  takesEvent(hookbridge.command('explain'))
-    .description(
-      'show how an event is routed: every route that is tried, each condition, and what is delivered',
-    )
-    .option('--verify <receivers>', 'exit 1 unless exactly these receivers get it (a,b; "" for none)')
+export const defineExplain: Define = (command, context) => {
+  takesEvent(command)
+    .option('--verify <receivers>', 'exit 1 unless exactly these receivers get the event (a,b; "" for none)')
     .option(
       '--since <duration>',
-      'show what this configuration would change for the events stored in this time',
+      'show what this configuration would change for the events of the last 7d, for example',
       duration,
     )
-    .option('--fetch', 'ask the steps of enrich, and show what they answer')
+    .option('--fetch', 'send the requests of enrich, and show the answers')
     .option('--json', 'print JSON')
     .action(async (named: string | undefined, flags: ExplainFlags) => {
       const compiled = load(context)
@@ -65,7 +64,10 @@ export const registerExplain: Register = (hookbridge, context) => {
       const conversations = await conversationsOf(context, compiled, event, deliveries)
       const simulation = simulate(compiled, event, conversations.view)
       if (flags.json) printJson(context.terminal, asJson(compiled, event, simulation, conversations))
-      else show(context.terminal, compiled, event, simulation, conversations)
+      else {
+        show(context.terminal, compiled, event, simulation, conversations)
+        if (event.id === SAMPLE_ID && !flags.fetch) hintAtEnrichment(context.terminal, compiled, event)
+      }
       if (flags.verify !== undefined) verify(flags.verify, simulation, [...compiled.destinations.keys()])
     })
 }
@@ -169,6 +171,14 @@ function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
   if (result === 'child_took') return [{ key: '→', text: `taken by a route below${went}` }]
   const to = receivers.length === 0 ? 'no one: the route has no receivers' : receivers.join(', ')
   return [{ key: '→', text: `${to}${went}` }]
+}
+
+function hintAtEnrichment(terminal: Terminal, compiled: CompiledConfig, event: Event): void {
+  const field = missingField(compiled.router.visits(routingView(compiled, event)))
+  if (field === null) return
+  const hint = `nothing is fetched for this event: give values, such as --enriched ${field}:=VALUE (= for text), or ask with --fetch`
+  for (const line of hanging(terminal, '', printable(hint), '  '))
+    print(terminal, colour(terminal, 'yellow', line))
 }
 
 function showDeliveries(

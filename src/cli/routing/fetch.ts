@@ -1,7 +1,9 @@
-/** `explain --fetch`: what the steps of enrich answer, with the JSON pointer of each value. */
+/** `explain --fetch`: what the API of each step answers, with the JSON pointer of each value. */
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { packageVersion } from '../../config/package.ts'
 import type { Event } from '../../core/event.ts'
+import type { Condition } from '../../core/match/evaluate.ts'
+import type { Visit } from '../../core/route.ts'
 import { redact } from '../../core/secret.ts'
 import { type AskedStep, askAll, pointersOf } from '../../enrich/ask.ts'
 import { proxiesOf } from '../context.ts'
@@ -31,6 +33,21 @@ export async function fetchFor(
   }
   return { ...event, enriched: { ...event.enriched, ...enriched } }
 }
+
+/** A field of `enriched` without which a route did not match; null if there is none. */
+export function missingField(visits: readonly Visit[]): string | null {
+  const missing = (conditions: readonly Condition[]): string[] =>
+    conditions.flatMap((one) => {
+      if (one.kind !== 'field') return missing(one.conditions)
+      return one.actual === undefined && one.path.startsWith(ENRICHED) ? [one.path] : []
+    })
+  const [path] = visits.flatMap(({ result, conditions }) =>
+    result === 'no_match' ? missing(conditions) : [],
+  )
+  return path?.slice(ENRICHED.length) ?? null
+}
+
+const ENRICHED = 'enriched.'
 
 const LONGEST_VALUE = 80
 

@@ -1,17 +1,16 @@
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { RouteMatch, RouteNode } from '../../core/route.ts'
-import { load, type Register } from '../context.ts'
+import { load } from '../config/load.ts'
+import type { Define } from '../context.ts'
 import { printTable } from '../table.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
 import { flowchart } from './flowchart.ts'
 import { drawRoutes } from './route-tree.ts'
 
-export const registerRoutes: Register = (hookbridge, context) => {
-  hookbridge
-    .command('routes')
-    .description('show the routes as a tree: which events go to which receivers')
-    .option('--mermaid', 'as a Mermaid flowchart, for a README or a wiki')
+export const defineRoutes: Define = (command, context) => {
+  command
+    .option('--mermaid', 'print a Mermaid flowchart, for a README or a wiki')
     .option('--json', 'print JSON')
     .action((options: { mermaid?: boolean; json?: boolean }) => {
       if (options.mermaid && options.json) throw new CommandError('give either --mermaid or --json', 2)

@@ -1,21 +1,22 @@
 import { loadStoreUrl } from '../../config/part.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { backUp, type Contents, restore } from '../../store/backup.ts'
-import { type Context, fromHere, type Register } from '../context.ts'
+import { type Context, type Define, fromHere } from '../context.ts'
 import { progressBar } from '../progress.ts'
 import { CommandError, print, printable } from '../terminal.ts'
 
-export const registerBackup: Register = (hookbridge, context) => {
-  hookbridge
-    .command('backup <file>')
-    .description('copy the store to a file, while the service runs or not')
+export const defineBackup: Define = (command, context) => {
+  command
+    .argument('<file>', 'the copy to make')
     .option('--force', 'replace the file if it exists')
     .action((file: string, options: { force?: boolean }) => backup(context, file, options.force === true))
-  hookbridge
-    .command('restore <file>')
-    .description('put a copy in the place of the store, while the service is stopped')
-    .option('--force', 'move a store that is there aside')
-    .option('--incomplete', 'take a copy that lacks its write-ahead log, without what was in that')
+}
+
+export const defineRestore: Define = (command, context) => {
+  command
+    .argument('<file>', 'the copy to restore')
+    .option('--force', 'move the present store aside first')
+    .option('--incomplete', 'accept a copy without its write-ahead log; what only the log had is lost')
     .action((file: string, options: { force?: boolean; incomplete?: boolean }) => {
       const { terminal } = context
       const { force: replace = false, incomplete = false } = options

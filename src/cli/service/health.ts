@@ -1,6 +1,6 @@
 import { loadService } from '../../config/part.ts'
 import { ownProperty } from '../../core/json.ts'
-import { type Context, problemLine, type Register, summary } from '../context.ts'
+import { type Context, type Define, problemLine, summary } from '../context.ts'
 import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal.ts'
 import { at, baseOf, serviceUrl } from './client.ts'
 
@@ -13,11 +13,9 @@ interface HealthFlags {
 // A container engine gives a check ten seconds, and Node needs some of them to start.
 const PATIENCE = 5_000
 
-export const registerHealth: Register = (hookbridge, context) => {
-  hookbridge
-    .command('health')
-    .description('ask the running service whether it is ready; exit 1 if it is not')
-    .option('--live', 'ask only whether it answers at all')
+export const defineHealth: Define = (command, context) => {
+  command
+    .option('--live', 'only ask whether it answers at all')
     .option('--url <url>', 'the service (default: where the configuration says it listens)')
     .option('--json', "print the service's answer as JSON")
     .action((flags: HealthFlags) => health(context, flags))
@@ -57,11 +55,13 @@ async function ask(target: string): Promise<{ readonly status: number; readonly 
     return { status: response.status, body: parsed(await response.text()) }
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandError(`nothing answers at ${target} (${cause})`)
+    throw new CommandError(
+      `nothing answers at ${target} (${cause}); is "hookbridge serve" running there? --url names another address`,
+    )
   }
 }
 
-/** Something else may answer there. */
+/** Another program may answer there. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

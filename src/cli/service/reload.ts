@@ -1,8 +1,8 @@
 import { loadService } from '../../config/part.ts'
 import { ownProperty } from '../../core/json.ts'
 import type { Secret } from '../../core/secret.ts'
-import { type Context, problemLine, type Register, summary } from '../context.ts'
-import { CommandError, colour, print, printJson, type Terminal } from '../terminal.ts'
+import { type Context, type Define, problemLine, summary } from '../context.ts'
+import { CommandError, colour, print, printJson, type Terminal, wrapped } from '../terminal.ts'
 import { type Answer, at, baseOf, postTo, postToSocket, serviceUrl } from './client.ts'
 
 interface ReloadFlags {
@@ -11,15 +11,13 @@ interface ReloadFlags {
 }
 
 const RELOAD = '/-/reload'
-const WITHOUT_TOKEN =
-  'set server.admin_socket, or server.admin_token, and restart the service once; until then `systemctl reload hookbridge`, or `kill -HUP` and its process id, reloads it'
-const OLD_TOKEN =
-  'the service has another server.admin_token: it may have changed in the file since it was loaded, and then `systemctl reload hookbridge`, or `kill -HUP` and its process id, makes the service take it over'
+const BY_SIGNAL = 'reload it with `systemctl reload hookbridge` or `kill -HUP PID`'
+const WITHOUT_TOKEN = `neither server.admin_socket nor server.admin_token is set: set one and restart the service once; until then ${BY_SIGNAL}`
+const STARTED_WITHOUT_TOKEN = `the service was started without server.admin_token: restart it, or ${BY_SIGNAL}`
+const OLD_TOKEN = `the service has another server.admin_token; if it was changed in the file since the last reload, ${BY_SIGNAL}`
 
-export const registerReload: Register = (hookbridge, context) => {
-  hookbridge
-    .command('reload')
-    .description('make the running service load the configuration; exit 1 if it does not')
+export const defineReload: Define = (command, context) => {
+  command
     .option('--url <url>', 'the service (default: server.admin_socket, else where it listens)')
     .option('--json', "print the service's answer as JSON")
     .action((options: ReloadFlags) => reload(context, options))
@@ -46,7 +44,7 @@ async function reload({ terminal, file }: Context, flags: ReloadFlags): Promise<
 }
 
 async function askWithToken(terminal: Terminal, url: string, token: Secret | undefined): Promise<Answer> {
-  if (token === undefined) throw new CommandError(`server.admin_token is not set: ${WITHOUT_TOKEN}`)
+  if (token === undefined) throw new CommandError(WITHOUT_TOKEN)
   return postTo(
     terminal,
     at(url, RELOAD),
@@ -59,7 +57,10 @@ async function askWithToken(terminal: Terminal, url: string, token: Secret | und
 function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: boolean): void {
   const lines = (key: string, style: 'red' | 'yellow') => {
     if (quiet) return
-    for (const line of texts(body, key)) print(terminal, colour(terminal, style, line))
+    for (const text of texts(body, key)) {
+      const [line = '', ...detail] = text.split('\n')
+      print(terminal, [colour(terminal, style, wrapped(terminal, 'out', line)), ...detail].join('\n'))
+    }
   }
   if (status === 200) {
     lines('notices', 'yellow')
@@ -73,8 +74,7 @@ function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: 
   }
   lines('problems', 'red')
   if (status === 401) throw new CommandError(OLD_TOKEN)
-  if (status === 404)
-    throw new CommandError(`the service was started without server.admin_token: ${WITHOUT_TOKEN}`)
+  if (status === 404) throw new CommandError(STARTED_WITHOUT_TOKEN)
   const message = ownProperty(body, 'message')
   throw new CommandError(`not reloaded: ${typeof message === 'string' ? message : `${status} ${text}`}`)
 }

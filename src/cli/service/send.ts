@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { ownProperty } from '../../core/json.ts'
 import { sign } from '../../sources/svix.ts'
-import { type Context, duration, load, type Register, withStore } from '../context.ts'
+import { load } from '../config/load.ts'
+import { type Context, type Define, duration } from '../context.ts'
 import { eventBody } from '../event-input.ts'
 import { deliveryJson } from '../history/json.ts'
 import { CommandError, colour, print, printJson } from '../terminal.ts'
+import { withStore } from '../with-store.ts'
 import { followArrival, printDelivery } from './arrival.ts'
 import { at, baseOf, postTo, serviceUrl, sourceOf } from './client.ts'
 
@@ -23,19 +25,17 @@ interface SendFlags {
 
 const DEFAULT_WAIT_MS = 30_000
 
-export const registerSend: Register = (hookbridge, context) => {
-  hookbridge
-    .command('send')
-    .description('sign one event as the sender would, and post it to a running service')
+export const defineSend: Define = (command, context) => {
+  command
     .option('--type <type>', 'the event type, as in analysis.completed')
-    .option('--data <key=value...>', "the payload's data (default: a random id); key:=value takes JSON")
-    .option('--file <file>', 'a whole body instead, - for standard input')
+    .option('--data <key=value...>', 'fields of its data: key=text, or key:=JSON (default: a random id)')
+    .option('--file <file>', 'send this file as the body instead (- for standard input)')
     .option('--source <name>', 'the source to send as (default: that of --url, else the first)')
     .option('--url <url>', "the service, or a webhook's URL (default: where the service listens)")
-    .option('--id <id>', "the message's id (default: a new one)")
+    .option('--id <id>', 'the message id, as svix-id has it (default: a new one)')
     .option(
       '--wait [duration]',
-      'report what becomes of its messages; exit 1 unless all arrive (default: 30s)',
+      'wait until its messages are sent, and report them; exit 1 unless all arrive (default: 30s)',
       duration,
     )
     .option('--json', 'print the answer as JSON')

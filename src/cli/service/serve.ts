@@ -7,24 +7,34 @@ import type { Loaded } from '../../config/load.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { StoreRefused } from '../../store/store.ts'
 import { asRun } from '../command-name.ts'
-import { proxiesOf } from '../context.ts'
-import { cheapChecks, runCheck } from '../doctor/checks.ts'
+import { loadWithWarnings } from '../config/load.ts'
+import { type Define, proxiesOf } from '../context.ts'
+import { cheapChecks, runCheck } from '../doctor/cheap-checks.ts'
 import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
 
 // A stop takes about seven seconds at the most; this is for one that hangs.
 const STOP_DEADLINE = 9_000
 const CHECK_LIMIT_MS = 2_000
 
+export const defineServe: Define = (command, context) => {
+  command
+    .option('--log-format <format>', 'text or json (default: text on a terminal, else json; or LOG_FORMAT)')
+    .action(async ({ logFormat }: { logFormat?: string }) => {
+      const { terminal } = context
+      await serve(terminal, loadWithWarnings(context, hopeless(terminal)), logFormat)
+    })
+}
+
 /**
  * The exit code where the next start would end the same way: one of its own under systemd, whose unit then does not
  * start the service again, as it does after all else.
  */
-export function hopeless({ env }: Terminal): ExitCode {
+function hopeless({ env }: Terminal): ExitCode {
   return env.NOTIFY_SOCKET ? 78 : 1
 }
 
-/** `hookbridge serve`: runs until SIGTERM or SIGINT, then stops in order and exits 0. */
-export async function serve(
+/** Runs until SIGTERM or SIGINT, then stops in order and exits 0. */
+async function serve(
   terminal: Terminal,
   { compiled, warnings }: Extract<Loaded, { ok: true }>,
   named: string | undefined,
@@ -137,7 +147,7 @@ function startFailure(error: unknown, { config }: CompiledConfig, exitCode: Exit
   // Only a socket that was passed on can be something else.
   if (code === 'EINVAL') {
     return new CommandError(
-      'what was passed on as LISTEN_FDS is no TCP socket; give the socket unit one ListenStream, a port or an address with one',
+      'what was passed on as LISTEN_FDS is not a TCP socket; give the socket unit one ListenStream, a port or an address with one',
       exitCode,
     )
   }

@@ -1,4 +1,4 @@
-/** Whether messages would have a button that opens the page of what they are about, if `links` were there. */
+/** Whether messages would have a button with a link, if `links` were set. */
 import type { Event } from '../../core/event.ts'
 import { plan, skippedBecause } from '../../core/plan.ts'
 import { render } from '../../core/template/render.ts'
@@ -10,15 +10,16 @@ const EXAMPLE = 'https://app.example.com/'
 // Plain text has no buttons.
 const CONSOLE = 'console'
 
-/** One who wants none writes `links: {}`. */
+/** `links: {}` says that no buttons are wanted. */
 export function checkButtons(compiled: CompiledConfig): readonly Problem[] {
   const { config, document } = compiled
   if (config.links !== undefined) return []
   const events = [...knownEvents(compiled).values()].flat()
   const types = new Set(events.filter((event) => hasButton(compiled, event)).map(({ type }) => type))
   if (types.size === 0) return []
-  const message = `links is missing: messages about ${[...types].join(', ')} have no button that opens the page of it`
-  const hint = 'such as links: {"analysis.*": "https://HOST/{{ data.id }}"}; links: {} for messages without'
+  const message = `links is missing: messages about ${[...types].join(', ')} have no button that opens a page`
+  const hint =
+    'set links, such as {"analysis.*": "https://HOST/{{ data.id }}"}; `links: {}` for messages without buttons'
   return [warning('doubtful_setting', document.file, START, message, hint)]
 }
 

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { isReservedName } from '../../channels/settings.ts'
 import type { Interpolated } from '../file/interpolate.ts'
-import { exampleConfig } from '../package.ts'
+import { demoConfig, exampleConfig } from '../package.ts'
 import { type Problem, pathName, warning } from '../problem.ts'
 import { textsIn } from './match/texts.ts'
 import { isSecret } from './secrets.ts'
@@ -28,8 +28,9 @@ export function checkExamples({ document, value }: Interpolated): Problem[] {
       (path[0] === 'enrich' && path[2] === 'get') ||
       (path[0] === 'server' && path[1] === 'public_url')
     const host = isPublic ? (/^https?:\/\/(?:[^/?#]*@)?([^/?#:]+)/i.exec(text)?.[1] ?? '') : ''
-    // The example itself has nothing else.
-    if (!isReservedName(host) || resolve(document.file) === exampleConfig) return []
+    // The examples themselves have nothing else.
+    const isExample = [exampleConfig, demoConfig].includes(resolve(document.file))
+    if (!isReservedName(host) || isExample) return []
     return warn(`${host} is reserved for examples`, 'put your own address here')
   })
 }

@@ -1,5 +1,6 @@
 /** Makes the paths of the configuration absolute, so that it does not matter where the service is started. */
 import { dirname, isAbsolute, resolve } from 'node:path'
+import { isPostgres } from '../../core/postgres-url.ts'
 import type { Env } from '../file/interpolate.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { error, type Problem } from '../problem.ts'
@@ -51,5 +52,6 @@ export function withPaths<T extends Located>(file: string, config: T, env: Env):
 }
 
 function storeUrl(file: string, url: string): string {
+  if (isPostgres(url)) return url
   return `sqlite:${resolve(dirname(file), url.replace(/^sqlite:/, ''))}`
 }

@@ -1,11 +1,14 @@
 /** Whether the templates of Cuuro's event types fit the events that Cuuro sends. */
+import { FAILED_LINK } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, warning } from '../problem.ts'
 import { cuuroEvent, cuuroTypes } from './match/known-events.ts'
 import { simulate } from './simulate.ts'
+import { caught } from './unexpected.ts'
 
 /** Warns of variables that those events do not have, and of text that is cut. */
 export function checkSamples(compiled: CompiledConfig): readonly Problem[] {
+  const { file, document } = compiled
   const cuuro = Object.entries(compiled.config.sources).filter(
     ([name, { event_type }]) => name === 'cuuro' || event_type === '/event',
   )
@@ -13,13 +16,23 @@ export function checkSamples(compiled: CompiledConfig): readonly Problem[] {
     cuuroTypes.flatMap((type) => {
       const event = cuuroEvent(compiled.config, source, type)
       if (event === null) return []
-      return simulate(compiled, event).messages.flatMap(({ rendered }) =>
-        rendered.ok && rendered.template === type
-          ? rendered.notes.map((note) => sampleNote(compiled, `${type} as Cuuro sends it: ${note}`))
-          : [],
+      const place = { severity: 'warning', file, ...document.keyAt(['routes']) } as const
+      return caught(place, `${type} as Cuuro sends it was routed and rendered`, () =>
+        simulate(compiled, event).messages.flatMap(({ rendered }) =>
+          rendered.ok && rendered.template === type
+            ? rendered.notes
+                .filter(isNoLink)
+                .map((note) => sampleNote(compiled, `${type} as Cuuro sends it: ${note}`))
+            : [],
+        ),
       )
     }),
   )
+}
+
+/** A link that fails is reported at its own place, for every type that it is for. */
+function isNoLink(note: string): boolean {
+  return !note.startsWith(FAILED_LINK)
 }
 
 function sampleNote({ file, document }: CompiledConfig, message: string): Problem {

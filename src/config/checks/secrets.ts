@@ -5,7 +5,8 @@ import { variablePattern, withoutBraces } from '../file/variable.ts'
 import { type Path, type Problem, pathName, warning } from '../problem.ts'
 import { isSecretHeader } from '../schema/enrich.ts'
 import { expectedAt } from '../schema/expected.ts'
-import { filledSchema } from '../schema/json-schema.ts'
+import { filledSchema } from '../schema/filled-schema.ts'
+import { schema } from '../schema/schema.ts'
 import { type TextAt, textsIn } from './match/texts.ts'
 
 /** Checked even where other parts of the configuration are wrong. */
@@ -17,7 +18,7 @@ export function checkSecrets(filled: Interpolated): Problem[] {
 export function isSecret(path: Path): boolean {
   const [root, , key, name] = path
   if (root === 'enrich' && key === 'headers') return isSecretHeader(String(name))
-  return expectedAt(filledSchema(), path).secret
+  return expectedAt(filledSchema(schema), path).secret
 }
 
 /** Whether the file itself holds a secret. */
@@ -48,7 +49,7 @@ function checkWritten(one: TextAt, { document, origins }: Interpolated): Problem
   ]
 }
 
-/** A text without the secret that the file itself says. */
+/** A text without the secret that is written in the file. */
 export function withoutSecret(one: TextAt): string {
   const { text } = one
   const found = plainSecretIn(one)
@@ -66,7 +67,7 @@ interface PlainSecret {
   readonly password: string
 }
 
-/** What the file itself says of a secret; null where it leaves that to a variable. */
+/** The secret as written in the file; null if it comes from a variable. */
 function plainSecretIn(one: TextAt): PlainSecret | null {
   const written = bareVariables(one).reduce(
     (text, name) => text.replaceAll(`$${name}`, HOLE),

@@ -4,6 +4,8 @@ import { isObject } from '../../core/json.ts'
 import { compileValue } from '../../core/match/condition.ts'
 import { evaluate } from '../../core/match/evaluate.ts'
 import { wildcard } from '../../core/match/wildcard.ts'
+import { TemplateError } from '../../core/template/error.ts'
+import type { Links } from '../../core/template/links.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { slipInValue } from '../file/slips.ts'
 import { meant, type Problem, quote, warning } from '../problem.ts'
@@ -64,7 +66,7 @@ function nearMiss(
   types: readonly string[],
   { document }: Checker,
 ): Problem[] {
-  // From a variable, which could be different elsewhere.
+  // From a variable, which may have another value elsewhere.
   if (operator !== 'equal' || typeof value !== 'string' || document.scalar(path)?.text !== value) return []
   const near = value.includes('*') ? undefined : misspelt(value, types)
   if (near === undefined) return []
@@ -117,7 +119,7 @@ function checkField(condition: Condition, events: readonly Event[], checker: Che
   )
   if (found.length > 0)
     return leavesOf(condition).flatMap((leaf) => checkKind(leaf, field.path, found, checker))
-  // What a missing field satisfies was written for one.
+  // A condition that a missing field satisfies was written for missing fields.
   if (field.test(undefined)) return []
   const message = `no event of ${sources.join(' or ')} has ${field.path}`
   const hint = fetchedAs(field.path, checker) ?? toField(field.path, events)
@@ -199,7 +201,12 @@ function checkLinks(checker: Checker): Problem[] {
         warning('unknown_type', document.file, document.keyAt(path), message, toName(key, typesOf(events))),
       ]
     }
-    const missing = linked.map((event) => links.missing(viewOf(event)))
+    const missing = missingIn(links, linked)
+    if (typeof missing === 'string') {
+      const message = `links.${key} fails for ${typesOf(linked).join(', ')}: ${missing}`
+      const hint = 'a value such as {{ data.id }} is enough'
+      return [warning('wrong_link', document.file, document.at(path), message, hint)]
+    }
     const [name] = missing.every((names) => names.length > 0) ? (missing[0] ?? []) : []
     if (name === undefined || !/^(?:data|payload)\./.test(name)) return []
     const message = `no event has ${name}, and so no message has this link`
@@ -207,6 +214,16 @@ function checkLinks(checker: Checker): Problem[] {
       warning('unknown_field', document.file, document.textAt(path, name), message, toField(name, linked)),
     ]
   })
+}
+
+/** For each event, the variables of its link that it does not have; why the link's template fails, where it does. */
+function missingIn(links: Links, events: readonly Event[]): readonly (readonly string[])[] | string {
+  try {
+    return events.map((event) => links.missing(viewOf(event)))
+  } catch (error) {
+    if (error instanceof TemplateError) return error.message
+    throw error
+  }
 }
 
 function checkTests({ config, document, known, received }: Checker): Problem[] {

@@ -57,6 +57,8 @@ function toMessage(
   return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }
 }
 
+export const SAMPLE_ID = 'evt_SAMPLE'
+
 /** The event that a body sent to a source becomes; a message where it does not become one. */
 export function sampleEvent(
   { sources }: Config,
@@ -72,7 +74,7 @@ export function sampleEvent(
   if (!read.ok) return read.message
   const { type, subject, payload } = read
   return {
-    id: 'evt_SAMPLE',
+    id: SAMPLE_ID,
     messageId: 'msg_sample',
     source,
     type,

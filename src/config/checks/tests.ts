@@ -7,6 +7,7 @@ import type { CompiledConfig } from '../compiled.ts'
 import { error, meant, type Path, type Problem, quote } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'
 import { type Simulation, sampleEvent, simulate } from './simulate.ts'
+import { caught } from './unexpected.ts'
 
 type Test = NonNullable<Config['tests']>[number]
 
@@ -21,7 +22,12 @@ export function runTests(
   compiled: CompiledConfig,
   stored: (id: string) => Event | string,
 ): readonly Problem[] {
-  return (compiled.config.tests ?? []).flatMap((test, index) => runTest(compiled, test, index, stored))
+  return (compiled.config.tests ?? []).flatMap((test, index) => {
+    const path: Path = ['tests', index]
+    const title = test.name === undefined ? `tests[${index}]` : `the test ${quote(test.name)}`
+    const place = { severity: 'error', file: compiled.file, ...compiled.document.at(path) } as const
+    return caught(place, `${title} ran`, () => runTest(compiled, test, path, title, stored))
+  })
 }
 
 /** The stored events that the tests name. */
@@ -32,11 +38,10 @@ export function storedIds({ config }: CompiledConfig): readonly string[] {
 function runTest(
   compiled: CompiledConfig,
   test: Test,
-  index: number,
+  path: Path,
+  title: string,
   stored: (id: string) => Event | string,
 ): Problem[] {
-  const path: Path = ['tests', index]
-  const title = test.name === undefined ? `tests[${index}]` : `the test ${quote(test.name)}`
   const event = eventOfTest(compiled, test, stored)
   if (typeof event === 'string') {
     const key = test.file !== undefined ? 'file' : test.stored !== undefined ? 'stored' : 'event'

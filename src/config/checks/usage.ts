@@ -1,5 +1,6 @@
 /** Warnings about what a valid configuration defines and never uses. */
 
+import { NOTICE_SOURCE, noticeTypes } from '../../core/notice/notice.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { conceal } from '../file/origin.ts'
 import { type Path, type Problem, type ProblemCode, warning } from '../problem.ts'
@@ -16,7 +17,15 @@ export function checkUsage(
 ): Problem[] {
   const warn = (code: ProblemCode, path: Path, message: string, hint: string) =>
     warning(code, document.file, document.keyAt(path), message, hint)
-  const { unreachable, mayTake } = checkReach(config, (path) => document.at(path).line)
+  const lineOf = (path: Path) => document.at(path).line
+  const sources = Object.keys(config.sources)
+  const { unreachable, mayTake } = checkReach(config.routes, ['routes'], { sources }, lineOf)
+  const forNotices = checkReach(
+    config.notices?.routes ?? [],
+    ['notices', 'routes'],
+    { sources: [NOTICE_SOURCE], types: noticeTypes },
+    lineOf,
+  )
   const routes = config.routes.flatMap(withBelow)
   const ofNotices = (config.notices?.routes ?? []).flatMap(withBelow)
   const used = [
@@ -32,7 +41,7 @@ export function checkUsage(
       return warn('unused_receiver', ['receivers', name], message, 'add it to a route, or remove it')
     })
   const problems = [
-    ...unreachable.map(({ code, path, message, hint }) =>
+    ...[...unreachable, ...forNotices.unreachable].map(({ code, path, message, hint }) =>
       warning(code, document.file, document.at(path), conceal(message, path, origins), hint),
     ),
     ...unusedReceivers,
@@ -40,7 +49,7 @@ export function checkUsage(
   // `unrouted` uses any source and template, and an unreachable route may be the one that was to use them.
   if (config.unrouted !== undefined || unreachable.some(({ code }) => code !== 'no_receivers'))
     return problems
-  const unusedSources = Object.keys(config.sources)
+  const unusedSources = sources
     .filter((name) => !mayTake('source', name))
     .map((name) => {
       const message = `no route takes the events of the source "${name}"`

@@ -1,4 +1,4 @@
-/** Slips of the hand that YAML reports as something else, often further down: each with its own place and a hint. */
+/** Typing mistakes that YAML reports as something else, often further down: each with its own place and a hint. */
 
 export interface Slip {
   readonly offset: number
@@ -45,7 +45,7 @@ const kinds: readonly Kind[] = [
   },
   {
     pattern: /^\s*(?<slip>\/\/|\/\*)/d,
-    message: 'this is no comment',
+    message: 'this is not a comment',
     hint: () => 'a comment starts with #',
   },
   {
@@ -104,8 +104,8 @@ export function slipBefore(text: string, offset: number): Slip | null {
   if (!text.includes('\n') && text.includes('\r'))
     return {
       offset: text.indexOf('\r'),
-      message: 'line breaks of an old Mac',
-      hint: 'save it with those of Unix',
+      message: 'the line breaks of old Macs (CR)',
+      hint: 'save the file with Unix line breaks',
     }
   const end = text.indexOf('\n', offset)
   const lines = blankQuotes(text.slice(0, end === -1 ? undefined : end)).split('\n')

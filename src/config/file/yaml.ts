@@ -54,7 +54,7 @@ export function parseYaml(file: string, text: string, firstLine = 1): ParsedYaml
     merge: false,
     resolveKnownTags: false,
     prettyErrors: false,
-    // Its search for duplicates is quadratic, and takes 1 and "1" for two keys.
+    // The package's own search for duplicates is quadratic, and treats 1 and "1" as two keys.
     uniqueKeys: false,
   })
   const [error] = [...parsed.errors, ...parsed.warnings].sort((a, b) => a.pos[0] - b.pos[0])

@@ -3,7 +3,9 @@ import * as z from 'zod'
 import { isSafeUrl } from '../../channels/settings.ts'
 import { compileSteps } from '../../core/enrichment/step.ts'
 import { Secret } from '../../core/secret.ts'
-import { duration, jsonPointer, match } from './kinds.ts'
+import { mayReachHost, reachOfHost } from '../../network/address-guard.ts'
+import { duration, jsonPointer } from './kinds.ts'
+import { match } from './match.ts'
 
 const LEAST_TIMEOUT_MS = 100
 const LONGEST_TIMEOUT_MS = 60_000
@@ -113,6 +115,16 @@ const step = z
       .boolean()
       .default(false)
       .describe('Whether the host may have a private address, as a service in your own network has.'),
+  })
+  .superRefine(({ get: text, allow_private: allowPrivate }, context) => {
+    // What a name resolves to is checked for each connection.
+    const host = URL.parse(/^https?:\/\/[^/?#]+/i.exec(text)?.[0] ?? '')?.hostname ?? ''
+    if (mayReachHost(host, allowPrivate)) return
+    const isPrivate = reachOfHost(host) === 'private'
+    const message = `has ${isPrivate ? 'a private' : 'a link-local or reserved'} address, which is not asked`
+    const hint = isPrivate ? 'if it is meant to be in your own network, set allow_private: true' : ''
+    const params = { code: 'wrong_value', hint }
+    context.addIssue({ code: 'custom', path: ['get'], message, params })
   })
   .superRefine(({ pick, require }, context) => {
     if (pick === undefined) return

@@ -1,7 +1,7 @@
 /** The JSON schema of the configuration (draft 2020-12), for editors. The loader checks more than a schema can. */
-import * as z from 'zod'
 import { isObject, type Json, type JsonObject } from '../../core/json.ts'
 import { variablePattern } from '../file/variable.ts'
+import { filledSchema } from './filled-schema.ts'
 import { matchDefinitions } from './match.ts'
 import { schema } from './schema.ts'
 
@@ -45,28 +45,9 @@ const constraints = [
   'maximum',
 ]
 
-let plain: JsonObject | undefined
-
-/** The schema of a configuration whose variables and files are filled in. */
-export function filledSchema(): JsonObject {
-  if (plain === undefined) {
-    const converted = z.toJSONSchema(schema, {
-      io: 'input',
-      // Zod leaves out the examples of what it transforms; ours are of what is written in the file.
-      override: ({ zodSchema, jsonSchema }) => {
-        const examples = z.globalRegistry.get(zodSchema)?.examples
-        if (Array.isArray(examples)) jsonSchema.examples = examples
-      },
-    })
-    const made: unknown = JSON.parse(JSON.stringify(converted))
-    plain = isObject(made) ? made : {}
-  }
-  return plain
-}
-
 /** The schema of the file as written, with variables and files in place of text and numbers. */
 export function jsonSchema(): JsonObject {
-  const filled = filledSchema()
+  const filled = filledSchema(schema)
   const { $schema, $defs, ...root } = filled
   const definitions = toObject($defs)
   const { match, ...others } = matchDefinitions()

@@ -2,7 +2,6 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
 import { secret } from '../../channels/settings.ts'
-import { compileMatch } from '../../core/match/match.ts'
 import {
   durationPattern,
   likelyDuration,
@@ -113,15 +112,3 @@ function isSvixSecret(text: string): boolean {
   const [, encoded = ''] = svixSecretPattern.exec(text) ?? []
   return encoded !== '' && Buffer.from(encoded, 'base64').toString('base64') === encoded
 }
-
-export const match = z
-  .unknown()
-  .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
-  .transform((raw, context) => {
-    const compiled = compileMatch(raw)
-    if (compiled.ok) return compiled.match
-    for (const { path, message, hint } of compiled.problems) {
-      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match', hint } })
-    }
-    return z.NEVER
-  })

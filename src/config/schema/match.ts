@@ -1,8 +1,20 @@
-/** The JSON schema of a `match`: fields, operators and their descriptions come from what compiles it. */
-
+/** A `match`, and its JSON schema: fields, operators and their descriptions come from what compiles it. */
+import * as z from 'zod'
 import type { JsonObject } from '../../core/json.ts'
 import { type Operand, operators } from '../../core/match/condition.ts'
-import { vocabulary } from '../../core/match/match.ts'
+import { compileMatch, vocabulary } from '../../core/match/match.ts'
+
+export const match = z
+  .unknown()
+  .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
+  .transform((raw, context) => {
+    const compiled = compileMatch(raw)
+    if (compiled.ok) return compiled.match
+    for (const { path, message, hint } of compiled.problems) {
+      context.addIssue({ code: 'custom', path: [...path], message, params: { code: 'wrong_match', hint } })
+    }
+    return z.NEVER
+  })
 
 const SCALAR: JsonObject = { $ref: '#/$defs/scalar' }
 const VALUE: JsonObject = { $ref: '#/$defs/value' }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { match } from './kinds.ts'
+import { match } from './match.ts'
 
 export const receiverNames = z
   .array(z.string())

@@ -1,7 +1,7 @@
 /** The schema of `server:`. */
 import { isIP } from 'node:net'
 import * as z from 'zod'
-import { isSafeUrl, rate } from '../../channels/settings.ts'
+import { isSafeUrl, rate, secret } from '../../channels/settings.ts'
 import { networkPattern } from '../../core/addresses.ts'
 import { adminToken, duration, isBare, isNetwork, size } from './kinds.ts'
 
@@ -20,6 +20,12 @@ function hostMistake(host: string): string | null {
   if (host.includes('/')) return 'must be an address; a Unix socket for commands is server.admin_socket'
   if (/\s/.test(host)) return 'must be one address, without spaces'
   return null
+}
+
+function isHeartbeat(text: string): boolean {
+  if (!isSafeUrl(text)) return false
+  const { username, password, hash } = new URL(text)
+  return username + password + hash === ''
 }
 
 /** In quotes where YAML would read a colon. */
@@ -123,6 +129,15 @@ export const server = z
         'How many requests of one address (for IPv6, its /64) may fail verification before it is answered 429; false for no limit.',
       )
       .meta({ examples: [{ rate: '5/s', burst: 100 }, false] }),
+    heartbeat_url: secret()
+      .refine((url) => isHeartbeat(url.reveal()), {
+        error: 'must be an https URL without a user and a fragment, such as https://hc-ping.com/YOUR-KEY',
+      })
+      .optional()
+      .describe(
+        'A URL that is requested every minute while the service works: of healthchecks.io, Uptime Kuma and the like, which raise the alarm when that stops. It is a secret.',
+      )
+      .meta({ examples: ['${HEARTBEAT_URL}'] }),
     admin_socket: z
       .string()
       .min(1, { error: 'must name a path' })

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isPostgres, parseUrl } from '../../core/postgres-url.ts'
 import { duration } from './kinds.ts'
 
 // A signed timestamp may be five minutes off in both directions: a captured request verifies for ten minutes.
@@ -7,14 +8,12 @@ const LEAST_DEDUPE_MS = 15 * 60_000
 const sqliteUrl = /^sqlite:(?!\/\/)./
 
 const storeUrl = z.string().superRefine((url, context) => {
-  if (/^postgres(ql)?:/.test(url)) {
-    context.addIssue({
-      code: 'custom',
-      message: 'PostgreSQL is not supported by this version',
-      params: { code: 'unsupported', hint: 'write sqlite:PATH' },
-    })
+  const parsed = isPostgres(url) ? parseUrl(url) : null
+  if (parsed !== null) {
+    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem })
   } else if (!sqliteUrl.test(url)) {
-    context.addIssue({ code: 'custom', message: 'must be sqlite:PATH, such as sqlite:data/hookbridge.db' })
+    const message = 'must be sqlite:PATH, such as sqlite:data/hookbridge.db, or postgres://USER@HOST/DATABASE'
+    context.addIssue({ code: 'custom', message })
   }
 })
 
@@ -22,10 +21,16 @@ export const store = z
   .strictObject({
     url: storeUrl
       .default('sqlite:data/hookbridge.db')
-      .describe('sqlite:PATH, relative to the configuration file. One machine, one file.')
+      .describe(
+        'sqlite:PATH, relative to the configuration file: one machine, one file. Or postgres://USER@HOST/DATABASE, which several instances share; see docs/postgresql.md.',
+      )
       .meta({
-        pattern: sqliteUrl.source,
-        examples: ['sqlite:data/hookbridge.db', 'sqlite:/var/lib/hookbridge/hookbridge.db'],
+        pattern: `${sqliteUrl.source}|^postgres(ql)?://`,
+        examples: [
+          'sqlite:data/hookbridge.db',
+          'sqlite:/var/lib/hookbridge/hookbridge.db',
+          'postgres://hookbridge@db.example.com/hookbridge',
+        ],
       }),
     retain: duration().prefault('30d').describe('How long finished events are kept.'),
     retain_unresolved: duration()

@@ -55,7 +55,7 @@ function parse(text: string, units: Units): number {
   return sum
 }
 
-// What people write elsewhere, in milliseconds or bytes.
+// Units as people write them elsewhere, in milliseconds or bytes.
 const OTHER_DURATIONS: readonly (readonly [RegExp, number])[] = [
   [/^(?:ms|msecs?|millis|milliseconds?)$/, 1],
   [/^(?:s|secs?|seconds?)$/, 1_000],
@@ -71,7 +71,7 @@ const OTHER_SIZES: readonly (readonly [RegExp, number])[] = [
   [/^(?:g|gb|gib|gigabytes?)$/, 1_073_741_824],
 ]
 
-/** How the duration that is probably meant is written: `1d` for "1 day"; empty where there is no telling. */
+/** The duration that is probably meant, as it should be written: `1d` for "1 day"; empty if unclear. */
 export function likelyDuration(written: unknown): string {
   const bare = bareNumber(written)
   if (bare !== null) return `${bare}s, ${bare}m, ${bare}h or ${bare}d`

@@ -2,12 +2,13 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Channel, Renderer, TemplateFile } from '../../channels/channel.ts'
-import type { PartialFile, Partials } from '../../core/template/partials.ts'
 import type { NamedRenderer, RenderDeps } from '../../core/template/render.ts'
 import type { Note } from '../file/fingerprint.ts'
 import { shippedTemplates } from '../package.ts'
-import { error, meant, type Problem, START, warning } from '../problem.ts'
+import { meant, type Problem, START, warning } from '../problem.ts'
+import { compile, overlay, PARTIAL, partialsOf } from './compile.ts'
 import { type FilesByName, readTemplateFolder, type TemplateFolder } from './files.ts'
+import { readShipped, type Shipped, shipped } from './shipped.ts'
 
 export interface Templates {
   /** The names of all templates, of any channel. */
@@ -36,7 +37,7 @@ export interface OperatorFolder {
 }
 
 const DEFAULT = 'default'
-const PARTIAL = /^_([A-Za-z0-9][\w.-]*)\.liquid$/
+const RENDER_TAG = /\{%-?\s*render\s+["']([^"']+)["']/g
 const SHIPPED_DEFAULT = 'default, as shipped'
 
 /** Loads and compiles all templates. Null if the operator's folder does not exist. */
@@ -45,25 +46,21 @@ export function loadTemplates(
   operator?: OperatorFolder,
 ): LoadedTemplates | null {
   const problems: Problem[] = []
-  const same = operator !== undefined && isSame(operator.folder, shippedTemplates) ? operator : null
-  const shipped = readTemplateFolder(
-    same?.folder ?? shippedTemplates,
-    shippedTemplates,
-    problems,
-    same?.note ?? (() => {}),
-  )
-  if (shipped === null) throw new Error(`the shipped templates are missing: ${shippedTemplates}`)
-  if (operator === undefined || same !== null) {
-    return { templates: compileAll(channels, shipped, null, problems), own: [], ownFiles: [], problems }
+  if (operator === undefined || isSame(operator.folder, shippedTemplates)) {
+    // The shipped folder itself may be edited during development: it is read each time.
+    const base = operator === undefined ? shipped(problems) : readShipped(operator.note, problems)
+    return { templates: compileAll(channels, base, null, problems), own: [], ownFiles: [], problems }
   }
+  const base = shipped(problems)
   const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
   if (own === null) return null
   problems.push(...unknownFiles(channels, own))
-  const names = [...own.templates.keys()].filter((name) => !shipped.templates.has(name))
+  const names = [...own.templates.keys()].filter((name) => !base.folder.templates.has(name))
   const ownFiles = [own.shared, ...own.templates.values()]
     .flatMap((files) => [...files.values()])
     .filter((file) => file !== null)
-  return { templates: compileAll(channels, shipped, own, problems), own: names, ownFiles, problems }
+  problems.push(...unusedPartials(own, base.folder, ownFiles))
+  return { templates: compileAll(channels, base, own, problems), own: names, ownFiles, problems }
 }
 
 function isSame(one: string, other: string): boolean {
@@ -76,28 +73,26 @@ function isSame(one: string, other: string): boolean {
 
 function compileAll(
   channels: readonly Channel[],
-  shipped: TemplateFolder,
+  base: Shipped,
   own: TemplateFolder | null,
   problems: Problem[],
 ): Templates {
-  const names = new Set([...shipped.templates.keys(), ...(own?.templates.keys() ?? [])])
+  const { folder } = base
+  const names = new Set([...folder.templates.keys(), ...(own?.templates.keys() ?? [])])
   // By channel, then by name. Names from payloads are only looked up here, never used as paths.
   const compiled = new Map<string, ReadonlyMap<string, NamedRenderer>>()
   const last = new Map<string, NamedRenderer>()
-  const partials = partialsOf(shipped, own)
-  const shippedPartials = partialsOf(shipped, null)
+  const partials = own !== null && hasPartials(own) ? partialsOf(folder, own) : base.partials
   for (const channel of channels) {
-    const shared = overlay(shipped.shared, own?.shared, channel.sharedFiles ?? [])
+    const shared = overlay(folder.shared, own?.shared, channel.sharedFiles ?? [])
     const byName = new Map<string, NamedRenderer>()
     for (const name of names) {
-      const files = overlay(shipped.templates.get(name), own?.templates.get(name), channel.templateFiles)
-      const shown = join(own?.templates.has(name) === true ? own.shown : shipped.shown, name)
-      const renderer = compile(channel, { own: files, shared, partials }, shown, problems)
+      const renderer = rendererOf(channel, name, shared)
       if (renderer !== null) byName.set(name, { name, renderer })
     }
     compiled.set(channel.name, byName)
     const renderer =
-      own !== null && replaces(own, channel) ? compileShipped(channel, shipped, shippedPartials) : null
+      own !== null && changes(own, channel, DEFAULT) ? base.renderer(channel, DEFAULT, []) : null
     if (renderer !== null) last.set(channel.name, { name: SHIPPED_DEFAULT, renderer })
   }
   return {
@@ -110,83 +105,27 @@ function compileAll(
       return fallback === undefined ? found : [...found, fallback]
     },
   }
-}
 
-/** By name; the operator's take precedence. One that cannot be read is reported, and missing. */
-function partialsOf(shipped: TemplateFolder, own: TemplateFolder | null): Partials {
-  const partials = new Map<string, PartialFile>()
-  for (const [file, read] of [...shipped.shared, ...(own?.shared ?? [])]) {
-    const name = PARTIAL.exec(file)?.[1]
-    // An editor ends a file with a line break, which is no part of a text.
-    if (name !== undefined && read !== null)
-      partials.set(name, { path: read.path, text: read.text.replace(/\r?\n$/, '') })
+  function rendererOf(channel: Channel, name: string, shared: FilesByName): Renderer<unknown> | null {
+    if (own === null || !changes(own, channel, name)) return base.renderer(channel, name, problems)
+    const files = overlay(folder.templates.get(name), own.templates.get(name), channel.templateFiles)
+    const shown = join(own.templates.has(name) ? own.shown : folder.shown, name)
+    return compile(channel, { own: files, shared, partials }, shown, problems)
   }
-  return partials
 }
 
-/** Of the wanted files those that exist; the operator's take precedence over the shipped ones. */
-function overlay(
-  shipped: FilesByName | undefined,
-  own: FilesByName | undefined,
-  wanted: readonly string[],
-): FilesByName {
-  const files = new Map<string, TemplateFile | null>()
-  for (const name of wanted) {
-    const file = own?.has(name) ? own.get(name) : shipped?.get(name)
-    if (file !== undefined) files.set(name, file)
-  }
-  return files
-}
-
-function replaces(own: TemplateFolder, channel: Channel): boolean {
-  const files = own.templates.get(DEFAULT)
+/** Whether a template is made of anything but what ships. */
+function changes(own: TemplateFolder, channel: Channel, name: string): boolean {
+  const files = own.templates.get(name)
   return (
-    channel.templateFiles.some((name) => files?.has(name)) ||
-    channel.sharedFiles?.some((name) => own.shared.has(name)) === true ||
-    [...own.shared.keys()].some((name) => PARTIAL.test(name))
+    channel.templateFiles.some((file) => files?.has(file)) ||
+    channel.sharedFiles?.some((file) => own.shared.has(file)) === true ||
+    hasPartials(own)
   )
 }
 
-function compileShipped(
-  channel: Channel,
-  shipped: TemplateFolder,
-  partials: Partials,
-): Renderer<unknown> | null {
-  const files = overlay(shipped.templates.get(DEFAULT), undefined, channel.templateFiles)
-  const shared = overlay(shipped.shared, undefined, channel.sharedFiles ?? [])
-  return compile(channel, { own: files, shared, partials }, join(shipped.shown, DEFAULT), [])
-}
-
-/** What a template is made of. */
-interface Sources {
-  readonly own: FilesByName
-  readonly shared: FilesByName
-  readonly partials: Partials
-}
-
-/** Null where the folder has no files for the channel, or a file is wrong. */
-function compile(
-  channel: Channel,
-  { own, shared, partials }: Sources,
-  shown: string,
-  problems: Problem[],
-): Renderer<unknown> | null {
-  if (own.size === 0) return null
-  const files = new Map<string, TemplateFile>()
-  for (const [name, file] of [...shared, ...own]) {
-    // Reported when the file was read.
-    if (file === null) return null
-    files.set(name, file)
-  }
-  const compiled = channel.compile({ files, partials })
-  if (compiled.ok) return compiled.renderer
-  const paths = new Set([...files.values(), ...partials.values()].map(({ path }) => path))
-  for (const { path, line, column, message } of compiled.problems) {
-    // The path of a missing file is only its name.
-    const file = paths.has(path) ? path : join(shown, path)
-    problems.push(error('wrong_template', file, { line, column }, message))
-  }
-  return null
+function hasPartials(own: TemplateFolder): boolean {
+  return [...own.shared.keys()].some((name) => PARTIAL.test(name))
 }
 
 /** Files of the operator that no channel reads, most likely because of a misspelt name. */
@@ -210,6 +149,29 @@ function unknownFiles(channels: readonly Channel[], { shown, templates, shared }
         }),
     ),
   ]
+}
+
+/** Partials that no template renders, and that replace none of those that ship with the product. */
+function unusedPartials(
+  own: TemplateFolder,
+  shipped: TemplateFolder,
+  files: readonly TemplateFile[],
+): Problem[] {
+  const rendered = new Set(
+    files.flatMap(({ text }) => [...text.matchAll(RENDER_TAG)].map(([, name]) => `_${name}.liquid`)),
+  )
+  return [...own.shared.keys()]
+    .filter((name) => PARTIAL.test(name) && !rendered.has(name) && !shipped.shared.has(name))
+    .map((name) => {
+      const hint = `use it with {% render "${PARTIAL.exec(name)?.[1]}" %}, or remove it`
+      return warning(
+        'unused_template',
+        join(own.shown, name),
+        START,
+        'no template renders this partial',
+        hint,
+      )
+    })
 }
 
 /** What the file would be called as a partial. */

@@ -1,22 +1,25 @@
 /** Turns what Zod found into problems with a place and a hint. */
 import type * as z from 'zod'
 import type { Position } from '../../channels/channel.ts'
+import type { JsonObject } from '../../core/json.ts'
 import { redact, Secret } from '../../core/secret.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { conceal, concerns } from '../file/origin.ts'
 import { nearest, type Path, type Problem } from '../problem.ts'
 import { expectedAt } from '../schema/expected.ts'
-import { filledSchema } from '../schema/json-schema.ts'
 import { type Description, describeIssue, describeKey, describeMissing } from './descriptions.ts'
 
 type Issue = z.core.$ZodIssue
 
-export type IssueContext = Pick<Interpolated, 'document' | 'origins'>
+export interface IssueContext extends Pick<Interpolated, 'document' | 'origins'> {
+  /** The JSON schema of the whole value. */
+  readonly root: JsonObject
+}
 
 /** One problem for each mistake, and none for what follows from one that is reported already. */
 export function toProblems(issues: readonly Issue[], context: IssueContext): Problem[] {
   const flat = issues.flatMap((issue) => flatten(issue, []))
-  const misspelt = misspeltKeys(flat)
+  const misspelt = misspeltKeys(flat, context.root)
   return flat
     .filter((issue) => !isConsequence(issue, misspelt, context))
     .flatMap((issue) => toProblem(issue, context))
@@ -40,12 +43,12 @@ function pathKey(path: readonly PropertyKey[]): string {
 }
 
 /** The mappings with an unknown key, and the missing keys that an unknown one was probably meant to be. */
-function misspeltKeys(issues: readonly Issue[]): ReadonlySet<string> {
+function misspeltKeys(issues: readonly Issue[], root: JsonObject): ReadonlySet<string> {
   const misspelt = new Set<string>()
   for (const issue of issues) {
     if (issue.code !== 'unrecognized_keys') continue
     misspelt.add(pathKey(issue.path))
-    const { keys } = expectedAt(filledSchema(), pathOf(issue))
+    const { keys } = expectedAt(root, pathOf(issue))
     for (const key of issue.keys) misspelt.add(pathKey([...issue.path, nearest(key, keys) ?? key]))
   }
   return misspelt
@@ -65,9 +68,9 @@ function isConsequence(
   return origins.some((origin) => origin.broken && concerns(origin, path))
 }
 
-function toProblem(issue: Issue, { document, origins }: IssueContext): Problem[] {
+function toProblem(issue: Issue, { document, origins, root }: IssueContext): Problem[] {
   const path = pathOf(issue)
-  const expected = expectedAt(filledSchema(), path)
+  const expected = expectedAt(root, path)
   const written = document.scalar(path)
   const secrets = expected.secret && written !== null ? [new Secret(written.text)] : []
   const problem = (description: Description, { line, column }: Position): Problem => {

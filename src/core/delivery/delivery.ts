@@ -24,7 +24,7 @@ export const states = [
   'parked',
   /** Tried for as long as `delivery.retry_for`, or the message itself is refused. */
   'dead',
-  /** Planned, and not to be sent: the reason says why. */
+  /** Planned but not to be sent, for the reason given. */
   'skipped',
   /** Sent as a part of another message. */
   'merged',
@@ -46,7 +46,7 @@ export const finalStates = [
   'dismissed',
 ] as const satisfies readonly State[]
 
-/** Final, and a person has to deal with it: kept for `store.retain_unresolved`. */
+/** Final, but a person has to deal with it: kept for `store.retain_unresolved`. */
 export const unresolvedStates = ['parked', 'dead'] as const satisfies readonly State[]
 
 export interface Delivery {
@@ -72,7 +72,7 @@ export interface Delivery {
   /** When it is to be attempted next; null in a final state, and while it waits for another delivery. */
   readonly dueAt: number | null
   readonly attempts: number
-  /** Since it was created, resent, or looked for and not found. */
+  /** Counted since the delivery was created or resent, or since the message was looked for and not found. */
   readonly ambiguousAttempts: number
   readonly createdAt: number
   /** Since when `delivery.retry_for` counts: its creation, or the last resend. */
@@ -80,30 +80,41 @@ export interface Delivery {
 }
 
 /**
- * Attempts that ended without an answer, so that the message may have arrived. When the first and the last of them
- * began, in milliseconds since the epoch.
+ * Attempts of which nobody knows whether they delivered. When the first and the last of them began, in milliseconds
+ * since the epoch.
  */
 export interface Unanswered {
   readonly since: number
   readonly latest: number
+  /** When the last one began that got no answer, and may still be under way; null where each was answered. */
+  readonly underWay: number | null
 }
 
 /** Of a delivery's attempts, the latest first; null where it is known of all whether they delivered. */
 export function unansweredOf(
   attempts: Iterable<{ readonly startedAt: number; readonly outcome: Outcome }>,
 ): Unanswered | null {
-  const times: number[] = []
+  let since = Number.POSITIVE_INFINITY
+  let latest = Number.NEGATIVE_INFINITY
+  let underWay: number | null = null
+  let before = Number.POSITIVE_INFINITY
   for (const { startedAt, outcome } of attempts) {
-    // What was delivered is sent again because a person asked for that.
+    // A delivered message is only sent again because a person asked for it.
     if (outcome.kind === 'sent') break
-    if (outcome.kind === 'ambiguous') times.push(startedAt)
+    // It began before the one that followed it, even where the clock was set back in between: by this much, or more.
+    const setBack = Math.max(0, startedAt - before)
+    before = Math.min(before, startedAt)
+    if (outcome.kind === 'ambiguous') {
+      since = Math.min(since, before - setBack)
+      latest = Math.max(latest, before)
+      if (outcome.answered !== true) underWay ??= before
+    }
     if (outcome.lookUp === 'absent') break
   }
-  // The clock may have been set back in between.
-  return times.length === 0 ? null : { since: Math.min(...times), latest: Math.max(...times) }
+  return since === Number.POSITIVE_INFINITY ? null : { since, latest, underWay }
 }
 
-/** How many attempts without an answer there are after one more. */
+/** The number of attempts without an answer, after one more attempt. */
 export function ambiguousAfter(before: number, outcome: Outcome): number {
   return (outcome.lookUp === 'absent' ? 0 : before) + (outcome.kind === 'ambiguous' ? 1 : 0)
 }
@@ -161,7 +172,7 @@ export function nextState(
   function later(state: State, reason: string, after: number | undefined): NextState {
     const budgetEnd = delivery.retryingSince + policy.retryFor
     const backoffEnd = now + backoff(delivery.attempts, random)
-    // What the destination asked for is waited for even beyond the budget: then there is one attempt more.
+    // A Retry-After is honoured even beyond the budget; one more attempt follows then.
     const asked = after === undefined || now >= budgetEnd ? 0 : now + after
     if (backoffEnd > budgetEnd && asked === 0) {
       return {

@@ -35,11 +35,11 @@ export interface DestinationState {
   readonly backoff: Pause | null
   /** Rounded to the second. */
   readonly lastSuccessAt: number | null
-  /** More waits than goes out one by one: several are sent at once, until nothing waits any more. */
+  /** Too many messages wait to be sent one by one: several are sent at once, until none waits. */
   readonly catchingUp: boolean
 }
 
-/** If the clock was set back to before `from`, the whole pause starts again from the new time. */
+/** If the clock is set back to before `from`, the pause starts again from the new time. */
 export interface Pause {
   readonly from: number
   readonly until: number
@@ -50,12 +50,18 @@ const BROKEN_AFTER = 3
 const FIRST_PROBE_MS = 1_000
 const LONGEST_PROBE_MS = 30_000
 const SUCCESS_RESOLUTION_MS = 1_000
+const TOLERATED_MS = 1_000
 /**
  * Messages to a destination go out one by one, which keeps their order. When more than this many wait for it, several
  * are sent at once, and may overtake each other.
  */
 export const IN_ORDER_UP_TO = 100
-// Messages a second. What is slower waits for its rate limit, not for answers, and stays in order however much waits.
+/**
+ * An attempt may wait for minutes for the answer to a mail's final dot. After this time it no longer counts as in flight, so that
+ * others can begin, also those behind it to the same destination.
+ */
+export const SLOW_AFTER_MS = 30_000
+// Messages a second. A slower destination waits for its rate limit, not for answers, so its messages stay in order.
 const ALWAYS_IN_ORDER_RATE = 2
 
 /** A destination that nothing was sent to yet. */
@@ -82,13 +88,13 @@ export function attemptsAtOnce(state: DestinationState, perDestination: number):
   return state.catchingUp && !isBroken(state) ? perDestination : Math.min(1, perDestination)
 }
 
-/** To be called before messages are claimed; `isMuch`: more are due than are sent in order. */
+/** Call it before messages are claimed. `isMuch`: more are due than are sent in order. */
 export function withBacklog(state: DestinationState, { rate }: RateLimit, isMuch: boolean): DestinationState {
   const starts = isMuch && rate > ALWAYS_IN_ORDER_RATE && !state.catchingUp
   return starts ? { ...state, catchingUp: true } : state
 }
 
-/** To be called when a claim left nothing that is due. */
+/** Call it when a claim left nothing that is due. */
 export function caughtUp(state: DestinationState): DestinationState {
   return state.catchingUp ? { ...state, catchingUp: false } : state
 }
@@ -105,10 +111,10 @@ export function availableAt(state: DestinationState, limit: RateLimit, now: numb
   const anchored = followClock(state, now)
   const unpausedAt = now + pausedFor(anchored, now)
   if (limit.rate === Number.POSITIVE_INFINITY) return unpausedAt
-  // The tokens come back during a pause too.
-  const { tokens } = refill(anchored, limit, unpausedAt)
+  // Tokens are refilled during a pause too.
+  const { tokens, refilledAt } = refill(anchored, limit, unpausedAt)
   if (tokens >= 1) return unpausedAt
-  const at = unpausedAt + Math.ceil(((1 - tokens) * 1000) / limit.rate)
+  const at = refilledAt + Math.ceil(((1 - tokens) * 1000) / limit.rate)
   // Fractions of a token are not exact: the millisecond before or after may be the first.
   return [at - 1, at].find((time) => allowance(anchored, limit, time) >= 1) ?? at + 1
 }
@@ -128,7 +134,8 @@ export function take(
 
 /** The state after an attempt that reached out to the destination; the same value where nothing changes. */
 export function settle(state: DestinationState, outcome: Outcome, now: number): DestinationState {
-  const anchored = followClock(state, now)
+  // Its tokens stay as they are: attempts are recorded some time after they ended, perhaps when others have begun since.
+  const anchored = withPausesFrom(state, now)
   switch (outcome.kind) {
     case 'sent':
       return works(anchored, now)
@@ -136,12 +143,12 @@ export function settle(state: DestinationState, outcome: Outcome, now: number): 
       // It answered, and would take another message.
       return anchored.failures === 0 ? anchored : { ...anchored, ...healthy }
     case 'park':
-      // A person must act; until then each message is attempted, so that none waits for a probe.
+      // A person must act. Until then every message is attempted and parked, instead of waiting for a probe.
       return { ...failed(anchored, outcome.reason, now), backoff: null }
     case 'ambiguous':
       return backedOff(failed(anchored, outcome.reason, now), now)
     case 'retry': {
-      // Attempts that were under way when it asked for a pause are refused like the first: together they are one failure.
+      // Attempts that were under way when it asked for a pause are refused too: together they count as one failure.
       const isSameBurst = outcome.after !== undefined && anchored.retryAfter !== null
       const next = isSameBurst ? anchored : backedOff(failed(anchored, outcome.reason, now), now)
       if (outcome.after === undefined) return next
@@ -193,14 +200,20 @@ function backedOff(state: DestinationState, now: number): DestinationState {
   return { ...state, backoff: { from: now, until: now + Math.min(wait, LONGEST_PROBE_MS) } }
 }
 
-/** If the clock was set back, rates and pauses start again from now; otherwise the same value. */
+/**
+ * If the clock was set back, rates and pauses start again from now; otherwise the same value. The clocks of instances differ a little: without
+ * tolerance, a destination would get the tokens of that time each time that another one claims.
+ */
 export function followClock(state: DestinationState, now: number): DestinationState {
+  const paused = withPausesFrom(state, now)
+  return paused.refilledAt - now > TOLERATED_MS ? { ...paused, refilledAt: now } : paused
+}
+
+function withPausesFrom(state: DestinationState, now: number): DestinationState {
   const retryAfter = anchoredPause(state.retryAfter, now)
   const backoff = anchoredPause(state.backoff, now)
-  const refilledAt = Math.min(state.refilledAt, now)
-  const isSame =
-    retryAfter === state.retryAfter && backoff === state.backoff && refilledAt === state.refilledAt
-  return isSame ? state : { ...state, retryAfter, backoff, refilledAt }
+  const isSame = retryAfter === state.retryAfter && backoff === state.backoff
+  return isSame ? state : { ...state, retryAfter, backoff }
 }
 
 function anchoredPause(pause: Pause | null, now: number): Pause | null {
@@ -210,7 +223,11 @@ function anchoredPause(pause: Pause | null, now: number): Pause | null {
 
 function refill(state: DestinationState, { rate, burst }: RateLimit, now: number): DestinationState {
   const gained = (Math.max(0, now - state.refilledAt) * rate) / 1000
-  return { ...state, tokens: Math.min(finite(burst), state.tokens + gained), refilledAt: now }
+  return {
+    ...state,
+    tokens: Math.min(finite(burst), state.tokens + gained),
+    refilledAt: Math.max(now, state.refilledAt),
+  }
 }
 
 /** JSON cannot hold Infinity: without a rate limit no tokens are counted. */

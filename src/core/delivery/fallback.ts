@@ -11,7 +11,7 @@ export interface Fallback {
 }
 
 /**
- * The deliveries to add where another one comes to be parked or dead. None for what is a fallback itself: a message that can be
+ * The deliveries to add when another one becomes parked or dead. None if that is a fallback itself: a message that can be
  * delivered nowhere must not go around.
  */
 export function fallbackDeliveries(
@@ -41,7 +41,7 @@ type Sibling = Pick<Delivery, 'route' | 'state' | 'standsInFor'> & { readonly de
 const NOT_SENT: ReadonlySet<State> = new Set(['skipped', 'cancelled'])
 
 /**
- * How a fallback starts among the deliveries of its plan: a destination gets one message of it. Null where it was added before,
+ * How a fallback starts among the deliveries of its plan, of which a destination gets only one. Null if it was added before,
  * when the same delivery failed for the first time.
  */
 export function startOfFallback(

@@ -1,6 +1,6 @@
 /** How one attempt ended. `reason` is a code or the remote's message, already cut and free of secrets. */
 export type Outcome =
-  /** `restarts`: what it was to follow is gone, so that it is the first message of its conversation now. */
+  /** `restarts`: the message that it was to follow is gone, so it is the first message of its conversation now. */
   (
     | { readonly kind: 'sent'; readonly reference: Reference; readonly restarts?: true }
     /**
@@ -10,8 +10,11 @@ export type Outcome =
      * such mark: `settle` sees that they are one failure.
      */
     | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
-    /** The message may or may not have arrived. */
-    | { readonly kind: 'ambiguous'; readonly reason: string }
+    /**
+     * The message may or may not have arrived. `answered`: the destination has answered that it failed, so that nothing of the
+     * attempt is under way any more.
+     */
+    | { readonly kind: 'ambiguous'; readonly reason: string; readonly answered?: true }
     /** A person must act before this can work. */
     | { readonly kind: 'park'; readonly reason: string }
     /** The message itself is refused; it will never work as it is. */
@@ -33,7 +36,7 @@ export const lookUps = [
   'absent',
   /** The destination does not let us look. */
   'not_allowed',
-  /** More was there than could be looked through. */
+  /** There were more messages than could be searched. */
   'incomplete',
   /** The destination did not answer, or asked to wait: nothing was sent. */
   'failed',

@@ -20,7 +20,7 @@ export type Destinations = ReadonlyMap<string, readonly Destination[]>
 const replacedStates: readonly State[] = ['skipped', 'merged', 'cancelled']
 const unresolved: readonly State[] = unresolvedStates
 
-/** Whether it is sent where it was planned for: then the rest of its plan need not be looked at. */
+/** Whether it goes where it was planned for; then the rest of its plan is not needed. */
 export function isCurrent({ state, receiver, destination }: Delivery, destinations: Destinations): boolean {
   return !replacedStates.includes(state) && isAmong(destination, destinations.get(receiver) ?? [])
 }

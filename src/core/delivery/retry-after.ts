@@ -1,6 +1,6 @@
 /** Reads Retry-After: seconds, or a date in any of the three forms of RFC 9110, section 5.6.7. */
 
-/** Who asks for longer is asked again after this: a proxy's broken number must not silence a channel for days. */
+/** A longer Retry-After is cut to this: a broken value from a proxy must not silence a channel for days. */
 export const LONGEST_RETRY_AFTER_MS = 60 * 60_000
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -44,7 +44,7 @@ function readHttpDate(text: string, now: number): number | null {
   return dateOf(Number(year), month, day, [hours, minutes, seconds])
 }
 
-/** More than 50 years ahead means the past. */
+/** A year more than 50 years ahead is in the past. */
 function fullYear(twoDigits: number, now: number): number {
   const thisYear = new Date(now).getUTCFullYear()
   const year = thisYear - (thisYear % 100) + twoDigits

@@ -1,6 +1,7 @@
 /** What the answer to a step's request leads to. */
-import { resolvePointer } from '../event.ts'
+
 import { isObject, type Json, type JsonObject, ownProperty } from '../json.ts'
+import { resolvePointer } from '../pointer.ts'
 import type { Step } from './step.ts'
 
 /** How one request ended. */
@@ -13,13 +14,20 @@ export type Answer =
       /** Milliseconds that it asks us to wait; null where it does not. */
       readonly retryAfter: number | null
     }
-  /** There was none, or none that may be used. `permanent`: another request would end in the same way. */
+  /** There was no answer, or none that may be used. `permanent`: another request would end in the same way. */
   | { readonly kind: 'none'; readonly reason: string; readonly permanent: boolean }
 
 export type Verdict =
   | { readonly kind: 'picked'; readonly value: Json; readonly fields: readonly string[] }
   /** To be asked again: it is not ready, or failed in a way that may pass. */
-  | { readonly kind: 'again'; readonly reason: string; readonly after: number | null }
+  | {
+      readonly kind: 'again'
+      readonly reason: string
+      /** Milliseconds that the answer asks us to wait; null where it does not. */
+      readonly after: number | null
+      /** The API itself cannot serve requests: there was no answer, or one that says so. */
+      readonly unavailable: boolean
+    }
   /** `status`: 401 or 403, for which a person must act; null for any other reason. */
   | { readonly kind: 'failed'; readonly reason: string; readonly status: 401 | 403 | null }
 
@@ -27,11 +35,12 @@ export type Verdict =
 const LARGEST_BYTES = 16 * 1024
 // Timeouts and limits of the server, and what is not there yet.
 const PASSING: ReadonlySet<number> = new Set([404, 408, 409, 423, 425, 429])
+const UNAVAILABLE: ReadonlySet<number> = new Set([408, 429])
 
 export function judge(step: Pick<Step, 'pick' | 'require'>, answer: Answer): Verdict {
   if (answer.kind === 'none') {
     const { reason, permanent } = answer
-    return permanent ? failed(reason) : { kind: 'again', reason, after: null }
+    return permanent ? failed(reason) : { kind: 'again', reason, after: null, unavailable: true }
   }
   const { status, body, retryAfter } = answer
   const said = `the answer was HTTP ${status}`
@@ -39,9 +48,12 @@ export function judge(step: Pick<Step, 'pick' | 'require'>, answer: Answer): Ver
     const hint = 'check the key in headers, and what it may read'
     return { kind: 'failed', reason: `${said}: ${hint}`, status }
   }
-  if (status >= 500 || PASSING.has(status)) return { kind: 'again', reason: said, after: retryAfter }
+  if (status >= 500 || PASSING.has(status)) {
+    const unavailable = status >= 500 || UNAVAILABLE.has(status)
+    return { kind: 'again', reason: said, after: retryAfter, unavailable }
+  }
   if (status < 200 || status > 299) return failed(said)
-  if (body === undefined) return { kind: 'again', reason: `${said}, and no JSON`, after: retryAfter }
+  if (body === undefined) return notReady(`${said}, and no JSON`, retryAfter)
   return pickFrom(step, body)
 }
 
@@ -49,7 +61,7 @@ function pickFrom({ pick, require }: Pick<Step, 'pick' | 'require'>, body: Json)
   const value = pick === undefined ? body : pickedFields(pick, body)
   const missing = require.filter((name) => (ownProperty(value, name) ?? null) === null)
   if (missing.length > 0) {
-    return { kind: 'again', reason: `not ready: the answer has no ${missing.join(', ')}`, after: null }
+    return notReady(`not ready: the answer has no ${missing.join(', ')}`, null)
   }
   if (new TextEncoder().encode(JSON.stringify(value)).length > LARGEST_BYTES) {
     const hint = pick === undefined ? 'name what is needed in pick' : 'pick less of it'
@@ -66,6 +78,10 @@ function pickedFields(pick: Readonly<Record<string, string>>, body: Json): JsonO
       return found === undefined ? [] : [[name, found]]
     }),
   )
+}
+
+function notReady(reason: string, after: number | null): Verdict {
+  return { kind: 'again', reason, after, unavailable: false }
 }
 
 function failed(reason: string): Verdict {

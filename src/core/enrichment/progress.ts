@@ -20,12 +20,15 @@ export interface StepResult extends Tried {
   readonly endedAt: number
   /** The fields that were fetched, without their values. */
   readonly fields: readonly string[]
+  /** 401 or 403 where it was refused with that, and a person must act. */
+  readonly status: 401 | 403 | null
 }
 
 export interface Tried {
   readonly step: string
+  /** 0 where it waits for its first. */
   readonly tries: number
-  /** When it was asked first; milliseconds since the epoch. */
+  /** When it was its turn first; milliseconds since the epoch. */
   readonly since: number
   /** The milliseconds of all pauses between its tries: clocks may be set. */
   readonly paused: number
@@ -97,6 +100,48 @@ export function afterTry(step: Step, progress: Progress, verdict: Verdict, times
   return { progress: ended(progress, tried, verdict, times.now), againAt: null }
 }
 
+/** When an event that waits for its turn was received, and since when this process works on it. */
+export interface Waiting {
+  readonly receivedAt: number
+  readonly workingSince: number
+  readonly now: number
+}
+
+/**
+ * How long a step's request may wait for its turn, in milliseconds: until the step's time is over, which begins anew with the
+ * process for one that was never asked; and at least as long as one request, for the one in front.
+ */
+export function patience(step: Step, progress: Progress, times: Waiting): number {
+  return Math.max(step.timeout, leftFor(step, progress, times))
+}
+
+/** After a wait in vain: the step is tried again in `afterMs`, or has ended where that is too late, or null. */
+export function afterWait(
+  step: Step,
+  progress: Progress,
+  { afterMs, reason }: { readonly afterMs: number | null; readonly reason: string },
+  times: Waiting,
+): AfterTry {
+  const { now } = times
+  const before = progress.current?.step === step.name ? progress.current : null
+  const waited = before ?? { step: step.name, tries: 0, since: now, paused: 0, reason: null }
+  const left = leftFor(step, progress, times)
+  if (afterMs === null || afterMs > left) {
+    const last = { ...waited, reason }
+    return { progress: ended(progress, last, { kind: 'failed', reason, status: null }, now), againAt: null }
+  }
+  const current = { ...waited, paused: waited.paused + afterMs, reason }
+  return { progress: { ...progress, current }, againAt: now + afterMs }
+}
+
+/** Milliseconds of a step's time. Clocks may be set: the pauses count as well. */
+function leftFor({ name, within }: Step, { current }: Progress, times: Waiting): number {
+  const before = current?.step === name ? current : null
+  const isNew = before === null || before.tries === 0
+  const since = isNew ? Math.max(times.receivedAt, times.workingSince) : times.receivedAt
+  return Math.max(0, Math.min(since + within - times.now, within - (before?.paused ?? 0)))
+}
+
 /** A step that cannot be asked, for a reason in the event. */
 export function notAsked({ name }: Step, progress: Progress, reason: string, now: number): Progress {
   const tried = { step: name, tries: 0, since: now, paused: 0, reason }
@@ -110,6 +155,7 @@ function ended({ enriched, steps }: Progress, tried: Tried, verdict: Verdict, no
     result: isPicked ? 'fetched' : 'failed',
     endedAt: now,
     fields: isPicked ? verdict.fields : [],
+    status: verdict.kind === 'failed' ? verdict.status : null,
   }
   return {
     enriched: isPicked ? { ...enriched, [tried.step]: verdict.value } : enriched,

@@ -103,7 +103,7 @@ function compileStep(settings: StepSettings, index: number): CompiledStep {
 
 function compileHeader(value: string | Secret): Template {
   const text = typeof value === 'string' ? value : value.reveal()
-  // HTTP has no way to send these; a secret from a file may well end with a line break.
+  // HTTP cannot send these characters; a secret from a file often ends with a line break.
   if (/[^\t\x20-\x7e]/.test(text)) {
     throw new TemplateError('has a line break, or another character that no header can have', 1, 1)
   }

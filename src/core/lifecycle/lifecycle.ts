@@ -24,7 +24,7 @@ export interface Stage {
   readonly last: string
 }
 
-/** Null where its type is no stage, or where it has no key: then its messages stand alone. */
+/** Null if its type is not a stage, or if it has no key: then its messages stand alone. */
 export function stageOf(
   lifecycles: readonly Lifecycle[],
   { type, subject, payload }: Pick<Event, 'type' | 'subject' | 'payload'>,
@@ -153,7 +153,7 @@ export function decide({ lifecycle, event, sent, followUp }: Deciding): Decision
   } else if (first.eventId === event.id) return begins
   const { how: wanted, broadcast } = followUp
   if (wanted === 'post') return { kind: 'send', step: { how: 'post', number }, follows: null }
-  // An old stage that is sent again must not overwrite what a later one says.
+  // If an old stage is sent again, it must not overwrite a later one.
   const how = later === undefined ? wanted : 'reply'
   const isLast = event.type === lifecycle.stages.at(-1)
   const earlier = inOrder

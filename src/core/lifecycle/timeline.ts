@@ -1,4 +1,4 @@
-/** When the stages of a subject were, from the best time there is, and how long they took: what templates see as `lifecycle`. */
+/** When the stages of a subject happened, by the best time known, and how long they took: what templates see as `lifecycle`. */
 import type { Event, LifecycleView } from '../event.ts'
 import { isoTime } from '../iso-time.ts'
 import { ownProperty } from '../json.ts'
@@ -21,7 +21,9 @@ export function lifecycleView(lifecycle: Lifecycle, event: Timed, events: readon
     stage === event.type ? event : events.find(({ type }) => type === stage)
   const times = stages.map((stage) => {
     const own = ofStage(stage)
-    return { name: stage, time: own === undefined ? null : timeOf(lifecycle, own, [event, ...events]) }
+    const all = [event, ...events]
+    const time = own === undefined ? fetchedTime(lifecycle, stage, all, event) : timeOf(lifecycle, own, all)
+    return { name: stage, time }
   })
   const [begun] = times
   const now = times.find((one) => one.name === event.type)?.time ?? null
@@ -43,19 +45,33 @@ const EARLIEST = Date.UTC(2000, 0, 1)
 // How far the clocks of a sender may be ahead of ours.
 const CLOCKS_DIFFER_MS = 5 * 60_000
 
+function isSane(at: number | null, { receivedAt }: Timed): at is number {
+  return at !== null && at >= EARLIEST && at <= receivedAt + CLOCKS_DIFFER_MS
+}
+
 function timeOf(lifecycle: Lifecycle, event: Timed, all: readonly Timed[]): StageTime {
-  const latest = event.receivedAt + CLOCKS_DIFFER_MS
-  const isSane = (at: number | null): at is number => at !== null && at >= EARLIEST && at <= latest
-  const found = [
-    ...[event, ...all].map(({ enriched }) => enrichedTime(lifecycle, enriched, event.type)),
-    namedTime(event.payload.data, event.type),
-  ].find(isSane)
-  if (found !== undefined) return { at: found, approximate: false }
+  const fetched = fetchedTime(lifecycle, event.type, [event, ...all], event)
+  if (fetched !== null) return fetched
+  const named = namedTime(event.payload.data, event.type)
+  if (isSane(named, event)) return { at: named, approximate: false }
   const created = messageTime(event.messageId)
   // A message that is sent again by hand keeps its id.
-  if (isSane(created) && created >= event.receivedAt - RESENT_WITHIN_MS)
+  if (isSane(created, event) && created >= event.receivedAt - RESENT_WITHIN_MS)
     return { at: created, approximate: false }
   return { at: event.receivedAt, approximate: true }
+}
+
+/** What was fetched for one event says when other stages were, also where these never came. */
+function fetchedTime(
+  lifecycle: Lifecycle,
+  stage: string,
+  all: readonly Timed[],
+  event: Timed,
+): StageTime | null {
+  const at = all
+    .map(({ enriched }) => enrichedTime(lifecycle, enriched, stage))
+    .find((time) => isSane(time, event))
+  return at === undefined || at === null ? null : { at, approximate: false }
 }
 
 /** From the step that has the name of the lifecycle, or of the type's first word: others are about other things. */
@@ -78,7 +94,7 @@ function wordsOf(type: string): readonly string[] {
   return type.split(/[^a-zA-Z0-9]+/).filter((word) => word !== '')
 }
 
-// Seconds since the epoch reach it in the year 5138, and milliseconds did in 1973.
+// Seconds since the epoch reach it in the year 5138; milliseconds reached it in 1973.
 const LEAST_MS = 1e11
 
 /** A time in ISO 8601 with its zone, or seconds or milliseconds since the epoch; null for anything else. */
@@ -120,7 +136,7 @@ const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** `42 s`, `12 min`, `1 h 5 min`, `2 d 3 h`: no more exact than a reader wants. */
+/** `42 s`, `12 min`, `1 h 5 min`, `2 d 3 h`: as exact as a reader needs. */
 function inWords(ms: number): string {
   if (ms < MINUTE) return `${Math.round(ms / SECOND) || 0} s`.replace('60 s', '1 min')
   if (ms < HOUR - MINUTE / 2) return `${Math.round(ms / MINUTE)} min`

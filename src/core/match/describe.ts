@@ -3,7 +3,7 @@ import { isObject } from '../json.ts'
 import type { Condition } from './evaluate.ts'
 import type { Match } from './match.ts'
 
-/** Text, and the operator that binds its parts: within a tighter one it needs brackets. */
+/** A text, and the operator that joins its parts: it needs brackets within an operator that binds more tightly. */
 interface Description {
   readonly text: string
   readonly binding: 'or' | 'and' | 'one'

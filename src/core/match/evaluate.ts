@@ -26,44 +26,48 @@ export interface Evaluation {
 
 /** Whether an event matches. Allocates nothing, since it runs for every event. */
 export function matches(match: Match, view: View): boolean {
-  return decide(match, view, null)
+  switch (match.kind) {
+    case 'field':
+      return match.test(lookUp(view, match.keys))
+    case 'not':
+      return !matches(match.part, view)
+    case 'all':
+      for (const part of match.parts) if (!matches(part, view)) return false
+      return true
+    case 'any':
+      for (const part of match.parts) if (matches(part, view)) return true
+      return false
+  }
 }
 
 /** Like `matches`, and records every condition: what was wanted, the actual value, and whether it held. */
 export function evaluate(match: Match, view: View): Evaluation {
-  const conditions: Condition[] = []
-  const matched = decide(match, view, conditions)
-  const [only] = conditions
+  const condition = conditionOf(match, view)
   // The mapping itself is an `all` that is not written in the file.
-  return { matched, conditions: only?.kind === 'all' ? only.conditions : conditions }
+  const conditions = condition.kind === 'all' ? condition.conditions : [condition]
+  return { matched: condition.held, conditions }
 }
 
-/** Decides, and records every condition if asked to; without a record it stops as soon as the answer is clear. */
-function decide(match: Match, view: View, record: Condition[] | null): boolean {
+function conditionOf(match: Match, view: View): Condition {
   if (match.kind === 'field') {
     const actual = lookUp(view, match.keys)
-    const held = match.test(actual)
-    record?.push({ kind: 'field', path: match.path, wanted: match.written, actual, held })
-    return held
+    return { kind: 'field', path: match.path, wanted: match.written, actual, held: match.test(actual) }
   }
-  const conditions: Condition[] | null = record === null ? null : []
-  let held: boolean
   if (match.kind === 'not') {
-    held = !decide(match.part, view, conditions)
-  } else {
-    const decisive = match.kind === 'any'
-    held = !decisive
-    for (const part of match.parts) {
-      if (decide(part, view, conditions) !== decisive) continue
-      held = decisive
-      if (conditions === null) break
-    }
+    const condition = conditionOf(match.part, view)
+    return { kind: 'not', conditions: [condition], held: !condition.held }
   }
-  if (conditions !== null) record?.push({ kind: match.kind, conditions, held })
+  const conditions = match.parts.map((part) => conditionOf(part, view))
+  const held = match.kind === 'all' ? conditions.every(isHeld) : conditions.some(isHeld)
+  return { kind: match.kind, conditions, held }
+}
+
+function isHeld({ held }: Condition): boolean {
   return held
 }
 
-function lookUp(view: View, keys: readonly Key[]): unknown {
+/** The value of a field; undefined where it is missing. */
+export function lookUp(view: View, keys: readonly Key[]): unknown {
   let found: unknown = view
   for (const key of keys) {
     found = Array.isArray(found) ? found[key.index] : ownProperty(found, key.name)

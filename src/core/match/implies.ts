@@ -16,13 +16,13 @@ import {
   startsWith,
 } from './predicate.ts'
 
-interface FieldPredicate {
+export interface FieldPredicate {
   readonly path: string
   readonly predicate: Predicate
 }
 
 /** Predicates that all hold wherever the match does. */
-interface Term {
+export interface Term {
   readonly fields: readonly FieldPredicate[]
   /** The match also holds wherever they do. */
   readonly exact: boolean
@@ -117,40 +117,26 @@ function isPossible(
   return !others.some((other) => excludes(predicate, other))
 }
 
-/** Whether one of `covering` holds wherever one of `covered` does. False where that is not known. */
-export function covers(covering: Terms, covered: Terms, facts: KnownFields): boolean {
-  return coveredBy(covered, [{ terms: covering }], facts) !== null
-}
-
-/** Of several, those that together hold wherever one of `covered` does, in their order; null where that is not known. */
-export function coveredBy<T extends { readonly terms: Terms }>(
-  covered: Terms,
-  candidates: readonly T[],
-  facts: KnownFields,
-): readonly T[] | null {
-  const found = new Set<T>()
-  for (const term of covered.flatMap((one) => byKnownValues(one, facts))) {
-    const candidate = candidates.find(({ terms }) => terms.some((other) => follows(other, term, facts)))
-    if (candidate === undefined) return null
-    found.add(candidate)
-  }
-  return candidates.filter((candidate) => found.has(candidate))
-}
-
 /** A term for each value that a field of few values can have: several may cover together what none covers alone. */
-function byKnownValues(term: Term, facts: KnownFields): Terms {
+export function byKnownValues(term: Term, facts: KnownFields): Terms {
   const values = [...facts.values].map(([path, known]) => known.flatMap((value) => termsOfEqual(path, value)))
   const split = values.reduce<Terms>(both, [{ ...term, exact: true }])
   return split.some(({ exact }) => !exact) ? [term] : possible(split, facts)
 }
 
-function follows({ fields, exact }: Term, term: Term, facts: KnownFields): boolean {
+/** Whether the first holds wherever the second does. False where that is not known. */
+export function follows({ fields, exact }: Term, term: Term, facts: KnownFields): boolean {
   return (
     exact &&
     fields.every(
       ({ path, predicate }) =>
-        (facts.isText(path) && holdsForText(predicate)) ||
+        isVacuous({ path, predicate }, facts) ||
         term.fields.some((other) => other.path === path && implies(other.predicate, predicate)),
     )
   )
+}
+
+/** Whether every event satisfies it. */
+export function isVacuous({ path, predicate }: FieldPredicate, facts: KnownFields): boolean {
+  return facts.isText(path) && holdsForText(predicate)
 }

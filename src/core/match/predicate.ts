@@ -50,6 +50,12 @@ export function holdsForText(predicate: Predicate): boolean {
   return predicate.kind === 'present' || (predicate.kind === 'wildcard' && /^\*+$/.test(predicate.pattern))
 }
 
+/** The beginning that all texts satisfying it share; empty if unknown. It starts with that of any predicate it implies. */
+export function beginningOf(predicate: Predicate): string {
+  if (predicate.kind === 'wildcard') return literals(predicate.pattern)[0] ?? ''
+  return predicate.kind === 'equal' && typeof predicate.value === 'string' ? predicate.value : ''
+}
+
 // A character that no pattern has.
 const STAR = '\u{10FFFF}'
 
@@ -58,7 +64,7 @@ export function implies(one: Predicate, other: Predicate): boolean {
   if (other.kind === 'present') return true
   if (one.kind === 'equal') return holds(other, one.value)
   if (one.kind !== 'wildcard' || other.kind !== 'wildcard' || other.pattern.includes(STAR)) return false
-  // Only a star of the other pattern can match this character, as it must match any text in place of the star.
+  // Only a star of the other pattern can match this character, which stands for any text.
   return wildcard(other.pattern)(literals(one.pattern).join(STAR))
 }
 

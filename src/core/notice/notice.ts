@@ -22,7 +22,7 @@ export type NoticeType = (typeof noticeTypes)[number]
 
 export interface Notice {
   readonly type: NoticeType
-  /** The same for the same news: it is stored once. */
+  /** What it is about, and what tells it from others of its type. */
   readonly key: string
   /** What it is about, and what its template shows. */
   readonly data: NoticeData
@@ -49,54 +49,50 @@ export function failing(trouble: Trouble, reason: string, now: number): Notice {
   const { channel, state, waiting, parked } = trouble
   const since = iso(state?.failingSince ?? now)
   const place = placeOf(trouble)
-  const counts = [
-    ...(waiting > 0 ? [`${messages(waiting)} ${waiting === 1 ? 'waits' : 'wait'}`] : []),
-    ...(parked > 0 ? [`${messages(parked)} ${parked === 1 ? 'is' : 'are'} parked`] : []),
-  ]
   const isFailing = (state?.failures ?? 0) > 0
   return {
     type: 'destination.failing',
-    key: `${channel} ${trouble.rateKey} ${since}`,
+    key: `${channel} ${trouble.rateKey}`,
     data: {
       id: place,
-      title: isFailing ? `${place} does not take messages` : `Messages to ${place} are parked`,
+      title: isFailing ? `${atStart(place)} does not take messages` : `Messages to ${place} are parked`,
       reason,
       since,
-      waits: counts.join(', '),
+      waits: waitingAndParked(waiting, parked),
       hint:
         parked > 0
           ? 'Correct the cause, then resend what is parked. What waits goes out by itself.'
           : 'What waits goes out by itself once it works again.',
       command:
         parked > 0
-          ? `hookbridge resend --state parked --channel ${channel} --dry-run`
+          ? `hookbridge resend --state parked ${chosen(trouble)} --dry-run`
           : 'hookbridge destinations',
       waiting,
       parked,
-      // A success after this one ends it.
+      // A success after this time ends it.
       last_success_at: state?.lastSuccessAt ?? null,
     },
   }
 }
 
-/** `failed`: the notice that this one ends. */
+/** `failed`: the notice that this one ends; `wentOut`: what was delivered since. */
 export function recovered(trouble: Trouble, failed: RecordedNotice, wentOut: string, now: number): Notice {
   const place = placeOf(trouble)
   const { waiting, parked } = trouble
   return {
     type: 'destination.recovered',
-    key: failed.eventId,
+    key: `${failed.eventId} ${trouble.rateKey}`,
     data: {
       id: place,
-      title: `${place} takes messages again`,
-      reason: `${wentOut} went out`,
+      title: `${atStart(place)} takes messages again`,
+      reason: wentOut,
       since: iso(trouble.state?.lastSuccessAt ?? now),
       waits: waiting > 0 ? `${messages(waiting)} still ${waiting === 1 ? 'waits' : 'wait'}` : '',
       hint:
         parked > 0
           ? `${messages(parked)} ${parked === 1 ? 'is' : 'are'} parked: resend or dismiss ${parked === 1 ? 'it' : 'them'}.`
           : '',
-      command: parked > 0 ? `hookbridge resend --state parked --channel ${trouble.channel} --dry-run` : '',
+      command: parked > 0 ? `hookbridge resend --state parked ${chosen(trouble)} --dry-run` : '',
       parked,
     },
   }
@@ -112,7 +108,7 @@ export function dead(trouble: Trouble, more: number, reasons: readonly Count[], 
   const place = placeOf(trouble)
   return {
     type: 'delivery.dead',
-    key: `${trouble.channel} ${trouble.rateKey} ${iso(now)}`,
+    key: `${trouble.channel} ${trouble.rateKey}`,
     data: {
       id: place,
       title: `${messages(more)} to ${place} ${more === 1 ? 'was' : 'were'} given up`,
@@ -120,7 +116,7 @@ export function dead(trouble: Trouble, more: number, reasons: readonly Count[], 
       since: iso(now),
       waits: '',
       hint: 'They are not sent again by themselves: resend or dismiss them.',
-      command: `hookbridge deliveries --state dead --channel ${trouble.channel}`,
+      command: `hookbridge deliveries --state dead ${chosen(trouble)}`,
       total: trouble.dead,
     },
   }
@@ -131,19 +127,19 @@ export interface Unrouted {
   readonly type: string
 }
 
-/** `first`: types whose events no route took, and that were in no notice yet. */
-export function unrouted(first: readonly Unrouted[], now: number): Notice {
-  const names = first.map(({ type }) => type)
+/** `first`: types whose events no route took, and that were in no notice yet; `more`: how many others there are. */
+export function unrouted(first: readonly Unrouted[], more: number, now: number): Notice {
   const SHOWN = 10
-  const shown = names.slice(0, SHOWN).join(', ')
-  const rest = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
-  const one = names.length === 1
+  const shown = first.map(({ type }) => type).slice(0, SHOWN)
+  const count = first.length + more
+  const rest = count > SHOWN ? ` and ${count - SHOWN} more` : ''
+  const one = count === 1
   return {
     type: 'event.unrouted',
-    key: iso(now),
+    key: '',
     data: {
-      id: names.length === 1 ? shown : `${names.length} event types`,
-      title: `No route takes ${one ? 'the event type' : 'the event types'} ${shown}${rest}`,
+      id: one ? shown.join() : `${count} event types`,
+      title: `No route takes ${one ? 'the event type' : 'the event types'} ${shown.join(', ')}${rest}`,
       reason: 'The events are stored, and sent to no one.',
       since: iso(now),
       waits: '',
@@ -158,14 +154,14 @@ export function quarantined(source: string, count: number, problem: string, now:
   const one = count === 1
   return {
     type: 'event.quarantined',
-    key: `${source} ${iso(now)}`,
+    key: source,
     data: {
       id: source,
       title: `${one ? 'A request' : `${count} requests`} of ${source} could not be read as ${one ? 'an event' : 'events'}`,
       reason: problem,
       since: iso(now),
       waits: `${one ? 'It waits' : 'They wait'} in quarantine`,
-      hint: 'Correct event_type of the source; after a reload they are taken up by themselves.',
+      hint: 'Correct event_type of the source, then reload: they become events automatically.',
       command: `hookbridge events --kind quarantined --source ${source}`,
     },
   }
@@ -174,7 +170,7 @@ export function quarantined(source: string, count: number, problem: string, now:
 export function reloadFailed(file: string, reason: string, now: number): Notice {
   return {
     type: 'reload.failed',
-    key: iso(now),
+    key: file,
     data: {
       id: file,
       title: 'A changed configuration was not applied',
@@ -190,7 +186,7 @@ export function reloadFailed(file: string, reason: string, now: number): Notice 
 export function enrichmentRefused(step: string, host: string, reason: string, now: number): Notice {
   return {
     type: 'enrichment.refused',
-    key: `${step} ${iso(now)}`,
+    key: step,
     data: {
       id: step,
       title: `${host} refuses the step ${step} of enrich`,
@@ -203,10 +199,29 @@ export function enrichmentRefused(step: string, host: string, reason: string, no
   }
 }
 
-function messages(count: number): string {
+export function waitingAndParked(waiting: number, parked: number): string {
+  return [
+    ...(waiting > 0 ? [`${messages(waiting)} ${waiting === 1 ? 'waits' : 'wait'}`] : []),
+    ...(parked > 0 ? [`${messages(parked)} ${parked === 1 ? 'is' : 'are'} parked`] : []),
+  ].join(', ')
+}
+
+/** The options of a command that choose what goes there; a shell takes # for a comment. */
+function chosen({ channel, targets }: Trouble): string {
+  const [target = '', ...others] = targets
+  if (others.length > 0 || target.includes("'")) return `--channel ${channel}`
+  return `--destination ${/^[\w.@+-]+$/.test(target) ? target : `'${target}'`}`
+}
+
+/** At the start of a sentence: channels are named in lower case. */
+function atStart(place: string): string {
+  return place.charAt(0).toUpperCase() + place.slice(1)
+}
+
+export function messages(count: number): string {
   return count === 1 ? '1 message' : `${count} messages`
 }
 
-function iso(time: number): string {
+export function iso(time: number): string {
   return new Date(time).toISOString()
 }

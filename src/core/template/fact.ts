@@ -4,13 +4,13 @@ import { isNumber, type Numeric } from '../number.ts'
 
 const LONGEST_LABEL = 30
 const LONGEST_VALUE = 200
-// A longer word is cut itself.
+// A longer word is cut within.
 const LONGEST_CUT_WORD = 20
 const LONGEST_ID = 16
-// A short id keeps these: what begins with a time differs at its end, and a search takes its beginning.
+// A short id keeps both ends: ids that begin with a time differ at the end, and commands accept the beginning.
 const ID_START = 8
 const ID_END = 4
-// A character may be several code points; what is longer is cut before they are counted.
+// A character may be several code points; longer text is cut before characters are counted.
 const UNITS_PER_CHARACTER = 8
 
 const STEERING_CHARACTERS = new RegExp(`[${STEERING}]`, 'g')
@@ -57,7 +57,7 @@ export function labelOf(key: string): string {
   return shortened(label.charAt(0).toUpperCase() + label.slice(1), LONGEST_LABEL)
 }
 
-/** Null for what says nothing in a line: nothing, a mapping, a list of mappings. */
+/** Null for what cannot be shown in a line: an empty value, a mapping, a list of mappings. */
 export function factValue(value: Json): string | null {
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   if (isNumber(value)) return numberText(value)

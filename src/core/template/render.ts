@@ -62,7 +62,16 @@ export interface Rendering extends Pick<Delivery, 'route' | 'receiver' | 'templa
  * Renders with the first template that does not fail. `notes` list those that failed, and what was cut or unknown. Never
  * throws: a link or a template that throws has failed, for the reason that it gives.
  */
-export function render(
+export function render(deps: RenderDeps, event: Event, rendering: Rendering): RenderedMessage {
+  try {
+    return renderFirst(deps, event, rendering)
+  } catch (error) {
+    const reason = `rendering failed: ${describeThrown(error)}`
+    return { ok: false, reason, failed: [], notes: [reason] }
+  }
+}
+
+function renderFirst(
   { renderers, links, sourceTitle }: RenderDeps,
   event: Event,
   { route, receiver, channel, template, lifecycle = null, standsInFor = null }: Rendering,
@@ -110,11 +119,14 @@ function titled(event: View['event'], title: string): RenderView['event'] {
   }
 }
 
+/** Begins the note of a message without its link. */
+export const FAILED_LINK = 'left out the link, which failed'
+
 function linkOf(links: RenderDeps['links'], view: View, notes: string[]): string | null {
   try {
     return links(view) || null
   } catch (error) {
-    notes.push(`left out the link, which failed: ${describeThrown(error)}`)
+    notes.push(`${FAILED_LINK}: ${describeThrown(error)}`)
     return null
   }
 }

@@ -1,8 +1,19 @@
-/** LiquidJS's rendering: once, and what was missing in it. */
-import { type Liquid, LiquidError, type Template as LiquidTemplate, type Token, TypeGuards } from 'liquidjs'
+/** Renders with LiquidJS, and finds the variables that were missing. */
+import {
+  Context,
+  type Liquid,
+  LiquidError,
+  type Template as LiquidTemplate,
+  type Token,
+  TypeGuards,
+} from 'liquidjs'
 import { TemplateError } from './error.ts'
 import { type Partials, pathOf } from './partials.ts'
 
+// Each loop's body takes a step for each of its parts. These are about half a second.
+const STEP_LIMIT = 500_000
+
+/** Throws where it takes too many steps. LiquidJS limits the time, in which a busy or suspended machine does something else. */
 export function renderOnce(
   liquid: Liquid,
   parsed: LiquidTemplate[],
@@ -10,7 +21,13 @@ export function renderOnce(
   strictVariables: boolean,
 ): string {
   // A partial has a scope of its own, and sees globals.
-  return String(liquid.renderSync(parsed, view, { strictVariables, globals: view }))
+  const context = new Context(view, liquid.options, { sync: true, strictVariables, globals: view })
+  let steps = 0
+  context.renderLimit.check = () => {
+    if (++steps > STEP_LIMIT)
+      throw new Error(`the rendering takes over ${STEP_LIMIT} steps: shorten its loops`)
+  }
+  return String(liquid.renderSync(parsed, context))
 }
 
 export function isUndefinedVariable(error: unknown): boolean {

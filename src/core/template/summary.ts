@@ -11,7 +11,7 @@ import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
 export interface Fact {
   readonly label: string
   readonly value: string
-  /** It is better on a line of its own. */
+  /** It reads better on a line of its own. */
   readonly long: boolean
 }
 
@@ -40,7 +40,7 @@ interface Field {
 }
 
 const MOST_FACTS = 6
-// A payload may be hundreds of kilobytes: what a reader wants stands near the top.
+// A payload may be hundreds of kilobytes; what matters to a reader is near the top.
 const MOST_FIELDS = 300
 const DEEPEST = 4
 const DEEPEST_FACT = 2
@@ -48,7 +48,7 @@ const LONGEST_NAME = 60
 const LONGEST_SCORE = 12
 const LONGEST_INLINE = 40
 
-/** Reads the view when it is first asked: most templates of an operator's own write other fields. */
+/** Reads the view on first use: most templates of operators use other fields. */
 export function summaryOf(view: View): Summary {
   let made: Summary | undefined
   const summary = () => {
@@ -136,7 +136,7 @@ function firstBy(fields: readonly Field[], rankOf: (field: Field) => number): Fi
 
 // `company`, `target_company`, `company_name`, or `name` in a mapping or a step called `company`.
 const COMPANY = /(?:^|_)(?:company|startup|organi[sz]ation)(?:_name)?$/
-// A mapping that only wraps the answer: what is in it counts as what is beside it.
+// A mapping that only wraps the answer: its fields count as if they were beside it.
 const WRAPPERS = ['data', 'attributes', 'result', 'item']
 
 function nameRank({ key, parent, depth, value }: Field, type: string, id: string): number {
@@ -181,7 +181,7 @@ function isId(value: string, id: string): boolean {
   return value === id || LOOKS_LIKE_ID.test(value)
 }
 
-/** Ids and the times of a record say nothing to a reader, and `object` is what senders call the kind of a mapping. */
+/** Ids and the times of a record mean nothing to a reader; `object` is what senders call the kind of a mapping. */
 function isFact({ key, depth, value }: Field, id: string): boolean {
   if (depth > DEEPEST_FACT || /(?:^|_)(?:id|uuid|object)s?$|^(?:created|updated)_at$/.test(key)) return false
   return typeof value !== 'string' || !isId(value, id)

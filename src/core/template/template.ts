@@ -1,5 +1,7 @@
 import { analyzeSync, Liquid, type LiquidOptions, type Template as LiquidTemplate } from 'liquidjs'
 import type { View } from '../event.ts'
+import { toClosures } from './closures/closures.ts'
+import { nameDates } from './dates.ts'
 import { TemplateError } from './error.ts'
 import { noPartials, type PartialFile, type Partials, partialsOf, pathOf, toMapping } from './partials.ts'
 import { isUndefinedVariable, missingVariables, renderOnce, toTemplateError } from './rendering.ts'
@@ -78,7 +80,6 @@ export interface Filter {
 
 // Operators write the templates, but the values that they loop over come from outside: the limits bound one rendering.
 const PARSE_LIMIT = 200_000
-const RENDER_LIMIT_MS = 1_000
 const MEMORY_LIMIT = 5_000_000
 
 // LiquidJS's filters that work on text.
@@ -105,7 +106,6 @@ export function createEngine(
     locale: 'en-US',
     timezoneOffset: 0,
     parseLimit: PARSE_LIMIT,
-    renderLimit: RENDER_LIMIT_MS,
     memoryLimit: MEMORY_LIMIT,
   }
   const makers = new WeakMap<Partials, Maker>()
@@ -116,7 +116,7 @@ export function createEngine(
   }
   return {
     compile(text, fields = messageFields, partials = noPartials) {
-      const template = compile(makerFor(partials), text, fields)
+      const template = compile(makerFor(partials), text, fields, escapeText)
       const write = readVariables(text, escapeText)
       if (write === null) return template
       return {
@@ -134,7 +134,7 @@ export function createEngine(
 interface Maker {
   readonly liquid: Liquid
   readonly partials: Partials
-  /** Goes on where a variable is missing. */
+  /** A missing variable does not stop the rendering. */
   readonly collector: () => Liquid
 }
 
@@ -146,6 +146,7 @@ function createMaker(
   // A mapping instead of the file system: no template can read a file. With a cache each partial is parsed once.
   const all: LiquidOptions = { ...options, templates: toMapping(partials), cache: true }
   const liquid = new Liquid(all)
+  nameDates(liquid)
   for (const name of TEXT_FILTERS.split(' ')) takeText(liquid, name)
   for (const [name, filter] of Object.entries(filters)) {
     liquid.registerFilter(name, {
@@ -186,7 +187,12 @@ export function toText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function compile({ liquid, partials, collector }: Maker, text: string, fields: Fields): Template {
+function compile(
+  { liquid, partials, collector }: Maker,
+  text: string,
+  fields: Fields,
+  escapeText: (text: string) => string,
+): Template {
   const attempt = <T>(action: () => T): T => {
     try {
       return action()
@@ -196,10 +202,13 @@ function compile({ liquid, partials, collector }: Maker, text: string, fields: F
   }
   const parsed = attempt(() => liquid.parse(text))
   const rendered = attempt(() => partialsOf(liquid, parsed, partials))
+  const write = attempt(() => toClosures(liquid, parsed, (value) => escapeText(toText(value))))
   return {
     unknown: attempt(() => unknownVariables(parsed, fields, partials)),
     partials: rendered,
     render(view) {
+      const written = write?.(view)
+      if (written !== undefined) return { text: written, missing: [] }
       try {
         return { text: renderOnce(liquid, parsed, view, true), missing: [] }
       } catch (error) {

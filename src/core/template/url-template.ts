@@ -12,7 +12,7 @@ export interface UrlTemplate {
 
 // A value can fill in a path or a query; it never chooses the host.
 const FIXED_HOST = /^https?:\/\/[^\s/?#\\{}]+(?:[/?#]|$)/i
-// In place of an empty value; a text that contains it is not a URL, so that there is none.
+// Stands for an empty value: a text that contains it is not a URL, so there is no link.
 const HOLE = '\u0000'
 const engine = createEngine((text) => (text === '' ? HOLE : encodeURIComponent(text.toWellFormed())))
 

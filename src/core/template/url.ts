@@ -1,4 +1,4 @@
-/** Values within a URL: each is encoded for its part of it, so that none can leave that part. */
+/** Values within a URL: each is encoded for the part of the URL where it stands, and cannot leave that part. */
 
 /** A text or a value, in the order of the URL. */
 export type UrlPiece = { readonly text: string } | { readonly value: string }
@@ -15,7 +15,7 @@ const PROTOCOLS = ['http:', 'https:', 'mailto:']
  */
 export function joinUrl(pieces: readonly UrlPiece[]): string | null {
   let url = ''
-  // Where the part begins that a value at the beginning did not choose.
+  // Where the part begins that a value at the start of the URL did not choose.
   let start = 0
   for (const [index, piece] of pieces.entries()) {
     if ('text' in piece) {

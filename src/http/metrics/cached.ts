@@ -1,5 +1,5 @@
 const MIN_INTERVAL_MS = 1_000
-/** Counting blocks the event loop: at most a hundredth of the time. */
+/** Counting blocks the event loop, so it may take at most a hundredth of the time. */
 const PAUSE_FACTOR = 100
 
 /**

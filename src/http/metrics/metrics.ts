@@ -7,6 +7,7 @@ import { createDeliveryMetrics } from './deliveries.ts'
 import { createDestinationMetrics, type DestinationDeps } from './destinations.ts'
 import { createEnrichmentMetrics, type EnrichmentDeps } from './enrichments.ts'
 import { createEventMetrics } from './events.ts'
+import { createHeartbeatMetrics } from './heartbeats.ts'
 import type { MetricLabels } from './labels.ts'
 import { createProcessMetrics, type ProcessDeps } from './process.ts'
 import { createReloadMetrics } from './reloads.ts'
@@ -37,6 +38,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const destinations = createDestinationMetrics(registers, deps)
   const store = createStoreMetrics(registers, deps)
   const enrichments = createEnrichmentMetrics(registers, deps)
+  const heartbeats = createHeartbeatMetrics(registers, deps.now)
   const reloads = createReloadMetrics(registers)
   const measured = createProcessMetrics(registry, deps)
 
@@ -77,6 +79,9 @@ export function createMetrics(deps: MetricsDeps): Metrics {
         return
       case 'noticed':
         events.noticed(fact)
+        return
+      case 'heartbeat':
+        heartbeats(fact)
         return
       case 'reloaded':
         reloads(fact.ok)

@@ -96,7 +96,7 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
     async collect() {
       const found = await read()
       this.reset()
-      // No series rather than a wrong 0.
+      // No series is better than a wrong 0.
       if (found === null) return
       for (const channel of channels) for (const state of backlogStates) this.set({ channel, state }, 0)
       for (const { channel, counts } of found)

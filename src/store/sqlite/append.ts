@@ -1,11 +1,12 @@
 import type { Event } from '../../core/event.ts'
+import { storedEnriched } from '../sql/enrichments.ts'
+import { quoted } from '../sql/rows.ts'
+import { replaceableStates, replacedBy } from '../sql/states.ts'
 import type { AddedPlan, Appended, Arrival, NewPlan, QuarantinedRequest } from '../store.ts'
 import type { Database, Value } from './database.ts'
 import { dropEnrichment, insertEnrichment } from './enrichments.ts'
-import { insertPlan, storedEnriched } from './plans.ts'
-import { replacedBy } from './queue/complete.ts'
+import { insertPlan, kindIdOf, withKind } from './plans.ts'
 import { releaseNext } from './queue/insert-delivery.ts'
-import { quoted } from './rows.ts'
 
 type EventArrival = Extract<Arrival, { kind: 'event' }>
 
@@ -29,18 +30,11 @@ function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp
   const unrouted = plan?.unrouted === true ? 1 : 0
   const enriched = storedEnriched(event.enriched)
   const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body, enriched)
-  insertKind(database, event.source, type)
+  const kind = kindIdOf(database, event.source, type)
   if (takenUp !== null) markTakenUp(database, takenUp, event.id)
-  if (plan !== null) insertPlan(database, seq, 1, plan)
+  if (plan !== null) insertPlan(database, { seq, kind }, 1, plan)
   else insertEnrichment(database, seq, takesUp === undefined ? 'received' : 'quarantine', event.receivedAt)
   return { kind: 'stored', id: event.id }
-}
-
-function insertKind(database: Database, source: string, type: string): void {
-  const key = JSON.stringify([source, type])
-  if (database.written.has(key)) return
-  database.prepare('INSERT OR IGNORE INTO kinds (source, type) VALUES (?, ?)').run(source, type)
-  database.written.add(key)
 }
 
 function takenUpBy(database: Database, quarantined: string | undefined): string | null {
@@ -79,17 +73,18 @@ export function addPlan(
   const number = (event.last ?? 0) + 1
   const replaced = replaceEarlier(database, event.seq, number, replaces)
   dropEnrichment(database, event.seq)
-  insertPlan(database, event.seq, number, plan)
+  insertPlan(database, withKind(database, event.seq), number, plan)
   database.prepare('UPDATE events SET unrouted = ? WHERE seq = ?').run(plan.unrouted ? 1 : 0, event.seq)
-  for (const { conversation } of replaced) {
+  for (const { rate, conversation } of replaced) {
+    database.schedule.changed(rate)
     if (conversation !== null) releaseNext(database, conversation, plan.at)
   }
   return { number, cancelled: replaced.map(({ id }) => id) }
 }
 
-const REPLACEABLE = quoted(['pending', 'held', 'retrying', 'ambiguous', 'parked', 'dead'])
+const REPLACEABLE = quoted(replaceableStates)
 
-type Replaced = { readonly id: string; readonly conversation: string | null }
+type Replaced = { readonly id: string; readonly rate: number; readonly conversation: string | null }
 
 /** Cancels what is not delivered. What is being sent is cancelled when its attempt ends, unless it was delivered. */
 function replaceEarlier(
@@ -108,7 +103,7 @@ function replaceEarlier(
   return database
     .prepare<Replaced>(
       `UPDATE deliveries SET state = 'cancelled', reason = ?2, due_at = NULL
-       WHERE event = ?3 AND state IN (${REPLACEABLE}) AND ${ofReceivers} RETURNING id, conversation`,
+       WHERE event = ?3 AND state IN (${REPLACEABLE}) AND ${ofReceivers} RETURNING id, rate, conversation`,
     )
     .all(receivers, replacedBy(number), event)
 }

@@ -2,7 +2,9 @@
 import { backup, DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { StoreUnavailable } from '../store.ts'
+import { KnownRows } from './known-rows.ts'
 import { obstacleTo, wordsFor } from './obstacle.ts'
+import { ClaimSchedule } from './queue/schedule.ts'
 
 /** What may be bound: `undefined` throws on Node 24 and is NULL on 26, so it is left out. */
 export type Value = null | number | string | Uint8Array
@@ -20,14 +22,24 @@ export interface Statement<R extends Row> {
 export class Database {
   readonly path: string
   readonly #connection: DatabaseSync
+  readonly #busyTimeoutMs: number
+  #waitsForMs: number
   readonly #statements = new Map<string, Statement<Row>>()
-  /** Rows that are known to exist, so that they need not be inserted again; emptied by a rollback. */
-  readonly written = new Set<string>()
+  /** How many rows this connection had changed after its last write. */
+  #changed = 0
+  readonly known = new KnownRows()
+  /** What claims have read through this connection. */
+  readonly schedule = new ClaimSchedule()
 
-  /** `busyTimeout`: milliseconds to wait (blocking) for another process that is writing. */
-  constructor(path: string, busyTimeout: number) {
+  /**
+   * `busyTimeoutMs`: how long to wait (blocking) for another process that is writing. Once that was in vain, each further change
+   * waits for a moment only, until one is possible: otherwise several in a row would block this process for their sum.
+   */
+  constructor(path: string, busyTimeoutMs: number) {
     this.path = path
-    this.#connection = new DatabaseSync(path, { timeout: busyTimeout, enableForeignKeyConstraints: true })
+    this.#busyTimeoutMs = busyTimeoutMs
+    this.#waitsForMs = busyTimeoutMs
+    this.#connection = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true })
   }
 
   /** Runs SQL that returns nothing. */
@@ -84,14 +96,18 @@ export class Database {
    * `committed` is called with how many milliseconds the commit took, where there was something to commit.
    */
   write<T>(work: () => T, committed: (durationMs: number) => void = () => {}): T {
-    const before = this.#changes()
     let began = 0
-    const result = this.#transaction('BEGIN IMMEDIATE', () => {
-      const made = work()
-      began = performance.now()
-      return made
-    })
-    if (this.#changes() !== before) committed(performance.now() - began)
+    const result = this.#waitingLess(() =>
+      this.#transaction('BEGIN IMMEDIATE', () => {
+        const made = work()
+        began = performance.now()
+        return made
+      }),
+    )
+    const took = performance.now() - began
+    const before = this.#changed
+    this.#changed = this.#changes()
+    if (this.#changed !== before) committed(took)
     return result
   }
 
@@ -120,11 +136,29 @@ export class Database {
       this.#run('COMMIT')
       return result
     } catch (error) {
-      this.written.clear()
+      this.known.forget()
+      this.schedule.forget()
       // SQLite has already rolled back after some errors, a full disk among them.
       if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK')
       throw error
     }
+  }
+
+  #waitingLess<T>(change: () => T): T {
+    try {
+      const result = change()
+      this.#waitFor(this.#busyTimeoutMs)
+      return result
+    } catch (error) {
+      if (isBusy(error)) this.#waitFor(Math.min(this.#busyTimeoutMs, BUSY_AGAIN_TIMEOUT_MS))
+      throw error
+    }
+  }
+
+  #waitFor(ms: number): void {
+    if (this.#waitsForMs === ms || !this.#connection.isOpen) return
+    this.#connection.exec(`PRAGMA busy_timeout = ${ms}`)
+    this.#waitsForMs = ms
   }
 
   #changes(): number {
@@ -156,6 +190,8 @@ export function applicationIdOf(path: string, part: 'file' | 'with log'): number
   }
 }
 
+// SQLite tries about ten times within it.
+const BUSY_AGAIN_TIMEOUT_MS = 50
 const PAGES_AT_ONCE = 2_000
 const APPLICATION_ID_TIMEOUT_MS = 2_000
 const SQLITE_BUSY = 5

@@ -1,7 +1,14 @@
 /** The events that are planned after their enrichment: how far they have come, and who works on them. */
-import type { Progress, StepResult, Tried } from '../../core/enrichment/progress.ts'
-import type { Event } from '../../core/event.ts'
+import type { Progress } from '../../core/enrichment/progress.ts'
 import type { NewPlan, PlanCause } from '../../core/plan.ts'
+import {
+  enrichmentRecordOf,
+  leasedEnrichmentOf,
+  storedEnriched,
+  UNREADABLE_AGAIN_AFTER_MS,
+  type WaitingRow,
+} from '../sql/enrichments.ts'
+import { EVENT_COLUMNS, type EventRow } from '../sql/rows.ts'
 import type {
   ClaimedEnrichments,
   EnrichmentClaim,
@@ -10,18 +17,7 @@ import type {
   LeasedEnrichment,
 } from '../store.ts'
 import type { Database } from './database.ts'
-import { insertPlan, storedEnriched } from './plans.ts'
-import { EVENT_COLUMNS, type EventRow, eventOfRow } from './rows.ts'
-
-type WaitingRow = {
-  readonly event: number
-  readonly cause: PlanCause
-  readonly due_at: number
-  readonly current: string | null
-}
-
-// An event whose row is damaged must not be read again and again.
-const UNREADABLE_AGAIN_AFTER_MS = 3_600_000
+import { insertPlan, withKind } from './plans.ts'
 
 export function insertEnrichment(database: Database, event: number, cause: PlanCause, dueAt: number): void {
   database
@@ -56,24 +52,7 @@ function readable(database: Database, row: WaitingRow): LeasedEnrichment | null 
   const found = database
     .prepare<EventRow>(`SELECT ${EVENT_COLUMNS}, enrichment FROM events WHERE seq = ?`)
     .get(row.event)
-  try {
-    const event = eventOfRow(found)
-    return { event, cause: row.cause, progress: progressOf(event, found?.enrichment ?? null, row.current) }
-  } catch {
-    return null
-  }
-}
-
-function progressOf({ enriched }: Event, enrichment: string | null, current: string | null): Progress {
-  return { enriched, steps: stepsOf(enrichment), current: currentOf(current) }
-}
-
-function stepsOf(enrichment: string | null): readonly StepResult[] {
-  return enrichment === null ? [] : JSON.parse(enrichment)
-}
-
-function currentOf(current: string | null): Tried | null {
-  return current === null ? null : JSON.parse(current)
+  return leasedEnrichmentOf(row, found)
 }
 
 /** `Enrichments.keepEnrichment`, inside a transaction. */
@@ -92,7 +71,7 @@ export function endEnrichment(database: Database, lease: Lease, progress: Progre
   const event = leasedEvent(database, lease)
   if (event === null) return false
   saveProgress(database, event, progress)
-  insertPlan(database, event, 1, plan)
+  insertPlan(database, withKind(database, event), 1, plan)
   database.prepare('UPDATE events SET unrouted = ? WHERE seq = ?').run(plan.unrouted ? 1 : 0, event)
   dropEnrichment(database, event)
   return true
@@ -132,14 +111,16 @@ export function enrichmentRecord(
   { seq, enrichment }: Pick<EventRow, 'seq' | 'enrichment'>,
 ): EnrichmentRecord | null {
   const row = database.prepare<WaitingRow>('SELECT * FROM enrichments WHERE event = ?').get(seq)
-  if (row === undefined && enrichment === null) return null
-  const waiting = row === undefined ? null : { dueAt: row.due_at, current: currentOf(row.current) }
-  return { steps: stepsOf(enrichment), waiting }
+  return enrichmentRecordOf(enrichment, row)
 }
 
-/** Ends the leases of earlier processes; at the start of the one that now has the store. */
+/** Ends the leases of earlier processes; at the start of the one that now has the store. The clock may have been set since. */
 export function releaseEnrichments(database: Database, now: number): void {
   database
-    .prepare('UPDATE enrichments SET due_at = min(due_at, ?), holder = NULL WHERE holder IS NOT NULL')
+    .prepare(
+      `UPDATE enrichments SET holder = NULL,
+         due_at = min(due_at, ?, (SELECT received_at FROM events WHERE seq = event))
+       WHERE holder IS NOT NULL`,
+    )
     .run(now)
 }

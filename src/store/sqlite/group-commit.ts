@@ -10,12 +10,15 @@ interface Operation {
   readonly reject: (error: unknown) => void
 }
 
+// A commit waits for what comes meanwhile, but for no more turns of the event loop than this.
+const MAX_TURNS = 3
+
 interface Failure {
   readonly error: unknown
 }
 
 /**
- * Runs all changes requested in one turn of the event loop in one transaction, with one fsync.
+ * Runs changes in one transaction, with one fsync: all that are requested until a turn of the event loop brings no more.
  * A disk that fails rejects all of them with StoreUnavailable; a change that fails on its own rejects alone.
  */
 export class GroupCommit {
@@ -48,7 +51,7 @@ export class GroupCommit {
 
   #ask<T>(change: () => T, needsFile: boolean): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    if (this.#waiting.length === 0) setImmediate(() => this.flush())
+    if (this.#waiting.length === 0) setImmediate(() => this.#gather(0, 1))
     this.#waiting.push({
       needsFile,
       perform() {
@@ -58,6 +61,13 @@ export class GroupCommit {
       reject,
     })
     return promise
+  }
+
+  /** Under load, requests have come while the turn handled others: another turn, which waits for nothing, takes them in. */
+  #gather(before: number, turn: number): void {
+    const count = this.#waiting.length
+    if (count > before && turn < MAX_TURNS) setImmediate(() => this.#gather(count, turn + 1))
+    else this.flush()
   }
 
   /** Commits the waiting changes at once, not at the end of the turn. */

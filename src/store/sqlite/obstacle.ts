@@ -33,7 +33,7 @@ export function wordsFor(error: unknown, path: string): string | null {
     case 'ENOSPC':
       return hasInodes(folder)
         ? `the disk that holds ${folder} is full; make room`
-        : `the disk that holds ${folder} has room, but no inodes left; delete files that nobody needs`
+        : `the disk that holds ${folder} has room, but no inodes left; delete files that are not needed`
     case 'EDQUOT':
       return `the disk quota for ${folder} is used up; make room, or raise the quota`
     case 'EROFS':

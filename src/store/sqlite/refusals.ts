@@ -10,8 +10,18 @@ export function refuseForeign(database: Database): void {
   const names = database
     .prepare<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'")
     .all()
+  if (isUnfinished(database)) {
+    const message = `${database.path} is an unfinished copy made by "hookbridge migrate-store"; run that again to its end, or use another store`
+    throw new StoreRefused('incomplete', message)
+  }
   if (names.length === 0 || TABLES.every((table) => names.some(({ name }) => name === table))) return
   throw new StoreRefused('foreign', `${database.path} is the database of another program; correct store.url`)
+}
+
+/** Whether `migrate-store` has begun to fill it, and not come to the end. */
+export function isUnfinished(database: Database): boolean {
+  const sql = "SELECT 1 AS found FROM sqlite_schema WHERE type = 'table' AND name = 'unfinished_copy'"
+  return database.prepare(sql).get() !== undefined
 }
 
 export function refuseNewer(database: Database): void {
@@ -29,10 +39,19 @@ export function refuseOlder(database: Database): void {
 }
 
 export function inUse(path: string): string {
+  return `another hookbridge service${described(path)} is using ${path}; stop it, or give this one another store.url`
+}
+
+/** For `migrate-store`, which has the lock of a service too. */
+export function inUseOfCopy(path: string): string {
+  return `a hookbridge service${described(path)}, or another migrate-store, is using ${path}; stop it, and run this again`
+}
+
+/** The service that opened it last. */
+function described(path: string): string {
   const holder = holderOf(path)
-  const who =
-    holder === undefined ? '' : ` (process ${holder.pid}, since ${new Date(holder.started_at).toISOString()})`
-  return `another hookbridge service${who} is using ${path}; stop it, or give this one another store.url`
+  if (holder === undefined) return ''
+  return ` (process ${holder.pid}, since ${new Date(holder.started_at).toISOString()})`
 }
 
 function holderOf(path: string): { readonly pid: number; readonly started_at: number } | undefined {

@@ -22,7 +22,13 @@ function supervise(t: Test, claim: Store['claim']) {
   })
   const loop = new DeliveryLoop({
     holder: 'test',
-    store: { claim, renew: async () => {}, reconfigure: async () => {}, onDue: () => {} },
+    store: {
+      claim,
+      renew: async () => {},
+      reconfigure: async () => {},
+      onDue: () => {},
+      isSequential: false,
+    },
     channels: () => new Map(),
     deliver: () => t.fail('nothing is due') as never,
     onBug: (error) => t.fail(String(error)),

@@ -57,6 +57,10 @@ t.test('it closes what is parked or dead, and keeps the reason', async (t) => {
     code: 0,
     out: `0 deliveries dismissed\n1 delivery left alone: delivered, as ${deliveryId(3)}\n`,
   })
+  t.equal(
+    (await hookbridge(['dismiss', eventId(1), ...why], { cwd })).out,
+    '0 deliveries dismissed: none of them is parked or dead\n',
+  )
   t.match(await hookbridge(['events', 'show', eventId(1)], { cwd }), {
     out: /dismissed\n.*\n +the fund is closed/,
   })

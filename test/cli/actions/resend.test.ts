@@ -34,7 +34,7 @@ t.test('a filter means what is parked or dead, and it becomes due', async (t) =>
   t.equal(after[deliveryId(12)], 'ada@example.org delivered')
   t.match(await hookbridge(['resend', '--receiver', 'deals'], { cwd }), {
     code: 0,
-    out: 'nothing of that is parked or dead; --state chooses others\n',
+    out: 'none of them is parked or dead; --state delivered sends again what has arrived\n',
   })
 })
 

@@ -28,7 +28,7 @@ t.test('explain, preview and the tests of a configuration take any id', async (t
   for (const command of ['explain', 'preview'])
     t.match(await hookbridge([command, 'evt_01KARZ'], { cwd }), {
       code: 1,
-      err: /may mean one of 2; give more/,
+      err: /fits 2 records; type more/,
     })
 
   const file = join(cwd, 'config.yaml')

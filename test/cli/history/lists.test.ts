@@ -127,6 +127,17 @@ t.test('one event, and one delivery, with everything that happened', async (t) =
   }
 })
 
+t.test('notices among the events of one source take no room from their types', async (t) => {
+  const cwd = await configured(t, async (store) => {
+    await store.append(arrival(event(1, { type: 'analysis.completed' })))
+    await store.append(arrival(event(2, { type: 'destination.failing', source: 'hookbridge' })))
+  })
+  const narrow = await hookbridge(['events'], { cwd, columns: 80, env: { NO_COLOR: '1' } })
+  t.match(narrow.out, /^RECEIVED UTC +ID +TYPE +SUBJECT/)
+  for (const type of ['analysis.completed', 'destination.failing']) t.match(narrow.out, `  ${type}  `)
+  t.match((await hookbridge(['events'], { cwd })).out, /^RECEIVED UTC +ID +SOURCE +TYPE/)
+})
+
 t.test('long and wide values are whole where they matter, at 80 and at 120 columns', async (t) => {
   const cwd = await configured(t, wide)
   const [first, second] = ['evt_01KARZ0000ZZQW5XKTN3MD4E71', 'evt_01KARZ0000ZZQW5XKTN3MD4E72']
@@ -177,7 +188,10 @@ t.test('a subject may be given by its beginning', async (t) => {
   ]) {
     t.match(
       await hookbridge([...command, '--subject', 'an_'], { cwd }),
-      { code: 2, err: /an_ may mean one of 2 subjects; give more of it:\n {2}an_17(33)?\n {2}an_17(33)?\n/ },
+      {
+        code: 2,
+        err: /an_ fits 2 subjects; type more of the one you mean:\n {2}an_17(33)?\n {2}an_17(33)?\n/,
+      },
       command.join(' '),
     )
   }
@@ -235,9 +249,9 @@ t.test('any id, and the beginning of one', async (t) => {
   })
   const several = await show('0191e29a')
   t.equal(several.code, 1)
-  t.match(several.err, /0191e29a may mean one of 2; give more of it:/)
+  t.match(several.err, /0191e29a fits 2 records; type more of the id you mean:/)
   t.match(several.err, new RegExp(` event +${eventId(1)} +subject 0191e29a-1644-7972-9466-000000000001`))
-  t.match(await show('evt_01KARZ'), { code: 1, err: /may mean one of 5/ })
+  t.match(await show('evt_01KARZ'), { code: 1, err: /fits 5 records/ })
   t.match(await show('dlv_2QX7'), { code: 1, err: new RegExp(` delivery +${deliveryId(6)}\n`) })
   t.match(await show('evt_none'), { code: 1, err: /nothing has the id evt_none/ })
   t.match(await show('%'), { code: 1, err: /nothing has the id %/ })
@@ -251,7 +265,7 @@ t.test('a subject of several events says how to list them', async (t) => {
   })
   t.match(await hookbridge(['events', 'show', 'an_1'], { cwd }), {
     code: 1,
-    err: /an_1 may mean one of 2; "hookbridge events --subject an_1" says more of them:/,
+    err: /an_1 fits 2 records; "hookbridge events --subject an_1" lists its events:/,
   })
   const listed = JSON.parse((await hookbridge(['events', '--subject', 'an_1', '--json'], { cwd })).out)
   t.strictSame(

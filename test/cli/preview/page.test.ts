@@ -42,6 +42,7 @@ function page(event: Event, wanted: Wanted = {}): string {
     compiled,
     previews,
     event,
+    madeUp: [],
     preview: preview(parts, event, wanted),
     wanted,
     now,

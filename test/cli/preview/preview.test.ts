@@ -51,6 +51,42 @@ t.test('an event is shown as the routes send it', async (t) => {
   t.notMatch(email.out, /slack/)
 })
 
+t.test('what enrich would fetch has sample values, by the names of pick', async (t) => {
+  const step = (name: string, get: string, more: string) =>
+    `  - { name: ${name}, get: "https://api.internal/${get}", ${more} }\n`
+  const { preview, folder } = await setting(
+    t,
+    `enrich:\n${step('analysis', '{{ data.id }}', 'match: { type: "analysis.*" }, pick: { score: /score, company_id: /company/id }')}` +
+      step('company', '{{ enriched.analysis.company_id }}', 'pick: { name: /name, hq_city: /hq }') +
+      step('person', '{{ data.person }}', 'pick: { name: /name }') +
+      step('raw', '{{ data.id }}', 'allow_private: false'),
+  )
+  const { code, out, err } = await preview(...analysis)
+  t.equal(code, 0, err)
+  t.match(
+    out,
+    'Sample values stand for what enrich fetches: analysis.score, analysis.company_id, company.name, company.hq_city.',
+  )
+  t.match(out, /│ Acme Robotics: .*analysis.* complete/i)
+  t.match(out, /Score.*87/)
+  t.match(out, /Hq city.*Berlin/i)
+  const some = await preview(...analysis, '--enriched', 'analysis.score:=12', '--json')
+  const { enriched } = JSON.parse(some.out).event
+  t.match(enriched, { analysis: { score: 12, company_id: String }, company: { hq_city: 'Berlin' } })
+  t.strictSame(Object.keys(enriched), ['analysis', 'company'])
+  const page = await preview(...analysis, '--html', '-')
+  t.match(page.out, 'Sample values stand for what enrich fetches: analysis.score')
+  const wrong = await preview(...analysis, '--enriched', 'company.naem=Acme')
+  t.match(wrong, { code: 2, err: /did you mean "name"\?/ })
+  const other = await preview('--type', 'startup.created', '--enriched', 'company.name=Own')
+  t.notMatch(other.out, 'Sample values', 'its id comes of a step that does not match')
+  writeFileSync(
+    join(folder, 'event.json'),
+    JSON.stringify({ event: 'analysis.completed', data: { id: 'an_1' } }),
+  )
+  t.match((await preview(join(folder, 'event.json'))).out, 'Sample values', 'an event in a file')
+})
+
 t.test('what no route takes is reported, and looks as its template says', async (t) => {
   const { preview } = await setting(t)
   const unrouted = await preview('--type', 'startup.created')
@@ -89,8 +125,8 @@ t.test('unknown names, and wrong usage', async (t) => {
     [[...analysis, '--to', 'nobody'], /not "nobody"/],
     [[...analysis, '--to', 'slack:@jane'], /--to slack:@jane: Slack takes #name.*U…/],
     [[...analysis, '--to', 'slack:@me'], /set channels\.slack\.me to your member id.*slack:U…/],
-    [[...analysis, '--to', 'email:me'], /it is no mail address/],
-    [[...analysis, '--to', 'email:a@example.com\nBcc: b@example.com'], /no mail address/],
+    [[...analysis, '--to', 'email:me'], /it is not a mail address/],
+    [[...analysis, '--to', 'email:a@example.com\nBcc: b@example.com'], /not a mail address/],
     [[...analysis, '--channel', 'slack', '--to', 'email:me@example.com'], /leaves nothing to send/],
   ] as const) {
     t.match(await preview(...args), { code: 2, err: words, out: '' }, args.join(' '))

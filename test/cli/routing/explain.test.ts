@@ -105,6 +105,9 @@ tests:
   const enriched = ['--enriched', 'analysis.score:=91', 'analysis.company.name=Acme']
   const shown = await hookbridge(['explain', '--type', 'analysis.completed', ...enriched], { cwd })
   t.match(shown.out, 'enriched.analysis.score >= 80')
+  t.notMatch(shown.out, '--fetch')
+  const bare = await hookbridge(['explain', '--type', 'analysis.completed'], { cwd })
+  t.match(bare.out, /nothing is fetched for this event: .*--enriched analysis\.score:=VALUE .*--fetch\n$/)
   t.match(shown.out, 'team@example.org')
   const json = ['--json', '--enriched', 'analysis.score:=9e999', 'analysis:={"score":79}']
   const other = await hookbridge(['explain', '--type', 'analysis.completed', ...json], { cwd })
@@ -115,6 +118,14 @@ tests:
     code: 2,
     err: /--enriched takes key=value/,
   })
+  for (const [pair, err] of [
+    [
+      'analysis.scoer:=91',
+      /--enriched: enriched\.analysis\.scoer: the step analysis picks no field .*did you mean "score"\?/,
+    ],
+    ['analyses.score:=91', /--enriched: enriched\.analyses: no step of enrich .*did you mean "analysis"\?/],
+  ] as const)
+    t.match(await hookbridge(['explain', '--type', 'x', '--enriched', pair], { cwd }), { code: 2, err })
 })
 
 t.test('an event that no route takes', async (t) => {

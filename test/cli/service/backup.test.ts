@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  watch,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -15,6 +16,7 @@ import { openSqlite } from '../../../src/store/sqlite.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { entry, event, eventId, planned } from '../../store/contract/sample.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
+import { until } from '../../support/until.ts'
 
 async function serving(t: { teardown(end: () => unknown): unknown }, path: string): Promise<Store> {
   const store = await openSqlite({ path, role: 'service' })
@@ -63,7 +65,17 @@ t.test('a backup of a running service, restored', async (t) => {
     err: /there is a store at .*--force/,
   })
   t.match(await hookbridge(['restore', 'none.db'], { cwd }), { code: 1, err: /there is no file .*none\.db/ })
+  const renamed: (string | null)[] = []
+  const watcher = watch(cwd, (kind, name) => void (kind === 'rename' && renamed.push(name)))
+  t.teardown(() => watcher.close())
   const restored = await hookbridge(['restore', 'copy.db', '--force'], { cwd })
+  writeFileSync(join(cwd, 'end'), '')
+  await until(() => renamed.includes('end'), 'all changes to be seen')
+  t.equal(
+    renamed.filter((name) => name === 'store.db').length,
+    1,
+    'replaced in one step: a kill leaves one or the other',
+  )
   t.match(restored, {
     code: 0,
     err: '',

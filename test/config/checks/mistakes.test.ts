@@ -478,7 +478,7 @@ const lines = (...more: readonly string[]) =>
   [`sources: ${sound.sources}`, ...more].map((line) => `${line}\n`).join('')
 const slackAlone = `sources: ${sound.sources}\nreceivers: { ops: { slack: { webhook_url: "\${HOOK}" } } }\n`
 const noLinks = (types: string) =>
-  `doubtful_setting 1:1: warning: links is missing: messages about ${types} have no button that opens the page of it (such as links: {"analysis.*": "https://HOST/{{ data.id }}"}; links: {} for messages without)`
+  `doubtful_setting 1:1: warning: links is missing: messages about ${types} have no button that opens a page (set links, such as {"analysis.*": "https://HOST/{{ data.id }}"}; \`links: {}\` for messages without buttons)`
 
 const ofLinks: readonly Row[] = [
   [
@@ -549,7 +549,7 @@ const ofYaml: readonly Row[] = [
   ],
   [
     lines('// who gets it', 'receivers: { ops: { console: {} } }'),
-    yaml('2:1', 'this is no comment (a comment starts with #)'),
+    yaml('2:1', 'this is not a comment (a comment starts with #)'),
   ],
   [
     lines('links: { “*”: “https://app.acme.io” }'),
@@ -607,7 +607,10 @@ const ofYaml: readonly Row[] = [
     `${lines()}receivers: ${sound.receivers}\nroutes: ${sound.routes}\nroutes: ${sound.routes}\n`,
     'duplicate_key 4:1: duplicate key "routes" (keep one, or merge their values)',
   ],
-  ['sources: {}\rroutes: []\r', yaml('1:12', 'line breaks of an old Mac (save it with those of Unix)')],
+  [
+    'sources: {}\rroutes: []\r',
+    yaml('1:12', 'the line breaks of old Macs (CR) (save the file with Unix line breaks)'),
+  ],
 ]
 
 const tables = {

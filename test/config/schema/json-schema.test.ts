@@ -27,8 +27,9 @@ t.test('config.schema.json is what the schema says; UPDATE_GOLDEN=1 writes it an
   t.equal(readFileSync(file, 'utf8'), text)
 })
 
-t.test('the example and the good configurations are valid', async (t) => {
+t.test('the examples and the good configurations are valid', async (t) => {
   const files = [
+    join(root, 'config.demo.yaml'),
     join(root, 'config.example.yaml'),
     ...fixtureNames('good').map((name) => join(fixtures, 'good', name)),
   ]
@@ -47,12 +48,16 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'wrong-value-enum-variable',
     'wrong-value-admin-token',
     'wrong-value-secret',
+    'wrong-value-heartbeat-http',
+    'wrong-value-heartbeat-user',
     'wrong-variable',
     'oauth2-key-file-missing',
     'oauth2-not-a-service-account',
   ],
   'a name must be one that stands elsewhere in the file': [
     'unknown-receiver',
+    'notices-unknown-receiver',
+    'notices-routes-unknown-receiver',
     'unknown-receiver-unrouted',
     'fallback-unknown',
     'fallback-circle',
@@ -72,6 +77,8 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'route-without-receivers',
     'oauth2-and-password',
     'fallback-alone',
+    'notices-both',
+    'notices-neither',
   ],
   'two values are compared': ['store-retain-below-dedupe', 'store-retain-unresolved-below-retain'],
   'a bound on a duration is one on what it comes to, in whatever units': [
@@ -92,10 +99,15 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
   'a URL is read as browsers read one, which no pattern does': [
     'enrich-http',
     'enrich-user-in-url',
+    'enrich-private-address',
+    'enrich-link-local-address',
+    'enrich-hidden-address',
     'wrong-value-public-url',
     'wrong-value-public-url-query',
+    'store-postgres',
   ],
   'the length of a path is that of the whole one': ['wrong-value-admin-socket'],
+  'a name is reserved': ['notices-source'],
   'a folder must be there': ['missing-templates-folder', 'unknown-template'],
 }
 

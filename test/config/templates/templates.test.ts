@@ -182,6 +182,50 @@ t.test('a variable that no event has is reported in every file, at its place', a
   ])
 })
 
+t.test('fields that no step picks are reported, by whatever name a template calls them', async (t) => {
+  const folder = withTemplates(t, {
+    'a/console.txt': [
+      '{{ enriched.analysis.score }} {{ enriched["analysis"].scoer }} "{{ data.id | append: "enriched.nope.x" }}"',
+      '{% assign a = enriched.analysis %}{{ a.scoer }} {{ a.score }} {% if a["scor"] %}x{% endif %}',
+      '{%- assign all = enriched -%}{% assign c = all.company %}{{ c.nme }} {{ all.compny.name }}',
+      '{% assign a = data %}{{ a.scoer }}{% assign s = enriched.analysis.score | times: 2 %}{{ s.x }}',
+      '{% liquid',
+      '  assign b = enriched.analysis',
+      '  echo b.socre',
+      '%}',
+      '{% render "card", of: enriched.analysis, who: data %}{% render "card", of: c, enriched: data %}',
+    ].join('\n'),
+    '_card.liquid': '{{ of.score }} {{ of.name }} {{ who.nme }}{% render "line", step: of, text: "of.x" %}',
+    '_line.liquid': '{{ step.scores }}\n{{ enriched.company.nam }}',
+  })
+  const step = (name: string, field: string) =>
+    `{ name: ${name}, get: "https://api.internal/{{ data.id }}", pick: { ${field}: /${field} } }`
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+enrich: [${step('analysis', 'score')}, ${step('company', 'name')}]
+receivers: { here: { console: {} } }
+routes: [{ receivers: [here], template: a }]
+templates: templates
+`,
+  )
+  const known = (step: string, field: string) =>
+    `enriched.${step}.${field}: the step ${step} picks no field of this name`
+  t.strictSame(reported(folder), [
+    `unknown_field templates/_card.liquid:1:4: ${known('company', 'score')} (known: name)`,
+    `unknown_field templates/_card.liquid:1:19: ${known('analysis', 'name')} (known: score)`,
+    `unknown_field templates/_line.liquid:1:4: ${known('analysis', 'scores')} (did you mean "score"?)`,
+    `unknown_field templates/_line.liquid:1:4: ${known('company', 'scores')} (known: name)`,
+    `unknown_field templates/_line.liquid:2:4: ${known('company', 'nam')} (did you mean "name"?)`,
+    `unknown_field templates/a/console.txt:1:34: ${known('analysis', 'scoer')} (did you mean "score"?)`,
+    `unknown_field templates/a/console.txt:2:38: ${known('analysis', 'scoer')} (did you mean "score"?)`,
+    `unknown_field templates/a/console.txt:2:69: ${known('analysis', 'scor')} (did you mean "score"?)`,
+    `unknown_field templates/a/console.txt:3:61: ${known('company', 'nme')} (did you mean "name"?)`,
+    'unknown_field templates/a/console.txt:3:73: enriched.compny: no step of enrich has this name (did you mean "company"?)',
+    `unknown_field templates/a/console.txt:7:8: ${known('analysis', 'socre')} (did you mean "score"?)`,
+  ])
+})
+
 t.test('a template that nothing uses is a warning', async (t) => {
   const folder = withTemplates(t, {
     'named/console.txt': 'x',
@@ -319,6 +363,8 @@ t.test('a partial is found by every channel, and its values are escaped as its p
 t.test('mistakes about partials have the place where they are', async (t) => {
   const folder = withTemplates(t, {
     '_card.liquid': 'x\n{{ nope }}',
+    '_spare.liquid': 'x',
+    '_took.liquid': 'in place of the shipped one',
     '_link.liquid': '<{{ data.url }}>',
     '_Link.md': '',
     'card.liquid': '',
@@ -331,8 +377,9 @@ t.test('mistakes about partials have the place where they are', async (t) => {
     'unknown_file templates/_Link.md:1:1: warning: no channel reads a file with this name (known: _Link.liquid, layout.html, layout.txt)',
     'wrong_template templates/_card.liquid:2:4: unknown variable nope; known: event, data, payload, enriched, lifecycle, summary, route, receiver, link, fallback',
     'wrong_template templates/_link.liquid:1:1: a value within <…> could mention people; write {{ value | slack_link: "label" }}',
+    'unused_template templates/_spare.liquid:1:1: warning: no template renders this partial (use it with {% render "spare" %}, or remove it)',
     `unknown_file templates/a/_card.liquid:1:1: warning: a partial is at the top of the templates folder (move it to ${folder}/templates/_card.liquid)`,
-    'wrong_template templates/a/slack.yaml:3:3: {% render "crad" %}: there is no _crad.liquid in the templates folder; there is card, facts_line, link, mail_facts, score, slack_facts, slack_fallback, slack_time',
+    'wrong_template templates/a/slack.yaml:3:3: {% render "crad" %}: there is no _crad.liquid in the templates folder; there is card, facts_line, link, mail_facts, notice_when, score, slack_facts, slack_fallback, slack_time, spare, took',
     'wrong_template templates/c/email.md:5:33: {% include %} is not known here; write {% render "name" %}, which finds _name.liquid',
     'unknown_file templates/card.liquid:1:1: warning: no channel reads a file with this name (did you mean "_card.liquid"?)',
   ])

@@ -73,18 +73,34 @@ t.test('attempts that may have delivered', async (t) => {
     unansweredOf(outcomes.map((outcome, index) => ({ startedAt: now + index, outcome })).reverse())
   t.equal(of(), null)
   t.equal(of(failed, sent, failed), null)
-  t.same(of(unanswered, failed), { since: now, latest: now })
-  t.same(of(failed, unanswered, failed, unanswered), { since: now + 1, latest: now + 3 })
-  t.same(of(unanswered, sent, unanswered), { since: now + 2, latest: now + 2 }, 'a person wanted it again')
+  t.same(of(unanswered, failed), { since: now, latest: now, underWay: now })
+  t.same(of(failed, unanswered, failed, unanswered), { since: now + 1, latest: now + 3, underWay: now + 3 })
+  t.same(
+    of(unanswered, sent, unanswered),
+    { since: now + 2, latest: now + 2, underWay: now + 2 },
+    'a person wanted it again',
+  )
   t.equal(of(unanswered, { ...failed, ...absent }), null, 'it was looked for')
-  t.same(of(unanswered, { ...unanswered, ...absent }), { since: now + 1, latest: now + 1 })
+  t.same(of(unanswered, { ...unanswered, ...absent }), { since: now + 1, latest: now + 1, underWay: now + 1 })
   t.same(
     of(unanswered, { ...failed, lookUp: 'failed' }),
-    { since: now, latest: now },
+    { since: now, latest: now, underWay: now },
     'as good as not looked for',
   )
-  const setBack = [now, now - 1_000].map((startedAt) => ({ startedAt, outcome: unanswered }))
-  t.same(unansweredOf(setBack.reverse()), { since: now - 1_000, latest: now })
+  const answered: Outcome = { ...unanswered, answered: true }
+  t.same(of(answered, answered), { since: now, latest: now + 1, underWay: null })
+  t.same(of(unanswered, answered), { since: now, latest: now + 1, underWay: now })
+  for (const outcome of [unanswered, failed]) {
+    const setBack = [
+      { startedAt: now, outcome: unanswered },
+      { startedAt: now - 1_000, outcome },
+    ]
+    t.same(
+      unansweredOf(setBack.reverse()),
+      { since: now - 2_000, latest: now - 1_000, underWay: now - 1_000 },
+      'the clock was set back: what came before is not later',
+    )
+  }
 
   t.equal(ambiguousAfter(2, unanswered), 3)
   t.equal(ambiguousAfter(2, failed), 2)

@@ -197,6 +197,23 @@ function walk(
 
 const walks = fc.array(change, { minLength: 1, maxLength: 30 })
 
+t.test('no tokens are given twice for the same time', async (t) => {
+  const limit = { rate: 1, burst: 1 }
+  const taken = take(newDestination(limit, NOW), limit, 1, NOW)
+  for (const late of [1, 500, 5 * SECOND]) {
+    const recorded = settle(taken, { kind: 'sent', reference: {} }, NOW - late)
+    t.equal(
+      allowance(recorded, limit, NOW + SECOND - 1),
+      0,
+      `an attempt that ended ${late} ms before the last claim`,
+    )
+    t.equal(allowance(recorded, limit, NOW + SECOND), 1)
+  }
+  const elsewhere = take(taken, limit, 0, NOW - 900)
+  t.equal(allowance(elsewhere, limit, NOW + SECOND - 1), 0, 'a claim by a clock that is 900 ms behind')
+  t.equal(availableAt(elsewhere, limit, NOW - 900), NOW + SECOND)
+})
+
 t.test('however the clock moves, tokens are never below nothing or above the burst', async () => {
   fc.assert(
     fc.property(limit, walks, (limit, changes) => {

@@ -85,6 +85,17 @@ t.test('what enrichment fetched is better, and says when both were', async (t) =
   }
 })
 
+t.test('what was fetched for the last stage says when the first one was, which never came', async (t) => {
+  const analysis = { created_at: '2026-11-23T11:40:00Z', completed_at: '2026-11-23T12:00:00Z' }
+  t.match(view(completed({ enriched: { analysis } })), {
+    started_at: '2026-11-23T11:40:00.000Z',
+    elapsed: '20 min',
+    approximate: false,
+  })
+  const tomorrow = { created_at: '2026-11-24T12:20:00Z' }
+  t.match(view(completed({ enriched: { analysis: tomorrow } })), { started_at: null, elapsed: null })
+})
+
 t.test('a step about something else, text that is no time, and times to come are left alone', async (t) => {
   for (const enriched of [
     { company: { completed_at: '2020-01-01T00:00:00Z' } },

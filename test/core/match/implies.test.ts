@@ -2,8 +2,16 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { View } from '../../../src/core/event.ts'
+import { covers, createCoverage } from '../../../src/core/match/coverage.ts'
 import { matches } from '../../../src/core/match/evaluate.ts'
-import { covers, type KnownFields, possible, termsOf } from '../../../src/core/match/implies.ts'
+import {
+  byKnownValues,
+  follows,
+  type KnownFields,
+  possible,
+  type Terms,
+  termsOf,
+} from '../../../src/core/match/implies.ts'
 import { compileMatch, type Match } from '../../../src/core/match/match.ts'
 import { aView } from '../../support/event.ts'
 
@@ -171,4 +179,72 @@ t.test('what is said holds for every event', async (t) => {
     { numRuns: 5_000 },
   )
   t.ok(found.covering > 100 && found.impossible > 100, JSON.stringify(found))
+})
+
+t.test('among many, the same are found as one by one, with as many looks as there are', async (t) => {
+  const text = fc.constantFrom('', 'a', 'ab', 'abc', 'b', 'a*', '*')
+  const value = fc.oneof(
+    text,
+    fc.integer({ min: 0, max: 2 }),
+    fc.array(text, { minLength: 1, maxLength: 3 }),
+    fc.record({ prefix: text }),
+    fc.record({ suffix: text }),
+    fc.constant({ exists: true }),
+  )
+  const source = fc.constantFrom('cuuro', 'other', 'cu*')
+  const raw = fc.oneof(
+    fc.record({ source }),
+    fc.record({ 'data.x': value, source }),
+    fc.record({ 'data.x': value, type: value }),
+    fc.record({ 'data.x': value }),
+    fc.record({ type: value }),
+  )
+  const found = { alone: 0, together: 0, none: 0 }
+  fc.assert(
+    fc.property(
+      fc.array(raw, { minLength: 1, maxLength: 6 }),
+      fc.option(raw, { freq: 20 }),
+      (earlier, later) => {
+        const candidates = earlier.map(terms)
+        const all = possible(terms(later), facts)
+        fc.pre(all.length > 0)
+        const isCoveredBy = (some: readonly Terms[]) =>
+          all
+            .flatMap((term) => byKnownValues(term, facts))
+            .every((term) => some.flat().some((other) => follows(other, term, facts)))
+        const coverage = createCoverage<number>(facts)
+        for (const [index, candidate] of candidates.entries()) coverage.add(index, candidate)
+        const covering = coverage.covering(all)
+        const alone = candidates.findIndex((candidate) => isCoveredBy([candidate]))
+        if (alone >= 0) assert.deepEqual(covering, [alone])
+        else assert.equal(covering !== null, isCoveredBy(candidates))
+        found[alone >= 0 ? 'alone' : covering === null ? 'none' : 'together'] += 1
+      },
+    ),
+    { numRuns: 2_000 },
+  )
+  t.ok(Math.min(...Object.values(found)) > 20, JSON.stringify(found))
+
+  const matches: readonly ((number: number) => unknown)[] = [
+    (number) => ({ type: 'a', 'data.id': `fund-${number}/` }),
+    (number) => ({ type: 'a', 'data.id': { prefix: `fund-${number}/` } }),
+    (number) => ({ 'data.id': [`fund-${number}`, `firm-${number}`], type: { prefix: 'a' } }),
+  ]
+  for (const matchOf of matches) {
+    const looksAmong = (count: number) => {
+      let looks = 0
+      const isText = (path: string) => {
+        looks++
+        return facts.isText(path)
+      }
+      const coverage = createCoverage<number>({ ...facts, isText })
+      for (let number = 0; number < count; number++) {
+        const all = terms(matchOf(number))
+        assert.equal(coverage.covering(all), null)
+        coverage.add(number, all)
+      }
+      return looks
+    }
+    t.ok(looksAmong(1_000) <= 12 * looksAmong(100), `${JSON.stringify(matchOf(0))}`)
+  }
 })

@@ -102,14 +102,19 @@ t.test('what a link or a template throws is recorded as what it is, on one line'
     })
     t.match(render(deps([broken, works]), anEvent(), planned), { ok: true, template: 'default' })
     const unlinked = render({ ...deps([works]), links: throws }, anEvent(), planned)
+    for (const part of [{ sourceTitle: throws }, { renderers: throws }]) {
+      const reason = `rendering failed: ${reasons[index]}`
+      t.match(render({ ...deps([works]), ...part }, anEvent(), planned), {
+        ok: false,
+        reason,
+        notes: [reason],
+      })
+    }
     t.match(unlinked, { ok: true, notes: [`left out the link, which failed: ${reasons[index]}`, 'cut'] })
   }
   const never = { ...anEvent(), receivedAt: Number.NaN }
-  const dated: NamedRenderer['renderer'] = {
-    render: ({ event }) => ({ ok: true, message: event.received_at, notes: [] }),
-  }
-  t.match(render(deps([{ name: 'dated', renderer: dated }]), never, planned), {
+  t.match(render(deps([works]), never, planned), {
     ok: false,
-    reason: 'rendering failed: template dated failed: RangeError: Invalid time value',
+    reason: 'rendering failed: RangeError: Invalid time value',
   })
 })

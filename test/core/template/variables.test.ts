@@ -70,7 +70,7 @@ const view = fc.record({ a: fc.oneof(words, value), b: fc.record({ a: words, b: 
 t.test('what is written is what the engine writes', async (t) => {
   const engine = createEngine(escapeText)
   // A tag that writes nothing, and is reason enough for the engine.
-  const tag = '{% comment %}{% endcomment %}'
+  const tag = '{% capture nothing %}{% endcapture %}'
   const outcome = (template: string, view: object) => {
     try {
       return engine.compile(template).render(view)

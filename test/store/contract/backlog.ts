@@ -18,6 +18,20 @@ const NOW = START + HOUR
 const nothing = { pending: 0, held: 0, sending: 0, retrying: 0, ambiguous: 0, parked: 0, dead: 0 }
 
 export function backlogContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('a probe commits, and changes nothing', async (t) => {
+    const { service } = create(t)
+    const store = await service()
+    await store.append(entry(event(1), [planned()]))
+    const before = await store.deliveries({}, { limit: 9 })
+    let commits = 0
+    store.onCommit(() => {
+      commits += 1
+    })
+    await store.probe()
+    t.equal(commits, 1)
+    t.same(await store.deliveries({}, { limit: 9 }), before)
+  })
+
   t.test('the backlog counts what is not delivered, by channel and state', async (t) => {
     const { service, operator } = create(t)
     const store = await service()

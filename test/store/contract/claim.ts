@@ -261,12 +261,12 @@ function leaseContract(t: Test, create: (t: Test) => Harness): void {
     t.match(await claimed(), { unanswered: { since: NOW + 1 } })
     await ended(3, unanswered)
     t.match(await claimed(), {
-      unanswered: { since: NOW + 1, latest: NOW + 3 },
+      unanswered: { since: NOW + 1, latest: NOW + 3, underWay: NOW + 3 },
       delivery: { ambiguousAttempts: 2 },
     })
-    await ended(4, { ...unanswered, lookUp: 'absent' })
+    await ended(4, { ...unanswered, lookUp: 'absent', answered: true })
     t.match(await claimed(), {
-      unanswered: { since: NOW + 4, latest: NOW + 4 },
+      unanswered: { since: NOW + 4, latest: NOW + 4, underWay: null },
       delivery: { ambiguousAttempts: 1 },
     })
     await ended(5, { kind: 'park', reason: 'missing_scope' })

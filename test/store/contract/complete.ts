@@ -447,6 +447,20 @@ function purgeContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.append(entry(event(10, { messageId: 'msg_6' }))), { kind: 'stored', id: eventId(10) })
   })
 
+  t.test('purge removes the oldest first, whatever their type', async (t) => {
+    const store = await create(t).service()
+    const types = ['c.third', 'a.first', 'b.second']
+    for (let number = 1; number <= 9; number += 1)
+      await store.append(entry(event(number, { type: types[number % 3] ?? '' })))
+    const step = async (after: string | null) => {
+      const purged = await store.purge({ ...purge, limit: 4, after })
+      return { ...purged, left: (await listed((page) => store.events({}, page))).toReversed() }
+    }
+    const first = await step(null)
+    t.same(first.left, [5, 6, 7, 8, 9].map(eventId))
+    t.same((await step(first.next)).left, [eventId(9)])
+  })
+
   t.test('what was planned again, or resent, is kept as long as what came in then', async (t) => {
     const store = await create(t).service()
     for (const number of [1, 2]) await store.append(entry(event(number), [planned()]))

@@ -3,6 +3,7 @@ import type { Outcome } from '../../../src/core/delivery/outcome.ts'
 import type { Store } from '../../../src/store/store.ts'
 import {
   completeAs,
+  completeRetry,
   deliverAll,
   deliveryId,
   entry,
@@ -59,7 +60,7 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     await before.close()
     const store = await harness.service()
     t.same(await store.claim(everything(NOW + 1_000)), { leased: [], nextDueAt: NOW + HOUR })
-    t.equal((await store.claim(everything(NOW + HOUR))).leased.length, 9)
+    t.equal((await store.claim(everything(NOW + HOUR))).leased.length, 1, 'one first, for it may fail again')
   })
 
   t.test(
@@ -172,6 +173,26 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
       t.equal((await store.claim(everything(Date.now()))).leased.length, 2)
     },
   )
+
+  t.test('those that fail come last, and take half of the attempts at the most', async (t) => {
+    const store = await create(t).service()
+    const failing = Array.from({ length: 9 }, (_, n) => planned({ target: `#f${n}` }))
+    await store.append(entry(event(1), failing))
+    const { leased } = await store.claim(everything(NOW))
+    for (const { delivery } of leased) await completeRetry(store, delivery.id, 1, NOW, NOW - 1, true)
+    for (const n of [0, 1, 2])
+      await store.append(entry(event(n + 2, { receivedAt: NOW + n }), [planned({ target: `#w${n}` })]))
+    const claim = async (free: number, inFlight: readonly string[] = []) => {
+      const each = new Map(inFlight.map((target) => [`slack:${target}`, 1]))
+      const channels = limited({ slack: { free } })
+      const { leased } = await store.claim(everything(NOW + 2, { channels, inFlight: each }))
+      return leased.map(({ delivery }) => delivery.destination.target).toSorted()
+    }
+    t.same(await claim(2), ['#w0', '#w1'], 'though they have been due for longer')
+    t.same(await claim(4, ['#w0', '#w1']), ['#f0', '#f1', '#f2', '#w2'])
+    t.same(await claim(2, ['#w0', '#f0', '#f1', '#f2']), [], 'half are with those that fail')
+    t.same(await claim(3, ['#w0', '#f0', '#f1']), ['#f3'], 'one of them ended')
+  })
 
   t.test('destinations are listed with what waits for them', async (t) => {
     const store = await create(t).service()

@@ -37,7 +37,7 @@ export function parseServiceAccount(text: string): ParsedServiceAccount {
     if (typeof value !== 'string' || value === '') return mistake(`must be a whole key: ${name} is missing`)
   }
   if (!isRsaKey(private_key)) return mistake('has a private_key that is damaged: download a new key')
-  if (!isSafeUrl(String(token_uri))) return mistake('has a token_uri that is no https URL')
+  if (!isSafeUrl(String(token_uri))) return mistake('has a token_uri that is not an https URL')
   const account = {
     client_email: String(client_email),
     client_id: String(client_id),

@@ -180,6 +180,6 @@ export function oauth2Mistake(
     return 'channels.email.smtp has a user and a password too: remove them from the URL, or remove oauth2'
   const user = settings.user ?? from
   if (settings.provider === 'google' && CONSUMER_DOMAINS.includes(asciiDomainOf(user).toLowerCase()))
-    return `a service account cannot use ${user}, which is no Google Workspace mailbox: use an app password in channels.email.smtp`
+    return `a service account cannot use ${user}, which is not a Google Workspace mailbox: use an app password in channels.email.smtp`
   return null
 }

@@ -132,7 +132,7 @@ const rules: readonly Rule[] = [
     words: ({ user }) => ({
       code: 'oauth_mailbox',
       summary: `Google has no mailbox ${user}`,
-      hint: `correct ${KEY}.google.mailbox: the primary address of a user of the domain, no alias and no group`,
+      hint: `correct ${KEY}.google.mailbox: the primary address of a user of the domain, not an alias or a group`,
     }),
   },
   {

@@ -1,8 +1,9 @@
 /**
- * The connections to the mail server. Servers allow only so many at once and refuse the next in many ways; then this keeps
- * to what was open, and the mail waits for one of those instead of failing. After a while it tries one more.
+ * The connections to the mail server: few at first, more while mails keep them busy. Servers allow only so many at once and
+ * refuse the next in many ways; then this keeps to what was open, and the mail waits for one of those instead of failing.
+ * After a while it tries one more.
  */
-import type { Session } from './session.ts'
+import { FIRST_CONNECTIONS } from '../settings.ts'
 import type { SmtpFailure } from './smtp-failure.ts'
 
 /** A connection that is idle longer is closed: servers count those that are open. */
@@ -10,18 +11,27 @@ const IDLE_TIMEOUT_MS = 15_000
 /** After a refusal, how long until one connection more is tried. */
 const GROW_AFTER_MS = 60_000
 
-export interface Taken {
+/** To be opened once, and closed. */
+export interface Connection {
+  /** Null when it is ready for a mail. */
+  open(): Promise<SmtpFailure | null>
+  /** Whether it can carry another mail, as far as is known here. */
+  readonly usable: boolean
+  close(): void
+}
+
+export interface Taken<Session> {
   readonly session: Session
   /** Whether it has carried a mail before: the server may have closed it since. */
   readonly reused: boolean
 }
 
-export type TakeResult =
-  | ({ readonly ok: true } & Taken)
+export type TakeResult<Session> =
+  | ({ readonly ok: true } & Taken<Session>)
   /** `repeats`: another attempt reports the same refusal. */
   | { readonly ok: false; readonly failure: SmtpFailure; readonly repeats: boolean }
 
-export interface ConnectionsDeps {
+export interface ConnectionsDeps<Session> {
   readonly create: () => Session
   /** The most there may be at once. */
   readonly max: number
@@ -34,32 +44,34 @@ export interface ConnectionsDeps {
 }
 
 /** Null: something changed, look again. */
-type Wake = (result: TakeResult | null) => void
+type Wake<Session> = (result: TakeResult<Session> | null) => void
 
-export class Connections {
-  readonly #deps: ConnectionsDeps
+export class Connections<Session extends Connection> {
+  readonly #deps: ConnectionsDeps<Session>
   /** The one that was used last is taken first, so that the others time out. */
   readonly #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
-  readonly #waiting = new Set<Wake>()
+  readonly #waiting = new Set<Wake<Session>>()
   #opening = 0
   /** In use, or idle. */
   #open = 0
+  /** Open ones that have carried a mail. */
+  readonly #proven = new Set<Session>()
   #refused: { readonly limit: number; readonly at: number } | null = null
 
-  constructor(deps: ConnectionsDeps) {
+  constructor(deps: ConnectionsDeps<Session>) {
     this.#deps = deps
   }
 
-  /** How many there may be now. */
+  /** How many there may be now. As long as none is refused, twice as many as have carried a mail. */
   get limit(): number {
     const { max, now } = this.#deps
-    if (this.#refused === null) return max
+    if (this.#refused === null) return Math.min(max, Math.max(FIRST_CONNECTIONS, 2 * this.#proven.size))
     const { limit, at } = this.#refused
     return Math.min(max, limit + Math.floor((now() - at) / GROW_AFTER_MS))
   }
 
   /** An idle one, a new one, or the next that is free. */
-  async take(): Promise<TakeResult> {
+  async take(): Promise<TakeResult<Session>> {
     for (;;) {
       const idle = this.#takeIdle()
       if (idle !== null) return { ok: true, session: idle, reused: true }
@@ -75,6 +87,7 @@ export class Connections {
       this.discard(session)
       return
     }
+    this.#proven.add(session)
     const timer = setTimeout(() => {
       this.#idle.splice(
         this.#idle.findIndex((idle) => idle.session === session),
@@ -84,18 +97,18 @@ export class Connections {
     }, IDLE_TIMEOUT_MS)
     this.#idle.push({ session, timer })
     this.#wakeOne()
+    // There may be one more than before.
+    this.#wakeOne()
   }
 
   discard(session: Session): void {
-    session.close()
-    this.#open--
+    this.#close(session)
     this.#wakeOne()
   }
 
   /** The server refused this one because of the others. Returns whether any of those is left to wait for. */
   discardAsTooMany(session: Session): boolean {
-    session.close()
-    this.#open--
+    this.#close(session)
     this.#shrink()
     const areOthersLeft = this.#open + this.#opening > 0
     if (!areOthersLeft) this.#wakeOne()
@@ -105,22 +118,27 @@ export class Connections {
   close(): void {
     for (const { session, timer } of this.#idle.splice(0)) {
       clearTimeout(timer)
-      session.close()
-      this.#open--
+      this.#close(session)
     }
+  }
+
+  #close(session: Session): void {
+    session.close()
+    this.#proven.delete(session)
+    this.#open--
   }
 
   #takeIdle(): Session | null {
     for (let next = this.#idle.pop(); next !== undefined; next = this.#idle.pop()) {
       clearTimeout(next.timer)
       if (next.session.usable) return next.session
-      this.#open--
+      this.#close(next.session)
     }
     return null
   }
 
   /** Null where the server refuses one more than it already holds. */
-  async #openOne(): Promise<TakeResult | null> {
+  async #openOne(): Promise<TakeResult<Session> | null> {
     const session = this.#deps.create()
     this.#opening++
     const failure = await session.open()
@@ -146,9 +164,9 @@ export class Connections {
     this.#refused = { limit: Math.max(1, this.#open + this.#opening), at: this.#deps.now() }
   }
 
-  #wait(): Promise<TakeResult | null> {
+  #wait(): Promise<TakeResult<Session> | null> {
     return new Promise((resolve) => {
-      const wake: Wake = (result) => {
+      const wake: Wake<Session> = (result) => {
         clearTimeout(timer)
         this.#waiting.delete(wake)
         resolve(result)

@@ -42,7 +42,7 @@ export class MailSender implements Sender<Mail> {
   readonly #receivers: ReadonlyMap<string, EmailReceiver>
   readonly #pace: Pace | null
   readonly #setup: MailSetup
-  readonly #connections: Connections
+  readonly #connections: Connections<Session>
   readonly #tokens: Tokens | null
   readonly #headers = new Map<string, string>()
 
@@ -76,7 +76,7 @@ export class MailSender implements Sender<Mail> {
 
   async send(mail: Mail, delivery: Addressed): Promise<Outcome> {
     const to = this.#mailbox(delivery)
-    if (to === null) return { kind: 'refuse', reason: `${delivery.target} is no mail address` }
+    if (to === null) return { kind: 'refuse', reason: `${delivery.target} is not a mail address` }
     const paced = this.#pace?.waitMs() ?? 0
     if (paced > LONGEST_PACE_MS) return { kind: 'retry', reason: PACED, after: paced, counts: false }
     await sleep(this.#pace?.take() ?? 0)

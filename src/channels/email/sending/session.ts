@@ -1,5 +1,4 @@
 /** One connection to the mail server: opened, used for one mail after another, closed. */
-import { Readable } from 'node:stream'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { redact, Secret } from '../../../core/secret.ts'
 import { remoteWords } from '../../remote-words.ts'
@@ -16,6 +15,7 @@ import {
 import { notOffered, refusalProblem } from '../oauth/refusal.ts'
 import type { AccessToken, Tokens } from '../oauth/tokens.ts'
 import { withCertificate } from './certificate.ts'
+import { MessageBody } from './message-body.ts'
 import {
   NO_UTF8_RECIPIENT,
   NO_UTF8_SENDER,
@@ -171,14 +171,10 @@ export class Session {
     if (code !== null && !this.#hasUtf8) {
       return { ok: false, message: 'the server does not offer SMTPUTF8', code, step: 'mail', begun: false }
     }
-    // Nodemailer reads the message when the server has asked for it, and not before.
-    const body = new Readable({
-      read: () => {
-        this.#begun = true
-        this.#extend(this.#settings.acceptMs)
-        body.push(message)
-        body.push(null)
-      },
+    const body = new MessageBody(message, () => {
+      this.#begun = true
+      this.#extend(this.#settings.acceptMs)
+      return this.#connection._socket || null
     })
     const sent = await this.#step<{ response: string }>((done) =>
       this.#connection.send({ ...envelope, size: message.length }, body, done),

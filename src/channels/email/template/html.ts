@@ -20,7 +20,7 @@ const STYLES: Readonly<Record<string, string>> = {
   td: 'padding:6px 16px 6px 0;vertical-align:top;overflow-wrap:anywhere',
 }
 const CODE = 'font-family:Menlo,Consolas,monospace;font-size:14px;overflow-wrap:anywhere'
-const BLOCK = `margin:0 0 16px;padding:12px;border-radius:6px;white-space:pre-wrap;${CODE}`
+const BLOCK = `margin:0 0 16px;padding:12px;border-radius:6px;background:#f3f4f6;white-space:pre-wrap;${CODE}`
 // A fact is a row, and the rows fill the column.
 const FACTS = `${STYLES.table};width:100%`
 const FACT = `${STYLES.td};border-top:1px solid #e3e6eb`

@@ -33,7 +33,7 @@ async function checkSlack(
   const secrets = slackSecrets(settings, receivers)
   const context: AttemptContext = { target: 'the channel', timeout: timeoutMs, secrets }
   try {
-    const client = openClient(settings, transport, timeoutMs)
+    const client = openClient(settings, transport)
     const found = client === null ? [] : await checkToken(client, receivers, settings, context, proxies)
     return [...found, ...webhookNotes(receivers)]
   } finally {
@@ -68,9 +68,9 @@ async function checkToken(
 
 /** Whether it can be looked up if a message arrived, after an attempt without an answer. */
 function historyFinding(looked: ReadonlyMap<string, Lookup>, scopes: readonly string[]): Finding[] {
-  const needed = [...looked].flatMap(([channel, lookup]) => {
-    if (!isChannel(channel)) return []
-    return [lookup.kind === 'found' && lookup.private ? 'groups:history' : 'channels:history']
+  const needed = [...looked].map(([channel, lookup]) => {
+    if (!isChannel(channel)) return 'im:history'
+    return lookup.kind === 'found' && lookup.private ? 'groups:history' : 'channels:history'
   })
   const missing = [...new Set(needed)].filter((scope) => !scopes.includes(scope))
   if (needed.length === 0) return []

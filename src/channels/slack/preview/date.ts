@@ -12,6 +12,9 @@ const UNITS = [
   ['hour', 3_600_000],
   ['minute', 60_000],
 ] as const
+const MONTHS = 'January February March April May June July August September October November December'.split(
+  ' ',
+)
 
 /** Fills in the tokens of a format such as `{date_short_pretty} {time}`; others stay as they are. */
 export function dateWords(time: number, format: string, clock: ReaderClock): string {
@@ -47,7 +50,14 @@ export function timeWords(time: number, clock: ReaderClock): string {
   return dateWords(time, '{time}', clock)
 }
 
-function partsOf(time: number, timeZone: string) {
+// An Intl.DateTimeFormat takes ten times longer to make than to use.
+const formats = new Map<string, Intl.DateTimeFormat>()
+const relative = new Intl.RelativeTimeFormat('en-US')
+const ordinals = new Intl.PluralRules('en-US', { type: 'ordinal' })
+
+function formatIn(timeZone: string): Intl.DateTimeFormat {
+  const made = formats.get(timeZone)
+  if (made !== undefined) return made
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     weekday: 'long',
@@ -59,14 +69,19 @@ function partsOf(time: number, timeZone: string) {
     second: '2-digit',
     hour12: true,
   })
+  formats.set(timeZone, format)
+  return format
+}
+
+function partsOf(time: number, timeZone: string) {
+  const format = formatIn(timeZone)
   const found = new Map(format.formatToParts(time).map(({ type, value }) => [type, value]))
   const part = (type: Intl.DateTimeFormatPartTypes) => found.get(type) ?? ''
-  const month = new Intl.DateTimeFormat('en-US', { timeZone, month: 'numeric' }).format(time)
   return {
     weekday: part('weekday'),
     year: part('year'),
     month: part('month'),
-    monthNumber: Number(month),
+    monthNumber: MONTHS.indexOf(part('month')) + 1,
     day: Number(part('day')),
     hour: part('hour'),
     minute: part('minute'),
@@ -94,11 +109,11 @@ function nearDay(time: number, { now, timeZone }: ReaderClock): string | null {
 
 function ago(passed: number): string {
   const [unit, ms] = UNITS.find(([, ms]) => Math.abs(passed) >= ms) ?? (['second', 1_000] as const)
-  return new Intl.RelativeTimeFormat('en-US').format(-Math.trunc(passed / ms), unit)
+  return relative.format(-Math.trunc(passed / ms), unit)
 }
 
 function ordinal(day: number): string {
-  const suffix = new Intl.PluralRules('en-US', { type: 'ordinal' }).select(day)
+  const suffix = ordinals.select(day)
   return `${day}${{ one: 'st', two: 'nd', few: 'rd' }[String(suffix)] ?? 'th'}`
 }
 

@@ -28,7 +28,7 @@ function withPreviewBanner({ text, blocks }: SlackMessage): SlackMessage {
 function receiverAt(address: string, settings: SlackSettings | undefined): ReceiverAt<SlackReceiver> {
   const channel = address === '@me' ? settings?.me : address
   if (channel === undefined) {
-    const reason = `nobody said who @me is: set channels.slack.me to your member id (${MEMBER_ID}), or give it here: slack:U…`
+    const reason = `it is not known who @me is: set channels.slack.me to your member id (${MEMBER_ID}), or name it here: slack:U…`
     return { ok: false, reason }
   }
   const parsed = slackReceiver.safeParse({ channel })

@@ -2,11 +2,13 @@ import { type Logger, LogLevel, WebClient } from '@slack/web-api'
 import type { SlackSettings } from '../settings.ts'
 import type { Transport } from './transport.ts'
 
-/** Null without a token. The SDK's retries are off: ours are recorded, and survive a restart. */
+/**
+ * Null without a token. The SDK's retries are off: ours are recorded, and survive a restart. So is its time limit: the transport has one,
+ * without a signal for each call.
+ */
 export function openClient(
   { token, api_url, concurrency }: SlackSettings,
   transport: Transport,
-  timeout: number,
 ): WebClient | null {
   if (token === undefined) return null
   return new WebClient(token.reveal(), {
@@ -15,7 +17,6 @@ export function openClient(
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     maxRequestConcurrency: concurrency,
-    timeout,
     fetch: transport.fetch,
     logger: silent,
   })

@@ -7,6 +7,7 @@ import type { Addressed } from '../../channel.ts'
 import { lookUpChannels, readerOf } from '../directory.ts'
 import { type AttemptContext, failedCall, fromException } from './outcome.ts'
 import { deliveryIn, type Place, placeIn } from './posting.ts'
+import type { ClockAhead } from './slack-clock.ts'
 
 export type LookedUp =
   /** `threadTs`: the first message of the thread that it is a reply in. */
@@ -34,23 +35,25 @@ interface Thread {
 const MESSAGES_A_PAGE = 50
 const MOST_PAGES = 10
 const MOST_READS = 3
+// With less time left there is none to read again; a timer may fire a moment early, too.
+const LEAST_READ_MS = 20
 /** How far the times may be off, after they were put right by the date of Slack's answers. */
 const TOLERANCE_MS = 60_000
 
 export class LookUps {
   readonly #client: WebClient
   readonly #timeoutMs: number
-  readonly #clockAheadMs: () => number | null
+  readonly #clockAhead: () => ClockAhead | null
   /** The ids of channels, by target: history is read by id. */
   readonly #ids = new Map<string, string>()
   /** Targets whose messages the app may not read. */
   readonly #closed = new Set<string>()
 
-  /** `clockAheadMs`: of Slack's clock; null before its first answer. */
-  constructor(client: WebClient, timeoutMs: number, clockAheadMs: () => number | null) {
+  /** `clockAhead`: of Slack's clock; null before its first answer. */
+  constructor(client: WebClient, timeoutMs: number, clockAhead: () => ClockAhead | null) {
     this.#client = client
     this.#timeoutMs = timeoutMs
-    this.#clockAheadMs = clockAheadMs
+    this.#clockAhead = clockAhead
   }
 
   /** To be called for what was posted to a target. */
@@ -68,21 +71,34 @@ export class LookUps {
   async find(delivery: Addressed, unanswered: Unanswered, context: AttemptContext): Promise<LookedUp> {
     const { id, target, follows } = delivery
     const first = follows === null ? null : placeIn(follows.first)
-    const sought: Sought = { deliveryId: id, target, ...(await this.#times(unanswered)), context }
+    const silent = this.#clockAhead() === null ? await this.#askTheTime(context) : null
+    if (silent !== null) return silent
+    const sought: Sought = { deliveryId: id, target, ...this.#times(unanswered), context }
     const found = await this.#findIn(first, first !== null && follows?.how !== 'update', sought)
     if (found.kind === 'not_allowed') this.#closed.add(target)
     else if (found.kind !== 'failed') this.#closed.delete(target)
     return found
   }
 
-  async #times({ since, latest }: Unanswered): Promise<Pick<Sought, 'oldest' | 'latest'>> {
-    // Its answer is of no interest but for its date.
-    if (this.#clockAheadMs() === null) await this.#client.apiCall('auth.test').catch(() => undefined)
-    const ahead = this.#clockAheadMs() ?? 0
-    const seconds = (ms: number) => ((ms + ahead) / 1000).toFixed(6)
+  /** Its answer is of no interest but for its date. Null, unless it shows that Slack does not answer now. */
+  async #askTheTime(context: AttemptContext): Promise<LookedUp | null> {
+    try {
+      await this.#read('auth.test', {}, context)
+      return null
+    } catch (error) {
+      // What Slack refuses, it refuses to the next call as well, which says more.
+      return failedCall(error, context).from === 'slack' ? null : unread(error, 'auth.test', 0, context)
+    }
+  }
+
+  #times({ since, latest }: Unanswered): Pick<Sought, 'oldest' | 'latest'> {
+    const { least, most } = this.#clockAhead() ?? { least: 0, most: 0 }
+    const seconds = (ms: number) => (ms / 1000).toFixed(6)
+    // What began later than now began before the clock was set back, by at least as much.
+    const setBack = 2 * Math.max(0, since - Date.now())
     return {
-      oldest: seconds(since - TOLERANCE_MS),
-      latest: seconds(latest + 2 * this.#timeoutMs + TOLERANCE_MS),
+      oldest: seconds(since - setBack + least - TOLERANCE_MS),
+      latest: seconds(latest + 2 * this.#timeoutMs + most + TOLERANCE_MS),
     }
   }
 
@@ -135,14 +151,17 @@ export class LookUps {
     }
   }
 
-  /** Asks again at once where the connection was lost: reading twice does no harm. Throws what WebClient throws. */
+  /**
+   * Asks again at once where the connection was lost: reading twice does no harm. All of it takes no longer than one call may.
+   * Throws what WebClient throws.
+   */
   async #read(method: string, options: Record<string, unknown>, context: AttemptContext): Promise<unknown> {
-    const began = performance.now()
+    const end = performance.now() + this.#timeoutMs
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#client.apiCall(method, options)
+        return await answeredBy(end, this.#client.apiCall(method, options))
       } catch (error) {
-        const isOver = tries === MOST_READS || performance.now() - began >= this.#timeoutMs
+        const isOver = tries === MOST_READS || end - performance.now() < LEAST_READ_MS
         if (isOver || failedCall(error, context).from !== 'network') throw error
       }
     }
@@ -172,6 +191,18 @@ export class LookUps {
       kind: 'not_allowed',
       why: `the app cannot find ${target} by its name: give the receiver the channel's id`,
     }
+  }
+}
+
+/** The same answer, or a timeout when it does not come by `end`, a time of `performance.now`. */
+async function answeredBy<T>(end: number, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const error = new DOMException('the look-up takes too long', 'TimeoutError')
+  const timer = setTimeout(() => late.reject(error), end - performance.now())
+  try {
+    return await Promise.race([answer, late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

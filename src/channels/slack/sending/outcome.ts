@@ -2,11 +2,12 @@
 import { WebAPIRequestError } from '@slack/web-api'
 import type { Outcome } from '../../../core/delivery/outcome.ts'
 import { LONGEST_RETRY_AFTER_MS } from '../../../core/delivery/retry-after.ts'
-import { isObject, ownProperty, parseJson } from '../../../core/json.ts'
-import { redact, type Secret } from '../../../core/secret.ts'
+import { ownProperty, parseJson } from '../../../core/json.ts'
+import type { Secret } from '../../../core/secret.ts'
 import { ConnectFailure } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'
 import { WEBHOOK } from '../target.ts'
+import { isSuccess, shownStatus, wordsOf } from './answer-words.ts'
 import {
   type HintContext,
   hintOf,
@@ -16,8 +17,9 @@ import {
   meaningOf,
   unknownError,
 } from './errors.ts'
+import { NotSent } from './exchange.ts'
 import { meaningOfStatus } from './statuses.ts'
-import { type Answer, FailedAnswer, NotSent } from './transport.ts'
+import { type Answer, FailedAnswer } from './transport.ts'
 
 export interface AttemptContext {
   readonly target: string
@@ -51,13 +53,12 @@ interface Failure {
   /** Milliseconds that it asked us to wait, however long. */
   readonly after: number | null
   readonly needed: string | null
+  /** Slack itself has answered: the request is not under way any more. */
+  readonly answered: boolean
 }
 
 // Slack itself asks to wait for a second or more.
 const SHORTEST_PAUSE_MS = 1_000
-const LONGEST_TITLE = 100
-// Where the title of a page is.
-const LONGEST_START = 4_000
 
 /** What an attempt means that ended with an exception of WebClient's or of the transport's. */
 export function fromException(error: unknown, context: AttemptContext): Outcome {
@@ -135,6 +136,8 @@ function fromAnswer(answer: Answer, { target, secrets }: AttemptContext): Failur
     words: words === name ? '' : words,
     after: answer.status === 429 ? Math.max(SHORTEST_PAUSE_MS, answer.retryAfter ?? 0) : answer.retryAfter,
     needed: scope,
+    // What a gateway answers (502, 504) may be said of a request that goes on behind it.
+    answered: name !== null || answer.status === 500,
   }
 }
 
@@ -166,45 +169,21 @@ function anotherAnswers({ isWebhook }: HintContext): string {
   return `check the proxy in between, and ${isWebhook ? 'webhook_url' : 'channels.slack.api_url'}`
 }
 
-function shownStatus({ status, location }: Answer, secrets: readonly Secret[]): string {
-  if (isSuccess(status)) return `HTTP ${status} with an answer that is not Slack's`
-  if (status < 300 || status >= 400 || location === null) return `HTTP ${status}`
-  const url = URL.parse(location)
-  if (url === null) return `HTTP ${status}, a redirect to ${location}`
-  // What follows the path may name a session.
-  const path = redact(url.pathname, secrets) + (url.search === '' ? '' : '?…')
-  return `HTTP ${status}, a redirect to ${url.protocol}//${url.host}${path}`
-}
-
-/** What the remote says beyond the name of an error: its messages, the title of its page, or its text. */
-function wordsOf({ text, isHtml }: Answer, body: unknown): string {
-  if (isHtml) return pageWords(text)
-  if (!isObject(body)) return text.trim()
-  const messages = ownProperty(ownProperty(body, 'response_metadata'), 'messages')
-  if (Array.isArray(messages) && messages.length > 0) return messages.map(String).join('; ')
-  const named = ['needed', 'provided'].flatMap((key) => {
-    const value = ownProperty(body, key)
-    return typeof value === 'string' && value !== '' ? [`${key}: ${value}`] : []
-  })
-  if (named.length > 0) return named.join('; ')
-  const said = ['error', 'message', 'detail', 'description'].map((key) => ownProperty(body, key))
-  return said.find((value) => typeof value === 'string') ?? ''
-}
-
-function pageWords(html: string): string {
-  const start = html.slice(0, LONGEST_START)
-  const title = /<title[^>]*>([^<]*)/i.exec(start)?.[1]?.trim()
-  const words = (title || start.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ').trim()
-  return words === '' ? 'an empty page' : `a page: ${words.slice(0, LONGEST_TITLE)}`
-}
-
 function noAnswer(error: unknown, { timeout }: AttemptContext): Failure {
   const wasSent = !(error instanceof NotSent)
   const cause = wasSent ? error : error.cause
   const code = codeOf(cause)
   const text = cause instanceof Error ? cause.message : String(cause)
   const isTimeout = /Timeout/.test(cause instanceof Error ? cause.name : '') || /TIMEOUT/.test(code)
-  const failure = { from: 'network', name: null, hint: '', words: '', after: null, needed: null } as const
+  const failure = {
+    from: 'network',
+    name: null,
+    hint: '',
+    words: '',
+    after: null,
+    needed: null,
+    answered: false,
+  } as const
   if (!wasSent) {
     const what =
       code === '' && isTimeout ? `cannot connect within ${timeout} ms` : `cannot connect: ${code || text}`
@@ -220,7 +199,10 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-function toOutcome({ kind, what, hint, words, after }: Failure, secrets: readonly Secret[]): Outcome {
+function toOutcome(
+  { kind, what, hint, words, after, answered }: Failure,
+  secrets: readonly Secret[],
+): Outcome {
   const said = words === '' ? '' : ` (${words})`
   const reason = (text: string) => remoteWords(text, secrets)
   switch (kind) {
@@ -228,7 +210,11 @@ function toOutcome({ kind, what, hint, words, after }: Failure, secrets: readonl
     case 'refuse':
       return { kind, reason: reason(`${what}: ${hint}; then resend${said}`) }
     case 'ambiguous':
-      return { kind, reason: reason(what + (hint === '' ? '' : `: ${hint}`) + said) }
+      return {
+        kind,
+        reason: reason(what + (hint === '' ? '' : `: ${hint}`) + said),
+        ...(answered && { answered }),
+      }
     case 'retry': {
       if (after === null) return { kind, reason: reason(what + said) }
       const isCut = after > LONGEST_RETRY_AFTER_MS
@@ -238,8 +224,4 @@ function toOutcome({ kind, what, hint, words, after }: Failure, secrets: readonl
       return { kind, reason: reason(what + pause + said), after: Math.min(after, LONGEST_RETRY_AFTER_MS) }
     }
   }
-}
-
-function isSuccess(status: number): boolean {
-  return status >= 200 && status < 300
 }

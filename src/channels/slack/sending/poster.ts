@@ -1,5 +1,6 @@
 /** Posts the message of one attempt, unless an earlier attempt without an answer turns out to have posted it. */
 import type { WebClient } from '@slack/web-api'
+import type { Unanswered } from '../../../core/delivery/delivery.ts'
 import type { Outcome } from '../../../core/delivery/outcome.ts'
 import type { Addressed } from '../../channel.ts'
 import type { SlackMessage } from '../message.ts'
@@ -8,6 +9,8 @@ import type { AttemptContext } from './outcome.ts'
 import { post, referenceOf, type Thread } from './posting.ts'
 
 const ARRIVED = 'an earlier attempt had arrived: found in Slack by its metadata, and not sent again'
+// What Slack has posted can be read soon after; it does not say how soon.
+const READABLE_AFTER_MS = 1_000
 const PARENT_GONE = 'posted as a new message: the first message of the conversation is deleted'
 
 export class Poster {
@@ -66,10 +69,8 @@ export class Poster {
     const { unanswered, follows } = this.delivery
     if (unanswered === null || this.#looked !== null) return null
     const looked = await this.#lookUps.find(this.delivery, unanswered, this.context)
-    // A request that Slack had taken may still be under way.
-    const settlesIn = unanswered.latest + 2 * this.context.timeout - this.#now()
-    if (looked.kind === 'absent' && settlesIn > 0)
-      return notYet(Math.min(settlesIn, 2 * this.context.timeout))
+    const settlesIn = this.#settlesIn(unanswered)
+    if (looked.kind === 'absent' && settlesIn > 0) return notYet(settlesIn)
     this.#looked = looked
     switch (looked.kind) {
       case 'found': {
@@ -84,6 +85,13 @@ export class Poster {
       default:
         return unanswered.mayResend ? null : unknown(looked.why)
     }
+  }
+
+  /** Milliseconds until a message that is not in Slack will not appear there any more. */
+  #settlesIn({ latest, underWay }: Unanswered): number {
+    const from = (at: number, wait: number) => Math.min(wait, at + wait - this.#now())
+    const carriedOut = underWay === null ? 0 : from(underWay, 2 * this.context.timeout)
+    return Math.max(carriedOut, from(latest, READABLE_AFTER_MS))
   }
 }
 

@@ -20,8 +20,8 @@ export function openSender(
   { timeout, proxies }: ChannelEnvironment,
 ): Sender<SlackMessage> {
   const transport = openTransport(timeout, settings.concurrency, proxies)
-  const client = openClient(settings, transport, timeout)
-  const lookUps = client && new LookUps(client, timeout, transport.clockAheadMs)
+  const client = openClient(settings, transport)
+  const lookUps = client && new LookUps(client, timeout, transport.clockAhead)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
   const secrets = slackSecrets(settings, receivers)
   return {

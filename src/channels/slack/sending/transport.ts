@@ -1,18 +1,19 @@
-/** One pool of connections to Slack. Node's fetch costs five times the CPU of undici's request, on which it is built. */
+/** One pool of connections to Slack. Node's fetch costs many times the CPU of undici's dispatcher, on which it is built. */
 import type { FetchFunction } from '@slack/web-api'
-import { type Dispatcher, request } from 'undici'
 import { readRetryAfter } from '../../../core/delivery/retry-after.ts'
 import { ownProperty, parseJson } from '../../../core/json.ts'
-import { openAgent } from '../../../network/http.ts'
+import { openAgent } from '../../../network/http-client.ts'
 import type { Proxies } from '../../../network/proxies.ts'
+import { exchange, type Response } from './exchange.ts'
+import { type ClockAhead, createSlackClock } from './slack-clock.ts'
 
 export interface Transport {
   /** What WebClient calls instead of fetch. Throws a FailedAnswer for every answer that is no success. */
   readonly fetch: FetchFunction
   /** Posts JSON. Throws what undici throws, a TimeoutError, and NotSent. */
   post(url: string, body: string): Promise<Answer>
-  /** Milliseconds by which the clock of the Web API is ahead of ours, by its last success; null before the first. */
-  clockAheadMs(): number | null
+  /** Of the Web API's clock, by its successes; null before the first. */
+  clockAhead(): ClockAhead | null
   close(): Promise<void>
 }
 
@@ -38,17 +39,6 @@ export class FailedAnswer extends Error {
   }
 }
 
-/** The request failed before a byte of it was written to a connection. */
-export class NotSent extends Error {
-  override readonly name = 'NotSent'
-  override readonly cause: Error
-
-  constructor(cause: Error) {
-    super(cause.message)
-    this.cause = cause
-  }
-}
-
 type FetchResponse = Awaited<ReturnType<FetchFunction>>
 
 const LARGEST_ANSWER_BYTES = 1_000_000
@@ -62,60 +52,33 @@ export function openTransport(timeoutMs: number, connections: number, proxies: P
     largestAnswerBytes: LARGEST_ANSWER_BYTES,
     hostSetting: 'channels.slack.api_url or webhook_url',
   })
-  const dispatcher = agent.compose(marksNotSent)
-  let clockAheadMs: number | null = null
+  const clock = createSlackClock()
   return {
     async fetch(url, init = {}) {
-      const { method = 'POST', headers, body, signal } = init
+      clock.asking()
+      const { method = 'POST', headers = {}, body } = init
       if (typeof body !== 'string') throw new TypeError('only text is sent to Slack')
-      const response = await request(url, {
-        dispatcher,
-        method: method === 'GET' ? 'GET' : 'POST',
-        headers: headers ?? {},
-        body,
-        signal: signal ?? null,
-      })
-      const answer = await toFetchResponse(String(url), response)
+      const request = { url: new URL(url), method: method === 'GET' ? 'GET' : 'POST', headers, body } as const
+      const response = await exchange(agent, request, timeoutMs)
+      const answer = toFetchResponse(String(url), response)
       const date = Date.parse(header(response, 'date') ?? '')
-      if (!Number.isNaN(date)) clockAheadMs = date - Date.now()
+      if (!Number.isNaN(date)) clock.answered(date)
       return answer
     },
     async post(url, body) {
-      const response = await request(url, {
-        dispatcher,
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-        signal: AbortSignal.timeout(timeoutMs),
-      })
-      return toAnswer(url, response, await response.body.text())
+      const headers = { 'content-type': 'application/json' }
+      const request = { url: new URL(url), method: 'POST', headers, body } as const
+      return toAnswer(url, await exchange(agent, request, timeoutMs))
     },
-    clockAheadMs: () => clockAheadMs,
+    clockAhead: clock.ahead,
     close: () => agent.close(),
   }
 }
 
-/** Makes a failure NotSent unless the request began: whatever failed before, a proxy or a handshake, took no message. */
-const marksNotSent: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
-  let began = false
-  return dispatch(options, {
-    onRequestStart(controller, context) {
-      handler.onRequestStart?.(controller, context)
-      began = !controller.aborted
-    },
-    onResponseStart: (...args) => handler.onResponseStart?.(...args),
-    onResponseData: (...args) => handler.onResponseData?.(...args),
-    onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
-    onResponseError: (controller, error) =>
-      handler.onResponseError?.(controller, began ? error : new NotSent(error)),
-  })
-}
-
 /** Every failed answer is one of ours: WebClient would lose its headers, or take a page for the name of an error. */
-async function toFetchResponse(url: string, response: Dispatcher.ResponseData): Promise<FetchResponse> {
-  const { statusCode: status } = response
-  const text = await response.body.text()
-  if (status !== 200 || !isSuccess(text)) throw new FailedAnswer(toAnswer(url, response, text))
+function toFetchResponse(url: string, response: Response): FetchResponse {
+  const { status, text } = response
+  if (status !== 200 || !isSuccess(text)) throw new FailedAnswer(toAnswer(url, response))
   return {
     ok: true,
     status,
@@ -139,11 +102,12 @@ function isSuccess(text: string): boolean {
   return ownProperty(parseJson(text), 'ok') === true
 }
 
-function toAnswer(url: string, response: Dispatcher.ResponseData, text: string): Answer {
+function toAnswer(url: string, response: Response): Answer {
+  const { status, text } = response
   const retryAfter = header(response, 'retry-after')
   const location = header(response, 'location')
   return {
-    status: response.statusCode,
+    status,
     text,
     // Slack says text/html of the plain `ok` of a webhook too.
     isHtml: text.trimStart().startsWith('<'),
@@ -152,7 +116,7 @@ function toAnswer(url: string, response: Dispatcher.ResponseData, text: string):
   }
 }
 
-function header({ headers }: Dispatcher.ResponseData, name: string): string | null {
+function header({ headers }: Response, name: string): string | null {
   const value = headers[name.toLowerCase()]
   // Of several, the first: what a proxy adds comes after what the server said.
   return Array.isArray(value) ? (value[0] ?? null) : (value ?? null)

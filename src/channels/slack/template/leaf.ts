@@ -149,7 +149,7 @@ function compile(context: CompileContext, raw: unknown, path: NodePath, engine: 
 
 // What a template writes: outputs, and the tags that write a value too.
 const WRITTEN = /\{\{.*?\}\}|\{%-?\s*(?:echo|cycle|liquid|render)\b.*?%\}/gs
-const MARKDOWN_LINK = '[text](url) is no link in Slack; write <url|text> or {{ url | slack_link: "text" }}'
+const MARKDOWN_LINK = '[text](url) is not a link in Slack; write <url|text> or {{ url | slack_link: "text" }}'
 const OPEN_LINK = 'a value within <…> could mention people; write {{ value | slack_link: "label" }}'
 
 /** A value between < and > that the template wrote itself could become `<!channel>`, however well it is escaped. */

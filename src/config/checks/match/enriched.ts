@@ -7,6 +7,7 @@ import type { YamlDocument } from '../../file/yaml-document.ts'
 import { error, meant, type Path, type Problem } from '../../problem.ts'
 import type { Config } from '../../schema/schema.ts'
 import { type Condition, conditionsOf, conditionsOfStep } from './conditions.ts'
+import { readByTemplates, variablesIn } from './enriched-variables.ts'
 
 /** `templates`: the files of the operator's own. */
 export function checkEnriched(
@@ -43,19 +44,19 @@ export function checkEnriched(
         report(document.keyAt(['tests', index, 'enriched', ...names]), names, all),
       ),
     ),
-    ...templates.flatMap(({ path, text }) =>
-      variablesIn(text).flatMap(({ names, at }) => report(positionIn(text, at), names, all, path)),
+    ...readByTemplates(templates).flatMap(({ file: { path, text }, names, at }) =>
+      report(positionIn(text, at), names, all, path),
     ),
   ]
 }
 
 /** The steps whose fields can be seen somewhere. */
-interface Known {
+export interface Known {
   readonly steps: readonly Step[]
   readonly what: 'step' | 'earlier step'
 }
 
-interface Unknown {
+export interface Unknown {
   readonly message: string
   readonly hint: string
 }
@@ -64,7 +65,7 @@ interface Unknown {
 const OF_ANY = ['size', 'first', 'last']
 
 /** What is wrong with `enriched.STEP.FIELD`, given as its names; null where nothing is. */
-function unknownIn([name, field]: readonly string[], { steps, what }: Known): Unknown | null {
+export function unknownIn([name, field]: readonly string[], { steps, what }: Known): Unknown | null {
   if (name === undefined || OF_ANY.includes(name)) return null
   const step = steps.find((one) => one.name === name)
   if (step === undefined) {
@@ -85,29 +86,6 @@ function namesOf(enriched: object): string[][] {
   return Object.entries(enriched).flatMap(([step, fields]) =>
     isObject(fields) ? Object.keys(fields).map((field) => [step, field]) : [[step]],
   )
-}
-
-interface Variable {
-  readonly written: string
-  /** Without `enriched`. */
-  readonly names: readonly string[]
-  readonly at: number
-}
-
-const TAG = /\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g
-const TEXT = /'[^']*'|"[^"]*"/g
-const VARIABLE = /(?<![\w.-])enriched((?:\.[A-Za-z_][\w-]*)+)/g
-
-/** The fields of `enriched` that a template reads. */
-function variablesIn(template: string): Variable[] {
-  return [...template.matchAll(TAG)].flatMap((tag) => {
-    const code = tag[0].replaceAll(TEXT, (text) => ' '.repeat(text.length))
-    return [...code.matchAll(VARIABLE)].map(({ 0: written, 1: path = '', index }) => ({
-      written,
-      names: path.slice(1).split('.'),
-      at: tag.index + index,
-    }))
-  })
 }
 
 function positionIn(text: string, at: number): Position {

@@ -40,7 +40,7 @@ export function knownEvents(compiled: CompiledConfig): KnownEvents {
   )
 }
 
-// A slip of the finger; further away is another word.
+// A typing mistake; more differences make another word.
 const MOST_CHANGES = 2
 
 /** The type that was meant; undefined where it is one of those, or is not similar to any. */

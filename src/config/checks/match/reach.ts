@@ -1,8 +1,7 @@
 /** Routes that no event can reach: an earlier one takes all that they would, or their conditions never hold. */
+import { covers, createCoverage } from '../../../core/match/coverage.ts'
 import {
   both,
-  coveredBy,
-  covers,
   type KnownFields,
   possible,
   type Terms,
@@ -27,9 +26,15 @@ export interface Reach {
   mayTake(field: 'type' | 'source', value: string): boolean
 }
 
+/** The events that reach the first route; with `types` where there are no others. */
+export interface RoutedEvents {
+  readonly sources: readonly string[]
+  readonly types?: readonly string[]
+}
+
 interface Checker {
   readonly facts: KnownFields
-  readonly sources: readonly string[]
+  readonly events: RoutedEvents
   readonly lineOf: (path: Path) => number
   readonly found: Unreachable[]
   /** Which events may reach each route. */
@@ -37,12 +42,6 @@ interface Checker {
 }
 
 type Route = Config['routes'][number]
-
-/** A route that is tried before others, and stops them where it matches. */
-interface Taker {
-  readonly path: Path
-  readonly terms: Terms
-}
 
 // An event may have no subject.
 const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `event.${name}`)].filter(
@@ -52,16 +51,22 @@ const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `eve
 // The rest is known when a message is sent.
 const AT_ROUTING = ['lifecycle.name', 'lifecycle.stage', 'lifecycle.is_last']
 
-export function checkReach({ routes, sources }: Config, lineOf: (path: Path) => number): Reach {
-  const names = Object.keys(sources)
+/** `place`: of the routes. */
+export function checkReach(
+  routes: readonly Route[],
+  place: Path,
+  events: RoutedEvents,
+  lineOf: (path: Path) => number,
+): Reach {
+  const { sources, types } = events
   const facts: KnownFields = {
-    values: new Map([['source', names]]),
+    values: new Map([['source', sources], ...(types === undefined ? [] : [['type', types] as const])]),
     isText: (path) => TEXTS.includes(path),
     isMissing: (path) =>
       /^(?:event|lifecycle)\./.test(path) && ![...TEXTS, 'event.subject', ...AT_ROUTING].includes(path),
   }
-  const checker: Checker = { facts, sources: names, lineOf, found: [], reached: [] }
-  checkLevel(routes, ['routes'], { terms: termsOf(undefined), hasReceivers: false }, checker)
+  const checker: Checker = { facts, events, lineOf, found: [], reached: [] }
+  checkLevel(routes, place, { terms: termsOf(undefined), hasReceivers: false }, checker)
   return {
     unreachable: checker.found,
     mayTake: (field, value) =>
@@ -78,13 +83,16 @@ interface Parent {
 
 function checkLevel(routes: readonly Route[], path: Path, parent: Parent, checker: Checker): void {
   const { facts, found } = checker
-  const takers: Taker[] = []
+  // What is tried before a route, and stops where it matches.
+  const takers = createCoverage<Path>(facts)
   for (const [index, route] of routes.entries()) {
     const place = [...path, index]
     const own = termsOf(route.match)
     const terms = possible(both(parent.terms, own), facts)
     const unreachable =
-      terms.length === 0 ? impossible(route, place, own, checker) : taken(terms, place, takers, checker)
+      terms.length === 0
+        ? impossible(route, place, own, checker)
+        : taken(takers.covering(terms), place, checker)
     if (unreachable !== null) {
       found.push(unreachable)
       continue
@@ -95,7 +103,7 @@ function checkLevel(routes: readonly Route[], path: Path, parent: Parent, checke
     const below = route.routes ?? []
     if (!hasReceivers) found.push(...leaks(below, place, terms, facts))
     checkLevel(below, [...place, 'routes'], { terms, hasReceivers }, checker)
-    if (!route.continue) takers.push({ path: place, terms: own })
+    if (!route.continue) takers.add(place, own)
   }
 }
 
@@ -118,7 +126,7 @@ function impossible({ match }: Route, place: Path, own: Terms, checker: Checker)
   return { code: 'impossible_match', path, message, hint: 'change one of the two, or move this route out' }
 }
 
-function hintFor(match: Match | undefined, { facts, sources }: Checker): string {
+function hintFor(match: Match | undefined, { facts, events: { sources, types } }: Checker): string {
   const fields = fieldsOf(match)
   const missing = fields.find(({ path }) => facts.isMissing(path))?.path
   if (missing?.startsWith('enriched.')) return 'this version does not fetch anything into enriched'
@@ -128,11 +136,18 @@ function hintFor(match: Match | undefined, { facts, sources }: Checker): string 
   const source = fields.find(({ path }) => path === 'source')?.wanted
   if (typeof source === 'string' && !source.includes('*') && !sources.includes(source))
     return `there is no such source; ${meant(source, sources)}`
+  const type = fields.find(({ path }) => path === 'type')?.wanted
+  if (typeof type === 'string' && types !== undefined && !types.includes(type))
+    return `there is no such notice; ${meant(type, types)}`
   return 'type and source are text; compare a field with one value, or with a list of values'
 }
 
 /** Sources of a list that do not exist; where there is but one, the match is impossible. */
-function unknownSources(match: Match | undefined, place: Path, { sources }: Checker): Unreachable[] {
+function unknownSources(
+  match: Match | undefined,
+  place: Path,
+  { events: { sources } }: Checker,
+): Unreachable[] {
   return fieldsOf(match)
     .filter(({ path }) => path === 'source')
     .flatMap(({ wanted }) =>
@@ -157,13 +172,10 @@ function fieldsOf(match: Match | undefined): readonly FieldMatch[] {
   return (match.kind === 'all' ? match.parts : [match]).filter((part) => part.kind === 'field')
 }
 
-function taken(terms: Terms, path: Path, takers: readonly Taker[], checker: Checker): Unreachable | null {
-  const { facts } = checker
-  const one = takers.find((taker) => covers(taker.terms, terms, facts))
-  const takenBy = one === undefined ? coveredBy(terms, takers, facts) : [one]
+function taken(takenBy: readonly Path[] | null, path: Path, checker: Checker): Unreachable | null {
   if (takenBy === null) return null
-  const names = takenBy.map((taker) => pathName(taker.path)).join(' and ')
-  const places = takenBy.map((taker) => placed(taker.path, checker)).join(' and ')
+  const names = takenBy.map(pathName).join(' and ')
+  const places = takenBy.map((taker) => placed(taker, checker)).join(' and ')
   return {
     code: 'unreachable_route',
     path,

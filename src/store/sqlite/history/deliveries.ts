@@ -1,10 +1,13 @@
 /** The history of deliveries. */
-import { type State, states } from '../../../core/delivery/delivery.ts'
+import { states } from '../../../core/delivery/delivery.ts'
+import { type DeliveryCandidate, isWantedDelivery } from '../../sql/filters.ts'
+import { cursorOf, numbersOf, START, startOf } from '../../sql/pages.ts'
+import { type DeliveryRow, deliveryOf } from '../../sql/rows.ts'
 import type { DeliveryFilter, DeliverySummary, Page, PageRequest } from '../../store.ts'
 import type { Database } from '../database.ts'
-import { type DeliveryRow, deliveryOf, SELECT_DELIVERY } from '../rows.ts'
+import { SELECT_DELIVERY } from '../select-delivery.ts'
 import { eventsOfSubject } from './events.ts'
-import { cursorOf, merge, numbersOf, START, type Stream, startOf, takePage } from './pages.ts'
+import { merge, type Stream, takePage } from './merge.ts'
 import { destinationIds, placesOf } from './places.ts'
 
 /** `History.deliveries`, inside a transaction. */
@@ -16,18 +19,6 @@ export function deliveryPage(
   return filter.subject === undefined
     ? pageByCreation(database, filter, page)
     : pageOfSubject(database, filter, filter.subject, page)
-}
-
-/** What a filter looks at. */
-type Candidate = {
-  readonly seq: number
-  readonly time: number
-  readonly event: number
-  readonly kind: number
-  readonly destination: number
-  readonly receiver: string
-  readonly state: State
-  readonly conversation: string | null
 }
 
 const SELECT_CANDIDATE = `SELECT seq, created_at AS time, event, kind, destination, receiver, state, conversation
@@ -44,7 +35,7 @@ function pageByCreation(
   const { type, source, states: wanted, receiver, channel, target, conversation } = filter
   const after = startOf(cursor, filter.until)
   const isOfPlaces = [wanted, receiver, channel, target].some((given) => given !== undefined)
-  const ways: Iterable<Candidate>[] = []
+  const ways: Iterable<DeliveryCandidate>[] = []
   if (conversation !== undefined)
     ways.push(merge([conversationStream(database, conversation, filter)], after))
   if (isOfPlaces) ways.push(merge(placeStreams(database, filter), after))
@@ -55,13 +46,13 @@ function pageByCreation(
   return { items: summaries(database, rows), next: last && cursorOf(last.time, last.seq) }
 }
 
-function placeStreams(database: Database, filter: DeliveryFilter): Stream<Candidate>[] {
-  const select = database.prepare<Candidate>(
+function placeStreams(database: Database, filter: DeliveryFilter): Stream<DeliveryCandidate>[] {
+  const select = database.prepare<DeliveryCandidate>(
     `${SELECT_CANDIDATE} WHERE destination = ? AND receiver = ? AND state = ? ${NEWEST_FIRST}`,
   )
   return placesOf(database, filter).flatMap(({ destination, receiver }) =>
     (filter.states ?? states).map(
-      (state): Stream<Candidate> =>
+      (state): Stream<DeliveryCandidate> =>
         ({ time, seq }, count) =>
           select.all(destination, receiver, state, filter.since ?? 0, time, seq, count),
     ),
@@ -69,18 +60,18 @@ function placeStreams(database: Database, filter: DeliveryFilter): Stream<Candid
 }
 
 function conversationStream(database: Database, conversation: string, filter: DeliveryFilter) {
-  const select = database.prepare<Candidate>(
+  const select = database.prepare<DeliveryCandidate>(
     `${SELECT_CANDIDATE} WHERE conversation = ? AND conversation IS NOT NULL ${NEWEST_FIRST}`,
   )
-  const stream: Stream<Candidate> = ({ time, seq }, count) =>
+  const stream: Stream<DeliveryCandidate> = ({ time, seq }, count) =>
     select.all(conversation, filter.since ?? 0, time, seq, count)
   return stream
 }
 
-function kindStreams(database: Database, filter: DeliveryFilter): Stream<Candidate>[] {
-  const select = database.prepare<Candidate>(`${SELECT_CANDIDATE} WHERE kind = ? ${NEWEST_FIRST}`)
+function kindStreams(database: Database, filter: DeliveryFilter): Stream<DeliveryCandidate>[] {
+  const select = database.prepare<DeliveryCandidate>(`${SELECT_CANDIDATE} WHERE kind = ? ${NEWEST_FIRST}`)
   return kindIds(database, filter).map(
-    (kind): Stream<Candidate> =>
+    (kind): Stream<DeliveryCandidate> =>
       ({ time, seq }, count) =>
         select.all(kind, filter.since ?? 0, time, seq, count),
   )
@@ -101,12 +92,12 @@ function pageOfSubject(
   subject: string,
   { cursor, limit }: PageRequest,
 ): Page<DeliverySummary> {
-  const select = database.prepare<Candidate>(`${SELECT_CANDIDATE} WHERE event = ? ORDER BY seq DESC`)
+  const select = database.prepare<DeliveryCandidate>(`${SELECT_CANDIDATE} WHERE event = ? ORDER BY seq DESC`)
   // The event within which the previous page ended, and the last delivery shown: the page begins with its other ones.
   const [time = START.time, event = START.seq, delivery = START.seq] =
     cursor === undefined ? [] : numbersOf(cursor, 3)
   const events = merge([eventsOfSubject(database, subject)], { time, seq: event + 1 })
-  function* deliveries(): Generator<{ readonly eventTime: number; readonly row: Candidate }> {
+  function* deliveries(): Generator<{ readonly eventTime: number; readonly row: DeliveryCandidate }> {
     for (const found of events) {
       for (const row of select.all(found.seq)) {
         if (found.seq !== event || row.seq < delivery) yield { eventTime: found.time, row }
@@ -124,18 +115,10 @@ function pageOfSubject(
   }
 }
 
-function fits(database: Database, filter: DeliveryFilter): (row: Candidate) => boolean {
-  const { states: wanted, receiver, conversation, since = 0, until = Number.MAX_SAFE_INTEGER } = filter
+function fits(database: Database, filter: DeliveryFilter): (row: DeliveryCandidate) => boolean {
   const kinds = new Set(kindIds(database, filter))
   const destinations = new Set(destinationIds(database, filter))
-  return (row) =>
-    (wanted === undefined || wanted.includes(row.state)) &&
-    (receiver ?? row.receiver) === row.receiver &&
-    (conversation ?? row.conversation) === row.conversation &&
-    kinds.has(row.kind) &&
-    destinations.has(row.destination) &&
-    row.time >= since &&
-    row.time < until
+  return (row) => isWantedDelivery(row, filter, kinds, destinations)
 }
 
 type SummaryRow = DeliveryRow & {
@@ -149,7 +132,7 @@ const SELECT_SUMMARY = SELECT_DELIVERY.replace(
   'events.id AS event_id, events.type, events.source, events.subject,',
 )
 
-function summaries(database: Database, rows: readonly Candidate[]): DeliverySummary[] {
+function summaries(database: Database, rows: readonly DeliveryCandidate[]): DeliverySummary[] {
   const select = database.prepare<SummaryRow>(`${SELECT_SUMMARY} WHERE deliveries.seq = ?`)
   return rows.flatMap(({ seq }) => {
     const row = select.get(seq)

@@ -1,10 +1,13 @@
 /** The history of events. */
+
+import { type EventCandidate, isWantedEvent, kindName } from '../../sql/filters.ts'
+import { cursorOf, startOf } from '../../sql/pages.ts'
+import { type EventRow, eventSummaryOf } from '../../sql/rows.ts'
 import type { EventFilter, EventSummary, Page, PageRequest } from '../../store.ts'
 import type { Database, Value } from '../database.ts'
 import { isEnriching } from '../enrichments.ts'
-import { type EventRow, eventSummaryOf } from '../rows.ts'
-import { IS_OF_KIND, kindsOf, nameOf } from './kinds.ts'
-import { cursorOf, merge, type Stream, startOf, takePage } from './pages.ts'
+import { IS_OF_KIND, kindsOf } from './kinds.ts'
+import { merge, type Stream, takePage } from './merge.ts'
 import { countsOfEvents } from './places.ts'
 
 /** Without the body and what follows it. */
@@ -13,21 +16,11 @@ type SummaryRow = Omit<EventRow, 'body' | 'enriched' | 'enrichment'>
 const SUMMARY_COLUMNS = `seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
   takes_up, taken_up_by`
 
-/** What a filter looks at. */
-type Candidate = {
-  readonly seq: number
-  readonly time: number
-  readonly source: string
-  readonly type: string | null
-  readonly subject: string | null
-  readonly unrouted: number | null
-}
-
 /** `History.events`, inside a transaction. */
 export function eventPage(database: Database, filter: EventFilter, page: PageRequest): Page<EventSummary> {
   const after = startOf(page.cursor, filter.until)
   const ways = waysTo(database, filter).map((streams) => merge(streams, after))
-  const { rows, last } = takePage(ways, page.limit, (row) => isWanted(row, filter))
+  const { rows, last } = takePage(ways, page.limit, (row) => isWantedEvent(row, filter))
   const counts = countsOfEvents(
     database,
     rows.map(({ seq }) => seq),
@@ -43,29 +36,25 @@ export function eventPage(database: Database, filter: EventFilter, page: PageReq
 }
 
 /** The events of the filter's subject, and those of its kinds: either way finds all wanted ones. */
-function waysTo(database: Database, filter: EventFilter): readonly (readonly Stream<Candidate>[])[] {
+function waysTo(database: Database, filter: EventFilter): readonly (readonly Stream<EventCandidate>[])[] {
   const { type, source, subject, kind, since } = filter
   const bySubject = subject === undefined ? [] : [[eventsOfSubject(database, subject, since)]]
   if (subject !== undefined && (type ?? source ?? kind) === undefined) return bySubject
   return [...bySubject, eventsOfKinds(database, filter)]
 }
 
-export function eventsOfSubject(database: Database, subject: string, since?: number): Stream<Candidate> {
+export function eventsOfSubject(database: Database, subject: string, since?: number): Stream<EventCandidate> {
   return stream(database, since, 'subject = ?', [subject])
 }
 
-function eventsOfKinds(database: Database, { type, source, kind, since }: EventFilter): Stream<Candidate>[] {
+function eventsOfKinds(
+  database: Database,
+  { type, source, kind, since }: EventFilter,
+): Stream<EventCandidate>[] {
   return kindsOf(database)
     .filter((one) => (source ?? one.source) === one.source && (type ?? one.type) === one.type)
-    .filter((one) => kind === undefined || kind === nameOf(one))
+    .filter((one) => kind === undefined || kind === kindName(one))
     .map((one) => stream(database, since, IS_OF_KIND, [one.source, one.type, one.unrouted]))
-}
-
-function isWanted(row: Candidate, { type, source, subject, kind }: EventFilter): boolean {
-  if (type !== undefined && row.type !== type) return false
-  if (source !== undefined && row.source !== source) return false
-  if (subject !== undefined && row.subject !== subject) return false
-  return kind === undefined || kind === nameOf(row)
 }
 
 function stream(
@@ -73,8 +62,8 @@ function stream(
   since: number | undefined,
   condition: string,
   values: readonly Value[],
-): Stream<Candidate> {
-  const select = database.prepare<Candidate>(
+): Stream<EventCandidate> {
+  const select = database.prepare<EventCandidate>(
     `SELECT seq, received_at AS time, source, type, subject, unrouted FROM events
      WHERE ${condition} AND received_at >= ? AND (received_at, seq) < (?, ?)
      ORDER BY received_at DESC, seq DESC LIMIT ? + 0`,

@@ -1,5 +1,5 @@
 /** There are few sources and types: lists of events, and their removal, iterate over those that exist. */
-import type { EventFilter, EventType } from '../../store.ts'
+import type { EventType } from '../../store.ts'
 import type { Database } from '../database.ts'
 
 /** A prefix of the index that events share. Type and unrouted are null in quarantine. */
@@ -11,17 +11,6 @@ export interface Kind {
 
 /** The condition of the index, for the three values of a kind in this order. */
 export const IS_OF_KIND = 'source = ? AND type IS ? AND unrouted IS ?'
-
-export function nameOf({
-  type,
-  unrouted,
-}: {
-  readonly type: string | null
-  readonly unrouted: number | null
-}): EventFilter['kind'] {
-  if (type === null) return 'quarantined'
-  return unrouted === 1 ? 'unrouted' : 'routed'
-}
 
 /** All there are, in the order of their index: read by skipping through it, whatever its length. */
 export function kindsOf(database: Database): readonly Kind[] {

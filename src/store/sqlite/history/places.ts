@@ -1,8 +1,8 @@
 /** There are few destinations, receivers and states: queries by any of them iterate over those that exist. */
 import type { State } from '../../../core/delivery/delivery.ts'
+import { backlogStates, destinationRecord, hasBacklog, noBacklog, type RateRow } from '../../sql/backlog.ts'
 import type { BacklogState, ChannelBacklog, DestinationRecord } from '../../store.ts'
 import type { Database } from '../database.ts'
-import { destinationStateOf, type RateRow } from '../queue/rates.ts'
 
 /** A destination with a receiver that sends there. */
 export interface Place {
@@ -60,24 +60,13 @@ function destinationRows(database: Database): DestinationRow[] {
     .all()
 }
 
-const backlogStates = [
-  'pending',
-  'held',
-  'sending',
-  'retrying',
-  'ambiguous',
-  'parked',
-  'dead',
-] as const satisfies readonly BacklogState[]
-const nothing = { pending: 0, held: 0, sending: 0, retrying: 0, ambiguous: 0, parked: 0, dead: 0 }
-
 // Reads the index alone.
 export const COUNT_OF_PLACE =
   'SELECT count(*) AS count FROM deliveries WHERE destination = ? AND receiver = ? AND state = ?'
 
 function countsOf(database: Database, places: readonly Place[]): Record<BacklogState, number> {
   const count = database.prepare<{ count: number }>(COUNT_OF_PLACE)
-  const counts: Record<BacklogState, number> = { ...nothing }
+  const counts = noBacklog()
   for (const { destination, receiver } of places) {
     for (const state of backlogStates) counts[state] += count.get(destination, receiver, state)?.count ?? 0
   }
@@ -107,7 +96,7 @@ export function backlog(database: Database): readonly ChannelBacklog[] {
       ),
       firstDueAt: firstDueAt(database, [...new Set(destinations.map(({ rate }) => rate))]),
     }))
-    .filter(({ counts }) => backlogStates.some((state) => counts[state] > 0))
+    .filter(hasBacklog)
 }
 
 /** `History.destinations`, inside a transaction. */
@@ -120,17 +109,8 @@ export function destinations(database: Database): readonly DestinationRecord[] {
       .map((row) => [row.id, row] as const),
   )
   return destinationRows(database).map(({ id, channel, target, rate }) => {
-    const row = rates.get(rate)
     const counts = countsOf(database, ofDestination.get(id) ?? [])
-    return {
-      destination: { channel, target, rateKey: row?.key ?? '' },
-      state: row === undefined ? null : destinationStateOf(row),
-      waiting: counts.pending + counts.held + counts.retrying + counts.ambiguous,
-      sending: counts.sending,
-      parked: counts.parked,
-      dead: counts.dead,
-      firstDueAt: firstDueAt(database, [rate]),
-    }
+    return destinationRecord({ channel, target }, rates.get(rate), counts, firstDueAt(database, [rate]))
   })
 }
 

@@ -1,10 +1,6 @@
 /** Single events and deliveries, with everything that happened to them. */
 import { enrichedOf } from '../../../core/event.ts'
 import type { Stage } from '../../../core/lifecycle/lifecycle.ts'
-import type { ConversationRecord, DeliveryRecord, EventRecord } from '../../store.ts'
-import type { Database, Value } from '../database.ts'
-import { enrichmentRecord } from '../enrichments.ts'
-import { conversationRecord, nextConversationRecord } from '../queue/conversation.ts'
 import {
   type AttemptRow,
   attemptOf,
@@ -14,8 +10,12 @@ import {
   eventSummaryOf,
   type PlanRow,
   planOf,
-  SELECT_DELIVERY,
-} from '../rows.ts'
+} from '../../sql/rows.ts'
+import type { ConversationRecord, DeliveryRecord, EventRecord } from '../../store.ts'
+import type { Database, Value } from '../database.ts'
+import { enrichmentRecord } from '../enrichments.ts'
+import { conversationRecord, nextConversationRecord } from '../queue/conversation.ts'
+import { SELECT_DELIVERY } from '../select-delivery.ts'
 
 /** `History.event`, inside a transaction. */
 export function eventRecord(database: Database, id: string): EventRecord | null {

@@ -54,6 +54,7 @@ export class Clock {
          WHERE due_at IS NOT NULL AND state <> 'held'`,
       )
       .run(ms, now)
+    this.#database.schedule.forget()
     this.#database.prepare('UPDATE enrichments SET due_at = due_at - ?').run(ms)
   }
 }

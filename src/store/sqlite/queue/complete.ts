@@ -1,24 +1,19 @@
-import {
-  ambiguousAfter,
-  type Delivery,
-  finalStates,
-  type NextState,
-  type State,
-} from '../../../core/delivery/delivery.ts'
+import { ambiguousAfter, type Delivery, type NextState, type State } from '../../../core/delivery/delivery.ts'
 import { settle } from '../../../core/delivery/destination.ts'
 import { startOfFallback } from '../../../core/delivery/fallback.ts'
 import type { NewDelivery } from '../../../core/plan.ts'
+import { destinationStateOf } from '../../sql/backlog.ts'
+import { standInOf } from '../../sql/rows.ts'
+import { afterReplay, isFinal } from '../../sql/states.ts'
 import type { Attempt, Completed } from '../../store.ts'
 import type { Database } from '../database.ts'
-import { standInOf } from '../rows.ts'
 import { insertDelivery, type OfPlan, releaseNext } from './insert-delivery.ts'
-import { destinationStateOf, rateRow, saveState } from './rates.ts'
-
-const final: ReadonlySet<string> = new Set(finalStates)
+import { rateRow, saveState } from './rates.ts'
 
 type CompletedRow = {
   readonly seq: number
   readonly event: number
+  readonly kind: number
   readonly plan: number
   readonly rate: number
   readonly conversation: string | null
@@ -37,13 +32,14 @@ export function complete(
   const { number, outcome, startedAt, durationMs, notes, step } = attempt
   const delivery = database
     .prepare<CompletedRow>(
-      `SELECT seq, event, plan, rate, conversation, ambiguous_attempts, replaced_by FROM deliveries
+      `SELECT seq, event, kind, plan, rate, conversation, ambiguous_attempts, replaced_by FROM deliveries
        WHERE id = ? AND state = 'sending' AND attempts = ?`,
     )
     .get(attempt.deliveryId, number - 1)
   if (delivery === undefined) return null
+  database.schedule.changed(delivery.rate)
   const ambiguous = ambiguousAfter(delivery.ambiguous_attempts, outcome)
-  const next = delivery.replaced_by === null ? after : replaced(after, delivery.replaced_by)
+  const next = afterReplay(after, delivery.replaced_by)
   database
     .prepare(
       `UPDATE deliveries SET state = ?, reason = ?, due_at = ?, leased_at = NULL, holder = NULL, attempts = ?,
@@ -66,11 +62,11 @@ export function complete(
     )
   const endedAt = startedAt + durationMs
   if (reached) settleRate(database, delivery.rate, attempt, endedAt)
-  if (delivery.conversation !== null && final.has(next.state)) {
+  if (delivery.conversation !== null && isFinal(next)) {
     releaseNext(database, delivery.conversation, endedAt)
   }
   if (delivery.replaced_by !== null) return next
-  const ofPlan = { event: delivery.event, number: delivery.plan, at: endedAt }
+  const ofPlan = { event: delivery.event, kind: delivery.kind, number: delivery.plan, at: endedAt }
   const added = fallbacks.filter((fallback) => addFallback(database, ofPlan, fallback))
   return added.length === 0 ? next : { ...next, fallbacks: added }
 }
@@ -106,23 +102,15 @@ export function skip(
   now: number,
 ): boolean {
   const skipped = database
-    .prepare<{ conversation: string | null }>(
+    .prepare<{ rate: number; conversation: string | null }>(
       `UPDATE deliveries SET state = 'skipped', reason = ?, due_at = NULL, leased_at = NULL, holder = NULL
-       WHERE id = ? AND state = 'sending' AND attempts = ? RETURNING conversation`,
+       WHERE id = ? AND state = 'sending' AND attempts = ? RETURNING rate, conversation`,
     )
     .get(reason, id, attempts)
   if (skipped === undefined) return false
+  database.schedule.changed(skipped.rate)
   if (skipped.conversation !== null) releaseNext(database, skipped.conversation, now)
   return true
-}
-
-/** The event was replayed during the attempt: if it did not deliver, the delivery is cancelled in favour of the new plan. */
-function replaced(next: NextState, plan: number): NextState {
-  return next.state === 'delivered' ? next : { state: 'cancelled', dueAt: null, reason: replacedBy(plan) }
-}
-
-export function replacedBy(plan: number): string {
-  return `replaced by plan ${plan}`
 }
 
 function settleRate(database: Database, id: number, { outcome }: Attempt, now: number): void {

@@ -1,23 +1,10 @@
 /** The stages of lifecycles, and what was sent in a conversation: read from its deliveries and their attempts. */
 
-import type { Outcome } from '../../../core/delivery/outcome.ts'
-import {
-  type Round,
-  roundOf,
-  type SentMessage,
-  type Stage,
-  type Step,
-} from '../../../core/lifecycle/lifecycle.ts'
+import { type Round, roundOf, type SentMessage, type Stage } from '../../../core/lifecycle/lifecycle.ts'
+import { MOST_MESSAGES, type SentRow, type StageRow, sentMessagesOf } from '../../sql/conversations.ts'
+import { EVENT_COLUMNS, type EventRow, eventOfRow } from '../../sql/rows.ts'
 import type { ConversationRecord } from '../../store.ts'
 import type { Database } from '../database.ts'
-import { EVENT_COLUMNS, type EventRow, eventOfRow } from '../rows.ts'
-
-type StageRow = {
-  readonly lifecycle: string
-  readonly key: string
-  readonly stage: string
-  readonly round: number
-}
 
 /** Gives an event its round. One that is planned again keeps it, unless its lifecycle or key is another one now. */
 export function insertStage(database: Database, event: number, stage: Stage): void {
@@ -72,20 +59,8 @@ function recordOf(database: Database, conversation: string, row: StageRow): Conv
   return { lifecycle, key, round, sent: sentIn(database, conversation, row), events: eventsIn(database, row) }
 }
 
-type SentRow = {
-  readonly delivery: string
-  readonly event: string
-  readonly stage: string
-  readonly started_at: number
-  readonly outcome: string
-  readonly step: string
-}
-
-// Far more than a conversation has. Beyond them its first message is not found, and another one begins.
-const MOST_MESSAGES = 200
-
 function sentIn(database: Database, conversation: string, { round }: StageRow): readonly SentMessage[] {
-  return database
+  const rows = database
     .prepare<SentRow>(
       `SELECT deliveries.id AS delivery, events.id AS event, stages.stage, attempts.started_at, outcome, step
        FROM deliveries
@@ -96,13 +71,7 @@ function sentIn(database: Database, conversation: string, { round }: StageRow): 
        ORDER BY deliveries.seq DESC LIMIT ${MOST_MESSAGES}`,
     )
     .all(conversation, round)
-    .flatMap((row) => {
-      const outcome: Outcome = JSON.parse(row.outcome)
-      const step: Step = JSON.parse(row.step)
-      if (outcome.kind !== 'sent') return []
-      const { delivery: deliveryId, event: eventId, stage, started_at: sentAt } = row
-      return [{ deliveryId, eventId, stage, sentAt, step, reference: outcome.reference }]
-    })
+  return sentMessagesOf(rows)
 }
 
 /** The first event of each stage. */

@@ -1,19 +1,27 @@
 /** What a person asks for: to attempt deliveries again, or to close them. */
 import { type State, unresolvedStates } from '../../../core/delivery/delivery.ts'
+import { quoted } from '../../sql/rows.ts'
+import { notRequeued, requeued } from '../../sql/states.ts'
 import type { NewDelivery, Requeue } from '../../store.ts'
 import type { Database } from '../database.ts'
-import { quoted } from '../rows.ts'
-import { BEHIND, insertDelivery, isBehind, releaseNext } from './insert-delivery.ts'
+import { insertDelivery, isBehind, releaseNext } from './insert-delivery.ts'
 
-type Requeueable = { seq: number; event: number; plan: number; state: State; conversation: string | null }
+type Requeueable = {
+  seq: number
+  rate: number
+  event: number
+  kind: number
+  plan: number
+  state: State
+  conversation: string | null
+}
 
-// A delivery that is skipped, merged or cancelled is sent as another one.
-const LEFT_ALONE = quoted(['sending', 'skipped', 'merged', 'cancelled'])
+const LEFT_ALONE = quoted(notRequeued)
 
 /** `Queue.requeue`, inside a transaction. */
 export function requeue(database: Database, requests: readonly Requeue[], now: number): readonly string[] {
   const find = database.prepare<Requeueable>(
-    `SELECT seq, event, plan, state, conversation FROM deliveries
+    `SELECT seq, rate, event, kind, plan, state, conversation FROM deliveries
      WHERE id = ?1 AND state NOT IN (${LEFT_ALONE}) AND (?2 IS NULL OR (state = ?2 AND attempts = ?3))`,
   )
   // The earliest of a conversation is the one to be sent first.
@@ -28,6 +36,7 @@ export function requeue(database: Database, requests: readonly Requeue[], now: n
     if (found === undefined) continue
     if (instead !== undefined) replace(database, found, instead, now)
     else if (!makeDue(database, found, now)) continue
+    database.schedule.changed(found.rate)
     changed.add(request)
   }
   return requests.filter((request) => changed.has(request)).map(({ deliveryId }) => deliveryId)
@@ -41,7 +50,7 @@ function replace(database: Database, found: Requeueable, instead: NewDelivery, n
       .prepare("UPDATE deliveries SET state = 'cancelled', reason = ?, due_at = NULL WHERE seq = ?")
       .run(reason, found.seq)
   }
-  insertDelivery(database, { event: found.event, number: found.plan, at: now }, instead)
+  insertDelivery(database, { event: found.event, kind: found.kind, number: found.plan, at: now }, instead)
   if (found.conversation !== null) releaseNext(database, found.conversation, now)
 }
 
@@ -50,12 +59,13 @@ function makeDue(database: Database, { seq, state, conversation }: Requeueable, 
   if (state === 'pending') return false
   const waits = conversation !== null && isBehind(database, conversation, seq)
   if (waits && state === 'held') return false
+  const next = requeued(waits, now)
   database
     .prepare(
       `UPDATE deliveries SET state = ?1, reason = ?2, due_at = ?3, held_until = NULL, retrying_since = ?4,
          ambiguous_attempts = 0, replaced_by = NULL WHERE seq = ?5`,
     )
-    .run(waits ? 'held' : 'pending', waits ? BEHIND : null, waits ? null : now, now, seq)
+    .run(next.state, next.reason, next.dueAt, now, seq)
   return true
 }
 

@@ -1,0 +1,45 @@
+/** What the history shows of an answer. */
+import { isObject, ownProperty } from '../../../core/json.ts'
+import { redact, type Secret } from '../../../core/secret.ts'
+import type { Answer } from './transport.ts'
+
+const LONGEST_TITLE = 100
+// Where the title of a page is.
+const LONGEST_START = 4_000
+
+/** An answer that names no error, by its status. */
+export function shownStatus({ status, location }: Answer, secrets: readonly Secret[]): string {
+  if (isSuccess(status)) return `HTTP ${status} with an answer that is not Slack's`
+  if (status < 300 || status >= 400 || location === null) return `HTTP ${status}`
+  const url = URL.parse(location)
+  if (url === null) return `HTTP ${status}, a redirect to ${location}`
+  // What follows the path may name a session.
+  const path = redact(url.pathname, secrets) + (url.search === '' ? '' : '?…')
+  return `HTTP ${status}, a redirect to ${url.protocol}//${url.host}${path}`
+}
+
+/** What the remote says beyond the name of an error: its messages, the title of its page, or its text. */
+export function wordsOf({ text, isHtml }: Answer, body: unknown): string {
+  if (isHtml) return pageWords(text)
+  if (!isObject(body)) return text.trim()
+  const messages = ownProperty(ownProperty(body, 'response_metadata'), 'messages')
+  if (Array.isArray(messages) && messages.length > 0) return messages.map(String).join('; ')
+  const named = ['needed', 'provided'].flatMap((key) => {
+    const value = ownProperty(body, key)
+    return typeof value === 'string' && value !== '' ? [`${key}: ${value}`] : []
+  })
+  if (named.length > 0) return named.join('; ')
+  const said = ['error', 'message', 'detail', 'description'].map((key) => ownProperty(body, key))
+  return said.find((value) => typeof value === 'string') ?? ''
+}
+
+function pageWords(html: string): string {
+  const start = html.slice(0, LONGEST_START)
+  const title = /<title[^>]*>([^<]*)/i.exec(start)?.[1]?.trim()
+  const words = (title || start.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ').trim()
+  return words === '' ? 'an empty page' : `a page: ${words.slice(0, LONGEST_TITLE)}`
+}
+
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300
+}

@@ -1,0 +1,76 @@
+/** One request and its whole answer. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
+
+export interface Request {
+  readonly url: URL
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface Response {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}
+
+/** The request failed before a byte of it was written to a connection. */
+export class NotSent extends Error {
+  override readonly name = 'NotSent'
+  override readonly cause: Error
+
+  constructor(cause: Error) {
+    super(cause.message)
+    this.cause = cause
+  }
+}
+
+/**
+ * As undici's `request`, without the stream that it makes of every answer. A failure is NotSent unless the request began: whatever failed
+ * before, a proxy or a handshake, took no message. Otherwise it is what undici throws, or a TimeoutError.
+ */
+export function exchange(dispatcher: Dispatcher, sent: Request, timeoutMs: number): Promise<Response> {
+  const { url, method, headers, body } = sent
+  return new Promise((resolve, reject) => {
+    let begun: Dispatcher.DispatchController | null = null
+    let expired: Error | null = null
+    const timer = setTimeout(() => {
+      expired = new DOMException('The operation was aborted due to timeout', 'TimeoutError')
+      begun?.abort(expired)
+    }, timeoutMs)
+    const chunks: Buffer[] = []
+    let status = 0
+    let received: IncomingHttpHeaders = {}
+    dispatcher.dispatch(
+      { origin: url.origin, path: url.pathname + url.search, method, headers, body },
+      {
+        onRequestStart(controller) {
+          if (expired === null) begun = controller
+          else controller.abort(expired)
+        },
+        onResponseStart(_controller, statusCode, headers) {
+          status = statusCode
+          received = headers
+        },
+        onResponseData(_controller, chunk) {
+          chunks.push(chunk)
+        },
+        onResponseEnd() {
+          clearTimeout(timer)
+          resolve({ status, headers: received, text: textOf(chunks) })
+        },
+        onResponseError(_controller, error) {
+          clearTimeout(timer)
+          reject(begun === null ? new NotSent(error) : error)
+        },
+      },
+    )
+  })
+}
+
+/** Without the mark of the byte order, which some servers put first. */
+function textOf(chunks: readonly Buffer[]): string {
+  const [first = Buffer.alloc(0)] = chunks
+  return (chunks.length > 1 ? Buffer.concat(chunks) : first).toString().replace(/^\ufeff/, '')
+}

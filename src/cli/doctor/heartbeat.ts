@@ -1,0 +1,36 @@
+/** Whether the host of server.heartbeat_url can be reached. No request is made: of any method, it would count as a heartbeat. */
+import { type Finding, fine, wrong } from '../../core/finding.ts'
+import type { Secret } from '../../core/secret.ts'
+import { ConnectFailure, wordsOf } from '../../network/connect-failure.ts'
+import { createConnector } from '../../network/connector.ts'
+import type { Proxies } from '../../network/proxies.ts'
+
+const STEPS = 4
+
+/** `timeoutMs`: for the whole of the connection. */
+export async function heartbeatFinding(
+  secret: Secret,
+  timeoutMs: number,
+  proxies: Proxies,
+): Promise<Finding> {
+  const { host, hostname, port, protocol } = new URL(secret.reveal())
+  const hostSetting = 'server.heartbeat_url'
+  const connect = createConnector({
+    proxies,
+    hostSetting,
+    stepMs: Math.ceil(timeoutMs / STEPS),
+    allowH2: true,
+    trustSystem: true,
+  })
+  const { promise, resolve } = Promise.withResolvers<Error | null>()
+  connect({ host, hostname, port, protocol }, (...[error, socket]) => {
+    socket?.destroy()
+    resolve(error)
+  })
+  const error = await promise
+  const meaning = 'Whether it takes heartbeats shows in the log of the service, and in its metrics.'
+  if (error === null) return { ...fine('heartbeat_ok', `${host} of ${hostSetting} can be reached`), meaning }
+  const hint = error instanceof ConnectFailure ? error.hint : 'correct the URL, or open the firewall for it'
+  const summary = `${host} of ${hostSetting} cannot be reached: ${wordsOf(error)}`
+  return wrong('heartbeat_unreachable', summary, 'Who watches it raises the alarm.', hint)
+}

@@ -1,0 +1,18 @@
+import { dirname } from 'node:path'
+import type * as z from 'zod'
+import type { Note } from '../file/fingerprint.ts'
+import { type Env, type Interpolated, interpolate } from '../file/interpolate.ts'
+import type { YamlDocument } from '../file/yaml-document.ts'
+import { expectedAt } from '../schema/expected.ts'
+import { filledSchema } from '../schema/filled-schema.ts'
+
+/** A document with variables and files in place, where the schema wants text or a number. */
+export function fill(schema: z.ZodType, document: YamlDocument, env: Env, note: Note): Interpolated {
+  return interpolate({
+    document,
+    env,
+    folder: dirname(document.file),
+    wantedAt: (path) => expectedAt(filledSchema(schema), path),
+    note,
+  })
+}

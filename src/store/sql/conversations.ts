@@ -1,0 +1,34 @@
+/** The rows of stages and of what was sent in a conversation. */
+import type { Outcome } from '../../core/delivery/outcome.ts'
+import type { SentMessage, Step } from '../../core/lifecycle/lifecycle.ts'
+
+export type StageRow = {
+  readonly lifecycle: string
+  readonly key: string
+  readonly stage: string
+  readonly round: number
+}
+
+/** A message that did a step: of its delivery, its event and its attempt. */
+export type SentRow = {
+  readonly delivery: string
+  readonly event: string
+  readonly stage: string
+  readonly started_at: number
+  readonly outcome: string
+  readonly step: string
+}
+
+/** Far more than a conversation has. Beyond them its first message is not found, and another one begins. */
+export const MOST_MESSAGES = 200
+
+/** Those of a conversation's attempts that were sent. */
+export function sentMessagesOf(rows: readonly SentRow[]): readonly SentMessage[] {
+  return rows.flatMap((row) => {
+    const outcome: Outcome = JSON.parse(row.outcome)
+    const step: Step = JSON.parse(row.step)
+    if (outcome.kind !== 'sent') return []
+    const { delivery: deliveryId, event: eventId, stage, started_at: sentAt } = row
+    return [{ deliveryId, eventId, stage, sentAt, step, reference: outcome.reference }]
+  })
+}

@@ -1,0 +1,66 @@
+/** The states that deliveries are given, and the lists of states that queries ask for. */
+import { finalStates, type NextState, type State } from '../../core/delivery/delivery.ts'
+import type { Start } from '../../core/plan.ts'
+
+/** What a replay cancels; what is being sent, once its attempt has ended. */
+export const replaceableStates = [
+  'pending',
+  'held',
+  'retrying',
+  'ambiguous',
+  'parked',
+  'dead',
+] as const satisfies readonly State[]
+
+/** What is not made due again: a delivery that is skipped, merged or cancelled is sent as another one. */
+export const notRequeued = ['sending', 'skipped', 'merged', 'cancelled'] as const satisfies readonly State[]
+
+const final: ReadonlySet<State> = new Set(finalStates)
+
+export function isFinal({ state }: Pick<NextState, 'state'>): boolean {
+  return final.has(state)
+}
+
+/** The reason of a delivery that is held for an earlier one of its conversation. */
+const BEHIND = 'waits for an earlier message of its conversation'
+
+export const UNREADABLE = "the stored event cannot be read; check the disk, and look at the event's body"
+
+export interface Beginning extends NextState {
+  readonly heldUntil: number | null
+}
+
+/** `waits`: for an earlier delivery of its conversation. */
+export function beginning(start: Start, waits: boolean, at: number): Beginning {
+  if (start.kind === 'skipped')
+    return { state: 'skipped', reason: start.reason, dueAt: null, heldUntil: null }
+  const heldUntil = start.kind === 'held' ? start.until : null
+  if (waits) return { state: 'held', reason: BEHIND, dueAt: null, heldUntil }
+  return start.kind === 'held'
+    ? { state: 'held', reason: start.reason, dueAt: start.until, heldUntil }
+    : { state: 'pending', reason: null, dueAt: at, heldUntil }
+}
+
+/** When its turn in its conversation has come. */
+export function released(heldUntil: number | null, now: number): NextState {
+  return heldUntil !== null && heldUntil > now
+    ? { state: 'held', reason: 'held until its time', dueAt: heldUntil }
+    : { state: 'pending', reason: null, dueAt: now }
+}
+
+/** When a person asks for another attempt. */
+export function requeued(waits: boolean, now: number): NextState {
+  return waits
+    ? { state: 'held', reason: BEHIND, dueAt: null }
+    : { state: 'pending', reason: null, dueAt: now }
+}
+
+export function replacedBy(plan: number): string {
+  return `replaced by plan ${plan}`
+}
+
+/** The event was replayed during the attempt: if it did not deliver, the delivery is cancelled in favour of the new plan. */
+export function afterReplay(next: NextState, plan: number | null): NextState {
+  if (plan === null || next.state === 'delivered') return next
+  return { state: 'cancelled', dueAt: null, reason: replacedBy(plan) }
+}

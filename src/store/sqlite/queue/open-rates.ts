@@ -1,0 +1,119 @@
+/** What a claim looks at: the rate keys of which something may be claimed now. */
+import {
+  claimableAt,
+  isFailing,
+  limitsOf,
+  type OpenRate,
+  openRate,
+  roomForFailing,
+} from '../../sql/claiming.ts'
+import type { ClaimLimits, ClaimRequest } from '../../store.ts'
+import type { Database } from '../database.ts'
+import { FIRST_DUE } from '../history/places.ts'
+import { rateRow, saveState } from './rates.ts'
+import type { Group } from './schedule.ts'
+
+export interface Looked {
+  readonly rates: readonly OpenRate[]
+  /** When others are to be looked at. */
+  readonly later: readonly number[]
+}
+
+/**
+ * Those that have changed or have attempts in flight, and of the others the longest due, as many as attempts may begin. So a claim costs as
+ * much as there are changes and attempts, however many rate keys there are, broken or not.
+ */
+export function openRates(database: Database, request: ClaimRequest): Looked {
+  const { schedule } = database
+  const conditions = { version: versionOf(database), now: request.now, limits: rateLimitsOf(request) }
+  schedule.follow(conditions, () => allRates(database))
+  let rates = lookAtChanged(database, request)
+  const inFlight = new Set(rates.map(({ key }) => key))
+  // Of attempts that the schedule does not know of: other ones than those that were claimed before.
+  if ([...request.inFlight.keys()].some((key) => !inFlight.has(key))) {
+    schedule.forget()
+    schedule.follow(conditions, () => allRates(database))
+    rates = lookAtChanged(database, request)
+  }
+  const later: number[] = []
+  for (const channel of schedule.channels) {
+    const limits = limitsOf(request, channel)
+    if (Math.min(limits.free, limits.perDestination) < 1) continue
+    const known = rates.filter((rate) => rate.channel === channel)
+    for (const group of [
+      { channel, isFailing: false },
+      { channel, isFailing: true },
+    ]) {
+      const most = group.isFailing ? Math.min(limits.free, roomForFailing(known, limits)) : limits.free
+      rates.push(...firstOf(database, group, most, request))
+      const nextAt = schedule.nextAt(group)
+      // What has to wait for the end of an attempt is not looked at because time passes.
+      if (nextAt !== undefined && (nextAt > request.now || !group.isFailing)) later.push(nextAt)
+    }
+  }
+  for (const rate of rates) file(database, rate, request.now)
+  return { rates, later }
+}
+
+function lookAtChanged(database: Database, request: ClaimRequest): OpenRate[] {
+  return database.schedule.takeChanged().flatMap((id) => look(database, id, request) ?? [])
+}
+
+/** The longest due of the group, until so many of them can be claimed from. */
+function firstOf(database: Database, group: Group, most: number, request: ClaimRequest): OpenRate[] {
+  const { now } = request
+  const found: OpenRate[] = []
+  for (let left = most; left > 0; ) {
+    const id = database.schedule.take(group, now)
+    if (id === undefined) break
+    const rate = look(database, id, request)
+    if (rate === null) continue
+    found.push(rate)
+    if (rate.inFlight === 0 && claimableAt(rate, now) <= now) left -= 1
+  }
+  return found
+}
+
+/** Null where it has no unfinished deliveries. */
+function look(database: Database, id: number, request: ClaimRequest): OpenRate | null {
+  const dueAt = database.prepare<{ due_at: number }>(FIRST_DUE).get(id)?.due_at
+  if (dueAt === undefined) return null
+  const isMuchDue = (limits: ClaimLimits) => isMuch(database, id, limits, request.now)
+  const rate = openRate(rateRow(database, id), { dueAt, elsewhere: 0, isMuchDue }, request)
+  // Stored even if nothing is claimed, or the clock would be found set back at every claim.
+  if (rate.stored !== null && rate.state !== rate.stored) saveState(database, id, rate.state)
+  return rate
+}
+
+function file({ schedule }: Database, rate: OpenRate, now: number): void {
+  const { id, channel } = rate
+  if (rate.inFlight > 0) schedule.changed(id)
+  else schedule.file(id, { channel, isFailing: isFailing(rate) }, claimableAt(rate, now))
+}
+
+/** Skips through the index of what is due from one rate key to the next; thousands that wait for one cost as much as one. */
+function allRates(database: Database): readonly number[] {
+  const next = database.prepare<{ rate: number }>(
+    'SELECT rate FROM deliveries WHERE due_at IS NOT NULL AND rate > ? ORDER BY rate LIMIT 1',
+  )
+  const found: number[] = []
+  for (let row = next.get(-1); row !== undefined; row = next.get(row.rate)) found.push(row.rate)
+  return found
+}
+
+function versionOf(database: Database): number {
+  return database.prepare<{ data_version: number }>('PRAGMA data_version').get()?.data_version ?? 0
+}
+
+function rateLimitsOf({ channels }: ClaimRequest): string {
+  return [...channels].map(([name, { rate, burst }]) => `${name} ${rate} ${burst}`).join('\n')
+}
+
+/** Whether more is due than `inOrderUpTo`; reads so many entries of the index at the most. */
+function isMuch(database: Database, rate: number, { inOrderUpTo }: ClaimLimits, now: number): boolean {
+  if (inOrderUpTo === Number.POSITIVE_INFINITY) return false
+  return database.prepare(MORE_DUE).get(rate, now, inOrderUpTo) !== undefined
+}
+
+export const MORE_DUE = `SELECT 1 AS found FROM deliveries WHERE due_at IS NOT NULL AND rate = ? AND due_at <= ?
+  LIMIT 1 OFFSET ? + 0`

@@ -1,0 +1,88 @@
+/** The tables and plots of docs/performance.md and docs/capacity.md are those of the results that are kept beside them. */
+import t from 'tap'
+import { readResults, type SomeResults } from '../../bench/growth/results.ts'
+import { loadOf } from '../../build/capacity.ts'
+import { growthDocs } from '../../build/growth.ts'
+import { readPage } from './pages.ts'
+
+const conditions = {
+  date: '2026-01-31',
+  cpu: 'a processor',
+  cores: 2,
+  node: '26.0.0',
+  loadBefore: 0.1,
+  loadAfter: 1.2,
+}
+const route = { by: 'a value', routes: 10, cpuMs: 3, ratio: 1, checkMs: 20 }
+const stored = { stored: 10_000, cpuMs: 2, ratio: 1, purgeMs: 0.1, purgeRatio: 1, purgePages: 0.9 }
+const waiting = {
+  dead: 'a server',
+  live: 'Slack',
+  when: 'running',
+  waiting: 10,
+  p50Ms: 4,
+  p99Ms: 20,
+} as const
+const all: SomeResults = {
+  routes: { conditions, rows: [route, { ...route, routes: 1_000, cpuMs: 3.1, ratio: 1.03 }] },
+  events: { conditions, rows: [{ ...stored, readyMs: 700, readyRatio: 1 }] },
+  backlog: { conditions, rows: [{ ...waiting, ratio: 1, cpuMs: 2, cpuRatio: 1, messages: 700 }] },
+  memory: {
+    conditions,
+    rows: {
+      perSecond: 500,
+      minutes: 10,
+      samples: [{ seconds: 2, mb: 120 }],
+      earlyMb: 200,
+      lateMb: 202,
+      ratio: 1.01,
+      heap: [{ seconds: 30, events: 15_000, mb: 26.4 }],
+      bytesPerEvent: 3,
+      cpu: 0.9,
+    },
+  },
+  disk: { conditions, rows: [{ body: 120, messages: 1, bytesPerEvent: 2_500 }] },
+}
+
+t.test('every table and plot is what the results make', async (t) => {
+  for (const [path, text] of growthDocs(readResults()))
+    t.equal(readPage(path), text, `${path}: run npm run docs`)
+})
+
+t.test('every part has its tables and its plot', async (t) => {
+  const files = growthDocs(all)
+  t.same(
+    [...files.keys()],
+    [
+      ...['routes', 'events', 'backlog', 'memory'].map((name) => `docs/pictures/growth/${name}.svg`),
+      'docs/performance.md',
+      'docs/capacity.md',
+    ],
+  )
+  const pages = `${files.get('docs/performance.md')}${files.get('docs/capacity.md')}`
+  t.same(
+    [...pages.matchAll(/<!-- growth (\w+) -->\n\|/g)].map(([, name]) => name),
+    ['routes', 'events', 'backlog', 'memory', 'cpu', 'disk', 'examples', 'target'],
+  )
+  t.match(pages, '| a value | 1,000 | 3.10 | 1.03 | 20 |')
+  t.match(
+    pages,
+    'Measured on 2026-01-31: 2 cores of a processor, Node 26.0.0, load 0.1 before and 1.2 after.',
+  )
+  t.match(files.get('docs/pictures/growth/memory.svg'), 'Memory at 500 events a second')
+})
+
+t.test('what was not measured stays as it is', async (t) => {
+  const files = growthDocs({})
+  t.same([...files.keys()], ['docs/performance.md', 'docs/capacity.md'])
+  for (const [path, text] of files) t.equal(text, readPage(path))
+})
+
+t.test('the model of capacity', async (t) => {
+  t.match(loadOf(100, { cpuMs: 3, bytes: 2_500 }), {
+    cores: 0.5,
+    gbPerDay: 21.6,
+    gbRetained: 648,
+    mailConnections: 10,
+  })
+})
