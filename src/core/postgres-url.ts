@@ -1,0 +1,169 @@
+/** Reads the URL of a PostgreSQL database, as libpq would: https://www.postgresql.org/docs/current/libpq-connect.html */
+
+export interface Host {
+  /** A name, an address, or the folder of a Unix socket. */
+  readonly host: string
+  readonly port: number
+}
+
+export const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
+export type SslMode = (typeof sslModes)[number]
+
+export interface Target {
+  /** In the order in which they are tried, until one takes writes. */
+  readonly hosts: readonly Host[]
+  /** Null: the user that runs the program. */
+  readonly user: string | null
+  /** Null where PGPASSWORD or the password file has it. */
+  readonly password: string | null
+  /** Null: named as the user. */
+  readonly database: string | null
+  readonly applicationName: string
+  /** Null: verify-full, but for this machine. */
+  readonly sslMode: SslMode | null
+  /** How many connections a pool has at most. Null: as many as its owner needs. */
+  readonly poolSize: number | null
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+  /** Files in PEM. */
+  readonly sslRootCert: string | null
+  readonly sslCert: string | null
+  readonly sslKey: string | null
+}
+
+export type ParsedUrl =
+  | { readonly ok: true; readonly target: Target }
+  | { readonly ok: false; readonly problem: string }
+
+const URL_PARTS = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/
+const DEFAULT_PORT = 5432
+const SOCKETS = '/var/run/postgresql'
+const PARAMETERS: ReadonlySet<string> = new Set([
+  'host',
+  'port',
+  'application_name',
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'target_session_attrs',
+  'connect_timeout',
+  'statement_timeout',
+  'pool_max_conns',
+])
+// A server that answers takes milliseconds; these end what hangs.
+const CONNECT_TIMEOUT = '5'
+const STATEMENT_TIMEOUT = '10s'
+/** Of each time in milliseconds: https://www.postgresql.org/docs/current/config-setting.html */
+const UNITS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, min: 60_000 }
+
+export function parseUrl(url: string): ParsedUrl {
+  const parts = URL_PARTS.exec(url)
+  if (parts === null) return failed('must be postgres://USER@HOST/DATABASE')
+  const [, account = '', authority = '', path = '', query = ''] = parts
+  if (authority.includes('@') || path.includes('@'))
+    return failed(
+      'has an @ too many; in the user, the password and the database, write %40 for @ and %2F for /',
+    )
+  try {
+    return parsed(account, authority, decodeURIComponent(path), new URLSearchParams(query))
+  } catch {
+    return failed('has a % that encodes nothing; write %25 for the character itself')
+  }
+}
+
+function parsed(account: string, authority: string, path: string, parameters: URLSearchParams): ParsedUrl {
+  for (const name of parameters.keys())
+    if (!PARAMETERS.has(name))
+      // What is no name may be the rest of a password.
+      return failed(
+        `has an unknown parameter${/^\w+$/.test(name) ? ` ${name}` : ''}; known are ${list(PARAMETERS)}`,
+      )
+  const hosts = hostsOf(parameters.get('host') ?? authority, parameters.get('port'))
+  if (hosts === null) return failed('has a port that is not a number from 1 to 65535')
+  const sslMode = parameters.get('sslmode')
+  const isKnown = (mode: string | null): mode is SslMode | null =>
+    mode === null || sslModes.some((each) => each === mode)
+  if (!isKnown(sslMode)) return failed(`has sslmode=${sslMode}; write one of ${list(sslModes)}`)
+  if ((parameters.get('target_session_attrs') ?? 'read-write') !== 'read-write')
+    return failed('has target_session_attrs; leave it out, since the store needs a server that takes writes')
+  const limits = limitsOf(parameters)
+  if (typeof limits === 'string') return failed(limits)
+  const colon = account.indexOf(':')
+  const user = decodeURIComponent(colon < 0 ? account : account.slice(0, colon)) || null
+  const target: Target = {
+    hosts,
+    user,
+    password: colon < 0 ? null : decodeURIComponent(account.slice(colon + 1)),
+    database: path || null,
+    applicationName: parameters.get('application_name') ?? 'hookbridge',
+    sslMode,
+    ...limits,
+    sslRootCert: parameters.get('sslrootcert'),
+    sslCert: parameters.get('sslcert'),
+    sslKey: parameters.get('sslkey'),
+  }
+  return { ok: true, target }
+}
+
+/** Or what is wrong with them. Without a limit, a request would wait for a server that hangs. */
+function limitsOf(
+  parameters: URLSearchParams,
+): Pick<Target, 'poolSize' | 'connectTimeoutMs' | 'statementTimeoutMs'> | string {
+  const seconds = wholeNumber(parameters.get('connect_timeout') ?? CONNECT_TIMEOUT, 1, 60)
+  if (seconds === null) return 'has a connect_timeout that is not a number of seconds from 1 to 60'
+  const [, digits = '', unit = ''] =
+    /^(\d+) *(ms|s|min)?$/.exec(parameters.get('statement_timeout') ?? STATEMENT_TIMEOUT) ?? []
+  const statementTimeoutMs = wholeNumber(String(Number(digits) * (UNITS[unit] ?? 0)), 1_000, 600_000)
+  if (statementTimeoutMs === null)
+    return 'has a statement_timeout that is not from 1s to 10min; write 30s, or milliseconds without a unit'
+  const pool = parameters.get('pool_max_conns')
+  const poolSize = pool === null ? null : wholeNumber(pool, 2, 100)
+  if (pool !== null && poolSize === null) return 'has pool_max_conns that are not a number from 2 to 100'
+  return { poolSize, connectTimeoutMs: seconds * 1_000, statementTimeoutMs }
+}
+
+function wholeNumber(text: string, least: number, most: number): number | null {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  return value >= least && value <= most ? value : null
+}
+
+/** `HOST:PORT,[ADDRESS]:PORT`. */
+function hostsOf(text: string, ports: string | null): readonly Host[] | null {
+  const given = ports?.split(',') ?? []
+  const hosts = text.split(',').map((each, index) => {
+    const [, address, name = '', port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(each) ?? []
+    return {
+      host: address ?? (decodeURIComponent(name) || SOCKETS),
+      port: Number(port ?? given[index] ?? given[0] ?? DEFAULT_PORT),
+    }
+  })
+  return hosts.every(({ port }) => Number.isInteger(port) && port >= 1 && port <= 65_535) ? hosts : null
+}
+
+/** Whether it names a PostgreSQL database. */
+export function isPostgres(url: string): boolean {
+  return /^postgres(ql)?:/.test(url)
+}
+
+/** For messages. Of what is no URL, all that may be a password is left out. */
+export function withoutPassword(url: string): string {
+  const password = parseUrl(url).ok ? /^([^@/]*\/\/[^@/?#:]*):[^@/?#]*@/ : /^([^@/]*\/\/[^@/?#:]*):.*@/s
+  return url.replace(password, '$1@')
+}
+
+/** The password of a URL, as it is written and decoded. */
+export function passwordsOf(url: string): readonly string[] {
+  const parsed = isPostgres(url) ? parseUrl(url) : null
+  const password = parsed?.ok ? parsed.target.password : null
+  const [, written] = /^postgres(?:ql)?:\/\/[^@/?#:]*:([^@/?#]*)@/.exec(url) ?? []
+  return [...new Set([written, password])].flatMap((each) => each || [])
+}
+
+function failed(problem: string): ParsedUrl {
+  return { ok: false, problem }
+}
+
+function list(names: Iterable<string>): string {
+  return [...names].join(', ')
+}

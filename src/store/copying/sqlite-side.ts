@@ -1,0 +1,161 @@
+import { existsSync, statSync } from 'node:fs'
+import { giveToOwner } from '../backup.ts'
+import { asUnavailable, Database } from '../sqlite/database.ts'
+import { takeInstanceLock } from '../sqlite/instance-lock.ts'
+import { refuseParts } from '../sqlite/log-marker.ts'
+import { schemaVersion, versionOf } from '../sqlite/migrations/migrations.ts'
+import { realPath } from '../sqlite/paths.ts'
+import { inUseOfCopy, isUnfinished, refuseForeign, refuseNewer, refuseOlder } from '../sqlite/refusals.ts'
+import { openSqlite } from '../sqlite.ts'
+import { StoreRefused } from '../store.ts'
+import type { Side, Target } from './side.ts'
+import { type Cell, keyOf, type Row, selectRows, type Table } from './tables.ts'
+
+const BUSY_TIMEOUT_MS = 10_000
+
+export async function openSqliteSource(path: string): Promise<Side> {
+  if (!existsSync(path)) throw new StoreRefused('missing', `there is no store at ${path}; correct <from>`)
+  return opened(path, (database) => {
+    refuseForeign(database)
+    refuseNewer(database)
+    refuseOlder(database)
+    // Commands, which may change a store without the lock of a service, wait.
+    database.execute('BEGIN IMMEDIATE')
+  })
+}
+
+/** Makes the file where there is none. */
+export async function openSqliteTarget(path: string): Promise<Target> {
+  if (isEmpty(path)) {
+    const store = await openSqlite({ path, role: 'service' })
+    await store.close()
+    giveToOwner(realPath(path))
+  }
+  return opened(path, (database) => {
+    if (!isUnfinished(database)) refuseForeign(database)
+    refuseNewer(database)
+    refuseOtherVersion(database)
+    // Each batch is a transaction, and a copy that a power cut ended goes on after the last one on the disk.
+    database.execute('PRAGMA synchronous = NORMAL')
+    // Message ids come in no order: each goes to another page of their index.
+    database.execute('PRAGMA cache_size = -64000')
+  })
+}
+
+function isEmpty(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
+}
+
+/** A store of an older schema is not brought up to date to find out that it is not empty. */
+function refuseOtherVersion(database: Database): void {
+  const found = versionOf(database)
+  if (found === schemaVersion) return
+  const message = `${database.path} has schema ${found}, but this hookbridge fills schema ${schemaVersion}; name a file that does not exist yet`
+  throw new StoreRefused('older_schema', message)
+}
+
+function opened(configured: string, check: (database: Database) => void): Target {
+  let release: (() => void) | undefined
+  let database: Database | undefined
+  try {
+    const path = realPath(configured)
+    release = takeInstanceLock(path)
+    if (release === undefined) throw new StoreRefused('in_use', inUseOfCopy(path))
+    refuseParts(path)
+    database = new Database(path, BUSY_TIMEOUT_MS)
+    check(database)
+    return side(database, release)
+  } catch (error) {
+    database?.close()
+    release?.()
+    throw asUnavailable(error, configured)
+  }
+}
+
+type Raw = Readonly<Record<string, null | number | bigint | string | Uint8Array>>
+
+function side(database: Database, release: () => void): Target {
+  const identity = `sqlite:${database.path}`
+  const get = (sql: string) => database.prepare<Raw>(sql).get()
+  async function safely<T>(work: () => T): Promise<T> {
+    try {
+      return work()
+    } catch (error) {
+      throw asUnavailable(error, database.path)
+    }
+  }
+  return {
+    name: identity,
+    identity,
+    rows: (table, after) =>
+      safely(() => {
+        const statement = database.prepare<Raw>(selectRows(table, after !== null, (n) => `?${n}`))
+        return statement.all(...(after ?? [])).map((row) => cells(table, row))
+      }),
+    count: ({ name }) => safely(() => Number(get(`SELECT count(*) AS count FROM ${name}`)?.count)),
+    state: () =>
+      safely(() => {
+        const row = get(
+          `SELECT pid, started_at, (SELECT max(seq) FROM events) AS events,
+             (SELECT max(seq) FROM deliveries) AS deliveries FROM holder`,
+        )
+        return JSON.stringify({ store: identity, ...row })
+      }),
+    seenAt: () => safely(() => Number(get('SELECT seen_at FROM holder')?.seen_at ?? 0)),
+    unfinished: () =>
+      safely(() => {
+        if (!isUnfinished(database)) return null
+        return String(get('SELECT source FROM unfinished_copy')?.source ?? '')
+      }),
+    begin: (from) =>
+      safely(() =>
+        database.write(() => {
+          database.execute('CREATE TABLE unfinished_copy (source TEXT NOT NULL) STRICT')
+          database.prepare('INSERT INTO unfinished_copy VALUES (?)').run(from)
+        }),
+      ),
+    lastKey: (table) => safely(() => lastKey(database, table)),
+    insert: (table, rows) => safely(() => insert(database, table, rows)),
+    finish: (seenAt) => safely(() => finish(database, seenAt)),
+    async close() {
+      database.close()
+      release()
+    },
+  }
+}
+
+function insert(database: Database, table: Table, rows: readonly Row[]): void {
+  const names = table.columns.map(([name]) => name)
+  const holes = names.map(() => '?')
+  const statement = database.prepare(
+    `INSERT INTO ${table.name} (${names.join(', ')}) VALUES (${holes.join(', ')})`,
+  )
+  database.write(() => {
+    for (const row of rows) statement.run(...row)
+  })
+}
+
+function finish(database: Database, seenAt: number): void {
+  database.execute('PRAGMA synchronous = FULL')
+  database.write(() => {
+    database.prepare('UPDATE holder SET seen_at = ?').run(seenAt)
+    database.execute('DROP TABLE unfinished_copy')
+  })
+  database.checkpoint('TRUNCATE')
+}
+
+function lastKey(database: Database, table: Table): Row | null {
+  const keys = table.columns.slice(0, table.key).map(([name]) => name)
+  const order = keys.map((key) => `${key} DESC`).join(', ')
+  const row = database
+    .prepare<Raw>(`SELECT ${keys.join(', ')} FROM ${table.name} ORDER BY ${order} LIMIT 1`)
+    .get()
+  return row === undefined ? null : keyOf(table, cells(table, row))
+}
+
+function cells({ columns }: Table, row: Raw): readonly Cell[] {
+  return columns.map(([name]) => {
+    const value = row[name] ?? null
+    return typeof value === 'bigint' ? Number(value) : value
+  })
+}

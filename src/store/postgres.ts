@@ -1,0 +1,210 @@
+/** A store in a PostgreSQL database, for several machines: all services that name it share the work. */
+import { hostname } from 'node:os'
+import { parseUrl, withoutPassword } from '../core/postgres-url.ts'
+import { append, keyOfMessage } from './postgres/append.ts'
+import { Batches } from './postgres/batches.ts'
+import { StoreClock } from './postgres/clock.ts'
+import { noteClock, refusedClock } from './postgres/clocks.ts'
+import { Database } from './postgres/connection/database.ts'
+import {
+  claimEnrichments,
+  endEnrichment,
+  keepEnrichment,
+  waitingEnrichments,
+} from './postgres/enrichments.ts'
+import { deliveryPage } from './postgres/history/deliveries.ts'
+import { eventPage } from './postgres/history/events.ts'
+import { find } from './postgres/history/find.ts'
+import { typesOf } from './postgres/history/kinds.ts'
+import { backlog, destinations } from './postgres/history/places.ts'
+import { conversationFor, deliveryRecord, eventRecord } from './postgres/history/records.ts'
+import { Instance } from './postgres/instance.ts'
+import { migrate, refuseUnprepared } from './postgres/migrations/migrations.ts'
+import { Places } from './postgres/places.ts'
+import { purge, quarantined } from './postgres/purge.ts'
+import { Claims } from './postgres/queue/claims.ts'
+import { type Completion, complete } from './postgres/queue/complete.ts'
+import { reconfigure } from './postgres/queue/rates.ts'
+import { dismiss, RENEW, requeue, skip } from './postgres/queue/requeue.ts'
+import { addPlan } from './postgres/replay.ts'
+import { Waking } from './postgres/waking.ts'
+import type {
+  Appended,
+  Arrival,
+  Claimed,
+  ClaimRequest,
+  Committed,
+  Completed,
+  NewPlan,
+  Store,
+} from './store.ts'
+import { StoreRefused } from './store.ts'
+
+export interface PostgresOptions {
+  readonly url: string
+  /**
+   * `service`: one of those that claim; brings the schema up to date.
+   * `operator`: reads, resends and replays while services may be running.
+   */
+  readonly role: 'service' | 'operator'
+}
+
+// One for each kind of batch, for claims and renewals, and for what the history and the metrics read.
+const SERVICE_CONNECTIONS = 10
+const OPERATOR_CONNECTIONS = 2
+// A batch locks a name for each of its messages, and the server's table of locks is shared.
+const MOST_IN_BATCH = 200
+
+/** Opens a store. Throws StoreRefused, or StoreUnavailable if the server cannot be used. */
+export async function openPostgres({ url, role }: PostgresOptions): Promise<Store> {
+  const parsed = parseUrl(url)
+  if (!parsed.ok) throw new StoreRefused('unusable', `store.url ${parsed.problem}`)
+  const { poolSize } = parsed.target
+  const connections = role === 'service' ? (poolSize ?? SERVICE_CONNECTIONS) : OPERATOR_CONNECTIONS
+  const database = new Database(parsed.target, { name: withoutPassword(url), connections })
+  try {
+    if (role === 'operator') {
+      await refuseUnprepared(database)
+      return createStore(database, new Waking(database))
+    }
+    await database.refusePooler()
+    await migrate(database)
+    const waking = new Waking(database)
+    const name = `${hostname()} ${process.pid}`
+    const instance = await Instance.open(database, { name, onDue: () => waking.wake() })
+    return createStore(database, waking, instance)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** `instance`: of a service. */
+function createStore(database: Database, waking: Waking, instance?: Instance): Store {
+  waking.notifiedBy(instance)
+  const places = new Places(database)
+  const clock = new StoreClock(database)
+  const claims = new Claims(database, instance?.number ?? 0)
+  const committed: Committed[] = []
+  const number = instance?.number ?? null
+  const report = (changes: number) => (durationMs: number) => {
+    for (const listener of committed) listener(changes, durationMs)
+  }
+  const write: Database['write'] = (work) => database.write(work, report(1))
+
+  const appends = new Batches<Arrival, Appended>({
+    keyOf: keyOfMessage,
+    most: MOST_IN_BATCH,
+    async commit(arrivals) {
+      const events = arrivals.flatMap((arrival) => (arrival.kind === 'event' ? arrival : []))
+      await places.ensure(
+        events.flatMap(({ plan }) => destinationsOf(plan)),
+        events.map(({ event }) => event),
+      )
+      return database.write((session) => append(session, places, arrivals), report(arrivals.length))
+    },
+  })
+  const completions = new Batches<Completion, Completed | null>({
+    keyOf: ({ attempt }) => attempt.deliveryId,
+    most: MOST_IN_BATCH,
+    async commit(ended) {
+      await places.ensure(ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination)))
+      return database.write((session) => complete(session, places, ended), report(ended.length))
+    },
+  })
+
+  let closed: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await Promise.all([appends.idle(), completions.idle(), waking.settled('deliveries')])
+    await instance?.close()
+    await database.close()
+  }
+
+  return {
+    append(arrival) {
+      const appended = appends.add(arrival)
+      if (arrival.kind !== 'event') return appended
+      if (arrival.plan === null) return waking.after(appended, 'enrichments')
+      return arrival.plan.deliveries.length > 0 ? waking.after(appended, 'deliveries') : appended
+    },
+    async claimEnrichments(request) {
+      await waking.settled('enrichments')
+      return write((session) => claimEnrichments(session, request, number))
+    },
+    keepEnrichment: (lease, progress, dueAt) =>
+      write((session) => keepEnrichment(session, lease, progress, dueAt)),
+    endEnrichment(lease, progress, plan) {
+      const ended = places
+        .ensure(destinationsOf(plan))
+        .then(() => write((session) => endEnrichment(session, places, lease, progress, plan)))
+      return waking.after(ended, 'deliveries')
+    },
+    waitingEnrichments: () => database.read(waitingEnrichments),
+    onEnrichmentDue: (listener) => waking.on('enrichments', listener),
+    addPlan(eventId, plan, replaces) {
+      const added = places
+        .ensure(destinationsOf(plan))
+        .then(() => write((session) => addPlan(session, places, eventId, plan, replaces)))
+      return waking.after(added, 'deliveries')
+    },
+    noteClock: (source, timing) => write((session) => noteClock(session, source, timing)),
+    async claim(request) {
+      await waking.settled('deliveries')
+      await clock.follow(request.now)
+      await claims.giveBackUnknown(request.now)
+      const claimed = await claims.claim(request)
+      if (claimed.leased.length > 0) await clock.keep(request.now)
+      if (leavesSome(request, claimed)) waking.notifyOthers()
+      return claimed
+    },
+    renew: (holder, ids, leaseUntil) =>
+      write(async (session) => void (await session.query(RENEW, [holder, ids, leaseUntil]))),
+    complete: (attempt, next, reached, fallbacks = []) =>
+      completions.add({ attempt, next, reached, fallbacks }),
+    skip: (delivery, reason, now) => write((session) => skip(session, delivery, reason, now)),
+    requeue(requests, now) {
+      const requeued = places
+        .ensure(requests.flatMap(({ instead }) => instead?.destination ?? []))
+        .then(() => write((session) => requeue(session, places, requests, now)))
+      return waking.after(requeued, 'deliveries')
+    },
+    dismiss: (ids, reason, now) => write((session) => dismiss(session, ids, reason, now)),
+    reconfigure: () => waking.after(write(reconfigure), 'deliveries'),
+    isSequential: false,
+    onDue: (listener) => waking.on('deliveries', listener),
+    onCommit: (listener) => void committed.push(listener),
+    events: (filter, page) => database.read((session) => eventPage(session, filter, page)),
+    deliveries: (filter, page) => database.read((session) => deliveryPage(session, filter, page)),
+    event: (id) => database.read((session) => eventRecord(session, id)),
+    delivery: (id) => database.read((session) => deliveryRecord(session, id)),
+    conversation: (eventId, stage, key) =>
+      database.read((session) => conversationFor(session, eventId, stage, key)),
+    find: (text, limit) => database.read((session) => find(session, text, limit)),
+    refusedClock: (source) => database.read((session) => refusedClock(session, source)),
+    types: () => database.read(typesOf),
+    destinations: () => database.read(destinations),
+    backlog: () => database.read(backlog),
+    purge: (request) => write((session) => purge(session, request)),
+    quarantined: (after, limit) => database.read((session) => quarantined(session, after, limit)),
+    // Takes an id, and with it writes to the log.
+    probe: () =>
+      write(async (session) => void (await session.query('SELECT pg_current_xact_id()::text AS id'))),
+    now: () => instance?.now() ?? Date.now(),
+    // What goes away comes back: nothing needs a restart.
+    onLoss: () => {},
+    loss: () => null,
+    close() {
+      closed ??= close()
+      return closed
+    },
+  }
+}
+
+/** Whether something may be due that the one that claims has no room for. */
+function leavesSome({ now, channels }: ClaimRequest, { nextDueAt }: Claimed): boolean {
+  return (nextDueAt ?? Number.POSITIVE_INFINITY) <= now || [...channels.values()].some(({ free }) => free < 1)
+}
+
+function destinationsOf(plan: NewPlan | null) {
+  return (plan?.deliveries ?? []).map(({ destination }) => destination)
+}

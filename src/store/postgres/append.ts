@@ -1,0 +1,193 @@
+/** `Inbox.append` for many arrivals at once, no two of which are of one message. */
+import type { Event } from '../../core/event.ts'
+import { storedEnriched } from '../sql/enrichments.ts'
+import type { Appended, Arrival, QuarantinedRequest } from '../store.ts'
+import { Records } from './connection/records.ts'
+import type { Session } from './connection/session.ts'
+import { insertEnrichments } from './enrichments.ts'
+import { lock, messageLock } from './locks.ts'
+import type { Places } from './places.ts'
+import { insertPlans, locksOfPlan } from './plans.ts'
+
+type First = { readonly id: string; readonly quarantined: boolean }
+
+/** What becomes of an arrival. */
+interface Decided {
+  readonly arrival: Arrival
+  readonly result: Appended
+  /** The quarantined request that belongs to the event, whether that is this one or an earlier one. */
+  readonly takenUp: string | null
+}
+
+export async function append(
+  session: Session,
+  places: Places,
+  arrivals: readonly Arrival[],
+): Promise<readonly Appended[]> {
+  // Before the statements behind it look at anything.
+  lock(session, arrivals.flatMap(locksOf))
+  const [firsts, takenUp, free] = await Promise.all([
+    firstOfMessages(session, arrivals),
+    takenUpBy(session, arrivals),
+    nextSeqs(session, arrivals.length),
+  ])
+  const decided = arrivals.map((arrival, index) => decide(arrival, firsts.get(index), takenUp))
+  const stored = decided.filter(({ result }) => result.kind === 'stored')
+  const seqs = new Map(stored.map(({ result }, index) => [result.id, free[index] ?? 0]))
+  insertEvents(session, stored, seqs)
+  markTakenUp(session, decided)
+  await insertPlans(
+    session,
+    places,
+    stored.flatMap(({ arrival }) => {
+      if (arrival.kind !== 'event' || arrival.plan === null) return []
+      return { event: seqOf(seqs, arrival.event.id), number: 1, plan: arrival.plan }
+    }),
+  )
+  insertEnrichments(
+    session,
+    stored.flatMap(({ arrival }) => {
+      if (arrival.kind !== 'event' || arrival.plan !== null) return []
+      const cause = arrival.takesUp === undefined ? 'received' : 'quarantine'
+      return { event: seqOf(seqs, arrival.event.id), cause, due_at: arrival.event.receivedAt }
+    }),
+  )
+  return decided.map(({ result }) => result)
+}
+
+/** No two arrivals with the same one may be appended at once. */
+export function keyOfMessage(arrival: Arrival): string {
+  return messageLock(originOf(arrival))
+}
+
+function originOf(arrival: Arrival): Event | QuarantinedRequest {
+  return arrival.kind === 'event' ? arrival.event : arrival.request
+}
+
+function locksOf(arrival: Arrival): string[] {
+  const plan = arrival.kind === 'event' ? arrival.plan : null
+  return [keyOfMessage(arrival), ...(plan === null ? [] : locksOfPlan(plan))]
+}
+
+function decide(arrival: Arrival, first: First | undefined, takenUp: ReadonlyMap<string, string>): Decided {
+  const { id } = originOf(arrival)
+  if (arrival.kind === 'quarantine') {
+    const result: Appended = first === undefined ? { kind: 'stored', id } : { kind: 'duplicate', ...first }
+    return { arrival, result, takenUp: null }
+  }
+  const { takesUp } = arrival
+  const earlier = first?.quarantined === false ? first.id : takenUp.get(takesUp ?? '')
+  // The quarantined request belongs to the event that exists already.
+  if (earlier !== undefined)
+    return {
+      arrival,
+      result: { kind: 'duplicate', id: earlier, quarantined: false },
+      takenUp: takesUp ?? null,
+    }
+  return { arrival, result: { kind: 'stored', id }, takenUp: takesUp ?? first?.id ?? null }
+}
+
+/** The first event of each message; where there is none, its first quarantined request without an event. */
+async function firstOfMessages(
+  session: Session,
+  arrivals: readonly Arrival[],
+): Promise<ReadonlyMap<number, First>> {
+  const asked = arrivals.map((arrival, n) => {
+    const { messageId: message_id, source, receivedAt } = originOf(arrival)
+    return { n, message_id, source, after: receivedAt - arrival.dedupeFor }
+  })
+  const rows = await session.query<{ n: number; id: string; quarantined: boolean }>(
+    `SELECT n, id, quarantined
+     FROM json_to_recordset($1::json) AS asked(n integer, message_id text, source text, after bigint)
+     CROSS JOIN LATERAL (
+       SELECT id, type IS NULL AS quarantined FROM events
+       WHERE events.message_id = asked.message_id AND events.source = asked.source AND received_at > after
+       ORDER BY type IS NULL, received_at, seq LIMIT 1) AS first`,
+    [new Records(asked)],
+  )
+  return new Map(rows.map(({ n, id, quarantined }) => [n, { id, quarantined }]))
+}
+
+/** The events that quarantined requests were taken up by already. */
+async function takenUpBy(
+  session: Session,
+  arrivals: readonly Arrival[],
+): Promise<ReadonlyMap<string, string>> {
+  const asked = arrivals.flatMap((arrival) => (arrival.kind === 'event' && arrival.takesUp) || [])
+  if (asked.length === 0) return new Map()
+  const rows = await session.query<{ id: string; taken_up_by: string }>(
+    'SELECT id, taken_up_by FROM events WHERE id = ANY($1::text[]) AND taken_up_by IS NOT NULL',
+    [asked],
+  )
+  return new Map(rows.map(({ id, taken_up_by }) => [id, taken_up_by]))
+}
+
+function markTakenUp(session: Session, decided: readonly Decided[]): void {
+  const rows = decided.flatMap(({ takenUp, result }) =>
+    takenUp === null ? [] : { quarantined: takenUp, event: result.id },
+  )
+  if (rows.length === 0) return
+  session.send(
+    `UPDATE events SET taken_up_by = new.event
+     FROM json_to_recordset($1::json) AS new(quarantined text, event text)
+     WHERE id = new.quarantined AND type IS NULL AND taken_up_by IS NULL`,
+    [new Records(rows)],
+  )
+}
+
+function seqOf(seqs: ReadonlyMap<string, number>, id: string): number {
+  const seq = seqs.get(id)
+  if (seq === undefined) throw new Error(`the event ${id} was not stored`)
+  return seq
+}
+
+/** Numbers for events, so that what belongs to an event need not wait until it is inserted. */
+async function nextSeqs(session: Session, count: number): Promise<readonly number[]> {
+  const rows = await session.query<{ seq: number }>(
+    "SELECT nextval('hookbridge.events_seq_seq') AS seq FROM generate_series(1, $1::integer)",
+    [count],
+  )
+  return rows.map(({ seq }) => seq)
+}
+
+/** The bodies are one value, which each row takes its part of: as bytes, and without a parameter each. */
+function insertEvents(session: Session, stored: readonly Decided[], seqs: ReadonlyMap<string, number>): void {
+  if (stored.length === 0) return
+  const bodies = stored.map(({ arrival }) => (arrival.kind === 'event' ? arrival.body : arrival.request.body))
+  let end = 0
+  const rows = stored.map(({ arrival, takenUp }, index) => {
+    const begin = end
+    end += bodies[index]?.length ?? 0
+    const seq = seqOf(seqs, originOf(arrival).id)
+    return { seq, ...columnsOf(arrival), takes_up: takenUp, body_from: begin + 1, body_for: end - begin }
+  })
+  session.send(
+    `INSERT INTO events (seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
+       takes_up, body, enriched) OVERRIDING SYSTEM VALUE
+     SELECT seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem, takes_up,
+       substring($2::bytea FROM body_from FOR body_for), enriched
+     FROM json_to_recordset($1::json) AS new(seq bigint, id text, message_id text, source text, type text, subject text,
+       received_at bigint, sent_at bigint, secret_index integer, unrouted integer, problem text, takes_up text,
+       body_from integer, body_for integer, enriched text)`,
+    [new Records(rows), Buffer.concat(bodies)],
+  )
+}
+
+function columnsOf(arrival: Arrival) {
+  const { id, messageId, source, receivedAt, sentAt, secretIndex } = originOf(arrival)
+  const origin = {
+    id,
+    message_id: messageId,
+    source,
+    received_at: receivedAt,
+    sent_at: sentAt,
+    secret_index: secretIndex,
+  }
+  if (arrival.kind === 'quarantine') {
+    const { problem } = arrival.request
+    return { ...origin, type: null, subject: null, unrouted: null, problem, enriched: null }
+  }
+  const { type, subject, enriched } = arrival.event
+  const unrouted = arrival.plan?.unrouted === true ? 1 : 0
+  return { ...origin, type, subject, unrouted, problem: null, enriched: storedEnriched(enriched) }
+}

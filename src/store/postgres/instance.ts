@@ -1,0 +1,199 @@
+/**
+ * A service that shares the store with others. It holds an advisory lock on a connection of its own, which ends with it: the
+ * others then see within seconds that it is gone, and take over its leases. One that is suspended, or cut off, keeps its
+ * lock for longer; its leases then end by their time.
+ */
+import { ADVISORY } from './connection/advisory.ts'
+import type { Database } from './connection/database.ts'
+import type { Connection, Session } from './connection/session.ts'
+import { refuseUnfinished } from './migrations/migrations.ts'
+
+/** Also how long an instance may take to connect again, after a failover too, before its leases are taken over. */
+const GONE_AFTER_MS = 3_000
+const LOOK_EVERY_MS = 500
+const RECONNECT_AFTER_MS = 250
+const NOTIFY_EVERY_MS = 20
+const READ_CLOCK_EVERY_MS = 10_000
+const CHANNEL = 'hookbridge_due'
+
+export interface InstanceOptions {
+  /** For people: host and process. */
+  readonly name: string
+  /** Called when another instance or a command, or a lease that was taken over, made something due. */
+  readonly onDue: () => void
+}
+
+export class Instance {
+  readonly #database: Database
+  readonly #options: InstanceOptions
+  readonly number: number
+  /** By the number of an instance that is gone, since when. */
+  readonly #absent = new Map<number, number>()
+  #connection: Connection | undefined
+  /** The server's time, and when it was read, by a clock that nobody sets. */
+  #clock: { readonly time: number; readonly readAt: number } | undefined
+  #timer: NodeJS.Timeout | undefined
+  #notifyTimer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+  #closed = false
+
+  static async open(database: Database, options: InstanceOptions): Promise<Instance> {
+    const [row] = await database.query<{ number: number }>(
+      'INSERT INTO instances (name, started_at) VALUES ($1, $2) RETURNING number',
+      [options.name, Date.now()],
+    )
+    const instance = new Instance(database, options, row?.number ?? 0)
+    await instance.#connect()
+    instance.#schedule(LOOK_EVERY_MS)
+    return instance
+  }
+
+  private constructor(database: Database, options: InstanceOptions, number: number) {
+    this.#database = database
+    this.#options = options
+    this.number = number
+  }
+
+  /** Wakes the other instances, soon. It is no loss where it is not sent: they look every second. */
+  notify(): void {
+    if (this.#notifyTimer !== undefined) return
+    this.#notifyTimer = setTimeout(() => {
+      this.#notifyTimer = undefined
+      void this.#connection?.query('SELECT pg_notify($1, $2)', [CHANNEL, String(this.number)]).catch(() => {})
+    }, NOTIFY_EVERY_MS)
+    this.#notifyTimer.unref()
+  }
+
+  /** By the server's clock, which all instances go by: their own ones may differ by minutes. */
+  now(): number {
+    const { time, readAt } = this.#clock ?? { time: Date.now(), readAt: performance.now() }
+    return Math.round(time + performance.now() - readAt)
+  }
+
+  /** Ends its own leases. */
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#notifyTimer)
+    await this.#looking
+    const connection = this.#connection
+    this.#connection = undefined
+    await this.#database.write((session) => release(session, this.number, this.now())).catch(() => {})
+    await connection?.close().catch(() => {})
+  }
+
+  async #connect(): Promise<void> {
+    const connection = await this.#database.connect(() => this.#lost(connection))
+    try {
+      await connection.query(
+        `INSERT INTO instances (number, name, started_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)
+         ON CONFLICT DO NOTHING`,
+        [this.number, this.#options.name, Date.now()],
+      )
+      // Waits for its own connection before, if the server has not noticed its end yet.
+      await connection.query('SELECT pg_advisory_lock($1::integer, $2::integer)', [
+        ADVISORY.instance,
+        this.number,
+      ])
+      // It may have begun since this instance looked at the schema.
+      await refuseUnfinished(connection, this.#database.name)
+      await connection.run(`LISTEN ${CHANNEL}`)
+      await this.#readClock(connection)
+    } catch (error) {
+      void connection.close().catch(() => {})
+      throw error
+    }
+    connection.onNotification((_channel, sender) => {
+      if (sender !== String(this.number)) this.#options.onDue()
+    })
+    this.#connection = connection
+    this.#absent.clear()
+  }
+
+  /** Exact to the half of a round trip. */
+  async #readClock(connection: Connection): Promise<void> {
+    const asked = performance.now()
+    const [row] = await connection.query<{ time: number }>(
+      'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS time',
+    )
+    const readAt = (asked + performance.now()) / 2
+    if (row !== undefined) this.#clock = { time: row.time, readAt }
+  }
+
+  #lost(connection: Connection): void {
+    if (this.#connection !== connection || this.#closed) return
+    this.#connection = undefined
+    this.#absent.clear()
+    this.#schedule(0)
+  }
+
+  #schedule(ms: number): void {
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#look().then((next) => this.#schedule(next))
+    }, ms)
+    this.#timer.unref()
+  }
+
+  /** Resolves with how long to wait until it looks again. */
+  async #look(): Promise<number> {
+    try {
+      if (this.#connection === undefined) await this.#connect()
+      else {
+        if (performance.now() - (this.#clock?.readAt ?? 0) >= READ_CLOCK_EVERY_MS)
+          await this.#readClock(this.#connection)
+        await this.#takeOverGone(this.#connection)
+      }
+      return LOOK_EVERY_MS
+    } catch {
+      // Requests and claims fail for the same reason, and report that.
+      return RECONNECT_AFTER_MS
+    }
+  }
+
+  /** Only after this instance has seen for a while that one is gone: after a failover all connect again. */
+  async #takeOverGone(connection: Connection): Promise<void> {
+    const gone = await connection.query<{ number: number }>(GONE, [ADVISORY.instance, this.number])
+    const now = performance.now()
+    const numbers = new Set(gone.map(({ number }) => number))
+    for (const number of this.#absent.keys()) if (!numbers.has(number)) this.#absent.delete(number)
+    for (const number of numbers) {
+      const since = this.#absent.get(number) ?? now
+      this.#absent.set(number, since)
+      if (now - since < GONE_AFTER_MS) continue
+      await this.#database.write((session) => takeOver(session, number, this.now()))
+      this.#absent.delete(number)
+      this.#options.onDue()
+    }
+  }
+}
+
+const GONE = `SELECT number FROM instances WHERE number <> $2 AND NOT EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = $1::integer::oid
+      AND objid = instances.number::oid
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+
+async function takeOver(session: Session, number: number, now: number): Promise<void> {
+  const [row] = await session.query<{ gone: boolean }>(
+    'SELECT pg_try_advisory_xact_lock($1::integer, $2::integer) AS gone',
+    [ADVISORY.instance, number],
+  )
+  if (row?.gone === true) await release(session, number, now)
+}
+
+/** Ends the leases of an instance. What it was sending is claimed again as interrupted. */
+async function release(session: Session, number: number, now: number): Promise<void> {
+  await session.query(
+    `UPDATE deliveries SET due_at = least(due_at, leased_at, $2::bigint) WHERE state = 'sending' AND instance = $1`,
+    [number, now],
+  )
+  await session.query(
+    `UPDATE enrichments SET holder = NULL, instance = NULL,
+       due_at = least(due_at, $2::bigint, (SELECT received_at FROM events WHERE seq = event))
+     WHERE instance = $1`,
+    [number, now],
+  )
+  await session.query('DELETE FROM instances WHERE number = $1', [number])
+}

@@ -1,0 +1,55 @@
+/**
+ * Locks that transactions take by name, until they end. Each takes all that it needs at once and in one order, before it locks rows:
+ * first those of events, then of deliveries, then of rates.
+ */
+import type { Stage } from '../../core/lifecycle/lifecycle.ts'
+import type { Session } from './connection/session.ts'
+
+/** Only one transaction at a time finds out whether a message is new. */
+export function messageLock({
+  source,
+  messageId,
+}: {
+  readonly source: string
+  readonly messageId: string
+}): string {
+  return `message ${source} ${messageId}`
+}
+
+/** Only one at a time adds to a conversation, or releases its next delivery. */
+export function conversationLock(conversation: string): string {
+  return `conversation ${conversation}`
+}
+
+/** Only one at a time begins a round. */
+export function stageLock({ lifecycle, key }: Pick<Stage, 'lifecycle' | 'key'>): string {
+  return `stage ${lifecycle} ${key}`
+}
+
+/**
+ * Held before the statements behind it look at anything. Names with the same hash share a lock, which costs a wait at the most.
+ */
+export function lock(session: Session, names: Iterable<string>): void {
+  const all = [...new Set(names)]
+  if (all.length === 0) return
+  session.send(
+    `SELECT pg_advisory_xact_lock(key)
+     FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest($1::text[]) AS name ORDER BY key) AS keys`,
+    [all],
+  )
+}
+
+/** The same for the conversations of deliveries, and more of them. */
+export function lockConversationsOf(
+  session: Session,
+  deliveries: readonly string[],
+  more: readonly string[],
+): void {
+  session.send(
+    `SELECT pg_advisory_xact_lock(key)
+     FROM (SELECT DISTINCT hashtextextended($3 || conversation, 0) AS key
+       FROM (SELECT conversation FROM deliveries WHERE id = ANY($1::text[]) AND conversation IS NOT NULL
+         UNION SELECT unnest($2::text[])) AS conversations ORDER BY key) AS keys`,
+    [deliveries, more, conversationLock('')],
+  )
+}

@@ -1,0 +1,77 @@
+/** The ids of destinations and types of events, which never change: each is looked up, or made, once in a process. */
+import type { Destination } from '../../core/delivery/destination.ts'
+import { type EventType, StoreUnavailable } from '../store.ts'
+import type { Database } from './connection/database.ts'
+
+export interface Place {
+  readonly id: number
+  readonly rate: number
+}
+
+export class Places {
+  readonly #database: Database
+  readonly #places = new Map<string, Place>()
+  readonly #kinds = new Set<string>()
+
+  constructor(database: Database) {
+    this.#database = database
+    // What comes back may be another server, restored to an earlier time.
+    database.onLost(() => {
+      this.#places.clear()
+      this.#kinds.clear()
+    })
+  }
+
+  /**
+   * To be called before the transaction that needs them: in one of their own, rows that all instances want are not locked for
+   * long. What is made stays, also where nothing comes of it.
+   */
+  async ensure(destinations: readonly Destination[], kinds: readonly EventType[] = []): Promise<void> {
+    for (const destination of destinations)
+      if (!this.#places.has(placeKey(destination))) await this.#makePlace(destination)
+    for (const kind of kinds) if (!this.#kinds.has(kindKey(kind))) await this.#makeKind(kind)
+  }
+
+  of(destination: Destination): Place {
+    const place = this.#places.get(placeKey(destination))
+    // The connection was lost since `ensure`.
+    if (place === undefined) throw new StoreUnavailable(`the store ${this.#database.name} was lost`)
+    return place
+  }
+
+  async #makePlace(destination: Destination): Promise<void> {
+    const { channel, target, rateKey } = destination
+    await this.#database.query('INSERT INTO rates (channel, key) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      channel,
+      rateKey,
+    ])
+    await this.#database.query(
+      `INSERT INTO destinations (channel, target, rate)
+       SELECT channel, $1, id FROM rates WHERE channel = $2 AND key = $3 ON CONFLICT DO NOTHING`,
+      [target, channel, rateKey],
+    )
+    const [place] = await this.#database.query<{ id: number; rate: number }>(
+      `SELECT destinations.id, rate FROM destinations JOIN rates ON rates.id = rate
+       WHERE destinations.channel = $1 AND target = $2 AND key = $3`,
+      [channel, target, rateKey],
+    )
+    if (place === undefined) throw new Error('a destination is not there after it was made')
+    this.#places.set(placeKey(destination), place)
+  }
+
+  async #makeKind(kind: EventType): Promise<void> {
+    await this.#database.query('INSERT INTO kinds (source, type) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+      kind.source,
+      kind.type,
+    ])
+    this.#kinds.add(kindKey(kind))
+  }
+}
+
+function placeKey({ channel, target, rateKey }: Destination): string {
+  return JSON.stringify([channel, target, rateKey])
+}
+
+function kindKey({ source, type }: EventType): string {
+  return JSON.stringify([source, type])
+}

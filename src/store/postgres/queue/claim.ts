@@ -1,0 +1,134 @@
+/**
+ * `Queue.claim`, for several instances. A claim locks the rows of the rate keys that it takes from: what they may send and what is in flight
+ * is then its alone to decide. Rows that others have locked are left to them, so that no claim waits.
+ */
+import { type DestinationState, SLOW_AFTER_MS } from '../../../core/delivery/destination.ts'
+import type { RateRow } from '../../sql/backlog.ts'
+import {
+  allowedNow,
+  type Candidate,
+  choose,
+  earliest,
+  type OpenRate,
+  openRate,
+  statesAfter,
+} from '../../sql/claiming.ts'
+import type { Claimed, ClaimRequest } from '../../store.ts'
+import type { Database } from '../connection/database.ts'
+import { Records } from '../connection/records.ts'
+import type { Session, Value } from '../connection/session.ts'
+import { lease } from './lease.ts'
+import { lockFreeRates, saveStates } from './rates.ts'
+
+/** What others have locked is looked at again so soon. */
+const LOOK_AGAIN_AFTER_MS = 5
+
+/** `instance`: the number of the one that claims. */
+export async function claim(database: Database, request: ClaimRequest, instance: number): Promise<Claimed> {
+  const { now } = request
+  // Without locks: where nothing can be claimed, nothing is written.
+  const seen = openRates(await database.query<About>(ABOUT, aboutOf(request, instance)), request)
+  const found = allowedNow(seen, now)
+  const isAllowed = new Set(found.allowed.map(({ id }) => id))
+  const wanted = new Map(found.allowed.map((rate) => [rate.id, rate]))
+  for (const rate of seen) if (hasChanged(rate)) wanted.set(rate.id, rate)
+  if (wanted.size === 0) return { leased: [], nextDueAt: earliest(found.waiting) }
+  return database.write(async (session) => {
+    const ids = [...wanted.keys()]
+    const [locked, about, first] = await Promise.all([
+      lockFreeRates(session, ids),
+      session.query<About>(ABOUT, aboutOf(request, instance, ids)),
+      firstOf(session, found.allowed),
+    ])
+    const busy = locked.size < ids.length ? [now + LOOK_AGAIN_AFTER_MS] : []
+    const rates = openRates(
+      about.filter(({ id }) => locked.has(id)),
+      request,
+    ).map((rate) => ({ ...rate, room: Math.min(rate.room, wanted.get(rate.id)?.room ?? 0) }))
+    // Of those that only have another state now nothing was read.
+    const open = rates.filter(({ id }) => isAllowed.has(id))
+    const { allowed, waiting } = allowedNow(open, now, seen)
+    const choice = choose(candidatesOf(first, allowed), now)
+    const leased = await lease(session, choice.taken, request, instance)
+    // Fewer than were chosen, where another transaction has changed or locked some.
+    const taken = choice.taken.filter(({ seq }) => leased.seqs.has(seq))
+    saveStates(session, changedStates(rates, statesAfter({ ...choice, taken }, now)))
+    const times = [...found.waiting, ...busy, ...waiting, ...choice.waiting]
+    return { leased: leased.deliveries, nextDueAt: earliest(times) }
+  })
+}
+
+type About = RateRow & {
+  readonly due_at: number
+  readonly elsewhere: number
+  readonly is_much: boolean
+}
+
+// Of all rate keys with unfinished deliveries, or of some. An attempt that takes long does not count, as with the holder's own.
+const ABOUT = `SELECT rates.id, rates.channel, rates.key, rates.state, first.due_at,
+    CASE WHEN first.due_at > $1 THEN 0 ELSE
+      (SELECT count(*) FROM deliveries WHERE rate = rates.id AND state = 'sending' AND due_at > $1
+        AND instance IS DISTINCT FROM $2 AND leased_at > $3) END AS elsewhere,
+    first.due_at <= $1 AND asked.up_to IS NOT NULL AND EXISTS (SELECT FROM deliveries
+      WHERE rate = rates.id AND due_at <= $1 ORDER BY due_at OFFSET asked.up_to LIMIT 1) AS is_much
+  FROM rates
+  LEFT JOIN json_to_recordset($4::json) AS asked(channel text, up_to bigint) ON asked.channel = rates.channel
+  CROSS JOIN LATERAL (SELECT due_at FROM deliveries WHERE rate = rates.id AND due_at IS NOT NULL
+    ORDER BY due_at LIMIT 1) AS first
+  WHERE $5::integer[] IS NULL OR rates.id = ANY($5::integer[])`
+
+function aboutOf(
+  { now, channels }: ClaimRequest,
+  instance: number,
+  ids: readonly number[] | null = null,
+): Value[] {
+  const limits = [...channels].map(([channel, { inOrderUpTo }]) => ({
+    channel,
+    up_to: Number.isFinite(inOrderUpTo) ? inOrderUpTo : null,
+  }))
+  return [now, instance, now - SLOW_AFTER_MS, new Records(limits), ids]
+}
+
+function openRates(rows: readonly About[], request: ClaimRequest): OpenRate[] {
+  return rows.map(({ due_at: dueAt, elsewhere, is_much, ...row }) =>
+    openRate(row, { dueAt, elsewhere, isMuchDue: () => is_much }, request),
+  )
+}
+
+type First = { readonly id: number; readonly seq: number; readonly due_at: number }
+
+/** As many of each as may be claimed, and one more, which shows when the next is due. */
+async function firstOf(session: Session, rates: readonly OpenRate[]): Promise<readonly First[]> {
+  if (rates.length === 0) return []
+  const asked = rates.map(({ id, room }) => ({ id, most: room + 1 }))
+  return session.query<First>(
+    `SELECT id, seq, due_at FROM json_to_recordset($1::json) AS asked(id integer, most bigint)
+     CROSS JOIN LATERAL (
+       SELECT seq, due_at FROM deliveries WHERE rate = asked.id AND due_at IS NOT NULL
+       ORDER BY due_at, seq LIMIT most) AS first`,
+    [new Records(asked)],
+  )
+}
+
+function candidatesOf(first: readonly First[], rates: readonly OpenRate[]): Candidate[] {
+  const ofId = new Map(rates.map((rate) => [rate.id, rate]))
+  return first.flatMap(({ id, seq, due_at: dueAt }) => {
+    const rate = ofId.get(id)
+    return rate === undefined ? [] : { seq, dueAt, rate }
+  })
+}
+
+/** Also where nothing is taken, or the clock would be found set back at every claim. */
+function hasChanged({ stored, state }: OpenRate): boolean {
+  return stored !== null && state !== stored
+}
+
+function changedStates(
+  rates: readonly OpenRate[],
+  after: ReadonlyMap<OpenRate, DestinationState>,
+): ReadonlyMap<number, DestinationState> {
+  const states = new Map<number, DestinationState>()
+  for (const rate of rates) if (hasChanged(rate)) states.set(rate.id, rate.state)
+  for (const [{ id, stored }, state] of after) if (state !== stored) states.set(id, state)
+  return states
+}

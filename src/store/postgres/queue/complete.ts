@@ -1,0 +1,211 @@
+/** `Queue.complete` for many attempts at once, each of another delivery. */
+import { ambiguousAfter, type NextState, type State } from '../../../core/delivery/delivery.ts'
+import { type DestinationState, settle } from '../../../core/delivery/destination.ts'
+import { startOfFallback } from '../../../core/delivery/fallback.ts'
+import type { NewDelivery } from '../../../core/plan.ts'
+import { destinationStateOf, type RateRow } from '../../sql/backlog.ts'
+import { standInOf } from '../../sql/rows.ts'
+import { afterReplay, isFinal } from '../../sql/states.ts'
+import type { Attempt, Completed } from '../../store.ts'
+import { Records } from '../connection/records.ts'
+import type { Session } from '../connection/session.ts'
+import { lockConversationsOf } from '../locks.ts'
+import type { Places } from '../places.ts'
+import { conversationsOf, insertDeliveries, releaseNext } from './insert-deliveries.ts'
+import { lockRates, ratesOf, saveStates } from './rates.ts'
+
+export interface Completion {
+  readonly attempt: Attempt
+  readonly next: NextState
+  readonly reached: boolean
+  readonly fallbacks: readonly NewDelivery[]
+}
+
+type LeasedRow = {
+  readonly seq: number
+  readonly id: string
+  readonly event: number
+  readonly plan: number
+  readonly rate: number
+  readonly conversation: string | null
+  readonly state: State
+  readonly attempts: number
+  readonly ambiguous_attempts: number
+  readonly replaced_by: number | null
+}
+
+/** A completion whose lease holds. */
+interface Ended extends Completion {
+  readonly row: LeasedRow
+  readonly endedAt: number
+  readonly stored: NextState
+}
+
+/** Null for each whose lease was lost. */
+export async function complete(
+  session: Session,
+  places: Places,
+  completions: readonly Completion[],
+): Promise<readonly (Completed | null)[]> {
+  const [rows, rates] = await lockLeased(session, completions)
+  const ended = completions.map((completion) => endedOf(completion, rows.get(completion.attempt.deliveryId)))
+  const found = ended.filter((each) => each !== null)
+  if (found.length === 0) return ended.map(() => null)
+  updateDeliveries(session, found)
+  insertAttempts(session, found)
+  const added = await addAllFallbacks(session, places, found)
+  for (const [at, conversations] of releasedAt(found)) await releaseNext(session, conversations, at)
+  await settleRates(session, found, rates)
+  return ended.map((each) => each && completedOf(each.stored, added.get(each)))
+}
+
+function completedOf(stored: NextState, fallbacks: readonly NewDelivery[] = []): Completed {
+  return fallbacks.length === 0 ? stored : { ...stored, fallbacks }
+}
+
+/** The number of the attempt is the token of its lease: another holder that took over has recorded one more. */
+function endedOf(completion: Completion, row: LeasedRow | undefined): Ended | null {
+  const { attempt, next } = completion
+  if (row?.state !== 'sending' || row.attempts !== attempt.number - 1) return null
+  const stored = afterReplay(next, row.replaced_by)
+  return { ...completion, row, stored, endedAt: attempt.startedAt + attempt.durationMs }
+}
+
+async function lockLeased(
+  session: Session,
+  completions: readonly Completion[],
+): Promise<readonly [ReadonlyMap<string, LeasedRow>, readonly RateRow[]]> {
+  const ids = completions.map(({ attempt }) => attempt.deliveryId)
+  const reached = completions.filter((each) => each.reached).map(({ attempt }) => attempt.deliveryId)
+  const added = completions.flatMap(({ fallbacks }) => fallbacks)
+  lockConversationsOf(session, ids, conversationsOf(added))
+  const [rows, rates] = await Promise.all([
+    session.query<LeasedRow>(
+      `SELECT seq, id, event, plan, rate, conversation, state, attempts, ambiguous_attempts, replaced_by FROM deliveries
+       WHERE id = ANY($1::text[]) ORDER BY seq FOR UPDATE`,
+      [ids],
+    ),
+    reached.length === 0 ? [] : ratesOf(session, reached),
+  ])
+  return [new Map(rows.map((row) => [row.id, row])), rates]
+}
+
+function updateDeliveries(session: Session, ended: readonly Ended[]): void {
+  const rows = ended.map(({ row, attempt, stored }) => ({
+    seq: row.seq,
+    state: stored.state,
+    reason: stored.reason,
+    due_at: stored.dueAt,
+    attempts: attempt.number,
+    ambiguous: ambiguousAfter(row.ambiguous_attempts, attempt.outcome),
+  }))
+  session.send(
+    `UPDATE deliveries SET state = new.state, reason = new.reason, due_at = new.due_at, leased_at = NULL, holder = NULL,
+       instance = NULL, attempts = new.attempts, ambiguous_attempts = new.ambiguous
+     FROM json_to_recordset($1::json) AS new(seq bigint, state text, reason text, due_at bigint, attempts integer,
+       ambiguous integer)
+     WHERE deliveries.seq = new.seq`,
+    [new Records(rows)],
+  )
+}
+
+function insertAttempts(session: Session, ended: readonly Ended[]): void {
+  const rows = ended.map(({ row, attempt: { number, startedAt, durationMs, outcome, notes, step } }) => ({
+    delivery: row.seq,
+    number,
+    started_at: startedAt,
+    duration_ms: durationMs,
+    outcome: JSON.stringify(outcome),
+    notes: notes.length === 0 ? null : JSON.stringify(notes),
+    step: step === undefined ? null : JSON.stringify(step),
+  }))
+  session.send(
+    `INSERT INTO attempts (delivery, number, started_at, duration_ms, outcome, notes, step)
+     SELECT * FROM json_to_recordset($1::json) AS new(delivery bigint, number integer, started_at bigint,
+       duration_ms bigint, outcome text, notes text, step text)`,
+    [new Records(rows)],
+  )
+}
+
+/** The conversations whose next delivery may go, by when the one before ended. */
+function releasedAt(ended: readonly Ended[]): ReadonlyMap<number, string[]> {
+  const released = new Map<number, string[]>()
+  for (const { row, stored, endedAt } of ended)
+    if (row.conversation !== null && isFinal(stored))
+      released.set(endedAt, [...(released.get(endedAt) ?? []), row.conversation])
+  return released
+}
+
+/**
+ * A success is no news where others were before it: a row is locked, and read again, only where its state changes. Otherwise the attempts that
+ * end would wait for the claims, which lock it too.
+ */
+async function settleRates(
+  session: Session,
+  ended: readonly Ended[],
+  rows: readonly RateRow[],
+): Promise<void> {
+  const changed = settled(ended, rows)
+  if (changed.size > 0) saveStates(session, settled(ended, await lockRates(session, [...changed.keys()])))
+}
+
+/** The states that change. */
+function settled(ended: readonly Ended[], rows: readonly RateRow[]): ReadonlyMap<number, DestinationState> {
+  const reached = ended.filter((each) => each.reached)
+  const before = new Map(rows.map((row) => [row.id, destinationStateOf(row)]))
+  const after = new Map<number, DestinationState>()
+  for (const { row, attempt, endedAt } of reached) {
+    const state = after.get(row.rate) ?? before.get(row.rate) ?? null
+    // The claim made it.
+    if (state !== null) after.set(row.rate, settle(state, attempt.outcome, endedAt))
+  }
+  return new Map([...after].filter(([id, state]) => state !== before.get(id)))
+}
+
+/** The fallbacks that are to be sent, of each completion that has any. */
+async function addAllFallbacks(
+  session: Session,
+  places: Places,
+  ended: readonly Ended[],
+): Promise<ReadonlyMap<Ended, readonly NewDelivery[]>> {
+  const added = new Map<Ended, NewDelivery[]>()
+  for (const each of ended) {
+    if (each.row.replaced_by !== null) continue
+    for (const fallback of each.fallbacks)
+      if (await addFallback(session, places, each, fallback))
+        added.set(each, [...(added.get(each) ?? []), fallback])
+  }
+  return added
+}
+
+type SiblingRow = {
+  readonly route: string
+  readonly channel: string
+  readonly target: string
+  readonly state: State
+  readonly stands_in_for: string | null
+}
+
+/** Whether it is to be sent. */
+async function addFallback(
+  session: Session,
+  places: Places,
+  { row, endedAt }: Ended,
+  fallback: NewDelivery,
+): Promise<boolean> {
+  const rows = await session.query<SiblingRow>(
+    `SELECT route, channel, target, state, stands_in_for FROM deliveries
+     JOIN destinations ON destinations.id = deliveries.destination WHERE event = $1 AND plan = $2`,
+    [row.event, row.plan],
+  )
+  const siblings = rows.map(({ stands_in_for, ...each }) => ({
+    ...each,
+    destination: each,
+    standsInFor: standInOf(stands_in_for),
+  }))
+  const start = startOfFallback(fallback, siblings)
+  if (start === null) return false
+  const delivery = { ...fallback, start }
+  await insertDeliveries(session, places, [{ event: row.event, number: row.plan, at: endedAt, delivery }])
+  return start.kind !== 'skipped'
+}

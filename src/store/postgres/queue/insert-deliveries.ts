@@ -1,0 +1,113 @@
+import type { NewDelivery } from '../../../core/plan.ts'
+import { beginning, released } from '../../sql/states.ts'
+import { Records } from '../connection/records.ts'
+import type { Session } from '../connection/session.ts'
+import type { Places } from '../places.ts'
+
+/** A delivery with the plan that it belongs to. */
+export interface OfPlan {
+  readonly event: number
+  readonly number: number
+  /** When it is made. */
+  readonly at: number
+  readonly delivery: NewDelivery
+}
+
+const OPEN = "state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')"
+
+/** A delivery waits for an unfinished earlier one of its conversation, whose lock the transaction has. */
+export async function insertDeliveries(
+  session: Session,
+  places: Places,
+  deliveries: readonly OfPlan[],
+): Promise<void> {
+  if (deliveries.length === 0) return
+  const open = await openConversations(session, deliveries)
+  const rows = deliveries.map(({ event, number, at, delivery }) => {
+    const { destination, conversation, start, standsInFor = null } = delivery
+    const begins = beginning(start, conversation !== null && open.has(conversation), at)
+    if (conversation !== null && start.kind !== 'skipped') open.add(conversation)
+    const place = places.of(destination)
+    return {
+      id: delivery.id,
+      event,
+      plan: number,
+      route: delivery.route,
+      receiver: delivery.receiver,
+      destination: place.id,
+      rate: place.rate,
+      template: delivery.template,
+      conversation,
+      grouping: delivery.group,
+      stands_in_for: standsInFor === null ? null : JSON.stringify(standsInFor),
+      state: begins.state,
+      reason: begins.reason,
+      due_at: begins.dueAt,
+      held_until: begins.heldUntil,
+      at,
+    }
+  })
+  session.send(INSERT, [new Records(rows)])
+}
+
+const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, destination, rate, template, conversation,
+    grouping, stands_in_for, state, reason, due_at, held_until, attempts, ambiguous_attempts, created_at, retrying_since)
+  SELECT new.id, event, kinds.id, plan, route, receiver, destination, rate, template, conversation,
+    grouping, stands_in_for, state, reason, due_at, held_until, 0, 0, at, at
+  FROM ROWS FROM (json_to_recordset($1::json) AS (id text, event bigint, plan integer, route text, receiver text,
+    destination integer, rate integer, template text, conversation text, grouping text, stands_in_for text, state text,
+    reason text, due_at bigint, held_until bigint, at bigint)) WITH ORDINALITY AS new
+  JOIN events ON events.seq = new.event
+  JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
+  ORDER BY ordinality`
+
+async function openConversations(session: Session, deliveries: readonly OfPlan[]): Promise<Set<string>> {
+  const asked = conversationsOf(deliveries.map(({ delivery }) => delivery))
+  if (asked.length === 0) return new Set()
+  const rows = await session.query<{ conversation: string }>(
+    `SELECT DISTINCT conversation FROM deliveries WHERE conversation = ANY($1::text[]) AND ${OPEN}`,
+    [asked],
+  )
+  return new Set(rows.map(({ conversation }) => conversation))
+}
+
+/** Those that there are, each once. */
+export function conversationsOf(deliveries: readonly { readonly conversation: string | null }[]): string[] {
+  return [...new Set(deliveries.flatMap(({ conversation }) => conversation ?? []))]
+}
+
+/** Releases the next delivery of each conversation in which none is under way; the transaction has their locks. */
+export async function releaseNext(
+  session: Session,
+  conversations: readonly string[],
+  now: number,
+): Promise<void> {
+  if (conversations.length === 0) return
+  const rows = await session.query<{ seq: number; due_at: number | null; held_until: number | null }>(
+    `SELECT DISTINCT ON (conversation) seq, due_at, held_until FROM deliveries
+     WHERE conversation = ANY($1::text[]) AND ${OPEN} ORDER BY conversation, seq`,
+    [conversations],
+  )
+  const next = rows.flatMap(({ seq, due_at, held_until }) => {
+    if (due_at !== null) return []
+    const { state, reason, dueAt } = released(held_until, now)
+    return { seq, state, reason, due_at: dueAt }
+  })
+  if (next.length === 0) return
+  session.send(
+    `UPDATE deliveries SET state = new.state, reason = new.reason, due_at = new.due_at
+     FROM json_to_recordset($1::json) AS new(seq bigint, state text, reason text, due_at bigint)
+     WHERE deliveries.seq = new.seq AND deliveries.due_at IS NULL`,
+    [new Records(next)],
+  )
+}
+
+/** Whether another delivery of the conversation is the one to be sent now. */
+export async function isBehind(session: Session, conversation: string, seq: number): Promise<boolean> {
+  const found = await session.query(
+    `SELECT 1 AS found FROM deliveries
+     WHERE conversation = $1 AND ${OPEN} AND due_at IS NOT NULL AND seq <> $2 LIMIT 1`,
+    [conversation, seq],
+  )
+  return found.length > 0
+}

@@ -1,0 +1,83 @@
+/** The rounds of events that are stages of a lifecycle. */
+import { type Round, roundOf, type Stage } from '../../../core/lifecycle/lifecycle.ts'
+import type { StageRow } from '../../sql/conversations.ts'
+import { Records } from '../connection/records.ts'
+import type { Session } from '../connection/session.ts'
+
+export interface EventStage {
+  readonly event: number
+  readonly stage: Stage
+}
+
+/**
+ * Gives events their rounds; the transaction has the locks of their stages. One that is planned again keeps its round, unless its
+ * lifecycle or key is another one now.
+ */
+export async function insertStages(session: Session, asked: readonly EventStage[]): Promise<void> {
+  if (asked.length === 0) return
+  const before = await stagesOf(
+    session,
+    asked.map(({ event }) => event),
+  )
+  const changed = asked.filter(({ event, stage }) => !isSame(before.get(event), stage))
+  if (changed.length === 0) return
+  const latest = await latestRounds(session, changed)
+  const rows = changed.map(({ event, stage }) => {
+    const found = latest.get(keyOf(stage))
+    const round = roundOf(found === undefined ? null : asRound(found, stage), stage)
+    const stages = found?.number === round ? found.stages : new Set<string>()
+    latest.set(keyOf(stage), { number: round, stages: stages.add(stage.stage) })
+    return { event, lifecycle: stage.lifecycle, key: stage.key, stage: stage.stage, round }
+  })
+  session.send(
+    `INSERT INTO stages (event, lifecycle, key, stage, round)
+     SELECT * FROM json_to_recordset($1::json) AS new(event bigint, lifecycle text, key text, stage text, round integer)
+     ON CONFLICT (event) DO UPDATE SET lifecycle = excluded.lifecycle, key = excluded.key, stage = excluded.stage,
+       round = excluded.round`,
+    [new Records(rows)],
+  )
+}
+
+/** The last round of a key, with the stages that have come. */
+interface Latest {
+  readonly number: number
+  readonly stages: Set<string>
+}
+
+function asRound({ number, stages }: Latest, { first, last }: Stage): Round {
+  return { number, hasFirst: stages.has(first), hasLast: stages.has(last) }
+}
+
+function keyOf({ lifecycle, key }: Pick<Stage, 'lifecycle' | 'key'>): string {
+  return JSON.stringify([lifecycle, key])
+}
+
+function isSame(row: StageRow | undefined, { lifecycle, key, stage }: Stage): boolean {
+  return row?.lifecycle === lifecycle && row.key === key && row.stage === stage
+}
+
+async function stagesOf(session: Session, events: readonly number[]): Promise<ReadonlyMap<number, StageRow>> {
+  const rows = await session.query<StageRow & { readonly event: number }>(
+    'SELECT event, lifecycle, key, stage, round FROM stages WHERE event = ANY($1::bigint[])',
+    [events],
+  )
+  return new Map(rows.map((row) => [row.event, row]))
+}
+
+async function latestRounds(session: Session, asked: readonly EventStage[]): Promise<Map<string, Latest>> {
+  const keys = [...new Map(asked.map(({ stage }) => [keyOf(stage), stage])).values()]
+  const rows = await session.query<StageRow>(
+    `SELECT lifecycle, key, stage, round FROM unnest($1::text[], $2::text[]) AS asked(lifecycle, key)
+     JOIN stages USING (lifecycle, key)
+     WHERE round = (SELECT max(round) FROM stages AS others
+       WHERE others.lifecycle = asked.lifecycle AND others.key = asked.key)`,
+    [keys.map(({ lifecycle }) => lifecycle), keys.map(({ key }) => key)],
+  )
+  const latest = new Map<string, Latest>()
+  for (const row of rows) {
+    const found = latest.get(keyOf(row)) ?? { number: row.round, stages: new Set<string>() }
+    found.stages.add(row.stage)
+    latest.set(keyOf(row), found)
+  }
+  return latest
+}

@@ -1,0 +1,229 @@
+/**
+ * Transactions as the server sees them: how often they wait for it, and what happens where the connection is lost while it commits. The
+ * answer is unknown then, and nothing is lost or done twice.
+ */
+import { connect, createServer, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import type { Outcome } from '../../src/core/delivery/outcome.ts'
+import { openPostgres } from '../../src/store/postgres.ts'
+import type { Leased } from '../../src/store/store.ts'
+import { deliveryId, entry, event, eventId, everything, planned, START } from '../store/contract/sample.ts'
+import { notDurable, startPostgres } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+
+/** The types of the messages of one side: https://www.postgresql.org/docs/current/protocol-message-formats.html */
+class Messages {
+  #rest = Buffer.alloc(0)
+  /** How long the type of a message is: a client's first message has none. */
+  #typed: 0 | 1
+
+  constructor(side: 'client' | 'server') {
+    this.#typed = side === 'client' ? 0 : 1
+  }
+
+  read(chunk: Buffer): string {
+    let types = ''
+    let rest = Buffer.concat([this.#rest, chunk])
+    while (rest.length >= this.#typed + 4) {
+      const length = this.#typed + rest.readInt32BE(this.#typed)
+      if (rest.length < length) break
+      types += this.#typed === 0 ? '' : String.fromCharCode(rest[0] ?? 0)
+      rest = rest.subarray(length)
+      this.#typed = 1
+    }
+    this.#rest = rest
+    return types
+  }
+}
+
+/**
+ * Passes everything on, but for the answers to the next COMMIT, if told so: then it ends the connection. Answers are held back until the
+ * server has answered all that was asked, so that a round trip ends before the next one begins.
+ */
+async function startProxy(t: Test, port: number) {
+  const sockets = new Set<Socket>()
+  let loses = false
+  let trips = 0
+  const server = createServer((client) => {
+    const upstream = connect(port, '127.0.0.1')
+    const [asked, answered] = [new Messages('client'), new Messages('server')]
+    let isLost = false
+    let listens = false
+    // Of logging in.
+    let unanswered = 1
+    let held: Buffer[] = []
+    for (const socket of [client, upstream]) sockets.add(socket.on('error', () => {}))
+    client.on('data', (chunk: Buffer) => {
+      if (loses && chunk.includes('COMMIT')) {
+        loses = false
+        isLost = true
+      }
+      // The connection of an instance, which looks after the others.
+      listens ||= chunk.includes('LISTEN')
+      const statements = asked.read(chunk).match(/[QS]/g)?.length ?? 0
+      if (unanswered === 0 && statements > 0 && !listens) trips += 1
+      unanswered += statements
+      upstream.write(chunk)
+    })
+    upstream.on('data', (chunk: Buffer) => {
+      if (isLost) return client.destroy()
+      held.push(chunk)
+      const types = answered.read(chunk)
+      unanswered -= types.match(/Z/g)?.length ?? 0
+      if (unanswered > 0 && !types.includes('R')) return
+      client.write(Buffer.concat(held))
+      held = []
+    })
+    client.on('close', () => upstream.end())
+    upstream.on('close', () => client.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('the proxy has no port')
+  return {
+    port: address.port,
+    loseNextCommit() {
+      loses = true
+    },
+    /** How often a client has waited for the server while `work` ran. */
+    async roundTrips(work: () => Promise<unknown>): Promise<number> {
+      const before = trips
+      await work()
+      return trips - before
+    },
+  }
+}
+
+t.test('statements share round trips, and look up what they need', async (t) => {
+  const settings = {
+    ...notDurable,
+    shared_preload_libraries: 'auto_explain',
+    'auto_explain.log_min_duration': '0',
+  }
+  const postgres = await startPostgres(t, { settings })
+  const proxy = await startProxy(t, postgres.port)
+  const url = postgres.createDatabase().replace(`:${postgres.port}/`, `:${proxy.port}/`)
+  const store = await openPostgres({ url, role: 'service' })
+  t.teardown(() => store.close())
+  const now = START + 1_000
+  const claim = () => store.claim(everything(now))
+  const end = (number: number, outcome: Outcome = { kind: 'sent', reference: {} }) =>
+    store.complete(
+      {
+        deliveryId: deliveryId(number, 1),
+        number: 1,
+        startedAt: now,
+        durationMs: 1,
+        notes: [],
+        outcome,
+      },
+      { state: 'delivered', dueAt: null, reason: null },
+      true,
+    )
+  // The first ones also connect, and make the destination.
+  await store.append(entry(event(1), [planned()]))
+  await claim()
+  await end(1)
+
+  const several = [2, 3, 4]
+  t.equal(
+    await proxy.roundTrips(() =>
+      Promise.all(several.map((number) => store.append(entry(event(number), [planned()])))),
+    ),
+    2,
+    'events that are appended together',
+  )
+  let leased = 0
+  t.equal(
+    await proxy.roundTrips(async () => {
+      leased = (await claim()).leased.length
+    }),
+    4,
+    'a claim',
+  )
+  t.equal(leased, several.length)
+  t.equal(
+    await proxy.roundTrips(() => Promise.all(several.map((number) => end(number)))),
+    2,
+    'attempts that end together',
+  )
+  t.equal(await proxy.roundTrips(claim), 1, 'a claim where nothing is due')
+  await store.append(entry(event(5), [planned()]))
+  await claim()
+  const fails = { kind: 'retry', reason: 'http 503' } as const
+  t.equal(await proxy.roundTrips(() => end(5, fails)), 3, 'one that changes the health of its destination')
+  t.match(await store.destinations(), [{ state: { failures: 1 } }])
+
+  // Plans are made while the tables are empty, and used when they are not.
+  const readWhole = /(Seq Scan on|Hash Join|Merge Join|Hash Cond).*/g
+  const small = / (rates|destinations|kinds|clock|instances|schema_version)\b/
+  const plans = postgres
+    .log()
+    .split(/\n(?=\d{4}-)/)
+    .filter((entry) => /Query Text: .*(INSERT INTO|UPDATE|SELECT|WITH)/.test(entry))
+  t.ok(
+    plans.some((plan) => plan.includes('INSERT INTO deliveries')) &&
+      plans.some((plan) => plan.includes('FOR UPDATE')),
+  )
+  const wrong = plans.flatMap(
+    (plan) =>
+      plan
+        .match(readWhole)
+        ?.filter((line) => !small.test(line))
+        .map((line) => `${line}\n${plan}`) ?? [],
+  )
+  t.same(wrong, [])
+})
+
+t.test('an answer to COMMIT that is lost', async (t) => {
+  const postgres = await startPostgres(t)
+  const proxy = await startProxy(t, postgres.port)
+  const url = postgres.createDatabase().replace(`:${postgres.port}/`, `:${proxy.port}/`)
+  const store = await openPostgres({ url, role: 'service' })
+  t.teardown(() => store.close())
+  const unavailable = { name: 'StoreUnavailable' }
+
+  // Also makes the destination, in a transaction of its own.
+  await store.append(entry(event(1), [planned()]))
+  proxy.loseNextCommit()
+  await t.rejects(store.append(entry(event(2), [planned()])), unavailable, 'is no acknowledgement')
+  const again = entry(event(3, { messageId: 'msg_2' }), [planned()])
+  t.same(await store.append(again), { kind: 'duplicate', id: eventId(2), quarantined: false }, 'and no loss')
+
+  const now = START + 1_000
+  proxy.loseNextCommit()
+  await t.rejects(store.claim(everything(now)), unavailable)
+  // The server may still be committing when the connection is gone.
+  let leased: readonly Leased[] = []
+  await until(async () => {
+    const claimed = await store.claim(everything(now + 1))
+    leased = claimed.leased
+    const next = claimed.nextDueAt
+    if (leased.length === 0) t.ok(next !== null && next <= now + 1 + 200, 'it is looked at again soon')
+    return leased.length > 0
+  }, 'the claim')
+  t.match(
+    leased.map(({ delivery, interruptedAt }) => [delivery.id, interruptedAt]),
+    [
+      [deliveryId(1, 1), null],
+      [deliveryId(2, 1), null],
+    ],
+    'what was leased to nobody is claimed at once, and was not attempted',
+  )
+
+  const attempt = { deliveryId: deliveryId(1, 1), number: 1, startedAt: now, durationMs: 1, notes: [] }
+  const completed = () =>
+    store.complete(
+      { ...attempt, outcome: { kind: 'sent', reference: {} } },
+      { state: 'delivered', dueAt: null, reason: null },
+      true,
+    )
+  proxy.loseNextCommit()
+  await t.rejects(completed(), unavailable)
+  t.equal(await completed(), null, 'it is recorded once')
+  t.match(await store.delivery(attempt.deliveryId), { state: 'delivered', attempts: 1 })
+})
