@@ -31,6 +31,12 @@ t.test('the configurations pass the check', async (t) => {
   }
 })
 
+t.test('a change of the ConfigMap is applied', async (t) => {
+  const [{ data }] = parseAllDocuments(file('kubernetes.yaml')).map((document) => document.toJS())
+  // Nothing sends SIGHUP to the pods.
+  t.equal(parse(data['config.yaml']).server.watch, true)
+})
+
 t.test('the Compose file mounts what it uses', async (t) => {
   const { services, secrets, volumes } = parse(file('compose.yaml'), { merge: true })
   for (const [name, service] of Object.entries<{ secrets?: string[]; depends_on?: object }>(services)) {
