@@ -70,9 +70,9 @@ export function createReloads(deps: ReloadDeps): Reloads {
     last = {
       ok,
       at: new Date(deps.now()).toISOString(),
-      ...(answer.ok ? { notices: answer.notices } : { problems: answer.problems }),
+      ...(answer.ok ? { warnings: answer.warnings } : { problems: answer.problems }),
     }
-    for (const notice of answer.ok ? answer.notices : []) log.warn(notice)
+    for (const warning of answer.ok ? answer.warnings : []) log.warn(warning)
     for (const problem of answer.ok ? [] : answer.problems) log.error(problem)
     const changed = answer.ok ? answer.changed : []
     observe({
@@ -100,22 +100,22 @@ export function createReloads(deps: ReloadDeps): Reloads {
         files = loaded.files
         return refused(loaded.problems)
       }
-      const { compiled, warnings } = loaded
+      const { compiled } = loaded
       files = compiled.files
       const tested = await deps.test(compiled)
       if (tested.some(({ severity }) => severity === 'error')) {
-        return refused([...warnings, ...tested])
+        return refused([...loaded.warnings, ...tested])
       }
       // The service may have been stopped while the tests ran.
       if (deps.isStopping()) return { ok: false, code: 'stopping', problems: [] }
       const changed = changedKeys(running, compiled)
-      const notices = [
+      const warnings = [
         ...untilRestart(deps.started.config, compiled.config),
-        ...[...warnings, ...tested].map(formatProblem),
+        ...[...loaded.warnings, ...tested].map(formatProblem),
       ]
       deps.apply(compiled)
       running = compiled
-      return { ok: true, changed, notices }
+      return { ok: true, changed, warnings }
     } catch (error) {
       log.error({ err: error }, 'unexpected error while reloading')
       return { ok: false, code: 'internal', problems: ['an unexpected error; the log has the details'] }

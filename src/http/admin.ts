@@ -21,8 +21,8 @@ export type ReloadAnswer =
       readonly ok: true
       /** The keys of the configuration that are different and take effect. */
       readonly changed: readonly string[]
-      /** What takes effect only at the next start, and warnings, in sentences. */
-      readonly notices: readonly string[]
+      /** What takes effect only at the next start, and what needs attention, in sentences. */
+      readonly warnings: readonly string[]
     }
   | {
       readonly ok: false

@@ -20,7 +20,7 @@ t.test('a changed token takes effect: the destination sees the new one', async (
   replaceFile(join(app.folder, 'token'), 'xoxb-new-token\n')
   t.match(await reload(app), {
     status: 200,
-    body: { ok: true, changed: ['channels.slack'], notices: [/routes\[0\]/] },
+    body: { ok: true, changed: ['channels.slack'], warnings: [/routes\[0\]/] },
   })
   await post(app.url, newEvent())
   await until(() => slack.messages.length === 1, 'the message with the new token')
@@ -195,7 +195,7 @@ t.test('pace, places and retention are the new ones', async (t) => {
   t.match(await reload(app), { body: { changed: ['store.retain', 'store.dedupe'] } })
   await until(async () => (await post(app.url, event)).status === 202, 'the id to be forgotten')
   edit(app.config, 'port: 0', 'port: 0, max_pending: 1')
-  t.match(await reload(app), { body: { changed: ['server.max_pending'], notices: [/routes/] } })
+  t.match(await reload(app), { body: { changed: ['server.max_pending'], warnings: [/routes/] } })
 })
 
 t.test('a source is added, gets a list of addresses, and is removed', async (t) => {

@@ -76,26 +76,26 @@ t.test('what needs a restart is reported until it is undone', async (t) => {
   )
   edit(app.config, 'store.db', 'other.db')
   const store = (name: string) => `sqlite:${join(app.folder, name)}`
-  const notices = [
+  const warnings = [
     'server.host changed from 127.0.0.1 to localhost',
     'server.port changed from 0 to 8081',
     'server.trust_proxy changed from "loopback" to false',
     'server.body_limit changed from 256kb to 1mb',
     'server.request_timeout changed from 10s to 1m30s',
   ].map((change) => `${change}: takes effect at the next start`)
-  notices.push(
+  warnings.push(
     `store.url changed from ${store('store.db')} to ${store('other.db')}: takes effect at the next start; where that is another store, "hookbridge migrate-store" moves what is stored`,
   )
   const { status, body } = await reload(app)
   t.equal(status, 200)
-  t.strictSame(body, { ok: true, changed: [], notices })
-  for (const notice of notices)
+  t.strictSame(body, { ok: true, changed: [], warnings })
+  for (const warning of warnings)
     t.ok(
-      app.log.some(({ level, msg }) => level === 40 && msg === notice),
-      notice,
+      app.log.some(({ level, msg }) => level === 40 && msg === warning),
+      warning,
     )
-  t.match((await readyz(app)).body, { reload: { ok: true, notices } })
-  t.match((await reload(app)).body, { changed: [], notices }, 'it still waits for the next start')
+  t.match((await readyz(app)).body, { reload: { ok: true, warnings } })
+  t.match((await reload(app)).body, { changed: [], warnings }, 'it still waits for the next start')
   t.equal((await post(app.url, newEvent())).status, 202, 'it listens where it did')
   t.equal((await history(app.folder)).events.length, 1, 'and stores where it did')
   edit(
@@ -104,7 +104,7 @@ t.test('what needs a restart is reported until it is undone', async (t) => {
     'port: 0',
   )
   edit(app.config, 'other.db', 'store.db')
-  t.match((await reload(app)).body, { ok: true, notices: [] })
+  t.match((await reload(app)).body, { ok: true, warnings: [] })
 })
 
 t.test('an unexpected error changes nothing, and the next reload works', async (t) => {

@@ -77,7 +77,7 @@ export function fakeServer(
     clock: () => performance.now(),
     inFlight,
     adminToken: () => undefined,
-    reload: async () => ({ ok: true, changed: [], notices: [] }),
+    reload: async () => ({ ok: true, changed: [], warnings: [] }),
     notReady: () => [],
     lastReload: () => null,
     metrics: { contentType: 'text/plain', text: async () => '' },

@@ -63,7 +63,7 @@ function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: 
     }
   }
   if (status === 200) {
-    lines('notices', 'yellow')
+    lines('warnings', 'yellow')
     if (quiet) return
     const changed = texts(body, 'changed').join(', ')
     print(

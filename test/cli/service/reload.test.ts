@@ -44,7 +44,7 @@ t.test('reload prints what changed and what waits for a restart', async (t) => {
   t.match(out, /server\.port changed from 0 to 8081: takes effect at the next start/)
   t.match(out, /reloaded: routes/)
   const json = await reload('--json')
-  t.match(JSON.parse(json.out), { ok: true, changed: [], notices: [/server\.port/, /spare/] })
+  t.match(JSON.parse(json.out), { ok: true, changed: [], warnings: [/server\.port/, /spare/] })
 })
 
 t.test('a failed reload prints the problems as check does, and exits 1', async (t) => {
