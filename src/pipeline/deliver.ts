@@ -1,5 +1,11 @@
 import type { OpenChannel } from '../channels/channel.ts'
-import { ambiguousAfter, type Delivery, nextState, type Policy } from '../core/delivery/delivery.ts'
+import {
+  ambiguousAfter,
+  type Delivery,
+  type NextState,
+  nextState,
+  type Policy,
+} from '../core/delivery/delivery.ts'
 import { type Fallback, fallbackDeliveries } from '../core/delivery/fallback.ts'
 import type { Outcome } from '../core/delivery/outcome.ts'
 import type { Step } from '../core/lifecycle/lifecycle.ts'
@@ -42,6 +48,8 @@ interface Attempted {
   readonly times: Omit<AttemptTimes, 'recorded'> | null
   /** What the message did in its conversation, if it was sent in one. */
   readonly step?: Step
+  /** This process did not get to it: it is due again at once, even if `delivery.retry_for` is over. */
+  readonly postponed?: true
 }
 
 /** Its conversation went on without it. */
@@ -71,8 +79,9 @@ const cutShort: Outcome = {
   reason: 'the service stopped before the destination answered; the message may or may not have gone out',
 }
 
-// What a process does that was suspended, while another one took over.
+// A process that was suspended records this: another one may have taken over meanwhile.
 const SUSPENDED = 'the service was suspended until its lease of this delivery ended; nothing was sent'
+const STOPPING = 'the service was stopping when it claimed this delivery; nothing was sent'
 
 /** A bug, before anything was sent: recorded as one, since the lease would run out again and again. */
 function notAttempted(error: unknown): Attempted {
@@ -95,7 +104,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
       await skip(leased.delivery, attempted.skipped, stopped, recording)
       return null
     }
-    const { outcome, notes, template, reached, times, step } = attempted
+    const { outcome, notes, template, reached, times, step, postponed } = attempted
     const endedAt = deps.now()
     // The clock may have been set back in between.
     const durationMs = interrupted ? 0 : Math.max(0, endedAt - startedAt)
@@ -105,7 +114,10 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const counted = { ...delivery, attempts: number, ambiguousAttempts }
     const { channel, target } = delivery.destination
     const canLookUp = settings.channels.get(channel)?.canLookUp?.(target) ?? false
-    const next = nextState(counted, outcome, { ...settings.policy, canLookUp }, endedAt, deps.random())
+    const next: NextState =
+      postponed && outcome.kind === 'retry'
+        ? { state: 'retrying', dueAt: endedAt, reason: outcome.reason }
+        : nextState(counted, outcome, { ...settings.policy, canLookUp }, endedAt, deps.random())
     const made = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
     const done = { ...made, ...(step && { step }) }
     const fallback = settings.fallbacks.get(delivery.receiver) ?? null
@@ -142,9 +154,11 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const { notes } = rendered
     if (!rendered.ok) return notSent(rendered.reason, notes, times(renderedAt))
     const { template } = rendered
-    if (delivery.dueAt !== null && deps.now() >= delivery.dueAt) {
-      const outcome: Outcome = { kind: 'retry', reason: SUSPENDED }
-      return { outcome, notes, template, reached: false, times: times(renderedAt) }
+    const wasSuspended = delivery.dueAt !== null && deps.now() >= delivery.dueAt
+    if (wasSuspended || stopped.isAnnounced) {
+      const reason = wasSuspended ? SUSPENDED : STOPPING
+      const outcome: Outcome = { kind: 'retry', reason }
+      return { outcome, notes, template, reached: false, times: times(renderedAt), postponed: true }
     }
     try {
       const { id, receiver } = delivery

@@ -59,7 +59,6 @@ export class DeliveryLoop {
   readonly #stopped = new StopSignal()
   #running: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
-  #stopping = false
   #claimedAt = Number.NEGATIVE_INFINITY
   #heartbeat: Heartbeat
 
@@ -89,25 +88,25 @@ export class DeliveryLoop {
   }
 
   /**
-   * Claims nothing more, waits for attempts in flight up to `grace` ms, and gives up the rest, which are
-   * recorded as ambiguous. Idempotent.
+   * Claims nothing more, waits for attempts in flight up to `graceMs`, and gives up the rest, which are recorded as ambiguous.
+   * What a claim that is under way leases is not attempted. Idempotent. Takes longer where the store does not answer.
    */
-  async stop(grace: number): Promise<void> {
-    this.#stopping = true
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped.announce()
     this.#wake.resolve()
+    const timer = setTimeout(() => this.#stopped.give(), graceMs)
     await this.#running
-    const timer = setTimeout(() => this.#stopped.give(), grace)
     await Promise.all([...this.#inFlight.values()].map(({ ended }) => ended))
     clearTimeout(timer)
   }
 
   async #run(): Promise<void> {
     try {
-      while (!this.#stopping) {
+      while (!this.#stopped.isAnnounced) {
         this.#wake = Promise.withResolvers<void>()
         this.#enter('claiming')
         const wait = await this.#turn()
-        if (this.#stopping) return
+        if (this.#stopped.isAnnounced) return
         this.#enter('resting')
         await this.#rest(wait)
       }
@@ -220,7 +219,7 @@ export class DeliveryLoop {
     const timer = setTimeout(resolve, ms)
     await Promise.race([promise, this.#wake.promise])
     clearTimeout(timer)
-    if (this.#stopping || this.#deps.clock() - this.#claimedAt > BUSY_MS) return
+    if (this.#stopped.isAnnounced || this.#deps.clock() - this.#claimedAt > BUSY_MS) return
     await new Promise((done) => setTimeout(done, GATHER_MS))
   }
 }

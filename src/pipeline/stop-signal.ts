@@ -3,10 +3,22 @@
  * each `Promise.race` until the service stops, and so grow with every message.
  */
 export class StopSignal {
+  #isAnnounced = false
   #isGiven = false
   readonly #waiting = new Set<() => void>()
 
+  /** Nothing new is to begin; what is under way has until `give`. */
+  announce(): void {
+    this.#isAnnounced = true
+  }
+
+  get isAnnounced(): boolean {
+    return this.#isAnnounced
+  }
+
+  /** What waits is given up. */
   give(): void {
+    this.#isAnnounced = true
     this.#isGiven = true
     for (const end of this.#waiting) end()
   }

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { type Addressed, UNLIMITED } from '../../src/channels/channel.ts'
+import type { NextState } from '../../src/core/delivery/delivery.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { POST } from '../../src/core/lifecycle/lifecycle.ts'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
@@ -33,9 +34,13 @@ const leased: Leased = {
   conversation: null,
 }
 
-function delivering(complete: Queue['complete'], lease = leased, settings: Partial<DeliverSettings> = {}) {
+function delivering(
+  complete: Queue['complete'],
+  lease = leased,
+  settings: Partial<DeliverSettings> = {},
+  stopped = new StopSignal(),
+) {
   const facts: Fact[] = []
-  const stopped = new StopSignal()
   const deliver = createDeliver({
     store: { complete, skip: () => Promise.resolve(true) },
     settings: (): DeliverSettings => ({
@@ -116,7 +121,7 @@ t.test('what throws before a message is sent is recorded as what it is, and park
   }
 })
 
-t.test('a process that was suspended beyond its lease sends nothing: another one may have', async (t) => {
+t.test('a process sends nothing if it was suspended beyond its lease, or is stopping', async (t) => {
   const { channel } = leased.delivery.destination
   const sent: unknown[] = []
   const open = {
@@ -127,20 +132,33 @@ t.test('a process that was suspended beyond its lease sends nothing: another one
     },
   }
   const renderer = { render: () => ({ ok: true, message: 'hello', notes: [] }) as const }
-  for (const [dueAt, state] of [
-    [START + 1_001, 'delivered'],
-    [START + 1_000, 'retrying'],
-  ] as const) {
-    const stored: unknown[] = []
+  const stopping = new StopSignal()
+  stopping.announce()
+  for (const { dueAt, stopped, reason } of [
+    { dueAt: START + 1_001, stopped: new StopSignal(), reason: null },
+    { dueAt: START + 1_000, stopped: new StopSignal(), reason: /was suspended until its lease .* ended/ },
+    { dueAt: START + 1_001, stopped: stopping, reason: /was stopping when it claimed/ },
+  ]) {
+    const next: NextState[] = []
+    const wasReached: boolean[] = []
     await delivering(
-      async (_attempt, next, reached) => {
-        stored.push(next.state, reached)
-        return next
+      async (_attempt, stored, reached) => {
+        next.push(stored)
+        wasReached.push(reached)
+        return stored
       },
       { ...leased, interruptedAt: null, delivery: { ...leased.delivery, dueAt } },
-      { channels: new Map([[channel, open]]), renderers: () => [{ name: 'mine', renderer }] },
+      {
+        channels: new Map([[channel, open]]),
+        renderers: () => [{ name: 'mine', renderer }],
+        // It is over: another failure would end the delivery.
+        policy: { retryFor: 0, ambiguousResends: 2 },
+      },
+      stopped,
     ).ended
-    t.strictSame(stored, [state, state === 'delivered'])
+    const due = { state: 'retrying', dueAt: START + 1_000, reason }
+    t.match(next, [reason === null ? { state: 'delivered' } : due])
+    t.strictSame(wasReached, [reason === null], 'the health of the destination stays as it is')
   }
   t.strictSame(sent, ['hello'])
 })

@@ -240,6 +240,44 @@ for (const isSequential of [true, false]) {
   })
 }
 
+t.test('a stop is known to what a claim under way leases, and claims nothing more', async (t) => {
+  const store = await openStore('sqlite::memory:', 'service')
+  t.teardown(() => store.close())
+  await store.append(entry(event(1), [planned()]))
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  let claims = 0
+  const begun: boolean[] = []
+  const loop = new DeliveryLoop({
+    holder: 'test',
+    store: {
+      ...queue(store),
+      async claim(request) {
+        claims += 1
+        asked.resolve()
+        await answer.promise
+        return store.claim(request)
+      },
+    },
+    channels: () => new Map([['slack', limits]]),
+    async deliver(_leased, stopped) {
+      begun.push(stopped.isAnnounced)
+      return null
+    },
+    onBug: (error) => t.fail(String(error)),
+    now: Date.now,
+    clock: () => performance.now(),
+    observe: () => {},
+  })
+  loop.start()
+  await asked.promise
+  const stopped = loop.stop(1_000)
+  answer.resolve()
+  await stopped
+  t.strictSame(begun, [true])
+  t.equal(claims, 1)
+})
+
 t.test('whenever answers come, first attempts at a destination begin in the order of events', async () => {
   await fc.assert(
     fc.asyncProperty(fc.infiniteStream(fc.nat({ max: 999 })), async (choices) => {

@@ -12,7 +12,7 @@ import { type Define, proxiesOf } from '../context.ts'
 import { cheapChecks, runCheck } from '../doctor/cheap-checks.ts'
 import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
 
-// A stop takes about seven seconds at the most; this is for one that hangs.
+// A stop takes seven seconds at the most; this is for one that hangs.
 const STOP_DEADLINE = 9_000
 const CHECK_LIMIT_MS = 2_000
 
