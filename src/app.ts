@@ -86,7 +86,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { observe } = facts
 
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error')
-  const generations = new Generations(compiled, { proxies, print }, onBug)
+  const generations = new Generations(compiled, { proxies, print, now, beganAt: now() - clock() }, onBug)
   const settings = () => generations.current
   const config = () => settings().compiled.config
   const deliver = createDeliver({

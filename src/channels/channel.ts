@@ -120,6 +120,10 @@ export interface ChannelEnvironment {
   readonly proxies: Proxies
   /** Writes for the console channel. */
   readonly print: (text: string) => void
+  /** Milliseconds since the epoch, by the clock that attempts are recorded with: with PostgreSQL its server's, not this machine's. */
+  readonly now: () => number
+  /** When this process began, by that clock as it was then. */
+  readonly beganAt: number
 }
 
 /** How much may be sent at once. */

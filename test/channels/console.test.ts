@@ -2,6 +2,7 @@ import t from 'tap'
 import { consoleChannel } from '../../src/channels/console/console.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { readTemplate, templateFile } from '../support/template-files.ts'
 import { exampleView } from './contract.ts'
 
@@ -46,11 +47,11 @@ t.test('there is nothing to check', async (t) => {
 
 t.test('sending prints', async (t) => {
   const printed: string[] = []
-  const channel = consoleChannel.open({}, new Map(), {
-    timeout: 1,
-    proxies: noProxies,
-    print: (text) => printed.push(text),
-  })
+  const channel = consoleChannel.open(
+    {},
+    new Map(),
+    channelEnvironment(1, { print: (text) => printed.push(text) }),
+  )
   const [target] = consoleChannel.targets({}, 'r')
   const delivery = { id: 'evt_1-1', receiver: 'r', target: target?.target ?? '', ...alone }
   t.match(await channel.send({ text: 'hello' }, delivery), {

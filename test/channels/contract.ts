@@ -15,6 +15,7 @@ import type { RenderView } from '../../src/core/template/template.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import { anyJson, anyText, anyUrl } from '../support/any-text.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { aRenderView } from '../support/event.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
@@ -275,11 +276,11 @@ function opened<S, R, M>(
   raw: RawSettings,
 ): { open: OpenChannel<M>; send: () => Promise<Outcome> } {
   const receiver = channel.receiver.parse(raw.receiver)
-  const open = channel.open(channel.settings.parse(raw.settings), new Map([['deal-flow', receiver]]), {
-    timeout: TIMEOUT,
-    proxies: noProxies,
-    print: () => {},
-  })
+  const open = channel.open(
+    channel.settings.parse(raw.settings),
+    new Map([['deal-flow', receiver]]),
+    channelEnvironment(TIMEOUT),
+  )
   return { open, send }
 
   async function send(): Promise<Outcome> {

@@ -4,9 +4,9 @@ import PostalMime, { type Email } from 'postal-mime'
 import t from 'tap'
 import { email } from '../../src/channels/email/email.ts'
 import { compose, fixedHeaders, messageId } from '../../src/channels/email/sending/mime.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import { anyText } from '../support/any-text.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { templateFile } from '../support/template-files.ts'
 import { exampleView } from './contract.ts'
@@ -53,11 +53,7 @@ t.test('no value adds a header, a recipient or a part', async (t) => {
   const { renderer } = compiled
   const receiver = email.receiver.parse({ to: ['jane@example.org'] })
   const settings = email.settings.parse({ smtp: server.url, from: 'alerts@example.org' })
-  const channel = email.open(settings, new Map([['r', receiver]]), {
-    timeout: 5_000,
-    proxies: noProxies,
-    print: () => {},
-  })
+  const channel = email.open(settings, new Map([['r', receiver]]), channelEnvironment(5_000))
   t.teardown(async () => {
     await channel.close()
     await server.close()

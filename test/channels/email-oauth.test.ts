@@ -9,6 +9,7 @@ import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { openHttp } from '../../src/network/http.ts'
 import { noProxies, readProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import {
   type OAuthMailServer,
   type OAuthMailServerOptions,
@@ -42,11 +43,11 @@ function oauth2(server: Pick<TokenServer, 'url'>, provider: Provider, more: obje
 }
 
 function open(t: Test, settings: object, timeout = IN_TIME_MS, proxies = noProxies) {
-  const channel = email.open(email.settings.parse({ from, ...settings }), new Map(), {
-    timeout,
-    print: () => {},
-    proxies,
-  })
+  const channel = email.open(
+    email.settings.parse({ from, ...settings }),
+    new Map(),
+    channelEnvironment(timeout, { proxies }),
+  )
   t.teardown(() => channel.close())
   return (id = 'evt_1-1'): Promise<Outcome> =>
     channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org', ...alone })

@@ -11,8 +11,8 @@ import { FIRST_CONNECTIONS, parseSmtpUrl } from '../../src/channels/email/settin
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import { newDestination, settle } from '../../src/core/delivery/destination.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import {
   type MailBehaviour,
   type MailServer,
@@ -36,7 +36,7 @@ function openChannel(t: Teardown, settings: object, timeout = IN_TIME): OpenChan
   const channel = email.open(
     email.settings.parse({ from: 'Cuuro alerts <alerts@example.org>', ...settings }),
     new Map([['partners', email.receiver.parse({ to: ['Jané <jane@example.org>'] })]]),
-    { timeout, proxies: noProxies, print: () => {} },
+    channelEnvironment(timeout),
   )
   t.teardown(() => channel.close())
   return channel
@@ -612,7 +612,7 @@ t.test('a message is written down whole, whatever its words are', async (t) => {
 })
 
 t.test('without settings a delivery is parked', async (t) => {
-  const channel = email.open(undefined, new Map(), { timeout: IN_TIME, proxies: noProxies, print: () => {} })
+  const channel = email.open(undefined, new Map(), channelEnvironment(IN_TIME))
   t.match(await send(channel), { kind: 'park', reason: /channels\.email is not configured/ })
   await channel.close()
 })

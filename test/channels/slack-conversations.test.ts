@@ -4,8 +4,8 @@ import type { Follows, MessageRef } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import {
   type Misbehaviour,
   type OtherAnswer,
@@ -40,11 +40,7 @@ async function begun(
 ): Promise<Conversation> {
   const server = await startSlackServer({ scopes, ...options })
   const opened = (token: string) =>
-    slack.open(slack.settings.parse({ token, api_url: server.url }), new Map(), {
-      timeout: 2_000,
-      proxies: noProxies,
-      print: () => {},
-    })
+    slack.open(slack.settings.parse({ token, api_url: server.url }), new Map(), channelEnvironment(2_000))
   const open = opened('xoxb-1')
   const before = opened(token)
   const to = { receiver: 'deal-flow', target: TARGET, ...alone }

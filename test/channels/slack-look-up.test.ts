@@ -1,12 +1,18 @@
 /** Attempts without an answer are looked up in Slack before anything is sent again. */
 import t, { type Test } from 'tap'
-import type { Addressed, Follows, OpenChannel, UnansweredAttempts } from '../../src/channels/channel.ts'
+import type {
+  Addressed,
+  ChannelEnvironment,
+  Follows,
+  OpenChannel,
+  UnansweredAttempts,
+} from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { createSlackClock } from '../../src/channels/slack/sending/slack-clock.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import type { SlackServerOptions } from '../support/slack/workspace.ts'
 
@@ -26,15 +32,19 @@ interface Sender {
   restart(): void
 }
 
-async function start(t: Test, options: SlackServerOptions = {}): Promise<Sender> {
+async function start(
+  t: Test,
+  options: SlackServerOptions = {},
+  environment: Partial<ChannelEnvironment> = {},
+): Promise<Sender> {
   const server = await startSlackServer(Object.assign(options, { scopes: options.scopes ?? reading }))
   const called: string[] = []
   const opened = () =>
-    slack.open(slack.settings.parse({ token: 'xoxb-1', api_url: server.url }), new Map(), {
-      timeout: TIMEOUT_MS,
-      proxies: noProxies,
-      print: () => {},
-    })
+    slack.open(
+      slack.settings.parse({ token: 'xoxb-1', api_url: server.url }),
+      new Map(),
+      channelEnvironment(TIMEOUT_MS, environment),
+    )
   let open = opened()
   const channels = [open]
   t.teardown(async () => {
@@ -192,6 +202,29 @@ t.test('however wrong a clock is', async (t) => {
     sender.restart()
     t.match(await sender.send({ target: 'C0123456789', unanswered: justNow() }), { lookUp: 'found' })
     t.strictSame(sender.calls(), ['auth.test', 'conversations.history'])
+  }
+})
+
+t.test('by the clock of attempts, however wrong the one of this machine is', async (t) => {
+  const { now: monotonic } = performance
+  t.teardown(() => {
+    performance.now = monotonic
+  })
+  for (const ahead of [-3_600_000, 3_600_000]) {
+    let passed = 0
+    performance.now = () => monotonic.call(performance) + passed
+    const now = () => Date.now() + ahead + passed
+    const options = { clockAhead: ahead }
+    const sender = await start(t, options, { now, beganAt: now() - performance.now() })
+    const at = now()
+    const unanswered = { since: at, latest: at, underWay: at, mayResend: true }
+    await lost(sender, { id: 'dlv_2' }, false)
+    t.match(await sender.send({ id: 'dlv_2', unanswered }), { reason: /^not in Slack yet/ }, 'under way')
+    await lost(sender)
+    // Within the first hour Slack's own clock counts as one that an earlier process may have had.
+    passed = 2 * 3_600_000
+    options.clockAhead = ahead + passed
+    t.match(await sender.send({ unanswered }), { lookUp: 'found' }, `${ahead} ms`)
   }
 })
 
@@ -432,7 +465,7 @@ t.test("Slack's clock and what ours has been", async (t) => {
   const begin = (options: { readonly ahead?: number } = {}) => {
     const times = { wall: 1_800_000_000_000, monotonic: 0, slack: 1_800_000_000_000 + (options.ahead ?? 0) }
     const clock = createSlackClock({
-      wall: () => times.wall,
+      now: () => times.wall,
       monotonic: () => times.monotonic,
       beganAt: times.wall,
     })
@@ -493,7 +526,7 @@ t.test("Slack's clock and what ours has been", async (t) => {
     call()
     t.same(clock.ahead(), { least: -HOUR_MS, most: 0 })
     const opened = createSlackClock({
-      wall: () => times.wall,
+      now: () => times.wall,
       monotonic: () => times.monotonic,
       beganAt: times.wall - times.monotonic - 2 * HOUR_MS,
     })

@@ -9,8 +9,8 @@ import { fromWebhook } from '../../src/channels/slack/sending/outcome.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
@@ -33,7 +33,7 @@ async function start(t: Test): Promise<Sending> {
     slack.open(
       slack.settings.parse({ token: TOKEN, api_url: server.url }),
       new Map([['hook', slack.receiver.parse({ webhook_url: server.webhookUrl })]]),
-      { timeout, proxies: noProxies, print: () => {} },
+      channelEnvironment(timeout),
     )
   const open = opened(IN_TIME_MS)
   const hasty = opened(TIMEOUT_MS)

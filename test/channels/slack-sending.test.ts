@@ -4,8 +4,8 @@ import type { OpenChannel } from '../../src/channels/channel.ts'
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import type { SlackServerOptions } from '../support/slack/workspace.ts'
 import { closedPort } from './contract.ts'
@@ -30,7 +30,7 @@ async function start(
   const open = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: server.url }),
     new Map([['hook', slack.receiver.parse({ webhook_url: server.webhookUrl })]]),
-    { timeout, proxies: noProxies, print: () => {} },
+    channelEnvironment(timeout),
   )
   t.teardown(async () => {
     await open.close()
@@ -102,11 +102,7 @@ t.test('a wrong or missing token is parked', async (t) => {
     [{ token: 'xoxb-wrong', api_url: server.url }, /^invalid_auth: /],
     [{ api_url: server.url }, /token is missing/],
   ] as const) {
-    const open = slack.open(slack.settings.parse(settings), new Map(), {
-      timeout: 2_000,
-      proxies: noProxies,
-      print: () => {},
-    })
+    const open = slack.open(slack.settings.parse(settings), new Map(), channelEnvironment(2_000))
     t.match(await open.send(message, { id: '1', receiver: 'r', target: '#x', ...alone }), {
       kind: 'park',
       reason,
@@ -170,7 +166,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const open = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: `http://127.0.0.1:${await closedPort()}/api/` }),
     new Map(),
-    { timeout: 2_000, proxies: noProxies, print: () => {} },
+    channelEnvironment(2_000),
   )
   const addressed = { id: '1', receiver: 'r', target: '#x', ...alone }
   t.strictSame(await open.send(message, addressed), { kind: 'retry', reason: 'cannot connect: ECONNREFUSED' })
@@ -184,7 +180,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const unresolved = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: 'https://slack.invalid/api/' }),
     new Map(),
-    { timeout: 2_000, proxies: noProxies, print: () => {} },
+    channelEnvironment(2_000),
   )
   t.match(await unresolved.send(message, addressed), {
     kind: 'retry',
@@ -197,7 +193,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const untrusted = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: `https://127.0.0.1:${plain.port}/api/` }),
     new Map(),
-    { timeout: 2_000, proxies: noProxies, print: () => {} },
+    channelEnvironment(2_000),
   )
   t.match(
     await untrusted.send(message, addressed),
@@ -211,7 +207,7 @@ t.test('nothing was sent where no connection was made', async (t) => {
   const cut = slack.open(
     slack.settings.parse({ token: TOKEN, api_url: `https://127.0.0.1:${closing.port}/api/` }),
     new Map(),
-    { timeout: 2_000, proxies: noProxies, print: () => {} },
+    channelEnvironment(2_000),
   )
   t.match(await cut.send(message, addressed), { kind: 'retry', reason: /^cannot connect: / }, 'TLS cut short')
   await cut.close()

@@ -4,6 +4,7 @@ import { email } from '../../src/channels/email/email.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { installPackages } from '../support/debian.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { generic } from '../support/oauth/providers.ts'
@@ -45,11 +46,7 @@ async function start(t: Test, mechanisms: string) {
 }
 
 function open(t: Test, settings: object) {
-  const channel = email.open(email.settings.parse(settings), new Map(), {
-    timeout: TIMEOUT_MS,
-    proxies: noProxies,
-    print: () => {},
-  })
+  const channel = email.open(email.settings.parse(settings), new Map(), channelEnvironment(TIMEOUT_MS))
   t.teardown(() => channel.close())
   return (id: string) =>
     channel.send(mail, { id, receiver: 'partners', target: 'jane@example.org', ...alone })

@@ -15,6 +15,7 @@ import { readTraceSettings } from '../../src/telemetry/settings.ts'
 import { closedPort } from '../channels/contract.ts'
 import { alone } from '../support/addressed.ts'
 import { type CertificateOptions, makeAuthority, makeCertificate } from '../support/certificates.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { type ProxyAnswer, startProxy, type TestProxy, type TestProxyOptions } from '../support/proxy.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { type SlackServer, startSlackServer } from '../support/slack/server.ts'
@@ -70,7 +71,7 @@ async function send(
     ['hook', slack.receiver.parse({ webhook_url: url.replace('api/', 'services/x') })],
   ])
   const settings = slack.settings.parse({ token: TOKEN, api_url: url })
-  const open = slack.open(settings, receivers, { timeout, proxies, print: () => {} })
+  const open = slack.open(settings, receivers, channelEnvironment(timeout, { proxies }))
   try {
     let outcome = await open.send(message, {
       id: 'evt_1-1',

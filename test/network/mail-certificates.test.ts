@@ -6,7 +6,6 @@ import t, { type Test } from 'tap'
 import { readAuthorities } from '../../src/channels/email/authorities.ts'
 import { email } from '../../src/channels/email/email.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import {
   type Certificate,
@@ -14,6 +13,7 @@ import {
   makeAuthority,
   makeCertificate,
 } from '../support/certificates.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { temporaryFolder } from '../support/service.ts'
 
 const DAY_MS = 86_400_000
@@ -55,7 +55,7 @@ async function start(t: Test, { cert, key }: Certificate, secure: boolean) {
 async function send(t: Test, url: string, more: object = {}): Promise<Outcome> {
   const settings = email.settings.parse({ smtp: url, from: 'a@example.org', tls: 'required', ...more })
   const receivers = new Map([['r', email.receiver.parse({ to: ['b@example.org'] })]])
-  const open = email.open(settings, receivers, { timeout: 5_000, proxies: noProxies, print: () => {} })
+  const open = email.open(settings, receivers, channelEnvironment(5_000))
   t.teardown(() => open.close())
   const mail = { subject: 's', text: 't', html: '<p>t</p>', preheader: '' }
   return open.send(mail, { id: 'dlv_1', receiver: 'r', target: 'b@example.org', ...alone })

@@ -9,11 +9,11 @@ import { Generations } from '../../src/app/generation.ts'
 import { createIds } from '../../src/app/ids.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import * as notice from '../../src/core/notice/notice.ts'
-import { noProxies } from '../../src/network/proxies.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { createNotices } from '../../src/pipeline/notices/notices.ts'
 import { openStore } from '../../src/store/open.ts'
 import { startTestApp } from '../support/app.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { edit } from '../support/replace.ts'
 import { ageEvents, environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
@@ -350,7 +350,7 @@ t.test('instances that share a store make one notice of the same news', async (t
   writeFileSync(config, yaml('http://127.0.0.1:1/'))
   const loaded = loadConfig(config, environment)
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
-  const generations = new Generations(loaded.compiled, { proxies: noProxies, print: () => {} }, t.error)
+  const generations = new Generations(loaded.compiled, channelEnvironment(0), t.error)
   const store = await openStore(`sqlite:${join(folder, 'store.db')}`, 'service')
   const refused = { kind: 'enrichment_refused', host: 'api', status: 401, reason: 'x', id: 'evt_1' } as const
   const stored = async () => {

@@ -10,6 +10,7 @@ import { readProxies } from '../../src/network/proxies.ts'
 import { closedPort } from '../channels/contract.ts'
 import { alone } from '../support/addressed.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { installPackages } from '../support/debian.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { startSlackServer } from '../support/slack/server.ts'
@@ -65,7 +66,7 @@ async function start(t: Test, program: string, args: readonly string[], port: nu
 async function send(proxy: string, host = 'slack.test'): Promise<Outcome> {
   const { proxies } = readProxies({ HTTPS_PROXY: proxy })
   const settings = slack.settings.parse({ token: TOKEN, api_url: `https://${host}:${slackPort}/api/` })
-  const open = slack.open(settings, new Map(), { timeout: 10_000, proxies, print: () => {} })
+  const open = slack.open(settings, new Map(), channelEnvironment(10_000, { proxies }))
   try {
     return await open.send(
       { text: 'hello', blocks: [] },

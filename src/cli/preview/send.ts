@@ -68,6 +68,8 @@ export async function sendPreviews(
       proxies,
       // Standard output may be JSON or the page.
       print: (text) => terminal.err.write(`${text}\n`),
+      now: Date.now,
+      beganAt: performance.timeOrigin,
     })
     try {
       for (const message of unique.values()) {

@@ -29,7 +29,12 @@ async function checkSlack(
   timeoutMs: number,
   proxies: Proxies,
 ): Promise<readonly Finding[]> {
-  const transport = openTransport(timeoutMs, CONNECTIONS, proxies)
+  const transport = openTransport(CONNECTIONS, {
+    timeout: timeoutMs,
+    proxies,
+    now: Date.now,
+    beganAt: performance.timeOrigin,
+  })
   const secrets = slackSecrets(settings, receivers)
   const context: AttemptContext = { target: 'the channel', timeout: timeoutMs, secrets }
   try {

@@ -43,16 +43,18 @@ const TOLERANCE_MS = 60_000
 export class LookUps {
   readonly #client: WebClient
   readonly #timeoutMs: number
+  readonly #now: () => number
   readonly #clockAhead: () => ClockAhead | null
   /** The ids of channels, by target: history is read by id. */
   readonly #ids = new Map<string, string>()
   /** Targets whose messages the app may not read. */
   readonly #closed = new Set<string>()
 
-  /** `clockAhead`: of Slack's clock; null before its first answer. */
-  constructor(client: WebClient, timeoutMs: number, clockAhead: () => ClockAhead | null) {
+  /** `now`: the clock that attempts are recorded with. `clockAhead`: of Slack's clock; null before its first answer. */
+  constructor(client: WebClient, timeoutMs: number, now: () => number, clockAhead: () => ClockAhead | null) {
     this.#client = client
     this.#timeoutMs = timeoutMs
+    this.#now = now
     this.#clockAhead = clockAhead
   }
 
@@ -95,7 +97,7 @@ export class LookUps {
     const { least, most } = this.#clockAhead() ?? { least: 0, most: 0 }
     const seconds = (ms: number) => (ms / 1000).toFixed(6)
     // What began later than now began before the clock was set back, by at least as much.
-    const setBack = 2 * Math.max(0, since - Date.now())
+    const setBack = 2 * Math.max(0, since - this.#now())
     return {
       oldest: seconds(since - setBack + least - TOLERANCE_MS),
       latest: seconds(latest + 2 * this.#timeoutMs + most + TOLERANCE_MS),

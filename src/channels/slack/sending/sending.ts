@@ -17,11 +17,12 @@ import { openTransport, type Transport } from './transport.ts'
 export function openSender(
   settings: SlackSettings,
   receivers: ReadonlyMap<string, SlackReceiver>,
-  { timeout, proxies }: ChannelEnvironment,
+  env: ChannelEnvironment,
 ): Sender<SlackMessage> {
-  const transport = openTransport(timeout, settings.concurrency, proxies)
+  const { timeout, now } = env
+  const transport = openTransport(settings.concurrency, env)
   const client = openClient(settings, transport)
-  const lookUps = client && new LookUps(client, timeout, transport.clockAhead)
+  const lookUps = client && new LookUps(client, timeout, now, transport.clockAhead)
   const webhooks = new Map([...receivers].map(([name, { webhook_url }]) => [WEBHOOK + name, webhook_url]))
   const secrets = slackSecrets(settings, receivers)
   return {
@@ -38,7 +39,7 @@ export function openSender(
       }
       if (client === null || lookUps === null)
         return parked('channels.slack.token is missing; set it, then resend')
-      return await toChannel(new Poster(client, delivery, context, lookUps, Date.now), message)
+      return await toChannel(new Poster(client, delivery, context, lookUps, now), message)
     } catch (error) {
       return fromException(error, context)
     }

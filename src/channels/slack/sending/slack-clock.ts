@@ -1,6 +1,7 @@
 /**
- * How far Slack's clock is ahead of ours. Ours may be set at any time, so that the time at which an attempt began may have been
- * read from another clock than today's: its message is looked for by every clock that ours has been lately.
+ * How far Slack's clock is ahead of ours, which is the one that attempts are recorded with. It may be set at any time, so that
+ * the time at which an attempt began may have been read from another clock than today's: its message is looked for by every
+ * clock that ours has been lately.
  */
 
 /** Milliseconds; both are the same unless our clock was set. */
@@ -20,10 +21,10 @@ export interface SlackClock {
 
 export interface Clocks {
   /** Milliseconds since the epoch. */
-  readonly wall: () => number
+  readonly now: () => number
   /** Milliseconds since this process began, whatever the clock is set to. */
   readonly monotonic: () => number
-  /** When this process began, by the wall clock of then. */
+  /** When this process began, by the clock of `now` as it was then. */
   readonly beganAt: number
 }
 
@@ -32,25 +33,19 @@ const SAME_MS = 10_000
 /** Most attempts are looked up within minutes; each clock more is more to read. */
 const REMEMBERED_MS = 3_600_000
 
-const clocks: Clocks = {
-  wall: () => Date.now(),
-  monotonic: () => performance.now(),
-  beganAt: performance.timeOrigin,
-}
-
-export function createSlackClock({ wall, monotonic, beganAt }: Clocks = clocks): SlackClock {
+export function createSlackClock({ now, monotonic, beganAt }: Clocks): SlackClock {
   // A clock is the time that it says this process began at.
   let slack: number | null = null
   let ours: { readonly began: number; readonly until: number }[] = []
   remember(beganAt)
 
   function remember(began: number): void {
-    const now = monotonic()
-    const others = ours.filter((one) => one.until > now && Math.abs(one.began - began) > SAME_MS)
-    ours = [...others, { began, until: now + REMEMBERED_MS }]
+    const at = monotonic()
+    const others = ours.filter((one) => one.until > at && Math.abs(one.began - began) > SAME_MS)
+    ours = [...others, { began, until: at + REMEMBERED_MS }]
   }
 
-  const asking = () => remember(wall() - monotonic())
+  const asking = () => remember(now() - monotonic())
   return {
     asking,
     answered(date) {

@@ -3,7 +3,7 @@ import type { FetchFunction } from '@slack/web-api'
 import { readRetryAfter } from '../../../core/delivery/retry-after.ts'
 import { ownProperty, parseJson } from '../../../core/json.ts'
 import { openAgent } from '../../../network/http-client.ts'
-import type { Proxies } from '../../../network/proxies.ts'
+import type { ChannelEnvironment } from '../../channel.ts'
 import { exchange, type Response } from './exchange.ts'
 import { type ClockAhead, createSlackClock } from './slack-clock.ts'
 
@@ -43,8 +43,11 @@ type FetchResponse = Awaited<ReturnType<FetchFunction>>
 
 const LARGEST_ANSWER_BYTES = 1_000_000
 
-/** Connects on first use, to as many as `connections` sockets. `timeoutMs`: for an attempt. */
-export function openTransport(timeoutMs: number, connections: number, proxies: Proxies): Transport {
+/** Connects on first use, to as many as `connections` sockets. */
+export function openTransport(
+  connections: number,
+  { timeout: timeoutMs, proxies, now, beganAt }: Omit<ChannelEnvironment, 'print'>,
+): Transport {
   const agent = openAgent({
     proxies,
     timeoutMs,
@@ -52,7 +55,7 @@ export function openTransport(timeoutMs: number, connections: number, proxies: P
     largestAnswerBytes: LARGEST_ANSWER_BYTES,
     hostSetting: 'channels.slack.api_url or webhook_url',
   })
-  const clock = createSlackClock()
+  const clock = createSlackClock({ now, monotonic: () => performance.now(), beganAt })
   return {
     async fetch(url, init = {}) {
       clock.asking()
