@@ -1,5 +1,5 @@
 /** X.509 certificates, made at once and without a program: node:crypto signs, and this writes the DER around it. */
-import { generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 
 export interface Certificate {
@@ -7,6 +7,8 @@ export interface Certificate {
   readonly cert: string
   readonly key: string
   readonly subject: string
+  /** Identifies its public key. Of two authorities with the same name, it tells which one issued a certificate. */
+  readonly keyId: Buffer
 }
 
 export interface CertificateOptions {
@@ -33,7 +35,11 @@ export function makeCertificate({
   to = new Date(Date.now() + 30 * DAY_MS),
 }: CertificateOptions): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const spki = publicKey.export({ type: 'spki', format: 'der' })
+  const keyId = createHash('sha256').update(spki).digest().subarray(0, 20)
   const extensions = [
+    extension('551d0e', der(0x04, keyId)),
+    ...(issuer === undefined ? [] : [extension('551d23', sequence(der(0x80, issuer.keyId)))]),
     extension('551d13', sequence(...(isAuthority ? [der(0x01, Buffer.from([0xff]))] : []))),
     ...(hosts.length === 0 ? [] : [extension('551d11', sequence(...hosts.map(generalName)))]),
   ]
@@ -44,7 +50,7 @@ export function makeCertificate({
     name(issuer?.subject ?? subject),
     sequence(time(from), time(to)),
     name(subject),
-    publicKey.export({ type: 'spki', format: 'der' }),
+    spki,
     der(0xa3, sequence(...extensions)),
   )
   const signer: KeyObject | string = issuer?.key ?? privateKey
@@ -54,6 +60,7 @@ export function makeCertificate({
     cert: new X509Certificate(whole).toString(),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     subject,
+    keyId,
   }
 }
 
