@@ -46,7 +46,7 @@ export interface NewPlan {
   readonly deliveries: readonly NewDelivery[]
 }
 
-/** Why an event was planned: it arrived, it was taken out of quarantine, or a person replayed it. */
+/** Why an event was planned: it arrived, it was released from quarantine, or a person replayed it. */
 export type PlanCause = 'received' | 'quarantine' | 'replay'
 
 export interface NewDelivery extends PlannedDelivery {

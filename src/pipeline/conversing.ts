@@ -41,5 +41,5 @@ export function conversing(
 export function stepOf(conversing: Conversing | null, outcome: Outcome): Step | null {
   if (outcome.kind !== 'sent' || conversing?.decision.kind !== 'send') return null
   const { step } = conversing.decision
-  return outcome.restarts === true ? { ...step, how: 'afresh' } : step
+  return outcome.restarts === true ? { ...step, how: 'restarted' } : step
 }

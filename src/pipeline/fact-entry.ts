@@ -44,12 +44,12 @@ export function logEntry(fact: Fact): LogEntry {
       }
     case 'purged':
       return purgedEntry(fact)
-    case 'taken_up': {
+    case 'released': {
       const { id, from, source, type, unrouted, deliveries } = fact
       const fields = { id, quarantined: from, source, type, unrouted, deliveries }
       const message = unrouted
-        ? 'quarantined request taken up, but no route takes it'
-        : 'quarantined request taken up'
+        ? 'request released from quarantine, but no route takes it'
+        : 'request released from quarantine'
       return { level: unrouted ? 'warn' : 'info', message, fields }
     }
     case 'enrichment_tried':

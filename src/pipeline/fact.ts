@@ -71,7 +71,7 @@ export type Fact =
   | { readonly kind: 'purged'; readonly events: number; readonly unresolved: number }
   /** A quarantined request was read again, and is an event now. */
   | {
-      readonly kind: 'taken_up'
+      readonly kind: 'released'
       readonly id: string
       readonly from: string
       readonly source: string

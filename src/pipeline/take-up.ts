@@ -28,7 +28,7 @@ export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
     }
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    deps.observe({ kind: 'store_failed', during: 'take_up', message: error.message })
+    deps.observe({ kind: 'store_failed', during: 'quarantine', message: error.message })
   }
 }
 
@@ -56,7 +56,7 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
   if (appended.kind !== 'stored') return
   const { id } = appended
   deps.observe({
-    kind: 'taken_up',
+    kind: 'released',
     id,
     from: request.id,
     source: event.source,

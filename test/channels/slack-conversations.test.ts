@@ -116,7 +116,7 @@ t.test('an edit, and a reply with the news alone', async (t) => {
 
 const everyWay = ['reply', 'update', 'update_and_reply'] as const
 
-t.test('what cannot be followed is posted afresh', async (t) => {
+t.test('what cannot be followed restarts the conversation', async (t) => {
   const deleted = ({ parent }: Conversation) => {
     parent.deleted = true
   }
@@ -195,7 +195,7 @@ t.test('what cannot be followed is posted afresh', async (t) => {
   }
 })
 
-t.test('text that an edit does not take is posted afresh', async (t) => {
+t.test('text that an edit does not take restarts the conversation', async (t) => {
   const { server, send } = await begun(t)
   const long = { text: 'a'.repeat(4_001), blocks: [] }
   t.match(await send('update', {}, long), { restarts: true, notes: [/\(msg_too_long\)$/] })

@@ -447,7 +447,7 @@ t.test('of a conversation', async (t) => {
     t.match(
       await sender.send({ ...second, id: 'dlv_3', unanswered: justNow() }),
       { kind: 'sent', lookUp: 'found', reference: { thread_ts: undefined }, restarts: true },
-      `${how}: what was posted afresh`,
+      `${how}: what restarted the conversation`,
     )
     t.equal(sender.server.messages.length, 3)
   }

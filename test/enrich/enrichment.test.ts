@@ -347,9 +347,12 @@ t.test('a replay takes a request out of quarantine, and it is enriched as at its
     hookbridge(['replay', id, ...more, '--config', app.config], { env: environment })
   writeFileSync(app.config, readFileSync(app.config, 'utf8').replace('event_type: /kind, ', ''))
   t.match(await replay('--receiver', 'log'), { code: 1, err: /replay it without --receiver/ })
-  t.match(await replay('--dry-run'), { code: 0, out: /would be taken up: .* after its enrichment/ })
+  t.match(await replay('--dry-run'), {
+    code: 0,
+    out: /would be released from quarantine: .* after its enrichment/,
+  })
   t.equal(api.requests.length, 0)
-  t.match(await replay('--json'), { code: 0, out: /"taken_up_by": "evt_/ })
+  t.match(await replay('--json'), { code: 0, out: /"released_as": "evt_/ })
   await until(() => app.printed.length === 1, 'the message')
   t.match(app.printed[0], `strong ${event.objectId} 91 Acme`)
   const { events } = await history(folder)
@@ -357,7 +360,7 @@ t.test('a replay takes a request out of quarantine, and it is enriched as at its
     events.find(({ takesUp }) => takesUp === id),
     { enriched: { company: { name: 'Acme' } }, plans: [{ cause: 'quarantine' }] },
   )
-  t.match(await replay(), { code: 1, err: /has taken it up/ })
+  t.match(await replay(), { code: 1, err: /it was released from quarantine, as evt_/ })
 })
 
 t.test('explain --fetch asks, and shows each value with its JSON pointer', async (t) => {

@@ -69,8 +69,10 @@ cases['the first message was deleted'] = async (t) => {
     [`${COMPLETED} edits 1`, `${COMPLETED} broadcast`],
     'the message that took its place is the first one now',
   )
-  const [, afresh] = await both.settled('an_1')
-  t.match(afresh?.history, [{ step: { how: 'afresh' }, notes: [/^posted as a new message: .* is deleted/] }])
+  const [, restarted] = await both.settled('an_1')
+  t.match(restarted?.history, [
+    { step: { how: 'restarted' }, notes: [/^posted as a new message: .* is deleted/] },
+  ])
 }
 
 cases['the first message is too old to be edited'] = async (t) => {
@@ -78,7 +80,7 @@ cases['the first message is too old to be edited'] = async (t) => {
   await both.settle(CREATED, 'an_1')
   await both.settle(COMPLETED, 'an_1')
   t.strictSame(shown(both, 'an_1'), [CREATED, COMPLETED])
-  t.match((await both.settled('an_1'))[1]?.history, [{ step: { how: 'afresh' }, notes: [/too old/] }])
+  t.match((await both.settled('an_1'))[1]?.history, [{ step: { how: 'restarted' }, notes: [/too old/] }])
 }
 
 cases['the channel was archived'] = async (t) => {
@@ -100,7 +102,7 @@ cases['the first message was posted with another token'] = async (t) => {
   await both.configure('"${SLACK_BOT_TOKEN}"', '"xoxb-another"')
   await both.settle(COMPLETED, 'an_1')
   t.strictSame(shown(both, 'an_1'), [CREATED, COMPLETED])
-  t.match((await both.settled('an_1'))[1]?.history, [{ step: { how: 'afresh' }, notes: [/another app/] }])
+  t.match((await both.settled('an_1'))[1]?.history, [{ step: { how: 'restarted' }, notes: [/another app/] }])
 }
 
 cases['the receiver has another destination now'] = async (t) => {

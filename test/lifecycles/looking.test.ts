@@ -60,7 +60,7 @@ t.test('the history links a conversation, and metrics count what its messages di
   const { value } = await scrape(app.url)
   const count = (how: string) => value('hookbridge_conversation_messages_total', { channel: 'slack', how })
   t.strictSame(
-    ['first', 'update', 'skipped', 'reply', 'afresh'].map(count),
+    ['first', 'update', 'skipped', 'reply', 'restarted'].map(count),
     [2, 1, 1, 0, 0],
     'those that did not happen are 0',
   )

@@ -18,7 +18,7 @@ import type { EventRecord } from '../../store/store.ts'
 export type Replay =
   | { readonly kind: 'plan'; readonly id: string; readonly plan: NewPlan; readonly again: number }
   | {
-      readonly kind: 'take_up'
+      readonly kind: 'release'
       readonly id: string
       readonly event: Event
       readonly body: Uint8Array
@@ -66,19 +66,24 @@ export function toReplay(planner: EventPlanner, record: EventRecord | null, id: 
     return { kind: 'plan', id, plan: made.plan, again: deliveredBefore(record, made.plan) }
   }
   if (record.takenUpBy !== null)
-    return { kind: 'failed', id, problem: `${record.takenUpBy} has taken it up; replay that`, again: 0 }
+    return {
+      kind: 'failed',
+      id,
+      problem: `it was released from quarantine, as ${record.takenUpBy}; replay that`,
+      again: 0,
+    }
   const event = planner.read(record)
   if (typeof event === 'string') return { kind: 'failed', id, problem: event, again: 0 }
   if (planner.needsEnrichment(event)) {
     // Whom it is for is decided once it is enriched, by the service.
     if (planner.receiver === undefined)
-      return { kind: 'take_up', id, event, body: record.body, plan: null, again: 0 }
+      return { kind: 'release', id, event, body: record.body, plan: null, again: 0 }
     const problem = 'it is planned after its enrichment, for all receivers: replay it without --receiver'
     return { kind: 'failed', id, problem, again: 0 }
   }
   const made = planner.plan(event, 'quarantine')
   if (!made.ok) return { kind: 'failed', id, problem: made.message, again: 0 }
-  return { kind: 'take_up', id, event, body: record.body, plan: made.plan, again: 0 }
+  return { kind: 'release', id, event, body: record.body, plan: made.plan, again: 0 }
 }
 
 /** How many of the new deliveries go where the event was delivered already. */

@@ -95,7 +95,7 @@ type Result =
   | {
       readonly kind: 'planned'
       readonly id: string
-      /** The event that it was taken up as. */
+      /** The event that it was released from quarantine as. */
       readonly takenUpBy: string | null
       /** Counted from 1 within the event; null where nothing was done. */
       readonly number: number | null
@@ -103,7 +103,7 @@ type Result =
       readonly cancelled: readonly string[]
       readonly again: number
     }
-  /** Taken up as an event that waits for its enrichment; null where nothing was done. */
+  /** Released from quarantine, as an event that waits for its enrichment; null where nothing was done. */
   | { readonly kind: 'enriching'; readonly id: string; readonly takenUpBy: string | null }
   | Extract<Replay, { kind: 'failed' }>
 
@@ -123,7 +123,7 @@ async function carryOut(
         ? { kind: 'failed', id, problem: 'it is gone', again: 0 }
         : resultOf(replay, added)
     }
-    case 'take_up': {
+    case 'release': {
       const { event, body, plan } = replay
       const dedupeFor = config.store.dedupe
       const appended = await store.append({ kind: 'event', event, body, plan, dedupeFor, takesUp: id })
@@ -140,7 +140,7 @@ function resultOf(
 ): Result {
   if (replay.kind === 'failed') return replay
   const { id, plan, again } = replay
-  const takenUpBy = replay.kind === 'take_up' ? replay.event.id : null
+  const takenUpBy = replay.kind === 'release' ? replay.event.id : null
   if (plan === null) return { kind: 'enriching', id, takenUpBy: added === null ? null : takenUpBy }
   const { number, cancelled } = added ?? { number: null, cancelled: [] }
   return { kind: 'planned', id, takenUpBy, number, plan, cancelled, again }
@@ -155,7 +155,7 @@ function report(terminal: Terminal, results: readonly Result[], { json, dryRun }
       dry_run: dryRun === true,
       replayed: planned.map(({ id, takenUpBy, number, plan, cancelled }) => ({
         event: id,
-        ...(takenUpBy !== null && { taken_up_by: takenUpBy }),
+        ...(takenUpBy !== null && { released_as: takenUpBy }),
         plan: number,
         unrouted: plan.unrouted,
         deliveries: plan.deliveries.filter((one) => skippedBecause(one) === null).map(({ id }) => id),
@@ -163,7 +163,7 @@ function report(terminal: Terminal, results: readonly Result[], { json, dryRun }
         cancelled,
       })),
       ...(enriching.length > 0 && {
-        enriching: enriching.map(({ id, takenUpBy }) => ({ event: id, taken_up_by: takenUpBy })),
+        enriching: enriching.map(({ id, takenUpBy }) => ({ event: id, released_as: takenUpBy })),
       }),
       failed: failed.map(({ id, problem }) => ({ event: id, problem })),
     })
@@ -171,7 +171,10 @@ function report(terminal: Terminal, results: readonly Result[], { json, dryRun }
     if (results.length === 0) print(terminal, 'no such events')
     for (const result of planned) print(terminal, wrapped(terminal, 'out', inWords(result, dryRun === true)))
     for (const { id, takenUpBy } of enriching) {
-      const taken = takenUpBy === null ? 'would be taken up' : `is out of quarantine, as ${takenUpBy}`
+      const taken =
+        takenUpBy === null
+          ? 'would be released from quarantine'
+          : `is released from quarantine, as ${takenUpBy}`
       print(terminal, `${id} ${taken}: the service plans it after its enrichment`)
     }
   }
@@ -192,6 +195,6 @@ function inWords(
     ...(dryRun && again > 0 ? [`${again} of them delivered before`] : []),
   ]
   const as = dryRun ? 'would be planned again' : `plan ${number}`
-  const taken = takenUpBy === null || dryRun ? '' : ` is out of quarantine, as ${takenUpBy}`
+  const taken = takenUpBy === null || dryRun ? '' : ` is released from quarantine, as ${takenUpBy}`
   return `${id}${taken}: ${as}, ${parts.join(', ')}`
 }

@@ -18,8 +18,8 @@ export function describeEvent(terminal: Terminal, event: EventRecord): string[] 
     ...line('source', `${event.source}, message ${printable(messageId)}, ${verified}`),
     ...line('received', `${when(event.receivedAt)} (sent ${when(event.sentAt)})`),
     ...(problem === null ? [] : line('problem', printable(problem))),
-    ...(takenUpBy === null ? [] : line('now', `${takenUpBy}, which has taken it up`)),
-    ...(takesUp === null ? [] : line('takes up', `${takesUp}, which was in quarantine`)),
+    ...(takenUpBy === null ? [] : line('now', `released from quarantine, as ${takenUpBy}`)),
+    ...(takesUp === null ? [] : line('was', `${takesUp}, in quarantine`)),
     `  body      ${printableLines(bodyText(event.body))}`,
     ...Object.entries(event.enriched).flatMap(([step, fields]) =>
       line('enriched', printable(`${step} ${JSON.stringify(fields)}`)),
@@ -90,7 +90,7 @@ export function fallbacksOf<T extends Delivery>({ id }: Delivery, others: readon
 
 const causes = {
   received: 'as it was received',
-  quarantine: 'as it was taken out of quarantine',
+  quarantine: 'as it was released from quarantine',
   replay: 'as it was replayed',
 } as const satisfies Record<PlanRecord['cause'], string>
 
@@ -113,7 +113,7 @@ function describePlan(terminal: Terminal, plan: PlanRecord): string[] {
 
 const stepWords = {
   first: 'its first message',
-  afresh: 'posted in place of the first message',
+  restarted: 'posted in place of the first message',
   post: 'a message of its own',
   reply: 'replied to the first message',
   update: 'edited the first message',

@@ -115,7 +115,7 @@ function typeOf({ type, problem }: EventSummary): string {
 }
 
 function summary({ problem, counts, unrouted, takenUpBy, enriching }: EventSummary): string {
-  if (problem !== null) return takenUpBy === null ? 'quarantined' : 'taken up'
+  if (problem !== null) return takenUpBy === null ? 'quarantined' : 'released'
   const words = states.flatMap((state) => (counts[state] === undefined ? [] : [`${counts[state]} ${state}`]))
   if (words.length > 0) return words.join(', ')
   if (enriching) return 'enriching'

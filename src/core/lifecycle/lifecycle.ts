@@ -81,7 +81,7 @@ export const POST: FollowUp = { how: 'post', broadcast: 'never' }
 
 /**
  * How a message continues a conversation. A channel that finds its first message gone, or not to be changed any more, sends
- * the message afresh, and says so: `restarts` of the outcome.
+ * the message as a new first one, and says so: `restarts` of the outcome.
  */
 export interface Follows {
   readonly how: 'reply' | 'update' | 'update_and_reply'
@@ -96,7 +96,7 @@ export const steps = [
   /** It begins the conversation. */
   'first',
   /** It took the place of a first message that was gone. */
-  'afresh',
+  'restarted',
   /** A message of its own. */
   'post',
   'reply',
@@ -143,7 +143,7 @@ export function decide({ lifecycle, event, sent, followUp }: Deciding): Decision
   const inOrder = sent.toSorted((one, other) => one.step.number - other.step.number)
   const number = (inOrder.at(-1)?.step.number ?? 0) + 1
   const begins = { kind: 'send', step: { how: 'first', number }, follows: null } as const
-  const start = inOrder.findLastIndex(({ step: { how } }) => how === 'first' || how === 'afresh')
+  const start = inOrder.findLastIndex(({ step: { how } }) => how === 'first' || how === 'restarted')
   const first = inOrder[start]
   if (first === undefined) return begins
   const rank = (stage: string) => lifecycle.stages.indexOf(stage)

@@ -13,14 +13,14 @@ const verificationCodes = [
 ] as const satisfies readonly ErrorCode[]
 const ofVerification: ReadonlySet<ErrorCode> = new Set(verificationCodes)
 const codes = Object.keys(errors) as readonly ErrorCode[]
-const results = ['stored', 'unrouted', 'duplicate', 'taken_up'] as const
+const results = ['stored', 'unrouted', 'duplicate', 'released'] as const
 
 /** What came in. */
 export function createEventMetrics(registers: Registry[]) {
   const typeLabels = new TypeLabels()
   const events = new Counter({
     name: 'hookbridge_events_total',
-    help: 'Verified webhooks, by result: stored, unrouted (stored, but no route took it), duplicate, quarantined (could not be read or routed; without a type), taken_up (was in quarantine, and is an event now).',
+    help: 'Verified webhooks, by result: stored, unrouted (stored, but no route took it), duplicate, quarantined (could not be read or routed; without a type), released (was in quarantine, and is an event now).',
     labelNames: ['source', 'type', 'result'],
     registers,
   })
@@ -55,8 +55,8 @@ export function createEventMetrics(registers: Registry[]) {
     enriched({ source, type, unrouted }: Extract<Fact, { kind: 'enriched' }>): void {
       events.inc({ source, type: typeLabels.labelOf(type), result: unrouted ? 'unrouted' : 'stored' })
     },
-    takenUp({ source, type }: Extract<Fact, { kind: 'taken_up' }>): void {
-      events.inc({ source, type: typeLabels.labelOf(type), result: 'taken_up' })
+    released({ source, type }: Extract<Fact, { kind: 'released' }>): void {
+      events.inc({ source, type: typeLabels.labelOf(type), result: 'released' })
     },
     noticed({ type }: Extract<Fact, { kind: 'noticed' }>): void {
       notices.inc({ type })

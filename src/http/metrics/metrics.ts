@@ -62,8 +62,8 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       case 'purged':
         store.purged(fact.events, fact.unresolved)
         return
-      case 'taken_up':
-        events.takenUp(fact)
+      case 'released':
+        events.released(fact)
         return
       case 'enrichment_tried':
         enrichments.tried(fact)

@@ -18,7 +18,7 @@ const activities = [
   'claim',
   'complete',
   'reconfigure',
-  'take_up',
+  'quarantine',
   'enrich',
   'purge',
   'backlog',

@@ -49,7 +49,7 @@ export function createInboxNews(
 
   return {
     observe(fact) {
-      if ((fact.kind === 'enriched' || fact.kind === 'taken_up') && fact.unrouted)
+      if ((fact.kind === 'enriched' || fact.kind === 'released') && fact.unrouted)
         isUnrouted(fact.source, fact.type)
       if (fact.kind !== 'received' || fact.source === NOTICE_SOURCE) return
       const { source, type, result } = fact

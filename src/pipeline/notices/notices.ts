@@ -100,7 +100,7 @@ export function createNotices(deps: NoticesDeps): Notices {
     return (
       fact.kind === 'reloaded' ||
       fact.kind === 'enrichment_refused' ||
-      ((fact.kind === 'enriched' || fact.kind === 'taken_up') && fact.unrouted) ||
+      ((fact.kind === 'enriched' || fact.kind === 'released') && fact.unrouted) ||
       (fact.kind === 'received' && (fact.unrouted || fact.result === 'quarantined'))
     )
   }

@@ -1,6 +1,7 @@
 /** The rows of stages and of what was sent in a conversation. */
 import type { Outcome } from '../../core/delivery/outcome.ts'
-import type { SentMessage, Step } from '../../core/lifecycle/lifecycle.ts'
+import type { SentMessage } from '../../core/lifecycle/lifecycle.ts'
+import { stepOf } from './rows.ts'
 
 export type StageRow = {
   readonly lifecycle: string
@@ -26,7 +27,7 @@ export const MOST_MESSAGES = 200
 export function sentMessagesOf(rows: readonly SentRow[]): readonly SentMessage[] {
   return rows.flatMap((row) => {
     const outcome: Outcome = JSON.parse(row.outcome)
-    const step: Step = JSON.parse(row.step)
+    const step = stepOf(row.step)
     if (outcome.kind !== 'sent') return []
     const { delivery: deliveryId, event: eventId, stage, started_at: sentAt } = row
     return [{ deliveryId, eventId, stage, sentAt, step, reference: outcome.reference }]

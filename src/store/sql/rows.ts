@@ -197,11 +197,17 @@ export function deliveryTo(destination: Destination, eventId: string, row: Deliv
   }
 }
 
+/** Stores of early checkouts say `afresh`. */
+export function stepOf(text: string): Step {
+  const step = JSON.parse(text)
+  return step.how === 'afresh' ? { ...step, how: 'restarted' } : step
+}
+
 export function attemptOf(row: AttemptRow, deliveryId: string): Attempt {
   const outcome: Outcome = JSON.parse(row.outcome)
   const notes: readonly string[] = row.notes === null ? [] : JSON.parse(row.notes)
   const { number, started_at: startedAt, duration_ms: durationMs } = row
-  const step: Step | null = row.step === null ? null : JSON.parse(row.step)
+  const step = row.step === null ? null : stepOf(row.step)
   return { deliveryId, number, startedAt, durationMs, outcome, notes, ...(step !== null && { step }) }
 }
 

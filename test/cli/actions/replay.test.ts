@@ -126,7 +126,7 @@ t.test('a request in quarantine is read anew, once', async (t) => {
   configure(cwd, yaml, ', event_type: /kind')
   const { code, out, err } = await replay()
   t.equal(code, 0, err)
-  const [, id = ''] = /is out of quarantine, as (evt_\S+): plan 1, 3 deliveries\n$/.exec(out) ?? []
+  const [, id = ''] = /is released from quarantine, as (evt_\S+): plan 1, 3 deliveries\n$/.exec(out) ?? []
   await look(cwd, async (store) => {
     t.match(await store.event(id), {
       type: 'analysis.completed',
@@ -139,14 +139,14 @@ t.test('a request in quarantine is read anew, once', async (t) => {
     })
     t.match(await store.event(eventId(1)), { type: null, takenUpBy: id })
   })
-  t.match(await replay(), { code: 1, err: new RegExp(`${id} has taken it up; replay that`) })
+  t.match(await replay(), { code: 1, err: new RegExp(`released from quarantine, as ${id}; replay that`) })
   // Its message id means the event now.
   t.match(await hookbridge(['events', 'show', event(1).messageId], { cwd }), {
     code: 0,
-    out: new RegExp(`event ${id}[\\s\\S]*takes up +${eventId(1)}`),
+    out: new RegExp(`event ${id}[\\s\\S]*was +${eventId(1)}, in quarantine`),
   })
   t.match(await hookbridge(['events', 'show', eventId(1)], { cwd }), {
-    out: new RegExp(`${id}, which has taken it up`),
+    out: new RegExp(`now +released from quarantine, as ${id}`),
   })
   t.match(await hookbridge(['replay', '--source', 'cuuro', '--dry-run'], { cwd }), {
     code: 0,

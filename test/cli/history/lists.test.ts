@@ -343,7 +343,7 @@ t.test('JSON: keys as in the configuration, times in ISO 8601', async (t) => {
     message_id: event(1).messageId,
     subject: event(1).subject,
     received_at: '2026-11-23T12:00:01.000Z',
-    taken_up_by: null,
+    released_as: null,
     plans: [
       {
         number: 1,

@@ -66,7 +66,7 @@ t.test('everything that the configuration names starts at 0', async (t) => {
     for (const name of ['attempt_duration', 'delivery_latency'])
       t.equal(value(`hookbridge_${name}_seconds_count`, { channel }), 0, name)
   }
-  for (const during of ['append', 'claim', 'complete', 'reconfigure', 'take_up', 'purge', 'backlog'])
+  for (const during of ['append', 'claim', 'complete', 'reconfigure', 'quarantine', 'purge', 'backlog'])
     t.equal(value('hookbridge_store_failures_total', { during }), 0, during)
   t.equal(value('hookbridge_build_info'), 1)
   t.equal(families.get('hookbridge_build_info')?.samples[0]?.labels.version, packageVersion())

@@ -36,10 +36,10 @@ export async function follow(
   { how, broadcast, first }: Follows,
 ): Promise<Outcome> {
   const place = placeIn(first)
-  if (place === null) return afresh(poster, message, NOT_IDENTIFIED)
+  if (place === null) return restart(poster, message, NOT_IDENTIFIED)
   if (how !== 'reply') {
     const edited = await editFirst(poster, message, place)
-    if (typeof edited === 'string') return afresh(poster, message, edited)
+    if (typeof edited === 'string') return restart(poster, message, edited)
     if (edited !== null) return edited
     if (how === 'update') return { kind: 'sent', reference: referenceOf(place, null) }
   }
@@ -50,7 +50,7 @@ export async function follow(
   } catch (error) {
     const why = reasonIn(notRepliable, error, poster.context)
     if (why === null) throw error
-    return afresh(poster, message, why)
+    return restart(poster, message, why)
   }
 }
 
@@ -72,7 +72,7 @@ async function editFirst(
   }
 }
 
-async function afresh(poster: Poster, message: SlackMessage, why: string): Promise<Outcome> {
+async function restart(poster: Poster, message: SlackMessage, why: string): Promise<Outcome> {
   const outcome = await poster.post(message, null)
   if (outcome.kind !== 'sent') return outcome
   const note = `posted as a new message: the first message of the conversation ${why}`

@@ -131,7 +131,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   slack_connect_file_link_sharing_blocked: sharedContent,
   slack_connect_lists_sharing_blocked: sharedContent,
 
-  // Of an edit: for what else it is refused, the message is posted afresh (conversation.ts).
+  // Of an edit: for what else it is refused, the conversation restarts (conversation.ts).
   is_inactive: archived,
   update_failed: ambiguous,
 
