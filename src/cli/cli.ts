@@ -7,7 +7,6 @@ import { configFile, usualFiles } from './config-file.ts'
 import { CommandError, type ExitCode, type Terminal, wrapped } from './terminal.ts'
 
 const PASSWORD_OF_URL = /(\w:\/\/[^\s:@/]*):[^\s,]*@/g
-const CONFIG_OPTION = '--config <file>'
 
 /** Parses the arguments and runs the command; resolves with the exit code, whatever the command throws. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -26,7 +25,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       return 1
     }
     const { unexpected } = await import('./unexpected.ts')
-    complain(terminal, unexpected(error, argv.find((word) => !word.startsWith('-')) ?? 'hookbridge'))
+    complain(terminal, unexpected(error, commandIn(argv) ?? 'hookbridge'))
     return 1
   }
 }
@@ -40,7 +39,7 @@ async function program(terminal: Terminal, argv: readonly string[]): Promise<Com
     .description('Turns signed webhooks into Slack messages and e-mails people act on.')
     .version(packageVersion(), '--version')
     .option(
-      CONFIG_OPTION,
+      '--config <file>',
       `the configuration (default: $HOOKBRIDGE_CONFIG, else ${usualFiles.join(', else ')})`,
     )
     .configureOutput({
@@ -71,7 +70,11 @@ async function program(terminal: Terminal, argv: readonly string[]): Promise<Com
  */
 function commandsFor(argv: readonly string[]): ReadonlySet<string> {
   const names = commands.map(({ name }) => name)
-  const { operands } = new Command().option(CONFIG_OPTION).parseOptions([...argv])
-  if (names.includes(operands[0] ?? '')) return new Set(argv)
+  if (names.includes(commandIn(argv) ?? '')) return new Set(argv)
   return new Set(argv.includes('--version') ? [] : names)
+}
+
+function commandIn(argv: readonly string[]): string | undefined {
+  // With a value that may be missing, so that the whole command line reports that it is.
+  return new Command().option('--config [file]').parseOptions([...argv]).operands[0]
 }

@@ -115,6 +115,10 @@ t.test('what planning or a channel throws is reported by every command, without 
   const planned = /.*plan \(src\/core\/plan\.ts:\d+:\d+\), from /
   const event = ['--type', 'analysis.completed']
   t.match(await ours('explain', ...event), { code: 1, err: bug('explain', planned) })
+  t.match(await ours('--config', 'config.yaml', 'explain', ...event), {
+    code: 1,
+    err: bug('explain', planned),
+  })
   t.match(await ours('explain', ...event, '--json'), { code: 1, out: '', err: bug('explain', planned) })
   t.match(await ours('preview', ...event), { code: 1, err: bug('preview', planned) })
   const drawn = /.*toText \(src\/channels\/ntfy\/ntfy\.ts:\d+:\d+\), from /

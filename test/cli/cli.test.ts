@@ -49,6 +49,8 @@ t.test('bad usage exits 2 and says what was meant', async (t) => {
     code: 2,
     err: /pending, held, sending, delivered/,
   })
+  for (const argv of [['--config'], ['events', '--config']])
+    t.match(await hookbridge(argv), { code: 2, err: /option '--config <file>' argument missing\n\(--help/ })
   t.match(await hookbridge(['events', '--limit', '0']), { code: 2, err: /above 0/ })
   t.match(await hookbridge([]), { code: 2, err: /Usage: hookbridge/ })
   t.match(await hookbridge(['--help']), { code: 0, out: /Usage: hookbridge/ })
