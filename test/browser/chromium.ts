@@ -18,6 +18,7 @@ export interface OpenPage {
   evaluate(expression: string): Promise<unknown>
   /** A PNG of the whole page. */
   screenshot(): Promise<Buffer>
+  close(): Promise<void>
 }
 
 export interface Browser {
@@ -144,6 +145,9 @@ async function open(
     async screenshot() {
       const { data } = await call('Page.captureScreenshot', { captureBeyondViewport: true })
       return Buffer.from(String(data), 'base64')
+    },
+    async close() {
+      await connection.call('Target.closeTarget', { targetId })
     },
   }
 }

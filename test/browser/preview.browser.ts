@@ -12,10 +12,13 @@ import { messageCases } from '../support/message-cases.ts'
 import { secret, temporaryFolder, writeConfig } from '../support/service.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
 import { until } from '../support/until.ts'
-import { startBrowser } from './chromium.ts'
+import { type OpenPage, startBrowser } from './chromium.ts'
 
 const browser = await startBrowser()
 t.teardown(() => browser.close())
+
+/** Of the bytes of a picture, those that differ from the pixel beside them. */
+const LEAST_DRAWN = 0.02
 
 const golden = (name: string) => new URL(`../golden/${name}.preview.html`, import.meta.url).href
 
@@ -38,9 +41,9 @@ t.test('the pages of the shipped templates fit their screen, in both colour sche
         const shown = `${name}, ${width} px, ${scheme}`
         t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${shown}: fits`)
         t.strictSame(await page.evaluate(OVERFLOWING), [], `${shown}: nothing sticks out`)
-        const { brightness, drawn } = measure(await page.screenshot())
+        const brightness = await brightnessOnceDrawn(page, shown)
         t.ok(scheme === 'light' ? brightness > 230 : brightness < 40, `${shown}: the page is ${scheme}`)
-        t.ok(drawn > 0.02, `${shown}: something is drawn`)
+        await page.close()
       }
     }
   }
@@ -96,6 +99,7 @@ t.test('mails are one column that fits any screen, and can be read in both colou
           [],
           `${name}, ${shown}, ${scheme}: contrast`,
         )
+        await page.close()
       }
     }
   }
@@ -107,6 +111,16 @@ function mailOf(template: string, view: RenderView): string {
   const result = compiled.renderer.render(view)
   if (!result.ok) throw new Error(result.reason)
   return result.message.html
+}
+
+/** The brightness of the page; rejects if nothing appears on it. On a busy machine it is drawn well after its load event. */
+async function brightnessOnceDrawn(page: OpenPage, shown: string): Promise<number> {
+  let latest = { brightness: 0, drawn: 0 }
+  await until(async () => {
+    latest = measure(await page.screenshot())
+    return latest.drawn > LEAST_DRAWN
+  }, `${shown} to be drawn`)
+  return latest.brightness
 }
 
 /** The brightness of the first pixel, and how much of the picture differs from the pixel beside it. */
