@@ -66,10 +66,10 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { compiled, env, proxies, log, print, socket, supervisor } = options
   const { server: listen, store: stored } = compiled.config
   const clock = () => performance.now()
-  const ids = createIds(Date.now)
   // Before anything that runs in the background: if it cannot be opened, there is nothing to stop.
   const store = await openStore(stored.url, 'service')
   const { now } = store
+  const ids = createIds(now)
   let stopping: Promise<void> | undefined
   const isStopping = () => stopping !== undefined
   const inFlight = { count: 0 }

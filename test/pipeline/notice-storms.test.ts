@@ -13,7 +13,7 @@ const MINUTE = 60_000
 const PASS_MS = 10_000
 
 /** Destinations of which a test says how they are, and the notices that came of it. */
-function world(count: number) {
+function world(count: number, idOf = eventId) {
   let at = Date.parse('2026-11-24T09:00:00Z')
   const stored: RecordedNotice[] = []
   const broken = new Map<string, number>()
@@ -74,7 +74,7 @@ function world(count: number) {
   }
 
   async function append({ type, data }: Notice): Promise<RecordedNotice> {
-    const notice = { eventId: eventId(stored.length + 1), type, at, data }
+    const notice = { eventId: idOf(stored.length + 1), type, at, data }
     stored.push(notice)
     return notice
   }
@@ -125,6 +125,18 @@ t.test('a destination that fails and recovers a hundred times in an hour', async
   t.ok(one.stored.length <= 12, `${one.stored.length} notices`)
   for (const [index, type] of one.types().entries()) t.equal(type, index % 2 === 0 ? 'failing' : 'recovered')
   t.equal(one.types().at(-1), 'recovered', 'and the last one says how it is')
+})
+
+t.test('the last notice is the latest one, whatever its id: each instance makes its own ids', async (t) => {
+  const all = world(1, (number) => eventId(100 - number))
+  all.fail('#c0')
+  await all.pass()
+  all.recover('#c0')
+  await all.passes(2 * MINUTE)
+  t.strictSame(all.types(), ['failing', 'recovered'])
+  all.restart()
+  await all.passes(30 * MINUTE)
+  t.strictSame(all.types(), ['failing', 'recovered'], 'a restart repeats neither')
 })
 
 t.test('two hundred destinations that fail at once are one notice, and so is their recovery', async (t) => {

@@ -130,10 +130,8 @@ function groupOf(group: readonly DestinationRecord[]): Pick<Trouble, 'channel' |
 }
 
 function newest(notices: readonly (RecordedNotice | null)[]): RecordedNotice | null {
-  return notices
-    .filter((notice) => notice !== null)
-    .reduce<RecordedNotice | null>(
-      (best, one) => (best === null || one.eventId > best.eventId ? one : best),
-      null,
-    )
+  return notices.reduce(
+    (best, one) => (best === null || (one !== null && one.at > best.at) ? one : best),
+    null,
+  )
 }

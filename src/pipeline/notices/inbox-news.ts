@@ -117,14 +117,12 @@ export function createInboxNews(
       if (items.some(({ counts }) => Object.keys(counts).length === 0)) isUnrouted(source, type)
     }
     waiting.clear()
-    const last = new Map<string, string>()
+    const lastAt = new Map<string, number>()
     const { items } = await store.events({ kind: 'quarantined', since }, { limit: MAX_READ })
-    for (const { id, source, problem, takenUpBy } of items) {
-      if (!last.has(source)) {
-        const filter = { source: NOTICE_SOURCE, type: 'event.quarantined', subject: source }
-        last.set(source, (await store.events(filter, { limit: 1 })).items[0]?.id ?? '')
-      }
-      if (takenUpBy === null && id > (last.get(source) ?? '')) quarantine(source, problem ?? '')
+    for (const { source, receivedAt, problem, takenUpBy } of items) {
+      const at = lastAt.get(source) ?? (await lastNotice(store, 'event.quarantined', source))?.at ?? 0
+      lastAt.set(source, at)
+      if (takenUpBy === null && receivedAt > at) quarantine(source, problem ?? '')
     }
   }
 
