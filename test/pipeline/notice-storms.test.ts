@@ -73,7 +73,9 @@ function world(count: number, idOf = eventId) {
     types: async () => [],
   }
 
+  let meanwhile = () => {}
   async function append({ type, data }: Notice): Promise<RecordedNotice> {
+    meanwhile()
     const notice = { eventId: idOf(stored.length + 1), type, at, data }
     stored.push(notice)
     return notice
@@ -101,6 +103,10 @@ function world(count: number, idOf = eventId) {
       process = start()
     },
     inbox: () => process.inbox,
+    /** While a notice is stored. */
+    meanwhile(action: () => void) {
+      meanwhile = action
+    },
     async pass() {
       at += PASS_MS
       await process.destinations.pass(() => false)
@@ -233,6 +239,22 @@ t.test('ten thousand requests that cannot be read', async (t) => {
     await one.passes(MINUTE)
   }
   t.ok(one.stored.length <= 7, `${one.stored.length} notices in an hour`)
+})
+
+t.test('requests that come while their notice is stored are in the next one', async (t) => {
+  const one = world(0)
+  const received = { kind: 'received', source: 'cuuro', type: null, result: 'quarantined', problem: 'x' }
+  await one.pass()
+  one.inbox().observe(received as never)
+  one.meanwhile(() => {
+    one.meanwhile(() => {})
+    for (const _ of [1, 2]) one.inbox().observe(received as never)
+  })
+  await one.passes(15 * MINUTE)
+  t.match(
+    one.stored.map(({ data }) => data.title),
+    [/^A request of cuuro/, /^2 requests of cuuro/],
+  )
 })
 
 t.test('an event that no route takes after its enrichment', async (t) => {

@@ -70,8 +70,11 @@ export function createInboxNews(
         if (last !== null) noticedAt.set(key, last.at)
         if (!isTime(key, BETWEEN_QUARANTINED_MS)) continue
         if ((await append(quarantined(source, count, problem, now()))) === null) continue
-        waiting.delete(source)
         noticedAt.set(key, now())
+        // Others may have come meanwhile.
+        const left = (waiting.get(source)?.count ?? 0) - count
+        if (left > 0) waiting.set(source, { count: left, problem })
+        else waiting.delete(source)
       }
     },
   }

@@ -7,7 +7,7 @@ import type { Event } from '../../core/event.ts'
 import { NOTICE_SOURCE, type Notice, type NoticeType, reloadFailed } from '../../core/notice/notice.ts'
 import type { RecordedNotice } from '../../core/notice/noticed.ts'
 import { makePlan } from '../../core/plan.ts'
-import type { Store } from '../../store/store.ts'
+import { type Store, StoreUnavailable } from '../../store/store.ts'
 import type { Fact, Observe } from '../fact.ts'
 import type { Ids, ReceiveSettings } from '../receive.ts'
 import { createDestinationNews } from './destination-news.ts'
@@ -125,7 +125,7 @@ export function createNotices(deps: NoticesDeps): Notices {
     passing = pass()
       .catch((error: unknown) => {
         // The next pass finds what this one could not store.
-        if (!(error instanceof Error && error.name === 'StoreUnavailable')) deps.onBug(error)
+        if (!(error instanceof StoreUnavailable)) deps.onBug(error)
       })
       .finally(() => {
         passing = null
@@ -145,7 +145,8 @@ export function createNotices(deps: NoticesDeps): Notices {
     if (failedReload !== null && failedReload !== reloadNotice && isTime) {
       const reason = failedReload
       await append(reloadFailed(deps.file, reason, deps.now()))
-      reloadNotice = reason
+      // A reload may have succeeded meanwhile: the same mistake would be news then.
+      if (failedReload !== null) reloadNotice = reason
       reloadNoticedAt = deps.clock()
     }
   }

@@ -33,10 +33,12 @@ export function createRefusalNews(
       if (fact.kind === 'reloaded' && fact.ok) reloadedAt = now()
     },
     async pass() {
-      for (const [step, { host, reason, acceptedAt }] of refused) {
+      for (const [step, fact] of refused) {
+        const { host, reason, acceptedAt } = fact
         if (!(await isNoticed(step, Math.max(acceptedAt, reloadedAt))))
           await append(enrichmentRefused(step, host, reason, now()))
-        refused.delete(step)
+        // It may have been accepted and refused again meanwhile.
+        if (refused.get(step) === fact) refused.delete(step)
       }
     },
   }
