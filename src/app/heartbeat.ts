@@ -66,17 +66,15 @@ export function createHeartbeat(deps: HeartbeatDeps): HeartbeatSender {
     }
   }
 
-  /** Ends after the time, or when something wakes it. */
+  /** Ends after the time, or when something wakes it; at once where that was since the last pause. */
   async function pause(ms: number): Promise<void> {
     const { signal } = waking
-    await sleep(ms, signal).catch((error: unknown) => {
-      if (!signal.aborted) throw error
-    })
-  }
-
-  function wake(): void {
-    waking.abort()
-    waking = new AbortController()
+    if (!signal.aborted) {
+      await sleep(ms, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error
+      })
+    }
+    if (signal.aborted) waking = new AbortController()
   }
 
   /** One heartbeat. Networks lose requests: it is tried a few times before it counts as failed. */
@@ -117,12 +115,12 @@ export function createHeartbeat(deps: HeartbeatDeps): HeartbeatSender {
 
   return {
     observe(fact) {
-      if (fact.kind === 'reloaded' && fact.ok && deps.url()?.reveal() !== used) wake()
+      if (fact.kind === 'reloaded' && fact.ok && deps.url()?.reveal() !== used) waking.abort()
     },
     start: () => void run().catch(deps.onBug),
     async stop() {
       isStopped = true
-      wake()
+      waking.abort()
       await http.close()
     },
   }

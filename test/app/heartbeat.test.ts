@@ -127,6 +127,29 @@ t.test('a failure is tried three times, counted and logged once, and never more 
   ])
 })
 
+t.test('a URL that a reload changes during a request is requested at once', async (t) => {
+  const { monitor, state, heartbeat, next, lines } = await startHeartbeat(t)
+  const { answer } = monitor
+  monitor.answer = (response) => {
+    monitor.answer = answer
+    state.url = new Secret(`${monitor.url}-2`)
+    heartbeat.observe({
+      kind: 'reloaded',
+      ok: true,
+      trigger: 'signal',
+      changed: [],
+      fingerprint: '',
+      reason: '',
+    })
+    response.end('OK')
+  }
+  t.equal(await next(), 60)
+  t.same(monitor.asked, [`GET /${KEY}`, `GET /${KEY}-2`])
+  t.same(lines(), ['info heartbeat sent', 'info heartbeat sent'])
+  t.equal(await next(), 60, 'and then once a minute again')
+  t.equal(monitor.asked.length, 3)
+})
+
 const failures: readonly (readonly [string, (response: ServerResponse) => void, RegExp])[] = [
   ['an unknown key', (response) => response.writeHead(404).end('no'), /^it answered 404$/],
   [
