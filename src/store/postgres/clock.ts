@@ -1,3 +1,4 @@
+import { StoreUnavailable } from '../store.ts'
 import type { Database } from './connection/database.ts'
 
 // Clocks that are kept in time are set back by less, and those of several instances differ by less.
@@ -33,11 +34,18 @@ export class StoreClock {
     this.#seen = undefined
   }
 
-  /** To be called after a claim that leased something, so that an idle service writes nothing. */
+  /**
+   * To be called after a claim that leased something, so that an idle service writes nothing. Never rejects because the store is
+   * unavailable, since what was leased is to be sent: the next call tries again.
+   */
   async keep(now: number): Promise<void> {
     if (Math.abs(now - this.#savedAt) < TOLERATED_MS) return
-    await this.#database.query('UPDATE clock SET seen_at = $1 WHERE seen_at < $1', [now])
-    this.#savedAt = now
+    try {
+      await this.#database.query('UPDATE clock SET seen_at = $1 WHERE seen_at < $1', [now])
+      this.#savedAt = now
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+    }
   }
 
   async #stored(): Promise<Seen> {
