@@ -41,7 +41,8 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'slack-manifest',
     group: 'Set up:',
-    description: 'print a Slack app manifest with the scopes that the configuration needs, and its link',
+    description:
+      'print a Slack app manifest with the scopes that the configuration needs, and a link that creates the app',
     load: async () => (await import('./config/slack-manifest.ts')).defineSlackManifest,
   },
   {
@@ -152,13 +153,13 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'backup',
     group: 'The store:',
-    description: 'copy the store to a file, also while the service runs',
+    description: 'back up the store to a file, also while the service runs',
     load: async () => (await import('./service/backup.ts')).defineBackup,
   },
   {
     name: 'restore',
     group: 'The store:',
-    description: 'replace the store by a copy, while the service is stopped',
+    description: 'replace the store with a backup, while the service is stopped',
     load: async () => (await import('./service/backup.ts')).defineRestore,
   },
   {

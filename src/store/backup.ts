@@ -1,4 +1,4 @@
-/** Copies a store while a service uses it, and brings a copy back. */
+/** Copies a store while a service uses it, and restores a copy. */
 import {
   chmodSync,
   chownSync,
@@ -115,7 +115,7 @@ export function restore(
 
 function refusePostgres(url: string, instead: string): void {
   if (!isPostgres(url)) return
-  const message = `${withoutPassword(url)} is a PostgreSQL database, whose own tools copy it: ${instead} (docs/postgresql.md, "Copies")`
+  const message = `${withoutPassword(url)} is a PostgreSQL database, which its own tools back up: ${instead} (docs/postgresql.md, "Backups")`
   throw new StoreRefused('unusable', message)
 }
 

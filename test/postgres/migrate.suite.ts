@@ -153,11 +153,14 @@ t.test(
     const url = postgres.createDatabase()
     const begun = { from: `sqlite:${path}`, to: url, when: () => countOf('events', url) > 0 }
     const away = await interrupted(begun, () => postgres.kill())
-    t.match(away, { code: 1, output: /is unavailable: .*; run this again, and it goes on where it ended/s })
+    t.match(away, {
+      code: 1,
+      output: /is unavailable: .*; run this again, and it continues where it stopped/s,
+    })
     await postgres.start()
     const further = { ...begun, when: () => countOf('deliveries', url) > 0 }
     const stopped = await interrupted(further, (child) => void child.kill('SIGINT'))
-    t.match(stopped, { code: 1, output: /stopped; the same command goes on where it ended/ })
+    t.match(stopped, { code: 1, output: /stopped; the same command continues where it stopped/ })
     t.match(await hookbridge(['migrate-store', `sqlite:${path}`, url], { cwd }), { code: 0 })
     t.notMatch(away.output + stopped.output, secret(url))
   },

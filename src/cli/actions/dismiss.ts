@@ -12,7 +12,7 @@ interface DismissFlags extends SelectFlags {
 }
 
 export const defineDismiss: Define = (command, context) => {
-  selects(command, 'ids of deliveries, or of events for all of theirs')
+  selects(command, 'ids of deliveries, or of events (then what is parked or dead of them)')
     .requiredOption('--reason <text>', 'why; kept in the history')
     .action(async (ids: string[], flags: DismissFlags) => {
       checkSelection(ids, flags)

@@ -39,7 +39,7 @@ export const defineExplain: Define = (command, context) => {
     .option('--verify <receivers>', 'exit 1 unless exactly these receivers get the event (a,b; "" for none)')
     .option(
       '--since <duration>',
-      'show what this configuration would change for the events of the last 7d, for example',
+      'show what this configuration would change for the stored events of this time, such as 7d',
       duration,
     )
     .option('--fetch', 'send the requests of enrich, and show the answers')

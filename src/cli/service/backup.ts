@@ -7,14 +7,14 @@ import { CommandError, print, printable } from '../terminal.ts'
 
 export const defineBackup: Define = (command, context) => {
   command
-    .argument('<file>', 'the copy to make')
+    .argument('<file>', 'the file to write')
     .option('--force', 'replace the file if it exists')
     .action((file: string, options: { force?: boolean }) => backup(context, file, options.force === true))
 }
 
 export const defineRestore: Define = (command, context) => {
   command
-    .argument('<file>', 'the copy to restore')
+    .argument('<file>', 'the backup to restore')
     .option('--force', 'move the present store aside first')
     .option('--incomplete', 'accept a copy without its write-ahead log; what only the log had is lost')
     .action((file: string, options: { force?: boolean; incomplete?: boolean }) => {
@@ -30,7 +30,7 @@ export const defineRestore: Define = (command, context) => {
         const count = contents.waiting === 1 ? '1 message' : `${contents.waiting} messages`
         print(
           terminal,
-          `${count} will be sent after the start, also if that has happened since the copy was made`,
+          `${count} will be sent after the start, also if that has happened since the backup was made`,
         )
       }
     })

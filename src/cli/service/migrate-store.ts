@@ -9,15 +9,15 @@ import { CommandError, print, printable, type Terminal } from '../terminal.ts'
 
 export const defineMigrateStore: Define = (command, context) => {
   command
-    .argument('<from>', 'the store that there is: sqlite:PATH or postgres://USER@HOST/DATABASE')
-    .argument('<to>', 'an empty store, which becomes the copy')
+    .argument('<from>', 'the existing store: sqlite:PATH or postgres://USER@HOST/DATABASE')
+    .argument('<to>', 'an empty store to copy into')
     .option('--dry-run', 'say what would be moved, and change nothing')
     .addHelpText(
       'after',
       `
 '\${NAME}' in a URL is the environment variable, or what the file that NAME_FILE
 names contains. Nothing is written to <from>. After an interruption, the same
-command goes on where it ended.`,
+command continues where it stopped.`,
     )
     .action(async (from: string, to: string, options: { dryRun?: boolean }) => {
       const [source, target] = [storeOf(context, from), storeOf(context, to)]
@@ -61,7 +61,7 @@ async function run(terminal: Terminal, copy: StoreCopy, stopped: () => boolean):
     })
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    throw new StoreUnavailable(`${error.message}; run this again, and it goes on where it ended`, {
+    throw new StoreUnavailable(`${error.message}; run this again, and it continues where it stopped`, {
       cause: error,
     })
   } finally {
@@ -71,7 +71,9 @@ async function run(terminal: Terminal, copy: StoreCopy, stopped: () => boolean):
 
 function report(terminal: Terminal, copied: Copied): void {
   if (copied.kind === 'stopped')
-    throw new CommandError('stopped; the same command goes on where it ended, and <to> cannot be used before')
+    throw new CommandError(
+      'stopped; the same command continues where it stopped, and <to> cannot be used before',
+    )
   for (const compared of copied.tables) print(terminal, lineOf(compared))
   if (copied.kind === 'different') {
     const places = copied.tables.filter(({ differing }) => differing.length > 0).map(keysOf)

@@ -100,13 +100,15 @@ const step = z
     within: duration()
       .refine((ms) => ms <= LONGEST_WITHIN_MS, { error: 'must be at most 24h' })
       .prefault('30s')
-      .describe('How long the event waits for it, from its receipt on. Then the message goes without it.'),
+      .describe(
+        'How long the event waits for it, from its receipt on, at most 24h. Then the message goes without it.',
+      ),
     timeout: duration()
       .refine((ms) => ms >= LEAST_TIMEOUT_MS && ms <= LONGEST_TIMEOUT_MS, {
         error: 'must be between 100ms and 1m',
       })
       .prefault('5s')
-      .describe('How long one request may take.'),
+      .describe('How long one request may take, from 100ms to 1m.'),
     cache: duration()
       .optional()
       .describe('How long an answer serves other events that ask for the same. Default: each event asks.')

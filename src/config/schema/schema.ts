@@ -94,7 +94,7 @@ const delivery = z
       .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })
       .prefault('10s')
       .describe(
-        'How long each step of an attempt may take: connecting, a login, an answer. A mail server that took the connection has at least a minute for each answer, and ten for that to a whole message.',
+        'How long each step of an attempt may take, at least 100ms: connecting, a login, an answer. A mail server that took the connection has at least a minute for each answer, and ten for that to a whole message.',
       ),
   })
   .describe('How deliveries are attempted.')

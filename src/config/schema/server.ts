@@ -86,12 +86,12 @@ export const server = z
     body_limit: size()
       .refine((bytes) => bytes >= 1_024 && bytes <= 8_388_608, { error: 'must be from 1kb to 8mb' })
       .prefault('256kb')
-      .describe('The largest body that is accepted, up to 8mb.')
+      .describe('The largest body that is accepted, from 1kb to 8mb.')
       .meta({ examples: ['256kb', '1mb'] }),
     request_timeout: duration()
       .refine((ms) => ms >= 1_000, { error: 'must be at least 1s' })
       .prefault('10s')
-      .describe('How long receiving a request may take.'),
+      .describe('How long receiving a request may take, at least 1s.'),
     max_pending: z
       .int()
       .min(1)
@@ -126,7 +126,7 @@ export const server = z
       )
       .prefault({ rate: '5/s', burst: 100 })
       .describe(
-        'How many requests of one address (for IPv6, its /64) may fail verification before it is answered 429; false for no limit.',
+        'How many requests of one address (for IPv6, its /64) may fail verification before it is answered 429: `rate` in the long run (default 5/s), `burst` at once (default 100). false: no limit.',
       )
       .meta({ examples: [{ rate: '5/s', burst: 100 }, false] }),
     heartbeat_url: secret()
@@ -148,7 +148,9 @@ export const server = z
       .meta({ examples: ['/run/hookbridge/admin.sock'] }),
     admin_token: adminToken
       .optional()
-      .describe('The token for POST /-/reload; without it /-/reload is switched off.')
+      .describe(
+        'The token for POST /-/reload, at least 16 characters; without it the port does not offer /-/reload.',
+      )
       .meta({ examples: ['${HOOKBRIDGE_ADMIN_TOKEN}'] }),
     watch: z
       .boolean()

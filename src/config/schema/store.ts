@@ -32,18 +32,24 @@ export const store = z
           'postgres://hookbridge@db.example.com/hookbridge',
         ],
       }),
-    retain: duration().prefault('30d').describe('How long finished events are kept.'),
+    retain: duration()
+      .prefault('30d')
+      .describe(
+        'How long events are kept after they were received, or after the last replay, resend or dismissal. Those that are not finished stay.',
+      ),
     retain_unresolved: duration()
       .prefault('365d')
       .describe(
-        'How long events are kept that have a parked or dead delivery, unless it is resent or dismissed before.',
+        'How long events with a parked or dead delivery are kept, and requests in quarantine, unless they are dealt with before.',
       ),
     dedupe: duration()
       .refine((ms) => ms >= LEAST_DEDUPE_MS, {
         error: 'must be at least 15m: a captured request can be sent again until its timestamp is too old',
       })
       .prefault('72h')
-      .describe('How long a message id is remembered; a later request with the same id is a new event.'),
+      .describe(
+        'How long a message id is remembered; a later request with the same id is a new event. At least 15m, and at most `retain`.',
+      ),
   })
   .refine((settings) => settings.retain >= settings.dedupe, {
     error: 'must not be below store.dedupe (72h by default)',
