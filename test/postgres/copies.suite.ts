@@ -1,4 +1,4 @@
-/** The commands of docs/postgresql.md, as they are written there: a copy of one moment, any moment, and what backup says instead. */
+/** The commands of docs/postgresql.md, as they are written there: a backup of one moment, any moment, and what `backup` says instead. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -29,7 +29,7 @@ async function stored(url: string): Promise<readonly string[]> {
   return items.map(({ id }) => id).sort()
 }
 
-t.test('a copy of one moment, and back', async (t) => {
+t.test('a backup of one moment, and back', async (t) => {
   const url = postgres.createDatabase()
   const running = await openStore(url, 'service')
   await running.append(entry(event(1), [planned()]))
