@@ -1,6 +1,6 @@
 /** The files of docs/scale.md are YAML, fit together, and their configuration is right. */
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -54,6 +54,47 @@ t.test('the Compose file mounts what it uses', async (t) => {
   )
 })
 
+t.test('the commands of the page make what the Compose file names', async (t) => {
+  const folder = temporaryFolder(t)
+  const etc = join(folder, 'etc')
+  cpSync(new URL('packaging/scale', root), join(folder, 'packaging/scale'), { recursive: true })
+  const [config = ''] = fenced(section(page, 'config'), 'yaml')
+  writeFileSync(join(folder, 'config.yaml'), config)
+  const calls = runCommands(folder, etc)
+  const [image] = calls.flatMap((call) => /^build -f (\S+) -t (\S+) \.$/.exec(call)?.slice(1) ?? []).slice(1)
+  t.strictSame(calls.at(-1), 'compose up --detach')
+
+  const { services, secrets } = parse(file('compose.yaml'), { merge: true })
+  const here = join(folder, 'packaging/scale')
+  const files = Object.values<{ file: string }>(secrets).map((one) => join(here, one.file))
+  t.equal(files.length, 4)
+  for (const path of files)
+    t.equal(statSync(path).mode & 0o777, 0o644, `${path} is readable in the container`)
+  t.equal(statSync(join(here, 'secrets')).mode & 0o777, 0o700, 'and nobody else gets there')
+  t.strictSame(readdirSync(join(here, 'secrets')).length, files.length, 'no secret is made in vain')
+
+  const { postgres, 'hookbridge-1': instance } = services
+  t.equal(image, instance.image)
+  for (const { volumes = [] } of Object.values<{ volumes?: string[] }>(services)) {
+    const paths = volumes.map((volume) => volume.split(':')[0] ?? '').filter((path) => /^[./]/.test(path))
+    for (const path of paths) {
+      const made = path.startsWith('/')
+        ? path.replace('/etc/hookbridge', join(etc, 'hookbridge'))
+        : join(here, path)
+      t.ok(existsSync(made), path)
+    }
+  }
+  t.equal(readFileSync(join(etc, 'hookbridge/config.yaml'), 'utf8'), config)
+  const named = [...config.matchAll(/\/run\/secrets\/(\w+)/g)].map(([, name]) => name)
+  t.strictSame(named.toSorted(), instance.secrets.toSorted(), 'the configuration reads what it is given')
+
+  const url = new URL(readFileSync(join(here, secrets.store_url.file), 'utf8').trim())
+  const password = readFileSync(join(here, secrets.postgres_password.file), 'utf8').trim()
+  t.ok(password.length >= 32)
+  t.match(url, { username: postgres.environment.POSTGRES_USER, password, pathname: '/hookbridge' })
+  t.ok(url.hostname in services, 'its host is the service')
+})
+
 t.test('the manifest has what a rolling deployment needs', async (t) => {
   const documents = parseAllDocuments(file('kubernetes.yaml'))
   t.same(
@@ -91,6 +132,19 @@ t.test("the manifest fits the types of Kubernetes' API", async (t) => {
     /Type 'number\[\]' is not assignable to type/,
   ])
 })
+
+/** Runs those of the page without Docker and root; returns the arguments of each call of docker. */
+function runCommands(folder: string, etc: string): readonly string[] {
+  const [script = ''] = fenced(section(page, 'compose'), 'sh')
+  const called = join(folder, 'called')
+  const mine = script
+    .replaceAll('/etc/hookbridge', join(etc, 'hookbridge'))
+    .replace('sudo install -D -o 10001 -g 10001', 'install -D')
+  const shell = `set -eu\ndocker() { echo "$*" >> ${called}; }\n${mine}`
+  const { status, stderr } = spawnSync('bash', ['-c', shell], { cwd: folder, input: '', encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return readFileSync(called, 'utf8').trimEnd().split('\n')
+}
 
 /** What the compiler says of them: it knows every key and its type. */
 function problemsOf(
