@@ -21,10 +21,11 @@ t.test('claims', async (t) => {
     const url = postgres.createDatabase()
     const store = await opened(t, url)
     await store.append(entry(event(1), [planned()]))
+    const database = openDatabase(t, url)
     const over = Promise.withResolvers<void>()
     t.teardown(over.resolve)
     const locked = Promise.withResolvers<void>()
-    const other = openDatabase(t, url).write(async (session) => {
+    const other = database.write(async (session) => {
       await session.query('SELECT one FROM clock FOR UPDATE')
       locked.resolve()
       await over.promise

@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/store.ts'
 import { deliveryId, entry, event, everything, limited, planned, START } from '../store/contract/sample.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { startPgbouncer } from '../support/pgbouncer.ts'
-import { notDurable, startPostgres } from '../support/postgres.ts'
+import { notDurable, openDatabase, startPostgres } from '../support/postgres.ts'
 import { environment, newEvent, post, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -31,13 +31,33 @@ async function works(url: string, number: number): Promise<void> {
   }
 }
 
+/** Does with each connection what it is told. Its port. */
+async function fakeServer(t: Test, serve: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}))
+    serve(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
 const ours = "FROM pg_stat_activity WHERE application_name = 'hookbridge'"
 
 t.test('TLS', async (t) => {
   const root = makeAuthority('Hookbridge Test Root CA')
   const tls = makeCertificate({ subject: 'db', hosts: ['localhost'], issuer: root })
   const postgres = await startPostgres(t, { settings: notDurable, tls })
-  const folder = t.testdir({ 'root.crt': root.cert, 'other.crt': makeAuthority('Another Root CA').cert })
+  const folder = t.testdir({
+    'root.crt': root.cert,
+    'other.crt': makeAuthority('Another Root CA').cert,
+    'half.crt': root.cert.slice(0, root.cert.length / 2),
+  })
   const database = postgres.createDatabase()
   const url = (host: string, parameters: string) =>
     `${database.replace('@127.0.0.1:', `@${host}:`)}?${parameters}`
@@ -81,6 +101,12 @@ t.test('TLS', async (t) => {
       'localhost',
       `sslmode=verify-full&sslrootcert=${join(folder, 'none.crt')}`,
       /none\.crt/,
+    ],
+    [
+      'a file that is half written',
+      'localhost',
+      `sslmode=verify-full&${ca}&sslcert=${join(folder, 'half.crt')}&sslkey=${join(folder, 'half.crt')}`,
+      /PEM/i,
     ],
     ['no encryption', 'localhost', 'sslmode=disable', /pg_hba\.conf.* no encryption/],
   ]
@@ -139,21 +165,47 @@ t.test('limits', async (t) => {
     t.ok(pool <= 3, `${pool} connections, with that of the instance`)
   })
 
-  t.test('a server that takes connections, and says nothing', async (t) => {
-    const sockets = new Set<Socket>()
-    const silent = createServer((socket) => void sockets.add(socket.on('error', () => {})))
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
-    t.teardown(() => {
-      for (const socket of sockets) socket.destroy()
-      silent.close()
+  t.test('a pool that is too small', async (t) => {
+    const url = `${postgres.createDatabase()}?pool_max_conns=2&connect_timeout=1`
+    const store = await opened(t, url)
+    const busy = openDatabase(t, url)
+    const over = Promise.withResolvers<void>()
+    t.teardown(over.resolve)
+    const locked = Promise.withResolvers<void>()
+    const locking = busy.write(async (session) => {
+      await session.run('LOCK TABLE rates, destinations IN ACCESS EXCLUSIVE MODE')
+      locked.resolve()
+      await over.promise
     })
-    const address = silent.address()
-    const port = typeof address === 'object' && address !== null ? address.port : 0
+    await locked.promise
+    const waiting = [store.destinations(), store.destinations()]
+    await t.rejects(store.types(), {
+      ...unavailable,
+      message: /all 2 connections are in use; raise pool_max_conns/,
+    })
+    over.resolve()
+    await Promise.all([locking, ...waiting])
+  })
+
+  t.test('a server that takes connections, and says nothing', async (t) => {
+    const port = await fakeServer(t, () => {})
     const [first, both] = [`127.0.0.1:${port}`, `127.0.0.1:${port},127.0.0.1:${postgres.port}`]
     const url = postgres.createDatabase()
     const through = (hosts: string) => `${url.replace(`127.0.0.1:${postgres.port}`, hosts)}?connect_timeout=1`
     await t.rejects(works(through(first), 1), unavailable)
     await works(through(both), 1)
+  })
+
+  t.test('a server that cannot be reached, in ways that may pass', async (t) => {
+    const port = await fakeServer(t, (socket) => void socket.once('data', () => socket.end('E')))
+    const noEncryptionNow = `postgres://u:p@127.0.0.1:${port}/d?sslmode=require`
+    await t.rejects(works(noEncryptionNow, 1), { ...unavailable, message: /establishing an SSL connection/ })
+    await t.rejects(works('postgres://u:p@db.invalid/d', 1), { ...unavailable, message: /db\.invalid/ })
+  })
+
+  t.test('no password', async (t) => {
+    const url = postgres.createDatabase().replace(/:[^:/@]*@/, '@')
+    await t.rejects(works(url, 1), { ...unavailable, message: /the server asks for a password; put it into/ })
   })
 
   t.test('a server without encryption', async (t) => {

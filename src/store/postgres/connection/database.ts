@@ -3,7 +3,15 @@ import pg from 'pg'
 import type { Target } from '../../../core/postgres-url.ts'
 import { StoreRefused, StoreUnavailable } from '../../store.ts'
 import { clientOptions, prepare } from './client.ts'
-import { asUnavailable, isLost, isReadOnly, mayRetry, POOLED } from './errors.ts'
+import {
+  asUnavailable,
+  isLost,
+  isPoolExhausted,
+  isReadOnly,
+  mayRetry,
+  POOLED,
+  unavailable,
+} from './errors.ts'
 import { type Connection, connectionOf, type Row, readerOf, type Value } from './session.ts'
 import { CommitUnknown, readOnly, readWrite, UNLIMITED, type Work } from './transactions.ts'
 
@@ -129,7 +137,8 @@ export class Database {
         return client
       } catch (error) {
         void client?.end().catch(() => {})
-        if (!this.#tryNext(error, tries)) throw asUnavailable(error, this.name)
+        this.#nextHost()
+        if (tries >= this.#target.hosts.length) throw unavailable(error, this.name)
       }
     }
   }
@@ -168,16 +177,17 @@ export class Database {
         return client
       } catch (error) {
         client?.release(true)
-        if (!this.#tryNext(error, tries)) throw asUnavailable(error, this.name)
+        if (isPoolExhausted(error)) throw this.#exhausted()
+        this.#nextHost()
+        if (tries >= this.#target.hosts.length) throw unavailable(error, this.name)
       }
     }
   }
 
-  /** Whether another server of the URL is to be tried. */
-  #tryNext(error: unknown, tries: number): boolean {
-    if (!(asUnavailable(error, this.name) instanceof StoreUnavailable)) return false
-    this.#nextHost()
-    return tries < this.#target.hosts.length
+  #exhausted(): StoreUnavailable {
+    const hint = 'raise pool_max_conns in store.url'
+    const message = `all ${this.#pool.options.max} connections are in use; ${hint}`
+    return new StoreUnavailable(`the store ${this.name} is unavailable: ${message}`)
   }
 
   #nextHost(): void {

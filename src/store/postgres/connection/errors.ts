@@ -39,7 +39,8 @@ const words: ReadonlyMap<string, string> = new Map([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNTRUSTED],
 ])
 
-// Classes of errors that may pass: connection, resources, operator intervention, system, and locks that were waited for too long.
+// Classes of errors that may pass: connection, resources, operator intervention, system, and locks that were waited for too long. And
+// mistakes of set-up, which a person can correct while the service runs.
 const PASSING = /^(08|53|57|58)|^(25006|25P03|26000|42P05|55P03|28000|28P01|3D000|42501)$/
 
 // Errors of sockets and of TLS, which have codes of Node's.
@@ -47,15 +48,28 @@ const NETWORK =
   /^(E[A-Z]+|ERR_(TLS|SSL|SOCKET)_.*|CERT_.*|UNABLE_TO_.*|DEPTH_ZERO_.*|SELF_SIGNED_.*|HOSTNAME_MISMATCH)$/
 // node-postgres gives these no code.
 const CLOSED =
-  /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired|Query read timeout|server does not support SSL|Cannot use a pool after/
+  /Connection terminated|Client has encountered a connection error|timeout expired|Query read timeout|Cannot use a pool after/
+const NO_PASSWORD = /^SASL: .*password must be/
+const ASKS_FOR_PASSWORD =
+  'the server asks for a password; put it into store.url, PGPASSWORD or the password file'
 
-/** Turns an error of the server or the connection that may pass into StoreUnavailable; others stay as they are. */
+/** Turns an error of a statement that may pass into StoreUnavailable; others stay as they are. */
 export function asUnavailable(error: unknown, name: string): unknown {
-  if (!(error instanceof Error) || error instanceof StoreUnavailable) return error
-  if (!isPassing(error)) return error
-  const why = words.get(codeOf(error) ?? '')
-  const text = why === undefined ? messageOf(error) : `${why} (${messageOf(error)})`
+  return isPassing(error) ? unavailable(error, name) : error
+}
+
+/** Of whatever keeps a connection from being made: the network, the server, certificates, or mistakes of set-up. None is a bug. */
+export function unavailable(error: unknown, name: string): StoreUnavailable {
+  if (error instanceof StoreUnavailable) return error
+  const message = messageOf(error)
+  const why = words.get(codeOf(error) ?? '') ?? (NO_PASSWORD.test(message) ? ASKS_FOR_PASSWORD : undefined)
+  const text = why === undefined ? message : `${why} (${message})`
   return new StoreUnavailable(`the store ${name} is unavailable: ${text}`, { cause: error })
+}
+
+/** That no connection of the pool became free in time. */
+export function isPoolExhausted(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect'
 }
 
 /** The transaction was rolled back, and may be run again at once. */
@@ -91,7 +105,8 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** Node's AggregateError, for several addresses of a host, has no message. */
-function messageOf(error: Error): string {
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
   if (error.message !== '') return error.message
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   return first instanceof Error ? first.message : (codeOf(error) ?? error.name)
