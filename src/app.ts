@@ -204,6 +204,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     }),
     now,
     observe,
+    onBug,
   })
 
   const stop = () =>

@@ -4,6 +4,7 @@ import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
 import { StopSignal } from './stop-signal.ts'
+import { reportStoreFailure } from './store-failure.ts'
 
 export interface LoopDeps {
   readonly store: Pick<Queue, 'claim' | 'renew' | 'reconfigure' | 'onDue' | 'isSequential'>
@@ -11,7 +12,7 @@ export interface LoopDeps {
   readonly holder: string
   readonly channels: () => ReadonlyMap<string, SendingLimits>
   readonly deliver: Deliver
-  /** Called with an unexpected error; the delivery is claimed again when its lease ends. */
+  /** Called with an unexpected error. A delivery that ends with one is claimed again when its lease ends. */
   readonly onBug: (error: unknown) => void
   readonly now: () => number
   /** Milliseconds with fractions since any moment, for measuring. */
@@ -136,8 +137,7 @@ export class DeliveryLoop {
       const wait = (claimed.nextDueAt ?? Number.POSITIVE_INFINITY) - now()
       return Math.min(Math.max(wait, GATHER_MS), LOOK_AT_LEAST_EVERY_MS)
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#deps.observe({ kind: 'store_failed', during: 'claim', message: error.message })
+      reportStoreFailure(this.#deps, 'claim', error)
       return CLAIM_AGAIN_AFTER_MS
     }
   }
@@ -151,7 +151,7 @@ export class DeliveryLoop {
       await this.#deps.store.renew(this.#deps.holder, ids, leaseUntil)
     } catch (error) {
       // The claim beside it fails for the same reason, and reports that.
-      if (!(error instanceof StoreUnavailable)) throw error
+      if (!(error instanceof StoreUnavailable)) this.#deps.onBug(error)
       return
     }
     for (const [, attempt] of ending) attempt.leaseUntil = leaseUntil

@@ -1,11 +1,14 @@
-import { type Store, StoreUnavailable } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { Observe } from './fact.ts'
+import { reportStoreFailure } from './store-failure.ts'
 
 export interface PurgeDeps {
   readonly store: Pick<Store, 'purge'>
   readonly retention: () => Retention
   readonly now: () => number
   readonly observe: Observe
+  /** Called with an unexpected error; the purge goes on later. */
+  readonly onBug: (error: unknown) => void
 }
 
 /** Milliseconds. */
@@ -51,9 +54,8 @@ export function startPurge(deps: PurgeDeps): () => void {
       const { events, unresolved } = purged
       if (events > 0) deps.observe({ kind: 'purged', events, unresolved })
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
       after = null
-      deps.observe({ kind: 'store_failed', during: 'purge', message: error.message })
+      reportStoreFailure(deps, 'purge', error)
     }
     schedule(after === null ? BETWEEN_ROUNDS_MS : BETWEEN_STEPS_MS)
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
+import type { Fact } from '../../src/pipeline/fact.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
 import { openStore } from '../../src/store/open.ts'
 import { type Leased, type Queue, type Store, StoreUnavailable } from '../../src/store/store.ts'
@@ -276,6 +277,41 @@ t.test('a stop is known to what a claim under way leases, and claims nothing mor
   await stopped
   t.strictSame(begun, [true])
   t.equal(claims, 1)
+})
+
+t.test('a bug of the store is reported, and later claims are made', async (t) => {
+  const store = await openStore('sqlite::memory:', 'service')
+  t.teardown(() => store.close())
+  await store.append(entry(event(1), [planned()]))
+  const bug = new TypeError('a bug')
+  let claims = 0
+  const bugs: unknown[] = []
+  const facts: Fact[] = []
+  const begun: string[] = []
+  const loop = new DeliveryLoop({
+    holder: 'test',
+    store: {
+      ...queue(store),
+      async claim(request) {
+        if (++claims === 1) throw bug
+        return store.claim(request)
+      },
+    },
+    channels: () => new Map([['slack', limits]]),
+    async deliver({ delivery }) {
+      begun.push(delivery.id)
+      return null
+    },
+    onBug: (error) => bugs.push(error),
+    now: Date.now,
+    clock: () => performance.now(),
+    observe: (fact) => facts.push(fact),
+  })
+  loop.start()
+  await until(() => begun.length > 0, 'the claim after it')
+  await loop.stop(1_000)
+  t.same(bugs, [bug])
+  t.same(facts, [{ kind: 'store_failed', during: 'claim', message: 'TypeError: a bug' }])
 })
 
 t.test('whenever answers come, first attempts at a destination begin in the order of events', async () => {

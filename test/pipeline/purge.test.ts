@@ -18,6 +18,7 @@ t.test('each step reads the current retention, and continues where the one befor
     retention: () => retention,
     now: () => 1_000_000,
     observe: () => t.fail('nothing was purged'),
+    onBug: (error) => t.fail(String(error)),
   })
   t.teardown(stop)
   await until(() => asked.length > 1, 'two steps')
@@ -41,6 +42,7 @@ t.test('removing what still needed a person is a warning', async (t) => {
     retention: () => ({ retain: 1, retainUnresolved: 1 }),
     now: () => 1_000,
     observe: (fact) => facts.push(fact),
+    onBug: (error) => t.fail(String(error)),
   })
   t.teardown(stop)
   await until(() => facts.length > 0, 'the purge')

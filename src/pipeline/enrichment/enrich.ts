@@ -1,5 +1,6 @@
-import { type Enrichments, type History, type LeasedEnrichment, StoreUnavailable } from '../../store/store.ts'
+import type { Enrichments, History, LeasedEnrichment } from '../../store/store.ts'
 import { StopSignal } from '../stop-signal.ts'
+import { reportStoreFailure } from '../store-failure.ts'
 import { createEnrichEvent, type EnrichEvent, type EnrichEventDeps } from './enrich-event.ts'
 import { createRefusals, type Refusals } from './refusals.ts'
 
@@ -74,19 +75,18 @@ export class EnrichLoop {
   }
 
   async #recall(): Promise<void> {
-    const { store, settings, observe } = this.#deps
+    const { store, settings } = this.#deps
     const { steps, fingerprint } = settings()
     try {
       await this.#refusals.recall(store, steps, fingerprint)
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      observe({ kind: 'store_failed', during: 'enrich', message: error.message })
+      reportStoreFailure(this.#deps, 'enrich', error)
     }
   }
 
   /** Returns how long nothing more can happen unless something wakes the loop, in milliseconds. */
   async #claim(): Promise<number> {
-    const { store, holder, now, observe, onBug } = this.#deps
+    const { store, holder, now, onBug } = this.#deps
     try {
       const asked = now()
       const { leased, nextDueAt } = await store.claimEnrichments({
@@ -99,8 +99,7 @@ export class EnrichLoop {
       const wait = nextDueAt === null ? LOOK_AT_LEAST_EVERY_MS : nextDueAt - now()
       return Math.min(Math.max(wait, 0), LOOK_AT_LEAST_EVERY_MS)
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      observe({ kind: 'store_failed', during: 'claim', message: error.message })
+      reportStoreFailure(this.#deps, 'claim', error)
       return STORE_AGAIN_AFTER_MS
     }
   }
