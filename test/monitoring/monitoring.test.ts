@@ -8,7 +8,7 @@ import { type Family, type Scrape, scrape } from '../support/metrics.ts'
 import { newEvent, post } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { type Asked, asks } from './expression.ts'
-import { dashboardExpressions, type Placed, readDashboard, readRules } from './packaged.ts'
+import { dashboardExpressions, type Placed, readDashboard, readRules, sharedGauges } from './packaged.ts'
 
 const documentation = new URL('../../docs/metrics.md', import.meta.url)
 /** What Prometheus itself adds. */
@@ -111,12 +111,43 @@ t.test('what is not there is found', async (t) => {
   t.throws(() => asks('{job="x"}'), 'a selector without a name')
 })
 
+/** What would count a queue that instances share once for each of them. */
+function countedTwice({ where, expression }: Placed): string[] {
+  return sharedGauges.flatMap((name) =>
+    [...expression.matchAll(new RegExp(`(.*?)\\b${name}\\b`, 'gs'))].flatMap(([, before = '']) => {
+      const max = /\bmax(?: by \(([^)]*)\))? \($/.exec(before.replace(/max\($/, 'max ('))
+      const labels = max?.[1]?.split(', ') ?? []
+      const isAdded = /\bsum\b/.test(before)
+      if (max === null || labels.includes('instance'))
+        return `${where}: ${name} is not the max of the instances`
+      // Jobs have stores of their own.
+      return isAdded && !labels.includes('job') ? `${where}: ${name} is the max over several stores` : []
+    }),
+  )
+}
+
+t.test('what instances read from one store is counted once', async (t) => {
+  for (const name of sharedGauges) t.equal(familyOf(name)?.type, 'gauge', name)
+  const used = expressions.filter(({ where }) => !where.startsWith('variable '))
+  t.strictSame(used.flatMap(countedTwice), [])
+  for (const expression of [
+    'sum(hookbridge_queue_depth{state="parked"})',
+    'sum by (state) (max by (channel, state) (hookbridge_queue_depth))',
+    'max by (job, instance) (hookbridge_enrichments_waiting)',
+    'max(hookbridge_enrichments_waiting) + hookbridge_enrichments_waiting',
+  ])
+    t.equal(countedTwice({ where: 'here', expression }).length, 1, expression)
+})
+
 t.test('an alert says what to do, with labels that it has', async (t) => {
   t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length, 'no name twice')
   for (const { alert, expr, annotations } of rules) {
-    const { metrics, labels } = asks(expr)
-    const own = metrics.flatMap(({ name }) => theirMetrics.get(name) ?? labelsOf(familyOf(name) ?? none))
-    const has = new Set(labels.length > 0 ? labels : [...targetLabels, ...own])
+    const [left = ''] = expr.split(/\b(?:and|unless)\b/)
+    const own = asks(left).metrics.flatMap(
+      ({ name }) => theirMetrics.get(name) ?? labelsOf(familyOf(name) ?? none),
+    )
+    const by = /\bby \(([^)]*)\)/.exec(left)?.[1]?.split(', ')
+    const has = new Set(by ?? [...targetLabels, ...own])
     const texts = Object.values(annotations).join(' ')
     for (const [, label = ''] of texts.matchAll(/\$labels\.(\w+)/g))
       t.ok(has.has(label), `${alert}: ${label}`)

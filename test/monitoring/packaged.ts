@@ -62,6 +62,15 @@ const dashboard = z.looseObject({
   annotations: z.strictObject({ list: z.array(z.looseObject({ name: z.string(), expr: z.string() })) }),
 })
 
+/** Read from the store: instances that share one all report the same. */
+export const sharedGauges: readonly string[] = [
+  'hookbridge_queue_depth',
+  'hookbridge_queue_oldest_due_age_seconds',
+  'hookbridge_destination_consecutive_failures',
+  'hookbridge_destination_last_success_timestamp_seconds',
+  'hookbridge_enrichments_waiting',
+]
+
 export type Rule = z.infer<typeof rules>['groups'][number]['rules'][number]
 export type Dashboard = z.infer<typeof dashboard>
 

@@ -1,8 +1,12 @@
-/** When each alert of packaging/prometheus/alerts.yaml fires, and when it does not: for promtool's own unit tests. */
+/**
+ * When each alert of packaging/prometheus/alerts.yaml fires, and when it does not: for promtool's own unit tests. Each case holds
+ * for one instance, and for three on one store of which the first has what the case says.
+ */
+import { sharedGauges } from '../monitoring/packaged.ts'
 
 export interface AlertCase {
   readonly name: string
-  /** In promtool's notation, one value a minute; without it `job` and `instance` are added. */
+  /** In promtool's notation, one value a minute; without them `job` and `instance` are added. */
   readonly series: Readonly<Record<string, string>>
   /** When it is looked at. */
   readonly at: string
@@ -22,6 +26,10 @@ const heartbeats = (result: string) => `hookbridge_heartbeats_total{result="${re
 const rejected = (code: string) => `hookbridge_requests_rejected_total{code="${code}"}`
 const lag = (le: string) => `hookbridge_event_loop_lag_seconds_bucket{le="${le}"}`
 const commit = (le: string) => `hookbridge_store_commit_duration_seconds_bucket{le="${le}"}`
+const up = (instance: string) => `up{job="hookbridge",instance="${instance}"}`
+/** A series of each of three instances. */
+const ofThree = (metric: string, values: readonly [string, string, string]) =>
+  Object.fromEntries(values.map((one, index) => [onInstance(metric, index), one]))
 const cuuro = { source: 'cuuro' }
 const deals = { channel: 'slack', receiver: 'deals' }
 
@@ -31,8 +39,30 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
     { name: 'it answers', series: { up: '1x10' }, at: '5m', firing: [] },
     { name: 'a scrape was lost', series: { up: '1 1 1 0 1 1' }, at: '3m', firing: [] },
   ],
+  HookbridgeInstanceDown: [
+    {
+      name: 'one of three',
+      series: { [up('a')]: '1x20', [up('b')]: '0x20', [up('c')]: '1x20' },
+      at: '6m',
+      firing: [{}],
+    },
+    { name: 'all of them', series: { [up('a')]: '0x20', [up('b')]: '0x20' }, at: '6m', firing: [] },
+    {
+      name: 'it is replaced',
+      series: { [up('a')]: '1x20', [up('b')]: '1 0 0 _x20', [up('c')]: '_ _ 1x20' },
+      at: '8m',
+      firing: [],
+    },
+    {
+      name: 'the one that answers has another store',
+      series: { [up('a')]: '0x20', 'up{job="hookbridge-test",instance="b"}': '1x20' },
+      at: '6m',
+      firing: [],
+    },
+  ],
   HookbridgeAbsent: [
     { name: 'nobody is watched', series: { 'up{job="node"}': '1x10' }, at: '6m', firing: [{}] },
+    { name: 'another name', series: { 'up{job="hookbridge-live"}': '1x10' }, at: '6m', firing: [] },
     { name: 'it is down, but watched', series: { up: '0x10' }, at: '6m', firing: [] },
   ],
   HookbridgeRestarting: [
@@ -65,6 +95,15 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
       firing: [],
     },
     {
+      name: 'a few at each of three instances',
+      series: {
+        ...ofThree(failures('wrong_signature'), ['0x20 1 2 3x20', '0x20 1 2 3x20', '0x20 1 2 3x20']),
+        [events('stored')]: '0x60',
+      },
+      at: '29m',
+      firing: [cuuro],
+    },
+    {
       name: 'two in a quarter of an hour',
       series: { [failures('wrong_signature')]: '0x20 1 2x20', [events('stored')]: '0x60' },
       at: '28m',
@@ -86,6 +125,18 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
       firing: [],
     },
     { name: 'some, an hour ago', series: { [events('unrouted')]: steady }, at: '50m', firing: [] },
+    {
+      name: 'one instance starts again',
+      series: ofThree(events('unrouted'), [steady, '5x10 0x50', steady]),
+      at: '14m',
+      firing: [],
+    },
+    {
+      name: 'some at each instance',
+      series: ofThree(events('unrouted'), ['0x9 1x20', '0x9 2x20', '0x9 3x20']),
+      at: '12m',
+      firing: [cuuro],
+    },
   ],
   HookbridgeEventsQuarantined: [
     { name: 'one', series: { [events('quarantined', '')]: '0x9 1x20' }, at: '12m', firing: [cuuro] },
@@ -95,6 +146,12 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
     {
       name: 'overloaded',
       series: { [rejected('overloaded')]: '0+5x60' },
+      at: '25m',
+      firing: [{ code: 'overloaded' }],
+    },
+    {
+      name: 'every instance is overloaded',
+      series: ofThree(rejected('overloaded'), ['0+5x60', '0+5x60', '0+5x60']),
       at: '25m',
       firing: [{ code: 'overloaded' }],
     },
@@ -133,6 +190,12 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
   ],
   HookbridgeDeliveriesDead: [
     { name: 'one', series: { [deliveries('dead')]: '0x9 1x20' }, at: '12m', firing: [deals] },
+    {
+      name: 'one at each instance',
+      series: ofThree(deliveries('dead'), ['0x9 1x20', '0x9 1x20', '0x9 1x20']),
+      at: '12m',
+      firing: [deals],
+    },
     {
       name: 'none',
       series: { [deliveries('dead')]: '3x30', [deliveries('delivered')]: '0+5x30' },
@@ -176,6 +239,12 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
     {
       name: 'again and again',
       series: { 'hookbridge_store_failures_total{during="append"}': '0+2x20' },
+      at: '5m',
+      firing: [{ during: 'append' }],
+    },
+    {
+      name: 'the database is away',
+      series: ofThree('hookbridge_store_failures_total{during="append"}', ['0+2x20', '0+1x20', '0+3x20']),
       at: '5m',
       firing: [{ during: 'append' }],
     },
@@ -228,6 +297,12 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
       firing: [{}],
     },
     {
+      name: 'mistakes that all instances read',
+      series: ofThree('hookbridge_config_last_reload_successful', ['1 0x20', '1 0x20', '1 1 0x20']),
+      at: '9m',
+      firing: [{}],
+    },
+    {
       name: 'fixed soon',
       series: { hookbridge_config_last_reload_successful: '1 0 0 1x20' },
       at: '8m',
@@ -265,30 +340,56 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
 /** The cases as a file for `promtool test rules`, as JSON, which is YAML. */
 export function promtoolTests(ruleFile: string): string {
   const tests = Object.entries(alertCases).flatMap(([alert, cases]) =>
-    cases.map(({ name, series, at, firing }) => ({
-      name: `${alert}: ${name}`,
-      interval: '1m',
-      input_series: Object.entries(series).map(([metric, values]) => ({ series: inJob(metric), values })),
-      promql_expr_test: [
-        {
-          // Without what every alert has, and what differs is what the case says.
-          expr: `sum without (job, instance, severity) (ALERTS{alertname="${alert}",alertstate="firing"})`,
-          eval_time: at,
-          exp_samples: firing.map((labels) => ({
-            labels: `{${pairs({ alertname: alert, alertstate: 'firing', ...labels })}}`,
-            value: 1,
-          })),
-        },
-      ],
-    })),
+    cases
+      .flatMap((one) => [1, 3].map((instances) => ({ ...one, instances })))
+      .map(({ name, series, at, firing, instances }) => ({
+        name: `${alert}, ${instances} instances: ${name}`,
+        interval: '1m',
+        input_series: Object.entries(series).flatMap(([metric, values]) =>
+          onInstances(metric, values, instances),
+        ),
+        promql_expr_test: [
+          {
+            // Without what every alert has, and what differs is what the case says.
+            expr: `sum without (job, instance, severity) (ALERTS{alertname="${alert}",alertstate="firing"})`,
+            eval_time: at,
+            exp_samples: firing.map((labels) => ({
+              labels: `{${pairs({ alertname: alert, alertstate: 'firing', ...labels })}}`,
+              value: 1,
+            })),
+          },
+        ],
+      })),
   )
   return JSON.stringify({ rule_files: [ruleFile], evaluation_interval: '1m', tests }, null, 2)
 }
 
-function inJob(metric: string): string {
-  const [, name = '', labels = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(metric) ?? []
-  if (labels.includes('job=')) return metric
-  return `${name}{${['job="hookbridge"', 'instance="127.0.0.1:8080"', ...(labels === '' ? [] : [labels])].join(',')}}`
+/** What each of them reports. Those that share a store agree on what is in it; of all else, only the first has what the case says. */
+function onInstances(metric: string, values: string, count: number) {
+  if (metric.includes('job=')) return [{ series: metric, values }]
+  const name = nameOf(metric)
+  const isShared = name === 'up' || sharedGauges.includes(name)
+  const others = isShared ? values : (restingAt.get(name) ?? '0x60')
+  return Array.from({ length: count }, (_, index) => ({
+    series: onInstance(metric, index),
+    values: index === 0 ? values : others,
+  }))
+}
+
+/** Of an instance to which nothing happens. */
+const restingAt = new Map([
+  ['process_start_time_seconds', '1x60'],
+  ['hookbridge_config_last_reload_successful', '1x60'],
+])
+
+function nameOf(metric: string): string {
+  return metric.replace(/\{.*/, '')
+}
+
+function onInstance(metric: string, index: number): string {
+  const [labels = ''] = /(?<=\{).*(?=\})/.exec(metric) ?? []
+  const target = ['job="hookbridge"', `instance="127.0.0.${index + 1}:8080"`]
+  return `${nameOf(metric)}{${[...target, ...(labels === '' ? [] : [labels])].join(',')}}`
 }
 
 function pairs(labels: Readonly<Record<string, string>>): string {

@@ -18,6 +18,7 @@ import { newEvent, post, signedHeaders, temporaryFolder } from '../support/servi
 import { until } from '../support/until.ts'
 import { alertCases, promtoolTests } from './alert-cases.ts'
 import { neverSeen, seeEverything, startService } from './everything.ts'
+import { promtoolPanelTests } from './panel-cases.ts'
 import { startPrometheus } from './server.ts'
 
 t.comment(installProgram('promtool', 'prometheus'))
@@ -88,6 +89,27 @@ t.test('each alert fires when it should, and does not when it should not', async
   for (const alert of alerts) t.match(output, `alertname="${alert}"`, `without its rule ${alert} is missed`)
 })
 
+t.test('the dashboard shows the queue of three instances on one store as that of one', async (t) => {
+  const file = join(temporaryFolder(t), 'tests.json')
+  writeFileSync(file, promtoolPanelTests(readDashboard()))
+  t.match(promtool(['test', 'rules', file]), { status: 0, output: 'SUCCESS' })
+})
+
+t.test('promtool accepts the configurations that the docs show', async (t) => {
+  const shown = configurations()
+  t.equal(shown.length, 3)
+  const [, pods] = /__meta_kubernetes_pod_label_(\w+)\], regex: \w+/.exec(shown.join()) ?? []
+  const manifest = readFileSync(new URL('../../packaging/scale/kubernetes.yaml', import.meta.url), 'utf8')
+  t.match(manifest, `metadata: { labels: { ${pods}: hookbridge } }`, 'the label that its pods have')
+  const file = join(temporaryFolder(t), 'prometheus.yml')
+  for (const configuration of shown) {
+    // Debian's Prometheus is built without Kubernetes.
+    const usable = configuration.replace(/kubernetes_sd_configs: .*/, 'static_configs: []')
+    writeFileSync(file, usable.replace(/\/\S+\.yaml/, rulesFile))
+    t.match(promtool(['check', 'config', file]), { status: 0, output: 'SUCCESS' })
+  }
+})
+
 t.test('a Prometheus configured as the docs say reads the service, and its alerts fire', async (t) => {
   const app = await startService(t)
   const prometheus = await startPrometheus(t, documented(new URL(app.url).host))
@@ -144,13 +166,16 @@ t.test('a Prometheus configured as the docs say reads the service, and its alert
 
 /** The configuration of docs/metrics.md, for a service that listens there, and in a hurry. */
 function documented(target: string): string {
-  const docs = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
-  const shown = /```yaml\n(# prometheus\.yml\n[\s\S]*?)```/.exec(docs)?.[1]
-  if (shown === undefined) throw new Error('docs/metrics.md shows no prometheus.yml')
+  const [shown = ''] = configurations()
   const settings = shown.replace(/\/\S+\.yaml/, rulesFile).replace('127.0.0.1:8080', target)
   if (!settings.includes(rulesFile) || !settings.includes(target)) throw new Error(`cannot use ${shown}`)
   return JSON.stringify({
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
     ...parse(settings),
   })
+}
+
+function configurations(): readonly string[] {
+  const docs = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+  return [...docs.matchAll(/```yaml\n(# prometheus\.yml\n[\s\S]*?)```/g)].map(([, shown = '']) => shown)
 }
