@@ -1,81 +1,142 @@
-/** The computed tables of docs/capacity.md: the model, with what was measured. */
-import type { SomeResults } from '../bench/growth/results.ts'
+/** The computed tables of docs/capacity.md: round figures that stand for what was measured, and what follows from them. */
 import { count, fixed, table } from './table.ts'
 
-const CORE_USE = 0.6
+/** What the tables assume. docs/performance.md has the measurements. */
+const assumed = {
+  /** CPU of an event with SQLite: a body of some hundred bytes, one Slack message. Measured: 1.8 to 2.8. */
+  cpuMs: 2.5,
+  /** CPU of an instance on PostgreSQL, relative to SQLite. Measured: 1.18 for one instance, 1.72 for three. */
+  instanceOnPostgres: 1.7,
+  /** CPU of the PostgreSQL server, relative to that of an instance with SQLite. Measured: 0.53 and 1.07. */
+  postgresServer: 1.1,
+  /** Bytes of an event in the store, with its messages. Measured: 1,000 to 4,800. */
+  bytes: 2_500,
+  /** So that a burst is worked off. */
+  coreUse: 0.6,
+  retainDays: 30,
+  mailMs: 100,
+} as const
 const DAY_S = 86_400
-const RETAIN_DAYS = 30
-const MAIL_EXCHANGE_S = 0.1
 const GB = 1e9
 const RATES = [1, 50, 500] as const
 const TARGET = 10_000
 
 export interface Load {
   readonly eventsPerSecond: number
-  /** Cores at 60 % use. */
+  readonly store: 'SQLite' | 'PostgreSQL'
+  /** Cores of all instances, at 60 % use. An instance uses one. */
   readonly cores: number
+  /** The same of the PostgreSQL server; 0 with SQLite. */
+  readonly serverCores: number
   readonly gbPerDay: number
   readonly gbRetained: number
   readonly mailConnections: number
 }
 
-interface Cost {
-  readonly cpuMs: number
-  readonly bytes: number
-}
-
-/** CPU of one event, and its bytes in the store, with one message and a small body; null where one of them was not measured. */
-function costOf({ routes, disk }: SomeResults): Cost | null {
-  const [least] = routes?.rows ?? []
-  const [smallest] = disk?.rows ?? []
-  if (least === undefined || smallest === undefined) return null
-  return { cpuMs: least.cpuMs, bytes: smallest.bytesPerEvent }
-}
-
-/** How much of everything so many events a second take. */
-export function loadOf(eventsPerSecond: number, { cpuMs, bytes }: Cost): Load {
+/** How much of everything so many events a second take. SQLite is for one instance, and so for one core. */
+export function loadOf(eventsPerSecond: number): Load {
+  const { cpuMs, instanceOnPostgres, postgresServer, bytes, coreUse, retainDays, mailMs } = assumed
   const gbPerDay = (eventsPerSecond * DAY_S * bytes) / GB
+  const withSqlite = (eventsPerSecond * cpuMs) / 1000 / coreUse
+  const isSmall = withSqlite <= 1
   return {
     eventsPerSecond,
-    cores: (eventsPerSecond * cpuMs) / 1000 / CORE_USE,
+    store: isSmall ? 'SQLite' : 'PostgreSQL',
+    cores: isSmall ? withSqlite : withSqlite * instanceOnPostgres,
+    serverCores: isSmall ? 0 : withSqlite * postgresServer,
     gbPerDay,
-    gbRetained: gbPerDay * RETAIN_DAYS,
-    mailConnections: Math.ceil(eventsPerSecond * MAIL_EXCHANGE_S),
+    gbRetained: gbPerDay * retainDays,
+    mailConnections: Math.ceil((eventsPerSecond * mailMs) / 1000),
   }
 }
 
-export function capacitySections(results: SomeResults): Readonly<Record<string, string>> {
-  const cost = costOf(results)
-  if (cost === null) return {}
-  const head = ['events a second', 'cores at 60 %', 'GB a day', `GB in ${RETAIN_DAYS} days`]
-  const cells = ({ eventsPerSecond, cores, gbPerDay, gbRetained }: Load) => [
-    count(eventsPerSecond),
-    cores.toPrecision(2),
-    rounded(gbPerDay),
-    rounded(gbRetained),
+export function capacitySections(): Readonly<Record<string, string>> {
+  const ofCpu = ['cores of instances at 60 %', 'cores of PostgreSQL at 60 %']
+  const ofDisk = ['GB a day', `GB in ${assumed.retainDays} days`]
+  const cpu = ({ cores, serverCores }: Load) => [
+    rounded(cores),
+    serverCores === 0 ? '' : rounded(serverCores),
   ]
-  const examples = RATES.map((rate) => loadOf(rate, cost))
+  const disk = ({ gbPerDay, gbRetained }: Load) => [rounded(gbPerDay), rounded(gbRetained)]
+  const target = loadOf(TARGET)
   return {
-    cpu: table(
-      ['CPU ms an event', 'events a second of one core', 'at 60 % of it'],
-      [[fixed(cost.cpuMs), fixed(1000 / cost.cpuMs, 0), fixed((1000 * CORE_USE) / cost.cpuMs, 0)]],
-    ),
+    assumptions: assumptions(),
+    cpu: cpuTable(),
     examples: table(
-      [...head, 'Slack channels at least', 'mail connections', 'run it on'],
-      examples.map((load) => [...cells(load), load.eventsPerSecond, load.mailConnections, placeOf(load)]),
+      ['events a second', 'run it on', ...ofCpu, ...ofDisk, 'Slack channels at least', 'mail connections'],
+      RATES.map(loadOf).map((load) => [
+        load.eventsPerSecond,
+        placeOf(load),
+        ...cpu(load),
+        ...disk(load),
+        load.eventsPerSecond,
+        load.mailConnections,
+      ]),
     ),
     target: table(
-      [...head, 'instances'],
-      [[...cells(loadOf(TARGET, cost)), Math.ceil(loadOf(TARGET, cost).cores)]],
+      ['events a second', 'instances', ...ofCpu, ...ofDisk],
+      [[count(TARGET), Math.ceil(target.cores), ...cpu(target), ...disk(target)]],
     ),
   }
 }
 
-function placeOf({ cores }: Load): string {
-  if (cores <= 1) return 'one machine, SQLite'
-  return `${Math.ceil(cores)} instances, PostgreSQL`
+function assumptions(): string {
+  const { cpuMs, instanceOnPostgres, postgresServer, bytes, coreUse, mailMs } = assumed
+  const growth = '[Growth](performance.md#growth)'
+  const postgres = '[PostgreSQL](performance.md#postgresql)'
+  return table(
+    ['Assumed', '', 'Measured'],
+    [
+      ['CPU of an event, with SQLite', `${cpuMs} ms`, `1.8 to 2.8 ms: ${growth}`],
+      [
+        'CPU of an event in the instances, with PostgreSQL',
+        `${instanceOnPostgres} times as much`,
+        `1.2 times with one instance, 1.7 times with three on the same two cores: ${postgres}`,
+      ],
+      [
+        'CPU of an event in the PostgreSQL server',
+        `${postgresServer} times the CPU with SQLite`,
+        '0.5 times with one instance, 1.1 times with three: the same',
+      ],
+      [
+        'bytes of an event in the store',
+        count(bytes),
+        '1,000 to 4,800, depending on the body: [Disk](#disk)',
+      ],
+      ['use of a core', `${coreUse * 100} %`, 'the rest works off bursts'],
+      ['time of one mail on a connection', `${mailMs} ms`, 'depends on the mail server'],
+    ],
+  )
 }
 
-function rounded(gb: number): string {
-  return gb >= 100 ? count(Math.round(gb)) : gb.toPrecision(2)
+function cpuTable(): string {
+  const { cpuMs, instanceOnPostgres, postgresServer, coreUse } = assumed
+  const row = (store: string, instanceMs: number, serverMs: string) => [
+    store,
+    fixed(instanceMs, 1),
+    serverMs,
+    fixed(1000 / instanceMs, 0),
+    fixed((1000 * coreUse) / instanceMs, 0),
+  ]
+  return table(
+    [
+      'store',
+      'CPU ms an event, instance',
+      'server',
+      'events a second of one instance',
+      'at 60 % of its core',
+    ],
+    [
+      row('SQLite', cpuMs, ''),
+      row('PostgreSQL, several instances', cpuMs * instanceOnPostgres, fixed(cpuMs * postgresServer, 1)),
+    ],
+  )
+}
+
+function placeOf({ store, cores }: Load): string {
+  return store === 'SQLite' ? 'one machine, SQLite' : `${Math.ceil(cores)} instances, PostgreSQL`
+}
+
+function rounded(value: number): string {
+  return value >= 100 ? count(Number(value.toPrecision(2))) : `${Number(value.toPrecision(2))}`
 }

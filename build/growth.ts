@@ -1,6 +1,6 @@
 /**
  * A part of `npm run docs`: the tables and plots of growth in docs/performance.md and docs/capacity.md, from the results of
- * `npm run bench -- growth --save`. A test compares them.
+ * `npm run bench -- growth --save`, and the computed tables of docs/capacity.md. A test compares them.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -22,7 +22,7 @@ const alternatives: Readonly<Record<string, string>> = {
 /** The files that the results make, by their paths from the root of the repository. */
 export function growthDocs(results: SomeResults): ReadonlyMap<string, string> {
   const plots = Object.entries(growthPlots(results))
-  const sections: Record<string, string> = { ...growthTables(results), ...capacitySections(results) }
+  const sections: Record<string, string> = { ...growthTables(results), ...capacitySections() }
   for (const [name] of plots) {
     sections[name] += `\n\n![${alternatives[name]}](pictures/growth/${name}.svg)`
   }

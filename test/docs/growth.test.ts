@@ -62,7 +62,7 @@ t.test('every part has its tables and its plot', async (t) => {
   const pages = `${files.get('docs/performance.md')}${files.get('docs/capacity.md')}`
   t.same(
     [...pages.matchAll(/<!-- growth (\w+) -->\n\|/g)].map(([, name]) => name),
-    ['routes', 'events', 'backlog', 'memory', 'cpu', 'disk', 'examples', 'target'],
+    ['routes', 'events', 'backlog', 'memory', 'assumptions', 'cpu', 'disk', 'examples', 'target'],
   )
   t.match(pages, '| a value | 1,000 | 3.10 | 1.03 | 20 |')
   t.match(
@@ -79,10 +79,11 @@ t.test('what was not measured stays as it is', async (t) => {
 })
 
 t.test('the model of capacity', async (t) => {
-  t.match(loadOf(100, { cpuMs: 3, bytes: 2_500 }), {
-    cores: 0.5,
-    gbPerDay: 21.6,
-    gbRetained: 648,
-    mailConnections: 10,
-  })
+  t.match(loadOf(120), { store: 'SQLite', cores: 0.5, serverCores: 0, gbPerDay: 25.92, mailConnections: 12 })
+  const large = loadOf(2_400)
+  t.match(large, { store: 'PostgreSQL', gbRetained: 25.92 * 20 * 30 })
+  t.equal(large.cores.toFixed(6), '17.000000', 'an instance takes more CPU than with SQLite')
+  t.equal(large.serverCores.toFixed(6), '11.000000', 'and so does the server')
+  t.equal(loadOf(240).store, 'SQLite', 'while one core is enough')
+  t.equal(loadOf(241).store, 'PostgreSQL')
 })
