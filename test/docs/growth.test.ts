@@ -81,7 +81,8 @@ t.test('what was not measured stays as it is', async (t) => {
 t.test('the model of capacity', async (t) => {
   t.match(loadOf(120), { store: 'SQLite', cores: 0.5, serverCores: 0, gbPerDay: 25.92, mailConnections: 12 })
   const large = loadOf(2_400)
-  t.match(large, { store: 'PostgreSQL', gbRetained: 25.92 * 20 * 30 })
+  t.equal(large.store, 'PostgreSQL')
+  t.equal(large.gbRetained.toFixed(6), '15552.000000')
   t.equal(large.cores.toFixed(6), '17.000000', 'an instance takes more CPU than with SQLite')
   t.equal(large.serverCores.toFixed(6), '11.000000', 'and so does the server')
   t.equal(loadOf(240).store, 'SQLite', 'while one core is enough')
