@@ -59,7 +59,7 @@ function isExpensive(plan: string): boolean {
 }
 
 t.test('no list reads a table, or sorts', async (t) => {
-  const database = await filled(t, 3_000)
+  const database = await filled(t, 2_000)
   const page = { limit: 50, cursor: '1792108800000-1500' }
   for (const filter of eventFilters) {
     const plans = plansOf(database, () => eventPage(database, filter, page))
@@ -80,7 +80,7 @@ t.test('no list reads a table, or sorts', async (t) => {
 })
 
 t.test('each filter has its index, which a cursor goes into', async (t) => {
-  const database = await filled(t, 2_000)
+  const database = await filled(t, 1_000)
   database.execute("UPDATE events SET type = NULL, unrouted = NULL, problem = 'not JSON' WHERE seq = 1")
   const after = (column: string) => `${column}>? AND ${column}<?)`
   const ofEventKind = `events_kind (source=? AND type=? AND unrouted=? AND ${after('received_at')}`
@@ -126,7 +126,7 @@ function all<Item>(read: (page: PageRequest) => Page<Item>): Item[] {
 }
 
 t.test('the pages of a filter have what fits it among all there is, once and in order', async (t) => {
-  const database = await filled(t, 8_000)
+  const database = await filled(t, 4_000)
   const everyEvent = all((page) => eventPage(database, {}, page))
   t.equal(everyEvent.length, 8_000)
   for (const filter of eventFilters) {
