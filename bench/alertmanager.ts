@@ -1,4 +1,4 @@
-/** The yardstick for bursts: Prometheus' Alertmanager, with the same sinks, one notification for each alert. */
+/** The baseline for bursts: Prometheus' Alertmanager, with the same sinks, one notification for each alert. */
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** The yardsticks: a bare Fastify POST, and the same with svix's verify. Prints its port, serves until killed. */
+/** The baselines: a bare Fastify POST, and the same with svix's verify. Prints its port, serves until killed. */
 import fastify from 'fastify'
 import { Webhook } from 'svix'
 

@@ -24,7 +24,7 @@ interface Measured extends Contender {
   readonly turns: number[]
 }
 
-/** The first contender is the yardstick; the last one runs from the folder of BENCH_AGAINST too. */
+/** The first contender is the baseline; the last one runs from the folder of BENCH_AGAINST too. */
 export async function deliver(rounds: number, contenders: readonly Contender[]): Promise<void> {
   const measured: Measured[] = []
   const add = async (contender: Contender) => {
@@ -72,11 +72,11 @@ async function slice(contender: Measured, events: number): Promise<number> {
 }
 
 function print(measured: readonly Measured[]): void {
-  const [yardstick] = measured
+  const [baseline] = measured
   console.log(`\nCPU of an event delivered, warm; medians of slices of ${SLICE} in turn`)
-  console.log(`server                  us an event  of ${yardstick?.name}'s`)
+  console.log(`server                  us an event  of ${baseline?.name}'s`)
   for (const { name, turns } of measured) {
-    const ratios = turns.map((ms, turn) => ms / (yardstick?.turns[turn] ?? Number.NaN))
+    const ratios = turns.map((ms, turn) => ms / (baseline?.turns[turn] ?? Number.NaN))
     const us = (median(turns) * 1000).toFixed(0)
     console.log(`${name.slice(-22).padEnd(22)}  ${us.padStart(11)}  ${median(ratios).toFixed(2)}`)
   }
