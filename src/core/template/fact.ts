@@ -77,7 +77,7 @@ const MOST_DECIMALS = 2
 function numberText(value: Numeric): string {
   const text = String(value)
   const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? []
-  if (whole === '') return text
+  if (whole === '' || whole.length > LONGEST_VALUE) return shortened(text, LONGEST_VALUE)
   if (fraction.length > MOST_DECIMALS) {
     const number = Number(value)
     if (whole === '0') return String(Number(number.toPrecision(MOST_DECIMALS + 1)))

@@ -128,6 +128,11 @@ t.test('numbers and texts as a reader writes them', async (t) => {
     const data = withExactNumbers(`{"x":${json}}`, JSON.parse(`{"x":${json}}`)) as JsonObject
     t.strictSame(facts(data), [`X: ${shown}`])
   }
+  // Grouping the digits takes time in the square of their number.
+  for (const json of ['9'.repeat(201), `${'9'.repeat(20_000)}.125`, `1e${'9'.repeat(300)}`]) {
+    const data = withExactNumbers(`{"x":${json}}`, JSON.parse(`{"x":${json}}`)) as JsonObject
+    t.strictSame(facts(data), [`X: ${json.slice(0, 199)}…`], 'a number is cut like a text')
+  }
 })
 
 t.test('what is long is cut between words, and within no character', async (t) => {
