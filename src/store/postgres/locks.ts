@@ -1,9 +1,14 @@
 /**
- * Locks that transactions take by name, until they end. Each takes all that it needs at once and in one order, before it locks rows:
- * first those of events, then of deliveries, then of rates.
+ * Locks that transactions take until they end, in one order: rows of events, then names, all that are needed at once, then rows of
+ * deliveries, then those of rates. A claim locks rates first, and passes over what others have locked; it waits for names only to park
+ * a damaged delivery.
  */
 import type { Stage } from '../../core/lifecycle/lifecycle.ts'
 import type { Session } from './connection/session.ts'
+
+/** Locks the rows of the events of deliveries. A purge passes over them. */
+export const LOCK_EVENTS = `SELECT seq FROM events
+  WHERE seq IN (SELECT event FROM deliveries WHERE id = ANY($1::text[])) ORDER BY seq FOR NO KEY UPDATE`
 
 /** Only one transaction at a time finds out whether a message is new. */
 export function messageLock({

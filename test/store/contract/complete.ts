@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { type NextState, states } from '../../../src/core/delivery/delivery.ts'
 import type { Outcome } from '../../../src/core/delivery/outcome.ts'
-import type { Attempt, NewDelivery } from '../../../src/store/store.ts'
+import type { Attempt, NewDelivery, Store } from '../../../src/store/store.ts'
 import {
   aPlan,
   completeAs,
@@ -102,6 +102,34 @@ export function completeContract(t: Test, create: (t: Test) => Harness): void {
     t.equal(await store.delivery('dlv_c'), null)
     t.equal(await store.delivery('dlv_d'), null)
   })
+
+  t.test(
+    'a destination gets one fallback of an event, whichever stores end the attempts before it',
+    async (t) => {
+      const harness = create(t)
+      const store = await harness.service()
+      const stores = [store, await harness.operator()]
+      const numbers = Array.from({ length: 20 }, (_, index) => index + 1)
+      // They fail at two destinations, and no conversation keeps their ends apart.
+      const failing = [planned({ target: '#a' }), planned({ target: '#b' })]
+      for (const number of numbers) await store.append(entry(event(number), failing))
+      await store.claim(everything(NOW))
+      const outcome = { kind: 'park', reason: 'r' } as const
+      const park = (at: Store, event: number, number: number) => {
+        const id = deliveryId(event, number)
+        const standsInFor = { delivery: id, receiver: 'deal-flow', reason: 'r' }
+        const fallback: NewDelivery = { ...planned({ target: '#c' }), id: `${id}_c`, standsInFor }
+        const done = { deliveryId: id, number: 1, startedAt: NOW, durationMs: 1, outcome, notes: [] }
+        return at.complete(done, { state: 'parked', dueAt: null, reason: 'r' }, true, [fallback])
+      }
+      await Promise.all(numbers.flatMap((number) => stores.map((at, index) => park(at, number, index + 1))))
+      for (const number of numbers) {
+        const deliveries = (await store.event(eventId(number)))?.plans[0]?.deliveries ?? []
+        const states = deliveries.filter(({ standsInFor }) => standsInFor !== null).map(({ state }) => state)
+        t.same(states.sort(), ['pending', 'skipped'], eventId(number))
+      }
+    },
+  )
 
   t.test('a delivery that a replay takes the place of has no fallback', async (t) => {
     const store = await create(t).service()

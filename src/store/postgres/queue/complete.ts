@@ -9,7 +9,7 @@ import { afterReplay, isFinal } from '../../sql/states.ts'
 import type { Attempt, Completed } from '../../store.ts'
 import { Records } from '../connection/records.ts'
 import type { Session } from '../connection/session.ts'
-import { lockConversationsOf } from '../locks.ts'
+import { LOCK_EVENTS, lockConversationsOf } from '../locks.ts'
 import type { Places } from '../places.ts'
 import { conversationsOf, insertDeliveries, releaseNext } from './insert-deliveries.ts'
 import { lockRates, ratesOf, saveStates } from './rates.ts'
@@ -78,6 +78,7 @@ async function lockLeased(
   const ids = completions.map(({ attempt }) => attempt.deliveryId)
   const reached = completions.filter((each) => each.reached).map(({ attempt }) => attempt.deliveryId)
   const added = completions.flatMap(({ fallbacks }) => fallbacks)
+  lockEventsOf(session, completions)
   lockConversationsOf(session, ids, conversationsOf(added))
   const [rows, rates] = await Promise.all([
     session.query<LeasedRow>(
@@ -88,6 +89,14 @@ async function lockLeased(
     reached.length === 0 ? [] : ratesOf(session, reached),
   ])
   return [new Map(rows.map((row) => [row.id, row])), rates]
+}
+
+/** Whether a fallback is sent depends on the others of its event: no two transactions decide that at once. */
+function lockEventsOf(session: Session, completions: readonly Completion[]): void {
+  const ids = completions.flatMap(({ attempt, fallbacks }) =>
+    fallbacks.length > 0 ? attempt.deliveryId : [],
+  )
+  if (ids.length > 0) session.send(LOCK_EVENTS, [ids])
 }
 
 function updateDeliveries(session: Session, ended: readonly Ended[]): void {

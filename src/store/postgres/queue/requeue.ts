@@ -4,7 +4,7 @@ import { quoted } from '../../sql/rows.ts'
 import { notRequeued, requeued } from '../../sql/states.ts'
 import type { NewDelivery, Requeue } from '../../store.ts'
 import type { Session } from '../connection/session.ts'
-import { conversationLock, lock } from '../locks.ts'
+import { conversationLock, LOCK_EVENTS, lock } from '../locks.ts'
 import type { Places } from '../places.ts'
 import { conversationsOf, insertDeliveries, isBehind, releaseNext } from './insert-deliveries.ts'
 
@@ -24,12 +24,7 @@ async function lockDeliveries(
   ids: readonly string[],
   added: readonly NewDelivery[] = [],
 ): Promise<readonly DeliveryRow[]> {
-  // A purge leaves events that are locked.
-  await session.query(
-    `SELECT seq FROM events WHERE seq IN (SELECT event FROM deliveries WHERE id = ANY($1::text[]))
-     ORDER BY seq FOR NO KEY UPDATE`,
-    [ids],
-  )
+  session.send(LOCK_EVENTS, [ids])
   const conversations = await session.query<{ conversation: string | null }>(
     'SELECT conversation FROM deliveries WHERE id = ANY($1::text[])',
     [ids],
