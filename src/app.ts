@@ -8,7 +8,7 @@ import { openObservability } from './app/observability.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
 import { stopService } from './app/stop.ts'
 import type { Supervisor } from './app/supervisor.ts'
-import { stall } from './app/systemd/watchdog.ts'
+import { claimLimitMs, stall } from './app/systemd/watchdog.ts'
 import { testProblems } from './app/tests.ts'
 import type { CompiledConfig } from './config/compiled.ts'
 import type { Env } from './config/file/interpolate.ts'
@@ -23,7 +23,7 @@ import { createServer, type ServerDeps } from './http/server.ts'
 import type { Proxies } from './network/proxies.ts'
 import { createDeliver } from './pipeline/deliver.ts'
 import { EnrichLoop } from './pipeline/enrichment/enrich.ts'
-import { DeliveryLoop, type Heartbeat } from './pipeline/loop.ts'
+import { DeliveryLoop, type LoopActivity } from './pipeline/loop.ts'
 import { createNotices } from './pipeline/notices/notices.ts'
 import { startPurge } from './pipeline/purge.ts'
 import { createReceive } from './pipeline/receive.ts'
@@ -52,7 +52,9 @@ export interface App {
   /** Where the service listens. */
   readonly url: string
   /** What the delivery loop does, and since when. */
-  heartbeat(): Heartbeat
+  activity(): LoopActivity
+  /** How long a claim of the delivery loop may take before a restart could help. */
+  readonly claimLimitMs: number
   /** Why the store takes nothing more until a restart; null while it does. */
   storeLoss(): string | null
   /** Reads the configuration again, and applies it if it is valid. Never rejects. */
@@ -136,7 +138,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   facts.subscribe(notices.observe)
   const heartbeat = createHeartbeat({
     url: () => config().server.heartbeat_url,
-    problem: () => readiness.problems()[0] ?? stall(loop.heartbeat, clock(), 0),
+    problem: () => readiness.problems()[0] ?? stall(loop.activity, clock(), 0),
     probe: store.probe,
     proxies,
     userAgent: `hookbridge/${packageVersion()}`,
@@ -238,7 +240,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   watchWhereWanted()
   return {
     url,
-    heartbeat: () => loop.heartbeat,
+    activity: () => loop.activity,
+    claimLimitMs: claimLimitMs(stored.url),
     storeLoss: store.loss,
     reload: reloads.request,
     stop: () => {

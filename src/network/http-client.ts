@@ -25,7 +25,7 @@ export interface RequestInit {
   readonly method?: 'GET' | 'POST'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** Milliseconds, where it is less than of the client. */
+  /** Milliseconds; at most the client's own limit. */
   readonly timeoutMs?: number
 }
 

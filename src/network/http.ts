@@ -1,9 +1,9 @@
-/** HTTP to other machines. What speaks it is loaded with the first request: it is a hundred modules. */
+/** HTTP to other machines. The client (undici, a hundred modules) is loaded with the first request. */
 import type { HttpClient, HttpOptions } from './http-client.ts'
 
 export type { HttpClient, HttpOptions }
 
-/** For a few requests: a token, a check. Nothing is connected before the first. */
+/** Nothing is connected before the first request. */
 export function openHttp(options: HttpOptions): HttpClient {
   let opened: Promise<HttpClient> | undefined
   return {

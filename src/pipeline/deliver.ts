@@ -79,7 +79,7 @@ const cutShort: Outcome = {
   reason: 'the service stopped before the destination answered; the message may or may not have gone out',
 }
 
-// A process that was suspended records this: another one may have taken over meanwhile.
+// What a suspended process records if another one may have taken over.
 const SUSPENDED = 'the service was suspended until its lease of this delivery ended; nothing was sent'
 const STOPPING = 'the service was stopping when it claimed this delivery; nothing was sent'
 

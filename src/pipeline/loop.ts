@@ -21,7 +21,7 @@ export interface LoopDeps {
 }
 
 /** What the loop does, and since when by its clock. A claim ends when the store answers, also with an error. */
-export interface Heartbeat {
+export interface LoopActivity {
   readonly doing: 'claiming' | 'resting' | 'nothing'
   readonly since: number
 }
@@ -42,7 +42,7 @@ interface InFlight {
 // A lease that ran out means that its holder is gone: an attempt that takes longer has its lease renewed.
 const LEASE_MS = 120_000
 const RENEW_BEFORE_MS = 60_000
-// The command line makes deliveries due in the same file without this process.
+// Commands make deliveries due without this process: in a SQLite file nothing says so.
 const LOOK_AT_LEAST_EVERY_MS = 1_000
 const CLAIM_AGAIN_AFTER_MS = 500
 // While claims follow each other closely, a short wait lets one claim, and one commit, serve many attempts.
@@ -61,11 +61,11 @@ export class DeliveryLoop {
   #running: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
   #claimedAt = Number.NEGATIVE_INFINITY
-  #heartbeat: Heartbeat
+  #activity: LoopActivity
 
   constructor(deps: LoopDeps) {
     this.#deps = deps
-    this.#heartbeat = { doing: 'nothing', since: deps.clock() }
+    this.#activity = { doing: 'nothing', since: deps.clock() }
     deps.store.onDue(() => this.#wake.resolve())
   }
 
@@ -73,8 +73,8 @@ export class DeliveryLoop {
     this.#running ??= this.#run()
   }
 
-  get heartbeat(): Heartbeat {
-    return this.#heartbeat
+  get activity(): LoopActivity {
+    return this.#activity
   }
 
   /** Applies the limits of a new configuration, and tries failing destinations at once. */
@@ -116,8 +116,8 @@ export class DeliveryLoop {
     }
   }
 
-  #enter(doing: Heartbeat['doing']): void {
-    this.#heartbeat = { doing, since: this.#deps.clock() }
+  #enter(doing: LoopActivity['doing']): void {
+    this.#activity = { doing, since: this.#deps.clock() }
   }
 
   /** One claim. Returns how long nothing more can happen unless something wakes the loop, in milliseconds. */

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import type { ReloadAnswer } from '../../http/admin.ts'
 import type { Fact } from '../../pipeline/fact.ts'
-import type { Heartbeat } from '../../pipeline/loop.ts'
+import type { LoopActivity } from '../../pipeline/loop.ts'
 import { STORE_FAILURE_SHOWN_MS, type Supervisor } from '../supervisor.ts'
 import type { Notifier } from './notifier.ts'
 import { type Status, statusLine } from './status.ts'
@@ -11,7 +11,7 @@ import { stall } from './watchdog.ts'
 export interface SupervisionDeps {
   readonly notifier: Pick<Notifier, 'send'>
   /** Undefined where there is no watchdog. */
-  readonly heartbeatIntervalMs: number | undefined
+  readonly watchdogIntervalMs: number | undefined
   readonly log: Pick<Logger, 'error' | 'info'>
   /** As performance.now(). */
   readonly now: () => number
@@ -20,7 +20,9 @@ export interface SupervisionDeps {
 /** The running service. */
 export interface Supervised {
   readonly where: string
-  readonly heartbeat: () => Heartbeat
+  readonly activity: () => LoopActivity
+  /** How long a claim of the delivery loop may take before a restart could help. */
+  readonly claimLimitMs: number
   /** Why the store takes nothing more until a restart; null while it does. */
   readonly storeLoss: () => string | null
 }
@@ -73,7 +75,7 @@ export class Supervision implements Supervisor {
     this.#send({ READY: '1', ...this.#changedStatus() })
     this.#timer = setInterval(
       () => this.#check(),
-      this.#deps.heartbeatIntervalMs ?? STATUS_INTERVAL_MS,
+      this.#deps.watchdogIntervalMs ?? STATUS_INTERVAL_MS,
     ).unref()
   }
 
@@ -89,21 +91,22 @@ export class Supervision implements Supervisor {
     if (this.#deps.now() - this.#storeFailedAt > STORE_FAILURE_SHOWN_MS) {
       this.#status.store = this.#supervised?.storeLoss() ?? null
     }
-    if (this.#deps.heartbeatIntervalMs !== undefined && this.#isAlive(this.#deps.heartbeatIntervalMs)) {
+    if (this.#deps.watchdogIntervalMs !== undefined && this.#isAlive(this.#deps.watchdogIntervalMs)) {
       this.#send({ WATCHDOG: '1', ...this.#changedStatus() })
     } else this.#sendStatus()
   }
 
   #isAlive(intervalMs: number): boolean {
     if (this.#supervised === undefined) return false
-    const reason = stall(this.#supervised.heartbeat(), this.#deps.now(), intervalMs)
+    const { activity, claimLimitMs } = this.#supervised
+    const reason = stall(activity(), this.#deps.now(), intervalMs, claimLimitMs)
     const stalled = reason !== null
     if (stalled !== this.#stalled) {
       this.#stalled = stalled
       const { log } = this.#deps
       if (stalled)
-        log.error(`${reason}: the watchdog gets no heartbeat any more, and systemd will restart the service`)
-      else log.info('the delivery loop works again, and the watchdog gets its heartbeat')
+        log.error(`${reason}: the watchdog is not notified any more, and systemd will restart the service`)
+      else log.info('the delivery loop works again, and the watchdog is notified')
     }
     return !stalled
   }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { Notifier } from './notifier.ts'
 import { type Inherited, inheritSocket } from './socket.ts'
 import { Supervision } from './supervision.ts'
-import { heartbeatIntervalMs } from './watchdog.ts'
+import { watchdogIntervalMs } from './watchdog.ts'
 
 export interface Systemd {
   readonly socket: Inherited
@@ -20,6 +20,6 @@ export function takeFromSystemd(env: NodeJS.ProcessEnv, pid: number, log: Logger
   const now = () => performance.now()
   return {
     socket,
-    supervision: new Supervision({ notifier, heartbeatIntervalMs: heartbeatIntervalMs(env, pid), log, now }),
+    supervision: new Supervision({ notifier, watchdogIntervalMs: watchdogIntervalMs(env, pid), log, now }),
   }
 }

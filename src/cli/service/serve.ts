@@ -67,7 +67,7 @@ async function serve(
   const { file, fingerprint } = compiled
   log.info({ url: app.url, sources, config: file, fingerprint }, 'listening')
   if (socket !== undefined) log.info('systemd opened the socket: server.host and server.port are not used')
-  supervision?.ready({ where: `listening on ${app.url}`, heartbeat: app.heartbeat, storeLoss: app.storeLoss })
+  supervision?.ready({ where: `listening on ${app.url}`, ...app })
   for (const warning of warnings) log.warn(asRun(terminal.command, formatProblem(warning)))
   await flushLog(log)
   await warn(log, compiled, terminal)

@@ -12,7 +12,7 @@ export interface EnrichDeps
 // Longer than the steps of an event take; a lease that ends sooner only means that its steps are asked twice.
 const LEASE_MS = 5 * 60_000
 const CLAIMED_AT_ONCE = 32
-// The command line makes events of quarantined requests in the same file without this process.
+// Commands make events of quarantined requests without this process: in a SQLite file nothing says so.
 const LOOK_AT_LEAST_EVERY_MS = 1_000
 const STORE_AGAIN_AFTER_MS = 500
 

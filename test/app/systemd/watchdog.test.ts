@@ -1,7 +1,7 @@
-/** When the watchdog is fed: real delivery loops over stores that answer, refuse, hang and throw. */
+/** When the watchdog is notified: real delivery loops over stores that answer, refuse, hang and throw. */
 import t, { type Test } from 'tap'
 import { Supervision } from '../../../src/app/systemd/supervision.ts'
-import { heartbeatIntervalMs } from '../../../src/app/systemd/watchdog.ts'
+import { claimLimitMs, watchdogIntervalMs } from '../../../src/app/systemd/watchdog.ts'
 import { DeliveryLoop } from '../../../src/pipeline/loop.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { type Claimed, type Store, StoreUnavailable } from '../../../src/store/store.ts'
@@ -10,13 +10,17 @@ import { until } from '../../support/until.ts'
 const LONG = 6_000
 
 /** A loop over a store that claims like this, and what it sends to the manager and logs. */
-function supervise(t: Test, claim: Store['claim']) {
+function supervise(
+  t: Test,
+  claim: Store['claim'],
+  { storeUrl = 'sqlite:store.db', onBug = (error: unknown): void => void t.fail(String(error)) } = {},
+) {
   const sent: Readonly<Record<string, string>>[] = []
   const logged: string[] = []
   const clock = { ahead: 0 }
   const supervision = new Supervision({
     notifier: { send: (variables) => sent.push(variables) },
-    heartbeatIntervalMs: 10,
+    watchdogIntervalMs: 10,
     log: { error: (text: string) => logged.push(text), info: (text: string) => logged.push(text) },
     now: () => performance.now() + clock.ahead,
   })
@@ -31,7 +35,7 @@ function supervise(t: Test, claim: Store['claim']) {
     },
     channels: () => new Map(),
     deliver: () => t.fail('nothing is due') as never,
-    onBug: (error) => t.fail(String(error)),
+    onBug,
     now: Date.now,
     clock: () => performance.now(),
     observe: (fact) => supervision.observe(fact),
@@ -42,10 +46,15 @@ function supervise(t: Test, claim: Store['claim']) {
     sent,
     logged,
     clock,
-    heartbeats: () => sent.filter(({ WATCHDOG }) => WATCHDOG === '1').length,
+    notified: () => sent.filter(({ WATCHDOG }) => WATCHDOG === '1').length,
     start() {
       loop.start()
-      supervision.ready({ where: 'here', heartbeat: () => loop.heartbeat, storeLoss: () => null })
+      supervision.ready({
+        where: 'here',
+        activity: () => loop.activity,
+        claimLimitMs: claimLimitMs(storeUrl),
+        storeLoss: () => null,
+      })
     },
   }
 }
@@ -62,61 +71,80 @@ async function someChecks(): Promise<void> {
   clearInterval(timer)
 }
 
-t.test('heartbeats while the store answers', async (t) => {
+t.test('notified while the store answers', async (t) => {
   const store = await openStore('sqlite::memory:', 'service')
   t.teardown(() => store.close())
-  const { loop, heartbeats, start, logged } = supervise(t, store.claim)
+  const { loop, notified, start, logged } = supervise(t, store.claim)
   t.teardown(() => loop.stop(0))
   start()
-  await until(() => heartbeats() >= 5, 'some heartbeats')
+  await until(() => notified() >= 5, 'some notifications')
   t.strictSame(logged, [])
 })
 
-t.test('heartbeats while the store refuses, and the status says that it does', async (t) => {
+t.test('notified while the store refuses, and the status says that it does', async (t) => {
   let refuses = true
   const nothing: Claimed = { leased: [], nextDueAt: null }
-  const { loop, heartbeats, start, sent, clock, logged } = supervise(t, async () => {
+  const { loop, notified, start, sent, clock, logged } = supervise(t, async () => {
     if (refuses) throw new StoreUnavailable('the disk is full')
     return nothing
   })
   t.teardown(() => loop.stop(0))
   start()
   const status = () => sent.findLast(({ STATUS }) => STATUS !== undefined)?.STATUS ?? ''
-  await until(() => heartbeats() >= 5 && status() !== '', 'heartbeats and a status')
+  await until(() => notified() >= 5 && status() !== '', 'notifications and a status')
   t.match(status(), /^the store is unavailable: the disk is full; here; /)
   t.strictSame(logged, [], 'a restart would not make room')
   refuses = false
   await loop.reconfigure()
-  await until(() => loop.heartbeat.doing === 'resting', 'a claim')
+  await until(() => loop.activity.doing === 'resting', 'a claim')
   clock.ahead = 2 * LONG
   await until(() => status().startsWith('here; '), 'the status to be good again')
 })
 
-t.test('no heartbeat while a claim hangs; logged once; again when it ends', async (t) => {
+t.test('not notified while a claim hangs; logged once; again when it ends', async (t) => {
   const answer = Promise.withResolvers<Claimed>()
-  const { loop, heartbeats, start, clock, logged } = supervise(t, () => answer.promise)
+  const { loop, notified, start, clock, logged } = supervise(t, () => answer.promise)
   start()
-  await until(() => heartbeats() >= 2, 'heartbeats while it may still come')
+  await until(() => notified() >= 2, 'notifications while it may still come')
   clock.ahead = LONG
   await until(() => logged.length > 0, 'the log')
-  const before = heartbeats()
+  const before = notified()
   await someChecks()
-  t.equal(heartbeats(), before)
+  t.equal(notified(), before)
   t.strictSame(logged.length, 1)
   t.match(
     logged[0],
-    /^the store has not answered the delivery loop for 6 s: the watchdog gets no heartbeat any more/,
+    /^the store has not answered the delivery loop for 6 s: the watchdog is not notified any more/,
   )
   const stopped = loop.stop(0)
   answer.resolve({ leased: [], nextDueAt: null })
   await stopped
 })
 
-t.test('heartbeat again when the store answers after all', async (t) => {
+t.test('a database that hangs is given the time of its statements', async (t) => {
+  const answer = Promise.withResolvers<Claimed>()
+  const { loop, notified, start, clock, logged } = supervise(t, () => answer.promise, {
+    storeUrl: 'postgres://hookbridge@db/hookbridge?statement_timeout=20s',
+  })
+  start()
+  await until(() => notified() >= 2, 'notifications')
+  clock.ahead = 90_000
+  const before = notified()
+  await until(() => notified() > before + 2, 'more of them: a restart would not help')
+  t.strictSame(logged, [])
+  clock.ahead = 101_000
+  await until(() => logged.length > 0, 'the log')
+  t.match(logged[0], /^the store has not answered the delivery loop for 10\d s/)
+  const stopped = loop.stop(0)
+  answer.resolve({ leased: [], nextDueAt: null })
+  await stopped
+})
+
+t.test('notified again when the store answers after all', async (t) => {
   const first = Promise.withResolvers<Claimed>()
   const nothing: Claimed = { leased: [], nextDueAt: null }
   let claims = 0
-  const { loop, heartbeats, start, clock, logged } = supervise(t, async () => {
+  const { loop, notified, start, clock, logged } = supervise(t, async () => {
     claims += 1
     return claims === 1 ? first.promise : nothing
   })
@@ -128,32 +156,41 @@ t.test('heartbeat again when the store answers after all', async (t) => {
   first.resolve(nothing)
   await until(() => logged.length === 2, 'the log')
   t.match(logged[1], /works again/)
-  const before = heartbeats()
-  await until(() => heartbeats() > before, 'heartbeats')
+  const before = notified()
+  await until(() => notified() > before, 'notifications')
 })
 
-t.test('no heartbeat when the loop ended by an exception', async (t) => {
-  const { loop, heartbeats, start, logged } = supervise(t, async () => {
-    throw new TypeError('a bug')
-  })
+t.test('notified after an exception, which the loop survives, and not once it has ended', async (t) => {
+  let claims = 0
+  const bug = new TypeError('a bug')
+  const bugs: unknown[] = []
+  const claim = async (): Promise<Claimed> => {
+    claims += 1
+    if (claims === 1) throw bug
+    return { leased: [], nextDueAt: null }
+  }
+  const { loop, notified, start, logged } = supervise(t, claim, { onBug: (error) => bugs.push(error) })
   start()
-  await t.rejects(loop.stop(0), { message: 'a bug' }, 'outside of a test this ends the process')
+  await until(() => claims > 1 && notified() >= 2, 'another claim')
+  t.strictSame(bugs, [bug])
+  t.strictSame(logged, [])
+  await loop.stop(0)
   await until(() => logged.length > 0, 'the log')
   t.match(logged[0], /^the delivery loop has ended: /)
-  const before = heartbeats()
+  const before = notified()
   await someChecks()
-  t.equal(heartbeats(), before)
+  t.equal(notified(), before)
 })
 
 t.test('how often: half of what the manager waits, if it waits for this process', async (t) => {
-  t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 7), 15_000)
-  t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: '3000000' }, 7), 1_500)
-  t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, 7), undefined)
+  t.equal(watchdogIntervalMs({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 7), 15_000)
+  t.equal(watchdogIntervalMs({ WATCHDOG_USEC: '3000000' }, 7), 1_500)
+  t.equal(watchdogIntervalMs({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, 7), undefined)
   for (const wrong of ['', '0', 'soon', '-5', '1e9'])
-    t.equal(heartbeatIntervalMs({ WATCHDOG_USEC: wrong }, 7), undefined, wrong)
-  t.equal(heartbeatIntervalMs({}, 7), undefined)
+    t.equal(watchdogIntervalMs({ WATCHDOG_USEC: wrong }, 7), undefined, wrong)
+  t.equal(watchdogIntervalMs({}, 7), undefined)
   t.equal(
-    heartbeatIntervalMs({ WATCHDOG_USEC: '9'.repeat(19) }, 7),
+    watchdogIntervalMs({ WATCHDOG_USEC: '9'.repeat(19) }, 7),
     2 ** 31 - 1,
     'no longer than a timer can wait',
   )
