@@ -7,6 +7,7 @@ import { hookbridge } from '../support/hookbridge.ts'
 import { pages, readPage, root } from './pages.ts'
 
 const glossary = readPage('docs/glossary.md')
+const guides = pages.filter((page) => /^docs\/\w[\w-]*\.md$/.test(page) && page !== 'docs/glossary.md')
 
 /** The words in the first column of the table under a heading. */
 function entries(heading: string): string[] {
@@ -15,7 +16,7 @@ function entries(heading: string): string[] {
   return [...table.matchAll(/^\| ([^|]+?) \|/gm)].map(([, word = '']) => word).slice(1)
 }
 
-/** The words that users of the product meet: the schema of the configuration, the help, what is printed as JSON, the metrics. */
+/** The words that users of the product meet: the schema of the configuration, the help, what is printed as JSON, the metrics, the guides. */
 async function publicText(): Promise<string> {
   const top = await hookbridge(['--help'], { columns: 500 })
   const commands = [...top.out.matchAll(/^ {2}([a-z][\w-]*) .*$/gm)].map(([, name = '']) => name)
@@ -29,7 +30,7 @@ async function publicText(): Promise<string> {
     top.out,
     ...help.map(({ out }) => out),
     JSON.stringify(jsonSchema()),
-    readPage('docs/metrics.md'),
+    ...guides.map(readPage),
   ]
   return all.join('\n').toLowerCase()
 }
