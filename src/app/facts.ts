@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
+import { describeFact } from '../pipeline/describe-fact.ts'
 import type { Fact, Observe } from '../pipeline/fact.ts'
-import { logEntry } from '../pipeline/fact-entry.ts'
 import type { RequestLog } from './request-log.ts'
 
 /** Passes each fact of the pipeline to its subscribers, such as metrics and log, in the order in which they subscribed. */
@@ -26,7 +26,7 @@ export function logFacts(
   trace: ((fact: Fact) => object | undefined) | undefined,
 ): Observe {
   return (fact) => {
-    const entry = logEntry(fact)
+    const entry = describeFact(fact)
     if (fact.kind === 'rejected') return requests.rejected.add(entry, fact.code, fact.address ?? '')
     const fields = trace === undefined ? entry.fields : { ...entry.fields, ...trace(fact) }
     // An attacker with a captured request can repeat it without limit.

@@ -7,8 +7,8 @@ import t, { type Test } from 'tap'
 import { createHeartbeat } from '../../src/app/heartbeat.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { noProxies } from '../../src/network/proxies.ts'
+import { describeFact } from '../../src/pipeline/describe-fact.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
-import { logEntry } from '../../src/pipeline/fact-entry.ts'
 import { startTestApp } from '../support/app.ts'
 import { scrape } from '../support/metrics.ts'
 import { edit } from '../support/replace.ts'
@@ -67,7 +67,7 @@ async function startHeartbeat(t: Test, timeoutMs = 60_000) {
     await until(() => pauses.length > length, 'the next pause')
     return (pauses.at(-1)?.ms ?? 0) / 1000
   }
-  const lines = () => facts.map(logEntry).map(({ level, message }) => `${level} ${message}`)
+  const lines = () => facts.map(describeFact).map(({ level, message }) => `${level} ${message}`)
   return { monitor, state, facts, lines, next, heartbeat, first: () => pauses[0]?.ms }
 }
 

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { createRequestLog } from '../../src/app/request-log.ts'
 import type { ErrorCode } from '../../src/core/errors.ts'
-import { logEntry } from '../../src/pipeline/fact-entry.ts'
+import { describeFact } from '../../src/pipeline/describe-fact.ts'
 import { until } from '../support/until.ts'
 
 function rejectionLog(periodMs?: number) {
@@ -11,7 +11,11 @@ function rejectionLog(periodMs?: number) {
   const { add, stop } = createRequestLog(log, 'requests rejected', periodMs)
   const reject = (code: ErrorCode, address: string, count: number) => {
     for (let n = 0; n < count; n++)
-      add(logEntry({ kind: 'rejected', source: 'cuuro', code, address, messageId: 'msg_1' }), code, address)
+      add(
+        describeFact({ kind: 'rejected', source: 'cuuro', code, address, messageId: 'msg_1' }),
+        code,
+        address,
+      )
   }
   return { lines, reject, stop }
 }

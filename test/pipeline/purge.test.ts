@@ -1,6 +1,6 @@
 import t from 'tap'
+import { describeFact } from '../../src/pipeline/describe-fact.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
-import { logEntry } from '../../src/pipeline/fact-entry.ts'
 import { startPurge } from '../../src/pipeline/purge.ts'
 import type { PurgeRequest } from '../../src/store/store.ts'
 import { until } from '../support/until.ts'
@@ -47,8 +47,8 @@ t.test('removing what still needed a person is a warning', async (t) => {
   t.teardown(stop)
   await until(() => facts.length > 0, 'the purge')
   t.same(facts, [{ kind: 'purged', events: 3, unresolved: 2 }])
-  t.match(facts.map(logEntry), [
+  t.match(facts.map(describeFact), [
     { level: 'warn', message: /2 of them/, fields: { events: 3, unresolved: 2 } },
   ])
-  t.match(logEntry({ kind: 'purged', events: 3, unresolved: 0 }), { level: 'debug' })
+  t.match(describeFact({ kind: 'purged', events: 3, unresolved: 0 }), { level: 'debug' })
 })

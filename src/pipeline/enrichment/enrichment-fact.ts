@@ -55,7 +55,7 @@ export type EnrichmentFact =
       | { readonly failing: false }
     ))
 
-export function enrichmentEntry(fact: EnrichmentFact): LogEntry {
+export function describeEnrichment(fact: EnrichmentFact): LogEntry {
   switch (fact.kind) {
     case 'enrichment_tried': {
       const { id, step, host, result, reason, kept, durationMs, againAt } = fact
