@@ -27,6 +27,7 @@ import { type Completion, complete } from './postgres/queue/complete.ts'
 import { reconfigure } from './postgres/queue/rates.ts'
 import { dismiss, RENEW, requeue, skip } from './postgres/queue/requeue.ts'
 import { addPlan } from './postgres/replay.ts'
+import { ServerClock } from './postgres/server-clock.ts'
 import { Waking } from './postgres/waking.ts'
 import type {
   Appended,
@@ -62,17 +63,19 @@ export async function openPostgres({ url, role }: PostgresOptions): Promise<Stor
   const { poolSize } = parsed.target
   const connections = role === 'service' ? (poolSize ?? SERVICE_CONNECTIONS) : OPERATOR_CONNECTIONS
   const database = new Database(parsed.target, { name: withoutPassword(url), connections })
+  const clock = new ServerClock()
   try {
     if (role === 'operator') {
       await refuseUnprepared(database)
-      return createStore(database, new Waking(database))
+      await clock.read(database)
+      return createStore(database, clock, new Waking(database))
     }
     await database.refusePooler()
     await migrate(database)
     const waking = new Waking(database)
     const name = `${hostname()} ${process.pid}`
-    const instance = await Instance.open(database, { name, onDue: () => waking.wake() })
-    return createStore(database, waking, instance)
+    const instance = await Instance.open(database, { name, clock, onDue: () => waking.wake() })
+    return createStore(database, clock, waking, instance)
   } catch (error) {
     await database.close()
     throw error
@@ -80,7 +83,12 @@ export async function openPostgres({ url, role }: PostgresOptions): Promise<Stor
 }
 
 /** `instance`: of a service. */
-function createStore(database: Database, waking: Waking, instance?: Instance): Store {
+function createStore(
+  database: Database,
+  serverClock: ServerClock,
+  waking: Waking,
+  instance?: Instance,
+): Store {
   waking.notifiedBy(instance)
   const places = new Places(database)
   const clock = new StoreClock(database)
@@ -189,7 +197,7 @@ function createStore(database: Database, waking: Waking, instance?: Instance): S
     // Takes an id, and with it writes to the log.
     probe: () =>
       write(async (session) => void (await session.query('SELECT pg_current_xact_id()::text AS id'))),
-    now: () => instance?.now() ?? Date.now(),
+    now: () => serverClock.now(),
     // What goes away comes back: nothing needs a restart.
     onLoss: () => {},
     loss: () => null,

@@ -13,7 +13,7 @@ export interface Upkeep {
   quarantined(after: string, limit: number): Promise<readonly QuarantinedRequest[]>
   /** Commits a change without effect: shows whether the store takes changes. */
   probe(): Promise<void>
-  /** The time, in milliseconds since the epoch. Services that share a store all go by its clock, whatever their own ones say. */
+  /** The time, in milliseconds since the epoch: all that share a store go by its clock, commands too, whatever their own ones say. */
   now(): number
   /** Calls back after each commit that changed something. */
   onCommit(listener: Committed): void

@@ -40,7 +40,7 @@ async function dismissCommand(
   const dismissed = new Set(
     flags.dryRun
       ? wanted
-      : await inBatches(terminal, wanted, (batch) => store.dismiss(batch, flags.reason, Date.now())),
+      : await inBatches(terminal, wanted, (batch) => store.dismiss(batch, flags.reason, store.now())),
   )
   const changedMeanwhile = wanted.filter((id) => !dismissed.has(id))
   if (flags.json) {

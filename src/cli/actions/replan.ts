@@ -37,12 +37,17 @@ export interface EventPlanner {
   read(record: EventRecord): Event | string
 }
 
-export function createPlanner(compiled: CompiledConfig, receiver: string | undefined): EventPlanner {
-  const ids = createIds(Date.now)
+/** `now`: by the store's clock. */
+export function createPlanner(
+  compiled: CompiledConfig,
+  receiver: string | undefined,
+  now: () => number,
+): EventPlanner {
+  const ids = createIds(now)
   const { sources } = compiled.config
   return {
     plan(event, cause) {
-      const making = { at: Date.now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
+      const making = { at: now(), cause, fingerprint: compiled.fingerprint, newId: ids.delivery }
       return makePlan(compiled, event, making, receiver)
     },
     receiver,

@@ -42,7 +42,7 @@ async function replayCommand(
   flags: SelectFlags,
 ): Promise<void> {
   const eventIds = await selectEvents(terminal, store, ids, flags)
-  const planner = createPlanner(compiled, flags.receiver)
+  const planner = createPlanner(compiled, flags.receiver, store.now)
   if (flags.yes !== true && flags.dryRun !== true) {
     let again = 0
     for (const id of eventIds) again += toReplay(planner, await store.event(id), id).again

@@ -52,7 +52,7 @@ async function resendCommand(
     if (flags.yes !== true) await confirmAgain(terminal, work.again)
     // They were found newest first: the earliest of a conversation is to be sent first.
     const changed = await inBatches(terminal, requests.toReversed(), (batch) =>
-      store.requeue(batch, Date.now()),
+      store.requeue(batch, store.now()),
     )
     report(terminal, work, new Set(changed), flags)
   } else report(terminal, work, new Set(requests.map(({ deliveryId }) => deliveryId)), flags)
@@ -78,7 +78,7 @@ async function planWork(
       }
     }
   }
-  const newId = createIds(Date.now).delivery
+  const newId = createIds(store.now).delivery
   for (const [eventId, wanted] of others) {
     const record = await store.event(eventId)
     for (const { deliveries } of record?.plans ?? []) {

@@ -23,7 +23,7 @@ interface Row {
 }
 
 async function listDestinations(terminal: Terminal, store: Store, json: boolean): Promise<void> {
-  const now = Date.now()
+  const now = store.now()
   const rows = (await store.destinations()).map((record) => toRow(record, now))
   if (json) return printJson(terminal, { destinations: rows.map(toJson) })
   if (rows.length === 0) return print(terminal, 'no destinations: nothing was to be sent yet')

@@ -7,18 +7,20 @@ import { ADVISORY } from './connection/advisory.ts'
 import type { Database } from './connection/database.ts'
 import type { Connection, Session } from './connection/session.ts'
 import { refuseUnfinished } from './migrations/migrations.ts'
+import { SERVER_TIME, type ServerClock } from './server-clock.ts'
 
 /** Also how long an instance may take to connect again, after a failover too, before its leases are taken over. */
 const GONE_AFTER_MS = 3_000
 const LOOK_EVERY_MS = 500
 const RECONNECT_AFTER_MS = 250
 const NOTIFY_EVERY_MS = 20
-const READ_CLOCK_EVERY_MS = 10_000
 const CHANNEL = 'hookbridge_due'
 
 export interface InstanceOptions {
   /** For people: host and process. */
   readonly name: string
+  /** It keeps this one right. */
+  readonly clock: ServerClock
   /** Called when another instance or a command, or a lease that was taken over, made something due. */
   readonly onDue: () => void
 }
@@ -30,21 +32,19 @@ export class Instance {
   /** By the number of an instance that is gone, since when. */
   readonly #absent = new Map<number, number>()
   #connection: Connection | undefined
-  /** The server's time, and when it was read, by a clock that nobody sets. */
-  #clock: { readonly time: number; readonly readAt: number } | undefined
-  #timer: NodeJS.Timeout | undefined
   #notifyTimer: NodeJS.Timeout | undefined
-  #looking: Promise<void> = Promise.resolve()
+  #looking: Promise<void> | undefined
+  #wake = Promise.withResolvers<void>()
   #closed = false
 
   static async open(database: Database, options: InstanceOptions): Promise<Instance> {
     const [row] = await database.query<{ number: number }>(
-      'INSERT INTO instances (name, started_at) VALUES ($1, $2) RETURNING number',
-      [options.name, Date.now()],
+      `INSERT INTO instances (name, started_at) VALUES ($1, ${SERVER_TIME}) RETURNING number`,
+      [options.name],
     )
     const instance = new Instance(database, options, row?.number ?? 0)
     await instance.#connect()
-    instance.#schedule(LOOK_EVERY_MS)
+    instance.#looking = instance.#run()
     return instance
   }
 
@@ -64,41 +64,37 @@ export class Instance {
     this.#notifyTimer.unref()
   }
 
-  /** By the server's clock, which all instances go by: their own ones may differ by minutes. */
-  now(): number {
-    const { time, readAt } = this.#clock ?? { time: Date.now(), readAt: performance.now() }
-    return Math.round(time + performance.now() - readAt)
-  }
-
   /** Ends its own leases. */
   async close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#timer)
     clearTimeout(this.#notifyTimer)
+    this.#wake.resolve()
     await this.#looking
     const connection = this.#connection
     this.#connection = undefined
-    await this.#database.write((session) => release(session, this.number, this.now())).catch(() => {})
+    await this.#database
+      .write((session) => release(session, this.number, this.#options.clock.now()))
+      .catch(() => {})
     await connection?.close().catch(() => {})
   }
 
   async #connect(): Promise<void> {
     const connection = await this.#database.connect(() => this.#lost(connection))
     try {
-      await connection.query(
-        `INSERT INTO instances (number, name, started_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3)
-         ON CONFLICT DO NOTHING`,
-        [this.number, this.#options.name, Date.now()],
-      )
-      // Waits for its own connection before, if the server has not noticed its end yet.
+      // Waits for its own connection before, if the server has not noticed its end yet, and for one that takes it over.
       await connection.query('SELECT pg_advisory_lock($1::integer, $2::integer)', [
         ADVISORY.instance,
         this.number,
       ])
+      await connection.query(
+        `INSERT INTO instances (number, name, started_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, ${SERVER_TIME})
+         ON CONFLICT DO NOTHING`,
+        [this.number, this.#options.name],
+      )
       // It may have begun since this instance looked at the schema.
       await refuseUnfinished(connection, this.#database.name)
       await connection.run(`LISTEN ${CHANNEL}`)
-      await this.#readClock(connection)
+      await this.#options.clock.read(connection)
     } catch (error) {
       void connection.close().catch(() => {})
       throw error
@@ -110,30 +106,30 @@ export class Instance {
     this.#absent.clear()
   }
 
-  /** Exact to the half of a round trip. */
-  async #readClock(connection: Connection): Promise<void> {
-    const asked = performance.now()
-    const [row] = await connection.query<{ time: number }>(
-      'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS time',
-    )
-    const readAt = (asked + performance.now()) / 2
-    if (row !== undefined) this.#clock = { time: row.time, readAt }
-  }
-
   #lost(connection: Connection): void {
-    if (this.#connection !== connection || this.#closed) return
+    if (this.#connection !== connection) return
     this.#connection = undefined
     this.#absent.clear()
-    this.#schedule(0)
+    this.#wake.resolve()
   }
 
-  #schedule(ms: number): void {
-    clearTimeout(this.#timer)
-    if (this.#closed) return
-    this.#timer = setTimeout(() => {
-      this.#looking = this.#look().then((next) => this.#schedule(next))
-    }, ms)
-    this.#timer.unref()
+  /** One look at a time: otherwise two would connect at once, and one of them wait for the other's lock. */
+  async #run(): Promise<void> {
+    let wait = LOOK_EVERY_MS
+    for (;;) {
+      await this.#rest(wait)
+      if (this.#closed) return
+      this.#wake = Promise.withResolvers<void>()
+      wait = await this.#look()
+    }
+  }
+
+  async #rest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    timer.unref()
+    await Promise.race([promise, this.#wake.promise])
+    clearTimeout(timer)
   }
 
   /** Resolves with how long to wait until it looks again. */
@@ -141,8 +137,7 @@ export class Instance {
     try {
       if (this.#connection === undefined) await this.#connect()
       else {
-        if (performance.now() - (this.#clock?.readAt ?? 0) >= READ_CLOCK_EVERY_MS)
-          await this.#readClock(this.#connection)
+        await this.#options.clock.keep(this.#connection)
         await this.#takeOverGone(this.#connection)
       }
       return LOOK_EVERY_MS
@@ -162,7 +157,7 @@ export class Instance {
       const since = this.#absent.get(number) ?? now
       this.#absent.set(number, since)
       if (now - since < GONE_AFTER_MS) continue
-      await this.#database.write((session) => takeOver(session, number, this.now()))
+      await this.#database.write((session) => takeOver(session, number, this.#options.clock.now()))
       this.#absent.delete(number)
       this.#options.onDue()
     }
