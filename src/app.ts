@@ -1,11 +1,11 @@
-import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { Generations } from './app/generation.ts'
 import { createHeartbeat } from './app/heartbeat.ts'
-import { createIds } from './app/ids.ts'
 import { metricLabelsOf } from './app/metric-labels.ts'
 import { openObservability } from './app/observability.ts'
+import { createPipeline } from './app/pipeline.ts'
 import { createReloads, type Trigger } from './app/reload.ts'
+import { openServers, type Servers } from './app/servers.ts'
 import { stopService } from './app/stop.ts'
 import type { Supervisor } from './app/supervisor.ts'
 import { claimLimitMs, stall } from './app/systemd/watchdog.ts'
@@ -15,21 +15,9 @@ import type { Env } from './config/file/interpolate.ts'
 import { FileWatch } from './config/file/watch.ts'
 import { reloadConfig } from './config/load.ts'
 import { packageVersion } from './config/package.ts'
-import { accept } from './http/accept.ts'
 import type { ReloadAnswer } from './http/admin.ts'
-import { type AdminSocket, openAdminSocket } from './http/admin-socket.ts'
-import { countConnections } from './http/limits/connections.ts'
-import { createServer, type ServerDeps } from './http/server.ts'
 import type { Proxies } from './network/proxies.ts'
-import { createDeliver } from './pipeline/deliver.ts'
-import { EnrichLoop } from './pipeline/enrichment/enrich.ts'
-import { DeliveryLoop, type LoopActivity } from './pipeline/loop.ts'
-import { createNotices } from './pipeline/notices/notices.ts'
-import { startPurge } from './pipeline/purge.ts'
-import { createReceive } from './pipeline/receive.ts'
-import { takeUpQuarantined } from './pipeline/take-up.ts'
-import { compileTrust, isPrivate, isPublished } from './sources/addresses.ts'
-import { readSignature } from './sources/svix.ts'
+import type { LoopActivity } from './pipeline/loop.ts'
 import { openStore } from './store/open.ts'
 
 export { AdminSocketRefused } from './http/admin-socket.ts'
@@ -68,184 +56,76 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { compiled, env, proxies, log, print, socket, supervisor } = options
   const { server: listen, store: stored } = compiled.config
   const clock = () => performance.now()
+  const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error')
   // Before anything that runs in the background: if it cannot be opened, there is nothing to stop.
   const store = await openStore(stored.url, 'service')
   const { now } = store
-  const ids = createIds(now)
   let stopping: Promise<void> | undefined
   const isStopping = () => stopping !== undefined
   const inFlight = { count: 0 }
-  const observability = await openObservability({
-    compiled,
-    store,
-    log,
-    clock,
-    supervisor,
-    inFlight,
-    isStopping,
-  })
+  const shared = { compiled, store, log, now, clock, supervisor, inFlight, isStopping, onBug }
+  const observability = await openObservability(shared)
   const { facts, metrics, readiness } = observability
   const { observe } = facts
-
-  const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error')
   const generations = new Generations(compiled, { proxies, print, now, beganAt: now() - clock() }, onBug)
   const settings = () => generations.current
-  const config = () => settings().compiled.config
-  const deliver = createDeliver({
-    store,
-    settings,
-    now,
-    clock,
-    random: Math.random,
-    newId: ids.delivery,
-    observe,
-    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
-  })
-  const holder = `${hostname()} ${process.pid}`
-  const loop = new DeliveryLoop({
-    store,
-    holder,
-    channels: () => settings().channels,
-    deliver,
-    onBug,
-    now,
-    clock,
-    observe,
-  })
-  const enrichLoop = new EnrichLoop({
-    store,
-    holder,
-    settings,
-    ids,
-    observe,
-    onBug,
-    now,
-    clock,
-    random: Math.random,
-  })
-  const receive = createReceive({ store, now, clock, ids, observe })
-  const notices = createNotices({
-    store,
-    settings,
-    takesUnrouted: () => (config().unrouted?.receivers.length ?? 0) > 0,
-    file: compiled.file,
-    now,
-    clock,
-    ids,
-    observe,
-    onBug,
-  })
-  facts.subscribe(notices.observe)
+  const server = () => settings().compiled.config.server
+  const pipeline = createPipeline({ ...shared, settings, facts })
   const heartbeat = createHeartbeat({
-    url: () => config().server.heartbeat_url,
-    problem: () => readiness.problems()[0] ?? stall(loop.activity, clock(), 0),
+    ...shared,
+    url: () => server().heartbeat_url,
+    problem: () => readiness.problems()[0] ?? stall(pipeline.loop.activity, clock(), 0),
     probe: store.probe,
     proxies,
     userAgent: `hookbridge/${packageVersion()}`,
-    clock,
     observe,
-    onBug,
   })
   facts.subscribe(heartbeat.observe)
-  const takeUp = () => void takeUpQuarantined({ settings, store, now, ids, observe }).catch(onBug)
   const reloads = createReloads({
+    ...shared,
     started: compiled,
     load: () => reloadConfig(compiled.file, env),
     test: (next) => testProblems(next, store),
     apply(next) {
       generations.replace(next)
       metrics.configure(metricLabelsOf(next))
-      void loop.reconfigure().catch(onBug)
-      enrichLoop.reconfigure()
-      takeUp()
+      pipeline.reconfigure()
     },
-    isStopping,
-    supervisor,
-    now,
     observe,
-    log,
   })
   const watch = new FileWatch({ files: reloads.files, onChange: () => void reloads.request('watch') })
-  const watchWhereWanted = () => (config().server.watch ? watch.start() : watch.stop())
+  const watchWhereWanted = () => (server().watch ? watch.start() : watch.stop())
   facts.subscribe((fact) => {
     if (fact.kind === 'reloaded' && fact.ok) watchWhereWanted()
   })
-  const serverDeps: ServerDeps = {
-    receive,
-    observe,
-    settings,
-    inFlight,
-    metrics,
-    countError: metrics.countError,
+
+  const stop = (servers: Servers['servers']) =>
+    stopService({
+      ...{ ...shared, ...pipeline, servers, heartbeat, generations, observability },
+      timers: [() => watch.stop(), metrics.stop, pipeline.stopPurge],
+    })
+  const { url, servers } = await openServers({
+    ...{ ...shared, ...observability, listen, socket, settings, observe, receive: pipeline.receive },
     lastReload: reloads.last,
-    clock,
-    adminToken: () => config().server.admin_token,
-    isProxy: compileTrust(listen.trust_proxy),
-    isPrivate,
-    isPublished,
-    readSignature: (headers) => readSignature(headers, now()),
-    failureLimit: () => config().server.unverified || null,
+    adminToken: () => server().admin_token,
+    failureLimit: () => server().unverified || null,
     reload: () => reloads.request('http'),
     notReady: readiness.problems,
-    // Fastify logs every address that it listens on, at the level info; `serve` logs the URL itself.
-    log: log.child({}, { level: 'warn' }),
-    limits: {
-      bodyLimit: listen.body_limit,
-      requestTimeout: listen.request_timeout,
-      maxConnections: listen.max_connections,
-    },
-  }
-  const server = createServer(serverDeps)
-  metrics.measureConnections(() => countConnections(server.server))
-  let adminSocket: AdminSocket | undefined
-  const stopPurge = startPurge({
-    store,
-    retention: () => ({
-      retain: config().store.retain,
-      retainUnresolved: config().store.retain_unresolved,
-    }),
-    now,
-    observe,
-    onBug,
-  })
-
-  const stop = () =>
-    stopService({
-      servers: [
-        { close: () => server.close(), closeAllConnections: () => server.server.closeAllConnections() },
-        ...(adminSocket === undefined ? [] : [adminSocket]),
-      ],
-      timers: [() => watch.stop(), metrics.stop, stopPurge],
-      ...{ loop, enrichLoop, notices, heartbeat, generations, observability, store, log, onBug },
-    })
-
-  let url: string
-  try {
-    if (listen.admin_socket !== undefined) {
-      adminSocket = await openAdminSocket(listen.admin_socket, serverDeps)
-    }
-    url = await accept(
-      server,
-      socket === undefined ? { host: listen.host, port: listen.port } : { fd: socket },
-    )
-  } catch (error) {
-    await stop()
+  }).catch(async (error: unknown) => {
+    await stop([])
     throw error
-  }
-  loop.start()
-  enrichLoop.start()
-  notices.start()
+  })
+  pipeline.start()
   heartbeat.start()
-  takeUp()
   watchWhereWanted()
   return {
     url,
-    activity: () => loop.activity,
+    activity: () => pipeline.loop.activity,
     claimLimitMs: claimLimitMs(stored.url),
     storeLoss: store.loss,
     reload: reloads.request,
     stop: () => {
-      stopping ??= stop()
+      stopping ??= stop(servers)
       return stopping
     },
   }

@@ -1,0 +1,86 @@
+import { hostname } from 'node:os'
+import { createDeliver } from '../pipeline/deliver.ts'
+import { EnrichLoop } from '../pipeline/enrichment/enrich.ts'
+import { DeliveryLoop } from '../pipeline/loop.ts'
+import { createNotices, type Notices } from '../pipeline/notices/notices.ts'
+import { startPurge } from '../pipeline/purge.ts'
+import { createReceive, type Receive } from '../pipeline/receive.ts'
+import { takeUpQuarantined } from '../pipeline/take-up.ts'
+import type { Store } from '../store/store.ts'
+import type { Facts } from './facts.ts'
+import type { Generation } from './generation.ts'
+import { createIds } from './ids.ts'
+
+export interface PipelineOptions {
+  readonly store: Store
+  /** Those in effect. */
+  readonly settings: () => Generation
+  readonly facts: Facts
+  /** Milliseconds with fractions since any moment, for measuring. */
+  readonly clock: () => number
+  readonly onBug: (error: unknown) => void
+}
+
+/** What receives, enriches, delivers, reports and removes, over one store. */
+export interface Pipeline {
+  readonly receive: Receive
+  readonly loop: DeliveryLoop
+  readonly enrichLoop: EnrichLoop
+  readonly notices: Notices
+  /** Begins all that is done in the background. */
+  start(): void
+  /** For new settings. */
+  reconfigure(): void
+  stopPurge(): void
+}
+
+export function createPipeline({ store, settings, facts, clock, onBug }: PipelineOptions): Pipeline {
+  const { now } = store
+  const { observe } = facts
+  const config = () => settings().compiled.config
+  const ids = createIds(now)
+  const holder = `${hostname()} ${process.pid}`
+  const shared = { store, settings, ids, now, clock, observe, onBug }
+  const deliver = createDeliver({
+    ...shared,
+    random: Math.random,
+    newId: ids.delivery,
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
+  })
+  const loop = new DeliveryLoop({ ...shared, holder, channels: () => settings().channels, deliver })
+  const enrichLoop = new EnrichLoop({ ...shared, holder, random: Math.random })
+  const notices = createNotices({
+    ...shared,
+    takesUnrouted: () => (config().unrouted?.receivers.length ?? 0) > 0,
+    file: settings().compiled.file,
+  })
+  facts.subscribe(notices.observe)
+  const takeUp = () => void takeUpQuarantined(shared).catch(onBug)
+  let stopPurge = () => {}
+
+  return {
+    receive: createReceive(shared),
+    loop,
+    enrichLoop,
+    notices,
+    start() {
+      loop.start()
+      enrichLoop.start()
+      notices.start()
+      stopPurge = startPurge({
+        ...shared,
+        retention: () => ({
+          retain: config().store.retain,
+          retainUnresolved: config().store.retain_unresolved,
+        }),
+      })
+      takeUp()
+    },
+    reconfigure() {
+      void loop.reconfigure().catch(onBug)
+      enrichLoop.reconfigure()
+      takeUp()
+    },
+    stopPurge: () => stopPurge(),
+  }
+}
