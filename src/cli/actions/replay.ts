@@ -15,7 +15,7 @@ import { createPlanner, type Replay, toReplay } from './replan.ts'
 import { checkSelection, findAll, type SelectFlags, selects } from './select.ts'
 
 export const defineReplay: Define = (command, context) => {
-  selects(command, 'ids of events, in any form').action(async (ids: string[], flags: SelectFlags) => {
+  selects(command, 'ids of events or deliveries').action(async (ids: string[], flags: SelectFlags) => {
     checkSelection(ids, flags)
     if (ids.length > 0 && hasDeliveryFilter(withoutReceiver(flags)))
       throw new CommandError('give either ids, or --state, --destination and --channel', 2)

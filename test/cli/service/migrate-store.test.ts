@@ -187,14 +187,17 @@ t.test('what cannot be moved is refused with what to do, and stays as it is', as
   t.ok(dump(join(cwd, odd)) === dump(path))
 })
 
-t.test('where the disk is full it ends, and goes on once there is room', async (t) => {
+t.test('where the disk is full it ends, and continues once there is room', async (t) => {
   const to = join(cwd, 'full.db')
   // A file may have 256 kB.
   const line = 'ulimit -f 512; trap "" XFSZ; exec "$@"'
   const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
   const args = ['-c', line, 'sh', process.execPath, main, 'migrate-store', `sqlite:${path}`, `sqlite:${to}`]
   const full = spawnSync('sh', args, { encoding: 'utf8', env: environment })
-  t.match(full, { status: 1, stderr: /the store .*full\.db is unavailable.*run this again, and it goes on/s })
+  t.match(full, {
+    status: 1,
+    stderr: /the store .*full\.db is unavailable.*run this again, and it continues/s,
+  })
   t.match(await hookbridge(['migrate-store', `sqlite:${path}`, `sqlite:${to}`]), { code: 0 })
   t.ok(dump(to) === dump(path))
 })
