@@ -5,10 +5,21 @@
 import { connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
+import { conversationLock, lock } from '../../src/store/postgres/locks.ts'
 import { openPostgres } from '../../src/store/postgres.ts'
 import type { Leased } from '../../src/store/store.ts'
-import { deliveryId, entry, event, eventId, everything, planned, START } from '../store/contract/sample.ts'
-import { notDurable, startPostgres } from '../support/postgres.ts'
+import {
+  aPlan,
+  deliveryId,
+  entry,
+  event,
+  eventId,
+  everything,
+  identified,
+  planned,
+  START,
+} from '../store/contract/sample.ts'
+import { notDurable, openDatabase, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
 /** The types of the messages of one side: https://www.postgresql.org/docs/current/protocol-message-formats.html */
@@ -227,3 +238,42 @@ t.test('an answer to COMMIT that is lost', async (t) => {
   t.equal(await completed(), null, 'it is recorded once')
   t.match(await store.delivery(attempt.deliveryId), { state: 'delivered', attempts: 1 })
 })
+
+t.test(
+  'a replay and the end of an enrichment of one event wait for each other, without a deadlock',
+  async (t) => {
+    const postgres = await startPostgres(t, { settings: notDurable })
+    const url = postgres.createDatabase()
+    const store = await openPostgres({ url, role: 'service' })
+    t.teardown(() => store.close())
+    const now = START + 1_000
+    const conversation = 'analysis an_1 slack'
+    await store.append({ ...entry(event(1)), plan: null })
+    await store.claimEnrichments({ holder: 'test', now, leaseUntil: now + 60_000, limit: 1 })
+    const over = Promise.withResolvers<void>()
+    const database = openDatabase(t, url)
+    t.teardown(over.resolve)
+    const locked = Promise.withResolvers<void>()
+    const other = database.write(async (session) => {
+      lock(session, [conversationLock(conversation)])
+      await session.query('SELECT 1 AS one')
+      locked.resolve()
+      await over.promise
+    })
+    await locked.promise
+    const waiting = (count: number) => {
+      const sql = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+      return until(() => postgres.query(sql, url).length === count, `${count} to wait`)
+    }
+    const plan = (number: number) => aPlan(now, identified(1, [planned({ conversation })], number))
+    const progress = { enriched: {}, steps: [], current: null }
+    const ended = store.endEnrichment({ eventId: eventId(1), holder: 'test' }, progress, plan(1))
+    await waiting(1)
+    const replayed = store.addPlan(eventId(1), { ...plan(2), cause: 'replay' }, null)
+    await waiting(2)
+    over.resolve()
+    await other
+    t.same(await Promise.all([ended, replayed]), [true, { number: 2, cancelled: [deliveryId(1, 1)] }])
+    t.notMatch(postgres.log(), /deadlock/)
+  },
+)

@@ -98,9 +98,9 @@ export async function endEnrichment(
   progress: Progress,
   plan: NewPlan,
 ): Promise<boolean> {
-  lock(session, locksOfPlan(plan))
   const event = await leasedEvent(session, lease)
   if (event === null) return false
+  lock(session, locksOfPlan(plan))
   await saveProgress(session, event, progress)
   await insertPlans(session, places, [{ event, number: 1, plan }])
   await session.query('UPDATE events SET unrouted = $1 WHERE seq = $2', [plan.unrouted ? 1 : 0, event])
@@ -113,7 +113,7 @@ export async function dropEnrichment(session: Session, event: number): Promise<v
 }
 
 async function leasedEvent(session: Session, { eventId, holder }: Lease): Promise<number | null> {
-  // First, as a replay does.
+  // Before anything else, as a replay does.
   const [found] = await session.query<{ seq: number }>(
     'SELECT seq FROM events WHERE id = $1 FOR NO KEY UPDATE',
     [eventId],
