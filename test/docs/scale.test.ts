@@ -121,6 +121,23 @@ t.test('the manifest has what a rolling deployment needs', async (t) => {
   )
 })
 
+t.test('the manifest mounts what it names, and the page makes its secrets', async (t) => {
+  const [config, deployment] = parseAllDocuments(file('kubernetes.yaml')).map((document) => document.toJS())
+  const { containers, volumes } = deployment.spec.template.spec
+  const [container] = containers
+  const mountOf = (name: string) =>
+    container.volumeMounts.find((mount: { name: string }) => mount.name === name).mountPath
+  const [key = ''] = Object.keys(config.data)
+  t.strictSame(container.env, [{ name: 'HOOKBRIDGE_CONFIG', value: `${mountOf('config')}/${key}` }])
+  const of = (kind: string) => volumes.find((volume: object) => kind in volume)[kind]
+  t.equal(of('configMap').name, config.metadata.name)
+  const made = /kubectl create secret generic (\S+) (.*)/.exec(page)
+  t.equal(of('secret').secretName, made?.[1])
+  const secrets = made?.[2]?.split(' ').map((option) => option.replace('--from-file=', '')) ?? []
+  const read = [...config.data[key].matchAll(/\{ file: (\S+) \}/g)].map(([, path]) => path)
+  t.strictSame(read.toSorted(), secrets.map((name) => `${mountOf('secrets')}/${name}`).toSorted())
+})
+
 t.test("the manifest fits the types of Kubernetes' API", async (t) => {
   const documents = parseAllDocuments(file('kubernetes.yaml')).map((document) => document.toJS())
   t.same(problemsOf(t, documents), [])
