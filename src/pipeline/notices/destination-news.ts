@@ -1,5 +1,4 @@
 /** Finds what notices report of destinations: those that fail, those that work again, and messages that were given up. */
-import { dead, failing, messages, type Notice, type NoticeType, recovered } from '../../core/notice/notice.ts'
 import {
   beginsToFail,
   isOpen,
@@ -9,15 +8,10 @@ import {
   type Trouble,
   worksAgain,
 } from '../../core/notice/noticed.ts'
-import {
-  deadTogether,
-  failingTogether,
-  MOST_ALONE,
-  partOf,
-  recoveredTogether,
-} from '../../core/notice/together.ts'
-import type { DestinationRecord, Store } from '../../store/store.ts'
-import type { Fact, Observe } from '../fact.ts'
+import type { Store } from '../../store/store.ts'
+import type { Observe } from '../fact.ts'
+import type { AppendNotice } from './append-notice.ts'
+import { createDestinationReports, type Group, keyOf, type News } from './destination-reports.ts'
 import { createEvidence } from './evidence.ts'
 
 export interface DestinationNewsDeps {
@@ -33,42 +27,20 @@ interface DestinationNews {
   readonly pass: (isStopped: () => boolean) => Promise<void>
 }
 
-/** The destinations that share a rate key, and so their health. */
-type Group = readonly DestinationRecord[]
-
-interface News {
-  readonly key: string
-  readonly group: Group
-  readonly trouble: Trouble
-  /** Of messages that were given up. */
-  readonly more: number
-}
-
 /** Once a destination works, its notice waits this long for the rest of its messages to go out. */
 const CATCH_UP_MS = 60_000
-/** Between notices of one type about one channel. */
-const BETWEEN_MS = 60_000
-/** The same while many are failing: a revoked token shows at each destination with its next message. */
-const BETWEEN_MANY_MS = 10 * 60_000
-const MOST_REMEMBERED = 1_000
 
 export function createDestinationNews(
   { store, now, clock }: DestinationNewsDeps,
-  append: (notice: Notice) => Promise<RecordedNotice | null>,
+  append: AppendNotice,
 ): DestinationNews {
   const noticed = new Map<string, Noticed>()
   const workingSince = new Map<string, number>()
-  /** What was delivered since the notice, where this process made it. */
-  const delivered = new Map<string, number>()
-  const notices = new Set<string>()
-  const lastAt = new Map<string, number>()
   const evidence = createEvidence(store)
+  const reports = createDestinationReports({ evidence, noticed, now, clock }, append)
 
   return {
-    observe(fact) {
-      if (fact.kind === 'noticed') remember(fact.id)
-      if (fact.kind === 'attempted') count(fact)
-    },
+    observe: reports.observe,
     hasOpen: () => [...noticed.values()].some(({ health }) => isOpen(health)),
     async pass(isStopped) {
       const found = { died: [] as News[], failed: [] as News[], worked: [] as News[] }
@@ -77,23 +49,10 @@ export function createDestinationNews(
         await look(group, found)
       }
       evidence.forget()
-      await report('delivery.dead', found.died, reportDead)
-      await report('destination.failing', found.failed, reportFailing)
-      await report('destination.recovered', found.worked, reportRecovered)
+      await reports.dead(found.died)
+      await reports.failing(found.failed)
+      await reports.recovered(found.worked)
     },
-  }
-
-  function remember(id: string): void {
-    notices.add(id)
-    const [oldest] = notices
-    if (notices.size > MOST_REMEMBERED && oldest !== undefined) notices.delete(oldest)
-  }
-
-  function count({ delivery, next }: Extract<Fact, { kind: 'attempted' }>): void {
-    if (next.state !== 'delivered' || notices.has(delivery.eventId)) return
-    const key = keyOf(delivery)
-    const before = delivered.get(key)
-    if (before !== undefined) delivered.set(key, before + 1)
   }
 
   async function look(
@@ -130,105 +89,9 @@ export function createDestinationNews(
     return trouble.waiting === 0 || clock() - since >= CATCH_UP_MS
   }
 
-  /** By channel: a few one by one, many together; the next ones of the channel wait for a while. */
-  async function report(
-    type: NoticeType,
-    all: readonly News[],
-    one: (channel: string, news: readonly News[]) => Promise<void>,
-  ): Promise<void> {
-    for (const [channel, news] of Map.groupBy(all, ({ trouble }) => trouble.channel)) {
-      const key = `${type} ${channel}`
-      const wait = openIn(channel) > MOST_ALONE || news.length > MOST_ALONE ? BETWEEN_MANY_MS : BETWEEN_MS
-      if (clock() - (lastAt.get(key) ?? Number.NEGATIVE_INFINITY) < wait) continue
-      if (news.length > MOST_ALONE) await one(channel, news)
-      else for (const single of news) await one(channel, [single])
-      lastAt.set(key, clock())
-    }
-  }
-
-  function openIn(channel: string): number {
-    return [...noticed].filter(([key, { health }]) => isOpen(health) && channelOf(key) === channel).length
-  }
-
-  async function reportDead(channel: string, news: readonly News[]): Promise<void> {
-    const reasons = await evidence.reasonsOf(news.flatMap(({ group }) => group))
-    const [only] = news
-    const notice =
-      only !== undefined && news.length === 1
-        ? dead(only.trouble, only.more, reasons, now())
-        : deadTogether(channel, news, reasons, now())
-    note(news, await append(notice), 'dead')
-  }
-
-  async function reportFailing(channel: string, news: readonly News[]): Promise<void> {
-    const failed = await Promise.all(
-      news.map(async ({ trouble, group }) => ({
-        trouble,
-        reason: trouble.state?.reason ?? (await evidence.reasonParked(group)),
-      })),
-    )
-    const [only] = failed
-    const notice =
-      only !== undefined && failed.length === 1
-        ? failing(only.trouble, only.reason, now())
-        : failingTogether(channel, failed, now())
-    for (const { key } of news) delivered.set(key, 0)
-    note(news, await append(notice), 'health')
-  }
-
-  async function reportRecovered(channel: string, news: readonly News[]): Promise<void> {
-    const [only] = news
-    const health = only && noticed.get(only.key)?.health
-    const went = await wentOut(news)
-    const notice =
-      only !== undefined && health && news.length === 1
-        ? recovered(only.trouble, health, went, now())
-        : recoveredTogether(
-            channel,
-            news.map(({ trouble }) => trouble),
-            went,
-            now(),
-          )
-    note(news, await append(notice), 'health')
-    for (const { key } of news) {
-      delivered.delete(key)
-      workingSince.delete(key)
-    }
-  }
-
-  function note(news: readonly News[], stored: RecordedNotice | null, as: keyof Noticed): void {
-    for (const { key, trouble } of news) {
-      const state = noticed.get(key)
-      if (state === undefined || stored === null) continue
-      noticed.set(key, { ...state, [as]: partOf(stored, trouble.rateKey) ?? stored })
-    }
-  }
-
-  /** Exact where this process has seen all of it. */
-  async function wentOut(news: readonly News[]): Promise<string> {
-    const counted = news.map(({ key }) => delivered.get(key))
-    if (counted.every((one) => one !== undefined)) {
-      return `${messages(counted.reduce((total, one) => total + one, 0))} went out`
-    }
-    let total = 0
-    for (const { key, group } of news) {
-      const since = Date.parse(String(noticed.get(key)?.health?.data.since))
-      total += delivered.get(key) ?? (await evidence.wentOut(group, since))
-    }
-    return `about ${messages(total)} went out`
-  }
-
   /** What was resent or dismissed since does not hide that as many are dead again. */
   function lowered(notice: RecordedNotice | null, total: number): RecordedNotice | null {
     if (notice === null || Number(notice.data.total) <= total) return notice
     return { ...notice, data: { ...notice.data, total } }
   }
-}
-
-function keyOf({ destination }: Pick<DestinationRecord, 'destination'>): string {
-  return JSON.stringify([destination.channel, destination.rateKey])
-}
-
-function channelOf(key: string): string {
-  return JSON.parse(key)[0]
 }

@@ -1,10 +1,10 @@
 /** Finds what notices report of incoming requests: events without a route, and requests in quarantine. */
 import { eventOf } from '../../core/event.ts'
 import { isObject } from '../../core/json.ts'
-import { NOTICE_SOURCE, type Notice, quarantined, type Unrouted, unrouted } from '../../core/notice/notice.ts'
-import type { RecordedNotice } from '../../core/notice/noticed.ts'
+import { NOTICE_SOURCE, quarantined, type Unrouted, unrouted } from '../../core/notice/notice.ts'
 import type { Store } from '../../store/store.ts'
 import type { Observe } from '../fact.ts'
+import type { AppendNotice } from './append-notice.ts'
 import { lastNotice } from './last-notice.ts'
 
 export interface InboxNewsDeps {
@@ -37,7 +37,7 @@ interface InboxNews {
 
 export function createInboxNews(
   { store, now, takesUnrouted }: InboxNewsDeps,
-  append: (notice: Notice) => Promise<RecordedNotice | null>,
+  append: AppendNotice,
 ): InboxNews {
   const newTypes = new Map<string, Unrouted>()
   const known = new Set<string>()

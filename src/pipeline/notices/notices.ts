@@ -1,18 +1,15 @@
 /**
- * Appends notices. What is in the store decides whether there is one, so that none is lost if the process ends: the state of
+ * Looks for news, and appends notices of it. What is in the store decides whether there is one, so that none is lost if the process ends: the state of
  * destinations is compared with the last notice about them, and a notice is an event of its own, stored with its plan in one
  * transaction. docs/decisions/0027 has the reasons.
  */
-import type { Event } from '../../core/event.ts'
-import { NOTICE_SOURCE, type Notice, type NoticeType, reloadFailed } from '../../core/notice/notice.ts'
-import type { RecordedNotice } from '../../core/notice/noticed.ts'
-import { makePlan } from '../../core/plan.ts'
+import { reloadFailed } from '../../core/notice/notice.ts'
 import { type Store, StoreUnavailable } from '../../store/store.ts'
 import type { Fact, Observe } from '../fact.ts'
 import type { Ids, ReceiveSettings } from '../receive.ts'
+import { createAppendNotice } from './append-notice.ts'
 import { createDestinationNews } from './destination-news.ts'
 import { createInboxNews } from './inbox-news.ts'
-import { lastNotice } from './last-notice.ts'
 import { createRefusalNews } from './refusal-news.ts'
 
 export interface NoticesDeps {
@@ -44,19 +41,9 @@ const AFTER_FACT_MS = 200
 const REST_PER_PASS = 20
 /** While a file is being edited, each version may have another mistake. */
 const BETWEEN_RELOADS_MS = 10 * 60_000
-/** What every instance finds in the store, or in the same file. Of other types each has its own news. */
-const seenByAll: ReadonlySet<NoticeType> = new Set([
-  'destination.failing',
-  'destination.recovered',
-  'delivery.dead',
-  'reload.failed',
-])
-/** One instance makes such notices about one subject further apart: closer together, another one reports the same. */
-const SAME_NEWS_MS = 5 * 60_000
-// Longer than any retention: the same news is stored once.
-const FOREVER_MS = 100 * 365 * 24 * 3_600_000
 
 export function createNotices(deps: NoticesDeps): Notices {
+  const append = createAppendNotice(deps)
   const destinations = createDestinationNews(deps, append)
   const inbox = createInboxNews(deps, append)
   const fingerprint = () => deps.settings().fingerprint
@@ -149,47 +136,5 @@ export function createNotices(deps: NoticesDeps): Notices {
       if (failedReload !== null) reloadNotice = reason
       reloadNoticedAt = deps.clock()
     }
-  }
-
-  /** The stored notice; an earlier one where it says the same. Null where another instance was first, with news of its own. */
-  async function append(notice: Notice): Promise<RecordedNotice | null> {
-    const { type, key, data } = notice
-    const settings = deps.settings()
-    const at = deps.now()
-    const last = await lastNotice(deps.store, type, type === 'event.unrouted' ? undefined : data.id)
-    const isRecent = last !== null && Math.abs(at - last.at) < SAME_NEWS_MS
-    if (isRecent && seenByAll.has(type)) return last
-    const event: Event = {
-      id: deps.ids.event(),
-      // Of instances that append at once, one is the first to follow the last notice.
-      messageId: `${type} ${key} after ${last?.eventId ?? 'none'}`,
-      source: NOTICE_SOURCE,
-      type,
-      subject: data.id,
-      receivedAt: at,
-      sentAt: at,
-      secretIndex: 0,
-      payload: { type, data },
-      enriched: {},
-    }
-    const { fingerprint } = settings
-    const made = makePlan(settings, event, { at, cause: 'received', fingerprint, newId: deps.ids.delivery })
-    if (!made.ok) throw new Error(made.message)
-    const { plan } = made
-    const body = Buffer.from(JSON.stringify(event.payload))
-    const appended = await deps.store.append({ kind: 'event', event, body, plan, dedupeFor: FOREVER_MS })
-    if (appended.kind === 'stored') {
-      const { id, subject } = event
-      deps.observe({
-        kind: 'noticed',
-        id,
-        type,
-        subject,
-        title: data.title,
-        deliveries: plan.deliveries.length,
-      })
-    }
-    if (appended.kind !== 'stored' && !seenByAll.has(type)) return null
-    return { eventId: appended.id, type, at, data }
   }
 }

@@ -1,8 +1,8 @@
 /** Finds the steps of enrich that are refused, for notices. */
-import { enrichmentRefused, type Notice } from '../../core/notice/notice.ts'
-import type { RecordedNotice } from '../../core/notice/noticed.ts'
+import { enrichmentRefused } from '../../core/notice/notice.ts'
 import type { Store } from '../../store/store.ts'
 import type { Fact, Observe } from '../fact.ts'
+import type { AppendNotice } from './append-notice.ts'
 import { lastNotice } from './last-notice.ts'
 
 export interface RefusalNewsDeps {
@@ -22,7 +22,7 @@ const SAME_FOR_MS = 24 * 3_600_000
 
 export function createRefusalNews(
   { store, now, fingerprint }: RefusalNewsDeps,
-  append: (notice: Notice) => Promise<RecordedNotice | null>,
+  append: AppendNotice,
 ): RefusalNews {
   const refused = new Map<string, Extract<Fact, { kind: 'enrichment_refused' }>>()
   let reloadedAt = 0
