@@ -105,19 +105,22 @@ function createStore(
     most: MOST_IN_BATCH,
     async commit(arrivals) {
       const events = arrivals.flatMap((arrival) => (arrival.kind === 'event' ? arrival : []))
-      await places.ensure(
+      return places.with(
         events.flatMap(({ plan }) => destinationsOf(plan)),
         events.map(({ event }) => event),
+        () => database.write((session) => append(session, places, arrivals), report(arrivals.length)),
       )
-      return database.write((session) => append(session, places, arrivals), report(arrivals.length))
     },
   })
   const completions = new Batches<Completion, Completed | null>({
     keyOf: ({ attempt }) => attempt.deliveryId,
     most: MOST_IN_BATCH,
     async commit(ended) {
-      await places.ensure(ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination)))
-      return database.write((session) => complete(session, places, ended), report(ended.length))
+      return places.with(
+        ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination)),
+        [],
+        () => database.write((session) => complete(session, places, ended), report(ended.length)),
+      )
     },
   })
 
@@ -142,17 +145,17 @@ function createStore(
     keepEnrichment: (lease, progress, dueAt) =>
       write((session) => keepEnrichment(session, lease, progress, dueAt)),
     endEnrichment(lease, progress, plan) {
-      const ended = places
-        .ensure(destinationsOf(plan))
-        .then(() => write((session) => endEnrichment(session, places, lease, progress, plan)))
+      const ended = places.with(destinationsOf(plan), [], () =>
+        write((session) => endEnrichment(session, places, lease, progress, plan)),
+      )
       return waking.after(ended, 'deliveries')
     },
     waitingEnrichments: () => database.read(waitingEnrichments),
     onEnrichmentDue: (listener) => waking.on('enrichments', listener),
     addPlan(eventId, plan, replaces) {
-      const added = places
-        .ensure(destinationsOf(plan))
-        .then(() => write((session) => addPlan(session, places, eventId, plan, replaces)))
+      const added = places.with(destinationsOf(plan), [], () =>
+        write((session) => addPlan(session, places, eventId, plan, replaces)),
+      )
       return waking.after(added, 'deliveries')
     },
     noteClock: (source, timing) => write((session) => noteClock(session, source, timing)),
@@ -171,9 +174,11 @@ function createStore(
       completions.add({ attempt, next, reached, fallbacks }),
     skip: (delivery, reason, now) => write((session) => skip(session, delivery, reason, now)),
     requeue(requests, now) {
-      const requeued = places
-        .ensure(requests.flatMap(({ instead }) => instead?.destination ?? []))
-        .then(() => write((session) => requeue(session, places, requests, now)))
+      const requeued = places.with(
+        requests.flatMap(({ instead }) => instead?.destination ?? []),
+        [],
+        () => write((session) => requeue(session, places, requests, now)),
+      )
       return waking.after(requeued, 'deliveries')
     },
     dismiss: (ids, reason, now) => write((session) => dismiss(session, ids, reason, now)),

@@ -47,4 +47,14 @@ t.test('claims', async (t) => {
       'it is saved later',
     )
   })
+  t.test('no event is stored without its deliveries', async (t) => {
+    const url = postgres.createDatabase()
+    const store = await opened(t, url)
+    await store.append(entry(event(1), [planned()]))
+    // As a failover to a server does that has not got it yet.
+    postgres.query('DELETE FROM hookbridge.kinds', url)
+    await t.rejects(store.append(entry(event(2), [planned()])), { name: 'StoreUnavailable' })
+    t.match(await store.append(entry(event(2), [planned()])), { kind: 'stored' }, 'its sender repeats it')
+    t.match((await store.delivery(deliveryId(2, 1)))?.state, 'pending')
+  })
 })

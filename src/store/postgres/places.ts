@@ -2,6 +2,7 @@
 import type { Destination } from '../../core/delivery/destination.ts'
 import { type EventType, StoreUnavailable } from '../store.ts'
 import type { Database } from './connection/database.ts'
+import { codeOf, NOT_NULL_VIOLATION } from './connection/errors.ts'
 
 export interface Place {
   readonly id: number
@@ -16,17 +17,35 @@ export class Places {
   constructor(database: Database) {
     this.#database = database
     // What comes back may be another server, restored to an earlier time.
-    database.onLost(() => {
-      this.#places.clear()
-      this.#kinds.clear()
-    })
+    database.onLost(() => this.#forget())
   }
 
   /**
-   * To be called before the transaction that needs them: in one of their own, rows that all instances want are not locked for
-   * long. What is made stays, also where nothing comes of it.
+   * Makes them, and then runs the transaction that needs them: in one of their own, rows that all instances want are not locked
+   * for long. What is made stays, also where nothing comes of it.
    */
-  async ensure(destinations: readonly Destination[], kinds: readonly EventType[] = []): Promise<void> {
+  async with<T>(
+    destinations: readonly Destination[],
+    kinds: readonly EventType[],
+    transaction: () => Promise<T>,
+  ): Promise<T> {
+    await this.#ensure(destinations, kinds)
+    try {
+      return await transaction()
+    } catch (error) {
+      if (codeOf(error) !== NOT_NULL_VIOLATION) throw error
+      // A row that was made is gone, as after a failover to a server that did not have it yet.
+      this.#forget()
+      throw new StoreUnavailable(`the store ${this.#database.name} has lost data`, { cause: error })
+    }
+  }
+
+  #forget(): void {
+    this.#places.clear()
+    this.#kinds.clear()
+  }
+
+  async #ensure(destinations: readonly Destination[], kinds: readonly EventType[]): Promise<void> {
     for (const destination of destinations)
       if (!this.#places.has(placeKey(destination))) await this.#makePlace(destination)
     for (const kind of kinds) if (!this.#kinds.has(kindKey(kind))) await this.#makeKind(kind)
@@ -34,7 +53,7 @@ export class Places {
 
   of(destination: Destination): Place {
     const place = this.#places.get(placeKey(destination))
-    // The connection was lost since `ensure`.
+    // The connection was lost since it was made.
     if (place === undefined) throw new StoreUnavailable(`the store ${this.#database.name} was lost`)
     return place
   }

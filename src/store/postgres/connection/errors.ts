@@ -7,6 +7,7 @@ const DEADLOCK = '40P01'
 const READ_ONLY = '25006'
 const CHANGED_PLAN = '0A000'
 export const LOCK_NOT_AVAILABLE = '55P03'
+export const NOT_NULL_VIOLATION = '23502'
 
 /** A pooler gives each transaction another connection to the server, whose locks and prepared statements are not there then. */
 export const POOLED =

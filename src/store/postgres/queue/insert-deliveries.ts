@@ -50,6 +50,7 @@ export async function insertDeliveries(
   session.send(INSERT, [new Records(rows)])
 }
 
+// Where the kind is missing, this fails: nothing is left out.
 const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, destination, rate, template, conversation,
     grouping, stands_in_for, state, reason, due_at, held_until, attempts, ambiguous_attempts, created_at, retrying_since)
   SELECT new.id, event, kinds.id, plan, route, receiver, destination, rate, template, conversation,
@@ -58,7 +59,7 @@ const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, 
     destination integer, rate integer, template text, conversation text, grouping text, stands_in_for text, state text,
     reason text, due_at bigint, held_until bigint, at bigint)) WITH ORDINALITY AS new
   JOIN events ON events.seq = new.event
-  JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
+  LEFT JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
   ORDER BY ordinality`
 
 async function openConversations(session: Session, deliveries: readonly OfPlan[]): Promise<Set<string>> {
