@@ -100,10 +100,11 @@ t.test('PostgreSQL', async (t) => {
 
   t.test('a statement that was prepared outlives a column that a newer version adds', async (t) => {
     const url = postgres.createDatabase()
-    const database = openDatabase(t, url)
+    const connections = 10
+    const database = openDatabase(t, url, connections)
     await migrate(database)
     const all = 'SELECT * FROM kinds'
-    for (let count = 0; count < 8; count++) await database.query(all)
+    await Promise.all(Array.from({ length: connections }, () => database.query(all)))
     changed(postgres, url, 'ALTER TABLE kinds ADD COLUMN colour text')
     t.same(await database.query(all), [])
   })

@@ -343,10 +343,14 @@ class Cluster implements Standby {
 }
 
 /** Connections to a database, as the store has them. */
-export function openDatabase(t: { teardown(action: () => unknown): unknown }, url: string): Database {
+export function openDatabase(
+  t: { teardown(action: () => unknown): unknown },
+  url: string,
+  connections = 4,
+): Database {
   const parsed = parseUrl(url)
   if (!parsed.ok) throw new Error(parsed.problem)
-  const database = new Database(parsed.target, { name: 'postgres://test', connections: 4 })
+  const database = new Database(parsed.target, { name: 'postgres://test', connections })
   t.teardown(() => database.close())
   return database
 }

@@ -8,6 +8,7 @@ import {
   isLost,
   isPoolExhausted,
   isReadOnly,
+  isStalePlan,
   mayRetry,
   POOLED,
   unavailable,
@@ -161,7 +162,9 @@ export class Database {
         client.release(lost)
         if (lost) this.#lost()
         if (isReadOnly(error)) this.#nextHost()
-        if (!mayRetry(error) || tries === MOST_TRIES) throw asUnavailable(error, this.name)
+        // Each connection of the pool may have the plan of a statement from before a change of the schema.
+        const most = isStalePlan(error) ? MOST_TRIES + this.#pool.options.max : MOST_TRIES
+        if (!mayRetry(error) || tries >= most) throw asUnavailable(error, this.name)
       }
     }
   }

@@ -80,7 +80,7 @@ export function mayRetry(error: unknown): boolean {
 }
 
 /** A newer version has added columns: the statements of this connection must be prepared again. */
-function isStalePlan(error: unknown): boolean {
+export function isStalePlan(error: unknown): boolean {
   return codeOf(error) === CHANGED_PLAN && error instanceof Error && error.message.includes('cached plan')
 }
 

@@ -5,6 +5,7 @@ import { cursorOf, numbersOf, START, startOf } from '../../sql/pages.ts'
 import { type DeliveryRow, deliveryOf } from '../../sql/rows.ts'
 import type { DeliveryFilter, DeliverySummary, Page, PageRequest } from '../../store.ts'
 import type { Session, Value } from '../connection/session.ts'
+import { DELIVERY_COLUMNS, FROM_DELIVERIES } from '../select-delivery.ts'
 import { kindsOf } from './kinds.ts'
 import { merge, type Streamed, type Streams, takePage } from './merge.ts'
 import { destinationIds, placesOf } from './places.ts'
@@ -185,12 +186,7 @@ async function summaries(
   found: readonly { readonly seq: number }[],
 ): Promise<DeliverySummary[]> {
   const rows = await session.query<SummaryRow>(
-    `SELECT deliveries.*, events.id AS event_id, events.type, events.source, events.subject, destinations.channel,
-       destinations.target, rates.key AS rate_key
-     FROM deliveries
-     JOIN events ON events.seq = deliveries.event
-     JOIN destinations ON destinations.id = deliveries.destination
-     JOIN rates ON rates.id = deliveries.rate
+    `SELECT ${DELIVERY_COLUMNS}, events.type, events.source, events.subject ${FROM_DELIVERIES}
      WHERE deliveries.seq = ANY($1::bigint[])`,
     [found.map(({ seq }) => seq)],
   )

@@ -7,6 +7,7 @@ import {
   attemptOf,
   type DeliveryRow,
   deliveryOf,
+  EVENT_COLUMNS,
   type EventRow,
   eventSummaryOf,
   type PlanRow,
@@ -17,16 +18,23 @@ import type { Session, Value } from '../connection/session.ts'
 import { SELECT_DELIVERY } from '../select-delivery.ts'
 import { conversationRecord, nextConversationRecord } from './conversation.ts'
 
+const EVENT = `seq, ${EVENT_COLUMNS}, unrouted, problem, takes_up, taken_up_by, enrichment`
+const PLAN = 'number, at, cause, fingerprint, unrouted, routes'
+const ATTEMPT = 'delivery, number, started_at, duration_ms, outcome, notes, step'
+
 /** `History.event`. */
 export async function eventRecord(session: Session, id: string): Promise<EventRecord | null> {
-  const [row] = await session.query<EventRow>('SELECT * FROM events WHERE id = $1', [id])
+  const [row] = await session.query<EventRow>(`SELECT ${EVENT} FROM events WHERE id = $1`, [id])
   if (row === undefined) return null
   const records = await recordsOf(session, 'deliveries.event = $1', [row.seq])
   const deliveries = Map.groupBy(records, ({ plan }) => plan)
-  const plans = await session.query<PlanRow>('SELECT * FROM plans WHERE event = $1 ORDER BY number', [
+  const plans = await session.query<PlanRow>(`SELECT ${PLAN} FROM plans WHERE event = $1 ORDER BY number`, [
     row.seq,
   ])
-  const [waiting] = await session.query<WaitingRow>('SELECT * FROM enrichments WHERE event = $1', [row.seq])
+  const [waiting] = await session.query<WaitingRow>(
+    'SELECT event, cause, due_at, current FROM enrichments WHERE event = $1',
+    [row.seq],
+  )
   const { counts: _counts, ...summary } = eventSummaryOf(row, {}, waiting !== undefined)
   return {
     ...summary,
@@ -69,7 +77,7 @@ async function recordsOf(
     values,
   )
   const attempts = await session.query<AttemptRow>(
-    'SELECT * FROM attempts WHERE delivery = ANY($1::bigint[]) ORDER BY delivery, number',
+    `SELECT ${ATTEMPT} FROM attempts WHERE delivery = ANY($1::bigint[]) ORDER BY delivery, number`,
     [rows.map(({ seq }) => seq)],
   )
   const ofDelivery = Map.groupBy(attempts, ({ delivery }) => delivery)
