@@ -5,7 +5,7 @@ import { DeliveryLoop } from '../pipeline/loop.ts'
 import { createNotices, type Notices } from '../pipeline/notices/notices.ts'
 import { startPurge } from '../pipeline/purge.ts'
 import { createReceive, type Receive } from '../pipeline/receive.ts'
-import { takeUpQuarantined } from '../pipeline/take-up.ts'
+import { releaseQuarantined } from '../pipeline/release.ts'
 import type { Store } from '../store/store.ts'
 import type { Facts } from './facts.ts'
 import type { Generation } from './generation.ts'
@@ -55,7 +55,7 @@ export function createPipeline({ store, settings, facts, clock, onBug }: Pipelin
     file: settings().compiled.file,
   })
   facts.subscribe(notices.observe)
-  const takeUp = () => void takeUpQuarantined(shared).catch(onBug)
+  const release = () => void releaseQuarantined(shared).catch(onBug)
   let stopPurge = () => {}
 
   return {
@@ -74,12 +74,12 @@ export function createPipeline({ store, settings, facts, clock, onBug }: Pipelin
           retainUnresolved: config().store.retain_unresolved,
         }),
       })
-      takeUp()
+      release()
     },
     reconfigure() {
       void loop.reconfigure().catch(onBug)
       enrichLoop.reconfigure()
-      takeUp()
+      release()
     },
     stopPurge: () => stopPurge(),
   }

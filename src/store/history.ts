@@ -89,7 +89,7 @@ export interface EventSummary {
   /** Why it is quarantined; null for an event. */
   readonly problem: string | null
   /** Of a quarantined request, the event that was made from it. */
-  readonly takenUpBy: string | null
+  readonly releasedAs: string | null
   /** It is planned after its enrichment, which has not ended. */
   readonly enriching: boolean
   /** How many of its deliveries are in each state; states without any are left out. */
@@ -105,7 +105,7 @@ export interface EventRecord extends Omit<EventSummary, 'counts'> {
   /** Null where no step was for it. */
   readonly enrichment: EnrichmentRecord | null
   /** The quarantined request that it was made from. */
-  readonly takesUp: string | null
+  readonly releasedFrom: string | null
   readonly plans: readonly PlanRecord[]
 }
 

@@ -38,7 +38,7 @@ export type Arrival =
       readonly plan: NewPlan | null
       readonly dedupeFor: number
       /** The quarantined request that it was made from; that stays, and refers to this event. */
-      readonly takesUp?: string
+      readonly releasedFrom?: string
     }
   | { readonly kind: 'quarantine'; readonly request: QuarantinedRequest; readonly dedupeFor: number }
 

@@ -14,7 +14,7 @@ export async function lookUp(store: Pick<Store, 'find' | 'event'>, text: string)
   const found = text === '' ? [] : await store.find(text, MOST_CANDIDATES + 1)
   const whole = found.filter((one) => one.text === text)
   const fitting = unique(whole.length > 0 ? whole : found)
-  const candidates = fitting.length > 1 ? await withoutTakenUp(store, fitting) : fitting
+  const candidates = fitting.length > 1 ? await withoutReleased(store, fitting) : fitting
   const [first] = candidates
   if (first === undefined) return { kind: 'none' }
   if (candidates.length === 1) return { kind: 'one', found: first }
@@ -39,7 +39,7 @@ function unique(found: readonly Found[]): readonly Found[] {
 }
 
 /** A quarantined request has the message id of the event that was made from it: then the event is meant. */
-async function withoutTakenUp(
+async function withoutReleased(
   store: Pick<Store, 'event'>,
   candidates: readonly Found[],
 ): Promise<readonly Found[]> {
@@ -47,8 +47,8 @@ async function withoutTakenUp(
   const left: Found[] = []
   for (const candidate of candidates) {
     const record = candidate.by === 'message_id' ? await store.event(candidate.id) : null
-    const takenUpBy = record?.takenUpBy ?? null
-    if (takenUpBy === null || !ids.has(takenUpBy)) left.push(candidate)
+    const releasedAs = record?.releasedAs ?? null
+    if (releasedAs === null || !ids.has(releasedAs)) left.push(candidate)
   }
   return left
 }

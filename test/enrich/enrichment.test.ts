@@ -357,7 +357,7 @@ t.test('a replay takes a request out of quarantine, and it is enriched as at its
   t.match(app.printed[0], `strong ${event.objectId} 91 Acme`)
   const { events } = await history(folder)
   t.match(
-    events.find(({ takesUp }) => takesUp === id),
+    events.find(({ releasedFrom }) => releasedFrom === id),
     { enriched: { company: { name: 'Acme' } }, plans: [{ cause: 'quarantine' }] },
   )
   t.match(await replay(), { code: 1, err: /it was released from quarantine, as evt_/ })

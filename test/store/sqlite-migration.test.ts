@@ -36,7 +36,7 @@ t.test('events keep what they were, and get subjects and plans', async (t) => {
   const { items } = await store.events({}, { limit: 100 })
   t.match(items, [
     { id: id(8), type: null, subject: null, problem: /^invalid_utf8/, counts: {} },
-    { id: id(7), type: null, subject: null, problem: /^no_event_type/, takenUpBy: null },
+    { id: id(7), type: null, subject: null, problem: /^no_event_type/, releasedAs: null },
     { id: id(6), type: 'startup.created', subject: null, unrouted: true },
     { id: id(5), type: 'startup.created', subject: '12345', unrouted: true },
     { id: id(4), subject: '0191e29a-1644-7972-9466-18ada4a36304', counts: { pending: 2 } },

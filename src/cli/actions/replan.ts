@@ -70,11 +70,11 @@ export function toReplay(planner: EventPlanner, record: EventRecord | null, id: 
     if (!made.ok) return { kind: 'failed', id, problem: made.message, again: 0 }
     return { kind: 'plan', id, plan: made.plan, again: deliveredBefore(record, made.plan) }
   }
-  if (record.takenUpBy !== null)
+  if (record.releasedAs !== null)
     return {
       kind: 'failed',
       id,
-      problem: `it was released from quarantine, as ${record.takenUpBy}; replay that`,
+      problem: `it was released from quarantine, as ${record.releasedAs}; replay that`,
       again: 0,
     }
   const event = planner.read(record)

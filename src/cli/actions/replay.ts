@@ -83,7 +83,7 @@ async function selectEvents(
   } else {
     const filter = eventFilter(await withWholeSubject(store, flags))
     for await (const page of pages((request) => store.events(filter, request))) {
-      for (const { id, takenUpBy } of page) if (takenUpBy === null) found.add(id)
+      for (const { id, releasedAs } of page) if (releasedAs === null) found.add(id)
       progress(found.size)
     }
   }
@@ -96,7 +96,7 @@ type Result =
       readonly kind: 'planned'
       readonly id: string
       /** The event that it was released from quarantine as. */
-      readonly takenUpBy: string | null
+      readonly releasedAs: string | null
       /** Counted from 1 within the event; null where nothing was done. */
       readonly number: number | null
       readonly plan: NewPlan
@@ -104,7 +104,7 @@ type Result =
       readonly again: number
     }
   /** Released from quarantine, as an event that waits for its enrichment; null where nothing was done. */
-  | { readonly kind: 'enriching'; readonly id: string; readonly takenUpBy: string | null }
+  | { readonly kind: 'enriching'; readonly id: string; readonly releasedAs: string | null }
   | Extract<Replay, { kind: 'failed' }>
 
 async function carryOut(
@@ -126,7 +126,7 @@ async function carryOut(
     case 'release': {
       const { event, body, plan } = replay
       const dedupeFor = config.store.dedupe
-      const appended = await store.append({ kind: 'event', event, body, plan, dedupeFor, takesUp: id })
+      const appended = await store.append({ kind: 'event', event, body, plan, dedupeFor, releasedFrom: id })
       if (appended.kind === 'stored') return resultOf(replay, { number: 1, cancelled: [] })
       const problem = `${appended.id} is the same message, and can be read; replay that`
       return { kind: 'failed', id, problem, again: 0 }
@@ -140,10 +140,10 @@ function resultOf(
 ): Result {
   if (replay.kind === 'failed') return replay
   const { id, plan, again } = replay
-  const takenUpBy = replay.kind === 'release' ? replay.event.id : null
-  if (plan === null) return { kind: 'enriching', id, takenUpBy: added === null ? null : takenUpBy }
+  const releasedAs = replay.kind === 'release' ? replay.event.id : null
+  if (plan === null) return { kind: 'enriching', id, releasedAs: added === null ? null : releasedAs }
   const { number, cancelled } = added ?? { number: null, cancelled: [] }
-  return { kind: 'planned', id, takenUpBy, number, plan, cancelled, again }
+  return { kind: 'planned', id, releasedAs, number, plan, cancelled, again }
 }
 
 function report(terminal: Terminal, results: readonly Result[], { json, dryRun }: SelectFlags): void {
@@ -153,9 +153,9 @@ function report(terminal: Terminal, results: readonly Result[], { json, dryRun }
   if (json) {
     printJson(terminal, {
       dry_run: dryRun === true,
-      replayed: planned.map(({ id, takenUpBy, number, plan, cancelled }) => ({
+      replayed: planned.map(({ id, releasedAs, number, plan, cancelled }) => ({
         event: id,
-        ...(takenUpBy !== null && { released_as: takenUpBy }),
+        ...(releasedAs !== null && { released_as: releasedAs }),
         plan: number,
         unrouted: plan.unrouted,
         deliveries: plan.deliveries.filter((one) => skippedBecause(one) === null).map(({ id }) => id),
@@ -163,18 +163,18 @@ function report(terminal: Terminal, results: readonly Result[], { json, dryRun }
         cancelled,
       })),
       ...(enriching.length > 0 && {
-        enriching: enriching.map(({ id, takenUpBy }) => ({ event: id, released_as: takenUpBy })),
+        enriching: enriching.map(({ id, releasedAs }) => ({ event: id, released_as: releasedAs })),
       }),
       failed: failed.map(({ id, problem }) => ({ event: id, problem })),
     })
   } else {
     if (results.length === 0) print(terminal, 'no such events')
     for (const result of planned) print(terminal, wrapped(terminal, 'out', inWords(result, dryRun === true)))
-    for (const { id, takenUpBy } of enriching) {
+    for (const { id, releasedAs } of enriching) {
       const taken =
-        takenUpBy === null
+        releasedAs === null
           ? 'would be released from quarantine'
-          : `is released from quarantine, as ${takenUpBy}`
+          : `is released from quarantine, as ${releasedAs}`
       print(terminal, `${id} ${taken}: the service plans it after its enrichment`)
     }
   }
@@ -183,7 +183,7 @@ function report(terminal: Terminal, results: readonly Result[], { json, dryRun }
 }
 
 function inWords(
-  { id, takenUpBy, number, plan, cancelled, again }: Extract<Result, { kind: 'planned' }>,
+  { id, releasedAs, number, plan, cancelled, again }: Extract<Result, { kind: 'planned' }>,
   dryRun: boolean,
 ): string {
   const skipped = plan.deliveries.filter((one) => skippedBecause(one) !== null).length
@@ -195,6 +195,6 @@ function inWords(
     ...(dryRun && again > 0 ? [`${again} of them delivered before`] : []),
   ]
   const as = dryRun ? 'would be planned again' : `plan ${number}`
-  const taken = takenUpBy === null || dryRun ? '' : ` is released from quarantine, as ${takenUpBy}`
+  const taken = releasedAs === null || dryRun ? '' : ` is released from quarantine, as ${releasedAs}`
   return `${id}${taken}: ${as}, ${parts.join(', ')}`
 }

@@ -8,7 +8,7 @@ import { type Attempts, foldAttempts, nameAttempts, wordsOf } from './attempts.t
 import { nameOf, shortly, stateStyles, when } from './words.ts'
 
 export function describeEvent(terminal: Terminal, event: EventRecord): string[] {
-  const { problem, takenUpBy, takesUp, messageId } = event
+  const { problem, releasedAs, releasedFrom, messageId } = event
   const line = (name: string, text: string) => hanging(terminal, `  ${name.padEnd(8)}  `, text)
   const verified = `verified with secret ${event.secretIndex + 1}`
   return [
@@ -18,8 +18,8 @@ export function describeEvent(terminal: Terminal, event: EventRecord): string[] 
     ...line('source', `${event.source}, message ${printable(messageId)}, ${verified}`),
     ...line('received', `${when(event.receivedAt)} (sent ${when(event.sentAt)})`),
     ...(problem === null ? [] : line('problem', printable(problem))),
-    ...(takenUpBy === null ? [] : line('now', `released from quarantine, as ${takenUpBy}`)),
-    ...(takesUp === null ? [] : line('was', `${takesUp}, in quarantine`)),
+    ...(releasedAs === null ? [] : line('now', `released from quarantine, as ${releasedAs}`)),
+    ...(releasedFrom === null ? [] : line('was', `${releasedFrom}, in quarantine`)),
     `  body      ${printableLines(bodyText(event.body))}`,
     ...Object.entries(event.enriched).flatMap(([step, fields]) =>
       line('enriched', printable(`${step} ${JSON.stringify(fields)}`)),

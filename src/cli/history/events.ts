@@ -114,8 +114,8 @@ function typeOf({ type, problem }: EventSummary): string {
   return printable(type ?? `(${problem?.split(':')[0]})`)
 }
 
-function summary({ problem, counts, unrouted, takenUpBy, enriching }: EventSummary): string {
-  if (problem !== null) return takenUpBy === null ? 'quarantined' : 'released'
+function summary({ problem, counts, unrouted, releasedAs, enriching }: EventSummary): string {
+  if (problem !== null) return releasedAs === null ? 'quarantined' : 'released'
   const words = states.flatMap((state) => (counts[state] === undefined ? [] : [`${counts[state]} ${state}`]))
   if (words.length > 0) return words.join(', ')
   if (enriching) return 'enriching'
@@ -125,9 +125,9 @@ function summary({ problem, counts, unrouted, takenUpBy, enriching }: EventSumma
 const unresolved: readonly State[] = unresolvedStates
 const finished: readonly State[] = ['delivered', 'skipped', 'merged', 'cancelled', 'dismissed']
 
-function summaryStyle({ problem, takenUpBy, counts }: EventSummary): Style {
+function summaryStyle({ problem, releasedAs, counts }: EventSummary): Style {
   const found = states.filter((state) => counts[state] !== undefined)
-  if (problem !== null) return takenUpBy === null ? 'red' : 'dim'
+  if (problem !== null) return releasedAs === null ? 'red' : 'dim'
   if (found.some((state) => unresolved.includes(state))) return 'red'
   return found.length > 0 && found.every((state) => finished.includes(state)) ? 'green' : 'yellow'
 }

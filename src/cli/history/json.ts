@@ -21,7 +21,7 @@ export function eventJson(event: EventRecord): object {
     ...commonJson(event),
     sent_at: iso(event.sentAt),
     secret_index: event.secretIndex,
-    released_from: event.takesUp,
+    released_from: event.releasedFrom,
     body: new TextDecoder().decode(event.body),
     enriched: event.enriched,
     enrichment: event.enrichment && enrichmentJson(event.enrichment),
@@ -71,7 +71,7 @@ function commonJson(event: Omit<EventSummary, 'counts'>): object {
     received_at: iso(event.receivedAt),
     unrouted: event.unrouted,
     problem: event.problem,
-    released_as: event.takenUpBy,
+    released_as: event.releasedAs,
     enriching: event.enriching,
   }
 }

@@ -122,10 +122,10 @@ export function createInboxNews(
     waiting.clear()
     const lastAt = new Map<string, number>()
     const { items } = await store.events({ kind: 'quarantined', since }, { limit: MAX_READ })
-    for (const { source, receivedAt, problem, takenUpBy } of items) {
+    for (const { source, receivedAt, problem, releasedAs } of items) {
       const at = lastAt.get(source) ?? (await lastNotice(store, 'event.quarantined', source))?.at ?? 0
       lastAt.set(source, at)
-      if (takenUpBy === null && receivedAt > at) quarantine(source, problem ?? '')
+      if (releasedAs === null && receivedAt > at) quarantine(source, problem ?? '')
     }
   }
 

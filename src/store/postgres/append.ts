@@ -16,7 +16,7 @@ interface Decided {
   readonly arrival: Arrival
   readonly result: Appended
   /** The quarantined request that belongs to the event, whether that is this one or an earlier one. */
-  readonly takenUp: string | null
+  readonly released: string | null
 }
 
 export async function append(
@@ -26,16 +26,16 @@ export async function append(
 ): Promise<readonly Appended[]> {
   // Before the statements behind it look at anything.
   lock(session, arrivals.flatMap(locksOf))
-  const [firsts, takenUp, free] = await Promise.all([
+  const [firsts, released, free] = await Promise.all([
     firstOfMessages(session, arrivals),
-    takenUpBy(session, arrivals),
+    releasedAs(session, arrivals),
     nextSeqs(session, arrivals.length),
   ])
-  const decided = arrivals.map((arrival, index) => decide(arrival, firsts.get(index), takenUp))
+  const decided = arrivals.map((arrival, index) => decide(arrival, firsts.get(index), released))
   const stored = decided.filter(({ result }) => result.kind === 'stored')
   const seqs = new Map(stored.map(({ result }, index) => [result.id, free[index] ?? 0]))
   insertEvents(session, stored, seqs)
-  markTakenUp(session, decided)
+  markReleased(session, decided)
   await insertPlans(
     session,
     places,
@@ -48,7 +48,7 @@ export async function append(
     session,
     stored.flatMap(({ arrival }) => {
       if (arrival.kind !== 'event' || arrival.plan !== null) return []
-      const cause = arrival.takesUp === undefined ? 'received' : 'quarantine'
+      const cause = arrival.releasedFrom === undefined ? 'received' : 'quarantine'
       return { event: seqOf(seqs, arrival.event.id), cause, due_at: arrival.event.receivedAt }
     }),
   )
@@ -69,22 +69,22 @@ function locksOf(arrival: Arrival): string[] {
   return [keyOfMessage(arrival), ...(plan === null ? [] : locksOfPlan(plan))]
 }
 
-function decide(arrival: Arrival, first: First | undefined, takenUp: ReadonlyMap<string, string>): Decided {
+function decide(arrival: Arrival, first: First | undefined, released: ReadonlyMap<string, string>): Decided {
   const { id } = originOf(arrival)
   if (arrival.kind === 'quarantine') {
     const result: Appended = first === undefined ? { kind: 'stored', id } : { kind: 'duplicate', ...first }
-    return { arrival, result, takenUp: null }
+    return { arrival, result, released: null }
   }
-  const { takesUp } = arrival
-  const earlier = first?.quarantined === false ? first.id : takenUp.get(takesUp ?? '')
+  const { releasedFrom } = arrival
+  const earlier = first?.quarantined === false ? first.id : released.get(releasedFrom ?? '')
   // The quarantined request belongs to the event that exists already.
   if (earlier !== undefined)
     return {
       arrival,
       result: { kind: 'duplicate', id: earlier, quarantined: false },
-      takenUp: takesUp ?? null,
+      released: releasedFrom ?? null,
     }
-  return { arrival, result: { kind: 'stored', id }, takenUp: takesUp ?? first?.id ?? null }
+  return { arrival, result: { kind: 'stored', id }, released: releasedFrom ?? first?.id ?? null }
 }
 
 /** The first event of each message; where there is none, its first quarantined request without an event. */
@@ -108,12 +108,12 @@ async function firstOfMessages(
   return new Map(rows.map(({ n, id, quarantined }) => [n, { id, quarantined }]))
 }
 
-/** The events that quarantined requests were taken up by already. */
-async function takenUpBy(
+/** The events that quarantined requests were released as already. */
+async function releasedAs(
   session: Session,
   arrivals: readonly Arrival[],
 ): Promise<ReadonlyMap<string, string>> {
-  const asked = arrivals.flatMap((arrival) => (arrival.kind === 'event' && arrival.takesUp) || [])
+  const asked = arrivals.flatMap((arrival) => (arrival.kind === 'event' && arrival.releasedFrom) || [])
   if (asked.length === 0) return new Map()
   const rows = await session.query<{ id: string; taken_up_by: string }>(
     'SELECT id, taken_up_by FROM events WHERE id = ANY($1::text[]) AND taken_up_by IS NOT NULL',
@@ -122,9 +122,9 @@ async function takenUpBy(
   return new Map(rows.map(({ id, taken_up_by }) => [id, taken_up_by]))
 }
 
-function markTakenUp(session: Session, decided: readonly Decided[]): void {
-  const rows = decided.flatMap(({ takenUp, result }) =>
-    takenUp === null ? [] : { quarantined: takenUp, event: result.id },
+function markReleased(session: Session, decided: readonly Decided[]): void {
+  const rows = decided.flatMap(({ released, result }) =>
+    released === null ? [] : { quarantined: released, event: result.id },
   )
   if (rows.length === 0) return
   session.send(
@@ -155,11 +155,11 @@ function insertEvents(session: Session, stored: readonly Decided[], seqs: Readon
   if (stored.length === 0) return
   const bodies = stored.map(({ arrival }) => (arrival.kind === 'event' ? arrival.body : arrival.request.body))
   let end = 0
-  const rows = stored.map(({ arrival, takenUp }, index) => {
+  const rows = stored.map(({ arrival, released }, index) => {
     const begin = end
     end += bodies[index]?.length ?? 0
     const seq = seqOf(seqs, originOf(arrival).id)
-    return { seq, ...columnsOf(arrival), takes_up: takenUp, body_from: begin + 1, body_for: end - begin }
+    return { seq, ...columnsOf(arrival), takes_up: released, body_from: begin + 1, body_for: end - begin }
   })
   session.send(
     `INSERT INTO events (seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,

@@ -152,7 +152,7 @@ export function eventSummaryOf(
     receivedAt: row.received_at,
     unrouted: row.unrouted === 1,
     problem: row.problem,
-    takenUpBy: row.taken_up_by,
+    releasedAs: row.taken_up_by,
     enriching,
     counts,
   }

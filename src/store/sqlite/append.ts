@@ -17,33 +17,37 @@ export function append(database: Database, arrival: Arrival): Appended {
     : appendQuarantined(database, arrival.request, arrival.dedupeFor)
 }
 
-function appendEvent(database: Database, { event, body, plan, dedupeFor, takesUp }: EventArrival): Appended {
+function appendEvent(
+  database: Database,
+  { event, body, plan, dedupeFor, releasedFrom }: EventArrival,
+): Appended {
   const first = firstOfMessage(database, event, dedupeFor)
-  const takenUp = takesUp ?? first?.id ?? null
-  const earlier = first?.quarantined === false ? first.id : takenUpBy(database, takesUp)
+  const released = releasedFrom ?? first?.id ?? null
+  const earlier = first?.quarantined === false ? first.id : releasedAs(database, releasedFrom)
   if (earlier !== null) {
     // The quarantined request belongs to the event that exists already.
-    if (takesUp !== undefined) markTakenUp(database, takesUp, earlier)
+    if (releasedFrom !== undefined) markReleased(database, releasedFrom, earlier)
     return { kind: 'duplicate', id: earlier, quarantined: false }
   }
   const { type, subject } = event
   const unrouted = plan?.unrouted === true ? 1 : 0
   const enriched = storedEnriched(event.enriched)
-  const seq = insertEvent(database, event, type, subject, unrouted, null, takenUp, body, enriched)
+  const seq = insertEvent(database, event, type, subject, unrouted, null, released, body, enriched)
   const kind = kindIdOf(database, event.source, type)
-  if (takenUp !== null) markTakenUp(database, takenUp, event.id)
+  if (released !== null) markReleased(database, released, event.id)
   if (plan !== null) insertPlan(database, { seq, kind }, 1, plan)
-  else insertEnrichment(database, seq, takesUp === undefined ? 'received' : 'quarantine', event.receivedAt)
+  else
+    insertEnrichment(database, seq, releasedFrom === undefined ? 'received' : 'quarantine', event.receivedAt)
   return { kind: 'stored', id: event.id }
 }
 
-function takenUpBy(database: Database, quarantined: string | undefined): string | null {
+function releasedAs(database: Database, quarantined: string | undefined): string | null {
   if (quarantined === undefined) return null
   const find = database.prepare<{ taken_up_by: string | null }>('SELECT taken_up_by FROM events WHERE id = ?')
   return find.get(quarantined)?.taken_up_by ?? null
 }
 
-function markTakenUp(database: Database, quarantined: string, by: string): void {
+function markReleased(database: Database, quarantined: string, by: string): void {
   database
     .prepare('UPDATE events SET taken_up_by = ? WHERE id = ? AND type IS NULL AND taken_up_by IS NULL')
     .run(by, quarantined)

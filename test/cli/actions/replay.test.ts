@@ -134,10 +134,10 @@ t.test('a request in quarantine is read anew, once', async (t) => {
       receivedAt: event(1).receivedAt,
       sentAt: event(1).sentAt,
       messageId: event(1).messageId,
-      takesUp: eventId(1),
+      releasedFrom: eventId(1),
       plans: [{ cause: 'quarantine', deliveries: [{ state: 'pending' }, {}, {}] }],
     })
-    t.match(await store.event(eventId(1)), { type: null, takenUpBy: id })
+    t.match(await store.event(eventId(1)), { type: null, releasedAs: id })
   })
   t.match(await replay(), { code: 1, err: new RegExp(`released from quarantine, as ${id}; replay that`) })
   // Its message id means the event now.

@@ -75,7 +75,7 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
 
     const found = await store.event(stored.id)
     const { payload: _payload, ...kept } = stored
-    t.match(found, { ...kept, unrouted: false, problem: null, takenUpBy: null, takesUp: null })
+    t.match(found, { ...kept, unrouted: false, problem: null, releasedAs: null, releasedFrom: null })
     t.same(Buffer.from(found?.body ?? []), body, 'the body is as it was signed, byte by byte')
     const at = stored.receivedAt
     const common = {
@@ -193,26 +193,26 @@ function quarantineContract(t: Test, create: (t: Test) => Harness): void {
     const duplicate = { kind: 'duplicate', id: eventId(1), quarantined: true }
     t.same(await store.append(quarantine(2, { messageId: 'msg_1' })), duplicate)
     const found = await store.event(eventId(1))
-    t.match(found, { type: null, subject: null, secretIndex: 1, plans: [], takenUpBy: null })
+    t.match(found, { type: null, subject: null, secretIndex: 1, plans: [], releasedAs: null })
     t.equal(found?.problem, 'invalid_utf8: the body is not valid UTF-8')
     t.same(Buffer.from(found?.body ?? []), Buffer.from([0x7b, 0xff, 0x00]))
     t.same(await store.claim(everything(START + HOUR)), { leased: [], nextDueAt: null })
   })
 
-  t.test('an event takes up the quarantined request of its message; both stay', async (t) => {
+  t.test('an event releases the quarantined request of its message; both stay', async (t) => {
     const store = await create(t).service()
     await store.append(quarantine(1))
     t.same(await listed(async () => ({ items: await store.quarantined('', 9) })), [eventId(1)])
     const again = entry(event(2, { messageId: 'msg_1' }), [planned()])
     t.same(await store.append(again), { kind: 'stored', id: eventId(2) })
-    t.match(await store.event(eventId(1)), { type: null, takenUpBy: eventId(2) })
-    t.match(await store.event(eventId(2)), { takesUp: eventId(1), plans: [{ number: 1 }] })
+    t.match(await store.event(eventId(1)), { type: null, releasedAs: eventId(2) })
+    t.match(await store.event(eventId(2)), { releasedFrom: eventId(1), plans: [{ number: 1 }] })
     t.same(await store.quarantined('', 9), [])
     const third = entry(event(3, { messageId: 'msg_1' }), [planned()])
     t.same(await store.append(third), { kind: 'duplicate', id: eventId(2), quarantined: false })
   })
 
-  t.test('a quarantined request is taken up once, by the first event', async (t) => {
+  t.test('a quarantined request is released once, by the first event', async (t) => {
     const store = await create(t).service()
     await store.append(quarantine(1))
     await store.append(quarantine(2))
@@ -220,13 +220,13 @@ function quarantineContract(t: Test, create: (t: Test) => Harness): void {
       ...entry(event(number, { messageId: 'msg_1', receivedAt: START + 1 }), [planned()], {
         cause: 'quarantine',
       }),
-      takesUp: eventId(1),
+      releasedFrom: eventId(1),
     })
     const both = await Promise.all([store.append(read(11)), store.append(read(12))])
     t.same(both.map(({ kind }) => kind).sort(), ['duplicate', 'stored'])
     t.same(await listed(async () => ({ items: await store.quarantined('', 9) })), [eventId(2)])
     t.same(await store.quarantined(eventId(2), 9), [])
-    t.match(await store.event(eventId(11)), { takesUp: eventId(1), plans: [{ cause: 'quarantine' }] })
+    t.match(await store.event(eventId(11)), { releasedFrom: eventId(1), plans: [{ cause: 'quarantine' }] })
     const short = { ...read(13), dedupeFor: 0 }
     t.same(
       await store.append(short),
@@ -240,14 +240,14 @@ function quarantineContract(t: Test, create: (t: Test) => Harness): void {
     await store.append(quarantine(1))
     const later = { messageId: 'msg_1', receivedAt: START + 100 * HOUR }
     t.same(await store.append(entry(event(2, later))), { kind: 'stored', id: eventId(2) })
-    t.match(await store.event(eventId(1)), { takenUpBy: null }, 'out of the window')
+    t.match(await store.event(eventId(1)), { releasedAs: null }, 'out of the window')
     const read = entry(event(3, { messageId: 'msg_1', receivedAt: START + 1 }), [planned()])
-    t.same(await store.append({ ...read, takesUp: eventId(1) }), {
+    t.same(await store.append({ ...read, releasedFrom: eventId(1) }), {
       kind: 'duplicate',
       id: eventId(2),
       quarantined: false,
     })
-    t.match(await store.event(eventId(1)), { takenUpBy: eventId(2) })
+    t.match(await store.event(eventId(1)), { releasedAs: eventId(2) })
     t.same(await store.quarantined('', 9), [])
   })
 }

@@ -498,7 +498,7 @@ function purgeContract(t: Test, create: (t: Test) => Harness): void {
     await store.requeue([{ deliveryId: deliveryId(1, 1) }], later)
     await store.addPlan(eventId(2), aPlan(later, [], { cause: 'replay' }), null)
     const read = entry(event(4, { messageId: 'msg_3', receivedAt: START + 3 }), [], { at: later })
-    await store.append({ ...read, takesUp: eventId(3) })
+    await store.append({ ...read, releasedFrom: eventId(3) })
     await deliverAll(store, later)
     t.equal((await store.purge({ ...purge, before: later })).events, 0)
     t.equal((await store.purge({ ...purge, before: later + 1 })).events, 3)
@@ -521,7 +521,7 @@ function purgeContract(t: Test, create: (t: Test) => Harness): void {
     t.same(
       await store.purge({ ...purge, before: NOW + 1 }),
       { events: 2, unresolved: 0, next: null },
-      'what was dismissed long enough ago; and what is taken up goes after its event',
+      'what was dismissed long enough ago; and what is released goes after its event',
     )
     t.same(await listed((page) => store.events({}, page)), [4, 2, 1].map(eventId))
     t.same(await store.purge({ ...purge, unresolvedBefore: START + 2 }), {

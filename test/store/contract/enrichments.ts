@@ -268,10 +268,10 @@ function meanwhile(t: Test, create: (t: Test) => Harness): void {
     t.same((await deliverAll(store, NOW + 2)).sort(), [deliveryId(1, 11), deliveryId(2, 11)])
   })
 
-  t.test('a quarantined request that is taken up waits like any other event', async (t) => {
+  t.test('a quarantined request that is released waits like any other event', async (t) => {
     const store = await create(t).service()
     await store.append(quarantine(1))
-    const taken = { ...waiting(2, { messageId: 'msg_1', receivedAt: START + 1 }), takesUp: eventId(1) }
+    const taken = { ...waiting(2, { messageId: 'msg_1', receivedAt: START + 1 }), releasedFrom: eventId(1) }
     t.same(await store.append(taken), { kind: 'stored', id: eventId(2) })
     t.same(await store.quarantined('', 9), [])
     const { leased } = await store.claimEnrichments(allDue(NOW))

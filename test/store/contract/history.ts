@@ -82,7 +82,7 @@ export function historyContract(t: Test, create: (t: Test) => Harness): void {
       ...{ id, messageId, source, type, subject, receivedAt },
       unrouted: false,
       problem: null,
-      takenUpBy: null,
+      releasedAs: null,
       enriching: false,
       counts: { skipped: 1, pending: 1 },
     })

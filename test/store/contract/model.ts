@@ -30,7 +30,7 @@ interface ModelEvent {
   readonly messageId: string
   readonly receivedAt: number
   readonly quarantined: boolean
-  takenUpBy: string | null
+  releasedAs: string | null
   /** When it was last planned, or something of it was resent. */
   touchedAt: number
   plans: number
@@ -143,14 +143,14 @@ class Run {
       return
     }
     assert.deepEqual(appended, { kind: 'stored', id })
-    if (first !== undefined) first.takenUpBy = id
+    if (first !== undefined) first.releasedAs = id
     const quarantined = deliveries === undefined
     const made = {
       id,
       number: this.#count,
       ...change,
       quarantined,
-      takenUpBy: null,
+      releasedAs: null,
       touchedAt: 0,
       plans: 0,
       deliveries: [],
@@ -268,13 +268,13 @@ class Run {
   }
 
   async #purge(before: number, unresolvedBefore: number): Promise<void> {
-    const isUnresolved = ({ quarantined, takenUpBy, deliveries }: ModelEvent) =>
-      (quarantined && takenUpBy === null) || deliveries.some(({ state }) => state === 'parked')
+    const isUnresolved = ({ quarantined, releasedAs, deliveries }: ModelEvent) =>
+      (quarantined && releasedAs === null) || deliveries.some(({ state }) => state === 'parked')
     const gone = this.#events.filter(
       (event) =>
         event.receivedAt < before &&
         event.touchedAt < before &&
-        !this.#events.some(({ id }) => id === event.takenUpBy) &&
+        !this.#events.some(({ id }) => id === event.releasedAs) &&
         event.deliveries.every(({ state }) => final.has(state)) &&
         (!isUnresolved(event) || event.receivedAt < unresolvedBefore),
     )
@@ -313,9 +313,9 @@ class Run {
   async finish(): Promise<void> {
     const { items } = await this.#open.events({}, { limit: 1_000 })
     assert.deepEqual(
-      items.map(({ id, messageId, type, takenUpBy }) => [id, messageId, type === null, takenUpBy]),
+      items.map(({ id, messageId, type, releasedAs }) => [id, messageId, type === null, releasedAs]),
       this.#events
-        .map(({ id, messageId, quarantined, takenUpBy }) => [id, messageId, quarantined, takenUpBy])
+        .map(({ id, messageId, quarantined, releasedAs }) => [id, messageId, quarantined, releasedAs])
         .reverse(),
     )
     for (const each of this.#events) {

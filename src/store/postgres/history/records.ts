@@ -43,7 +43,7 @@ export async function eventRecord(session: Session, id: string): Promise<EventRe
     body: row.body,
     enriched: enrichedOf(row.enriched),
     enrichment: enrichmentRecordOf(row.enrichment, waiting),
-    takesUp: row.takes_up,
+    releasedFrom: row.takes_up,
     plans: plans.map((plan) => planOf(plan, deliveries.get(plan.number) ?? [])),
   }
 }

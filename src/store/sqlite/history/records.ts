@@ -29,9 +29,9 @@ export function eventRecord(database: Database, id: string): EventRecord | null 
   const enrichment = enrichmentRecord(database, row)
   const isWaiting = (enrichment?.waiting ?? null) !== null
   const { counts: _counts, ...summary } = eventSummaryOf(row, {}, isWaiting)
-  const { sent_at: sentAt, secret_index: secretIndex, body, takes_up: takesUp } = row
+  const { sent_at: sentAt, secret_index: secretIndex, body, takes_up: releasedFrom } = row
   const enriched = enrichedOf(row.enriched)
-  return { ...summary, sentAt, secretIndex, body, enriched, enrichment, takesUp, plans }
+  return { ...summary, sentAt, secretIndex, body, enriched, enrichment, releasedFrom, plans }
 }
 
 /** `History.delivery`, inside a transaction. */

@@ -6,7 +6,7 @@ import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/
 import type { Observe } from './fact.ts'
 import type { Ids, ReceiveSettings } from './receive.ts'
 
-export interface TakeUpDeps {
+export interface ReleaseDeps {
   readonly settings: () => ReceiveSettings
   readonly store: Pick<Store, 'append' | 'quarantined'>
   readonly now: () => number
@@ -17,11 +17,11 @@ export interface TakeUpDeps {
 const PAGE = 100
 
 /** Makes events of the quarantined requests that can be read and routed now; the others stay in quarantine. */
-export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
+export async function releaseQuarantined(deps: ReleaseDeps): Promise<void> {
   try {
     for (let after = ''; ; ) {
       const page = await deps.store.quarantined(after, PAGE)
-      for (const request of page) await takeUp(deps, request)
+      for (const request of page) await release(deps, request)
       const last = page.at(-1)
       if (last === undefined || page.length < PAGE) return
       after = last.id
@@ -33,7 +33,7 @@ export async function takeUpQuarantined(deps: TakeUpDeps): Promise<void> {
 }
 
 /** Leaves the request in quarantine if it still cannot be read or routed. */
-async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<void> {
+async function release(deps: ReleaseDeps, request: QuarantinedRequest): Promise<void> {
   const settings = deps.settings()
   const source = settings.sources.get(request.source)
   const read = source && readEvent(request, source.pointers, deps.ids.event)
@@ -51,7 +51,7 @@ async function takeUp(deps: TakeUpDeps, request: QuarantinedRequest): Promise<vo
     body: request.body,
     plan: made.plan,
     dedupeFor,
-    takesUp: request.id,
+    releasedFrom: request.id,
   })
   if (appended.kind !== 'stored') return
   const { id } = appended

@@ -5,7 +5,7 @@ import { compileRoutes, type Router } from '../../src/core/route.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { createReceive, type ReceiveSettings } from '../../src/pipeline/receive.ts'
-import { takeUpQuarantined } from '../../src/pipeline/take-up.ts'
+import { releaseQuarantined } from '../../src/pipeline/release.ts'
 import { createVerifier, readSignature } from '../../src/sources/svix.ts'
 import { openStore } from '../../src/store/open.ts'
 import { startTestApp } from '../support/app.ts'
@@ -48,11 +48,11 @@ t.test('a reload that can read what was quarantined takes it up, once', async (t
   t.match(taken, {
     messageId: event.messageId,
     subject: event.objectId,
-    takesUp: request?.id,
+    releasedFrom: request?.id,
     receivedAt: request?.receivedAt,
     plans: [{ number: 1, cause: 'quarantine' }],
   })
-  t.equal(request?.takenUpBy, taken?.id)
+  t.equal(request?.releasedAs, taken?.id)
   t.match(await (await post(app.url, event)).json(), { id: taken?.id, duplicate: true })
 
   t.match(await app.reload('signal'), { ok: true })
@@ -84,7 +84,7 @@ t.test('what was stored as an event is a duplicate, even if it can no longer be 
 })
 
 t.test(
-  'an event on which planning fails is quarantined with the error, and taken up once it can be planned',
+  'an event on which planning fails is quarantined with the error, and released once it can be planned',
   async (t) => {
     const folder = temporaryFolder(t)
     const { url } = await startTestApp(t, yaml.replace('/kind', '/event'), { folder })
@@ -139,16 +139,16 @@ t.test(
     const listed = await hookbridge(['events', '--kind', 'quarantined', '--json'], { cwd: folder })
     t.match(JSON.parse(listed.out).events, [{ problem }, { problem }, { problem }])
 
-    await takeUpQuarantined({ ...deps, settings: () => ({ ...settings, router: failing }) })
+    await releaseQuarantined({ ...deps, settings: () => ({ ...settings, router: failing }) })
     t.ok(
-      (await history(folder)).events.every(({ takenUpBy }) => takenUpBy === null),
+      (await history(folder)).events.every(({ releasedAs }) => releasedAs === null),
       'still not',
     )
 
     t.match(await send(events[0], settings.router), { kind: 'stored' }, 'the sender sends it again')
     const ofSecond = (await history(folder)).events.find(({ messageId }) => messageId === events[1].messageId)
     t.equal((await hookbridge(['replay', ofSecond?.id ?? '', '--yes'], { cwd: folder })).code, 0)
-    await takeUpQuarantined({ ...deps, settings: () => settings })
+    await releaseQuarantined({ ...deps, settings: () => settings })
     await until(
       async () =>
         (await history(folder)).deliveries.filter(({ state }) => state === 'delivered').length === 3,
