@@ -55,6 +55,24 @@ t.test('a database that is away costs 503s, and no event', { timeout: 2 * PATIEN
   await endWell(t, services)
 })
 
+t.test('a service stops in order while the database hangs', { timeout: PATIENCE_MS }, async (t) => {
+  const postgres = await startPostgres(t)
+  const url = postgres.createDatabase()
+  const sinks = await startSinks(t)
+  const { services } = await startInstances(t, { url, sinks, count: 1 })
+  const [service] = services
+  if (service === undefined) return
+  t.equal((await post(service.url, newEvent('startup.created'))).status, 202)
+  await settled(t, url, PATIENCE_MS)
+  postgres.pause()
+  t.teardown(() => postgres.resume())
+  const hanging = post(service.url, newEvent('startup.created')).catch(() => null)
+  // It ends itself with another code where a stop takes nine seconds.
+  await endWell(t, services)
+  t.match(service.output(), '"stopped"')
+  await hanging
+})
+
 t.test('a failover to a standby loses nothing', { timeout: 2 * PATIENCE_MS }, async (t) => {
   const primary = await startPostgres(t)
   const standby = await primary.createStandby()
