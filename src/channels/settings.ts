@@ -31,7 +31,7 @@ const rateText = z
     examples: ['1/s', '0.5/s', '30/m', '1000/h'],
   })
 
-const OTHER_RATE = /^(\d{1,9}(?:\.\d{1,3})?)\s*(?:r|req|requests?)?\s*(?:\/|p|per)\s*(s|m|h)[a-z]*$/i
+const OTHER_RATE = /^(\d{1,9}(?:\.\d{1,3})?)\s*(?:(?:r|req|requests?)\s*)?(?:\/|p|per)\s*(s|m|h)[a-z]*$/i
 
 /** With what is probably meant, as `60/m` for "60 per minute". */
 function rateMistake(written: unknown): string {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
 import { email } from '../../src/channels/email/email.ts'
 import { bearerMechanism, initialResponse, mechanismsOf } from '../../src/channels/email/oauth/mechanism.ts'
+import { tokenProblem } from '../../src/channels/email/oauth/token-problem.ts'
 import { Tokens } from '../../src/channels/email/oauth/tokens.ts'
 import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
@@ -10,6 +11,7 @@ import { openHttp } from '../../src/network/http.ts'
 import { noProxies, readProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import { channelEnvironment } from '../support/channel-environment.ts'
+import { fastest } from '../support/cpu-time.ts'
 import {
   type OAuthMailServer,
   type OAuthMailServerOptions,
@@ -780,4 +782,24 @@ t.test('settings', async (t) => {
   ]
   for (const [block, mistake, more] of cases) t.match(mistakes(block, more), mistake, String(mistake))
   t.notMatch(mistakes(google('{"secret-in-key": "hunter2"}')), 'hunter2')
+})
+
+t.test('an answer that is no token costs no more than its length', async (t) => {
+  const url = 'https://id.example.org/token'
+  const { client_id, client_secret } = generic
+  const oauth2 = { generic: { token_url: url, client_id, client_secret } }
+  const { oauth2: settings } = email.settings.parse({
+    from,
+    smtp: 'smtps://mail.example.org',
+    oauth2,
+  })
+  if (settings === undefined) throw new Error('the settings have oauth2')
+  const cost = (length: number) => {
+    const answer = { status: 404, headers: new Headers(), text: '<'.repeat(length) }
+    const failure = { settings, url, user: 'a', answer, error: null }
+    return fastest(() => tokenProblem({ ...failure, words: (text) => text }))
+  }
+  const [short, long] = [cost(15_000), cost(60_000)]
+  // What is quadratic takes sixteen times as long for four times as much.
+  t.ok(long < 7 * short + 100, `${short.toFixed(1)} ms, then ${long.toFixed(1)}`)
 })

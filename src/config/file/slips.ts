@@ -55,12 +55,12 @@ const kinds: readonly Kind[] = [
     mayBeMeant: true,
   },
   {
-    pattern: /[[{](?:[^\]}]*[\s[{,:])?(?<slip>#)[^\s#]/d,
+    pattern: withinBrackets(/(?<slip>#)[^\s#]/),
     message: 'an unquoted # starts a comment',
     hint: () => 'put the value in quotes',
   },
   {
-    pattern: /[[{](?:[^\]}]*[\s[{,:])?(?<slip>\$\{(?<name>\w+))/d,
+    pattern: withinBrackets(/(?<slip>\$\{(?<name>\w+))/),
     message: 'a variable within brackets needs quotes',
     hint: ({ groups }) => `write "\${${groups?.name}}"`,
     mayBeMeant: true,
@@ -95,6 +95,12 @@ const kinds: readonly Kind[] = [
     hint: () => 'write - and a space',
   },
 ]
+
+/** At the beginning of a value after a bracket that no bracket closes before it. */
+function withinBrackets(pattern: RegExp): RegExp {
+  // From the first bracket after a closing one: with a try at each bracket, a line of brackets would take quadratic time.
+  return new RegExp(`(?:^|[\\]}])[^\\]}[{]*[[{](?:[^\\]}]*[\\s[{,:])?${pattern.source}`, 'd')
+}
 
 // Where a bracket or a quote is left open, YAML finds the error on a later line.
 const LINES_BEFORE = 1

@@ -56,7 +56,7 @@ export const server = z
         error: ({ input }) =>
           `must be without the path of a webhook: write ${String(input).replace(WEBHOOK_PATH, '')}`,
       })
-      .transform((url) => url.replace(/\/+$/, ''))
+      .transform((url) => url.replace(/(?<!\/)\/+$/, ''))
       .optional()
       .describe(
         'The URL at which senders reach the service, without /webhooks/…; `hookbridge doctor` tries it.',

@@ -93,7 +93,7 @@ function bareNumber(written: unknown): string | null {
 }
 
 function sumOf(written: unknown, units: readonly (readonly [RegExp, number])[]): number | null {
-  if (typeof written !== 'string' || !/^(?:\s*\d{1,9}(?:\.\d{1,3})?\s*[a-z]+[\s,]*)+$/i.test(written))
+  if (typeof written !== 'string' || !/^\s*(?:\d{1,9}(?:\.\d{1,3})?\s*[a-z]+[\s,]*)+$/i.test(written))
     return null
   let sum = 0
   for (const [, count, unit = ''] of written.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {

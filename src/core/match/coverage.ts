@@ -80,11 +80,21 @@ export function createCoverage<T>(facts: KnownFields): Coverage<T> {
     return fields.reduce((found, { path, predicate }) => {
       const beginnings = paths.get(path)
       if (beginnings === undefined) return found
-      const text = beginningOf(predicate)
-      for (let length = 0; length <= text.length; length++)
-        found.push(...(beginnings.get(text.slice(0, length)) ?? []))
+      for (const bucket of bucketsFor(beginnings, beginningOf(predicate))) found.push(...bucket)
       return found
     }, always.slice())
+  }
+}
+
+/** Those of the beginnings of a text, found by what there is less of: beginnings that are known, or characters. */
+function* bucketsFor<B>(beginnings: ReadonlyMap<string, B>, text: string): Generator<B> {
+  if (beginnings.size <= text.length) {
+    for (const [beginning, bucket] of beginnings) if (text.startsWith(beginning)) yield bucket
+    return
+  }
+  for (let length = 0; length <= text.length; length++) {
+    const bucket = beginnings.get(text.slice(0, length))
+    if (bucket !== undefined) yield bucket
   }
 }
 

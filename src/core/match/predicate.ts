@@ -21,7 +21,7 @@ export function predicateOf(scalar: unknown): Predicate {
 
 export function startsWith(text: string): Predicate {
   // Trailing backslashes now precede a star, where each is written twice.
-  return { kind: 'wildcard', pattern: `${escaped(text).replace(/\\+$/, '$&$&')}*` }
+  return { kind: 'wildcard', pattern: `${escaped(text).replace(/(?<!\\)\\+$/, '$&$&')}*` }
 }
 
 export function endsWith(text: string): Predicate {
@@ -30,7 +30,7 @@ export function endsWith(text: string): Predicate {
 
 /** A pattern that matches this text alone. */
 function escaped(text: string): string {
-  return text.replace(/(\\*)\*/g, '$1$1\\*')
+  return text.replace(/(?<!\\)(\\*)\*/g, '$1$1\\*')
 }
 
 /** Whether an existing value satisfies it. */

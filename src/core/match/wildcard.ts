@@ -26,7 +26,7 @@ export function literals(pattern: string): string[] {
   const found: string[] = []
   let literal = ''
   let rest = 0
-  for (const star of pattern.matchAll(/(\\*)\*/g)) {
+  for (const star of pattern.matchAll(/(?<!\\)(\\*)\*/g)) {
     const backslashes = star[1]?.length ?? 0
     literal += pattern.slice(rest, star.index) + '\\'.repeat(backslashes / 2)
     rest = star.index + star[0].length

@@ -174,6 +174,7 @@ const ofEvents: readonly Row[] = [
   [match('type: ^analysis.*', acme), asText('^analysis.*', '{regex: "analysis.*"}', '3:27')],
   [match('type: "a.one|a.two"', acme), asText('a.one|a.two', '[a.one, a.two]', '3:27')],
   [match('type: "a.one, a.two"'), asText('a.one, a.two', '[a.one, a.two]', '3:27')],
+  [match('type: "a.one || a.two"', acme), asText('a.one || a.two', '[a.one, a.two]', '3:27')],
   [match('type: "!a.one"', acme), asText('!a.one', '{not: a.one}', '3:27')],
   [
     match('event: analysis.completed', acme),

@@ -101,7 +101,7 @@ function notOAuth({ settings, error }: TokenFailure, answer: HttpAnswer, server:
 }
 
 function withoutTags(text: string): string {
-  return text.replaceAll(/<[^>]*>/g, ' ')
+  return text.replaceAll(/<[^<>]*>/g, ' ')
 }
 
 function errorOf({ status, text }: HttpAnswer): { error: string; description: string } {

@@ -157,7 +157,7 @@ function linkMistakes(text: string): string[] {
   const skeleton = text.replace(WRITTEN, '\u0000').replace(/\{%.*?%\}/gs, '')
   return [
     ...(/\]\((?:https?:|mailto:|\u0000)/.test(skeleton) ? [MARKDOWN_LINK] : []),
-    ...(/<[^>]*\u0000/.test(skeleton) ? [OPEN_LINK] : []),
+    ...(/<[^<>]*\u0000/.test(skeleton) ? [OPEN_LINK] : []),
   ]
 }
 

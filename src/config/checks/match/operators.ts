@@ -6,7 +6,7 @@ import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.
 
 const OPERATOR = '(>=|=>|≥|<=|=<|≤|==|!=|<>|>|<|=)'
 const NUMBER = '(-?\\d+(?:\\.\\d+)?)'
-const COMPARISON = new RegExp(`^\\s*${OPERATOR}\\s*${NUMBER}\\s*%?\\s*$`)
+const COMPARISON = new RegExp(`^\\s*${OPERATOR}\\s*${NUMBER}\\s*(?:%\\s*)?$`)
 const EQUALITY = /^\s*(==|!=|<>)\s*(\S.*)$/
 const IN_KEY = new RegExp(`^(\\S+?)\\s*${OPERATOR}\\s*(.*)$`)
 
@@ -85,7 +85,7 @@ export function meaningOfType(text: string): string | null {
   const between = /^\/(.+)\/[a-z]*$/.exec(text)?.[1] ?? /^(?:\^.*|.*\$)$/.exec(text)?.[0]
   if (between !== undefined) return `{regex: ${quote(between.replace(/^\^|\$$/g, ''))}}`
   if (text.startsWith('!')) return `{not: ${text.slice(1).trim()}}`
-  const several = text.split(/\s*(?:[,|;]|\|\||\bor\b)\s*/)
+  const several = text.split(/\|\||[,|;]|\bor\b/).map((one) => one.trim())
   return several.length > 1 && several.every((one) => /^[\w.*-]+$/.test(one))
     ? `[${several.join(', ')}]`
     : null
