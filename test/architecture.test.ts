@@ -9,14 +9,16 @@ const src = fileURLToPath(new URL('../src', import.meta.url))
 /** Who may import whom; a value `types` means `import type` only. */
 const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>>> = {
   core: { core: 'all' },
+  // What a URL of PostgreSQL says, for those who check it, use it or show it.
+  'postgres-url': { 'postgres-url': 'all' },
   sources: { sources: 'all', core: 'all', network: 'all' },
-  store: { store: 'all', core: 'all' },
+  store: { store: 'all', core: 'all', 'postgres-url': 'all' },
   // Connections to other machines, by HTTP.
   network: { network: 'all', core: 'all' },
   channels: { channels: 'all', core: 'all', network: 'all' },
   enrich: { enrich: 'all', core: 'all', network: 'all' },
   // Hosts that no connection would be made to are reported where they are written.
-  config: { config: 'all', core: 'all', channels: 'all', network: 'all' },
+  config: { config: 'all', core: 'all', channels: 'all', network: 'all', 'postgres-url': 'all' },
   // StoreUnavailable is part of the store's contract, and a value: see pipelineValues.
   pipeline: { pipeline: 'all', core: 'all', store: 'types', channels: 'types', sources: 'types' },
   http: { http: 'all', core: 'all', pipeline: 'types', store: 'types', sources: 'types' },
@@ -33,6 +35,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     enrich: 'all',
     install: 'all',
     network: 'all',
+    'postgres-url': 'all',
     sources: 'all',
     store: 'all',
     channels: 'all',
@@ -44,6 +47,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     config: 'all',
     enrich: 'all',
     network: 'all',
+    'postgres-url': 'all',
     sources: 'all',
     store: 'all',
     channels: 'all',

@@ -1,8 +1,8 @@
 /** The difference between two configurations, as names of keys: the values may be secrets. */
 import { dirname, resolve, sep } from 'node:path'
 import { isObject, ownProperty } from '../core/json.ts'
-import { passwordsOf, withoutPassword } from '../core/postgres-url.ts'
 import { Secret } from '../core/secret.ts'
+import { passwordsOf, withoutPassword } from '../postgres-url/password.ts'
 import type { CompiledConfig } from './compiled.ts'
 import type { Config } from './schema/schema.ts'
 import { formatDuration, formatSize } from './schema/units.ts'

@@ -1,8 +1,8 @@
 /** A configuration as it takes effect: defaults and variables filled in, secrets hidden. */
 import { Document, isScalar } from 'yaml'
 import { isObject, type Json, ownProperty } from '../core/json.ts'
-import { withoutPassword } from '../core/postgres-url.ts'
 import { redact, Secret } from '../core/secret.ts'
+import { withoutPassword } from '../postgres-url/password.ts'
 import { withPaths } from './checks/paths.ts'
 import { isSecret, passwordIn, withoutSecret } from './checks/secrets.ts'
 import { readDocument } from './file/document.ts'

@@ -1,5 +1,5 @@
-import { passwordsOf } from '../core/postgres-url.ts'
 import { Secret } from '../core/secret.ts'
+import { passwordsOf } from '../postgres-url/password.ts'
 
 /** Every secret within a value, and the part of one that can appear alone: a URL's password, a header's credentials. */
 export function secretsOf(value: unknown): readonly Secret[] {

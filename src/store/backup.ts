@@ -13,7 +13,8 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { isPostgres, withoutPassword } from '../core/postgres-url.ts'
+import { withoutPassword } from '../postgres-url/password.ts'
+import { isPostgres } from '../postgres-url/url.ts'
 import { pathOf } from './open.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { takeInstanceLock } from './sqlite/instance-lock.ts'

@@ -1,4 +1,4 @@
-import { isPostgres } from '../core/postgres-url.ts'
+import { isPostgres } from '../postgres-url/url.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Store } from './store.ts'
 

@@ -1,6 +1,7 @@
 /** A store in a PostgreSQL database, for several machines: all services that name it share the work. */
 import { hostname } from 'node:os'
-import { parseUrl, withoutPassword } from '../core/postgres-url.ts'
+import { withoutPassword } from '../postgres-url/password.ts'
+import { parseUrl } from '../postgres-url/url.ts'
 import { append, keyOfMessage } from './postgres/append.ts'
 import { Batches } from './postgres/batches.ts'
 import { StoreClock } from './postgres/clock.ts'

@@ -1,7 +1,7 @@
 /** The history of PostgreSQL answers what that of SQLite does, for the same data, and reads no table for a page of it. */
 import { join } from 'node:path'
 import t from 'tap'
-import { parseUrl } from '../../src/core/postgres-url.ts'
+import { parseUrl } from '../../src/postgres-url/url.ts'
 import { Database } from '../../src/store/postgres/connection/database.ts'
 import type { Row, Session, Value } from '../../src/store/postgres/connection/session.ts'
 import { deliveryPage } from '../../src/store/postgres/history/deliveries.ts'

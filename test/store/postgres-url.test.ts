@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import t from 'tap'
-import { parseUrl, passwordsOf, type Target, withoutPassword } from '../../src/core/postgres-url.ts'
+import { passwordsOf, withoutPassword } from '../../src/postgres-url/password.ts'
+import { parseUrl, type Target } from '../../src/postgres-url/url.ts'
 import { tlsOf } from '../../src/store/postgres/connection/tls.ts'
 
 function targetOf(url: string): Target {

@@ -1,6 +1,7 @@
 /** The service manager's watchdog is notified while the service works: WATCHDOG=1 of sd_notify(3). */
-import { isPostgres, parseUrl } from '../../core/postgres-url.ts'
+
 import type { LoopActivity } from '../../pipeline/loop.ts'
+import { isPostgres, parseUrl } from '../../postgres-url/url.ts'
 
 // The loop turns at least once a second.
 const MIN_STALL_MS = 5_000

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { isPostgres } from '../../core/postgres-url.ts'
+import { isPostgres } from '../../postgres-url/url.ts'
 import type { Compared } from '../../store/copying/compare.ts'
 import type { Copied, StoreCopy } from '../../store/copying/copy-store.ts'
 import { StoreRefused, StoreUnavailable } from '../../store/store.ts'

@@ -1,6 +1,6 @@
 /** Makes the paths of the configuration absolute, so that it does not matter where the service is started. */
 import { dirname, isAbsolute, resolve } from 'node:path'
-import { isPostgres } from '../../core/postgres-url.ts'
+import { isPostgres } from '../../postgres-url/url.ts'
 import type { Env } from '../file/interpolate.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { error, type Problem } from '../problem.ts'

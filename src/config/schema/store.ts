@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { isPostgres, parseUrl } from '../../core/postgres-url.ts'
+import { isPostgres, parseUrl } from '../../postgres-url/url.ts'
 import { duration } from './kinds.ts'
 
 // A signed timestamp may be five minutes off in both directions: a captured request verifies for ten minutes.

@@ -2,7 +2,7 @@
  * Moves everything from one store to another of either kind, and compares them at the end. Rows are copied in the order of their keys,
  * in batches that are a transaction each: a copy that ended early goes on after the greatest key. Nothing is written to the source.
  */
-import { isPostgres } from '../../core/postgres-url.ts'
+import { isPostgres } from '../../postgres-url/url.ts'
 import { pathOf } from '../open.ts'
 import { realPath } from '../sqlite/paths.ts'
 import { StoreRefused } from '../store.ts'

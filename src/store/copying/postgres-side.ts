@@ -1,4 +1,5 @@
-import { parseUrl, withoutPassword } from '../../core/postgres-url.ts'
+import { withoutPassword } from '../../postgres-url/password.ts'
+import { parseUrl } from '../../postgres-url/url.ts'
 import { ADVISORY } from '../postgres/connection/advisory.ts'
 import { Database } from '../postgres/connection/database.ts'
 import { asUnavailable } from '../postgres/connection/errors.ts'

@@ -1,7 +1,7 @@
 /** How a connection begins. */
 import { userInfo } from 'node:os'
 import type pg from 'pg'
-import type { Host, Target } from '../../../core/postgres-url.ts'
+import type { Host, Target } from '../../../postgres-url/url.ts'
 import { getTypeParser } from './session.ts'
 import { tlsOf } from './tls.ts'
 

@@ -1,6 +1,6 @@
 /** Connections to PostgreSQL: a pool, transactions, and the server that takes writes. */
 import pg from 'pg'
-import type { Target } from '../../../core/postgres-url.ts'
+import type { Target } from '../../../postgres-url/url.ts'
 import { StoreRefused, StoreUnavailable } from '../../store.ts'
 import { clientOptions, prepare } from './client.ts'
 import {

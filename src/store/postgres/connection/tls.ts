@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, getCACertificates } from 'node:tls'
-import type { Target } from '../../../core/postgres-url.ts'
+import type { Target } from '../../../postgres-url/url.ts'
 
 /** False: not encrypted. */
 export function tlsOf(target: Target, host: string): ConnectionOptions | false {

@@ -146,20 +146,6 @@ export function isPostgres(url: string): boolean {
   return /^postgres(ql)?:/.test(url)
 }
 
-/** For messages. Of what is no URL, all that may be a password is left out. */
-export function withoutPassword(url: string): string {
-  const password = parseUrl(url).ok ? /^([^@/]*\/\/[^@/?#:]*):[^@/?#]*@/ : /^([^@/]*\/\/[^@/?#:]*):.*@/s
-  return url.replace(password, '$1@')
-}
-
-/** The password of a URL, as it is written and decoded. */
-export function passwordsOf(url: string): readonly string[] {
-  const parsed = isPostgres(url) ? parseUrl(url) : null
-  const password = parsed?.ok ? parsed.target.password : null
-  const [, written] = /^postgres(?:ql)?:\/\/[^@/?#:]*:([^@/?#]*)@/.exec(url) ?? []
-  return [...new Set([written, password])].flatMap((each) => each || [])
-}
-
 function failed(problem: string): ParsedUrl {
   return { ok: false, problem }
 }
