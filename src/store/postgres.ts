@@ -7,9 +7,11 @@ import { Batches } from './postgres/batches.ts'
 import { StoreClock } from './postgres/clock.ts'
 import { noteClock, refusedClock } from './postgres/clocks.ts'
 import { Database } from './postgres/connection/database.ts'
+import type { Work } from './postgres/connection/transactions.ts'
 import {
   claimEnrichments,
   endEnrichment,
+  giveBackEnrichments,
   keepEnrichment,
   waitingEnrichments,
 } from './postgres/enrichments.ts'
@@ -27,19 +29,11 @@ import { Claims } from './postgres/queue/claims.ts'
 import { type Completion, complete } from './postgres/queue/complete.ts'
 import { reconfigure } from './postgres/queue/rates.ts'
 import { dismiss, RENEW, requeue, skip } from './postgres/queue/requeue.ts'
+import { UnknownClaims } from './postgres/queue/unknown-claims.ts'
 import { addPlan } from './postgres/replay.ts'
 import { ServerClock } from './postgres/server-clock.ts'
 import { Waking } from './postgres/waking.ts'
-import type {
-  Appended,
-  Arrival,
-  Claimed,
-  ClaimRequest,
-  Committed,
-  Completed,
-  NewPlan,
-  Store,
-} from './store.ts'
+import type { Appended, Arrival, Committed, Completed, EnrichmentClaim, NewPlan, Store } from './store.ts'
 import { StoreRefused } from './store.ts'
 
 export interface PostgresOptions {
@@ -93,13 +87,29 @@ function createStore(
   waking.notifiedBy(instance)
   const places = new Places(database)
   const clock = new StoreClock(database)
-  const claims = new Claims(database, instance?.number ?? 0)
   const committed: Committed[] = []
   const number = instance?.number ?? null
   const report = (changes: number) => (durationMs: number) => {
     for (const listener of committed) listener(changes, durationMs)
   }
-  const write: Database['write'] = (work) => database.write(work, report(1))
+  // Where nothing was found to change, the commit says nothing of how long one takes.
+  const write = <T>(work: Work<T>, changed: (result: T) => boolean = () => true): Promise<T> =>
+    database.write(work, (durationMs, result) => {
+      if (changed(result)) report(1)(durationMs)
+    })
+  const claims = new Claims(database, {
+    instance: instance?.number ?? 0,
+    serverClock,
+    clock,
+    committed: report(1),
+    leavesSome: () => waking.notifyOthers(),
+  })
+  const unknownEnrichments = new UnknownClaims<EnrichmentClaim>((request) =>
+    write(
+      (session) => giveBackEnrichments(session, request, number),
+      (count) => count > 0,
+    ),
+  )
 
   const appends = new Batches<Arrival, Appended>({
     keyOf: keyOfMessage,
@@ -109,7 +119,13 @@ function createStore(
       return places.with(
         events.flatMap(({ plan }) => destinationsOf(plan)),
         events.map(({ event }) => event),
-        () => database.write((session) => append(session, places, arrivals), report(arrivals.length)),
+        () =>
+          database.write(
+            (session) => append(session, places, arrivals),
+            (durationMs, appended) => {
+              if (appended.some(({ kind }) => kind === 'stored')) report(arrivals.length)(durationMs)
+            },
+          ),
       )
     },
   })
@@ -120,7 +136,13 @@ function createStore(
       return places.with(
         ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination)),
         [],
-        () => database.write((session) => complete(session, places, ended), report(ended.length)),
+        () =>
+          database.write(
+            (session) => complete(session, places, ended),
+            (durationMs, completed) => {
+              if (completed.some((each) => each !== null)) report(ended.length)(durationMs)
+            },
+          ),
       )
     },
   })
@@ -141,7 +163,13 @@ function createStore(
     },
     async claimEnrichments(request) {
       await waking.settled('enrichments')
-      return write((session) => claimEnrichments(session, request, number))
+      await unknownEnrichments.giveBack(request.now)
+      return unknownEnrichments.run(request, () =>
+        write(
+          (session) => claimEnrichments(session, request, number),
+          ({ leased }) => leased.length > 0,
+        ),
+      )
     },
     keepEnrichment: (lease, progress, dueAt) =>
       write((session) => keepEnrichment(session, lease, progress, dueAt)),
@@ -162,12 +190,7 @@ function createStore(
     noteClock: (source, timing) => write((session) => noteClock(session, source, timing)),
     async claim(request) {
       await waking.settled('deliveries')
-      await clock.follow(request.now)
-      await claims.giveBackUnknown(request.now)
-      const claimed = await claims.claim(request)
-      if (claimed.leased.length > 0) await clock.keep(request.now)
-      if (leavesSome(request, claimed)) waking.notifyOthers()
-      return claimed
+      return claims.claim(request)
     },
     renew: (holder, ids, leaseUntil) =>
       write(async (session) => void (await session.query(RENEW, [holder, ids, leaseUntil]))),
@@ -182,7 +205,11 @@ function createStore(
       )
       return waking.after(requeued, 'deliveries')
     },
-    dismiss: (ids, reason, now) => write((session) => dismiss(session, ids, reason, now)),
+    dismiss: (ids, reason, now) =>
+      write(
+        (session) => dismiss(session, ids, reason, now),
+        ({ length }) => length > 0,
+      ),
     reconfigure: () => waking.after(write(reconfigure), 'deliveries'),
     isSequential: false,
     onDue: (listener) => waking.on('deliveries', listener),
@@ -198,7 +225,11 @@ function createStore(
     types: () => database.read(typesOf),
     destinations: () => database.read(destinations),
     backlog: () => database.read(backlog),
-    purge: (request) => write((session) => purge(session, request)),
+    purge: (request) =>
+      write(
+        (session) => purge(session, request),
+        ({ events }) => events > 0,
+      ),
     quarantined: (after, limit) => database.read((session) => quarantined(session, after, limit)),
     // Takes an id, and with it writes to the log.
     probe: () =>
@@ -212,11 +243,6 @@ function createStore(
       return closed
     },
   }
-}
-
-/** Whether something may be due that the one that claims has no room for. */
-function leavesSome({ now, channels }: ClaimRequest, { nextDueAt }: Claimed): boolean {
-  return (nextDueAt ?? Number.POSITIVE_INFINITY) <= now || [...channels.values()].some(({ free }) => free < 1)
 }
 
 function destinationsOf(plan: NewPlan | null) {

@@ -1,8 +1,22 @@
 /** Claims of several instances: what was leased is sent, whatever else happens to the database. */
 import t, { type Test } from 'tap'
+import { append } from '../../src/store/postgres/append.ts'
+import { StoreClock } from '../../src/store/postgres/clock.ts'
+import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
+import { Places } from '../../src/store/postgres/places.ts'
+import { Claims } from '../../src/store/postgres/queue/claims.ts'
+import { ServerClock } from '../../src/store/postgres/server-clock.ts'
 import { openPostgres } from '../../src/store/postgres.ts'
 import type { Store } from '../../src/store/store.ts'
-import { deliveryId, entry, event, everything, planned, START } from '../store/contract/sample.ts'
+import {
+  completeSent,
+  deliveryId,
+  entry,
+  event,
+  everything,
+  planned,
+  START,
+} from '../store/contract/sample.ts'
 import { notDurable, openDatabase, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -56,5 +70,52 @@ t.test('claims', async (t) => {
     await t.rejects(store.append(entry(event(2), [planned()])), { name: 'StoreUnavailable' })
     t.match(await store.append(entry(event(2), [planned()])), { kind: 'stored' }, 'its sender repeats it')
     t.match((await store.delivery(deliveryId(2, 1)))?.state, 'pending')
+  })
+  t.test('a commit is reported where something was changed', async (t) => {
+    const store = await opened(t, postgres.createDatabase())
+    const now = START + 10_000
+    const commits: number[] = []
+    store.onCommit((changes) => commits.push(changes))
+    await store.append(entry(event(1), [planned()]))
+    t.same(commits, [1])
+    await store.append(entry(event(1), [planned()]))
+    await store.claimEnrichments({ holder: 'test', now, leaseUntil: now + 60_000, limit: 10 })
+    await store.dismiss([deliveryId(1, 1)], 'done', now)
+    t.same(commits, [1], 'a duplicate, nothing to ask for, and nothing to dismiss')
+    t.same(idsOf(await store.claim(everything(now))), [deliveryId(1, 1)])
+    t.same(commits, [1, 1])
+    await store.claim(everything(now))
+    await completeSent(store, deliveryId(1, 1), 2, now)
+    t.same(commits, [1, 1], 'nothing is due, and of another lease')
+    await completeSent(store, deliveryId(1, 1), 1, now)
+    t.same(commits, [1, 1, 1])
+  })
+
+  t.test('a clock that was paused with its machine is set before anything is leased', async (t) => {
+    const database = openDatabase(t, postgres.createDatabase())
+    await migrate(database)
+    const paused = { ms: 0 }
+    const serverClock = new ServerClock({
+      monotonic: () => performance.now() - paused.ms,
+      wall: () => Date.now() - paused.ms,
+    })
+    await serverClock.read(database)
+    const claims = new Claims(database, {
+      instance: 1,
+      serverClock,
+      clock: new StoreClock(database),
+      committed: () => {},
+      leavesSome: () => {},
+    })
+    const places = new Places(database)
+    const arrival = entry(event(1), [planned()])
+    await places.with([planned().destination], [arrival.event], () =>
+      database.write((session) => append(session, places, [arrival])),
+    )
+    paused.ms = 180_000
+    const now = serverClock.now()
+    t.same(await claims.claim(everything(now)), { leased: [], nextDueAt: now })
+    t.ok(serverClock.now() - now >= 179_000)
+    t.same(idsOf(await claims.claim(everything(serverClock.now()))), [deliveryId(1, 1)])
   })
 })

@@ -226,6 +226,16 @@ t.test('an answer to COMMIT that is lost', async (t) => {
     'what was leased to nobody is claimed at once, and was not attempted',
   )
 
+  await store.append({ ...entry(event(4)), plan: null })
+  const enrich = (at: number) =>
+    store.claimEnrichments({ holder: 'test', now: at, leaseUntil: at + 300_000, limit: 10 })
+  proxy.loseNextCommit()
+  await t.rejects(enrich(now), unavailable)
+  await until(
+    async () => (await enrich(now + 1)).leased.length > 0,
+    'an enrichment that was leased to nobody, which is claimed again long before its lease ends',
+  )
+
   const attempt = { deliveryId: deliveryId(1, 1), number: 1, startedAt: now, durationMs: 1, notes: [] }
   const completed = () =>
     store.complete(

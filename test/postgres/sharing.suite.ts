@@ -95,10 +95,16 @@ t.test('two instances', async (t) => {
     })
     await one.append(entry(event(1), [planned()]))
     t.equal((await one.claim(everything(one.now()))).leased.length, 1)
+    const full = limited({ slack: { free: 0 }, email: { free: 0 } })
+    await one.claim(everything(one.now(), { channels: full }))
     await one.append(entry(event(2), [planned()]))
     // Longer than notifications are gathered.
     await openDatabase(t, url).query('SELECT pg_sleep(0.2)::text AS nothing')
-    t.equal(woken, 0, 'what it takes by itself is not announced')
+    t.equal(
+      woken,
+      0,
+      'neither what it takes by itself is announced, nor that it has no room for what is not due',
+    )
     const none = limited({ slack: { free: 0 } })
     await one.claim(everything(one.now(), { channels: none }))
     await until(() => woken > 0, 'the other one to be woken')

@@ -23,15 +23,16 @@ export class StoreClock {
     this.#database = database
   }
 
-  /** To be called before a claim, with its time. */
-  async follow(now: number): Promise<void> {
+  /** To be called before a claim, with its time. Returns whether due times were moved. */
+  async follow(now: number): Promise<boolean> {
     const seen = this.#seen ?? (await this.#stored())
     if (seen.at - now <= TOLERATED_MS) {
       this.#seen = { ...seen, at: now }
-      return
+      return false
     }
     await this.#moveBack(seen, now)
     this.#seen = undefined
+    return true
   }
 
   /**

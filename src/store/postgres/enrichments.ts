@@ -62,6 +62,20 @@ export async function claimEnrichments(
   return { leased: read.flatMap(({ leased }) => leased ?? []), nextDueAt: next?.due_at ?? null }
 }
 
+/** Gives back what a claim leased whose commit was unknown: nobody has begun to ask for it. Returns how many were given back. */
+export async function giveBackEnrichments(
+  session: Session,
+  { holder, now, leaseUntil }: EnrichmentClaim,
+  instance: number | null,
+): Promise<number> {
+  const given = await session.query(
+    `UPDATE enrichments SET due_at = $1, holder = NULL, instance = NULL
+     WHERE due_at = $2 AND holder = $3 AND instance IS NOT DISTINCT FROM $4 RETURNING event`,
+    [now, leaseUntil, holder, instance],
+  )
+  return given.length
+}
+
 const LEASE = `UPDATE enrichments SET due_at = new.due_at, holder = new.holder, instance = new.instance
   FROM json_to_recordset($1::json) AS new(event bigint, due_at bigint, holder text, instance integer)
   WHERE enrichments.event = new.event`

@@ -84,9 +84,9 @@ export class Database {
 
   /**
    * Runs `work` in a transaction: all of it is on disk when this resolves, or none of it and this rejects, but for CommitUnknown. `work`
-   * may run several times. `committed` is called with how many milliseconds the commit took.
+   * may run several times. `committed` is called with how many milliseconds the commit took, and the result.
    */
-  async write<T>(work: Work<T>, committed?: (durationMs: number) => void): Promise<T> {
+  async write<T>(work: Work<T>, committed?: (durationMs: number, result: T) => void): Promise<T> {
     return this.#with((client) => readWrite(client, work, committed))
   }
 

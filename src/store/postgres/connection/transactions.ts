@@ -25,11 +25,11 @@ export async function readOnly<T>(client: pg.ClientBase, work: Work<T>): Promise
   }
 }
 
-/** Commits what `work` did, or nothing. `committed` is called with how many milliseconds the commit took. */
+/** Commits what `work` did, or nothing. `committed` is called with how many milliseconds the commit took, and the result. */
 export async function readWrite<T>(
   client: pg.ClientBase,
   work: Work<T>,
-  committed: (durationMs: number) => void = () => {},
+  committed: (durationMs: number, result: T) => void = () => {},
 ): Promise<T> {
   const transaction = transactionOf(client)
   void transaction.run('BEGIN')
@@ -37,7 +37,7 @@ export async function readWrite<T>(
     const result = await work(transaction)
     const began = performance.now()
     await commit(client)
-    committed(performance.now() - began)
+    committed(performance.now() - began, result)
     return result
   } catch (error) {
     if (error instanceof CommitUnknown) throw error

@@ -2,13 +2,20 @@
  * `Queue.claim`, for several instances. A claim locks the rows of the rate keys that it takes from: what they may send and what is in flight
  * is then its alone to decide. Rows that others have locked are left to them, so that no claim waits.
  */
-import { type DestinationState, SLOW_AFTER_MS } from '../../../core/delivery/destination.ts'
+import {
+  allowance,
+  attemptsAtOnce,
+  type DestinationState,
+  SLOW_AFTER_MS,
+} from '../../../core/delivery/destination.ts'
 import type { RateRow } from '../../sql/backlog.ts'
 import {
   allowedNow,
   type Candidate,
+  type Choice,
   choose,
   earliest,
+  isFailing,
   type OpenRate,
   openRate,
   statesAfter,
@@ -17,23 +24,52 @@ import type { Claimed, ClaimRequest } from '../../store.ts'
 import type { Database } from '../connection/database.ts'
 import { Records } from '../connection/records.ts'
 import type { Session, Value } from '../connection/session.ts'
+import { SERVER_TIME } from '../server-clock.ts'
 import { lease } from './lease.ts'
 import { lockFreeRates, saveStates } from './rates.ts'
 
 /** What others have locked is looked at again so soon. */
 const LOOK_AGAIN_AFTER_MS = 5
 
-/** `instance`: the number of the one that claims. */
-export async function claim(database: Database, request: ClaimRequest, instance: number): Promise<Claimed> {
+export interface ClaimedHere extends Claimed {
+  /** Something can be sent that the holder has no room for. */
+  readonly leavesSome: boolean
+}
+
+export interface ClaimOptions {
+  /** The number of the one that claims. */
+  readonly instance: number
+  /** What `readRates` has read. */
+  readonly rates: readonly About[]
+  /** Called with how many milliseconds the commit took, if something was leased. */
+  readonly committed: (durationMs: number) => void
+}
+
+/** What a claim begins with, without locks: where nothing can be claimed, nothing is written. */
+export async function readRates(
+  database: Database,
+  request: ClaimRequest,
+  instance: number,
+): Promise<readonly About[]> {
+  return database.query<About>(ABOUT, aboutOf(request, instance))
+}
+
+export async function claim(
+  database: Database,
+  request: ClaimRequest,
+  { instance, rates, committed }: ClaimOptions,
+): Promise<ClaimedHere> {
   const { now } = request
-  // Without locks: where nothing can be claimed, nothing is written.
-  const seen = openRates(await database.query<About>(ABOUT, aboutOf(request, instance)), request)
+  const seen = openRates(rates, request)
   const found = allowedNow(seen, now)
   const isAllowed = new Set(found.allowed.map(({ id }) => id))
   const wanted = new Map(found.allowed.map((rate) => [rate.id, rate]))
   for (const rate of seen) if (hasChanged(rate)) wanted.set(rate.id, rate)
-  if (wanted.size === 0) return { leased: [], nextDueAt: earliest(found.waiting) }
-  return database.write(async (session) => {
+  if (wanted.size === 0) {
+    const leaves = leavesSome(seen, { taken: [], left: new Set() }, now)
+    return { leased: [], nextDueAt: earliest(found.waiting), leavesSome: leaves }
+  }
+  const work = async (session: Session): Promise<ClaimedHere> => {
     const ids = [...wanted.keys()]
     const [locked, about, first] = await Promise.all([
       lockFreeRates(session, ids),
@@ -54,18 +90,42 @@ export async function claim(database: Database, request: ClaimRequest, instance:
     const taken = choice.taken.filter(({ seq }) => leased.seqs.has(seq))
     saveStates(session, changedStates(rates, statesAfter({ ...choice, taken }, now)))
     const times = [...found.waiting, ...busy, ...waiting, ...choice.waiting]
-    return { leased: leased.deliveries, nextDueAt: earliest(times) }
+    const leaves = leavesSome(seen, { taken, left: choice.left }, now)
+    return { leased: leased.deliveries, nextDueAt: earliest(times), leavesSome: leaves }
+  }
+  return database.write(work, (durationMs, { leased }) => {
+    if (leased.length > 0) committed(durationMs)
   })
 }
 
-type About = RateRow & {
+/** Whether the channel of something that can be sent now has no attempt free any more: another holder may have one. */
+function leavesSome(
+  rates: readonly OpenRate[],
+  { taken, left }: Pick<Choice, 'taken' | 'left'>,
+  now: number,
+): boolean {
+  const count = (of: (rate: OpenRate) => boolean) => taken.filter(({ rate }) => of(rate)).length
+  const leftIds = new Set([...left].map(({ id }) => id))
+  return rates.some((rate) => {
+    if (rate.dueAt > now || isFailing(rate)) return false
+    const already = count(({ id }) => id === rate.id)
+    if (already > 0 && !leftIds.has(rate.id)) return false
+    const room = attemptsAtOnce(rate.state, rate.limits.perDestination) - rate.inFlight
+    if (Math.min(room, allowance(rate.state, rate.limits, now)) - already < 1) return false
+    return rate.limits.free - count(({ channel }) => channel === rate.channel) < 1
+  })
+}
+
+export type About = RateRow & {
+  /** The same in each row: when the statement ran. */
+  readonly server_time: number
   readonly due_at: number
   readonly elsewhere: number
   readonly is_much: boolean
 }
 
 // Of all rate keys with unfinished deliveries, or of some. An attempt that takes long does not count, as with the holder's own.
-const ABOUT = `SELECT rates.id, rates.channel, rates.key, rates.state, first.due_at,
+const ABOUT = `SELECT ${SERVER_TIME} AS server_time, rates.id, rates.channel, rates.key, rates.state, first.due_at,
     CASE WHEN first.due_at > $1 THEN 0 ELSE
       (SELECT count(*) FROM deliveries WHERE rate = rates.id AND state = 'sending' AND due_at > $1
         AND instance IS DISTINCT FROM $2 AND leased_at > $3) END AS elsewhere,
@@ -90,7 +150,7 @@ function aboutOf(
 }
 
 function openRates(rows: readonly About[], request: ClaimRequest): OpenRate[] {
-  return rows.map(({ due_at: dueAt, elsewhere, is_much, ...row }) =>
+  return rows.map(({ due_at: dueAt, elsewhere, is_much, server_time: _, ...row }) =>
     openRate(row, { dueAt, elsewhere, isMuchDue: () => is_much }, request),
   )
 }

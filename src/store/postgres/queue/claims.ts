@@ -1,46 +1,55 @@
-import { earliest } from '../../sql/claiming.ts'
 import type { Claimed, ClaimRequest } from '../../store.ts'
+import type { StoreClock } from '../clock.ts'
 import type { Database } from '../connection/database.ts'
-import { CommitUnknown } from '../connection/transactions.ts'
-import { claim } from './claim.ts'
+import type { ServerClock } from '../server-clock.ts'
+import { type ClaimedHere, claim, readRates } from './claim.ts'
 import { giveBack } from './lease.ts'
+import { UnknownClaims } from './unknown-claims.ts'
 
-/** While it is unknown what became of a claim, it is looked at again so soon. */
-const LOOK_AGAIN_AFTER_MS = 200
+export interface ClaimsOptions {
+  /** The number of the instance that claims. */
+  readonly instance: number
+  readonly serverClock: ServerClock
+  readonly clock: StoreClock
+  /** Called with how many milliseconds a commit took that leased something. */
+  readonly committed: (durationMs: number) => void
+  /** Called where something can be sent that this instance has no room for. */
+  readonly leavesSome: () => void
+}
 
 /** The claims of one instance. */
 export class Claims {
   readonly #database: Database
-  readonly #instance: number
-  /** Those that may have been committed, though their answer was lost with the connection. */
-  readonly #unknown = new Set<ClaimRequest>()
+  readonly #options: ClaimsOptions
+  readonly #unknown: UnknownClaims<ClaimRequest>
 
-  constructor(database: Database, instance: number) {
+  constructor(database: Database, options: ClaimsOptions) {
     this.#database = database
-    this.#instance = instance
+    this.#options = options
+    this.#unknown = new UnknownClaims((request) =>
+      database.write((session) => giveBack(session, request, options.instance)),
+    )
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
-    try {
-      const claimed = await claim(this.#database, request, this.#instance)
-      if (this.#unknown.size === 0) return claimed
-      const lookAgainAt = request.now + LOOK_AGAIN_AFTER_MS
-      return {
-        ...claimed,
-        nextDueAt: earliest([lookAgainAt, ...(claimed.nextDueAt === null ? [] : [claimed.nextDueAt])]),
-      }
-    } catch (error) {
-      if (error instanceof CommitUnknown) this.#unknown.add(request)
-      throw error
-    }
+    const { clock, leavesSome } = this.#options
+    await this.#unknown.giveBack(request.now)
+    const claimed = await this.#unknown.run(request, () => this.#claim(request))
+    if (claimed.leased.length > 0) await clock.keep(request.now)
+    if (claimed.leavesSome) leavesSome()
+    return { leased: claimed.leased, nextDueAt: claimed.nextDueAt }
   }
 
-  /** Otherwise what they leased would wait until the leases end. */
-  async giveBackUnknown(now: number): Promise<void> {
-    for (const request of this.#unknown) {
-      const given = await this.#database.write((session) => giveBack(session, request, this.#instance))
-      // With nothing to give back, it was rolled back, or the server is still at it.
-      if (given > 0 || now >= request.leaseUntil) this.#unknown.delete(request)
-    }
+  async #claim(request: ClaimRequest): Promise<ClaimedHere> {
+    const { instance, serverClock, clock, committed } = this.#options
+    const read = () => readRates(this.#database, request, instance)
+    const asked = serverClock.now()
+    const rates = await read()
+    const [first] = rates
+    // By a clock that was wrong, leases could be over before they are stored: the next claim is by the right one.
+    if (first !== undefined && !serverClock.agrees(first.server_time, asked))
+      return { leased: [], nextDueAt: request.now, leavesSome: false }
+    const isMoved = await clock.follow(request.now)
+    return claim(this.#database, request, { instance, committed, rates: isMoved ? await read() : rates })
   }
 }

@@ -83,8 +83,8 @@ const LEASE = `WITH locked AS (
   SELECT * FROM locked`
 
 /**
- * Gives back what a claim leased whose commit was unknown: nobody has begun to send it. An interrupted attempt stays leased
- * until its time. Returns how many were given back.
+ * Gives back what a claim leased whose commit was unknown: nobody has begun to send it. An interrupted attempt, and what was replayed
+ * since, stay leased until their time. Returns how many were given back.
  */
 export async function giveBack(
   session: Session,
@@ -95,6 +95,7 @@ export async function giveBack(
     `UPDATE deliveries SET state = CASE WHEN attempts = 0 THEN 'pending' ELSE 'retrying' END, due_at = leased_at,
        leased_at = NULL, holder = NULL, instance = NULL
      WHERE state = 'sending' AND holder = $1 AND leased_at = $2 AND due_at = $3 AND instance = $4
+       AND replaced_by IS NULL
      RETURNING seq`,
     [holder, now, leaseUntil, instance],
   )
