@@ -2,12 +2,12 @@
 import { hostname } from 'node:os'
 import { withoutPassword } from '../postgres-url/password.ts'
 import { parseUrl } from '../postgres-url/url.ts'
-import { append, keyOfMessage } from './postgres/append.ts'
-import { Batches } from './postgres/batches.ts'
+import { createAppends, createCompletions, destinationsOf } from './postgres/batched.ts'
 import { StoreClock } from './postgres/clock.ts'
 import { noteClock, refusedClock } from './postgres/clocks.ts'
 import { Database } from './postgres/connection/database.ts'
-import type { Work } from './postgres/connection/transactions.ts'
+import type { Session } from './postgres/connection/session.ts'
+import { CommitUnknown, type Work } from './postgres/connection/transactions.ts'
 import {
   claimEnrichments,
   endEnrichment,
@@ -26,14 +26,13 @@ import { migrate, refuseUnprepared } from './postgres/migrations/migrations.ts'
 import { Places } from './postgres/places.ts'
 import { purge, quarantined } from './postgres/purge.ts'
 import { Claims } from './postgres/queue/claims.ts'
-import { type Completion, complete } from './postgres/queue/complete.ts'
 import { reconfigure } from './postgres/queue/rates.ts'
 import { dismiss, RENEW, requeue, skip } from './postgres/queue/requeue.ts'
 import { UnknownClaims } from './postgres/queue/unknown-claims.ts'
 import { addPlan } from './postgres/replay.ts'
 import { ServerClock } from './postgres/server-clock.ts'
 import { Waking } from './postgres/waking.ts'
-import type { Appended, Arrival, Committed, Completed, EnrichmentClaim, NewPlan, Store } from './store.ts'
+import type { Committed, EnrichmentClaim, NewPlan, Store } from './store.ts'
 import { StoreRefused } from './store.ts'
 
 export interface PostgresOptions {
@@ -48,9 +47,6 @@ export interface PostgresOptions {
 // One for each kind of batch, for claims and renewals, and for what the history and the metrics read.
 const SERVICE_CONNECTIONS = 10
 const OPERATOR_CONNECTIONS = 2
-// A batch locks a name for each of its messages, and the server's table of locks is shared.
-const MOST_IN_BATCH = 200
-
 /** Opens a store. Throws StoreRefused, or StoreUnavailable if the server cannot be used. */
 export async function openPostgres({ url, role }: PostgresOptions): Promise<Store> {
   const parsed = parseUrl(url)
@@ -89,19 +85,19 @@ function createStore(
   const clock = new StoreClock(database)
   const committed: Committed[] = []
   const number = instance?.number ?? null
-  const report = (changes: number) => (durationMs: number) => {
+  const report: Committed = (changes, durationMs) => {
     for (const listener of committed) listener(changes, durationMs)
   }
   // Where nothing was found to change, the commit says nothing of how long one takes.
   const write = <T>(work: Work<T>, changed: (result: T) => boolean = () => true): Promise<T> =>
     database.write(work, (durationMs, result) => {
-      if (changed(result)) report(1)(durationMs)
+      if (changed(result)) report(1, durationMs)
     })
   const claims = new Claims(database, {
     instance: instance?.number ?? 0,
     serverClock,
     clock,
-    committed: report(1),
+    committed: (durationMs) => report(1, durationMs),
     leavesSome: () => waking.notifyOthers(),
   })
   const unknownEnrichments = new UnknownClaims<EnrichmentClaim>((request) =>
@@ -111,41 +107,10 @@ function createStore(
     ),
   )
 
-  const appends = new Batches<Arrival, Appended>({
-    keyOf: keyOfMessage,
-    most: MOST_IN_BATCH,
-    async commit(arrivals) {
-      const events = arrivals.flatMap((arrival) => (arrival.kind === 'event' ? arrival : []))
-      return places.with(
-        events.flatMap(({ plan }) => destinationsOf(plan)),
-        events.map(({ event }) => event),
-        () =>
-          database.write(
-            (session) => append(session, places, arrivals),
-            (durationMs, appended) => {
-              if (appended.some(({ kind }) => kind === 'stored')) report(arrivals.length)(durationMs)
-            },
-          ),
-      )
-    },
-  })
-  const completions = new Batches<Completion, Completed | null>({
-    keyOf: ({ attempt }) => attempt.deliveryId,
-    most: MOST_IN_BATCH,
-    async commit(ended) {
-      return places.with(
-        ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination)),
-        [],
-        () =>
-          database.write(
-            (session) => complete(session, places, ended),
-            (durationMs, completed) => {
-              if (completed.some((each) => each !== null)) report(ended.length)(durationMs)
-            },
-          ),
-      )
-    },
-  })
+  const appends = createAppends(database, places, report)
+  const completions = createCompletions(database, places, report)
+  /** The plans after an enrichment that may have been stored, though the answer was lost. */
+  const unknownPlans = new WeakSet<NewPlan>()
 
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
@@ -174,10 +139,16 @@ function createStore(
     keepEnrichment: (lease, progress, dueAt) =>
       write((session) => keepEnrichment(session, lease, progress, dueAt)),
     endEnrichment(lease, progress, plan) {
-      const ended = places.with(destinationsOf(plan), [], () =>
-        write((session) => endEnrichment(session, places, lease, progress, plan)),
+      const work = (session: Session) =>
+        endEnrichment(session, places, { lease, progress, plan, isUnknown: unknownPlans.has(plan) })
+      const ended = places.with(destinationsOf(plan), [], () => write(work, (isDone) => isDone))
+      return waking.after(
+        ended.catch((error: unknown) => {
+          if (error instanceof CommitUnknown) unknownPlans.add(plan)
+          throw error
+        }),
+        'deliveries',
       )
-      return waking.after(ended, 'deliveries')
     },
     waitingEnrichments: () => database.read(waitingEnrichments),
     onEnrichmentDue: (listener) => waking.on('enrichments', listener),
@@ -243,8 +214,4 @@ function createStore(
       return closed
     },
   }
-}
-
-function destinationsOf(plan: NewPlan | null) {
-  return (plan?.deliveries ?? []).map(({ destination }) => destination)
 }

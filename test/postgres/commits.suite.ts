@@ -237,16 +237,41 @@ t.test('an answer to COMMIT that is lost', async (t) => {
   )
 
   const attempt = { deliveryId: deliveryId(1, 1), number: 1, startedAt: now, durationMs: 1, notes: [] }
-  const completed = () =>
-    store.complete(
-      { ...attempt, outcome: { kind: 'sent', reference: {} } },
-      { state: 'delivered', dueAt: null, reason: null },
-      true,
-    )
+  const done = { ...attempt, outcome: { kind: 'sent', reference: {} } } as const
+  const completed = () => store.complete(done, { state: 'delivered', dueAt: null, reason: null }, true)
   proxy.loseNextCommit()
   await t.rejects(completed(), unavailable)
-  t.equal(await completed(), null, 'it is recorded once')
+  // The server may still be committing when the connection is gone.
+  await until(async () => (await store.delivery(deliveryId(1, 1)))?.attempts === 1, 'the record')
+  t.match(await completed(), { state: 'delivered' }, 'what was recorded is reported')
   t.match(await store.delivery(attempt.deliveryId), { state: 'delivered', attempts: 1 })
+  const another = { ...done, startedAt: now + 1 }
+  t.equal(
+    await store.complete(another, { state: 'delivered', dueAt: null, reason: null }, true),
+    null,
+    'but of another holder',
+  )
+
+  const lease = { eventId: eventId(4), holder: 'test' }
+  const plan = aPlan(now, [])
+  const ended = () => store.endEnrichment(lease, { enriched: {}, steps: [], current: null }, plan)
+  proxy.loseNextCommit()
+  await t.rejects(ended(), unavailable)
+  await until(async () => (await store.event(eventId(4)))?.plans.length === 1, 'the plan')
+  t.equal(await ended(), true, 'what was planned is reported')
+
+  await store.append(entry(event(5), [planned()]))
+  proxy.loseNextCommit()
+  await t.rejects(store.claim(everything(now + 2)), unavailable)
+  await until(async () => (await store.delivery(deliveryId(5, 1)))?.state === 'sending', 'the lease')
+  const replay = aPlan(now, identified(5, [planned({ target: '#b' })], 2), { cause: 'replay' })
+  await store.addPlan(eventId(5), replay, null)
+  const claimed = (await store.claim(everything(now + 3))).leased
+  t.same(
+    claimed.map(({ delivery }) => delivery.id),
+    [deliveryId(5, 2)],
+    'what was replayed since is not given back',
+  )
 })
 
 t.test(

@@ -15,6 +15,13 @@ import { lock } from './locks.ts'
 import type { Places } from './places.ts'
 import { insertPlans, locksOfPlan } from './plans.ts'
 
+export interface EnrichmentEnd {
+  readonly lease: Lease
+  readonly progress: Progress
+  readonly plan: NewPlan
+  readonly isUnknown: boolean
+}
+
 export interface NewEnrichment {
   readonly event: number
   readonly cause: PlanCause
@@ -104,22 +111,30 @@ export async function keepEnrichment(
   return true
 }
 
-/** `Enrichments.endEnrichment`, inside a transaction. */
+/** `Enrichments.endEnrichment`, inside a transaction. `isUnknown`: an earlier try may have stored the plan. */
 export async function endEnrichment(
   session: Session,
   places: Places,
-  lease: Lease,
-  progress: Progress,
-  plan: NewPlan,
+  { lease, progress, plan, isUnknown }: EnrichmentEnd,
 ): Promise<boolean> {
   const event = await leasedEvent(session, lease)
-  if (event === null) return false
+  if (event === null) return isUnknown && (await isPlanned(session, lease, plan))
   lock(session, locksOfPlan(plan))
   await saveProgress(session, event, progress)
   await insertPlans(session, places, [{ event, number: 1, plan }])
   await session.query('UPDATE events SET unrouted = $1 WHERE seq = $2', [plan.unrouted ? 1 : 0, event])
   await dropEnrichment(session, event)
   return true
+}
+
+/** Only one holder plans an event at a time, and no two do in the same way at the same time. */
+async function isPlanned(session: Session, { eventId }: Lease, plan: NewPlan): Promise<boolean> {
+  const found = await session.query(
+    `SELECT 1 AS found FROM plans JOIN events ON seq = event
+     WHERE id = $1 AND number = 1 AND at = $2 AND cause = $3 AND plans.routes = $4`,
+    [eventId, plan.at, plan.cause, JSON.stringify(plan.routes)],
+  )
+  return found.length > 0
 }
 
 export async function dropEnrichment(session: Session, event: number): Promise<void> {

@@ -13,6 +13,7 @@ import { LOCK_EVENTS, lockConversationsOf } from '../locks.ts'
 import type { Places } from '../places.ts'
 import { conversationsOf, insertDeliveries, releaseNext } from './insert-deliveries.ts'
 import { lockRates, ratesOf, saveStates } from './rates.ts'
+import { recordedBefore } from './recorded-before.ts'
 
 export interface Completion {
   readonly attempt: Attempt
@@ -41,22 +42,30 @@ interface Ended extends Completion {
   readonly stored: NextState
 }
 
-/** Null for each whose lease was lost. */
+/** Null for each whose lease was lost. `isUnknown`: whether an earlier try may have recorded the attempt. */
 export async function complete(
   session: Session,
   places: Places,
   completions: readonly Completion[],
+  isUnknown: (attempt: Attempt) => boolean,
 ): Promise<readonly (Completed | null)[]> {
   const [rows, rates] = await lockLeased(session, completions)
   const ended = completions.map((completion) => endedOf(completion, rows.get(completion.attempt.deliveryId)))
   const found = ended.filter((each) => each !== null)
-  if (found.length === 0) return ended.map(() => null)
+  const unknown = completions.filter(({ attempt }, index) => ended[index] === null && isUnknown(attempt))
+  const before = await recordedBefore(session, unknown)
+  const results = (added: ReadonlyMap<Ended, readonly NewDelivery[]>) =>
+    completions.map((completion, index) => {
+      const each = ended[index] ?? null
+      return each === null ? (before.get(completion) ?? null) : completedOf(each.stored, added.get(each))
+    })
+  if (found.length === 0) return results(new Map())
   updateDeliveries(session, found)
   insertAttempts(session, found)
   const added = await addAllFallbacks(session, places, found)
   for (const [at, conversations] of releasedAt(found)) await releaseNext(session, conversations, at)
   await settleRates(session, found, rates)
-  return ended.map((each) => each && completedOf(each.stored, added.get(each)))
+  return results(added)
 }
 
 function completedOf(stored: NextState, fallbacks: readonly NewDelivery[] = []): Completed {
