@@ -20,6 +20,19 @@ t.test('PostgreSQL', async (t) => {
     t.same(versions, [String(schemaVersion)])
   })
 
+  t.test('an administrator may make the schema, for a user who has no right to', async (t) => {
+    const url = postgres.createDatabase()
+    postgres.query("CREATE ROLE plain LOGIN PASSWORD 'plain'", url)
+    const own = url.replace(/\/\/[^@]*@/, '//plain:plain@')
+    await t.rejects(migrate(openDatabase(t, own)), {
+      name: 'StoreUnavailable',
+      message: /make it the owner of the database or of the schema hookbridge/,
+    })
+    postgres.query('CREATE SCHEMA hookbridge AUTHORIZATION plain', url)
+    await migrate(openDatabase(t, own))
+    t.same(postgres.query('SELECT version FROM hookbridge.schema_version', url), [String(schemaVersion)])
+  })
+
   t.test('a newer schema is used where it is compatible, and refused where it is not', async (t) => {
     const url = postgres.createDatabase()
     const database = openDatabase(t, url)
