@@ -80,7 +80,7 @@ t.test('how long it took, from the best time there is', async (t) => {
     const view = aRenderView(viewOf(completed, lifecycleView(lifecycle, completed, [created])))
     const result = shipped('analysis.completed').render(view)
     const card = JSON.stringify(result.ok && result.message.blocks[0]).replaceAll('\u00a0', ' ')
-    t.match(card, `An analysis is complete* ✓ · ${words}"`)
+    t.match(card, `An analysis is complete* ✓ (${words})"`)
   }
 })
 

@@ -24,7 +24,7 @@ t.test('the demo shows the messages of one analysis, and the history', async (t)
   t.match(ran.stdout, /API with made-up\s+data/)
   t.match(
     ran.stdout,
-    /Acme Robotics · analysis in progress…[\s\S]*Acme Robotics · analysis complete\s✓ · took\s12\smin/,
+    /Acme Robotics · analysis in progress…[\s\S]*Acme Robotics · analysis complete\s✓ \(took\s12\smin\)/,
   )
   t.match(ran.stdout, /analysis\.completed +0191e29a-1644 +2 delivered/)
 
