@@ -141,6 +141,19 @@ function hostsOf(text: string, ports: string | null): readonly Host[] | null {
   return hosts.every(({ port }) => Number.isInteger(port) && port >= 1 && port <= 65_535) ? hosts : null
 }
 
+const FILE = /([?&](?:sslrootcert|sslcert|sslkey)=)([^&#]*)/g
+
+/** The same with other names of its files; of what is no URL, nothing is changed. */
+export function withFiles(url: string, rename: (file: string) => string): string {
+  if (!parseUrl(url).ok) return url
+  return url.replace(FILE, (all, parameter: string, value: string) => {
+    const file = new URLSearchParams(`file=${value}`).get('file') ?? ''
+    // The system's authorities are no file.
+    if (file === '' || file === 'system') return all
+    return parameter + encodeURIComponent(rename(file)).replaceAll('%2F', '/')
+  })
+}
+
 /** Whether it names a PostgreSQL database. */
 export function isPostgres(url: string): boolean {
   return /^postgres(ql)?:/.test(url)

@@ -1,6 +1,6 @@
 /** Makes the paths of the configuration absolute, so that it does not matter where the service is started. */
 import { dirname, isAbsolute, resolve } from 'node:path'
-import { isPostgres } from '../../postgres-url/url.ts'
+import { isPostgres, withFiles } from '../../postgres-url/url.ts'
 import type { Env } from '../file/interpolate.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { error, type Problem } from '../problem.ts'
@@ -52,6 +52,7 @@ export function withPaths<T extends Located>(file: string, config: T, env: Env):
 }
 
 function storeUrl(file: string, url: string): string {
-  if (isPostgres(url)) return url
-  return `sqlite:${resolve(dirname(file), url.replace(/^sqlite:/, ''))}`
+  const absolute = (path: string) => resolve(dirname(file), path)
+  if (isPostgres(url)) return withFiles(url, absolute)
+  return `sqlite:${absolute(url.replace(/^sqlite:/, ''))}`
 }
