@@ -21,8 +21,8 @@ import {
 } from 'liquidjs'
 import {
   evaluator,
+  FALL_BACK,
   isTrue,
-  LEFT,
   type Loop,
   type LoopVariables,
   named,
@@ -38,6 +38,13 @@ type WriteValue = (value: unknown) => string
 
 type Run = (state: State) => void
 
+/** What a part of a template is compiled with: `loops` are those that it is in. */
+interface Scope {
+  readonly liquid: Liquid
+  readonly writeValue: WriteValue
+  readonly loops: LoopVariables
+}
+
 /** Far more than a message takes: LiquidJS has the limit for a rendering that goes on. */
 const MOST_STEPS = 20_000
 
@@ -49,9 +56,9 @@ export function toClosures(
 ): Write | null {
   let run: Run
   try {
-    run = new Closures(liquid, writeValue).list(parsed, [])
+    run = list(parsed, { liquid, writeValue, loops: [] })
   } catch (error) {
-    if (error === LEFT) return null
+    if (error === FALL_BACK) return null
     throw error
   }
   return (view) => {
@@ -66,114 +73,104 @@ export function toClosures(
   }
 }
 
-class Closures {
-  readonly #liquid: Liquid
-  readonly #writeValue: WriteValue
-
-  constructor(liquid: Liquid, writeValue: WriteValue) {
-    this.#liquid = liquid
-    this.#writeValue = writeValue
+function list(templates: readonly Template[], scope: Scope): Run {
+  const runs = templates.map((template) => part(template, scope))
+  return (state) => {
+    state.steps += runs.length + 1
+    if (state.steps > MOST_STEPS) throw FALL_BACK
+    for (const run of runs) run(state)
   }
+}
 
-  list(templates: readonly Template[], loops: LoopVariables): Run {
-    const runs = templates.map((template) => this.#part(template, loops))
-    return (state) => {
-      state.steps += runs.length + 1
-      if (state.steps > MOST_STEPS) throw LEFT
-      for (const run of runs) run(state)
+function part(template: Template, scope: Scope): Run {
+  const { token } = template
+  if (TypeGuards.isHTMLToken(token)) return text(token.getContent())
+  if (template instanceof Output) return output(template, scope)
+  if (template instanceof IfTag || template instanceof UnlessTag) return condition(template, scope)
+  if (template instanceof ForTag) return loop(template, scope)
+  if (template instanceof AssignTag) return assign(template, scope)
+  if (template instanceof RenderTag) return partial(template, scope)
+  if (template instanceof CommentTag || template instanceof InlineCommentTag) return text('')
+  throw FALL_BACK
+}
+
+function output({ value }: Output, scope: Scope): Run {
+  const last = value.filters.at(-1)
+  // LiquidJS has put the escape behind the filters that have names, unless the last of them is `raw`.
+  const isEscaped = last !== undefined && !(last.name in scope.liquid.filters)
+  const evaluate = evaluator(
+    scope.liquid,
+    value.initial,
+    isEscaped ? value.filters.slice(0, -1) : value.filters,
+    false,
+    scope.loops,
+  )
+  const write = isEscaped ? scope.writeValue : onlyText
+  return (state) => {
+    const result = evaluate(state)
+    if (result instanceof Drop) throw FALL_BACK
+    state.text += write(result)
+  }
+}
+
+function condition(tag: IfTag | UnlessTag, scope: Scope): Run {
+  const branches = tag.branches.map(({ value, templates }, index) => ({
+    evaluate: evaluator(scope.liquid, value.initial, value.filters, true, scope.loops),
+    wanted: !(tag instanceof UnlessTag && index === 0),
+    run: list(templates, scope),
+  }))
+  const otherwise = list(tag.elseTemplates ?? [], scope)
+  return (state) => {
+    for (const { evaluate, wanted, run } of branches) {
+      if (isTrue(evaluate(state)) === wanted) return run(state)
     }
+    otherwise(state)
   }
+}
 
-  #part(template: Template, loops: LoopVariables): Run {
-    const { token } = template
-    if (TypeGuards.isHTMLToken(token)) return text(token.getContent())
-    if (template instanceof Output) return this.#output(template, loops)
-    if (template instanceof IfTag || template instanceof UnlessTag) return this.#condition(template, loops)
-    if (template instanceof ForTag) return this.#loop(template, loops)
-    if (template instanceof AssignTag) return this.#assign(template, loops)
-    if (template instanceof RenderTag) return this.#partial(template)
-    if (template instanceof CommentTag || template instanceof InlineCommentTag) return text('')
-    throw LEFT
-  }
-
-  #output({ value }: Output, loops: LoopVariables): Run {
-    const last = value.filters.at(-1)
-    // LiquidJS has put the escape behind the filters that have names, unless the last of them is `raw`.
-    const isEscaped = last !== undefined && !(last.name in this.#liquid.filters)
-    const evaluate = evaluator(
-      this.#liquid,
-      value.initial,
-      isEscaped ? value.filters.slice(0, -1) : value.filters,
-      false,
-      loops,
-    )
-    const write = isEscaped ? this.#writeValue : onlyText
-    return (state) => {
-      const result = evaluate(state)
-      if (result instanceof Drop) throw LEFT
-      state.text += write(result)
+function loop(tag: ForTag, scope: Scope): Run {
+  if (Object.keys(tag.hash.hash).length > 0) throw FALL_BACK
+  const collection = operand(tag.collection, false, scope.loops)
+  const body = list(tag.templates, { ...scope, loops: [...scope.loops, named(tag.variable)] })
+  const otherwise = list(tag.elseTemplates, scope)
+  return (state) => {
+    const items = collection(state) ?? []
+    if (!Array.isArray(items)) throw FALL_BACK
+    if (items.length === 0) return otherwise(state)
+    const loop: Loop = { item: undefined, index: 0, length: items.length }
+    state.loops.push(loop)
+    for (const item of items) {
+      loop.item = item
+      body(state)
+      loop.index++
     }
+    state.loops.pop()
   }
+}
 
-  #condition(tag: IfTag | UnlessTag, loops: LoopVariables): Run {
-    const branches = tag.branches.map(({ value, templates }, index) => ({
-      evaluate: evaluator(this.#liquid, value.initial, value.filters, true, loops),
-      wanted: !(tag instanceof UnlessTag && index === 0),
-      run: this.list(templates, loops),
-    }))
-    const otherwise = this.list(tag.elseTemplates ?? [], loops)
-    return (state) => {
-      for (const { evaluate, wanted, run } of branches) {
-        if (isTrue(evaluate(state)) === wanted) return run(state)
-      }
-      otherwise(state)
-    }
+function assign(tag: AssignTag, scope: Scope): Run {
+  const [identifier] = tag.localScope()
+  const [value] = tag.arguments()
+  if (identifier === undefined || !(value instanceof Value)) throw FALL_BACK
+  const name = named(identifier.content)
+  const evaluate = evaluator(scope.liquid, value.initial, value.filters, true, scope.loops)
+  return (state) => {
+    state.locals[name] = evaluate(state)
   }
+}
 
-  #loop(tag: ForTag, loops: LoopVariables): Run {
-    if (Object.keys(tag.hash.hash).length > 0) throw LEFT
-    const collection = operand(tag.collection, false, loops)
-    const body = this.list(tag.templates, [...loops, named(tag.variable)])
-    const otherwise = this.list(tag.elseTemplates, loops)
-    return (state) => {
-      const items = collection(state) ?? []
-      if (!Array.isArray(items)) throw LEFT
-      if (items.length === 0) return otherwise(state)
-      const loop: Loop = { item: undefined, index: 0, length: items.length }
-      state.loops.push(loop)
-      for (const item of items) {
-        loop.item = item
-        body(state)
-        loop.index++
-      }
-      state.loops.pop()
-    }
-  }
-
-  #assign(tag: AssignTag, loops: LoopVariables): Run {
-    const [identifier] = tag.localScope()
-    const [value] = tag.arguments()
-    if (identifier === undefined || !(value instanceof Value)) throw LEFT
-    const name = named(identifier.content)
-    const evaluate = evaluator(this.#liquid, value.initial, value.filters, true, loops)
-    return (state) => {
-      state.locals[name] = evaluate(state)
-    }
-  }
-
-  /** A partial sees what the message has, and nothing of where it is rendered. */
-  #partial(tag: RenderTag): Run {
-    const scope = tag.partialScope()
-    if (scope === undefined || [...scope.scope].length > 0) throw LEFT
-    const run = this.list(toValueSync<Template[]>(tag.children(true, true)), [])
-    return (state) => {
-      const { locals, loops } = state
-      state.locals = Object.create(null)
-      state.loops = []
-      run(state)
-      state.locals = locals
-      state.loops = loops
-    }
+/** A partial sees what the message has, and nothing of where it is rendered. */
+function partial(tag: RenderTag, scope: Scope): Run {
+  const its = tag.partialScope()
+  if (its === undefined || [...its.scope].length > 0) throw FALL_BACK
+  const run = list(toValueSync<Template[]>(tag.children(true, true)), { ...scope, loops: [] })
+  return (state) => {
+    const { locals, loops } = state
+    state.locals = Object.create(null)
+    state.loops = []
+    run(state)
+    state.locals = locals
+    state.loops = loops
   }
 }
 
@@ -184,6 +181,6 @@ function text(content: string): Run {
 }
 
 function onlyText(value: unknown): string {
-  if (typeof value !== 'string') throw LEFT
+  if (typeof value !== 'string') throw FALL_BACK
   return value
 }

@@ -36,7 +36,7 @@ export type Evaluate = (state: State) => unknown
 export type LoopVariables = readonly string[]
 
 /** Thrown where LiquidJS decides: about a part that is not known here, or a value. */
-export const LEFT = new Error('left to LiquidJS')
+export const FALL_BACK = new Error('left to LiquidJS')
 
 // LiquidJS gives these to every value.
 const OF_ANY = ['size', 'first', 'last']
@@ -56,10 +56,10 @@ export function evaluator(
 function filtered(liquid: Liquid, before: Evaluate, { name, args }: Filter, loops: LoopVariables): Evaluate {
   const filter = liquid.filters[name]
   // Those evaluate a text with the variables of LiquidJS.
-  if (filter === undefined || name.endsWith('_exp')) throw LEFT
+  if (filter === undefined || name.endsWith('_exp')) throw FALL_BACK
   const handler = typeof filter === 'function' ? filter : filter.handler
   const others = args.map((arg) => {
-    if (Array.isArray(arg)) throw LEFT
+    if (Array.isArray(arg)) throw FALL_BACK
     return operand(arg, false, loops)
   })
   return (state) => {
@@ -87,7 +87,7 @@ function expression(
     else operands.push(operand(token, isLenient, loops))
   }
   const [evaluate] = operands
-  if (evaluate === undefined || operands.length > 1) throw LEFT
+  if (evaluate === undefined || operands.length > 1) throw FALL_BACK
   return evaluate
 }
 
@@ -96,10 +96,10 @@ function operator({ options }: Liquid, name: string, operands: Evaluate[]): Eval
   const right = operands.pop()
   const left = name === 'not' ? undefined : operands.pop()
   const apply = options.operators[name]
-  if (right === undefined || apply === undefined) throw LEFT
+  if (right === undefined || apply === undefined) throw FALL_BACK
   const context = new Context({}, options)
   if (name === 'not') return (state) => !isTrue(right(state))
-  if (left === undefined) throw LEFT
+  if (left === undefined) throw FALL_BACK
   return (state) => toValueSync(Reflect.apply(apply, undefined, [left(state), right(state), context]))
 }
 
@@ -110,7 +110,7 @@ export function isTrue(value: unknown): boolean {
 
 /** A name that nothing has by itself. */
 export function named(name: string): string {
-  if (name in Object.prototype || name === 'forloop' || name === 'continue') throw LEFT
+  if (name in Object.prototype || name === 'forloop' || name === 'continue') throw FALL_BACK
   return name
 }
 
@@ -123,12 +123,12 @@ export function operand(token: Token, isLenient: boolean, loops: LoopVariables):
     const { content } = token
     return () => content
   }
-  if (!TypeGuards.isPropertyAccessToken(token) || token.variable !== undefined) throw LEFT
+  if (!TypeGuards.isPropertyAccessToken(token) || token.variable !== undefined) throw FALL_BACK
   const [name, ...keys] = token.props.map((prop) => {
-    if (!TypeGuards.isWordToken(prop) && !TypeGuards.isQuotedToken(prop)) throw LEFT
+    if (!TypeGuards.isWordToken(prop) && !TypeGuards.isQuotedToken(prop)) throw FALL_BACK
     return prop.content
   })
-  if (name === undefined) throw LEFT
+  if (name === undefined) throw FALL_BACK
   if (name === 'forloop' && loops.length > 0) return ofLoop(loops.length - 1, keys)
   const start = variable(named(name), loops)
   return (state) => {
@@ -139,7 +139,7 @@ export function operand(token: Token, isLenient: boolean, loops: LoopVariables):
     }
     if (value !== undefined) return value
     if (isLenient) return null
-    throw LEFT
+    throw FALL_BACK
   }
 }
 
@@ -150,7 +150,7 @@ function variable(name: string, loops: LoopVariables): Evaluate {
 }
 
 function ofLoop(depth: number, [key, ...more]: readonly string[]): Evaluate {
-  if (more.length > 0) throw LEFT
+  if (more.length > 0) throw FALL_BACK
   const of = (pick: (loop: Loop) => unknown): Evaluate => {
     return ({ loops }) => {
       const loop = loops[depth]
@@ -167,7 +167,7 @@ function ofLoop(depth: number, [key, ...more]: readonly string[]): Evaluate {
     case 'length':
       return of(({ length }) => length)
     default:
-      throw LEFT
+      throw FALL_BACK
   }
 }
 
@@ -175,14 +175,14 @@ function ofLoop(depth: number, [key, ...more]: readonly string[]): Evaluate {
 function read(value: unknown, key: string): unknown {
   if (value === null) return null
   if (Array.isArray(value) && key === 'size') return value.length
-  if (typeof value !== 'object' || Array.isArray(value) || value instanceof Drop) throw LEFT
+  if (typeof value !== 'object' || Array.isArray(value) || value instanceof Drop) throw FALL_BACK
   const found = ownProperty(value, key)
-  if (found === undefined && OF_ANY.includes(key)) throw LEFT
+  if (found === undefined && OF_ANY.includes(key)) throw FALL_BACK
   return found
 }
 
 function ownProperty(value: object, key: string): unknown {
   const found: unknown = Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined
-  if (typeof found === 'function') throw LEFT
+  if (typeof found === 'function') throw FALL_BACK
   return found
 }
