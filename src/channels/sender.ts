@@ -14,7 +14,7 @@ export interface Sender<Message> {
 /** Of all attempts, for one destination: however slow it is, the others get their turn. */
 const MOST_OF_ALL = 0.8
 
-/** `concurrency`: before the sender is loaded, and of one that has no number of its own. */
+/** `concurrency`: until the sender is loaded, and if it does not set one itself. */
 export interface SenderLimits extends SendingLimits {
   /** How many more attempts may begin now, whatever is in flight. */
   room?(): number

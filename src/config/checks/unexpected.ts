@@ -1,4 +1,4 @@
-/** A check that throws. */
+/** Reports a check that throws as a problem. */
 import { describeThrown } from '../../core/thrown.ts'
 import type { Problem } from '../problem.ts'
 
