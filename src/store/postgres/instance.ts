@@ -54,7 +54,7 @@ export class Instance {
     this.number = number
   }
 
-  /** Wakes the other instances, soon. It is no loss where it is not sent: they look every second. */
+  /** Wakes the other instances soon. Losing it does no harm: they look every second. */
   notify(): void {
     if (this.#notifyTimer !== undefined) return
     this.#notifyTimer = setTimeout(() => {

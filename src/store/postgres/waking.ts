@@ -6,7 +6,7 @@ export type Work = 'deliveries' | 'enrichments'
 /** The command's own notification: it has no connection of its own. */
 const NOTIFY = "SELECT pg_notify('hookbridge_due', '')"
 
-/** Calls those that wait for something to be due, here and in other instances. */
+/** Tells the claim loops, here and in other instances, that something may be due. */
 export class Waking {
   readonly #database: Database
   readonly #listeners = { deliveries: new Set<() => void>(), enrichments: new Set<() => void>() }

@@ -11,10 +11,9 @@ const LOCK_TIMEOUT_MS = 5_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 const KEEP_ALIVE_AFTER_MS = 10_000
 
-// Every statement goes through an index, whatever the statistics say of a table that grew since; and lists are read in the order of
-// one, only as far as a page goes, where a bitmap would read all that fits first. The planner gives what is off a huge cost, which would
-// make it compile (jit) statements that take microseconds, for a tenth of a second each. A statement is planned once for a connection, perhaps while its
-// tables are empty: only a nested loop then stays one that looks up what it joins.
+// Always use indexes: statistics lag behind tables that grow, and a page must be read in the order of its index. Hash and merge joins
+// are off because a plan is cached for a connection, perhaps while the tables are still empty. JIT is off because the cost that the
+// planner gives to disabled plans would trigger it, for 100 ms a statement.
 const SETTINGS = {
   search_path: 'hookbridge, pg_catalog',
   enable_seqscan: 'off',

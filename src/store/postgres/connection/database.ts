@@ -56,7 +56,7 @@ export class Database {
     this.#pool = new pg.Pool({
       max: connections,
       connectionTimeoutMillis: target.connectTimeoutMs,
-      // Another one costs more than all that a request needs.
+      // Never close idle connections: opening one costs more than a request.
       idleTimeoutMillis: 0,
       allowExitOnIdle: true,
       Client: ClientOfHost,

@@ -10,8 +10,8 @@ export type Value = Scalar | readonly Scalar[] | Records
 export type Row = Readonly<Record<string, null | number | string | boolean | Uint8Array>>
 
 /**
- * What statements run in. They are sent at once, and run in the order in which they were: what does not need the rows of the one
- * before does not wait for them, or for the round trip.
+ * What statements run in. They are pipelined: they run in the order in which they are sent, and wait only for earlier rows that
+ * they need.
  */
 export interface Reader {
   /** A statement with $1, $2, …, prepared once for each connection. */

@@ -6,7 +6,7 @@ import { type Session, transactionOf } from './session.ts'
 /** It is unknown whether a transaction was committed: the connection was lost before the answer. */
 export class CommitUnknown extends StoreUnavailable {}
 
-/** For what may take long: in the transaction that it is run in. */
+/** Lifts the time limits of the current transaction. */
 export const UNLIMITED = 'SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0'
 
 export type Work<T> = (session: Session) => Promise<T>
