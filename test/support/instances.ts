@@ -24,8 +24,8 @@ export interface Instances {
   readonly services: readonly Service[]
   /** kill -9, and another process in its place. */
   replace(index: number): Promise<void>
-  /** As a deployment does: a new one, and then SIGTERM to the old one. Its exit code. */
-  roll(index: number): Promise<number | null>
+  /** As a deployment does: a new one, and then SIGTERM to the old one, which ends by itself. */
+  roll(t: Test, index: number): Promise<void>
 }
 
 export interface InstancesOptions {
@@ -77,10 +77,10 @@ routes:
       await services[index]?.end('SIGKILL')
       services[index] = await start(index)
     },
-    async roll(index) {
+    async roll(t, index) {
       const old = services[index]
       services[index] = await start(index)
-      return (await old?.end('SIGTERM'))?.code ?? null
+      if (old !== undefined) await endWell(t, [old])
     },
   }
 }
@@ -190,6 +190,14 @@ export function storedDeliveries(postgres: Postgres, url: string): readonly Stor
       'type', type, 'subject', subject, 'state', state, 'ambiguous', ${ambiguous})
     FROM hookbridge.deliveries JOIN hookbridge.events ON events.seq = event`
   return postgres.query(sql, url).map((line): StoredDelivery => JSON.parse(line))
+}
+
+/** What is recorded of the attempts of which nobody knows whether they arrived, by the ids of their deliveries. */
+export function ambiguousAttempts(postgres: Postgres, url: string): readonly string[] {
+  const sql = `SELECT deliveries.id || ' of ' || coalesce(conversation, 'none') || ': ' || outcome
+    FROM hookbridge.attempts JOIN hookbridge.deliveries ON deliveries.seq = delivery
+    WHERE outcome::json ->> 'kind' = 'ambiguous'`
+  return postgres.query(sql, url)
 }
 
 /** Waits until nothing is left to attempt. Not by psql, during which the sinks, which are in this process, would take nothing. */
