@@ -8,6 +8,7 @@ import { noteClock, refusedClock } from './postgres/clocks.ts'
 import { Database } from './postgres/connection/database.ts'
 import type { Session } from './postgres/connection/session.ts'
 import { CommitUnknown, type Work } from './postgres/connection/transactions.ts'
+import { DueNotifier } from './postgres/due-notifier.ts'
 import {
   claimEnrichments,
   endEnrichment,
@@ -22,8 +23,8 @@ import { typesOf } from './postgres/history/kinds.ts'
 import { backlog, destinations } from './postgres/history/places.ts'
 import { conversationFor, deliveryRecord, eventRecord } from './postgres/history/records.ts'
 import { Instance } from './postgres/instance.ts'
+import { KnownRows } from './postgres/known-rows.ts'
 import { migrate, refuseUnprepared } from './postgres/migrations/migrations.ts'
-import { Places } from './postgres/places.ts'
 import { purge, quarantined } from './postgres/purge.ts'
 import { Claims } from './postgres/queue/claims.ts'
 import { reconfigure } from './postgres/queue/rates.ts'
@@ -31,7 +32,6 @@ import { dismiss, RENEW, requeue, skip } from './postgres/queue/requeue.ts'
 import { UnknownClaims } from './postgres/queue/unknown-claims.ts'
 import { addPlan } from './postgres/replay.ts'
 import { ServerClock } from './postgres/server-clock.ts'
-import { Waking } from './postgres/waking.ts'
 import type { Committed, EnrichmentClaim, NewPlan, Store } from './store.ts'
 import { StoreRefused } from './store.ts'
 
@@ -59,14 +59,14 @@ export async function openPostgres({ url, role }: PostgresOptions): Promise<Stor
     if (role === 'operator') {
       await refuseUnprepared(database)
       await clock.read(database)
-      return createStore(database, clock, new Waking(database))
+      return createStore(database, clock, new DueNotifier(database))
     }
     await database.refusePooler()
     await migrate(database)
-    const waking = new Waking(database)
+    const due = new DueNotifier(database)
     const name = `${hostname()} ${process.pid}`
-    const instance = await Instance.open(database, { name, clock, onDue: () => waking.wake() })
-    return createStore(database, clock, waking, instance)
+    const instance = await Instance.open(database, { name, clock, onDue: () => due.wake() })
+    return createStore(database, clock, due, instance)
   } catch (error) {
     await database.close()
     throw error
@@ -77,11 +77,11 @@ export async function openPostgres({ url, role }: PostgresOptions): Promise<Stor
 function createStore(
   database: Database,
   serverClock: ServerClock,
-  waking: Waking,
+  due: DueNotifier,
   instance?: Instance,
 ): Store {
-  waking.notifiedBy(instance)
-  const places = new Places(database)
+  due.notifiedBy(instance)
+  const known = new KnownRows(database)
   const clock = new StoreClock(database)
   const committed: Committed[] = []
   const number = instance?.number ?? null
@@ -98,7 +98,7 @@ function createStore(
     serverClock,
     clock,
     committed: (durationMs) => report(1, durationMs),
-    leavesSome: () => waking.notifyOthers(),
+    leavesSome: () => due.notifyOthers(),
   })
   const unknownEnrichments = new UnknownClaims<EnrichmentClaim>((request) =>
     write(
@@ -107,14 +107,14 @@ function createStore(
     ),
   )
 
-  const appends = createAppends(database, places, report)
-  const completions = createCompletions(database, places, report)
+  const appends = createAppends(database, known, report)
+  const completions = createCompletions(database, known, report)
   /** The plans after an enrichment that may have been stored, though the answer was lost. */
   const unknownPlans = new WeakSet<NewPlan>()
 
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
-    await Promise.all([appends.idle(), completions.idle(), waking.settled('deliveries')])
+    await Promise.all([appends.idle(), completions.idle(), due.settled('deliveries')])
     await instance?.close()
     await database.close()
   }
@@ -123,11 +123,11 @@ function createStore(
     append(arrival) {
       const appended = appends.add(arrival)
       if (arrival.kind !== 'event') return appended
-      if (arrival.plan === null) return waking.after(appended, 'enrichments')
-      return arrival.plan.deliveries.length > 0 ? waking.after(appended, 'deliveries') : appended
+      if (arrival.plan === null) return due.during(appended, 'enrichments')
+      return arrival.plan.deliveries.length > 0 ? due.during(appended, 'deliveries') : appended
     },
     async claimEnrichments(request) {
-      await waking.settled('enrichments')
+      await due.settled('enrichments')
       await unknownEnrichments.giveBack(request.now)
       return unknownEnrichments.run(request, () =>
         write(
@@ -140,9 +140,9 @@ function createStore(
       write((session) => keepEnrichment(session, lease, progress, dueAt)),
     endEnrichment(lease, progress, plan) {
       const work = (session: Session) =>
-        endEnrichment(session, places, { lease, progress, plan, isUnknown: unknownPlans.has(plan) })
-      const ended = places.with(destinationsOf(plan), [], () => write(work, (isDone) => isDone))
-      return waking.after(
+        endEnrichment(session, known, { lease, progress, plan, isUnknown: unknownPlans.has(plan) })
+      const ended = known.with(destinationsOf(plan), [], () => write(work, (isDone) => isDone))
+      return due.during(
         ended.catch((error: unknown) => {
           if (error instanceof CommitUnknown) unknownPlans.add(plan)
           throw error
@@ -151,16 +151,16 @@ function createStore(
       )
     },
     waitingEnrichments: () => database.read(waitingEnrichments),
-    onEnrichmentDue: (listener) => waking.on('enrichments', listener),
+    onEnrichmentDue: (listener) => due.on('enrichments', listener),
     addPlan(eventId, plan, replaces) {
-      const added = places.with(destinationsOf(plan), [], () =>
-        write((session) => addPlan(session, places, eventId, plan, replaces)),
+      const added = known.with(destinationsOf(plan), [], () =>
+        write((session) => addPlan(session, known, eventId, plan, replaces)),
       )
-      return waking.after(added, 'deliveries')
+      return due.during(added, 'deliveries')
     },
     noteClock: (source, timing) => write((session) => noteClock(session, source, timing)),
     async claim(request) {
-      await waking.settled('deliveries')
+      await due.settled('deliveries')
       return claims.claim(request)
     },
     renew: (holder, ids, leaseUntil) =>
@@ -169,21 +169,21 @@ function createStore(
       completions.add({ attempt, next, reached, fallbacks }),
     skip: (delivery, reason, now) => write((session) => skip(session, delivery, reason, now)),
     requeue(requests, now) {
-      const requeued = places.with(
+      const requeued = known.with(
         requests.flatMap(({ instead }) => instead?.destination ?? []),
         [],
-        () => write((session) => requeue(session, places, requests, now)),
+        () => write((session) => requeue(session, known, requests, now)),
       )
-      return waking.after(requeued, 'deliveries')
+      return due.during(requeued, 'deliveries')
     },
     dismiss: (ids, reason, now) =>
       write(
         (session) => dismiss(session, ids, reason, now),
         ({ length }) => length > 0,
       ),
-    reconfigure: () => waking.after(write(reconfigure), 'deliveries'),
+    reconfigure: () => due.during(write(reconfigure), 'deliveries'),
     isSequential: false,
-    onDue: (listener) => waking.on('deliveries', listener),
+    onDue: (listener) => due.on('deliveries', listener),
     onCommit: (listener) => void committed.push(listener),
     events: (filter, page) => database.read((session) => eventPage(session, filter, page)),
     deliveries: (filter, page) => database.read((session) => deliveryPage(session, filter, page)),

@@ -2,8 +2,8 @@
 import t, { type Test } from 'tap'
 import { append } from '../../src/store/postgres/append.ts'
 import { StoreClock } from '../../src/store/postgres/clock.ts'
+import { KnownRows } from '../../src/store/postgres/known-rows.ts'
 import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
-import { Places } from '../../src/store/postgres/places.ts'
 import { Claims } from '../../src/store/postgres/queue/claims.ts'
 import { ServerClock } from '../../src/store/postgres/server-clock.ts'
 import { openPostgres } from '../../src/store/postgres.ts'
@@ -107,10 +107,10 @@ t.test('claims', async (t) => {
       committed: () => {},
       leavesSome: () => {},
     })
-    const places = new Places(database)
+    const known = new KnownRows(database)
     const arrival = entry(event(1), [planned()])
-    await places.with([planned().destination], [arrival.event], () =>
-      database.write((session) => append(session, places, [arrival])),
+    await known.with([planned().destination], [arrival.event], () =>
+      database.write((session) => append(session, known, [arrival])),
     )
     paused.ms = 180_000
     const now = serverClock.now()

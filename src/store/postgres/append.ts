@@ -5,8 +5,8 @@ import type { Appended, Arrival, QuarantinedRequest } from '../store.ts'
 import { Records } from './connection/records.ts'
 import type { Session } from './connection/session.ts'
 import { insertEnrichments } from './enrichments.ts'
+import type { KnownRows } from './known-rows.ts'
 import { lock, messageLock } from './locks.ts'
-import type { Places } from './places.ts'
 import { insertPlans, locksOfPlan } from './plans.ts'
 
 type First = { readonly id: string; readonly quarantined: boolean }
@@ -21,7 +21,7 @@ interface Decided {
 
 export async function append(
   session: Session,
-  places: Places,
+  known: KnownRows,
   arrivals: readonly Arrival[],
 ): Promise<readonly Appended[]> {
   // Before the statements behind it look at anything.
@@ -38,7 +38,7 @@ export async function append(
   markReleased(session, decided)
   await insertPlans(
     session,
-    places,
+    known,
     stored.flatMap(({ arrival }) => {
       if (arrival.kind !== 'event' || arrival.plan === null) return []
       return { event: seqOf(seqs, arrival.event.id), number: 1, plan: arrival.plan }

@@ -5,7 +5,7 @@ import { append, keyOfMessage } from './append.ts'
 import { Batches } from './batches.ts'
 import type { Database } from './connection/database.ts'
 import { CommitUnknown } from './connection/transactions.ts'
-import type { Places } from './places.ts'
+import type { KnownRows } from './known-rows.ts'
 import { type Completion, complete } from './queue/complete.ts'
 
 // A batch locks a name for each of its messages, and the server's table of locks is shared.
@@ -13,7 +13,7 @@ const MOST_IN_BATCH = 200
 
 export function createAppends(
   database: Database,
-  places: Places,
+  known: KnownRows,
   report: Committed,
 ): Batches<Arrival, Appended> {
   return new Batches({
@@ -24,10 +24,10 @@ export function createAppends(
       const committed = (durationMs: number, appended: readonly Appended[]) => {
         if (appended.some(({ kind }) => kind === 'stored')) report(arrivals.length, durationMs)
       }
-      return places.with(
+      return known.with(
         events.flatMap(({ plan }) => destinationsOf(plan)),
         events.map(({ event }) => event),
-        () => database.write((session) => append(session, places, arrivals), committed),
+        () => database.write((session) => append(session, known, arrivals), committed),
       )
     },
   })
@@ -35,7 +35,7 @@ export function createAppends(
 
 export function createCompletions(
   database: Database,
-  places: Places,
+  known: KnownRows,
   report: Committed,
 ): Batches<Completion, Completed | null> {
   /** Those that may have been recorded, though the answer was lost. */
@@ -50,8 +50,8 @@ export function createCompletions(
         if (completed.some((each) => each !== null)) report(ended.length, durationMs)
       }
       try {
-        return await places.with(destinations, [], () =>
-          database.write((session) => complete(session, places, ended, isUnknown), committed),
+        return await known.with(destinations, [], () =>
+          database.write((session) => complete(session, known, ended, isUnknown), committed),
         )
       } catch (error) {
         if (error instanceof CommitUnknown) for (const { attempt } of ended) unknown.add(attempt)

@@ -11,8 +11,8 @@ import { EVENT_COLUMNS, type EventRow } from '../sql/rows.ts'
 import type { ClaimedEnrichments, EnrichmentClaim, Lease, NewPlan } from '../store.ts'
 import { Records } from './connection/records.ts'
 import type { Session } from './connection/session.ts'
+import type { KnownRows } from './known-rows.ts'
 import { lock } from './locks.ts'
-import type { Places } from './places.ts'
 import { insertPlans, locksOfPlan } from './plans.ts'
 
 export interface EnrichmentEnd {
@@ -114,14 +114,14 @@ export async function keepEnrichment(
 /** `Enrichments.endEnrichment`, inside a transaction. `isUnknown`: an earlier try may have stored the plan. */
 export async function endEnrichment(
   session: Session,
-  places: Places,
+  known: KnownRows,
   { lease, progress, plan, isUnknown }: EnrichmentEnd,
 ): Promise<boolean> {
   const event = await leasedEvent(session, lease)
   if (event === null) return isUnknown && (await isPlanned(session, lease, plan))
   lock(session, locksOfPlan(plan))
   await saveProgress(session, event, progress)
-  await insertPlans(session, places, [{ event, number: 1, plan }])
+  await insertPlans(session, known, [{ event, number: 1, plan }])
   await session.query('UPDATE events SET unrouted = $1 WHERE seq = $2', [plan.unrouted ? 1 : 0, event])
   await dropEnrichment(session, event)
   return true

@@ -2,8 +2,8 @@
 import type { NewPlan } from '../store.ts'
 import { Records } from './connection/records.ts'
 import type { Session } from './connection/session.ts'
+import type { KnownRows } from './known-rows.ts'
 import { conversationLock, stageLock } from './locks.ts'
-import type { Places } from './places.ts'
 import { conversationsOf, insertDeliveries } from './queue/insert-deliveries.ts'
 import { insertStages } from './queue/stages.ts'
 
@@ -21,7 +21,7 @@ export function locksOfPlan({ deliveries, stage }: NewPlan): string[] {
 
 export async function insertPlans(
   session: Session,
-  places: Places,
+  known: KnownRows,
   plans: readonly EventPlan[],
 ): Promise<void> {
   if (plans.length === 0) return
@@ -47,5 +47,5 @@ export async function insertPlans(
   const deliveries = plans.flatMap(({ event, number, plan }) =>
     plan.deliveries.map((delivery) => ({ event, number, at: plan.at, delivery })),
   )
-  await insertDeliveries(session, places, deliveries)
+  await insertDeliveries(session, known, deliveries)
 }

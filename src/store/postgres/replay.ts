@@ -3,15 +3,15 @@ import { replaceableStates, replacedBy } from '../sql/states.ts'
 import type { AddedPlan, NewPlan } from '../store.ts'
 import type { Session } from './connection/session.ts'
 import { dropEnrichment } from './enrichments.ts'
+import type { KnownRows } from './known-rows.ts'
 import { conversationLock, lock } from './locks.ts'
-import type { Places } from './places.ts'
 import { insertPlans, locksOfPlan } from './plans.ts'
 import { conversationsOf, releaseNext } from './queue/insert-deliveries.ts'
 
 /** `Inbox.addPlan`, inside a transaction. */
 export async function addPlan(
   session: Session,
-  places: Places,
+  known: KnownRows,
   eventId: string,
   plan: NewPlan,
   replaces: readonly string[] | null,
@@ -35,7 +35,7 @@ export async function addPlan(
   const number = (last?.number ?? 0) + 1
   const replaced = await replaceEarlier(session, seq, number, replaces)
   await dropEnrichment(session, seq)
-  await insertPlans(session, places, [{ event: seq, number, plan }])
+  await insertPlans(session, known, [{ event: seq, number, plan }])
   await session.query('UPDATE events SET unrouted = $1 WHERE seq = $2', [plan.unrouted ? 1 : 0, seq])
   await releaseNext(session, conversationsOf(replaced), plan.at)
   return { number, cancelled: replaced.map(({ id }) => id) }

@@ -4,7 +4,7 @@ import type { BacklogState, ChannelBacklog, DestinationRecord } from '../../stor
 import type { Session } from '../connection/session.ts'
 
 /** A destination with a receiver that sends there. */
-type Place = {
+type DestinationReceiver = {
   readonly destination: number
   readonly receiver: string
 }
@@ -31,9 +31,14 @@ const PLACES = `WITH RECURSIVE places AS (
       WHERE (destination, receiver) > (places.destination, places.receiver)
       ORDER BY destination, receiver LIMIT 1) AS next)`
 
-export async function placesOf(session: Session, filter: PlaceFilter): Promise<readonly Place[]> {
+export async function placesOf(
+  session: Session,
+  filter: PlaceFilter,
+): Promise<readonly DestinationReceiver[]> {
   const wanted = new Set(await destinationIds(session, filter))
-  const places = await session.query<Place>(`${PLACES} SELECT destination, receiver FROM places`)
+  const places = await session.query<DestinationReceiver>(
+    `${PLACES} SELECT destination, receiver FROM places`,
+  )
   return places.filter(
     ({ destination, receiver }) => wanted.has(destination) && (filter.receiver ?? receiver) === receiver,
   )

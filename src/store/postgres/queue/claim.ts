@@ -40,7 +40,7 @@ export interface ClaimOptions {
   /** The number of the one that claims. */
   readonly instance: number
   /** What `readRates` has read. */
-  readonly rates: readonly About[]
+  readonly rates: readonly RateSnapshot[]
   /** Called with how many milliseconds the commit took, if something was leased. */
   readonly committed: (durationMs: number) => void
 }
@@ -50,8 +50,8 @@ export async function readRates(
   database: Database,
   request: ClaimRequest,
   instance: number,
-): Promise<readonly About[]> {
-  return database.query<About>(ABOUT, aboutOf(request, instance))
+): Promise<readonly RateSnapshot[]> {
+  return database.query<RateSnapshot>(RATE_SNAPSHOTS, snapshotValues(request, instance))
 }
 
 export async function claim(
@@ -71,14 +71,14 @@ export async function claim(
   }
   const work = async (session: Session): Promise<ClaimedHere> => {
     const ids = [...wanted.keys()]
-    const [locked, about, first] = await Promise.all([
+    const [locked, snapshots, first] = await Promise.all([
       lockFreeRates(session, ids),
-      session.query<About>(ABOUT, aboutOf(request, instance, ids)),
+      session.query<RateSnapshot>(RATE_SNAPSHOTS, snapshotValues(request, instance, ids)),
       firstOf(session, found.allowed),
     ])
     const busy = locked.size < ids.length ? [now + LOOK_AGAIN_AFTER_MS] : []
     const rates = openRates(
-      about.filter(({ id }) => locked.has(id)),
+      snapshots.filter(({ id }) => locked.has(id)),
       request,
     ).map((rate) => ({ ...rate, room: Math.min(rate.room, wanted.get(rate.id)?.room ?? 0) }))
     // Of those that only have another state now nothing was read.
@@ -116,7 +116,7 @@ function leavesSome(
   })
 }
 
-export type About = RateRow & {
+export type RateSnapshot = RateRow & {
   /** The same in each row: when the statement ran. */
   readonly server_time: number
   readonly due_at: number
@@ -125,7 +125,7 @@ export type About = RateRow & {
 }
 
 // Of all rate keys with unfinished deliveries, or of some. An attempt that takes long does not count, as with the holder's own.
-const ABOUT = `SELECT ${SERVER_TIME} AS server_time, rates.id, rates.channel, rates.key, rates.state, first.due_at,
+const RATE_SNAPSHOTS = `SELECT ${SERVER_TIME} AS server_time, rates.id, rates.channel, rates.key, rates.state, first.due_at,
     CASE WHEN first.due_at > $1 THEN 0 ELSE
       (SELECT count(*) FROM deliveries WHERE rate = rates.id AND state = 'sending' AND due_at > $1
         AND instance IS DISTINCT FROM $2 AND leased_at > $3) END AS elsewhere,
@@ -137,7 +137,7 @@ const ABOUT = `SELECT ${SERVER_TIME} AS server_time, rates.id, rates.channel, ra
     ORDER BY due_at LIMIT 1) AS first
   WHERE $5::integer[] IS NULL OR rates.id = ANY($5::integer[])`
 
-function aboutOf(
+function snapshotValues(
   { now, channels }: ClaimRequest,
   instance: number,
   ids: readonly number[] | null = null,
@@ -149,7 +149,7 @@ function aboutOf(
   return [now, instance, now - SLOW_AFTER_MS, new Records(limits), ids]
 }
 
-function openRates(rows: readonly About[], request: ClaimRequest): OpenRate[] {
+function openRates(rows: readonly RateSnapshot[], request: ClaimRequest): OpenRate[] {
   return rows.map(({ due_at: dueAt, elsewhere, is_much, server_time: _, ...row }) =>
     openRate(row, { dueAt, elsewhere, isMuchDue: () => is_much }, request),
   )

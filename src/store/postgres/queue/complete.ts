@@ -9,8 +9,8 @@ import { afterReplay, isFinal } from '../../sql/states.ts'
 import type { Attempt, Completed } from '../../store.ts'
 import { Records } from '../connection/records.ts'
 import type { Session } from '../connection/session.ts'
+import type { KnownRows } from '../known-rows.ts'
 import { LOCK_EVENTS, lockConversationsOf } from '../locks.ts'
-import type { Places } from '../places.ts'
 import { conversationsOf, insertDeliveries, releaseNext } from './insert-deliveries.ts'
 import { lockRates, ratesOf, saveStates } from './rates.ts'
 import { recordedBefore } from './recorded-before.ts'
@@ -22,7 +22,7 @@ export interface Completion {
   readonly fallbacks: readonly NewDelivery[]
 }
 
-type LeasedRow = {
+type EndedRow = {
   readonly seq: number
   readonly id: string
   readonly event: number
@@ -37,7 +37,7 @@ type LeasedRow = {
 
 /** A completion whose lease holds. */
 interface Ended extends Completion {
-  readonly row: LeasedRow
+  readonly row: EndedRow
   readonly endedAt: number
   readonly stored: NextState
 }
@@ -45,7 +45,7 @@ interface Ended extends Completion {
 /** Null for each whose lease was lost. `isUnknown`: whether an earlier try may have recorded the attempt. */
 export async function complete(
   session: Session,
-  places: Places,
+  known: KnownRows,
   completions: readonly Completion[],
   isUnknown: (attempt: Attempt) => boolean,
 ): Promise<readonly (Completed | null)[]> {
@@ -62,7 +62,7 @@ export async function complete(
   if (found.length === 0) return results(new Map())
   updateDeliveries(session, found)
   insertAttempts(session, found)
-  const added = await addAllFallbacks(session, places, found)
+  const added = await addAllFallbacks(session, known, found)
   for (const [at, conversations] of releasedAt(found)) await releaseNext(session, conversations, at)
   await settleRates(session, found, rates)
   return results(added)
@@ -73,7 +73,7 @@ function completedOf(stored: NextState, fallbacks: readonly NewDelivery[] = []):
 }
 
 /** The number of the attempt is the token of its lease: another holder that took over has recorded one more. */
-function endedOf(completion: Completion, row: LeasedRow | undefined): Ended | null {
+function endedOf(completion: Completion, row: EndedRow | undefined): Ended | null {
   const { attempt, next } = completion
   if (row?.state !== 'sending' || row.attempts !== attempt.number - 1) return null
   const stored = afterReplay(next, row.replaced_by)
@@ -83,14 +83,14 @@ function endedOf(completion: Completion, row: LeasedRow | undefined): Ended | nu
 async function lockLeased(
   session: Session,
   completions: readonly Completion[],
-): Promise<readonly [ReadonlyMap<string, LeasedRow>, readonly RateRow[]]> {
+): Promise<readonly [ReadonlyMap<string, EndedRow>, readonly RateRow[]]> {
   const ids = completions.map(({ attempt }) => attempt.deliveryId)
   const reached = completions.filter((each) => each.reached).map(({ attempt }) => attempt.deliveryId)
   const added = completions.flatMap(({ fallbacks }) => fallbacks)
   lockEventsOf(session, completions)
   lockConversationsOf(session, ids, conversationsOf(added))
   const [rows, rates] = await Promise.all([
-    session.query<LeasedRow>(
+    session.query<EndedRow>(
       `SELECT seq, id, event, plan, rate, conversation, state, attempts, ambiguous_attempts, replaced_by FROM deliveries
        WHERE id = ANY($1::text[]) ORDER BY seq FOR UPDATE`,
       [ids],
@@ -183,14 +183,14 @@ function settled(ended: readonly Ended[], rows: readonly RateRow[]): ReadonlyMap
 /** The fallbacks that are to be sent, of each completion that has any. */
 async function addAllFallbacks(
   session: Session,
-  places: Places,
+  known: KnownRows,
   ended: readonly Ended[],
 ): Promise<ReadonlyMap<Ended, readonly NewDelivery[]>> {
   const added = new Map<Ended, NewDelivery[]>()
   for (const each of ended) {
     if (each.row.replaced_by !== null) continue
     for (const fallback of each.fallbacks)
-      if (await addFallback(session, places, each, fallback))
+      if (await addFallback(session, known, each, fallback))
         added.set(each, [...(added.get(each) ?? []), fallback])
   }
   return added
@@ -207,7 +207,7 @@ type SiblingRow = {
 /** Whether it is to be sent. */
 async function addFallback(
   session: Session,
-  places: Places,
+  known: KnownRows,
   { row, endedAt }: Ended,
   fallback: NewDelivery,
 ): Promise<boolean> {
@@ -224,6 +224,6 @@ async function addFallback(
   const start = startOfFallback(fallback, siblings)
   if (start === null) return false
   const delivery = { ...fallback, start }
-  await insertDeliveries(session, places, [{ event: row.event, number: row.plan, at: endedAt, delivery }])
+  await insertDeliveries(session, known, [{ event: row.event, number: row.plan, at: endedAt, delivery }])
   return start.kind !== 'skipped'
 }

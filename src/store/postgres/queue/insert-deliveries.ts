@@ -2,10 +2,10 @@ import type { NewDelivery } from '../../../core/plan.ts'
 import { beginning, released } from '../../sql/states.ts'
 import { Records } from '../connection/records.ts'
 import type { Session } from '../connection/session.ts'
-import type { Places } from '../places.ts'
+import type { KnownRows } from '../known-rows.ts'
 
 /** A delivery with the plan that it belongs to. */
-export interface OfPlan {
+export interface PlannedRow {
   readonly event: number
   readonly number: number
   /** When it is made. */
@@ -18,8 +18,8 @@ const OPEN = "state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')"
 /** A delivery waits for an unfinished earlier one of its conversation, whose lock the transaction has. */
 export async function insertDeliveries(
   session: Session,
-  places: Places,
-  deliveries: readonly OfPlan[],
+  known: KnownRows,
+  deliveries: readonly PlannedRow[],
 ): Promise<void> {
   if (deliveries.length === 0) return
   const open = await openConversations(session, deliveries)
@@ -27,15 +27,15 @@ export async function insertDeliveries(
     const { destination, conversation, start, standsInFor = null } = delivery
     const begins = beginning(start, conversation !== null && open.has(conversation), at)
     if (conversation !== null && start.kind !== 'skipped') open.add(conversation)
-    const place = places.of(destination)
+    const ids = known.of(destination)
     return {
       id: delivery.id,
       event,
       plan: number,
       route: delivery.route,
       receiver: delivery.receiver,
-      destination: place.id,
-      rate: place.rate,
+      destination: ids.id,
+      rate: ids.rate,
       template: delivery.template,
       conversation,
       grouping: delivery.group,
@@ -62,7 +62,7 @@ const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, 
   LEFT JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
   ORDER BY ordinality`
 
-async function openConversations(session: Session, deliveries: readonly OfPlan[]): Promise<Set<string>> {
+async function openConversations(session: Session, deliveries: readonly PlannedRow[]): Promise<Set<string>> {
   const asked = conversationsOf(deliveries.map(({ delivery }) => delivery))
   if (asked.length === 0) return new Set()
   const rows = await session.query<{ conversation: string }>(

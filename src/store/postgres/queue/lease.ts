@@ -122,7 +122,7 @@ async function parkUnreadable(session: Session, rows: readonly DeliveryRow[], no
   await releaseNext(session, conversations, now)
 }
 
-type AttemptRow = { readonly delivery: number; readonly started_at: number; readonly outcome: string }
+type AttemptOutcomeRow = { readonly delivery: number; readonly started_at: number; readonly outcome: string }
 
 /** Of each delivery, the latest first. */
 async function attemptsOf(
@@ -131,7 +131,7 @@ async function attemptsOf(
 ): Promise<ReadonlyMap<number, readonly Pick<Attempt, 'startedAt' | 'outcome'>[]>> {
   const tried = rows.filter(({ attempts }) => attempts > 0).map(({ seq }) => seq)
   if (tried.length === 0) return new Map()
-  const found = await session.query<AttemptRow>(
+  const found = await session.query<AttemptOutcomeRow>(
     `SELECT delivery, started_at, outcome FROM attempts WHERE delivery = ANY($1::bigint[])
      ORDER BY delivery, number DESC`,
     [tried],

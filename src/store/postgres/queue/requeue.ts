@@ -4,11 +4,11 @@ import { quoted } from '../../sql/rows.ts'
 import { notRequeued, requeued } from '../../sql/states.ts'
 import type { NewDelivery, Requeue } from '../../store.ts'
 import type { Session } from '../connection/session.ts'
+import type { KnownRows } from '../known-rows.ts'
 import { conversationLock, LOCK_EVENTS, lock } from '../locks.ts'
-import type { Places } from '../places.ts'
 import { conversationsOf, insertDeliveries, isBehind, releaseNext } from './insert-deliveries.ts'
 
-type DeliveryRow = {
+type RequeuedRow = {
   readonly seq: number
   readonly id: string
   readonly event: number
@@ -23,14 +23,14 @@ async function lockDeliveries(
   session: Session,
   ids: readonly string[],
   added: readonly NewDelivery[] = [],
-): Promise<readonly DeliveryRow[]> {
+): Promise<readonly RequeuedRow[]> {
   session.send(LOCK_EVENTS, [ids])
   const conversations = await session.query<{ conversation: string | null }>(
     'SELECT conversation FROM deliveries WHERE id = ANY($1::text[])',
     [ids],
   )
   lock(session, conversationsOf([...conversations, ...added]).map(conversationLock))
-  return session.query<DeliveryRow>(
+  return session.query<RequeuedRow>(
     `SELECT seq, id, event, plan, state, attempts, conversation FROM deliveries
      WHERE id = ANY($1::text[]) ORDER BY seq FOR UPDATE`,
     [ids],
@@ -42,7 +42,7 @@ const leftAlone: ReadonlySet<State> = new Set(notRequeued)
 /** `Queue.requeue`, inside a transaction. The earliest of a conversation is the one to be sent first. */
 export async function requeue(
   session: Session,
-  places: Places,
+  known: KnownRows,
   requests: readonly Requeue[],
   now: number,
 ): Promise<readonly string[]> {
@@ -58,21 +58,21 @@ export async function requeue(
     const request = ofDelivery.get(row.id)
     if (request === undefined || leftAlone.has(row.state) || hasChanged(row, request)) continue
     const { instead } = request
-    if (instead !== undefined) await replace(session, places, row, instead, now)
+    if (instead !== undefined) await replace(session, known, row, instead, now)
     else if (!(await makeDue(session, row, now))) continue
     changed.add(row.id)
   }
   return [...ofDelivery.keys()].filter((id) => changed.has(id))
 }
 
-function hasChanged({ state, attempts }: DeliveryRow, { seen }: Requeue): boolean {
+function hasChanged({ state, attempts }: RequeuedRow, { seen }: Requeue): boolean {
   return seen !== undefined && (seen.state !== state || seen.attempts !== attempts)
 }
 
 async function replace(
   session: Session,
-  places: Places,
-  row: DeliveryRow,
+  known: KnownRows,
+  row: RequeuedRow,
   instead: NewDelivery,
   now: number,
 ): Promise<void> {
@@ -84,14 +84,12 @@ async function replace(
       [reason, row.seq],
     )
   }
-  await insertDeliveries(session, places, [
-    { event: row.event, number: row.plan, at: now, delivery: instead },
-  ])
+  await insertDeliveries(session, known, [{ event: row.event, number: row.plan, at: now, delivery: instead }])
   await releaseNext(session, conversationsOf([row]), now)
 }
 
 /** False where it is due already, or waits for its turn in its conversation. */
-async function makeDue(session: Session, row: DeliveryRow, now: number): Promise<boolean> {
+async function makeDue(session: Session, row: RequeuedRow, now: number): Promise<boolean> {
   // It may have changed with one before it.
   const [found] = await session.query<{ state: State }>('SELECT state FROM deliveries WHERE seq = $1', [
     row.seq,

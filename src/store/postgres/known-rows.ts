@@ -4,14 +4,14 @@ import { type EventType, StoreUnavailable } from '../store.ts'
 import type { Database } from './connection/database.ts'
 import { codeOf, NOT_NULL_VIOLATION } from './connection/errors.ts'
 
-export interface Place {
+export interface DestinationIds {
   readonly id: number
   readonly rate: number
 }
 
-export class Places {
+export class KnownRows {
   readonly #database: Database
-  readonly #places = new Map<string, Place>()
+  readonly #destinations = new Map<string, DestinationIds>()
   readonly #kinds = new Set<string>()
 
   constructor(database: Database) {
@@ -41,24 +41,24 @@ export class Places {
   }
 
   #forget(): void {
-    this.#places.clear()
+    this.#destinations.clear()
     this.#kinds.clear()
   }
 
   async #ensure(destinations: readonly Destination[], kinds: readonly EventType[]): Promise<void> {
     for (const destination of destinations)
-      if (!this.#places.has(placeKey(destination))) await this.#makePlace(destination)
+      if (!this.#destinations.has(destinationKey(destination))) await this.#makeDestination(destination)
     for (const kind of kinds) if (!this.#kinds.has(kindKey(kind))) await this.#makeKind(kind)
   }
 
-  of(destination: Destination): Place {
-    const place = this.#places.get(placeKey(destination))
+  of(destination: Destination): DestinationIds {
+    const ids = this.#destinations.get(destinationKey(destination))
     // The connection was lost since it was made.
-    if (place === undefined) throw new StoreUnavailable(`the store ${this.#database.name} was lost`)
-    return place
+    if (ids === undefined) throw new StoreUnavailable(`the store ${this.#database.name} was lost`)
+    return ids
   }
 
-  async #makePlace(destination: Destination): Promise<void> {
+  async #makeDestination(destination: Destination): Promise<void> {
     const { channel, target, rateKey } = destination
     await this.#database.query('INSERT INTO rates (channel, key) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
       channel,
@@ -69,13 +69,13 @@ export class Places {
        SELECT channel, $1, id FROM rates WHERE channel = $2 AND key = $3 ON CONFLICT DO NOTHING`,
       [target, channel, rateKey],
     )
-    const [place] = await this.#database.query<{ id: number; rate: number }>(
+    const [ids] = await this.#database.query<{ id: number; rate: number }>(
       `SELECT destinations.id, rate FROM destinations JOIN rates ON rates.id = rate
        WHERE destinations.channel = $1 AND target = $2 AND key = $3`,
       [channel, target, rateKey],
     )
-    if (place === undefined) throw new Error('a destination is not there after it was made')
-    this.#places.set(placeKey(destination), place)
+    if (ids === undefined) throw new Error('a destination is not there after it was made')
+    this.#destinations.set(destinationKey(destination), ids)
   }
 
   async #makeKind(kind: EventType): Promise<void> {
@@ -87,7 +87,7 @@ export class Places {
   }
 }
 
-function placeKey({ channel, target, rateKey }: Destination): string {
+function destinationKey({ channel, target, rateKey }: Destination): string {
   return JSON.stringify([channel, target, rateKey])
 }
 

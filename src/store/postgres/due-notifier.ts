@@ -7,7 +7,7 @@ export type Work = 'deliveries' | 'enrichments'
 const NOTIFY = "SELECT pg_notify('hookbridge_due', '')"
 
 /** Tells the claim loops, here and in other instances, that something may be due. */
-export class Waking {
+export class DueNotifier {
   readonly #database: Database
   readonly #listeners = { deliveries: new Set<() => void>(), enrichments: new Set<() => void>() }
   /** Changes that are under way. */
@@ -27,7 +27,7 @@ export class Waking {
   }
 
   /** A change that may make something due. A claim that is made meanwhile waits for it. */
-  after<T>(change: Promise<T>, work: Work): Promise<T> {
+  during<T>(change: Promise<T>, work: Work): Promise<T> {
     const changes = this.#changes[work]
     const settled: Promise<unknown> = change.then(
       () => changes.delete(settled),
