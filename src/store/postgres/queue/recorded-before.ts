@@ -1,9 +1,9 @@
 /** Attempts that were recorded by a transaction whose answer was lost. */
+import type { NextState } from '../../../core/delivery/delivery.ts'
 import type { NewDelivery } from '../../../core/plan.ts'
 import { afterReplay } from '../../sql/states.ts'
-import type { Completed } from '../../store.ts'
+import type { Attempt, Completed } from '../../store.ts'
 import type { Session } from '../connection/session.ts'
-import type { Completion } from './complete.ts'
 
 type RecordedRow = {
   readonly id: string
@@ -13,8 +13,15 @@ type RecordedRow = {
   readonly replaced_by: number | null
 }
 
+/** What was to be recorded. */
+interface Unknown {
+  readonly attempt: Attempt
+  readonly next: NextState
+  readonly fallbacks: readonly NewDelivery[]
+}
+
 /** What was stored of those that were recorded. */
-export async function recordedBefore(
+export async function recordedBefore<Completion extends Unknown>(
   session: Session,
   completions: readonly Completion[],
 ): Promise<ReadonlyMap<Completion, Completed>> {
@@ -46,7 +53,7 @@ export async function recordedBefore(
 
 async function sentFallbacks(
   session: Session,
-  completions: readonly Completion[],
+  completions: readonly Unknown[],
 ): Promise<ReadonlySet<string>> {
   const all: readonly NewDelivery[] = completions.flatMap(({ fallbacks }) => fallbacks)
   if (all.length === 0) return new Set()
