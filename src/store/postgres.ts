@@ -32,7 +32,7 @@ import { dismiss, RENEW, requeue, skip } from './postgres/queue/requeue.ts'
 import { UnknownClaims } from './postgres/queue/unknown-claims.ts'
 import { addPlan } from './postgres/replay.ts'
 import { ServerClock } from './postgres/server-clock.ts'
-import type { Committed, EnrichmentClaim, NewPlan, Store } from './store.ts'
+import type { Committed, EnrichmentClaim, Store } from './store.ts'
 import { StoreRefused } from './store.ts'
 
 export interface PostgresOptions {
@@ -109,8 +109,13 @@ function createStore(
 
   const appends = createAppends(database, known, report)
   const completions = createCompletions(database, known, report)
-  /** The plans after an enrichment that may have been stored, though the answer was lost. */
-  const unknownPlans = new WeakSet<NewPlan>()
+  /** The plans after an enrichment, and the deliveries that were skipped, that may have been stored, though the answer was lost. */
+  const unknown = new WeakSet<object>()
+  const remembered = <T>(asked: object, change: Promise<T>): Promise<T> =>
+    change.catch((error: unknown) => {
+      if (error instanceof CommitUnknown) unknown.add(asked)
+      throw error
+    })
 
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
@@ -140,15 +145,9 @@ function createStore(
       write((session) => keepEnrichment(session, lease, progress, dueAt)),
     endEnrichment(lease, progress, plan) {
       const work = (session: Session) =>
-        endEnrichment(session, known, { lease, progress, plan, isUnknown: unknownPlans.has(plan) })
+        endEnrichment(session, known, { lease, progress, plan, isUnknown: unknown.has(plan) })
       const ended = known.with(destinationsOf(plan), [], () => write(work, (isDone) => isDone))
-      return due.during(
-        ended.catch((error: unknown) => {
-          if (error instanceof CommitUnknown) unknownPlans.add(plan)
-          throw error
-        }),
-        'deliveries',
-      )
+      return due.during(remembered(plan, ended), 'deliveries')
     },
     waitingEnrichments: () => database.read(waitingEnrichments),
     onEnrichmentDue: (listener) => due.on('enrichments', listener),
@@ -167,7 +166,14 @@ function createStore(
       write(async (session) => void (await session.query(RENEW, [holder, ids, leaseUntil]))),
     complete: (attempt, next, reached, fallbacks = []) =>
       completions.add({ attempt, next, reached, fallbacks }),
-    skip: (delivery, reason, now) => write((session) => skip(session, delivery, reason, now)),
+    skip(delivery, reason, now) {
+      const work = (session: Session) =>
+        skip(session, delivery, { reason, now, isUnknown: unknown.has(delivery) })
+      return remembered(
+        delivery,
+        write(work, (isDone) => isDone),
+      )
+    },
     requeue(requests, now) {
       const requeued = known.with(
         requests.flatMap(({ instead }) => instead?.destination ?? []),

@@ -272,6 +272,14 @@ t.test('an answer to COMMIT that is lost', async (t) => {
     [deliveryId(5, 2)],
     'what was replayed since is not given back',
   )
+
+  const skipped = { id: deliveryId(5, 2), attempts: 0 }
+  const skip = (delivery: typeof skipped) => store.skip(delivery, 'old news', now)
+  proxy.loseNextCommit()
+  await t.rejects(skip(skipped), unavailable)
+  await until(async () => (await store.delivery(skipped.id))?.state === 'skipped', 'the end')
+  t.equal(await skip(skipped), true, 'what was skipped is reported')
+  t.equal(await skip({ ...skipped }), false, 'but of another holder')
 })
 
 t.test(

@@ -123,14 +123,21 @@ export async function dismiss(
   return ids.filter((id) => closed.delete(id))
 }
 
+interface Skip {
+  readonly reason: string
+  readonly now: number
+  /** An earlier try may have been committed. */
+  readonly isUnknown: boolean
+}
+
 /** `Queue.skip`, inside a transaction. */
 export async function skip(
   session: Session,
   { id, attempts }: Pick<Delivery, 'id' | 'attempts'>,
-  reason: string,
-  now: number,
+  { reason, now, isUnknown }: Skip,
 ): Promise<boolean> {
   const [row] = await lockDeliveries(session, [id])
+  if (isUnknown && row?.state === 'skipped' && row.attempts === attempts) return true
   if (row?.state !== 'sending' || row.attempts !== attempts) return false
   await session.query(
     `UPDATE deliveries SET state = 'skipped', reason = $1, due_at = NULL, leased_at = NULL, holder = NULL, instance = NULL
