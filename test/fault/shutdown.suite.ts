@@ -12,6 +12,9 @@ import {
 import { startSinks } from '../support/sinks.ts'
 import { until } from '../support/until.ts'
 
+/** It was being claimed when the stop began. */
+const NOT_SENT = /^retrying: the service was stopping when it claimed this delivery; nothing was sent$/
+
 t.test('SIGTERM with keep-alive clients, a request on its way and an attempt in flight', async (t) => {
   const folder = temporaryFolder(t)
   const sinks = await startSinks(t, 300)
@@ -40,8 +43,11 @@ t.test('SIGTERM with keep-alive clients, a request on its way and an attempt in 
   const { events, deliveries } = await history(folder)
   t.equal(events.length, 7)
   t.ok(
-    deliveries.every(({ state }) => state === 'delivered' || state === 'pending'),
-    'what was in flight is finished and recorded; the rest is due',
+    deliveries.every(
+      ({ state, reason }) =>
+        state === 'delivered' || state === 'pending' || NOT_SENT.test(`${state}: ${reason}`),
+    ),
+    `what was in flight is finished and recorded; the rest is due: ${JSON.stringify(deliveries)}`,
   )
   t.ok(deliveries.some(({ state }) => state === 'delivered'))
 })
