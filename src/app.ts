@@ -101,11 +101,22 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const stop = (servers: Servers['servers']) =>
     stopService({
-      ...{ ...shared, ...pipeline, servers, heartbeat, generations, observability },
+      ...shared,
+      ...pipeline,
+      servers,
+      heartbeat,
+      generations,
+      observability,
       timers: [() => watch.stop(), metrics.stop, pipeline.stopPurge],
     })
   const { url, servers } = await openServers({
-    ...{ ...shared, ...observability, listen, socket, settings, observe, receive: pipeline.receive },
+    ...shared,
+    ...observability,
+    listen,
+    socket,
+    settings,
+    observe,
+    receive: pipeline.receive,
     lastReload: reloads.last,
     adminToken: () => server().admin_token,
     failureLimit: () => server().unverified || null,
