@@ -15,6 +15,7 @@ export type * from './history.ts'
 export type * from './inbox.ts'
 export type * from './queue.ts'
 export type * from './upkeep.ts'
+export { backlogStates } from './upkeep.ts'
 
 export interface Store extends Inbox, Enrichments, Queue, History, Upkeep {}
 

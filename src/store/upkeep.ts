@@ -32,8 +32,17 @@ export interface ChannelBacklog {
   readonly firstDueAt: number | null
 }
 
-/** Deliveries that wait for their time or for a person. */
-export type BacklogState = 'pending' | 'held' | 'sending' | 'retrying' | 'ambiguous' | 'parked' | 'dead'
+/** The states of deliveries that wait for their time or for a person. */
+export const backlogStates = [
+  'pending',
+  'held',
+  'sending',
+  'retrying',
+  'ambiguous',
+  'parked',
+  'dead',
+] as const
+export type BacklogState = (typeof backlogStates)[number]
 
 export interface PurgeRequest {
   /** Events that were received, and last planned or resent, before it are removed unless they are unresolved. */

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Observe } from '../../pipeline/fact.ts'
-import type { BacklogState, Store } from '../../store/store.ts'
+import { backlogStates, type Store } from '../../store/store.ts'
 import { cached } from './cached.ts'
 import type { MetricLabels } from './labels.ts'
 
@@ -25,15 +25,6 @@ const activities = [
   'destinations',
   'files',
 ] as const
-const backlogStates = [
-  'pending',
-  'held',
-  'sending',
-  'retrying',
-  'ambiguous',
-  'parked',
-  'dead',
-] as const satisfies readonly BacklogState[]
 
 /** The store and its queue. */
 export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {

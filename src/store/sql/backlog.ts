@@ -1,6 +1,7 @@
 /** What waits at destinations, and their state. */
 import type { Destination, DestinationState } from '../../core/delivery/destination.ts'
-import type { BacklogState, ChannelBacklog, DestinationRecord } from '../store.ts'
+import type { ChannelBacklog, DestinationRecord } from '../store.ts'
+import { type BacklogState, backlogStates } from '../upkeep.ts'
 
 export type RateRow = {
   readonly id: number
@@ -24,16 +25,6 @@ export function destinationStateOf({ state }: Pick<RateRow, 'state'>): Destinati
   kept.set(state, read)
   return read
 }
-
-export const backlogStates = [
-  'pending',
-  'held',
-  'sending',
-  'retrying',
-  'ambiguous',
-  'parked',
-  'dead',
-] as const satisfies readonly BacklogState[]
 
 export function noBacklog(): Record<BacklogState, number> {
   return { pending: 0, held: 0, sending: 0, retrying: 0, ambiguous: 0, parked: 0, dead: 0 }

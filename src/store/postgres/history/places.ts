@@ -1,6 +1,7 @@
 /** There are few destinations, receivers and states: queries by any of them iterate over those that exist. */
-import { backlogStates, destinationRecord, hasBacklog, noBacklog, type RateRow } from '../../sql/backlog.ts'
-import type { BacklogState, ChannelBacklog, DestinationRecord } from '../../store.ts'
+import { destinationRecord, hasBacklog, noBacklog, type RateRow } from '../../sql/backlog.ts'
+import type { ChannelBacklog, DestinationRecord } from '../../store.ts'
+import { type BacklogState, backlogStates } from '../../upkeep.ts'
 import type { Session } from '../connection/session.ts'
 
 /** A destination with a receiver that sends there. */

@@ -1,7 +1,8 @@
 /** There are few destinations, receivers and states: queries by any of them iterate over those that exist. */
 import type { State } from '../../../core/delivery/delivery.ts'
-import { backlogStates, destinationRecord, hasBacklog, noBacklog, type RateRow } from '../../sql/backlog.ts'
-import type { BacklogState, ChannelBacklog, DestinationRecord } from '../../store.ts'
+import { destinationRecord, hasBacklog, noBacklog, type RateRow } from '../../sql/backlog.ts'
+import type { ChannelBacklog, DestinationRecord } from '../../store.ts'
+import { type BacklogState, backlogStates } from '../../upkeep.ts'
 import type { Database } from '../database.ts'
 
 /** A destination with a receiver that sends there. */

@@ -31,8 +31,8 @@ const MOST_LEFTOVERS = 10_000
 
 /**
  * When a claim has to look at each rate key again, so that those for which nothing is due, or whose destination is paused, cost it nothing.
- * In memory: whoever changes deliveries of a rate key, or its state, calls `changed`, and the next claim looks at it. After a
- * rollback, or a change by another process, a claim looks at all.
+ * In memory: each change of a rate key's deliveries or state is followed by `changed`, so that the next claim reads that key again. After
+ * a rollback, or a change by another process, a claim reads all of them.
  */
 export class ClaimSchedule {
   #conditions: Conditions | null = null
