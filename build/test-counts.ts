@@ -1,4 +1,5 @@
-import { type FinalResults, Parser } from 'tap-parser'
+import { type FinalResults, Parser, type Result } from 'tap-parser'
+import { stringify } from 'yaml'
 
 export interface Counts {
   readonly passed: number
@@ -10,6 +11,9 @@ interface Test {
   results?: FinalResults
 }
 
+/** Lines of a failure's diagnostics that are shown: its differences and its place come first. */
+const SHOWN_LINES = 40
+
 /**
  * How many tests a suite ran, not how many assertions, from what it printed as TAP. A test that has tests in it only groups
  * them; it counts where it failed by itself. A suite that ended too early, or ran nothing, has failed.
@@ -20,6 +24,31 @@ export function testCounts(tap: string): Counts {
   parser.end(tap)
   const { passed, failed } = countsOf(suite)
   return { passed, failed: passed + failed === 0 ? 1 : failed }
+}
+
+/**
+ * What failed in a suite, from what it printed as TAP: for each assertion the names of the tests around it, with the first lines
+ * of its diagnostics, indented.
+ */
+export function testFailures(tap: string): string[] {
+  const failed: Result[] = []
+  const collect = (parser: Parser) => {
+    parser.on('child', collect)
+    parser.on('assert', (result: Result) => {
+      if (!result.ok && result.todo === false && result.skip === false) failed.push(result)
+    })
+  }
+  const parser = new Parser()
+  collect(parser)
+  parser.end(tap)
+  // After each test the one around it repeats that it failed.
+  const inside = ({ fullname }: Result) => failed.some((other) => other.fullname.startsWith(`${fullname} > `))
+  return failed.filter((result) => !inside(result)).map(describeFailure)
+}
+
+function describeFailure({ fullname, diag }: Result): string {
+  const lines = diag === null ? [] : stringify(diag).trimEnd().split('\n')
+  return [fullname, ...lines.slice(0, SHOWN_LINES).map((line) => `    ${line}`)].join('\n')
 }
 
 function watch(parser: Parser): Test {

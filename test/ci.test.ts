@@ -69,8 +69,11 @@ t.test('the last line counts the tests of all suites', async (t) => {
 t.test('suites that fail or die count, and do not keep the others from running', async (t) => {
   const cases =
     'test) cat failing; exit 1 ;;\ntest:fault) exit 7 ;;\ntest:browser) cat passing; exit 7 ;;\ntest:*) cat passing ;;'
-  const { status, last, others, stderr } = runWith(t, cases)
+  const { status, last, others, stdout, stderr } = runWith(t, cases)
   t.equal(last, `${1 + 2 * (others - 1)} passed, 3 failed`)
+  const summary = stdout.slice(stdout.indexOf('test: 1 passed, 1 failed'))
+  t.match(summary, '  not ok: a.test.ts > second > third\n', 'what failed is listed at the end')
+  t.match(summary, /^test:browser: .*\n( {2}.*\n)* {2}ok 1 - a\.test\.ts/m, 'or what was printed last')
   t.match(stderr, 'npm run test:browser ended with 7')
   t.equal(status, 1)
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { testCounts } from '../../build/test-counts.ts'
+import { testCounts, testFailures } from '../../build/test-counts.ts'
 
 const lines = (ok: boolean) => {
   const not = ok ? '' : 'not '
@@ -61,4 +61,24 @@ t.test('a suite that ends early has failed, wherever it does', async (t) => {
     t.ok(failed > 0, `after ${kept} lines`)
   }
   t.match(testCounts('1..0 # no tests found\n'), { failed: 1 })
+})
+
+t.test('what failed is named once, with what is around it and its diagnostics', async (t) => {
+  const diagnostics = `not ok 1 - third
+              ---
+              diff: |
+                --- expected
+                +++ actual
+              at:
+                fileName: a.test.ts
+              ...`
+  t.strictSame(testFailures(lines(false).replace('not ok 1 - third', diagnostics)), [
+    `a.test.ts > group > inside > third
+    diff: |
+      --- expected
+      +++ actual
+    at:
+      fileName: a.test.ts`,
+  ])
+  t.strictSame(testFailures(lines(true)), [])
 })
