@@ -82,7 +82,7 @@ t.test('one service', async (t: Test) => {
       ['no signature', { 'svix-signature': '' }, 'missing_signature'],
       ['another secret', signedHeaders('msg_1', body, wrongSecret), 'wrong_signature'],
       ['too old', signedHeaders('msg_1', body, otherSecret, seconds(-302)), 'timestamp_out_of_range'],
-      ['from the future', signedHeaders('msg_1', body, otherSecret, seconds(303)), 'timestamp_out_of_range'],
+      ['from the future', signedHeaders('msg_1', body, otherSecret, seconds(400)), 'timestamp_out_of_range'],
       ['another id', { 'svix-id': 'msg_2' }, 'wrong_signature'],
       ['a changed body', signedHeaders('msg_1', `${body} `), 'wrong_signature'],
     ]
@@ -92,8 +92,8 @@ t.test('one service', async (t: Test) => {
     const store = await openStore(`sqlite:${join(app.folder, 'store.db')}`, 'operator')
     t.teardown(() => store.close())
     const { receivedAt = 0, sentAt = 0 } = (await store.refusedClock('cuuro')) ?? {}
-    // Of the two that were off, the first: a timestamp is in whole seconds, and a second may have passed since.
-    t.ok([302, 303].includes(Math.floor((receivedAt - sentAt) / 1_000)), 'kept for doctor, once a minute')
+    // Of the two that were off, the first.
+    t.ok(receivedAt - sentAt >= 302_000, 'kept for doctor, once a minute')
     t.match(app.log.filter(({ msg }) => msg === 'request rejected').at(-1), {
       code: 'wrong_signature',
       address: '127.0.0.1',

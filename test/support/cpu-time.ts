@@ -17,3 +17,21 @@ export function fastest(action: () => void, rounds = 3): number {
   }
   return best
 }
+
+/**
+ * How many times as much CPU time `large` takes as `small`, in the first comparison that is below `limit`, or else in the last of
+ * five: a collection of garbage disturbs one comparison or another, and what grows too fast exceeds the limit in each. Times below
+ * `leastMs` count as that, because they say little.
+ */
+export function growth(
+  [small, large]: readonly [small: () => void, large: () => void],
+  limit: number,
+  leastMs: number,
+): number {
+  let times = Number.POSITIVE_INFINITY
+  for (let tried = 0; tried < 5 && times >= limit; tried++) {
+    const least = Math.max(fastest(small), leastMs)
+    times = fastest(large) / least
+  }
+  return times
+}
