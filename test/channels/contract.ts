@@ -15,7 +15,7 @@ import type { RenderView } from '../../src/core/template/template.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
 import { anyJson, anyText, anyUrl } from '../support/any-text.ts'
-import { channelEnvironment } from '../support/channel-environment.ts'
+import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
 import { aRenderView } from '../support/event.ts'
 import { tagsOf } from '../support/html.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
@@ -46,7 +46,6 @@ export interface ChannelHarness<Settings, Receiver, Message> {
   readonly secrets: readonly string[]
 }
 
-const TIMEOUT = 2_000
 const context = {
   settings: undefined,
   target: '"><script>alert(1)</script>',
@@ -248,7 +247,7 @@ async function doctorContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M>
     doctor.check(
       channel.settings.parse(raw.settings),
       new Map([['deal-flow', channel.receiver.parse(raw.receiver)]]),
-      TIMEOUT,
+      IN_TIME_MS,
       noProxies,
     )
   const destination = await harness.start()
@@ -279,7 +278,7 @@ function opened<S, R, M>(
   const open = channel.open(
     channel.settings.parse(raw.settings),
     new Map([['deal-flow', receiver]]),
-    channelEnvironment(TIMEOUT),
+    channelEnvironment(),
   )
   return { open, send }
 

@@ -53,7 +53,7 @@ t.test('no value adds a header, a recipient or a part', async (t) => {
   const { renderer } = compiled
   const receiver = email.receiver.parse({ to: ['jane@example.org'] })
   const settings = email.settings.parse({ smtp: server.url, from: 'alerts@example.org' })
-  const channel = email.open(settings, new Map([['r', receiver]]), channelEnvironment(5_000))
+  const channel = email.open(settings, new Map([['r', receiver]]), channelEnvironment())
   t.teardown(async () => {
     await channel.close()
     await server.close()

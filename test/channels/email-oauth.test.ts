@@ -10,7 +10,7 @@ import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { openHttp } from '../../src/network/http.ts'
 import { noProxies, readProxies } from '../../src/network/proxies.ts'
 import { alone } from '../support/addressed.ts'
-import { channelEnvironment } from '../support/channel-environment.ts'
+import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
 import { growth } from '../support/cpu-time.ts'
 import {
   type OAuthMailServer,
@@ -28,7 +28,6 @@ import { closedPort } from './contract.ts'
 
 const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
 const from = 'Alerts <alerts@example.org>'
-const IN_TIME_MS = 5_000
 const GUID = '99999999-2222-3333-4444-555555555555'
 
 type Provider = 'microsoft' | 'google' | 'generic'

@@ -12,7 +12,7 @@ import type { Mail } from '../../src/channels/email/template/rendering.ts'
 import { newDestination, settle } from '../../src/core/delivery/destination.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { alone } from '../support/addressed.ts'
-import { channelEnvironment } from '../support/channel-environment.ts'
+import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
 import {
   type MailBehaviour,
   type MailServer,
@@ -25,14 +25,13 @@ import { closedPort } from './contract.ts'
 
 const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
 const auth = { user: 'alerts', pass: 'correct horse' }
-const IN_TIME = 5_000
 const delivery = { id: 'evt_1-1', receiver: 'partners', target: 'jane@example.org', ...alone }
 
 interface Teardown {
   teardown(action: () => Promise<void>): unknown
 }
 
-function openChannel(t: Teardown, settings: object, timeout = IN_TIME): OpenChannel<Mail> {
+function openChannel(t: Teardown, settings: object, timeout = IN_TIME_MS): OpenChannel<Mail> {
   const channel = email.open(
     email.settings.parse({ from: 'Cuuro alerts <alerts@example.org>', ...settings }),
     new Map([['partners', email.receiver.parse({ to: ['Jané <jane@example.org>'] })]]),
@@ -66,7 +65,7 @@ function senderOf(
     parsed,
     server,
     new Map(),
-    { ...patientTimeouts(IN_TIME), ...timeouts },
+    { ...patientTimeouts(IN_TIME_MS), ...timeouts },
     null,
     null,
   )
@@ -254,14 +253,15 @@ t.test('a server that stops answering, or closes the connection', async (t) => {
   for (const step of ['connect', 'rcpt'] as const) {
     const server = await start(t)
     server.behave = (name) => (name === step ? 'stall' : undefined)
-    const outcome = await senderOf(t, server.url, { answerMs: 300 }).send(mail, delivery)
+    const timeouts = step === 'connect' ? { connectMs: 300, answerMs: 300 } : { answerMs: 300 }
+    const outcome = await senderOf(t, server.url, timeouts).send(mail, delivery)
     t.match(outcome, { kind: 'retry', reason: /did not answer in time/ }, `no answer to ${step}`)
   }
 })
 
 t.test('a server that takes its time', async (t) => {
-  const server = await start(t, { greetAfter: 800 })
-  const sender = senderOf(t, server.url, { connectMs: 600, answerMs: 60_000 })
+  const server = await start(t, { greetAfter: 3_200 })
+  const sender = senderOf(t, server.url, { connectMs: 3_000, answerMs: 60_000 })
   t.equal(
     (await sender.send(mail, delivery)).kind,
     'sent',
@@ -273,7 +273,7 @@ t.test('a server that takes its time', async (t) => {
 })
 
 t.test('the answer to the final dot may take longer than any other', async (t) => {
-  const answerMs = 1_500
+  const answerMs = 3_000
   const late = await start(t, { delay: answerMs + 500 })
   const patient = senderOf(t, late.url, { answerMs, acceptMs: 60_000 })
   t.match(await patient.send(mail, delivery), { kind: 'sent' }, 'a late answer')
@@ -612,7 +612,7 @@ t.test('a message is written down whole, whatever its words are', async (t) => {
 })
 
 t.test('without settings a delivery is parked', async (t) => {
-  const channel = email.open(undefined, new Map(), channelEnvironment(IN_TIME))
+  const channel = email.open(undefined, new Map(), channelEnvironment())
   t.match(await send(channel), { kind: 'park', reason: /channels\.email is not configured/ })
   await channel.close()
 })

@@ -40,7 +40,7 @@ async function begun(
 ): Promise<Conversation> {
   const server = await startSlackServer({ scopes, ...options })
   const opened = (token: string) =>
-    slack.open(slack.settings.parse({ token, api_url: server.url }), new Map(), channelEnvironment(2_000))
+    slack.open(slack.settings.parse({ token, api_url: server.url }), new Map(), channelEnvironment())
   const open = opened('xoxb-1')
   const before = opened(token)
   const to = { receiver: 'deal-flow', target: TARGET, ...alone }

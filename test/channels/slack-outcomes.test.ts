@@ -10,13 +10,12 @@ import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { alone } from '../support/addressed.ts'
-import { channelEnvironment } from '../support/channel-environment.ts'
+import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
 /** Of attempts that get no answer; all others have the time that a busy machine takes. */
 const TIMEOUT_MS = 400
-const IN_TIME_MS = 60_000
 const HOOK = 'webhook:hook'
 const message: SlackMessage = { text: 'hello', blocks: [] }
 

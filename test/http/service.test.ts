@@ -161,12 +161,12 @@ t.test('one service', async (t: Test) => {
   })
 
   await t.test('503, and never 408, however long another process holds it', async (t) => {
-    // The shortest there is. Deliveries and enrichments ask the store meanwhile as well.
-    const hasty = await startTestApp(t, yaml, { server: 'request_timeout: 1s' })
+    // Deliveries and enrichments ask the store meanwhile as well.
+    const hasty = await startTestApp(t, yaml, { server: 'request_timeout: 2s' })
     const blocker = new DatabaseSync(join(hasty.folder, 'store.db'))
     t.teardown(() => blocker.close())
     blocker.exec('BEGIN IMMEDIATE')
-    const until = performance.now() + 2_000
+    const until = performance.now() + 4_000
     const answers: Response[] = []
     while (performance.now() < until) {
       answers.push(...(await Promise.all([1, 2, 3].map(() => post(hasty.url, newEvent())))))

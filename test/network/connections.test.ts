@@ -15,7 +15,7 @@ import { readTraceSettings } from '../../src/telemetry/settings.ts'
 import { closedPort } from '../channels/contract.ts'
 import { alone } from '../support/addressed.ts'
 import { type CertificateOptions, makeAuthority, makeCertificate } from '../support/certificates.ts'
-import { channelEnvironment } from '../support/channel-environment.ts'
+import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
 import { type ProxyAnswer, startProxy, type TestProxy, type TestProxyOptions } from '../support/proxy.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { type SlackServer, startSlackServer } from '../support/slack/server.ts'
@@ -65,7 +65,7 @@ function through(port: number, login = '', scheme = 'http'): Proxies {
 
 async function send(
   proxies: Proxies,
-  { url = 'https://slack.test/api/', timeout = 2_000, count = 1 } = {},
+  { url = 'https://slack.test/api/', timeout = IN_TIME_MS, count = 1 } = {},
 ): Promise<Outcome> {
   const receivers = new Map([
     ['hook', slack.receiver.parse({ webhook_url: url.replace('api/', 'services/x') })],

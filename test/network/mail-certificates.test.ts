@@ -55,7 +55,7 @@ async function start(t: Test, { cert, key }: Certificate, secure: boolean) {
 async function send(t: Test, url: string, more: object = {}): Promise<Outcome> {
   const settings = email.settings.parse({ smtp: url, from: 'a@example.org', tls: 'required', ...more })
   const receivers = new Map([['r', email.receiver.parse({ to: ['b@example.org'] })]])
-  const open = email.open(settings, receivers, channelEnvironment(5_000))
+  const open = email.open(settings, receivers, channelEnvironment())
   t.teardown(() => open.close())
   const mail = { subject: 's', text: 't', html: '<p>t</p>', preheader: '' }
   return open.send(mail, { id: 'dlv_1', receiver: 'r', target: 'b@example.org', ...alone })

@@ -111,7 +111,7 @@ t.test('events and verification failures are counted by source', async (t) => {
 
 t.test('each error that is answered is counted by its code, and no client can add a label', async (t) => {
   const slack = await slackServer(t)
-  const app = await startTestApp(t, twoSources(slack.url), { server: 'body_limit: 1kb, request_timeout: 1s' })
+  const app = await startTestApp(t, twoSources(slack.url), { server: 'body_limit: 1kb, request_timeout: 4s' })
   const before = (await scrape(app.url)).text.match(/^hookbridge_\w+(\{[^}]*\})?/gm)
   const json = { 'content-type': 'application/json' }
   await send(app.url, '/webhooks/nobody', '{}', json)
