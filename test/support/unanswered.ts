@@ -20,7 +20,7 @@ export async function startLossySlack(
 }
 
 /** Every event makes five deliveries. The configuration but for server and store. */
-export function toFiveChannels(slackUrl: string): string {
+export function toFiveChannels(slackUrl: string, timeout = '2s'): string {
   const receivers = channels.map((channel) => `  ${channel.slice(1)}: { slack: { channel: "${channel}" } }`)
   return `
 sources:
@@ -31,7 +31,7 @@ receivers:
 ${receivers.join('\n')}
 routes:
   - receivers: [a, b, c, d, e]
-delivery: { timeout: 2s }
+delivery: { timeout: ${timeout} }
 `
 }
 
