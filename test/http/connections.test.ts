@@ -63,7 +63,7 @@ t.test('a proxy keeps its connections for as long as it likes to', async (t) => 
 })
 
 t.test('connections beyond the limit are closed; idle ones make room in time', async (t) => {
-  const server = fakeServer(t, { limits: { maxConnections: 2, requestTimeout: 1_000 } })
+  const server = fakeServer(t, { limits: { maxConnections: 2, requestTimeout: 3_000 } })
   const connected = await open(t, server)
   const idle = await connected()
   const halfHead = await connected()
@@ -82,7 +82,7 @@ t.test('connections beyond the limit are closed; idle ones make room in time', a
 })
 
 t.test('a body that does not arrive in time is one refusal, and holds its place no longer', async (t) => {
-  const server = fakeServer(t, { maxPending: 1, limits: { requestTimeout: 1_000 } })
+  const server = fakeServer(t, { maxPending: 1, limits: { requestTimeout: 3_000 } })
   const connected = await open(t, server)
   const slow = await connected()
   slow.socket.write(partial)
