@@ -2,10 +2,10 @@
 import { type Arguments, failure, missingScope, type SlackAnswer, success, tooMany } from './answer.ts'
 import { cursor, readCursor } from './conversations.ts'
 import {
-  channelId,
   ID,
   isMember,
   isPrivate,
+  messagesSince,
   nameOf,
   type SlackServerMessage,
   scopesOf,
@@ -18,7 +18,7 @@ const LARGEST_LIMIT = 999
 
 /** The messages that stand in the channel itself, newest first: a reply is one where it is broadcast. */
 export function conversationsHistory(workspace: Workspace, args: Arguments): SlackAnswer {
-  const messages = readable(workspace, args, 'conversations.history')
+  const messages = readable(workspace, args, 'conversations.history', Number(args.oldest ?? 0))
   if (!Array.isArray(messages)) return messages
   const shown = messages.filter(({ threadTs, broadcast }) => threadTs === null || broadcast)
   return page(workspace, args, inWindow(shown, args).toReversed())
@@ -26,17 +26,22 @@ export function conversationsHistory(workspace: Workspace, args: Arguments): Sla
 
 /** A message and the replies in its thread, oldest first. */
 export function conversationsReplies(workspace: Workspace, args: Arguments): SlackAnswer {
-  const messages = readable(workspace, args, 'conversations.replies')
-  if (!Array.isArray(messages)) return messages
   const { ts } = args
+  const messages = readable(workspace, args, 'conversations.replies', Number(ts))
+  if (!Array.isArray(messages)) return messages
   const replies = messages.filter(({ threadTs }) => threadTs === ts)
   const parent = messages.filter((message) => message.ts === ts)
   if (parent.length === 0 && replies.length === 0) return failure('thread_not_found')
   return page(workspace, args, [...parent, ...inWindow(replies, args)])
 }
 
-/** The channel's messages, oldest first; or why they are not shown. */
-function readable(workspace: Workspace, args: Arguments, method: string): SlackServerMessage[] | SlackAnswer {
+/** The channel's messages that are not older than `since`, oldest first; or why they are not shown. */
+function readable(
+  workspace: Workspace,
+  args: Arguments,
+  method: string,
+  since: number,
+): SlackServerMessage[] | SlackAnswer {
   const { channel: id } = args
   if (typeof id !== 'string' || !ID.test(id)) return failure('channel_not_found')
   const name = nameOf(workspace, id)
@@ -53,9 +58,7 @@ function readable(workspace: Workspace, args: Arguments, method: string): SlackS
       ? null
       : takeFrom(workspace, method, { perSecond: reading.perMinute / 60, burst: reading.perMinute })
   if (limited !== null) return tooMany(limited)
-  return workspace.messages.filter(
-    (message) => !message.deleted && channelId(workspace, message.channel) === id,
-  )
+  return messagesSince(workspace, id, since).filter(({ deleted }) => !deleted)
 }
 
 function inWindow(messages: readonly SlackServerMessage[], args: Arguments): SlackServerMessage[] {

@@ -60,8 +60,8 @@ export function updateMessage(workspace: Workspace, args: Arguments): SlackAnswe
   const channel = nameOf(workspace, id)
   const closed = checkChannel(workspace, channel)
   if (closed !== null) return failure(closed === 'is_archived' ? 'is_inactive' : closed)
-  const message = workspace.messages.find(
-    (one) => one.ts === args.ts && channelId(workspace, one.channel) === id && !one.deleted,
+  const message = workspace.messages.findLast(
+    (one) => one.ts === args.ts && one.channelId === id && !one.deleted,
   )
   if (message === undefined) return failure('message_not_found')
   if (message.token !== args.token) return failure('cant_update_message')

@@ -124,20 +124,24 @@ export async function startSlackServer(options: SlackServerOptions = {}): Promis
 type Sent = Pick<OtherAnswer, 'status' | 'body'> & Required<Pick<OtherAnswer, 'headers'>>
 
 function methodOf({ url = '/' }: IncomingMessage): string | null {
-  const { pathname } = new URL(url, 'http://stand-in')
+  const [pathname = ''] = url.split('?', 1)
   if (pathname === WEBHOOK_PATH) return 'webhook'
   return pathname.startsWith('/api/') ? pathname.slice('/api/'.length) : null
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+/** By events: an iterator over the chunks takes several times the CPU. */
+function readText(request: IncomingMessage): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request) {
+  request.on('data', (chunk: Buffer) => {
     size += chunk.length
-    if (size > BODY_LIMIT) throw new Error('the request is too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+    if (size > BODY_LIMIT) reject(new Error('the request is too large'))
+    else chunks.push(chunk)
+  })
+  request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+  request.once('error', reject)
+  return promise
 }
 
 /** The arguments, with JSON within a form already parsed; null where the body cannot be read. */

@@ -40,6 +40,7 @@ interface Bucket {
 export interface SlackServerMessage {
   /** As the request named it; `webhook` for an incoming webhook. */
   readonly channel: string
+  readonly channelId: string
   readonly ts: string
   text: string
   blocks: unknown
@@ -101,6 +102,7 @@ export function accept(workspace: Workspace, channel: string, args: Arguments): 
   const ts = `${digits.slice(0, -6)}.${digits.slice(-6)}`
   const message: SlackServerMessage = {
     channel,
+    channelId: channelId(workspace, channel),
     ts,
     text: textOf(args),
     blocks,
@@ -140,15 +142,26 @@ export function textOf({ text }: Arguments): string {
 
 /** Where a reply to a message goes; null where nothing is there. A deleted message with replies keeps its thread. */
 function threadOf(workspace: Workspace, channel: string, ts: string): string | null {
-  const id = channelId(workspace, channel)
-  const there = workspace.messages.filter((message) => channelId(workspace, message.channel) === id)
+  const there = messagesSince(workspace, channelId(workspace, channel), Number(ts))
   const message = there.find((one) => one.ts === ts)
   if (message?.threadTs != null) return message.threadTs
   if (message !== undefined && !message.deleted) return ts
   return there.some(({ threadTs, deleted }) => threadTs === ts && !deleted) ? ts : null
 }
 
+/** The messages of a channel that are not older than this ts, in their order. Looks at no older ones, of which there may be many. */
+export function messagesSince({ messages }: Workspace, id: string, ts: number): SlackServerMessage[] {
+  const from = messages.findLastIndex((message) => Number(message.ts) < ts) + 1
+  const there: SlackServerMessage[] = []
+  for (let index = from; index < messages.length; index += 1) {
+    const message = messages[index]
+    if (message?.channelId === id) there.push(message)
+  }
+  return there
+}
+
 /** The channel's name in the options, from its name or its id. */
 export function nameOf({ channelIds }: Workspace, channel: string): string {
+  if (!ID.test(channel)) return channel
   return [...channelIds].find(([, id]) => id === channel)?.[0] ?? channel
 }
