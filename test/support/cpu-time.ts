@@ -8,7 +8,7 @@ export function cpuTime(): () => number {
 }
 
 /** The CPU time in milliseconds of the fastest of several runs, which other work on the machine disturbs least. */
-export function fastest(action: () => void, rounds = 3): number {
+function fastest(action: () => void, rounds = 3): number {
   let best = Number.POSITIVE_INFINITY
   for (let round = 0; round < rounds; round++) {
     const elapsed = cpuTime()
