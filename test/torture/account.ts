@@ -139,7 +139,7 @@ function checkDelivery(
 /** Events that were acknowledged and are not stored, or are stored more than once. */
 export function checkStored(
   acknowledged: Iterable<string>,
-  stored: ReadonlyMap<string, number>,
+  stored: Pick<ReadonlyMap<string, number>, 'get'>,
 ): readonly Finding[] {
   const findings: Finding[] = []
   for (const messageId of acknowledged) {

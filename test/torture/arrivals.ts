@@ -1,51 +1,38 @@
-/** What arrived at the stand-ins, by event. Takes it from them, so that they do not keep a million messages. */
+/** Notes what arrives at the stand-ins. Takes it from them, so that they do not keep a million messages. */
 import type { Sinks } from '../support/sinks.ts'
-import type { Arrival } from './account.ts'
+import type { Progress } from './progress.ts'
+import type { Arrivals } from './records.ts'
 
 /** The stand-in for Slack needs the latest ones for look-ups and threads: those of some minutes. */
-const KEPT_MESSAGES = 20_000
+const KEPT_MESSAGES = 50_000
 
-export interface ArrivalLog {
-  /** Messages that arrived. */
-  readonly total: number
-  /** Takes what came since the last time. */
-  collect(): void
-  /** Of one event, in their order. */
-  of(n: number): readonly Arrival[]
-}
+/** Returns what notes all that came since the last time. */
+export function collector({ slack, mail }: Sinks, arrivals: Arrivals, progress: Progress): () => void {
+  let seen = 0
 
-export function createArrivalLog({ slack, mail }: Sinks): ArrivalLog {
-  const byEvent = new Map<number, Arrival[]>()
-  let [total, seen] = [0, 0]
-
-  function note(text: string, target: string, delivery: string | undefined): void {
+  function note(text: string, target: string, delivery: string | undefined, at: number): void {
     const n = Number(/^n=(\d+) /.exec(text)?.[1] ?? Number.NaN)
     if (Number.isNaN(n) || delivery === undefined)
       throw new Error(`a message came to ${target} without its number: ${text}`)
-    const arrivals = byEvent.get(n)
-    const arrival = { target, delivery, place: total, at: Date.now() }
-    if (arrivals === undefined) byEvent.set(n, [arrival])
-    else arrivals.push(arrival)
-    total += 1
+    const isFirst = arrivals.add(n, { target, delivery, place: progress.get('arrived'), at })
+    progress.add('arrived')
+    if (isFirst) progress.add('delivered')
   }
 
-  return {
-    get total() {
-      return total
-    },
-    collect() {
-      for (const message of slack.messages.slice(seen)) {
-        note(message.text, message.channel, /dlv_\w+/.exec(JSON.stringify(message.metadata ?? ''))?.[0])
-        message.blocks = null
-      }
-      slack.messages.splice(0, Math.max(0, slack.messages.length - KEPT_MESSAGES))
-      seen = slack.messages.length
-      for (const { raw, to } of mail.messages.splice(0)) {
-        const head = raw.toString('latin1', 0, raw.indexOf('\r\n\r\n'))
-        const subject = /^Subject: (.+)$/m.exec(head)?.[1] ?? ''
-        note(subject, to.join(), /^X-Hookbridge-Delivery: (\S+)/im.exec(head)?.[1])
-      }
-    },
-    of: (n) => byEvent.get(n) ?? [],
+  return () => {
+    for (let index = seen; index < slack.messages.length; index += 1) {
+      const message = slack.messages[index]
+      if (message === undefined) continue
+      const { text, channel, metadata, at } = message
+      note(text, channel, /dlv_\w+/.exec(JSON.stringify(metadata ?? ''))?.[0], at)
+      message.blocks = null
+    }
+    slack.messages.splice(0, Math.max(0, slack.messages.length - KEPT_MESSAGES))
+    seen = slack.messages.length
+    for (const { raw, to, at } of mail.messages.splice(0)) {
+      const head = raw.toString('latin1', 0, raw.indexOf('\r\n\r\n'))
+      const subject = /^Subject: (.+)$/m.exec(head)?.[1] ?? ''
+      note(subject, to.join(), /^X-Hookbridge-Delivery: (\S+)/im.exec(head)?.[1], at)
+    }
   }
 }

@@ -7,8 +7,8 @@ import { environment, type Service, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import type { FakeClock } from './clock.ts'
 import type { Disk } from './disk.ts'
+import type { Progress } from './progress.ts'
 import type { Fault } from './schedule.ts'
-import type { Versions } from './sender.ts'
 import { brokenConfigOf, configOf, type Places, writeTemplates } from './traffic.ts'
 
 const RESTART_AFTER_MS = 100
@@ -23,7 +23,6 @@ const CLOCK_TOLERANCE_MS = 600_000
 export interface Instance {
   readonly pid: number
   readonly url: string
-  readonly versions: Versions
   /** What it did that it should not have done. */
   readonly problems: readonly string[]
   inject(fault: Fault): Promise<void>
@@ -34,8 +33,8 @@ export interface InstanceDeps {
   readonly places: Places
   readonly disk: Disk
   readonly clock: FakeClock
-  /** Requests that were answered 503 until now. */
-  readonly refused: () => number
+  /** Says which versions of the configuration there are. */
+  readonly progress: Progress
   readonly random: () => number
 }
 
@@ -43,7 +42,7 @@ export async function startInstance({
   places,
   disk,
   clock,
-  refused,
+  progress,
   random,
 }: InstanceDeps): Promise<Instance> {
   const templates = join(places.folder, 'templates', 'default')
@@ -51,7 +50,8 @@ export async function startInstance({
   writeTemplates(templates)
   const config = join(places.folder, 'config.yaml')
   const problems: string[] = []
-  const versions = { loaded: 1, written: 1 }
+  progress.set('written', 1)
+  progress.set('loaded', 1)
   replaceFile(config, configOf(places, 1))
   let service = await started()
 
@@ -62,7 +62,6 @@ export async function startInstance({
     get url() {
       return service.url
     },
-    versions,
     problems,
     inject,
     async end(signal) {
@@ -97,9 +96,9 @@ export async function startInstance({
     await service.end('SIGKILL')
     readLog(service)
     // It reads what is there when it starts, so that this is in effect.
-    const version = versions.written
+    const version = progress.get('written')
     service = await started()
-    versions.loaded = version
+    progress.set('loaded', version)
   }
 
   /** Tries until it starts. */
@@ -130,10 +129,10 @@ export async function startInstance({
   }
 
   async function fillDisk(ms: number, kills: boolean): Promise<void> {
-    const before = refused()
+    const before = progress.get('refused')
     disk.fill()
     const deadline = performance.now() + FILLS_WITHIN_MS
-    while (refused() === before && performance.now() < deadline) await pause(50)
+    while (progress.get('refused') === before && performance.now() < deadline) await pause(50)
     await pause(ms)
     const started = kills ? restart() : undefined
     // It has a moment to start on the full disk.
@@ -143,26 +142,26 @@ export async function startInstance({
   }
 
   async function reload(kills: boolean): Promise<void> {
-    const version = versions.written + 1
+    const version = progress.get('written') + 1
     const before = await askReload()
-    versions.written = version
+    progress.set('written', version)
     replaceFile(config, configOf(places, version))
     process.kill(service.pid, 'SIGHUP')
     if (kills) {
       await pause(random() * LATEST_KILL_MS)
       return restart()
     }
-    if (await reloadAfter(before.at)) versions.loaded = version
+    if (await reloadAfter(before.at)) progress.set('loaded', version)
     else problems.push(`version ${version}, which is right, was not loaded`)
   }
 
   /** What is refused is put right again, before the next start would find it. */
   async function reloadBroken(way: number): Promise<void> {
     const before = await askReload()
-    replaceFile(config, brokenConfigOf(places, versions.written, way))
+    replaceFile(config, brokenConfigOf(places, progress.get('written'), way))
     process.kill(service.pid, 'SIGHUP')
     if (await reloadAfter(before.at)) problems.push(`a configuration that is broken in way ${way} was loaded`)
-    replaceFile(config, configOf(places, versions.written))
+    replaceFile(config, configOf(places, progress.get('written')))
   }
 
   /** Whether the reload was right that ended after the one of this time. */

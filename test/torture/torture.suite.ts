@@ -7,32 +7,26 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { startMailServer } from '../support/mail-server.ts'
 import { seeded } from '../support/seeded-random.ts'
 import { temporaryFolder } from '../support/service.ts'
-import type { Sinks } from '../support/sinks.ts'
-import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
 import { checkEvent, checkOrder, checkStored, type Finding, type StoredEvent } from './account.ts'
-import { type ArrivalLog, createArrivalLog } from './arrivals.ts'
 import { createClock } from './clock.ts'
 import { mountDisk } from './disk.ts'
-import { type Instance, startInstance } from './instance.ts'
+import { startInstance } from './instance.ts'
+import { type Peers, startPeers } from './peers.ts'
+import type { Acknowledgements, Arrivals } from './records.ts'
 import { scheduleFaults } from './schedule.ts'
-import { type Sender, startSender } from './sender.ts'
 import { readStored } from './stored.ts'
-import { AMBIGUOUS_RESENDS, channels, followed, messageIdOf, numberOf, targetsOf } from './traffic.ts'
-import { startTroubles } from './trouble.ts'
+import { AMBIGUOUS_RESENDS, followed, messageIdOf, numberOf, targetsOf } from './traffic.ts'
 import { median, type Usage, type UsageLog, watchUsage } from './usage.ts'
 
 const EVENTS = Number(process.env.TORTURE_EVENTS || 30_000)
 const SEED = Number(process.env.TORTURE_SEED || Date.now() % 1_000_000)
 const EVENTS_PER_FAULT = 2_000
-/** Deliveries that wait: with more, the sender waits too. */
-const MOST_WAITING = 10_000
 const BYTES_AN_EVENT = 10_000
 const SMALLEST_DISK_BYTES = 64 * 1024 * 1024
-const COLLECT_EVERY_MS = 100
+const LOOK_EVERY_MS = 20
 const ASK_EVERY_MS = 1_000
 /** Only a run that fails waits that long, on a machine however busy. */
 const PATIENCE_MS = 3_600_000
@@ -41,54 +35,39 @@ const unfinished: ReadonlySet<string> = new Set(['pending', 'held', 'sending', '
 
 t.test(`${EVENTS} events, TORTURE_SEED=${SEED}`, { timeout: 5 * PATIENCE_MS }, async (t) => {
   const random = seeded(SEED)
-  const draw = () => seeded(random() * 2 ** 31)
-  const [ofSchedule, ofTroubles, ofSender, ofInstance] = [draw(), draw(), draw(), draw()]
+  const draw = () => random() * 2 ** 31
+  const [ofSchedule, seeds, ofInstance] = [
+    seeded(draw()),
+    { troubles: draw(), sender: draw() },
+    seeded(draw()),
+  ]
   const folder = temporaryFolder(t)
   const disk = mountDisk(t, join(folder, 'disk'), Math.max(SMALLEST_DISK_BYTES, EVENTS * BYTES_AN_EVENT))
   const clock = createClock(folder)
-  const sinks = await startStandIns(t)
-  const arrivals = createArrivalLog(sinks)
-  const collecting = setInterval(arrivals.collect, COLLECT_EVERY_MS)
-  t.teardown(() => clearInterval(collecting))
   const port = portBelowEphemeral(ofInstance)
-  const places = {
-    folder,
-    storeFolder: disk.folder,
-    port,
-    slackUrl: sinks.slack.url,
-    smtpUrl: sinks.mail.url,
-  }
-  let sender: Sender | undefined
-  const refused = () => sender?.answers.get('503') ?? 0
-  const instance = await startInstance({ places, disk, clock, refused, random: ofInstance })
+  const peers = startPeers(t, { events: EVENTS, port, seeds })
+  const { progress } = peers
+  const { slack: slackUrl, mail: smtpUrl } = await peers.urls()
+  const places = { folder, storeFolder: disk.folder, port, slackUrl, smtpUrl }
+  const instance = await startInstance({ places, disk, clock, progress, random: ofInstance })
   t.teardown(() => instance.end('SIGKILL'))
   const usage = watchUsage(() => instance.pid)
   t.teardown(() => usage.stop())
-  const backlog = watchBacklog(t, instance)
-  const troubles = startTroubles(sinks, ofTroubles)
-  t.teardown(() => troubles.clear())
 
   const begun = performance.now()
   const seconds = () => Math.round((performance.now() - begun) / 1000)
-  sender = startSender({
-    port,
-    events: EVENTS,
-    versions: () => instance.versions,
-    mayGoOn: () => backlog.waiting < MOST_WAITING,
-    random: ofSender,
-  })
-  t.teardown(() => sender?.stop())
+  const sent = peers.send()
   const injected = new Map<string, number>()
   for (const { at, fault } of scheduleFaults(EVENTS, EVENTS_PER_FAULT, ofSchedule)) {
-    await until(() => (sender?.acknowledged.size ?? 0) >= Math.min(at, EVENTS), `${at} events`, PATIENCE_MS)
-    const state = `${sender.acknowledged.size} events, ${backlog.waiting} deliveries wait`
+    while (progress.get('acknowledged') < Math.min(at, EVENTS)) await pause(LOOK_EVERY_MS)
+    const state = `${progress.get('acknowledged')} events, ${progress.waiting} deliveries wait`
     t.comment(`${seconds()} s, ${state}: ${JSON.stringify(fault)}`)
     await instance.inject(fault)
     injected.set(fault.kind, (injected.get(fault.kind) ?? 0) + 1)
   }
-  await sender.done
+  await sent
   t.comment(`acknowledged after ${seconds()} s: ${Math.round(EVENTS / seconds())} a second`)
-  troubles.clear()
+  await peers.calm()
   // What waits for its next attempt is due then.
   await instance.inject({ kind: 'clock', hours: 1 })
   const allEnded = async () => {
@@ -96,12 +75,12 @@ t.test(`${EVENTS} events, TORTURE_SEED=${SEED}`, { timeout: 5 * PATIENCE_MS }, a
     return (await countWaiting(instance.url)) === 0
   }
   await until(allEnded, 'every delivery to end', PATIENCE_MS)
-  arrivals.collect()
+  const { met, answers } = await peers.counts()
   t.comment(`delivered after ${seconds()} s`)
   for (const [what, counts] of [
     ['faults', injected],
-    ['trouble at destinations', troubles.met],
-    ['answers', sender.answers],
+    ['trouble at destinations', met],
+    ['answers', answers],
   ] as const)
     t.comment(`${what}: ${JSON.stringify(Object.fromEntries(counts))}`)
 
@@ -109,19 +88,13 @@ t.test(`${EVENTS} events, TORTURE_SEED=${SEED}`, { timeout: 5 * PATIENCE_MS }, a
   checkUsage(t, usage)
   t.equal(await instance.end('SIGTERM'), 0, 'it ends by itself')
   t.same(instance.problems, [])
-  t.equal(sender.acknowledged.size, EVENTS, 'every event is acknowledged in the end, as its sender repeats')
-  checkAll(t, join(disk.folder, 'store.db'), sender, arrivals)
+  t.equal(
+    progress.get('acknowledged'),
+    EVENTS,
+    'every event is acknowledged in the end, as its sender repeats',
+  )
+  checkAll(t, join(disk.folder, 'store.db'), peers)
 })
-
-async function startStandIns(t: Test): Promise<Sinks> {
-  const scopes = ['chat:write', 'channels:read', 'channels:history']
-  const sinks = { slack: await startSlackServer({ channels, scopes }), mail: await startMailServer() }
-  t.teardown(async () => {
-    await sinks.slack.close()
-    await sinks.mail.close()
-  })
-  return sinks
-}
 
 /** A connection of another program could get a higher one while the service is down. */
 function portBelowEphemeral(random: () => number): number {
@@ -137,24 +110,10 @@ async function countWaiting(url: string): Promise<number> {
   return depths.reduce((sum, [, state = '', depth]) => sum + (unfinished.has(state) ? Number(depth) : 0), 0)
 }
 
-/** How much waits, as often as the service answers. */
-function watchBacklog(t: Test, instance: Instance): { readonly waiting: number } {
-  const backlog = { waiting: 0 }
-  let timer: NodeJS.Timeout
-  const ask = async () => {
-    // Where it does not answer, the last count holds.
-    backlog.waiting = await countWaiting(instance.url).catch(() => backlog.waiting)
-    timer = setTimeout(ask, ASK_EVERY_MS)
-  }
-  timer = setTimeout(ask, ASK_EVERY_MS)
-  t.teardown(() => clearTimeout(timer))
-  return backlog
-}
-
 /** Compares the store and what arrived with what was acknowledged. */
-function checkAll(t: Test, file: string, sender: Sender, arrivals: ArrivalLog): void {
+function checkAll(t: Test, file: string, { acknowledgements, arrivals, progress }: Peers): void {
   const findings: Finding[] = []
-  const stored = new Map<string, number>()
+  const stored = new Uint8Array(EVENTS)
   const shown = new Map<string, StoredEvent>()
   const counts = new Map<string, number>()
   const count = (what: string, by = 1) => counts.set(what, (counts.get(what) ?? 0) + by)
@@ -162,8 +121,8 @@ function checkAll(t: Test, file: string, sender: Sender, arrivals: ArrivalLog): 
   t.same(database.prepare('PRAGMA integrity_check').get(), { integrity_check: 'ok' })
   for (const event of readStored(database)) {
     const n = numberOf(event.messageId)
-    stored.set(event.messageId, (stored.get(event.messageId) ?? 0) + 1)
-    const acknowledged = sender.acknowledged.get(n)
+    stored[n] = (stored[n] ?? 0) + 1
+    const acknowledged = acknowledgements.of(n)
     const expected = acknowledged && {
       acknowledged: acknowledged.id,
       alternatives: alternativesOf(n, acknowledged.from, acknowledged.to),
@@ -179,15 +138,15 @@ function checkAll(t: Test, file: string, sender: Sender, arrivals: ArrivalLog): 
     }
   }
   database.close()
-  findings.push(...checkStored([...sender.acknowledged.keys()].map(messageIdOf), stored))
+  findings.push(...checkStored(acknowledgedIn(acknowledgements), { get: (id) => stored[numberOf(id)] }))
   findings.push(...checkOrder(conversations(arrivals)))
-  t.comment(`${arrivals.total} messages: ${JSON.stringify(Object.fromEntries(counts))}`)
+  t.comment(`${progress.get('arrived')} messages: ${JSON.stringify(Object.fromEntries(counts))}`)
   for (const [kind, list = []] of Object.entries(Object.groupBy(findings, ({ kind }) => kind)))
     t.comment(`${kind}: ${list.length}`)
   for (const [messageId, event] of shown) {
     const n = numberOf(messageId)
     t.comment(
-      JSON.stringify({ event, acknowledged: sender.acknowledged.get(n), arrivals: arrivals.of(n) }, null, 2),
+      JSON.stringify({ event, acknowledged: acknowledgements.of(n), arrivals: arrivals.of(n) }, null, 2),
     )
   }
   t.same(findings.slice(0, MOST_SHOWN), [], 'each arrived once, or as often as its history explains')
@@ -198,7 +157,11 @@ function alternativesOf(n: number, from: number, to: number): readonly (readonly
   return Array.from({ length: to - from + 1 }, (_, index) => targetsOf(n, from + index))
 }
 
-function* conversations(arrivals: ArrivalLog) {
+function* acknowledgedIn(acknowledgements: Acknowledgements) {
+  for (let n = 0; n < EVENTS; n += 1) if (acknowledgements.of(n) !== undefined) yield messageIdOf(n)
+}
+
+function* conversations(arrivals: Arrivals) {
   for (let n = 0; n < EVENTS; n += 1) {
     const before = followed(n)
     if (before === null) continue

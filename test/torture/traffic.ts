@@ -23,6 +23,12 @@ export const channels: readonly string[] = [
   ...Array.from({ length: CONVERSATIONS }, (_, index) => `#stories-${index}`),
 ]
 
+/** Every address that a message may go to. */
+export const targets: readonly string[] = [
+  ...channels,
+  ...Array.from({ length: MAILBOXES }, (_, index) => mailboxOf(index)),
+]
+
 /** Channels that are in trouble at the same time have the same region. */
 export const regionOf = (channel: string) => channel.replace(/^#(\w+)-\d*(\d)$/, '$1 $2')
 
@@ -68,8 +74,12 @@ const chatOf = (number: number, version: number) => `#chat-${(number + (version 
 
 /** By every third version, mails go to a channel as well. */
 function mailsOf(number: number, version: number): readonly string[] {
-  const mailbox = `box-${number}@example.com`
+  const mailbox = mailboxOf(number)
   return version % VARIANTS === 2 ? [mailbox, chatOf(number, version)] : [mailbox]
+}
+
+function mailboxOf(number: number): string {
+  return `box-${number}@example.com`
 }
 
 export interface Places {
@@ -85,7 +95,7 @@ export function configOf({ folder, storeFolder, port, slackUrl, smtpUrl }: Place
   const range = (count: number, line: (index: number) => string) =>
     Array.from({ length: count }, (_, index) => line(index)).join('\n')
   const chats = range(CHANNELS, (n) => `  chat-${n}: { slack: { channel: "#chat-${n}" } }`)
-  const boxes = range(MAILBOXES, (n) => `  box-${n}: { email: { to: [box-${n}@example.com] } }`)
+  const boxes = range(MAILBOXES, (n) => `  box-${n}: { email: { to: [${mailboxOf(n)}] } }`)
   const stories = range(
     CONVERSATIONS,
     (n) => `  stories-${n}: { slack: { channel: "#stories-${n}", follow_up: reply } }`,
