@@ -77,6 +77,17 @@ export interface MailServer {
 
 type Answer = (error?: Error | null) => void
 
+/** Greets at once, as most servers do; the library waits for 100 ms to see whether the client talks first. */
+class PromptServer extends SMTPServer {
+  override connect(...[socket, options]: Parameters<SMTPServer['connect']>): void {
+    super.connect(socket, options)
+    const connection = [...this.connections].at(-1)
+    if (connection === undefined) return
+    connection.connectionReady()
+    connection.connectionReady = () => {}
+  }
+}
+
 /** Resolves when the server listens on 127.0.0.1; rejects where the port is taken. */
 export async function startMailServer(options: MailServerOptions = {}): Promise<MailServer> {
   const messages: ReceivedMail[] = []
@@ -84,7 +95,7 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
   const overLimit = new Set<string>()
   const connections = { total: 0, refused: 0, most: 0 }
 
-  const smtp = new SMTPServer({
+  const smtp = new PromptServer({
     logger: false,
     name: 'mail.localhost',
     disableReverseLookup: true,
