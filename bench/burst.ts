@@ -96,7 +96,16 @@ export async function delivered(slack: SlackServer, mail: MailServer, events: nu
   }
 }
 
-/** From each request to the last message about its object, ascending; `sentAt` is by performance.now(). */
+/** Whether there is a message about each of the objects: others may have come twice. */
+export function haveArrived(ids: Iterable<string>, slack: SlackServer, mail: MailServer): boolean {
+  const arrived = arrivals(slack, mail)
+  return [...ids].every((id) => arrived.has(id))
+}
+
+/**
+ * From each request to the last message about its object, ascending; `sentAt` is by performance.now(). Throws where a message does not
+ * show which object it is about.
+ */
 export function endToEndMs(
   sentAt: ReadonlyMap<string, number>,
   slack: SlackServer,
@@ -104,8 +113,14 @@ export function endToEndMs(
 ): readonly number[] {
   const arrived = arrivals(slack, mail)
   return [...sentAt]
-    .map(([id, at]) => (arrived.get(id) ?? Number.NaN) - performance.timeOrigin - at)
+    .map(([id, at]) => arrivalOf(id, arrived) - performance.timeOrigin - at)
     .sort((one, other) => one - other)
+}
+
+function arrivalOf(id: string, arrived: ReadonlyMap<string, number>): number {
+  const at = arrived.get(id)
+  if (at === undefined) throw new Error(`no message shows ${id}: when it arrived is not known`)
+  return at
 }
 
 /** When the last message about each object arrived. */

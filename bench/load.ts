@@ -16,8 +16,8 @@ export interface Volley {
   readonly statuses: Readonly<Record<string, number>>
 }
 
-/** A message shows the name whole, and ids cut short: who measures when it arrives finds it by this. */
-export const named = (_index: number, objectId: string) => ({ name: objectId })
+/** A message shows a name whole, and ids cut short: who measures when it arrives finds it by this. An id alone is no name. */
+export const named = (_index: number, objectId: string) => ({ name: `Company ${objectId}` })
 
 /** `more`: what the event of that index has in its data, beside the id. */
 export function signedShots(

@@ -1,8 +1,13 @@
 /** The tables and plots of docs/performance.md and docs/capacity.md are those of the results that are kept beside them. */
 import t from 'tap'
+import { endToEndMs } from '../../bench/burst.ts'
 import { readResults, type SomeResults } from '../../bench/growth/results.ts'
+import { named, signedShots } from '../../bench/load.ts'
 import { loadOf } from '../../build/capacity.ts'
 import { growthDocs } from '../../build/growth.ts'
+import { summaryOf } from '../../src/core/template/summary.ts'
+import { startMailServer } from '../support/mail-server.ts'
+import { startSlackServer } from '../support/slack/server.ts'
 import { readPage } from './pages.ts'
 
 const conditions = {
@@ -87,4 +92,19 @@ t.test('the model of capacity', async (t) => {
   t.equal(large.serverCores.toFixed(6), '11.000000', 'and so does the server')
   t.equal(loadOf(240).store, 'SQLite', 'while one core is enough')
   t.equal(loadOf(241).store, 'PostgreSQL')
+})
+
+t.test('the messages of a benchmark say which event they are about', async (t) => {
+  const [shot] = signedShots(1, 'whsec_c2VjcmV0', 'bench', named)
+  const [, body = ''] = String(shot?.bytes).split('\r\n\r\n')
+  const { event: type, data } = JSON.parse(body)
+  const event = { id: 'evt_1', type, source: 'bench', subject: data.id, received_at: '', sent_at: '' }
+  const { name } = summaryOf({ event, data, payload: { event: type, data }, enriched: {}, lifecycle: null })
+  t.match(name, shot?.objectId)
+})
+
+t.test('an event of a benchmark without a message is a failure, not a time', async (t) => {
+  const [slack, mail] = [await startSlackServer(), await startMailServer()]
+  t.teardown(() => Promise.all([slack.close(), mail.close()]))
+  t.throws(() => endToEndMs(new Map([['an id', 0]]), slack, mail), /no message shows an id/)
 })
