@@ -2,7 +2,7 @@
  * How fast messages go to a destination that works while 10 and while 10,000 wait for what does not, also after a kill and a
  * start. Both services run all the time, and take turns.
  */
-import { endToEndMs } from '../burst.ts'
+import { endToEndMs, haveArrived } from '../burst.ts'
 import { fire, median, named, quantile, signedShots } from '../load.ts'
 import { freePort, threadsCpuMs } from '../process.ts'
 import { ratioOf, takeTurns } from '../turns.ts'
@@ -10,13 +10,12 @@ import type { BacklogRow } from './results.ts'
 import { type Lab, type Service, startService, until } from './service.ts'
 
 const WAITING = [10, 10_000] as const
-const PACE_PER_SECOND = 50
-const SLICE = 50
-const WARM_UP = 1_000
-const TURNS_PER_ROUND = 14
-const SLICE_AFTER_START = 100
-const STARTS_PER_ROUND = 3
+// As many in all for each service: one that has taken more is quicker.
+const EVENTS_BEFORE = 11_000
 const CONNECTIONS = 10
+const CONNECTIONS_BEFORE = 50
+const RUNNING = { turnsPerRound: 4, events: 100, perSecond: 100 } as const
+const AFTER_A_KILL = { turnsPerRound: 2, events: 100, perSecond: 50 } as const
 const MOST_CHANNELS = 1_000
 
 interface Case {
@@ -28,6 +27,8 @@ interface Case {
   readonly destinations: number
   readonly smtp?: string
   readonly breaks: (service: Service) => void
+  /** Whether it is measured after a kill too. */
+  readonly isKilled?: true
 }
 
 type Receiver = Readonly<Record<string, unknown>>
@@ -51,7 +52,14 @@ export async function measureBacklog(lab: Lab, rounds: number): Promise<readonly
   }
   const ofOne = { destinations: 1 }
   const cases: readonly Case[] = [
-    { name: 'a Slack channel that answers 500', live: slack, waiting: waitingSlack, ...ofOne, breaks: fail },
+    {
+      name: 'a Slack channel that answers 500',
+      live: slack,
+      waiting: waitingSlack,
+      ...ofOne,
+      breaks: fail,
+      isKilled: true,
+    },
     {
       name: 'a Slack channel that does not answer',
       live: slack,
@@ -81,10 +89,15 @@ export async function measureBacklog(lab: Lab, rounds: number): Promise<readonly
       waiting: waitingSlack,
       destinations: MOST_CHANNELS,
       breaks: fail,
+      isKilled: true,
     },
   ]
   const rows: BacklogRow[] = []
-  for (const one of cases) rows.push(...(await measureCase(lab, rounds, one)))
+  for (const one of cases) {
+    const began = performance.now()
+    rows.push(...(await measureCase(lab, rounds, one)))
+    console.log(`${one.name}: took ${((performance.now() - began) / 1000).toFixed(0)} s`)
+  }
   return rows
 }
 
@@ -92,15 +105,11 @@ async function measureCase(lab: Lab, rounds: number, one: Case): Promise<readonl
   const services: Service[] = []
   try {
     for (const waiting of WAITING) services.push(await startWaiting(lab, one, waiting))
-    const running = await measurePaced(lab, services, rounds * TURNS_PER_ROUND, SLICE, async () => {})
-    const started = await measurePaced(
-      lab,
-      services,
-      rounds * STARTS_PER_ROUND,
-      SLICE_AFTER_START,
-      (service) => service.restart(),
-    )
-    return [...rowsOf(one, 'running', running), ...rowsOf(one, 'after a kill', started)]
+    const running = await measurePaced(lab, services, rounds, RUNNING, async () => {})
+    const rows = rowsOf(one, 'running', running)
+    if (!one.isKilled) return rows
+    const started = await measurePaced(lab, services, rounds, AFTER_A_KILL, (service) => service.restart())
+    return [...rows, ...rowsOf(one, 'after a kill', started)]
   } finally {
     for (const service of services) await service.stop()
   }
@@ -122,9 +131,9 @@ async function startWaiting(lab: Lab, one: Case, waiting: number): Promise<Servi
   })
   one.breaks(service)
   const shots = signedShots(waiting, lab.secret, 'waiting', (index) => ({ number: index % numbers.length }))
-  await fire(service.process().port, shots, CONNECTIONS)
-  await fire(service.process().port, signedShots(WARM_UP, lab.secret, 'bench'), CONNECTIONS)
-  await until(() => received(service) >= WARM_UP)
+  const others = signedShots(EVENTS_BEFORE - waiting, lab.secret, 'bench')
+  for (const some of [shots, others]) await fire(service.process().port, some, CONNECTIONS_BEFORE)
+  await until(() => received(service) >= others.length)
   return service
 }
 
@@ -143,12 +152,12 @@ interface Paced {
 async function measurePaced(
   lab: Lab,
   services: readonly Service[],
-  turns: number,
-  events: number,
+  rounds: number,
+  { turnsPerRound, events, perSecond }: typeof RUNNING | typeof AFTER_A_KILL,
   before: (service: Service) => Promise<void>,
 ): Promise<readonly Paced[]> {
   const times = new Map(services.map((service) => [service, [] as number[]]))
-  const cpu = await takeTurns(services, turns, async (service) => {
+  const cpu = await takeTurns(services, rounds * turnsPerRound, async (service) => {
     await before(service)
     service.slack.messages.length = 0
     service.mail.messages.length = 0
@@ -161,9 +170,10 @@ async function measurePaced(
       shots,
       CONNECTIONS,
       ({ objectId }, at) => sentAt.set(objectId, at),
-      PACE_PER_SECOND,
+      perSecond,
     )
-    await until(() => received(service) >= events)
+    // What was in flight at a kill comes once more.
+    await until(() => received(service) >= events && haveArrived(sentAt.keys(), service.slack, service.mail))
     times.get(service)?.push(...endToEndMs(sentAt, service.slack, service.mail))
     return (threadsCpuMs(pid) - cpuBefore) / events
   })
