@@ -2,7 +2,8 @@
 import measure from 'fast-string-truncated-width'
 
 const ASCII = /^[\u0020-\u007e]*$/
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+// Made when it is first needed: what Intl needs takes milliseconds and megabytes to load, and most texts are ASCII.
+let graphemes: Intl.Segmenter | undefined
 
 /** The columns that a text takes. */
 export function widthOf(text: string): number {
@@ -44,7 +45,9 @@ export function piecesOf(text: string, width: number): string[] {
 
 /** The characters as a reader counts them. */
 function partsOf(text: string): string[] {
-  return ASCII.test(text) ? [...text] : [...graphemes.segment(text)].map(({ segment }) => segment)
+  if (ASCII.test(text)) return [...text]
+  graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  return [...graphemes.segment(text)].map(({ segment }) => segment)
 }
 
 function fitting(parts: readonly string[], width: number): string[] {

@@ -9,13 +9,17 @@ import { environment, temporaryFolder } from '../support/service.ts'
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const demoConfig = fileURLToPath(new URL('../../config.demo.yaml', import.meta.url))
 
-// Writes the URL of each module that is loaded to the fourth stream.
+// Writes to the fourth stream: the URL of each module that is loaded, and each class of Intl that is used.
 const recording = `
   import { writeSync } from 'node:fs'
   import { registerHooks } from 'node:module'
-  registerHooks({ load: (url, context, next) => (writeSync(3, url + '\\n'), next(url, context)) })`
+  registerHooks({ load: (url, context, next) => (writeSync(3, url + '\\n'), next(url, context)) })
+  for (const name of ['Collator', 'DateTimeFormat', 'NumberFormat', 'PluralRules', 'RelativeTimeFormat', 'Segmenter']) {
+    const construct = (...rest) => (writeSync(3, 'intl:' + name + '\\n'), Reflect.construct(...rest))
+    Intl[name] = new Proxy(Intl[name], { construct })
+  }`
 
-/** The modules that a command loads, but for Node's own: how many, and of which packages. */
+/** The modules that a command loads, but for Node's own: how many, and of which packages; and what it uses of Intl. */
 function loadedBy(cwd: string, ...args: readonly string[]) {
   const hooks = `data:text/javascript,${encodeURIComponent(recording)}`
   const { output, status } = spawnSync(process.execPath, ['--import', hooks, main, ...args], {
@@ -24,9 +28,11 @@ function loadedBy(cwd: string, ...args: readonly string[]) {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
-  const files = (output[3] ?? '').split('\n').filter((url) => url.startsWith('file:'))
+  const lines = (output[3] ?? '').split('\n')
+  const files = lines.filter((url) => url.startsWith('file:'))
+  const intl = lines.filter((line) => line.startsWith('intl:'))
   const packages = files.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? [])
-  return { status, count: files.length, packages: [...new Set(packages)].toSorted() }
+  return { status, count: files.length, packages: [...new Set(packages)].toSorted(), intl }
 }
 
 const ALWAYS = ['commander', 'fast-string-truncated-width']
@@ -72,9 +78,11 @@ channels:
 routes: [{ receivers: [deals] }]
 `
   writeFileSync(join(folder, 'config.yaml'), yaml)
-  const { status, packages } = loadedBy(folder, 'serve')
+  const { status, packages, intl } = loadedBy(folder, 'serve')
   t.equal(status, 1)
   t.ok(packages.includes('fastify'), 'it was about to listen')
   for (const name of ['undici', '@slack/web-api', 'nodemailer', 'pg', '@opentelemetry/sdk-trace'])
     t.notOk(packages.includes(name), name)
+  // Its data takes milliseconds and megabytes to load.
+  t.strictSame(intl, [])
 })

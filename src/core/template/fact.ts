@@ -14,7 +14,8 @@ const ID_END = 4
 const UNITS_PER_CHARACTER = 8
 
 const STEERING_CHARACTERS = new RegExp(`[${STEERING}]`, 'g')
-const characters = new Intl.Segmenter('en', { granularity: 'grapheme' })
+// Made when a text is first cut: what Intl needs takes milliseconds and megabytes to load.
+let characters: Intl.Segmenter | undefined
 
 /** On one line, and cut to `longest` characters with an ellipsis, between words where there are any. */
 export function shortened(text: string, longest: number): string {
@@ -24,6 +25,7 @@ export function shortened(text: string, longest: number): string {
     .replaceAll(STEERING_CHARACTERS, '')
     .trim()
   if (line.length <= longest && start.length === text.length) return line
+  characters ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
   const parts = [...characters.segment(line)].map(({ segment }) => segment)
   if (parts.length <= longest && start.length === text.length) return line
   const kept = parts.slice(0, longest - 1)
@@ -94,13 +96,10 @@ function textValue(text: string): string | null {
   const [, , , , time] = DAY.exec(text) ?? []
   const at = DAY.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(at)) return shortened(text, LONGEST_VALUE) || null
-  const day = dayFormat.format(at)
-  return time === undefined ? day : `${day}, ${new Date(at).toISOString().slice(11, 16)} UTC`
+  const date = new Date(at)
+  const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`
+  return time === undefined ? day : `${day}, ${date.toISOString().slice(11, 16)} UTC`
 }
 
-const dayFormat = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'short',
-  year: 'numeric',
-  timeZone: 'UTC',
-})
+// As British English shortens them.
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec'.split(' ')
