@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TemplateFile } from '../../channels/channel.ts'
 import { type Note, visibleNames } from '../file/fingerprint.ts'
 import { parseYaml } from '../file/yaml.ts'
-import { error as errorAt, type Problem, START } from '../problem.ts'
+import { error as errorAt, formatProblem, type Problem, START } from '../problem.ts'
 
 /** By file name; null for a file that cannot be read, which is reported. */
 export type FilesByName = ReadonlyMap<string, TemplateFile | null>
@@ -18,12 +18,16 @@ export interface TemplateFolder {
 
 const LARGEST_FILE = 262_144
 
+/** Makes a file of its text. Null where it is wrong, which is reported. */
+type ReadText = (shown: string, text: string, problems: Problem[]) => TemplateFile | null
+
 /** Reads every file that is not hidden; `shown` is the path that the operator is shown. Null if it does not exist. */
 export function readTemplateFolder(
   folder: string,
   shown: string,
   problems: Problem[],
   note: Note,
+  read: ReadText = parseTemplateFile,
 ): TemplateFolder | null {
   note(folder)
   const names = list(folder)
@@ -35,13 +39,13 @@ export function readTemplateFolder(
     note(path)
     const within = list(path)
     if (within === null) {
-      shared.set(name, readTemplateFile(path, join(shown, name), problems))
+      shared.set(name, readTemplateFile(path, join(shown, name), problems, read))
       continue
     }
     const files = new Map<string, TemplateFile | null>()
     for (const inner of within) {
       note(join(path, inner))
-      files.set(inner, readTemplateFile(join(path, inner), join(shown, name, inner), problems))
+      files.set(inner, readTemplateFile(join(path, inner), join(shown, name, inner), problems, read))
     }
     templates.set(name, files)
   }
@@ -57,13 +61,45 @@ function list(folder: string): string[] | null {
   }
 }
 
-function readTemplateFile(path: string, shown: string, problems: Problem[]): TemplateFile | null {
+function readTemplateFile(
+  path: string,
+  shown: string,
+  problems: Problem[],
+  read: ReadText,
+): TemplateFile | null {
   const text = readText(path, shown, problems)
-  if (text === null) return null
+  return text === null ? null : read(shown, text, problems)
+}
+
+function parseTemplateFile(shown: string, text: string, problems: Problem[]): TemplateFile | null {
   if (shown.endsWith('.yaml')) return withYaml(shown, text, text, 1, text, 1, problems)
   const front = shown.endsWith('.md') ? splitFrontMatter(text) : null
   if (front === null) return { path: shown, text, yaml: null, body: text, bodyLine: 1 }
   return withYaml(shown, text, front.yaml, 2, front.body, front.bodyLine, problems)
+}
+
+/** Parsed when something of it is first read, which then throws if the file is wrong. */
+export function unparsed(shown: string, text: string): TemplateFile {
+  let made: TemplateFile | undefined
+  const parsed = () => {
+    const problems: Problem[] = []
+    made ??= parseTemplateFile(shown, text, problems) ?? undefined
+    if (made === undefined) throw new Error(problems.map(formatProblem).join('\n'))
+    return made
+  }
+  return {
+    path: shown,
+    text,
+    get yaml() {
+      return parsed().yaml
+    },
+    get body() {
+      return parsed().body
+    },
+    get bodyLine() {
+      return parsed().bodyLine
+    },
+  }
 }
 
 function readText(path: string, shown: string, problems: Problem[]): string | null {

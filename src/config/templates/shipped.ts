@@ -1,12 +1,15 @@
-/** The templates that ship with the product: read once, as its code is, and each compiled once. */
+/**
+ * The templates that ship with the product: read once, as its code is, and each compiled when a message first needs it. Tests
+ * make sure that they compile.
+ */
 import { join } from 'node:path'
 import type { Channel, Renderer } from '../../channels/channel.ts'
 import type { Partials } from '../../core/template/partials.ts'
 import type { Note } from '../file/fingerprint.ts'
 import { shippedTemplates } from '../package.ts'
-import type { Problem } from '../problem.ts'
+import { formatProblem, type Problem } from '../problem.ts'
 import { compile, overlay, partialsOf } from './compile.ts'
-import { readTemplateFolder, type TemplateFolder } from './files.ts'
+import { readTemplateFolder, type TemplateFolder, unparsed } from './files.ts'
 
 export interface Shipped {
   readonly folder: TemplateFolder
@@ -20,32 +23,69 @@ let kept: Shipped | undefined
 export function shipped(problems: Problem[]): Shipped {
   if (kept !== undefined) return kept
   const wrong: Problem[] = []
-  const read = readShipped(() => {}, wrong)
+  const folder = existing(readTemplateFolder(shippedTemplates, shippedTemplates, wrong, () => {}, unparsed))
+  const sources = sourcesIn(folder)
+  const made = new Map<Channel, Map<string, Renderer<unknown>>>()
+  const read: Shipped = {
+    ...sources,
+    renderer(channel, name) {
+      const found = made.get(channel)?.get(name)
+      if (found !== undefined) return found
+      if (sources.sourcesOf(channel, name).own.size === 0) return null
+      const renderer = compiledAtFirst((problems) => sources.compile(channel, name, problems))
+      const ofChannel = made.get(channel) ?? new Map<string, Renderer<unknown>>()
+      made.set(channel, ofChannel.set(name, renderer))
+      return renderer
+    },
+  }
   // What is wrong is reported each time.
   if (wrong.length === 0) kept = read
   problems.push(...wrong)
   return read
 }
 
-/** Reads the folder once more. */
+/** Reads the folder once more, and compiles what is in it at once: somebody is working on it. */
 export function readShipped(note: Note, problems: Problem[]): Shipped {
-  const folder = readTemplateFolder(shippedTemplates, shippedTemplates, problems, note)
+  const folder = existing(readTemplateFolder(shippedTemplates, shippedTemplates, problems, note))
+  const sources = sourcesIn(folder)
+  return { ...sources, renderer: sources.compile }
+}
+
+function existing(folder: TemplateFolder | null): TemplateFolder {
   if (folder === null) throw new Error(`the shipped templates are missing: ${shippedTemplates}`)
+  return folder
+}
+
+function sourcesIn(folder: TemplateFolder) {
   const partials = partialsOf(folder, null)
-  const made = new Map<Channel, Map<string, Renderer<unknown>>>()
+  const sourcesOf = (channel: Channel, name: string) => ({
+    own: overlay(folder.templates.get(name), undefined, channel.templateFiles),
+    shared: overlay(folder.shared, undefined, channel.sharedFiles ?? []),
+    partials,
+  })
   return {
     folder,
     partials,
-    renderer(channel, name, problems) {
-      const found = made.get(channel)?.get(name)
-      if (found !== undefined) return found
-      const own = overlay(folder.templates.get(name), undefined, channel.templateFiles)
-      const shared = overlay(folder.shared, undefined, channel.sharedFiles ?? [])
-      const renderer = compile(channel, { own, shared, partials }, join(folder.shown, name), problems)
-      if (renderer === null) return null
-      const ofChannel = made.get(channel) ?? new Map<string, Renderer<unknown>>()
-      made.set(channel, ofChannel.set(name, renderer))
-      return renderer
+    sourcesOf,
+    compile: (channel: Channel, name: string, problems: Problem[]) =>
+      compile(channel, sourcesOf(channel, name), join(folder.shown, name), problems),
+  }
+}
+
+/** What it throws counts as a template that failed, so that the next one is tried. */
+function compiledAtFirst(make: (problems: Problem[]) => Renderer<unknown> | null): Renderer<unknown> {
+  let made: Renderer<unknown> | null = null
+  return {
+    render(view) {
+      made ??= existingRenderer(make)
+      return made.render(view)
     },
   }
+}
+
+function existingRenderer(make: (problems: Problem[]) => Renderer<unknown> | null): Renderer<unknown> {
+  const problems: Problem[] = []
+  const renderer = make(problems)
+  if (renderer === null) throw new Error(problems.map(formatProblem).join('\n'))
+  return renderer
 }

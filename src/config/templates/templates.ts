@@ -18,6 +18,8 @@ export interface Templates {
    * `default` that ships with the product where the operator replaced it.
    */
   readonly renderers: RenderDeps['renderers']
+  /** None is the operator's, and none of the files that ship is being worked on. */
+  readonly asShipped: boolean
 }
 
 export interface LoadedTemplates {
@@ -40,7 +42,7 @@ const DEFAULT = 'default'
 const RENDER_TAG = /\{%-?\s*render\s+["']([^"']+)["']/g
 const SHIPPED_DEFAULT = 'default, as shipped'
 
-/** Loads and compiles all templates. Null if the operator's folder does not exist. */
+/** Loads all templates, and compiles the operator's. Null if the operator's folder does not exist. */
 export function loadTemplates(
   channels: readonly Channel[],
   operator?: OperatorFolder,
@@ -49,7 +51,8 @@ export function loadTemplates(
   if (operator === undefined || isSame(operator.folder, shippedTemplates)) {
     // The shipped folder itself may be edited during development: it is read each time.
     const base = operator === undefined ? shipped(problems) : readShipped(operator.note, problems)
-    return { templates: compileAll(channels, base, null, problems), own: [], ownFiles: [], problems }
+    const templates = { ...compileAll(channels, base, null, problems), asShipped: operator === undefined }
+    return { templates, own: [], ownFiles: [], problems }
   }
   const base = shipped(problems)
   const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
@@ -60,7 +63,8 @@ export function loadTemplates(
     .flatMap((files) => [...files.values()])
     .filter((file) => file !== null)
   problems.push(...unusedPartials(own, base.folder, ownFiles))
-  return { templates: compileAll(channels, base, own, problems), own: names, ownFiles, problems }
+  const templates = { ...compileAll(channels, base, own, problems), asShipped: false }
+  return { templates, own: names, ownFiles, problems }
 }
 
 function isSame(one: string, other: string): boolean {
@@ -76,7 +80,7 @@ function compileAll(
   base: Shipped,
   own: TemplateFolder | null,
   problems: Problem[],
-): Templates {
+): Omit<Templates, 'asShipped'> {
   const { folder } = base
   const names = new Set([...folder.templates.keys(), ...(own?.templates.keys() ?? [])])
   // By channel, then by name. Names from payloads are only looked up here, never used as paths.

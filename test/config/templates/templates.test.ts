@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { channels } from '../../../src/channels/channels.ts'
 import { runTests } from '../../../src/config/checks/tests.ts'
@@ -45,12 +46,34 @@ function names(templates: Templates, channel: string, template: string | null, t
 const view = aRenderView(aView({ id: '7' }, { type: 'a.b' }))
 
 t.test('what ships compiles for every channel, and always has a default', async (t) => {
-  const loaded = loadTemplates(channels)
+  const folder = fileURLToPath(new URL('../../../templates', import.meta.url))
+  // Where it is the operator's folder too, all of it is compiled at once.
+  const loaded = loadTemplates(channels, { folder, shown: 'templates', note: () => {} })
   t.same(loaded?.problems, [])
   for (const { name } of channels) {
     const chain = loaded ? names(loaded.templates, name, null, 'nobody.knows') : []
     t.same(chain, ['default'], name)
   }
+})
+
+t.test('what ships is compiled when a message first needs it, and once', async (t) => {
+  const compiled: string[] = []
+  const counted = channels.map((channel): (typeof channels)[number] => ({
+    ...channel,
+    compile(files) {
+      compiled.push(channel.name)
+      return channel.compile(files)
+    },
+  }))
+  const renderersOf = (channel: string) => loadTemplates(counted)?.templates.renderers(channel, null, 'a.b')
+  const [slack] = renderersOf('slack') ?? []
+  t.strictSame(compiled, [])
+  t.match(slack?.renderer.render(view), { ok: true, notes: [] })
+  t.strictSame(compiled, ['slack'])
+  // As after a reload.
+  const [again] = renderersOf('slack') ?? []
+  t.match(again?.renderer.render(view), { ok: true })
+  t.strictSame(compiled, ['slack'])
 })
 
 t.test(
@@ -271,6 +294,29 @@ t.test('what Cuuro’s events lack in the templates for them is a warning', asyn
   t.match(reported(folder), [
     /^sample_note config\.yaml:4:1: warning: analysis\.created as Cuuro sends it: unknown variable data\.name \(.*console\.txt\) \(its payload holds only an id\)$/,
   ])
+})
+
+t.test('Cuuro’s events lack nothing in the templates that ship', async (t) => {
+  // With a template of the operator's, for those that ship are not checked alone.
+  const folder = withTemplates(t, { 'default/console.txt': '{{ data.id }}' })
+  const yaml = `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+receivers: { here: { console: {}, slack: { channel: "#deals" }, email: { to: [jane@example.org] } } }
+channels: { slack: { token: "\${TOKEN}" }, email: { smtp: "smtps://mail.example.org", from: alerts@example.org } }
+links: {}
+routes: [{ receivers: [here] }]
+templates: templates
+`
+  writeFileSync(join(folder, 'config.yaml'), yaml)
+  const env = { ...environment, TOKEN: 'xoxb-1-2-abcdefabcdef' }
+  const loaded = loadConfig(join(folder, 'config.yaml'), env)
+  t.equal(loaded.ok, true)
+  t.strictSame(
+    problemsOf(loaded).filter(({ code }) => code === 'sample_note'),
+    [],
+  )
+  if (!loaded.ok) return
+  const [first] = loaded.compiled.templates.renderers('slack', null, 'analysis.created')
+  t.equal(first?.name, 'analysis.created', 'they have templates of their own')
 })
 
 t.test('what does not fit into Slack with the event of a test is a warning', async (t) => {
