@@ -172,16 +172,15 @@ export function nextState(
   function later(state: State, reason: string, after: number | undefined): NextState {
     const budgetEnd = delivery.retryingSince + policy.retryFor
     const backoffEnd = now + backoff(delivery.attempts, random)
-    // A Retry-After is honoured even beyond the budget; one more attempt follows then.
-    const asked = after === undefined || now >= budgetEnd ? 0 : now + after
-    if (backoffEnd > budgetEnd && asked === 0) {
-      return {
-        state: 'dead',
-        dueAt: null,
-        reason: `gave up after ${attempts(delivery.attempts)}: ${reason}`,
-      }
+    if (backoffEnd <= budgetEnd) return { state, dueAt: Math.max(backoffEnd, now + (after ?? 0)), reason }
+    // Where the destination asks for a time, there is one attempt more: then, or at the end of the budget, whichever is later.
+    if (after !== undefined && now < budgetEnd)
+      return { state, dueAt: Math.max(budgetEnd, now + after), reason }
+    return {
+      state: 'dead',
+      dueAt: null,
+      reason: `gave up after ${attempts(delivery.attempts)}: ${reason}`,
     }
-    return { state, dueAt: Math.max(backoffEnd, asked), reason }
   }
 }
 

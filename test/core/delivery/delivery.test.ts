@@ -172,6 +172,13 @@ t.test('the budget ends a delivery', async (t) => {
     { state: 'retrying', dueAt: now + 25 * HOUR },
     'what the destination asks for is waited for, beyond the budget too',
   )
+  const ending = { attempts: 12, ambiguousAttempts: 0, retryingSince: retryingSince + MINUTE }
+  for (const after of [0, SECOND])
+    t.match(
+      nextState(ending, { kind: 'retry', reason: 'rate_limited', after }, policy, now, 0.99),
+      { state: 'retrying', dueAt: now + MINUTE },
+      'the last attempt is at the end of the budget, however soon the destination allows it',
+    )
   const late = { attempts: 2, ambiguousAttempts: 0, retryingSince: now - 25 * HOUR }
   t.match(nextState(late, long, policy, now, 0.5), { state: 'dead' }, 'and then there is one attempt more')
 })
