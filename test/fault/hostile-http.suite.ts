@@ -4,6 +4,7 @@ import t from 'tap'
 import { statuses as known } from '../../src/http/errors.ts'
 import { anyText } from '../support/any-text.ts'
 import { classics, message } from '../support/malformed.ts'
+import '../support/property-seed.ts'
 import { history, newEvent, secret, signedHeaders, temporaryFolder } from '../support/service.ts'
 import {
   attackerAddress,

@@ -1,3 +1,4 @@
+import '../support/property-seed.ts'
 import { groupNames } from './groups.ts'
 import { runGroup } from './run-files.ts'
 

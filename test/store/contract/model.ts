@@ -1,6 +1,7 @@
 /** Random sequences of changes, on the store and on a naive model of it, must come to the same. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import '../../support/property-seed.ts'
 import type { Test } from 'tap'
 import type { State } from '../../../src/core/delivery/delivery.ts'
 import type { PlannedDelivery } from '../../../src/core/plan.ts'
