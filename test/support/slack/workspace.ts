@@ -149,15 +149,25 @@ function threadOf(workspace: Workspace, channel: string, ts: string): string | n
   return there.some(({ threadTs, deleted }) => threadTs === ts && !deleted) ? ts : null
 }
 
-/** The messages of a channel that are not older than this ts, in their order. Looks at no older ones, of which there may be many. */
+/** The messages of a channel that are not older than this ts, in their order. Of older ones it costs little how many there are. */
 export function messagesSince({ messages }: Workspace, id: string, ts: number): SlackServerMessage[] {
-  const from = messages.findLastIndex((message) => Number(message.ts) < ts) + 1
   const there: SlackServerMessage[] = []
-  for (let index = from; index < messages.length; index += 1) {
+  for (let index = firstSince(messages, ts); index < messages.length; index += 1) {
     const message = messages[index]
     if (message?.channelId === id) there.push(message)
   }
   return there
+}
+
+/** By halves: messages are in the order of their ts. */
+function firstSince(messages: readonly SlackServerMessage[], ts: number): number {
+  let [from, to] = [0, messages.length]
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2)
+    if (Number(messages[middle]?.ts) < ts) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
 /** The channel's name in the options, from its name or its id. */
