@@ -31,6 +31,8 @@ function hasButton(compiled: CompiledConfig, event: Event): boolean {
     .some((delivery) => {
       const { channel } = delivery.destination
       if (channel === CONSOLE) return false
+      // Those that ship have one: tests make sure of that, and a start need not compile them.
+      if (templates.asShipped && delivery.template === null) return true
       const [without, having] = ['', EXAMPLE].map((url) => {
         const deps = { renderers: templates.renderers, links: () => url, sourceTitle }
         const rendered = render(deps, event, { ...delivery, channel })

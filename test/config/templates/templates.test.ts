@@ -3,6 +3,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { channels } from '../../../src/channels/channels.ts'
+import { checkButtons } from '../../../src/config/checks/buttons.ts'
+import { cuuroTypes } from '../../../src/config/checks/match/known-events.ts'
+import { checkSamples } from '../../../src/config/checks/samples.ts'
 import { runTests } from '../../../src/config/checks/tests.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { loadTemplates, type Templates } from '../../../src/config/templates/templates.ts'
@@ -315,8 +318,43 @@ templates: templates
     [],
   )
   if (!loaded.ok) return
-  const [first] = loaded.compiled.templates.renderers('slack', null, 'analysis.created')
-  t.equal(first?.name, 'analysis.created', 'they have templates of their own')
+  const { renderers } = loaded.compiled.templates
+  for (const type of [...cuuroTypes, 'default']) {
+    for (const channel of ['slack', 'email']) {
+      const [first] = renderers(channel, null, type)
+      t.equal(first?.name, type, 'it has a template of its own')
+      const [without, having] = [null, 'https://app.example.com/'].map((link) =>
+        first?.renderer.render({ ...view, link }),
+      )
+      t.equal(without?.ok, true)
+      t.notSame(having, without, `a button: ${type}, ${channel}`)
+    }
+  }
+})
+
+t.test('the checks of a configuration compile nothing that ships', async (t) => {
+  const folder = withTemplates(t, {})
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    `sources: { cuuro: { svix: { secrets: ["\${SECRET}"] } } }
+receivers: { here: { slack: { channel: "#deals" } } }
+channels: { slack: { token: "\${TOKEN}" } }
+routes: [{ receivers: [here] }]
+`,
+  )
+  const loaded = loadConfig(join(folder, 'config.yaml'), { ...environment, TOKEN: 'xoxb-1-2-abcdefabcdef' })
+  t.equal(loaded.ok, true)
+  if (!loaded.ok) return
+  const { compiled } = loaded
+  const asked: string[] = []
+  const renderers: Templates['renderers'] = (channel, template, type) => {
+    asked.push(type)
+    return compiled.templates.renderers(channel, template, type)
+  }
+  const watched = { ...compiled, templates: { ...compiled.templates, renderers } }
+  t.strictSame(checkSamples(watched), [])
+  t.match(checkButtons(watched), [{ message: /startup\.created, analysis\.created, analysis\.completed/ }])
+  t.strictSame(asked, [])
 })
 
 t.test('what does not fit into Slack with the event of a test is a warning', async (t) => {
