@@ -4,8 +4,7 @@ import { isAt } from '../file/origin.ts'
 import { variablePattern, withoutBraces } from '../file/variable.ts'
 import { type Path, type Problem, pathName, warning } from '../problem.ts'
 import { isSecretHeader } from '../schema/enrich.ts'
-import { expectedAt } from '../schema/expected.ts'
-import { filledSchema } from '../schema/filled-schema.ts'
+import { expectedIn } from '../schema/expected-in.ts'
 import { schema } from '../schema/schema.ts'
 import { type TextAt, textsIn } from './match/texts.ts'
 
@@ -18,7 +17,7 @@ export function checkSecrets(filled: Interpolated): Problem[] {
 export function isSecret(path: Path): boolean {
   const [root, , key, name] = path
   if (root === 'enrich' && key === 'headers') return isSecretHeader(String(name))
-  return expectedAt(filledSchema(schema), path).secret
+  return expectedIn(schema, path).secret
 }
 
 /** Whether the file itself holds a secret. */

@@ -52,6 +52,8 @@ function expand(root: JsonObject, part: Json | undefined): JsonObject[] {
 }
 
 function definition(root: JsonObject, reference: string): Json | undefined {
+  // A schema that has itself as a part.
+  if (reference === '#') return root
   const name = reference.replace(/^#\/\$defs\//, '')
   return isObject(root.$defs) ? root.$defs[name] : undefined
 }

@@ -2,9 +2,9 @@
 import * as z from 'zod'
 import { isObject, type JsonObject } from '../../core/json.ts'
 
-const made = new WeakMap<z.ZodType, JsonObject>()
+const made = new WeakMap<z.core.$ZodType, JsonObject>()
 
-export function filledSchema(schema: z.ZodType): JsonObject {
+export function filledSchema(schema: z.core.$ZodType): JsonObject {
   const found = made.get(schema)
   if (found !== undefined) return found
   const converted = z.toJSONSchema(schema, {

@@ -3,8 +3,7 @@ import type * as z from 'zod'
 import type { Note } from '../file/fingerprint.ts'
 import { type Env, type Interpolated, interpolate } from '../file/interpolate.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
-import { expectedAt } from '../schema/expected.ts'
-import { filledSchema } from '../schema/filled-schema.ts'
+import { expectedIn } from '../schema/expected-in.ts'
 
 /** A document with variables and files in place, where the schema wants text or a number. */
 export function fill(schema: z.ZodType, document: YamlDocument, env: Env, note: Note): Interpolated {
@@ -12,7 +11,7 @@ export function fill(schema: z.ZodType, document: YamlDocument, env: Env, note: 
     document,
     env,
     folder: dirname(document.file),
-    wantedAt: (path) => expectedAt(filledSchema(schema), path),
+    wantedAt: (path) => expectedIn(schema, path),
     note,
   })
 }
