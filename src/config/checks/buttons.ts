@@ -7,6 +7,7 @@ import { type Problem, START, warning } from '../problem.ts'
 import { knownEvents } from './match/known-events.ts'
 
 const EXAMPLE = 'https://app.example.com/'
+const DEFAULT_TEMPLATE = 'default'
 // Plain text has no buttons.
 const CONSOLE = 'console'
 
@@ -32,7 +33,9 @@ function hasButton(compiled: CompiledConfig, event: Event): boolean {
       const { channel } = delivery.destination
       if (channel === CONSOLE) return false
       // Those that ship have one: tests make sure of that, and a start need not compile them.
-      if (templates.asShipped && delivery.template === null) return true
+      const [first] = templates.renderers(channel, delivery.template, event.type)
+      const isEvents = first?.name === event.type || first?.name === DEFAULT_TEMPLATE
+      if (isEvents && templates.isAsShipped(channel, first.name)) return true
       const [without, having] = ['', EXAMPLE].map((url) => {
         const deps = { renderers: templates.renderers, links: () => url, sourceTitle }
         const rendered = render(deps, event, { ...delivery, channel })

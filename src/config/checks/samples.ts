@@ -1,4 +1,5 @@
 /** Whether the templates of Cuuro's event types fit the events that Cuuro sends. */
+import { channels } from '../../channels/channels.ts'
 import { FAILED_LINK } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, warning } from '../problem.ts'
@@ -9,12 +10,14 @@ import { caught } from './unexpected.ts'
 /** Warns of variables that those events do not have, and of text that is cut. What ships fits: tests make sure of that. */
 export function checkSamples(compiled: CompiledConfig): readonly Problem[] {
   const { file, document, templates } = compiled
-  if (templates.asShipped) return []
+  const types = cuuroTypes.filter((type) =>
+    channels.some((channel) => !templates.isAsShipped(channel.name, type)),
+  )
   const cuuro = Object.entries(compiled.config.sources).filter(
     ([name, { event_type }]) => name === 'cuuro' || event_type === '/event',
   )
   return cuuro.flatMap(([source]) =>
-    cuuroTypes.flatMap((type) => {
+    types.flatMap((type) => {
       const event = cuuroEvent(compiled.config, source, type)
       if (event === null) return []
       const place = { severity: 'warning', file, ...document.keyAt(['routes']) } as const

@@ -18,8 +18,8 @@ export interface Templates {
    * `default` that ships with the product where the operator replaced it.
    */
   readonly renderers: RenderDeps['renderers']
-  /** None is the operator's, and none of the files that ship is being worked on. */
-  readonly asShipped: boolean
+  /** Whether a template is none of the operator's, in no part, and the files that ship are not being worked on. */
+  readonly isAsShipped: (channel: string, name: string) => boolean
 }
 
 export interface LoadedTemplates {
@@ -51,8 +51,9 @@ export function loadTemplates(
   if (operator === undefined || isSame(operator.folder, shippedTemplates)) {
     // The shipped folder itself may be edited during development: it is read each time.
     const base = operator === undefined ? shipped(problems) : readShipped(operator.note, problems)
-    const templates = { ...compileAll(channels, base, null, problems), asShipped: operator === undefined }
-    return { templates, own: [], ownFiles: [], problems }
+    const templates = compileAll(channels, base, null, problems)
+    const isAsShipped = () => operator === undefined
+    return { templates: { ...templates, isAsShipped }, own: [], ownFiles: [], problems }
   }
   const base = shipped(problems)
   const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
@@ -63,8 +64,10 @@ export function loadTemplates(
     .flatMap((files) => [...files.values()])
     .filter((file) => file !== null)
   problems.push(...unusedPartials(own, base.folder, ownFiles))
-  const templates = { ...compileAll(channels, base, own, problems), asShipped: false }
-  return { templates, own: names, ownFiles, problems }
+  const templates = compileAll(channels, base, own, problems)
+  const isAsShipped = (channel: string, name: string) =>
+    channels.every((one) => one.name !== channel || !changes(own, one, name))
+  return { templates: { ...templates, isAsShipped }, own: names, ownFiles, problems }
 }
 
 function isSame(one: string, other: string): boolean {
@@ -80,7 +83,7 @@ function compileAll(
   base: Shipped,
   own: TemplateFolder | null,
   problems: Problem[],
-): Omit<Templates, 'asShipped'> {
+): Omit<Templates, 'isAsShipped'> {
   const { folder } = base
   const names = new Set([...folder.templates.keys(), ...(own?.templates.keys() ?? [])])
   // By channel, then by name. Names from payloads are only looked up here, never used as paths.
