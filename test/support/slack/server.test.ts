@@ -200,3 +200,22 @@ t.test('some channels take no replies', async (t) => {
     error('restricted_action_non_threadable_channel'),
   )
 })
+
+t.test('a channel shows no messages that the test has taken', async (t) => {
+  const call = await workspace(t, { scopes: ['chat:write', 'channels:history'] })
+  const channel = String(
+    (await call('chat.postMessage', { channel: '#general', text: 'one' })).answer.channel,
+  )
+  for (const text of ['two', 'three']) await call('chat.postMessage', { channel: '#general', text })
+  const shown = async () => {
+    const { answer } = await call('conversations.history', { channel })
+    return answer.messages?.map(({ text }) => text)
+  }
+  t.strictSame(await shown(), ['three', 'two', 'one'])
+  call.server.messages.splice(0, 1)
+  t.strictSame(await shown(), ['three', 'two'])
+  call.server.messages.length = 0
+  t.strictSame(await shown(), [])
+  await call('chat.postMessage', { channel: '#general', text: 'four' })
+  t.strictSame(await shown(), ['four'])
+})

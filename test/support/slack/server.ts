@@ -60,7 +60,14 @@ const LONGEST_REST = 60_000
 
 /** Listens on a free port of 127.0.0.1. */
 export async function startSlackServer(options: SlackServerOptions = {}): Promise<SlackServer> {
-  const workspace: Workspace = { options, messages: [], channelIds: new Map(), buckets: new Map(), lastTs: 0 }
+  const workspace: Workspace = {
+    options,
+    messages: [],
+    channelIds: new Map(),
+    byChannel: new Map(),
+    buckets: new Map(),
+    lastTs: 0,
+  }
   const counts = { calls: 0, connections: 0, open: 0 }
   const settings = { keepAliveTimeout: LONGEST_REST, ...options.tls }
   const answer = (request: IncomingMessage, response: ServerResponse) => {

@@ -64,6 +64,8 @@ export interface Workspace {
   readonly messages: SlackServerMessage[]
   /** The ids of the channels that were named in requests. */
   readonly channelIds: Map<string, string>
+  /** The same messages, by the id of their channel. */
+  readonly byChannel: Map<string, SlackServerMessage[]>
   readonly buckets: Map<string, { tokens: number; at: number }>
   /** Microseconds since the epoch: no two messages share a ts. */
   lastTs: number
@@ -116,6 +118,9 @@ export function accept(workspace: Workspace, channel: string, args: Arguments): 
     at,
   }
   workspace.messages.push(message)
+  const there = workspace.byChannel.get(message.channelId)
+  if (there === undefined) workspace.byChannel.set(message.channelId, [message])
+  else there.push(message)
   return message
 }
 
@@ -149,14 +154,17 @@ function threadOf(workspace: Workspace, channel: string, ts: string): string | n
   return there.some(({ threadTs, deleted }) => threadTs === ts && !deleted) ? ts : null
 }
 
-/** The messages of a channel that are not older than this ts, in their order. Of older ones it costs little how many there are. */
-export function messagesSince({ messages }: Workspace, id: string, ts: number): SlackServerMessage[] {
-  const there: SlackServerMessage[] = []
-  for (let index = firstSince(messages, ts); index < messages.length; index += 1) {
-    const message = messages[index]
-    if (message?.channelId === id) there.push(message)
-  }
-  return there
+/** The messages of a channel that are not older than this ts, in their order. It costs little how many others there are. */
+export function messagesSince(
+  { messages, byChannel }: Workspace,
+  id: string,
+  ts: number,
+): SlackServerMessage[] {
+  const there = byChannel.get(id) ?? []
+  // A test may have taken all messages, or the oldest.
+  const [oldest] = messages
+  there.splice(0, oldest === undefined ? there.length : firstSince(there, Number(oldest.ts)))
+  return there.slice(firstSince(there, ts))
 }
 
 /** By halves: messages are in the order of their ts. */
