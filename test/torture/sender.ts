@@ -14,7 +14,7 @@ const REPEAT_AFTER_MS = 50
 const REPEAT_UNANSWERED_AFTER_MS = 250
 const CUT_SHARE = 0.003
 /** Deliveries that wait: with more, the sender waits too. */
-const MOST_WAITING = 10_000
+const MOST_WAITING = 2_000
 /** Dates of answers are full seconds: up to this the two clocks count as the same. */
 const CLOCK_TOLERANCE_MS = 5_000
 

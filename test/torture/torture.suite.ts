@@ -21,7 +21,7 @@ import { readStored } from './stored.ts'
 import { AMBIGUOUS_RESENDS, followed, messageIdOf, numberOf, targetsOf } from './traffic.ts'
 import { median, type Usage, type UsageLog, watchUsage } from './usage.ts'
 
-const EVENTS = Number(process.env.TORTURE_EVENTS || 30_000)
+const EVENTS = Number(process.env.TORTURE_EVENTS || 100_000)
 const SEED = Number(process.env.TORTURE_SEED || Date.now() % 1_000_000)
 const EVENTS_PER_FAULT = 2_000
 const BYTES_AN_EVENT = 10_000
