@@ -106,6 +106,7 @@ const pieces = fc.constantFrom(
   '*',
   '_',
   '~',
+  '𠀀',
   '*a*',
   '_a_',
   '~a~',

@@ -362,6 +362,7 @@ t.test('a value is no markup, and stays what it is where Slack reads none', asyn
     ...unchanged.map((text) => [text, text, text] as const),
     ['*bold*', '∗bold∗', '*bold*'],
     ['_a_ ~b~', 'ˍaˍ ∼b∼', '_a_ ~b~'],
+    ['x𠀀_𐀍_y 漢_字_漢', 'x𠀀ˍ𐀍ˍy 漢_字_漢', 'x𠀀_𐀍_y 漢_字_漢'],
     ['a `b` c', 'a ˋbˋ c', 'a ˋbˋ c'],
     ['```', 'ˋˋˋ', 'ˋˋˋ'],
     ['> quote', '\u00ad&gt; quote', '&gt; quote'],

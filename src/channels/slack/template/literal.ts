@@ -27,7 +27,9 @@ const SOFT_HYPHEN = '\u00ad'
 const SPECIAL = /[*_~`:>\uff0a\uff3f\uff40\uff1e]/
 const GRAVE = /[`\uff40]/g
 // It opens a span unless a letter is before it or a space after it, and closes one unless a space is before it or a letter after.
-const EMPHASIS = /(?<![\p{L}\p{N}])[*_~\uff0a\uff3f](?!\s)|(?<!\s)[*_~\uff0a\uff3f](?![\p{L}\p{N}])/gu
+// A program that reads 16 bits at a time takes a letter beyond U+FFFF for none.
+const EMPHASIS =
+  /(?<![[\p{L}\p{N}]&&[\0-\uffff]])[*_~\uff0a\uff3f](?!\s)|(?<!\s)[*_~\uff0a\uff3f](?![[\p{L}\p{N}]&&[\0-\uffff]])/gv
 // A colon on either side of what may be the name of an emoji; or a time, such as 12:30:45, whose colons stay.
 const COLON =
   /(?<!:[\p{L}\p{M}\p{N}_'+-]{0,100})\d\d:\d\d:\d\d(?![\p{L}\p{M}\p{N}_'+-]{0,100}:)|:(?=[\p{L}\p{M}\p{N}_'+-]{1,100}:)|(?<=:[\p{L}\p{M}\p{N}_'+-]{1,100}):/gu
