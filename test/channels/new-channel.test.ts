@@ -152,7 +152,10 @@ t.test('what planning or a channel throws is reported by every command, without 
   const yaml = readFileSync(join(folder, 'config.yaml'), 'utf8')
   const test =
     'tests: [{ name: sold, event: { event: analysis.completed }, expect: { receivers: [deals] } }]\n'
-  writeFileSync(join(folder, 'config.yaml'), `${yaml}links: {}\n${test}`)
+  writeFileSync(join(folder, 'config.yaml'), `${yaml}links: {}\n${test}templates: own\n`)
+  // Of what ships nothing is rendered to check it.
+  mkdirSync(join(folder, 'own/analysis.completed'), { recursive: true })
+  writeFileSync(join(folder, 'own/analysis.completed/console.txt'), '{{ data.id }}\n')
   const { code: wrong, out } = await ours('check')
   t.equal(wrong, 1)
   const reported = 'TypeError: out of order (this is a bug in Hookbridge: please report it'
