@@ -47,9 +47,9 @@ export async function measureMemory(lab: Lab, perSecond: number, minutes: number
       if (seconds() >= (heap.length + 1) * ((minutes * 60) / HEAPS))
         heap.push({ seconds: seconds(), events: fired, mb: await heapInUse(pid, heapFile) })
     }
+    await until(() => delivered + service.slack.messages.length >= fired)
     const took = seconds()
     const cpu = (cpuMs(pid) - cpuBefore) / 1000 / took
-    await until(() => delivered + service.slack.messages.length >= fired)
     clearInterval(sampling)
     const earlyMb = median(within(samples, 60, 120))
     const lateMb = median(within(samples, took - 60, took))
