@@ -16,7 +16,7 @@ export function cleanText(text: string): string {
 }
 
 // Nothing that Slack, or what is around it, could read as anything else.
-const PLAIN = /^[A-Za-z0-9](?:[A-Za-z0-9 .,/()+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))*$/
+const PLAIN = /^[A-Za-z0-9](?:[A-Za-z0-9 .,/()+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))*(?<! )$/
 
 /** For leaves in Slack's mrkdwn, where links and dates can be written. */
 export const mrkdwnEngine: ValueEngine = createValueEngine({
