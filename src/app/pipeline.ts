@@ -78,7 +78,7 @@ export function createPipeline({ store, settings, facts, clock, onBug }: Pipelin
     },
     reconfigure() {
       void loop.reconfigure().catch(onBug)
-      enrichLoop.reconfigure()
+      void enrichLoop.reconfigure().catch(onBug)
       release()
     },
     stopPurge: () => stopPurge(),

@@ -16,6 +16,8 @@ export interface Enrichments {
    * lease was lost, or the event was replayed meanwhile.
    */
   endEnrichment(lease: Lease, progress: Progress, plan: NewPlan): Promise<boolean>
+  /** Makes the events due that wait for a later try, for a configuration that asks otherwise. */
+  expediteEnrichments(now: number): Promise<void>
   /** How many events wait for their enrichment. */
   waitingEnrichments(): Promise<number>
   /** Calls back when a change through this store has made one due, before that change is committed. */

@@ -12,6 +12,7 @@ import { DueNotifier } from './postgres/due-notifier.ts'
 import {
   claimEnrichments,
   endEnrichment,
+  expediteEnrichments,
   giveBackEnrichments,
   keepEnrichment,
   waitingEnrichments,
@@ -149,6 +150,11 @@ function createStore(
       const ended = known.with(destinationsOf(plan), [], () => write(work, (isDone) => isDone))
       return due.during(remembered(plan, ended), 'deliveries')
     },
+    expediteEnrichments: (now) =>
+      due.during(
+        write((session) => expediteEnrichments(session, now)),
+        'enrichments',
+      ),
     waitingEnrichments: () => database.read(waitingEnrichments),
     onEnrichmentDue: (listener) => due.on('enrichments', listener),
     addPlan(eventId, plan, replaces) {

@@ -7,6 +7,7 @@ import { asUnavailable, Database } from './sqlite/database.ts'
 import {
   claimEnrichments,
   endEnrichment,
+  expediteEnrichments,
   keepEnrichment,
   releaseEnrichments,
   waitingEnrichments,
@@ -163,6 +164,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
     keepEnrichment: (lease, progress, dueAt) =>
       commits.runAnyhow(() => keepEnrichment(database, lease, progress, dueAt)),
     endEnrichment: (lease, progress, plan) => change(() => endEnrichment(database, lease, progress, plan)),
+    expediteEnrichments: (now) => change(() => expediteEnrichments(database, now), enrichmentListeners),
     waitingEnrichments: () => read(() => waitingEnrichments(database)),
     onEnrichmentDue: (listener) => void enrichmentListeners.push(listener),
     addPlan: (eventId, plan, replaces) => change(() => addPlan(database, eventId, plan, replaces)),

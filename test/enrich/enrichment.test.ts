@@ -300,22 +300,33 @@ t.test('a reload in between takes effect: for the steps that are left, and for t
   t.match(await recordOf(app.folder), { enrichment: { steps: [{ result: 'fetched' }, { fields: [] }] } })
 })
 
-t.test('a reload that removes the steps lets what waits go without them', async (t) => {
-  const { app, send, printed, api } = await start(t, () => ({ status: 404, body: {} }), 'within: 1h')
-  const { objectId } = await send()
-  await until(() => api.requests.length === 1, 'a try')
-  const yaml = readFileSync(app.config, 'utf8')
-  const without = yaml
-    .replace(/^enrich:[\s\S]*?(?=^receivers:)/m, '')
-    .replace(/^ +- \{ name: strong.*\n/m, '')
-  writeFileSync(app.config, without)
-  const template = join(app.folder, 'templates', 'plain', 'console.txt')
-  writeFileSync(template, '{{ receiver.name }} {{ data.id }} alone')
-  t.match(await app.reload('program'), { ok: true })
-  const asked = api.requests.length
-  t.match(await printed(1), [`log ${objectId} alone`])
-  t.equal(api.requests.length, asked, 'it is not asked again')
-})
+t.test(
+  'a reload that removes the steps lets what waits for a later try go without them at once',
+  async (t) => {
+    const { app, send, printed, api } = await start(
+      t,
+      () => ({ status: 503, headers: { 'retry-after': '1800' } }),
+      'within: 1h',
+    )
+    const { objectId } = await send()
+    const isWaiting = async () => {
+      const dueAt = (await recordOf(app.folder))?.enrichment?.waiting?.dueAt ?? 0
+      return api.requests.length === 1 && dueAt > Date.now() + 1_200_000
+    }
+    await until(isWaiting, 'a try that is to follow in half an hour')
+    const yaml = readFileSync(app.config, 'utf8')
+    const without = yaml
+      .replace(/^enrich:[\s\S]*?(?=^receivers:)/m, '')
+      .replace(/^ +- \{ name: strong.*\n/m, '')
+    writeFileSync(app.config, without)
+    const template = join(app.folder, 'templates', 'plain', 'console.txt')
+    writeFileSync(template, '{{ receiver.name }} {{ data.id }} alone')
+    t.match(await app.reload('program'), { ok: true })
+    const asked = api.requests.length
+    t.match(await printed(1), [`log ${objectId} alone`])
+    t.equal(api.requests.length, asked, 'it is not asked again')
+  },
+)
 
 t.test('kill -9 in the middle of an enrichment loses nothing, and asks again', async (t) => {
   const gate = Promise.withResolvers<void>()

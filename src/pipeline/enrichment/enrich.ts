@@ -49,9 +49,18 @@ export class EnrichLoop {
     this.#loop ??= this.#run()
   }
 
-  /** For a new configuration: a key that was refused may be another one now. */
-  reconfigure(): void {
+  /**
+   * For a new configuration: a key that was refused may be another one now, and what waits for a later try may be asked otherwise,
+   * or no more.
+   */
+  async reconfigure(): Promise<void> {
+    const { store, now } = this.#deps
     this.#refusals.forget()
+    try {
+      await store.expediteEnrichments(now())
+    } catch (error) {
+      reportStoreFailure(this.#deps, 'reconfigure', error)
+    }
     this.#wake.resolve()
   }
 

@@ -111,6 +111,15 @@ export async function keepEnrichment(
   return true
 }
 
+/** `Enrichments.expediteEnrichments`, inside a transaction. What another one locks is being worked on. */
+export async function expediteEnrichments(session: Session, now: number): Promise<void> {
+  await session.query(
+    `UPDATE enrichments SET due_at = $1 WHERE event IN
+      (SELECT event FROM enrichments WHERE due_at > $1 AND holder IS NULL FOR UPDATE SKIP LOCKED)`,
+    [now],
+  )
+}
+
 /** `Enrichments.endEnrichment`, inside a transaction. `isUnknown`: an earlier try may have stored the plan. */
 export async function endEnrichment(
   session: Session,

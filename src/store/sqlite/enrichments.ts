@@ -66,6 +66,11 @@ export function keepEnrichment(database: Database, lease: Lease, progress: Progr
   return true
 }
 
+/** `Enrichments.expediteEnrichments`, inside a transaction. */
+export function expediteEnrichments(database: Database, now: number): void {
+  database.prepare('UPDATE enrichments SET due_at = ? WHERE due_at > ? AND holder IS NULL').run(now, now)
+}
+
 /** `Enrichments.endEnrichment`, inside a transaction. */
 export function endEnrichment(database: Database, lease: Lease, progress: Progress, plan: NewPlan): boolean {
   const event = leasedEvent(database, lease)

@@ -55,8 +55,25 @@ async function claimed(store: Store, ...numbers: readonly number[]): Promise<voi
 
 export function enrichmentContract(t: Test, create: (t: Test) => Harness): void {
   claiming(t, create)
+  expediting(t, create)
   keeping(t, create)
   meanwhile(t, create)
+}
+
+function expediting(t: Test, create: (t: Test) => Harness): void {
+  t.test('a new configuration makes what waits for a later try due, and takes no lease', async (t) => {
+    const store = await create(t).service()
+    await claimed(store, 1, 2)
+    await store.keepEnrichment(leaseOf(1), asked, NOW + HOUR)
+    t.same(idsOf(await store.claimEnrichments(allDue(NOW + 1))), [])
+    let woken = 0
+    store.onEnrichmentDue(() => (woken += 1))
+    await store.expediteEnrichments(NOW + 1)
+    t.ok(woken > 0)
+    const { leased } = await store.claimEnrichments(allDue(NOW + 1, { holder: 'other' }))
+    t.match(leased, [{ event: { id: eventId(1) }, progress: asked }])
+    t.equal(await store.keepEnrichment(leaseOf(2), asked, NOW + HOUR), true, 'its lease is as it was')
+  })
 }
 
 function claiming(t: Test, create: (t: Test) => Harness): void {
