@@ -18,7 +18,10 @@ const isFinal = ({ state }: Delivery) => (finalStates as readonly State[]).inclu
 // Another delivery took the place of a cancelled one, and is looked at itself.
 const arrivedStates: readonly State[] = ['delivered', 'merged', 'skipped', 'cancelled']
 
-/** Follows the event until all its deliveries are final, or for `limitMs`. `report` gets each that has changed. */
+/**
+ * Follows the event until it is planned and all its deliveries are final, or for `limitMs`. `report` gets each delivery
+ * that has changed.
+ */
 export async function followArrival(
   terminal: Terminal,
   store: Store,
@@ -40,7 +43,7 @@ export async function followArrival(
       if (reported.get(delivery.id) !== now) report(delivery)
       reported.set(delivery.id, now)
     }
-    if (deliveries.every(isFinal)) return ended(terminal, event, deliveries, null)
+    if (!event.enriching && deliveries.every(isFinal)) return ended(terminal, event, deliveries, null)
     if (Date.now() >= deadline) return ended(terminal, event, deliveries, limitMs)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
@@ -53,8 +56,13 @@ function ended(
   deliveries: readonly DeliveryRecord[],
   limitMs: number | null,
 ): Arrival {
-  const missing = deliveries.filter(({ state }) => !arrivedStates.includes(state)).length
   const found = { event, deliveries }
+  const show = `"${command} events show ${event.id}"`
+  if (event.enriching && limitMs !== null) {
+    const verdict = `not enriched within ${limitMs / 1_000} s, so that no message is planned: ${show} shows why`
+    return { ...found, arrived: false, verdict }
+  }
+  const missing = deliveries.filter(({ state }) => !arrivedStates.includes(state)).length
   if (event.plans.at(-1)?.unrouted === true) {
     const verdict = `no route takes it: "${command} explain ${event.id}" shows why`
     return { ...found, arrived: false, verdict }
@@ -62,7 +70,7 @@ function ended(
   const all = count(deliveries.length, 'message')
   if (missing === 0) return { ...found, arrived: true, verdict: `arrived: ${all}` }
   const when = limitMs === null ? 'did not arrive' : `not arrived within ${limitMs / 1_000} s`
-  const verdict = `${missing} of ${all} ${when}: "${command} events show ${event.id}" shows every attempt`
+  const verdict = `${missing} of ${all} ${when}: ${show} shows every attempt`
   return { ...found, arrived: false, verdict }
 }
 

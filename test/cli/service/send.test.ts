@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { startTestApp } from '../../support/app.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
+import { startJsonApi } from '../../support/json-api.ts'
 import { history } from '../../support/service.ts'
 import { startSlackServer } from '../../support/slack/server.ts'
 import { until } from '../../support/until.ts'
@@ -144,4 +145,23 @@ t.test('send --wait reports what becomes of the messages', async (t) => {
     code: 1,
     err: /the store of this configuration does not have it/,
   })
+})
+
+t.test('send --wait waits for the enrichment too', async (t) => {
+  const answered = Promise.withResolvers<void>()
+  const api = await startJsonApi(t, () => ({ body: { name: 'Acme' }, after: answered.promise }))
+  const app = await startTestApp(
+    t,
+    `${yaml}enrich: [{ name: company, match: { type: "analysis.*" }, get: "${api.url}/companies", timeout: 60s }]`,
+  )
+  const send = (...args: string[]) =>
+    hookbridge(['--config', app.config, 'send', '--url', app.url, '--type', 'analysis.completed', ...args])
+  t.match(await send('--wait', '100ms'), {
+    code: 1,
+    err: /not enriched within 0\.1 s, so that no message is planned: "hookbridge events show evt_\w+" shows why/,
+  })
+  const waited = send('--wait')
+  await until(async () => (await history(app.folder)).events.length === 2, 'the second event')
+  answered.resolve()
+  t.match(await waited, { code: 0, out: /^console console {2}delivered\narrived: 1 message\n$/m })
 })
