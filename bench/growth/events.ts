@@ -18,6 +18,8 @@ const TURNS_PER_ROUND = 10
 // As the service does it.
 const PURGE_STEP = 200
 const PURGE_STEPS_PER_TURN = 2
+// However many rounds: the smaller store must have events left for the last turn, and for its pages.
+const PURGE_TURNS = 10
 
 const STEPS_FOR_PAGES = 10
 // Of a page of 4,096 bytes in SQLite's write-ahead log, with its header.
@@ -37,7 +39,7 @@ export async function measureEvents(lab: Lab, rounds: number): Promise<readonly 
     stores.push({ stored, path })
   }
   const events = await measureServices(lab, rounds)
-  const purging = await measurePurge(stores, rounds)
+  const purging = await measurePurge(stores)
   return stores.map(({ stored, path }, index) => ({
     stored,
     cpuMs: median(events.cpu[index]?.values ?? []),
@@ -69,14 +71,14 @@ async function measureServices(lab: Lab, rounds: number) {
   }
 }
 
-async function measurePurge(stores: readonly Measured[], rounds: number) {
+async function measurePurge(stores: readonly Measured[]) {
   const open = await Promise.all(
     stores.map(async ({ path }) => ({ store: await openStore(`sqlite:${path}`, 'service'), after: null })),
   )
   try {
     return await takeTurns<{ store: Awaited<ReturnType<typeof openStore>>; after: string | null }>(
       open,
-      rounds * TURNS_PER_ROUND,
+      PURGE_TURNS,
       async (one) => {
         let removed = 0
         const before = process.cpuUsage()
