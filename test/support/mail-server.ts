@@ -1,5 +1,5 @@
 /** A real SMTP server on the loopback interface, which misbehaves where a test asks for it. */
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, BoundSocket } from 'node:net'
 import { SMTPServer, type SMTPServerSession } from 'smtp-server'
 
 export interface ReceivedMail {
@@ -38,6 +38,8 @@ export type MailBehaviour =
 export interface MailServerOptions {
   /** 0, the default, takes a free one. */
   readonly port?: number
+  /** A port that is held for it, instead. */
+  readonly socket?: BoundSocket
   /** What a client must present; without it nobody is asked, and AUTH is not offered. */
   readonly auth?: { readonly user: string; readonly pass: string }
   /** Offers STARTTLS, with the self-signed certificate of smtp-server. */
@@ -201,7 +203,8 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
   smtp.on('error', () => {})
   await new Promise<void>((resolve, reject) => {
     smtp.server.once('error', reject)
-    smtp.listen(options.port ?? 0, '127.0.0.1', () => resolve())
+    if (options.socket !== undefined) smtp.server.listen(options.socket, () => resolve())
+    else smtp.listen(options.port ?? 0, '127.0.0.1', () => resolve())
   })
   const { port } = smtp.server.address() as AddressInfo
   const user = options.auth
