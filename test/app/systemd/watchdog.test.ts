@@ -17,12 +17,13 @@ function supervise(
 ) {
   const sent: Readonly<Record<string, string>>[] = []
   const logged: string[] = []
-  const clock = { ahead: 0 }
+  // It stands still, so that a machine that stalls is no store that hangs.
+  const clock = { now: 0 }
   const supervision = new Supervision({
     notifier: { send: (variables) => sent.push(variables) },
     watchdogIntervalMs: 10,
     log: { error: (text: string) => logged.push(text), info: (text: string) => logged.push(text) },
-    now: () => performance.now() + clock.ahead,
+    now: () => clock.now,
   })
   const loop = new DeliveryLoop({
     holder: 'test',
@@ -37,7 +38,7 @@ function supervise(
     deliver: () => t.fail('nothing is due') as never,
     onBug,
     now: Date.now,
-    clock: () => performance.now(),
+    clock: () => clock.now,
     observe: (fact) => supervision.observe(fact),
   })
   t.teardown(() => supervision.stopping())
@@ -97,7 +98,7 @@ t.test('notified while the store refuses, and the status says that it does', asy
   refuses = false
   await loop.reconfigure()
   await until(() => loop.activity.doing === 'resting', 'a claim')
-  clock.ahead = 2 * LONG
+  clock.now = 2 * LONG
   await until(() => status().startsWith('here; '), 'the status to be good again')
 })
 
@@ -106,7 +107,7 @@ t.test('not notified while a claim hangs; logged once; again when it ends', asyn
   const { loop, notified, start, clock, logged } = supervise(t, () => answer.promise)
   start()
   await until(() => notified() >= 2, 'notifications while it may still come')
-  clock.ahead = LONG
+  clock.now = LONG
   await until(() => logged.length > 0, 'the log')
   const before = notified()
   await someChecks()
@@ -114,7 +115,7 @@ t.test('not notified while a claim hangs; logged once; again when it ends', asyn
   t.strictSame(logged.length, 1)
   t.match(
     logged[0],
-    /^the store has not answered the delivery loop for \d+ s: the watchdog is not notified any more/,
+    /^the store has not answered the delivery loop for 6 s: the watchdog is not notified any more/,
   )
   const stopped = loop.stop(0)
   answer.resolve({ leased: [], nextDueAt: null })
@@ -128,13 +129,13 @@ t.test('a database that hangs is given the time of its statements', async (t) =>
   })
   start()
   await until(() => notified() >= 2, 'notifications')
-  clock.ahead = 90_000
+  clock.now = 90_000
   const before = notified()
   await until(() => notified() > before + 2, 'more of them: a restart would not help')
   t.strictSame(logged, [])
-  clock.ahead = 101_000
+  clock.now = 101_000
   await until(() => logged.length > 0, 'the log')
-  t.match(logged[0], /^the store has not answered the delivery loop for 10\d s/)
+  t.match(logged[0], /^the store has not answered the delivery loop for 101 s/)
   const stopped = loop.stop(0)
   answer.resolve({ leased: [], nextDueAt: null })
   await stopped
@@ -150,9 +151,9 @@ t.test('notified again when the store answers after all', async (t) => {
   })
   t.teardown(() => loop.stop(0))
   start()
-  clock.ahead = LONG
+  clock.now = LONG
   await until(() => logged.length === 1, 'the log')
-  clock.ahead = 0
+  clock.now = 0
   first.resolve(nothing)
   await until(() => logged.length === 2, 'the log')
   t.match(logged[1], /works again/)
