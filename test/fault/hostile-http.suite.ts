@@ -21,9 +21,10 @@ const LIMIT = 4_096
 const allowed = [...Object.values(known), 100, 200, 202, 417, 431].filter((status) => status < 500)
 
 // Milliseconds for an answer that must come.
-const PATIENCE = 15_000
+const PATIENCE = 60_000
+// On a machine that stalls, a request takes a while to be sent: none of these is refused for that.
 const config = besiegedConfig(
-  ', body_limit: 4kb, request_timeout: 2s, admin_token: only-tests-know-this-token',
+  ', body_limit: 4kb, request_timeout: 60s, admin_token: only-tests-know-this-token',
 )
 
 function check(answer: string): void {
@@ -37,8 +38,6 @@ t.test('malformed HTTP', { timeout }, async (t) => {
   const { statuses } = await besiege(t, service, async (siege) => {
     const shots = (bytes: string | Buffer, patience?: number) =>
       exchange(siege, bytes, attackerAddress(n++), patience)
-    const answers = await Promise.all(classics.map((bytes) => shots(bytes, 1_500)))
-    for (const answer of answers) check(answer)
     const property = fc.asyncProperty(
       fc.array(message, { minLength: 20, maxLength: 20 }),
       async (messages) => {
@@ -46,8 +45,11 @@ t.test('malformed HTTP', { timeout }, async (t) => {
           check(answer)
       },
     )
-    do await fc.assert(property, { numRuns: 5, endOnFailure: true })
-    while (!siege.isOver())
+    // Some of what is counted below only these are answered with: in each round, as a machine that stalls may miss them once.
+    do {
+      for (const answer of await Promise.all(classics.map((bytes) => shots(bytes, 1_500)))) check(answer)
+      await fc.assert(property, { numRuns: 5, endOnFailure: true })
+    } while (!siege.isOver())
   })
   t.ok((statuses.get(400) ?? 0) > 10, 'most was no HTTP')
   t.ok((statuses.get(404) ?? 0) > 0)
