@@ -1,6 +1,7 @@
 /** Traces while processes are killed, and collectors do not work. */
 import t, { type Test } from 'tap'
 import { drawing, exportingTo, startCollector } from '../support/collector.ts'
+import { holdPort } from '../support/held-port.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import {
   environment,
@@ -103,22 +104,25 @@ async function work(t: Test, service: Service, sinks: Sinks, folder: string): Pr
   )
 }
 
+/** Code 0 means that it kept its own deadline, of nine seconds; a machine that stalls adds to what is measured from here. */
 async function stop(t: Test, service: Service): Promise<void> {
   const begun = Date.now()
   t.equal((await service.end('SIGTERM')).code, 0)
-  t.ok(Date.now() - begun < 5_000, `the stop took ${Date.now() - begun} ms`)
+  t.ok(Date.now() - begun < 60_000, `the stop took ${Date.now() - begun} ms`)
 }
 
 t.test('a collector that is down, and comes back', async (t) => {
   const { sinks, folder, config } = await prepare(t)
-  const closed = await startCollector(t)
-  const port = Number(new URL(closed.url).port)
-  await closed.close()
-  const service = await run(t, config, { ...exportingTo(closed), OTEL_EXPORTER_OTLP_TIMEOUT: '300' })
+  const closed = holdPort(t)
+  const service = await run(t, config, {
+    ...exportingTo({ url: `http://127.0.0.1:${closed.port}` }),
+    // The exporter gives up after five tries, well before this: a slow answer of the one that comes back is none that fails.
+    OTEL_EXPORTER_OTLP_TIMEOUT: '60000',
+  })
   await work(t, service, sinks, folder)
   await until(() => warnings(service).length > 0, 'the warning')
   await work(t, service, sinks, folder)
-  const collector = await startCollector(t, port)
+  const collector = await startCollector(t, closed.give())
   await until(async () => {
     await post(service.url, newEvent())
     return collector.spans.length > 0
@@ -134,7 +138,8 @@ t.test('a collector that never answers holds up nothing, not even the stop', asy
   const { sinks, folder, config } = await prepare(t)
   const collector = await startCollector(t)
   collector.behave = 'hang'
-  const service = await run(t, config, exportingTo(collector))
+  // A stop that waited for an export would miss its deadline.
+  const service = await run(t, config, { ...exportingTo(collector), OTEL_EXPORTER_OTLP_TIMEOUT: '600000' })
   await work(t, service, sinks, folder)
   await until(() => collector.requests.length > 0, 'an export')
   await stop(t, service)

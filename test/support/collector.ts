@@ -1,6 +1,6 @@
 /** An OpenTelemetry collector for tests: it takes traces over OTLP/HTTP, and fails where a test wants it to. */
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, BoundSocket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { type ExportedSpan, readExport } from './protobuf.ts'
@@ -31,9 +31,10 @@ export function exportingTo(collector: Pick<Collector, 'url'>): Record<string, s
   return { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '20' }
 }
 
+/** `socket`: where it listens; without it, at a free port. */
 export async function startCollector(
   t: { teardown(action: () => unknown): unknown },
-  port = 0,
+  socket?: BoundSocket,
 ): Promise<Collector> {
   const requests: CollectorRequest[] = []
   const spans: ExportedSpan[] = []
@@ -48,7 +49,10 @@ export async function startCollector(
     // An error repeats the client's headers, as some proxies do.
     response.end(behave === 200 ? '' : JSON.stringify(request.headers))
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => {
+    if (socket === undefined) server.listen(0, '127.0.0.1', resolve)
+    else server.listen(socket, resolve)
+  })
   const close = async () => {
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()

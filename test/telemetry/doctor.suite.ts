@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { Finding } from '../../src/core/finding.ts'
-import { closedPort } from '../channels/contract.ts'
 import { startCollector } from '../support/collector.ts'
+import { holdPort } from '../support/held-port.ts'
 import { environment, temporaryFolder, writeConfig } from '../support/service.ts'
 import { startSinks } from '../support/sinks.ts'
 
@@ -13,7 +13,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 async function check(t: Test, env: Record<string, string>): Promise<readonly Finding[]> {
   const { slack, mail } = await startSinks(t)
   const config = writeConfig({ folder: temporaryFolder(t), slackUrl: slack.url, smtpUrl: mail.url })
-  const args = [main, 'doctor', '--config', config, '--json', '--timeout', '2s']
+  const args = [main, 'doctor', '--config', config, '--json', '--timeout', '60s']
   const printed = await new Promise<string>((resolve) => {
     const options = { env: { ...process.env, NODE_OPTIONS: '', ...environment, ...env } }
     execFile(process.execPath, args, options, (_error, out, err) => resolve(out || err))
@@ -43,7 +43,7 @@ t.test('a collector that refuses, one that is not there, and a wrong value', asy
     { level: 'warning', summary: /^OTEL_TRACES_SAMPLER: "always"/ },
     { level: 'warning', summary: 'traces cannot be exported: 401 Unauthorized', hint: /4318/ },
   ])
-  const nobody = `http://127.0.0.1:${await closedPort()}`
+  const nobody = `http://127.0.0.1:${holdPort(t).port}`
   t.match(await check(t, { OTEL_EXPORTER_OTLP_ENDPOINT: nobody }), [
     { level: 'warning', summary: /^traces cannot be exported: .*ECONNREFUSED/ },
   ])
