@@ -50,8 +50,14 @@ notices: { receivers: [ops] }
 `,
     )
     sinks.slack.behave = () => ({ status: 200, headers: {}, body: '{"ok":false,"error":"not_in_channel"}' })
+    // What is parked may be seen before the failures that are the cause.
     const subjects = () =>
-      sinks.mail.messages.map(({ raw }) => /^Subject: (.*)$/im.exec(String(raw))?.[1]?.trim()).toSorted()
+      sinks.mail.messages
+        .map(({ raw }) => /^Subject: (.*)$/im.exec(String(raw))?.[1]?.trim())
+        .map((subject) =>
+          subject?.replace(/^Messages to slack (.*) are parked$/, 'Slack $1 does not take messages'),
+        )
+        .toSorted()
 
     const KILLS = 3
     for (let kill = 0; kill < KILLS; kill += 1) {
@@ -81,12 +87,7 @@ notices: { receivers: [ops] }
     sinks.slack.behave = () => undefined
     await post(service.url, newEvent())
     await until(() => subjects().length > failed.length, 'the recovery', LONG_MS)
-    t.same(
-      subjects().map((subject) =>
-        subject?.replace(/^Messages to slack (.*) are parked$/, 'Slack $1 does not take messages'),
-      ),
-      [...failed, 'Slack #deal-flow takes messages again'],
-    )
+    t.same(subjects(), [...failed, 'Slack #deal-flow takes messages again'])
     const { events } = await history(folder)
     t.equal(
       events.filter(({ source }) => source === 'hookbridge').length,
@@ -138,17 +139,17 @@ t.test('the heartbeat ends with what it stands for', { timeout: 600_000 }, async
   )
   const [working, killed, suspended, lost] = all
   if (!working || !killed || !suspended || !lost) return t.fail('they did not start')
-  await until(() => all.every(({ asked }) => asked.count === 1), 'the first heartbeat of each', LONG_MS)
+  await until(() => all.every(({ asked }) => asked.count > 0), 'the first heartbeat of each', LONG_MS)
   await killed.service.end('SIGKILL')
   process.kill(suspended.service.pid, 'SIGSTOP')
   renameSync(join(lost.folder, 'store.db'), join(lost.folder, 'elsewhere.db'))
-  await until(() => working.asked.count >= 3, 'two more minutes', LONG_MS)
-  t.same(
-    [killed, suspended, lost].map(({ asked }) => asked.count),
-    [1, 1, 1],
-  )
+  // Where the last of them took long to start, others are at their second.
+  const counts = () => [killed, suspended, lost].map(({ asked }) => asked.count)
+  const [before, ended] = [working.asked.count, counts()]
+  await until(() => working.asked.count >= before + 2, 'two more minutes', LONG_MS)
+  t.same(counts(), ended)
   t.match(lost.service.output(), /"msg":"heartbeat withheld: /)
   process.kill(suspended.service.pid, 'SIGCONT')
-  await until(() => suspended.asked.count > 1, 'it to go on', LONG_MS)
+  await until(() => suspended.asked.count > (ended[1] ?? 0), 'it to go on', LONG_MS)
   for (const { service } of all) t.notMatch(service.output(), 'only-tests-know-this-key')
 })
