@@ -12,6 +12,9 @@ import {
 import { startSinks } from '../support/sinks.ts'
 import { until } from '../support/until.ts'
 
+/** A service that misses its own deadline, of nine seconds, ends with another code than 0; a machine that stalls adds to what is measured from here. */
+const STOPS_WITHIN_MS = 60_000
+
 /** It was being claimed when the stop began. */
 const NOT_SENT = /^retrying: the service was stopping when it claimed this delivery; nothing was sent$/
 
@@ -38,7 +41,7 @@ t.test('SIGTERM with keep-alive clients, a request on its way and an attempt in 
   slow.finish()
   t.equal(await slow.status, 202, 'the request that was on its way is answered')
   t.strictSame(await ended, { code: 0, signal: null })
-  t.ok(Date.now() - begun < 8_000, `within ten seconds: ${Date.now() - begun} ms`)
+  t.ok(Date.now() - begun < STOPS_WITHIN_MS, `${Date.now() - begun} ms`)
 
   const { events, deliveries } = await history(folder)
   t.equal(events.length, 7)
@@ -52,7 +55,7 @@ t.test('SIGTERM with keep-alive clients, a request on its way and an attempt in 
   t.ok(deliveries.some(({ state }) => state === 'delivered'))
 })
 
-t.test('an attempt that does not end is recorded as ambiguous', { timeout: 60_000 }, async (t) => {
+t.test('an attempt that does not end is recorded as ambiguous', { timeout: 600_000 }, async (t) => {
   const folder = temporaryFolder(t)
   const sinks = await startSinks(t)
   sinks.slack.behave = () => 'hang'
@@ -64,7 +67,7 @@ t.test('an attempt that does not end is recorded as ambiguous', { timeout: 60_00
   await until(() => sinks.slack.calls > 0 && sinks.mail.messages.length > 0, 'the attempts')
   const begun = Date.now()
   t.equal((await service.end('SIGTERM')).code, 0)
-  t.ok(Date.now() - begun < 9_000, `${Date.now() - begun} ms`)
+  t.ok(Date.now() - begun < STOPS_WITHIN_MS, `${Date.now() - begun} ms`)
   const { deliveries } = await history(folder)
   const slack = deliveries.find(({ destination }) => destination.channel === 'slack')
   t.match(slack, { state: 'ambiguous', history: [{ outcome: { kind: 'ambiguous' } }] })

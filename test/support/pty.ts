@@ -46,7 +46,6 @@ export function onTerminal(
       until(
         () => (typeof text === 'string' ? screen().includes(text) : text.test(screen())),
         `${text} on the screen`,
-        30_000,
       ).catch((error: unknown) => {
         throw new Error(`${error instanceof Error ? error.message : error}; it shows:\n${screen()}`)
       }),

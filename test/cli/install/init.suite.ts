@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { closedPort } from '../../channels/contract.ts'
+import { holdPort } from '../../support/held-port.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { startMailServer } from '../../support/mail-server.ts'
 import { onTerminal, type Pty } from '../../support/pty.ts'
@@ -82,7 +82,7 @@ async function answer(pty: Pty, answers: readonly (readonly [question: string, t
   let seen = 0
   for (const [question, typed] of answers) {
     const at = () => pty.screen().indexOf(question, seen)
-    await until(() => at() !== -1, question, 30_000).catch(() => {
+    await until(() => at() !== -1, question).catch(() => {
       throw new Error(
         `no "${question}" on the screen, after\n${pty.screen().slice(0, seen)}\nthere is${pty.screen().slice(seen)}`,
       )
@@ -97,7 +97,7 @@ t.test('on a terminal it asks, and what it writes works', async (t) => {
   t.teardown(() => mail.close())
   const cwd = temporaryFolder(t)
   // Whatever this machine's network is, Slack cannot be reached.
-  const env = { HTTPS_PROXY: `http://127.0.0.1:${await closedPort()}`, NO_COLOR: '1' }
+  const env = { HTTPS_PROXY: `http://127.0.0.1:${holdPort(t).port}`, NO_COLOR: '1' }
   const pty = onTerminal(t, [process.execPath, main, 'init', 'here'], { cwd, env })
   const signing = environment.WEBHOOK_SECRET
   const token = 'xoxb-1-only-typed-here'
