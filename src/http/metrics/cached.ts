@@ -1,6 +1,8 @@
 const MIN_INTERVAL_MS = 1_000
 /** Counting blocks the event loop, so it may take at most a hundredth of the time. */
 const PAUSE_FACTOR = 100
+/** A read during which the machine stalled seems to have taken seconds; its answer must not stand for minutes. */
+const MAX_PAUSE_MS = 30_000
 
 /**
  * Reads again only when the last answer is old, however often it is asked; null where the store cannot be read.
@@ -15,10 +17,10 @@ export function cached<Answer>(
   let validUntil = 0
   return () => {
     if (last !== undefined && clock() < validUntil) return last
-    const began = performance.now()
+    const began = clock()
     const answer = read()
-    const blockedMs = performance.now() - began
-    validUntil = clock() + Math.max(MIN_INTERVAL_MS, blockedMs * PAUSE_FACTOR)
+    const ended = clock()
+    validUntil = ended + Math.min(MAX_PAUSE_MS, Math.max(MIN_INTERVAL_MS, (ended - began) * PAUSE_FACTOR))
     last = answer.catch((error: unknown) => {
       onFailure(error)
       return null
