@@ -128,7 +128,17 @@ t.test('send --wait reports what becomes of the messages', async (t) => {
   )
 
   slack.behave = () => ({ status: 500, body: 'down' })
-  const late = await send('analysis.completed', '--wait', '300ms')
+  await send('analysis.completed', '--id', 'msg_late')
+  await until(async () => {
+    const states = (await history(app.folder)).deliveries.map(({ state }) => state)
+    return (
+      states
+        .filter((state) => state !== 'delivered')
+        .toSorted()
+        .join() === 'parked,retrying'
+    )
+  }, 'all messages but the parked one, and the one that is tried again')
+  const late = await send('analysis.completed', '--wait', '300ms', '--id', 'msg_late')
   t.match(late, { code: 1, err: /1 of 2 messages not arrived within 0\.3 s/ })
   const lateJson = await send('analysis.completed', '--wait', '100ms', '--json')
   t.match(JSON.parse(lateJson.out), { arrived: false })
