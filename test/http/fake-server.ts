@@ -84,7 +84,7 @@ export function fakeServer(
     ...deps,
     limits: {
       bodyLimit: 262_144,
-      requestTimeout: 10_000,
+      requestTimeout: 60_000,
       maxConnections: 100,
       ...limits,
     },

@@ -22,12 +22,16 @@ function headersOf(answer: string): Map<string, string> {
 }
 
 t.test('on every answer', async (t) => {
-  const { server } = fakeServer(t, {
-    deps: { adminToken: () => new Secret('only-tests-know-this-token'), failureLimit: () => null },
-    limits: { requestTimeout: 1_000 },
-  })
-  const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }))
-  const raw = (text: string) =>
+  const listen = async (limits = {}) => {
+    const { server } = fakeServer(t, {
+      deps: { adminToken: () => new Secret('only-tests-know-this-token'), failureLimit: () => null },
+      limits,
+    })
+    return new URL(await server.listen({ host: '127.0.0.1', port: 0 })).port
+  }
+  const patient = await listen()
+  const hasty = await listen({ requestTimeout: 1_000 })
+  const raw = (port: string, text: string) =>
     new Promise<string>((resolve, reject) => {
       let answer = ''
       const socket = connect(Number(port), '127.0.0.1', () => socket.write(text))
@@ -70,7 +74,7 @@ t.test('on every answer', async (t) => {
     [408, 'nothing at all', ''],
   ]
   for (const [status, name, text] of cases) {
-    const answer = await raw(text)
+    const answer = await raw(status === 408 ? hasty : patient, text)
     t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), name)
     const headers = headersOf(answer)
     for (const [header, value] of Object.entries(expected))
