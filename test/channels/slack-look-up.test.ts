@@ -18,6 +18,8 @@ import type { SlackServerOptions } from '../support/slack/workspace.ts'
 
 /** Of an attempt: more than a stand-in takes on a machine that does much else. */
 const TIMEOUT_MS = 30_000
+/** Of one whose server hangs, and then works. */
+const HANG_MS = 5_000
 const TARGET = '#deal-flow'
 const message: SlackMessage = { text: 'hello', blocks: [] }
 const posting = ['chat:write', 'channels:read', 'groups:read']
@@ -354,7 +356,7 @@ t.test('a Slack that does not work keeps a look-up waiting for one call at most'
     ['a page', { status: 200, body: '<html>maintenance' }, ['auth.test']],
     ['no answer', 'hang', ['auth.test']],
   ] as const) {
-    const sender = await start(t, {}, {}, wanted === 'hang' ? 1_000 : TIMEOUT_MS)
+    const sender = await start(t, {}, {}, wanted === 'hang' ? HANG_MS : TIMEOUT_MS)
     await lost(sender, { target: 'C0123456789' }, false)
     const working = sender.server.behave
     sender.server.behave = (call) => {
@@ -416,7 +418,7 @@ t.test('as many pages as need be, up to a limit', async (t) => {
 })
 
 t.test('an app that may hardly read', async (t) => {
-  const sender = await start(t, { reading: { perMinute: 1, objects: 15 } })
+  const sender = await start(t, { reading: { perMinute: 1, objects: 15 }, limitClock: () => 0 })
   await lost(sender)
   for (let count = 0; count < 15; count += 1) await sender.send({ id: `dlv_other${count}` })
   t.match(await sender.send({ unanswered: before() }), {

@@ -172,6 +172,7 @@ t.test('messages are shown to those who may read them, and not too often', async
     privateChannels: ['#board'],
     channels: ['#lobby', '#board'],
     reading: { perMinute: 1, objects: 1 },
+    limitClock: () => 0,
   })
   const idOf = async (name: string) =>
     (await call('chat.postMessage', { channel: name, text: 'x' })).answer.channel

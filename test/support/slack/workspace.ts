@@ -23,6 +23,8 @@ export interface SlackServerOptions {
   readonly scopes?: readonly string[]
   /** Milliseconds by which its clock is ahead. */
   readonly clockAhead?: number
+  /** What its limits go by, in milliseconds; by default the machine's clock. */
+  readonly limitClock?: () => number
   /** Milliseconds during which a message may be edited. */
   readonly editWindow?: number
   /** Channels that take no replies. */
@@ -131,9 +133,9 @@ export function rateLimit(workspace: Workspace, channel: string): number | null 
 }
 
 /** The same of any bucket. */
-export function takeFrom({ buckets }: Workspace, key: string, limit: Bucket): number | null {
+export function takeFrom({ buckets, options }: Workspace, key: string, limit: Bucket): number | null {
   const { perSecond, burst } = limit
-  const now = Date.now()
+  const now = (options.limitClock ?? Date.now)()
   const bucket = buckets.get(key) ?? { tokens: burst, at: now }
   const tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond)
   const taken = tokens >= 1
