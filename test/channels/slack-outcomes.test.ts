@@ -12,6 +12,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { alone } from '../support/addressed.ts'
 import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
+import { until } from '../support/until.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
 /** Of attempts that get no answer; all others have the time that a busy machine takes. */
@@ -43,15 +44,19 @@ async function start(t: Test): Promise<Sending> {
   return {
     server,
     open,
-    answered(how, target) {
-      server.behave = () => how
+    async answered(how, target) {
+      const receiver = target === HOOK ? 'hook' : 'deals'
+      const send = (channel: typeof open) =>
+        channel.send(message, { id: 'dlv_1', receiver, target, ...alone })
       const hangs = how === 'hang' || how === 'accept-and-hang'
-      return (hangs ? hasty : open).send(message, {
-        id: 'dlv_1',
-        receiver: target === HOOK ? 'hook' : 'deals',
-        target,
-        ...alone,
-      })
+      if (hangs) {
+        const { length } = server.messages
+        server.behave = () => undefined
+        await until(async () => (await send(hasty)).kind === 'sent', 'a connection')
+        server.messages.splice(length)
+      }
+      server.behave = () => how
+      return send(hangs ? hasty : open)
     },
   }
 }

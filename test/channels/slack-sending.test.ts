@@ -8,6 +8,7 @@ import { alone } from '../support/addressed.ts'
 import { channelEnvironment } from '../support/channel-environment.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import type { SlackServerOptions } from '../support/slack/workspace.ts'
+import { until } from '../support/until.ts'
 import { closedPort } from './contract.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
@@ -135,7 +136,7 @@ t.test('a message that Slack will never take is refused', async (t) => {
 })
 
 t.test('a 429 of one channel does not hold another', async (t) => {
-  const { server, send } = await start(t, { rateLimit: { perSecond: 1, burst: 1 } })
+  const { server, send } = await start(t, { rateLimit: { perSecond: 1, burst: 1 }, limitClock: () => 0 })
   t.match(await send('#busy'), { kind: 'sent' })
   const outcomes = await Promise.all([send('#busy'), send('#busy'), send('#quiet'), send('#other')])
   t.match(outcomes, [
@@ -148,7 +149,11 @@ t.test('a 429 of one channel does not hold another', async (t) => {
 })
 
 t.test('an attempt whose end nobody saw is ambiguous', async (t) => {
-  const hasty = misbehave(await start(t, { timeout: 300 }))
+  const hasty = async (how: Misbehaviour) => {
+    const sender = await start(t, { timeout: 300 })
+    await until(async () => (await sender.send()).kind === 'sent', 'a connection')
+    return misbehave(sender)(how)
+  }
   const sender = await start(t)
   const answer = misbehave(sender)
   t.strictSame(await hasty('hang'), { kind: 'ambiguous', reason: 'no answer within 300 ms' })
