@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { checkDamage } from '../../../src/store/damage.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
@@ -154,7 +155,14 @@ t.test('doctor finds damage, in a time that is bounded', async (t) => {
   const store = await serving(t, path)
   await store.append(entry(event(1), [planned()]))
   t.match(await checkDamage(path, 60_000), { code: 'store_intact', level: 'fine' })
-  t.match(await checkDamage(path, 1), { code: 'store_check_unfinished', level: 'unknown', hint: /--timeout/ })
+  const held = new DatabaseSync(join(folder, 'held.db'))
+  t.teardown(() => held.close())
+  held.exec('CREATE TABLE anything (id); BEGIN EXCLUSIVE')
+  t.match(
+    await checkDamage(join(folder, 'held.db'), 1),
+    { code: 'store_check_unfinished', level: 'unknown', hint: /--timeout/ },
+    'it waits for whoever changes the file',
+  )
   await store.close()
   damage(path, join(folder, 'damaged.db'))
   t.match(await checkDamage(join(folder, 'damaged.db'), 60_000), {
