@@ -3,13 +3,16 @@ import { spawn } from 'node:child_process'
 import { shellWord } from '../../src/cli/command-name.ts'
 import { until } from './until.ts'
 
+/** Only a test that fails waits that long. */
+export const PATIENCE_MS = 300_000
+
 export interface Pty {
   /** Everything on the screen so far, without colours and other sequences, one line break a line. */
   screen(): string
   /** The same as it was written. */
   raw(): string
   type(text: string): void
-  /** Waits for a text on the screen. */
+  /** Waits for a text on the screen; what comes after it in its line may still be missing. */
   shows(text: string | RegExp): Promise<void>
   readonly ended: Promise<number | null>
 }
@@ -46,6 +49,7 @@ export function onTerminal(
       until(
         () => (typeof text === 'string' ? screen().includes(text) : text.test(screen())),
         `${text} on the screen`,
+        PATIENCE_MS,
       ).catch((error: unknown) => {
         throw new Error(`${error instanceof Error ? error.message : error}; it shows:\n${screen()}`)
       }),

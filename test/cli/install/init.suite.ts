@@ -6,7 +6,7 @@ import t from 'tap'
 import { holdPort } from '../../support/held-port.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { startMailServer } from '../../support/mail-server.ts'
-import { onTerminal, type Pty } from '../../support/pty.ts'
+import { onTerminal, PATIENCE_MS, type Pty } from '../../support/pty.ts'
 import { environment, newEvent, post, startService, temporaryFolder } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
@@ -82,7 +82,7 @@ async function answer(pty: Pty, answers: readonly (readonly [question: string, t
   let seen = 0
   for (const [question, typed] of answers) {
     const at = () => pty.screen().indexOf(question, seen)
-    await until(() => at() !== -1, question).catch(() => {
+    await until(() => at() !== -1, question, PATIENCE_MS).catch(() => {
       throw new Error(
         `no "${question}" on the screen, after\n${pty.screen().slice(0, seen)}\nthere is${pty.screen().slice(seen)}`,
       )

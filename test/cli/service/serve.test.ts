@@ -32,12 +32,12 @@ t.test('on a terminal, serve prints a line for each event and each attempt', asy
     [{ ...environment, NO_COLOR: '1' }, false],
   ] as const) {
     const pty = onTerminal(t, [process.execPath, main, 'serve'], { cwd, env })
-    await pty.shows(/listening {2}url=\S+/)
+    await pty.shows(/listening {2}url=.*\n/)
     const [, url = ''] = /url=(\S+)/.exec(pty.screen()) ?? []
     const { id } = (await (await post(url, newEvent())).json()) as { id: string }
     // Of the second run, what the first one left is attempted before it.
-    await pty.shows(new RegExp(id))
-    await pty.shows(/slack #deals/)
+    await pty.shows(new RegExp(`${id}.*\n`))
+    await pty.shows(/slack #deals.*\n/)
     const lines = pty.screen().split('\n')
     t.match(
       lines.find((line) => line.includes(id)),
