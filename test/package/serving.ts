@@ -10,6 +10,8 @@ import type { Test } from 'tap'
 import { secret } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
+// Only a test that fails waits that long.
+const PATIENCE_MS = 300_000
 // Without the hooks that the test runner gives to every Node it starts.
 const env = { ...process.env, NODE_OPTIONS: '', CUURO_WEBHOOK_SECRET: secret }
 
@@ -39,7 +41,8 @@ routes: [{ receivers: [here] }]
   )
   const service = spawn(node, [main, 'serve', '--config', config], {
     cwd: home,
-    env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` },
+    // Spans are sent soon: at its end the service waits for them for a second.
+    env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_BSP_SCHEDULE_DELAY: '20' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.teardown(() => service.kill('SIGKILL'))
@@ -47,14 +50,14 @@ routes: [{ receivers: [here] }]
   service.stdout.on('data', (chunk: Buffer) => {
     printed += chunk
   })
-  await until(() => /"msg":"listening"/.test(printed), 'the service to listen')
+  await until(() => /"msg":"listening"/.test(printed), 'the service to listen', PATIENCE_MS)
   const [, url = ''] = /"url":"(http:[^"]+)"/.exec(printed) ?? []
   const sent = ['send', '--url', url, '--type', 'analysis.completed', '--config', config]
   t.match(await hookbridge(...sent), / 202\n/)
   t.match(await hookbridge('reload', '--config', config), /^reloaded: no change\n$/)
   await until(() => /"msg":"delivery delivered"/.test(printed), 'the delivery')
+  await until(() => traces.includes('/v1/traces'), 'the event to be traced')
   const ended = once(service, 'exit')
   service.kill('SIGTERM')
   t.strictSame(await ended, [0, null])
-  t.ok(traces.includes('/v1/traces'), 'the event was traced')
 }
