@@ -31,6 +31,9 @@ export interface Place {
   deliver(event?: SignedEvent, messages?: number): Promise<string>
 }
 
+// Only a test that fails waits that long.
+const PATIENCE_MS = 300_000
+
 export const CONFIG = '/etc/hookbridge/config.yaml'
 
 interface Teardown {
@@ -74,7 +77,7 @@ export async function openPlace(t: Teardown): Promise<Place> {
       if (response.status !== 202) throw new Error(`an event was answered ${response.status}`)
       const { id } = (await response.json()) as { id: string }
       const arrived = () => [...arrivals(sinks).keys()].filter((delivery) => !before.has(delivery))
-      await until(() => arrived().length === messages, 'the messages of an event', 30_000)
+      await until(() => arrived().length === messages, 'the messages of an event', PATIENCE_MS)
       return id
     },
   }
