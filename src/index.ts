@@ -1,7 +1,7 @@
 /** The API of the package: runs the service within a program, and checks configurations. All else is in the commands. */
 import { resolve } from 'node:path'
 import { checkConfig as check } from './app/check.ts'
-import { createLog, flushLog } from './app/log.ts'
+import { createLog, flushLog } from './app/log/log.ts'
 import { proxyProblems } from './app/proxy-problems.ts'
 import { startApp } from './app.ts'
 import { loadConfig } from './config/load.ts'

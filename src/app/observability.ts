@@ -5,11 +5,11 @@ import { createMetrics, type Metrics } from '../http/metrics/metrics.ts'
 import { statusOf } from '../http/webhooks.ts'
 import type { Store } from '../store/store.ts'
 import { startTraces } from '../telemetry/traces.ts'
-import { createFacts, type Facts, logFacts } from './facts.ts'
+import { createReadiness, type Readiness } from './health/readiness.ts'
+import type { Supervisor } from './health/supervisor.ts'
+import { createFacts, type Facts, logFacts } from './log/facts.ts'
+import { createRequestLog } from './log/request-log.ts'
 import { metricLabelsOf } from './metric-labels.ts'
-import { createReadiness, type Readiness } from './readiness.ts'
-import { createRequestLog } from './request-log.ts'
-import type { Supervisor } from './supervisor.ts'
 
 export interface ObservabilityOptions {
   readonly compiled: CompiledConfig

@@ -7,9 +7,9 @@ import { startPurge } from '../pipeline/purge.ts'
 import { createReceive, type Receive } from '../pipeline/receive.ts'
 import { releaseQuarantined } from '../pipeline/release.ts'
 import type { Store } from '../store/store.ts'
-import type { Facts } from './facts.ts'
 import type { Generation } from './generation.ts'
 import { createIds } from './ids.ts'
+import type { Facts } from './log/facts.ts'
 
 export interface PipelineOptions {
   readonly store: Store

@@ -8,7 +8,7 @@ import { formatProblem, type Problem } from '../config/problem.ts'
 import { errors } from '../core/errors.ts'
 import type { ReloadAnswer } from '../http/admin.ts'
 import type { Observe } from '../pipeline/fact.ts'
-import type { Supervisor } from './supervisor.ts'
+import type { Supervisor } from './health/supervisor.ts'
 
 export type Trigger = 'signal' | 'http' | 'watch' | 'program'
 

@@ -5,7 +5,7 @@ import type { DeliveryLoop } from '../pipeline/loop.ts'
 import type { Notices } from '../pipeline/notices/notices.ts'
 import type { Store } from '../store/store.ts'
 import type { Generations } from './generation.ts'
-import type { HeartbeatSender } from './heartbeat.ts'
+import type { HeartbeatSender } from './health/heartbeat.ts'
 import type { Observability } from './observability.ts'
 
 /** The parts of a service that have to be stopped. */

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { createHeartbeat } from '../../src/app/heartbeat.ts'
+import { createHeartbeat } from '../../src/app/health/heartbeat.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { noProxies } from '../../src/network/proxies.ts'
 import { describeFact } from '../../src/pipeline/describe-fact.ts'

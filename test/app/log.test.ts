@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { logText } from '../../src/app/log-text.ts'
+import { logText } from '../../src/app/log/log-text.ts'
 
-const module = fileURLToPath(new URL('../../src/app/log.ts', import.meta.url))
+const module = fileURLToPath(new URL('../../src/app/log/log.ts', import.meta.url))
 const words = 'refused\x1b[2Jby\r\n{"level":30,"msg":"forged"}\x9b31m\u202e\u2066\u2028'
 
 /** What a log writes of a message and a field that hold the words. */

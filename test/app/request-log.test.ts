@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import t from 'tap'
-import { createRequestLog } from '../../src/app/request-log.ts'
+import { createRequestLog } from '../../src/app/log/request-log.ts'
 import type { ErrorCode } from '../../src/core/errors.ts'
 import { describeFact } from '../../src/pipeline/describe-fact.ts'
 import { until } from '../support/until.ts'

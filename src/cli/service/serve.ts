@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import { createLog, flushLog, type LogFormat, logFormats } from '../../app/log.ts'
+import { createLog, flushLog, type LogFormat, logFormats } from '../../app/log/log.ts'
 import type { Supervision } from '../../app/systemd/supervision.ts'
 import { AdminSocketRefused, type App, type AppOptions, startApp } from '../../app.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'

@@ -1,5 +1,5 @@
-import type { ReloadAnswer } from '../http/admin.ts'
-import type { Observe } from '../pipeline/fact.ts'
+import type { ReloadAnswer } from '../../http/admin.ts'
+import type { Observe } from '../../pipeline/fact.ts'
 
 /** How long after a failure of the store /readyz and the service's status show it. */
 export const STORE_FAILURE_SHOWN_MS = 10_000

@@ -1,6 +1,6 @@
 /** Logs requests of one kind: the first of each minute one by one, the rest as one summary, so that a flood does not fill the log. */
 import type { Logger } from 'pino'
-import type { LogEntry } from '../pipeline/log-entry.ts'
+import type { LogEntry } from '../../pipeline/log-entry.ts'
 
 const PERIOD_MS = 60_000
 /** Logged one by one in each period. */

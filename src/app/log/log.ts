@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino'
-import type { Env } from '../config/file/interpolate.ts'
-import { withoutSteering } from '../core/json.ts'
+import type { Env } from '../../config/file/interpolate.ts'
+import { withoutSteering } from '../../core/json.ts'
 import { gather, MANY } from './lines.ts'
 
 const STDOUT = 1
@@ -32,7 +32,7 @@ export async function createLog({
   const lines = gather(pino.destination({ sync: false, minLength: MANY }))
   process.once('exit', () => lines.flushSync())
   if (!env.JOURNAL_STREAM) return pino(options, lines)
-  const { isJournal, withPriorities } = await import('./systemd/journal.ts')
+  const { isJournal, withPriorities } = await import('../systemd/journal.ts')
   return pino(options, isJournal(env, STDOUT) ? withPriorities(lines) : lines)
 }
 

@@ -1,5 +1,5 @@
 /** Why the service should get no requests now. */
-import type { Fact } from '../pipeline/fact.ts'
+import type { Fact } from '../../pipeline/fact.ts'
 import { STORE_FAILURE_SHOWN_MS } from './supervisor.ts'
 
 interface ReadinessDeps {

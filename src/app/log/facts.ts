@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { describeFact } from '../pipeline/describe-fact.ts'
-import type { Fact, Observe } from '../pipeline/fact.ts'
+import { describeFact } from '../../pipeline/describe-fact.ts'
+import type { Fact, Observe } from '../../pipeline/fact.ts'
 import type { RequestLog } from './request-log.ts'
 
 /** Passes each fact of the pipeline to its subscribers, such as metrics and log, in the order in which they subscribed. */

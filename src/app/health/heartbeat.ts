@@ -3,11 +3,11 @@
  * requests stop, which is the one thing that the service cannot report itself.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises'
-import type { Secret } from '../core/secret.ts'
-import { ConnectFailure, oneLine, wordsOf } from '../network/connect-failure.ts'
-import { openHttp } from '../network/http.ts'
-import type { Proxies } from '../network/proxies.ts'
-import type { Fact, Observe } from '../pipeline/fact.ts'
+import type { Secret } from '../../core/secret.ts'
+import { ConnectFailure, oneLine, wordsOf } from '../../network/connect-failure.ts'
+import { openHttp } from '../../network/http.ts'
+import type { Proxies } from '../../network/proxies.ts'
+import type { Fact, Observe } from '../../pipeline/fact.ts'
 
 export interface HeartbeatDeps {
   readonly url: () => Secret | undefined
