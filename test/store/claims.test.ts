@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Database, type Row, type Statement, type Value } from '../../src/store/sqlite/database.ts'
-import { createSqliteStore, openSqlite } from '../../src/store/sqlite.ts'
+import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
 import type { ClaimRequest, Leased, Store } from '../../src/store/store.ts'
 import {
   aPlan,

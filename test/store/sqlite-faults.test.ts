@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
-import { createSqliteStore, openSqlite } from '../../src/store/sqlite.ts'
+import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Arrival, Store } from '../../src/store/store.ts'
 import {
   aPlan,

@@ -4,7 +4,7 @@
  */
 import { isPostgres } from '../../postgres-url/url.ts'
 import { pathOf } from '../open.ts'
-import { realPath } from '../sqlite/paths.ts'
+import { realPath } from '../sqlite/file/paths.ts'
 import { StoreRefused } from '../store.ts'
 import { type Compared, compareTable, isEqual } from './compare.ts'
 import type { Side, Target } from './side.ts'

@@ -1,11 +1,17 @@
 import { existsSync, statSync } from 'node:fs'
 import { giveToOwner } from '../backup.ts'
 import { asUnavailable, Database } from '../sqlite/database.ts'
-import { takeInstanceLock } from '../sqlite/instance-lock.ts'
-import { refuseParts } from '../sqlite/log-marker.ts'
+import { takeInstanceLock } from '../sqlite/file/instance-lock.ts'
+import { refuseParts } from '../sqlite/file/log-marker.ts'
+import { realPath } from '../sqlite/file/paths.ts'
+import {
+  inUseOfCopy,
+  isUnfinished,
+  refuseForeign,
+  refuseNewer,
+  refuseOlder,
+} from '../sqlite/file/refusals.ts'
 import { schemaVersion, versionOf } from '../sqlite/migrations/migrations.ts'
-import { realPath } from '../sqlite/paths.ts'
-import { inUseOfCopy, isUnfinished, refuseForeign, refuseNewer, refuseOlder } from '../sqlite/refusals.ts'
 import { openSqlite } from '../sqlite.ts'
 import { StoreRefused } from '../store.ts'
 import type { Side, Target } from './side.ts'

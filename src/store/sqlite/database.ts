@@ -2,8 +2,8 @@
 import { backup, DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { StoreUnavailable } from '../store.ts'
+import { obstacleTo, wordsFor } from './file/obstacle.ts'
 import { KnownRows } from './known-rows.ts'
-import { obstacleTo, wordsFor } from './obstacle.ts'
 import { ClaimSchedule } from './queue/schedule.ts'
 
 /** What may be bound: `undefined` throws on Node 24 and is NULL on 26, so it is left out. */

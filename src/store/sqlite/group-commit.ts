@@ -1,6 +1,6 @@
 import { type Committed, StoreUnavailable } from '../store.ts'
 import { asUnavailable, type Database } from './database.ts'
-import type { StoreFiles } from './store-files.ts'
+import type { StoreFiles } from './file/store-files.ts'
 
 interface Operation {
   /** Whether its result must outlive the process: it is then rejected once the file at its path is another one. */

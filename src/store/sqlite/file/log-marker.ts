@@ -9,8 +9,8 @@
  */
 import { randomInt } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { StoreRefused } from '../store.ts'
-import { applicationIdOf, type Database } from './database.ts'
+import { StoreRefused } from '../../store.ts'
+import { applicationIdOf, type Database } from '../database.ts'
 
 interface Marker {
   readonly round: number

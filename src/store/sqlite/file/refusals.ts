@@ -1,7 +1,7 @@
 /** Messages for the operator: why a store must not be opened. */
-import { StoreRefused } from '../store.ts'
-import { Database } from './database.ts'
-import { schemaVersion, versionOf } from './migrations/migrations.ts'
+import { StoreRefused } from '../../store.ts'
+import { Database } from '../database.ts'
+import { schemaVersion, versionOf } from '../migrations/migrations.ts'
 
 /** The tables of the first version, which every later one has. */
 const TABLES = ['events', 'deliveries', 'attempts', 'holder']

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import type { Database } from '../database.ts'
 import { mark, markerOf, newRound } from './log-marker.ts'
 
 // A burst writes the same pages of the indexes again and again: each is copied once in so many pages of the log.

@@ -1,4 +1,4 @@
-import { Database, isBusy } from './database.ts'
+import { Database, isBusy } from '../database.ts'
 import { createPrivately } from './private-file.ts'
 
 /**
