@@ -456,7 +456,7 @@ t.test('a server whose connections others use up', async (t) => {
   // Each address has a state of its own, in which its own refusal would be the first failure.
   const unsent = newDestination(UNLIMITED, 0)
   t.strictSame(
-    outcomes.map((outcome) => settle(unsent, outcome, 1).failures),
+    outcomes.map((outcome) => settle(unsent, outcome, 1, 'email:a@example.com').failures),
     [1, 1, 1, 1, 1, 1],
   )
   t.equal(channel.concurrency, 1)

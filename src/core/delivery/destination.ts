@@ -47,6 +47,7 @@ export interface Pause {
 
 /** After this many failures in a row a destination counts as broken. */
 const BROKEN_AFTER = 3
+// At most; a probe comes after half to all of its interval.
 const FIRST_PROBE_MS = 1_000
 const LONGEST_PROBE_MS = 30_000
 const SUCCESS_RESOLUTION_MS = 1_000
@@ -132,8 +133,16 @@ export function take(
   return { ...refilled, tokens: refilled.tokens - count }
 }
 
-/** The state after an attempt that reached out to the destination; the same value where nothing changes. */
-export function settle(state: DestinationState, outcome: Outcome, now: number): DestinationState {
+/**
+ * The state after an attempt that reached out to the destination; the same value where nothing changes. `rateKey`: destinations that
+ * broke together are probed at different times.
+ */
+export function settle(
+  state: DestinationState,
+  outcome: Outcome,
+  now: number,
+  rateKey: string,
+): DestinationState {
   // Its tokens stay as they are: attempts are recorded some time after they ended, perhaps when others have begun since.
   const anchored = withPausesFrom(state, now)
   switch (outcome.kind) {
@@ -146,11 +155,11 @@ export function settle(state: DestinationState, outcome: Outcome, now: number): 
       // A person must act. Until then every message is attempted and parked, instead of waiting for a probe.
       return { ...failed(anchored, outcome.reason, now), backoff: null }
     case 'ambiguous':
-      return backedOff(failed(anchored, outcome.reason, now), now)
+      return backedOff(failed(anchored, outcome.reason, now), now, rateKey)
     case 'retry': {
       // Attempts that were under way when it asked for a pause are refused too: together they count as one failure.
       const isSameBurst = outcome.after !== undefined && anchored.retryAfter !== null
-      const next = isSameBurst ? anchored : backedOff(failed(anchored, outcome.reason, now), now)
+      const next = isSameBurst ? anchored : backedOff(failed(anchored, outcome.reason, now), now, rateKey)
       if (outcome.after === undefined) return next
       const until = Math.max(now + outcome.after, next.retryAfter?.until ?? 0)
       return { ...next, retryAfter: { from: now, until } }
@@ -194,10 +203,21 @@ function failed(state: DestinationState, reason: string, now: number): Destinati
   return { ...state, failures: state.failures + 1, failingSince: state.failingSince ?? now, reason }
 }
 
-function backedOff(state: DestinationState, now: number): DestinationState {
+function backedOff(state: DestinationState, now: number, rateKey: string): DestinationState {
   if (!isBroken(state)) return state
-  const wait = FIRST_PROBE_MS * 2 ** Math.min(state.failures - BROKEN_AFTER, 10)
-  return { ...state, backoff: { from: now, until: now + Math.min(wait, LONGEST_PROBE_MS) } }
+  const { failures } = state
+  const longest = Math.min(FIRST_PROBE_MS * 2 ** Math.min(failures - BROKEN_AFTER, 10), LONGEST_PROBE_MS)
+  const wait = Math.round(longest * (1 - fractionOf(`${rateKey} ${failures}`) / 2))
+  return { ...state, backoff: { from: now, until: now + wait } }
+}
+
+/** From 0 up to 1, evenly spread over texts: FNV-1a, with its last bits mixed into the first ones. */
+function fractionOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32
 }
 
 /**

@@ -32,15 +32,17 @@ const sent: Outcome = { kind: 'sent', reference: {} }
 const failure: Outcome = { kind: 'retry', reason: 'http 503' }
 const unanswered: Outcome = { kind: 'ambiguous', reason: 'timeout' }
 const parked: Outcome = { kind: 'park', reason: 'not_in_channel' }
+const KEY = 'slack:#deals'
 const refused: Outcome = { kind: 'refuse', reason: 'msg_too_long' }
 const asked = (after: number): Outcome => ({ kind: 'retry', reason: 'http 429', after })
 
 function after(outcomes: readonly Outcome[], state = fresh, now = NOW): DestinationState {
-  return outcomes.reduce((before, outcome) => settle(before, outcome, now), state)
+  return outcomes.reduce((before, outcome) => settle(before, outcome, now, KEY), state)
 }
 
 t.test('how many messages may go, and when the next may', async (t) => {
   const broken = after([failure, failure, failure])
+  const probeAt = broken.backoff?.until ?? 0
   const cases: readonly [string, DestinationState, RateLimit, number, number, number][] = [
     // what, state, limit, at, allowance, available at
     ['a new one', fresh, perSecond, NOW, 3, NOW],
@@ -50,9 +52,9 @@ t.test('how many messages may go, and when the next may', async (t) => {
     ['after a long rest', empty, perSecond, NOW + HOUR, 3, NOW + HOUR],
     ['without a limit', newDestination(unlimited, NOW), unlimited, NOW, Infinity, NOW],
     ['failing', after([failure, failure]), perSecond, NOW, 3, NOW],
-    ['broken', broken, perSecond, NOW, 0, NOW + SECOND],
-    ['broken, to be probed', broken, perSecond, NOW + SECOND, 1, NOW + SECOND],
-    ['broken without a limit', broken, unlimited, NOW + SECOND, 1, NOW + SECOND],
+    ['broken', broken, perSecond, probeAt - 1, 0, probeAt],
+    ['broken, to be probed', broken, perSecond, probeAt, 1, probeAt],
+    ['broken without a limit', broken, unlimited, probeAt, 1, probeAt],
     ['broken, but parked last', after([failure, failure, failure, parked]), perSecond, NOW, 1, NOW],
     ['asked to wait', after([asked(HOUR)]), perSecond, NOW + 1, 0, NOW + HOUR],
     ['asked for less later', after([asked(HOUR), asked(SECOND)]), perSecond, NOW, 0, NOW + HOUR],
@@ -89,13 +91,11 @@ t.test('messages go one by one, unless too many wait for answers', async (t) => 
 
 t.test('what an attempt says of a destination', async (t) => {
   t.match(after([failure]), { failures: 1, failingSince: NOW, reason: 'http 503', backoff: null })
-  t.match(settle(after([failure]), unanswered, NOW + 5), {
+  t.match(settle(after([failure]), unanswered, NOW + 5, KEY), {
     failures: 2,
     failingSince: NOW,
     reason: 'timeout',
   })
-  t.match(after([failure, failure, failure, failure]), { backoff: { from: NOW, until: NOW + 2 * SECOND } })
-  t.match(after(Array<Outcome>(40).fill(failure)), { backoff: { until: NOW + LONGEST_PROBE_MS } })
   t.match(after([failure, failure, failure, sent]), {
     failures: 0,
     failingSince: null,
@@ -105,15 +105,49 @@ t.test('what an attempt says of a destination', async (t) => {
   })
   t.match(after([failure, failure, failure, refused]), { failures: 0, lastSuccessAt: null }, 'it answered')
   const working = after([sent])
-  t.equal(settle(working, sent, NOW + 999), working, 'nothing new within a second')
-  t.equal(settle(working, refused, NOW), working)
+  t.equal(settle(working, sent, NOW + 999, KEY), working, 'nothing new within a second')
+  t.equal(settle(working, refused, NOW, KEY), working)
   t.equal(after([sent], working, NOW - HOUR).lastSuccessAt, NOW - HOUR, 'as the clock says now')
+})
+
+t.test('a broken destination is probed after half to all of an interval that doubles', async (t) => {
+  for (const [failures, longest] of [
+    [3, SECOND],
+    [4, 2 * SECOND],
+    [7, 16 * SECOND],
+    [8, LONGEST_PROBE_MS],
+    [40, LONGEST_PROBE_MS],
+  ] as const) {
+    const { from, until } = after(Array<Outcome>(failures).fill(failure)).backoff ?? { from: 0, until: 0 }
+    t.equal(from, NOW)
+    t.ok(until - from >= longest / 2 && until - from <= longest, `${failures} failures: ${until - from} ms`)
+  }
+})
+
+t.test('destinations that broke together are not probed together', async (t) => {
+  const seconds = new Array<number>(120).fill(0)
+  for (let number = 0; number < 1_000; number += 1) {
+    let state = fresh
+    for (let now = NOW; now < NOW + 120 * SECOND; now = availableAt(state, unlimited, now)) {
+      const second = Math.floor((now - NOW) / SECOND)
+      seconds[second] = (seconds[second] ?? 0) + 1
+      state = settle(state, failure, now, `slack:#channel-${number}`)
+    }
+  }
+  const later = seconds.slice(30)
+  const mean = later.reduce((sum, count) => sum + count, 0) / later.length
+  t.ok(mean > 1_000 / 30 && mean < 1_000 / 15, `${mean} probes a second`)
+  t.ok(Math.max(...later) < 3 * mean, `at most ${Math.max(...later)} in one of them`)
 })
 
 t.test('refusals of one burst are one failure', async (t) => {
   const burst = after([asked(HOUR), asked(2 * HOUR), asked(HOUR), asked(HOUR)])
   t.match(burst, { failures: 1, failingSince: NOW, backoff: null, retryAfter: { until: NOW + 2 * HOUR } })
-  t.match(settle(burst, asked(SECOND), NOW + 2 * HOUR), { failures: 2 }, 'after the pause it is another one')
+  t.match(
+    settle(burst, asked(SECOND), NOW + 2 * HOUR, KEY),
+    { failures: 2 },
+    'after the pause it is another one',
+  )
   t.match(after([asked(HOUR), failure]), { failures: 2 }, 'as is one of another kind')
 })
 
@@ -188,7 +222,7 @@ function walk(
     }
     if (each.kind === 'settle') {
       if (each.outcome.kind === 'retry') longest = Math.max(longest, each.outcome.after ?? 0)
-      state = settle(state, each.outcome, now + each.late)
+      state = settle(state, each.outcome, now + each.late, KEY)
     }
     state = JSON.parse(JSON.stringify(state))
     check({ state: followClock(state, now), now, longest })
@@ -201,7 +235,7 @@ t.test('no tokens are given twice for the same time', async (t) => {
   const limit = { rate: 1, burst: 1 }
   const taken = take(newDestination(limit, NOW), limit, 1, NOW)
   for (const late of [1, 500, 5 * SECOND]) {
-    const recorded = settle(taken, { kind: 'sent', reference: {} }, NOW - late)
+    const recorded = settle(taken, { kind: 'sent', reference: {} }, NOW - late, KEY)
     t.equal(
       allowance(recorded, limit, NOW + SECOND - 1),
       0,

@@ -170,14 +170,15 @@ async function settleRates(
 /** The states that change. */
 function settled(ended: readonly Ended[], rows: readonly RateRow[]): ReadonlyMap<number, DestinationState> {
   const reached = ended.filter((each) => each.reached)
-  const before = new Map(rows.map((row) => [row.id, destinationStateOf(row)]))
+  const before = new Map(rows.map((row) => [row.id, { key: row.key, state: destinationStateOf(row) }]))
   const after = new Map<number, DestinationState>()
   for (const { row, attempt, endedAt } of reached) {
-    const state = after.get(row.rate) ?? before.get(row.rate) ?? null
-    // The claim made it.
-    if (state !== null) after.set(row.rate, settle(state, attempt.outcome, endedAt))
+    const rate = before.get(row.rate)
+    const state = after.get(row.rate) ?? rate?.state
+    // The claim made the state.
+    if (rate && state) after.set(row.rate, settle(state, attempt.outcome, endedAt, rate.key))
   }
-  return new Map([...after].filter(([id, state]) => state !== before.get(id)))
+  return new Map([...after].filter(([id, state]) => state !== before.get(id)?.state))
 }
 
 /** The fallbacks that are to be sent, of each completion that has any. */

@@ -114,9 +114,10 @@ export function skip(
 }
 
 function settleRate(database: Database, id: number, { outcome }: Attempt, now: number): void {
-  const state = destinationStateOf(rateRow(database, id))
+  const row = rateRow(database, id)
+  const state = destinationStateOf(row)
   // The claim made it.
   if (state === null) return
-  const next = settle(state, outcome, now)
+  const next = settle(state, outcome, now, row.key)
   if (next !== state) saveState(database, id, next)
 }
