@@ -3,6 +3,7 @@ import { IN_ORDER_UP_TO, SLOW_AFTER_MS } from '../core/delivery/destination.ts'
 import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
+import { ProbePaces } from './probe-pace.ts'
 import { StopSignal } from './stop-signal.ts'
 import { reportStoreFailure } from './store-failure.ts'
 
@@ -59,6 +60,7 @@ export class DeliveryLoop {
   readonly #inFlight = new Map<string, InFlight>()
   readonly #stopped = new StopSignal()
   #running: Promise<void> | undefined
+  readonly #probes = new ProbePaces()
   #wake = Promise.withResolvers<void>()
   #claimedAt = Number.NEGATIVE_INFINITY
   #activity: LoopActivity
@@ -130,12 +132,14 @@ export class DeliveryLoop {
       const claiming = store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
       const [claimed] = await Promise.all([claiming, renewed])
       for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
+      this.#probes.take(claimed.atFailing, this.#deps.clock())
       if (claimed.leased.length > 0) {
         this.#claimedAt = this.#deps.clock()
         return GATHER_MS
       }
       const wait = (claimed.nextDueAt ?? Number.POSITIVE_INFINITY) - now()
-      return Math.min(Math.max(wait, GATHER_MS), LOOK_AT_LEAST_EVERY_MS)
+      const untilProbes = this.#probes.waitMs(this.#deps.clock())
+      return Math.min(Math.max(Math.min(wait, untilProbes), GATHER_MS), LOOK_AT_LEAST_EVERY_MS)
     } catch (error) {
       reportStoreFailure(this.#deps, 'claim', error)
       return CLAIM_AGAIN_AFTER_MS
@@ -173,7 +177,8 @@ export class DeliveryLoop {
       // At most as many again may be slow.
       const held = (quick.get(name) ?? 0) + Math.max(0, (slow.get(name) ?? 0) - concurrency)
       const free = Math.max(0, concurrency - held)
-      channels.set(name, { ...rateLimit, inOrderUpTo: IN_ORDER_UP_TO, perDestination, free })
+      const freeForFailing = this.#probes.room(name, this.#deps.clock())
+      channels.set(name, { ...rateLimit, inOrderUpTo: IN_ORDER_UP_TO, perDestination, free, freeForFailing })
     }
     return { inFlight, channels }
   }

@@ -70,12 +70,19 @@ export interface ClaimLimits extends RateLimit {
   readonly perDestination: number
   /** How many attempts may begin now over all destinations of the channel. */
   readonly free: number
+  /** How many of these may begin at failing destinations. */
+  readonly freeForFailing: number
 }
 
 export interface Claimed {
   readonly leased: readonly Leased[]
-  /** When the next delivery can be claimed, if only time passes; null where none can. */
+  /**
+   * When the next delivery can be claimed, if only time passes; null where none can. Failing destinations that `freeForFailing` keeps from
+   * being tried are left out.
+   */
   readonly nextDueAt: number | null
+  /** How many of `leased` go to failing destinations, by channel. */
+  readonly atFailing: ReadonlyMap<string, number>
 }
 
 export interface Leased {

@@ -8,7 +8,7 @@ import type { Fact } from '../../src/pipeline/fact.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
 import { openStore } from '../../src/store/open.ts'
 import { type Leased, type Queue, type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { entry, event, planned } from '../store/contract/sample.ts'
+import { completeRetry, entry, event, everything, planned } from '../store/contract/sample.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -278,6 +278,53 @@ t.test('a stop is known to what a claim under way leases, and claims nothing mor
   await stopped
   t.strictSame(begun, [true])
   t.equal(claims, 1)
+})
+
+t.test('however many destinations fail, attempts at them begin a few at a time', async (t) => {
+  const store = await openStore('sqlite::memory:', 'service')
+  t.teardown(() => store.close())
+  const failing = Array.from({ length: 40 }, (_, n) => planned({ target: `#f${n}` }))
+  await store.append(entry(event(1), failing))
+  const now = Date.now()
+  const { leased } = await store.claim(everything(now))
+  for (const { delivery } of leased) await completeRetry(store, delivery.id, 1, now, now - 1, true)
+  await store.append(entry(event(2), [planned({ target: '#works' })]))
+  const begun: string[] = []
+  let clock = 0
+  let claims = 0
+  const end = Promise.withResolvers<null>()
+  const loop = new DeliveryLoop({
+    holder: 'test',
+    store: {
+      ...queue(store),
+      claim(request) {
+        claims += 1
+        return store.claim(request)
+      },
+    },
+    channels: () => new Map([['slack', { ...limits, concurrency: 100 }]]),
+    deliver({ delivery }) {
+      begun.push(delivery.destination.target)
+      return end.promise
+    },
+    onBug: (error) => t.fail(String(error)),
+    now: () => now + 1_000,
+    clock: () => clock,
+    observe: () => {},
+  })
+  loop.start()
+  await until(() => claims >= 3, 'claims at one time')
+  t.same([begun.length, begun[0]], [6, '#works'])
+  clock += 120
+  await until(() => begun.length >= 9, 'three more')
+  const before = claims
+  await until(() => claims >= before + 2, 'claims at one time')
+  t.equal(begun.length, 9)
+  clock += 10_000
+  await until(() => begun.length >= 14, 'as many as at first, however long nothing was tried')
+  t.equal(begun.length, 14)
+  end.resolve(null)
+  await loop.stop(0)
 })
 
 t.test('a bug of the store is reported, and later claims are made', async (t) => {

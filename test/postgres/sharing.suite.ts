@@ -64,7 +64,11 @@ t.test('two instances', async (t) => {
     const [leased] = (await one.claim(everything(now, { channels: few }))).leased
     if (leased === undefined) throw new Error('nothing was claimed')
     await end(one, leased, { kind: 'retry', reason: 'http 429', after: HOUR_MS }, now)
-    t.same(await other.claim(everything(now + 1)), { leased: [], nextDueAt: now + HOUR_MS })
+    t.same(await other.claim(everything(now + 1)), {
+      leased: [],
+      nextDueAt: now + HOUR_MS,
+      atFailing: new Map(),
+    })
   })
 
   t.test('the health of a destination is the same for both', async (t) => {

@@ -116,7 +116,7 @@ t.test('destinations that cannot be probed, because enough others are, cost it n
     costs.push(await costOfOne(counted, 2, claim(4, probed)))
     t.same(
       await store.claim(claim(4, probed)),
-      { leased: [], nextDueAt: null },
+      { leased: [], nextDueAt: null, atFailing: new Map() },
       'no time changes that',
     )
     await completeRetry(store, 'dlv_1_1', 4, at, at + 5 * MINUTE, true)

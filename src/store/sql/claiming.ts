@@ -42,6 +42,7 @@ const NOT_CONFIGURED: ClaimLimits = {
   inOrderUpTo: Number.POSITIVE_INFINITY,
   perDestination: 1,
   free: 1,
+  freeForFailing: 1,
 }
 
 export function limitsOf({ channels }: Pick<ClaimRequest, 'channels'>, channel: string): ClaimLimits {
@@ -87,9 +88,10 @@ export function claimableAt({ dueAt, state, limits }: OpenRate, now: number): nu
  * How many more attempts may begin at failing destinations of a channel, whose rate keys with attempts in flight are given. They take half
  * of the channel's attempts at the most: many that do not answer would leave none for those that work.
  */
-export function roomForFailing(rates: readonly OpenRate[], { free }: ClaimLimits): number {
+export function roomForFailing(rates: readonly OpenRate[], { free, freeForFailing }: ClaimLimits): number {
   const inFlight = (some: readonly OpenRate[]) => some.reduce((sum, rate) => sum + rate.inFlight, 0)
-  return Math.ceil((free + inFlight(rates)) / 2) - inFlight(rates.filter(isFailing))
+  const half = Math.ceil((free + inFlight(rates)) / 2)
+  return Math.min(freeForFailing, half - inFlight(rates.filter(isFailing)))
 }
 
 /**
@@ -178,6 +180,13 @@ export function choose(candidates: readonly Candidate[], now: number): Choice {
     }
   }
   return { taken, left, waiting }
+}
+
+/** Of each channel, how many are taken that go to failing destinations. */
+export function countAtFailing(taken: readonly Candidate[]): ReadonlyMap<string, number> {
+  const failing = taken.filter(({ rate }) => isFailing(rate))
+  const ofChannels = Map.groupBy(failing, ({ rate }) => rate.channel)
+  return new Map([...ofChannels].map(([channel, { length }]) => [channel, length]))
 }
 
 /** The states of the rate keys after deliveries of them were taken. */

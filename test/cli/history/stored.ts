@@ -173,6 +173,7 @@ const limits = {
   inOrderUpTo: 0,
   perDestination: 1_000,
   free: 1_000,
+  freeForFailing: Number.POSITIVE_INFINITY,
 }
 
 /** Attempts what is due at a time, each ending as `end` says. */

@@ -252,7 +252,11 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
       [deliveryId(3, 1)],
       'one that waits for a person lets the next go',
     )
-    t.same(await store.claim(everything(NOW + 1_300)), { leased: [], nextDueAt: NOW + 5_000 })
+    t.same(await store.claim(everything(NOW + 1_300)), {
+      leased: [],
+      nextDueAt: NOW + 5_000,
+      atFailing: new Map(),
+    })
     t.same(await deliverAll(store, NOW + 5_000), [deliveryId(4, 1)])
   })
 
@@ -277,7 +281,11 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
     const asked = [1, 2, 3].map((number) => ({ deliveryId: deliveryId(number, 1) }))
     t.same(await store.requeue(asked, NOW + 20), [deliveryId(1, 1)])
     t.match(await store.delivery(deliveryId(1, 1)), { state: 'held', dueAt: null })
-    t.same(await store.claim(everything(NOW + 20)), { leased: [], nextDueAt: NOW + 60_010 })
+    t.same(await store.claim(everything(NOW + 20)), {
+      leased: [],
+      nextDueAt: NOW + 60_010,
+      atFailing: new Map(),
+    })
     await completeSent(store, deliveryId(2, 1), 1, NOW + 20)
     t.same(await deliverAll(store, NOW + 100), [deliveryId(1, 1)])
     t.same(await deliverAll(store, NOW + 200), [deliveryId(3, 1)])

@@ -45,7 +45,11 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     const store = await create(t).service()
     await fill(store, 20)
     t.equal(await claimed(store, NOW), 3)
-    t.same(await store.claim(everything(NOW, { channels: paced })), { leased: [], nextDueAt: NOW + 250 })
+    t.same(await store.claim(everything(NOW, { channels: paced })), {
+      leased: [],
+      nextDueAt: NOW + 250,
+      atFailing: new Map(),
+    })
     t.equal(await claimed(store, NOW + 249), 0)
     t.equal(await claimed(store, NOW + 250), 1)
     t.equal(await claimed(store, NOW + 750), 2)
@@ -59,7 +63,11 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     t.equal(await attempt(before, { kind: 'retry', reason: 'http 429', after: HOUR }, NOW), true)
     await before.close()
     const store = await harness.service()
-    t.same(await store.claim(everything(NOW + 1_000)), { leased: [], nextDueAt: NOW + HOUR })
+    t.same(await store.claim(everything(NOW + 1_000)), {
+      leased: [],
+      nextDueAt: NOW + HOUR,
+      atFailing: new Map(),
+    })
     t.equal((await store.claim(everything(NOW + HOUR))).leased.length, 1, 'one first, for it may fail again')
   })
 
@@ -139,7 +147,11 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     }
     await store.complete(done, { state: 'retrying', dueAt: NOW + 10_000, reason: 'r' }, true)
     const earlier = NOW - 5 * HOUR
-    t.same(await store.claim(everything(earlier)), { leased: [], nextDueAt: earlier + 10_000 })
+    t.same(await store.claim(everything(earlier)), {
+      leased: [],
+      nextDueAt: earlier + 10_000,
+      atFailing: new Map(),
+    })
     t.match((await store.claim(everything(earlier + 10_000))).leased, [
       { delivery: { retryingSince: earlier } },
     ])
@@ -193,6 +205,33 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     t.same(await claim(2, ['#w0', '#f0', '#f1', '#f2']), [], 'half are with those that fail')
     t.same(await claim(3, ['#w0', '#f0', '#f1']), ['#f3'], 'one of them ended')
   })
+
+  t.test(
+    'a claim takes as many of those that fail as it may, says how many, and the next one goes on',
+    async (t) => {
+      const store = await create(t).service()
+      const failing = Array.from({ length: 5 }, (_, n) => planned({ target: `#f${n}` }))
+      await store.append(entry(event(1), failing))
+      const first = await store.claim(everything(NOW))
+      t.strictSame(first.atFailing, new Map(), 'none of them failed before')
+      for (const { delivery } of first.leased) await completeRetry(store, delivery.id, 1, NOW, NOW - 1, true)
+      await store.append(entry(event(2, { receivedAt: NOW }), [planned({ target: '#w' })]))
+      const inFlight = new Map<string, number>()
+      const claim = async (freeForFailing: number) => {
+        const channels = limited({ slack: { free: 100, freeForFailing } })
+        const { leased, atFailing } = await store.claim(everything(NOW + 2, { channels, inFlight }))
+        for (const { delivery } of leased) inFlight.set(delivery.destination.rateKey, 1)
+        return [
+          ...leased.map(({ delivery }) => delivery.destination.target).toSorted(),
+          atFailing.get('slack'),
+        ]
+      }
+      t.same(await claim(2), ['#f0', '#f1', '#w', 2])
+      t.same(await claim(0), [undefined])
+      t.same(await claim(2), ['#f2', '#f3', 2])
+      t.same(await claim(2), ['#f4', 1])
+    },
+  )
 
   t.test('destinations are listed with what waits for them', async (t) => {
     const store = await create(t).service()

@@ -14,6 +14,7 @@ import {
   type Candidate,
   type Choice,
   choose,
+  countAtFailing,
   earliest,
   isFailing,
   type OpenRate,
@@ -67,7 +68,7 @@ export async function claim(
   for (const rate of seen) if (hasChanged(rate)) wanted.set(rate.id, rate)
   if (wanted.size === 0) {
     const leaves = leavesSome(seen, { taken: [], left: new Set() }, now)
-    return { leased: [], nextDueAt: earliest(found.waiting), leavesSome: leaves }
+    return { leased: [], nextDueAt: earliest(found.waiting), atFailing: new Map(), leavesSome: leaves }
   }
   const work = async (session: Session): Promise<ClaimedHere> => {
     const ids = [...wanted.keys()]
@@ -91,7 +92,12 @@ export async function claim(
     saveStates(session, changedStates(rates, statesAfter({ ...choice, taken }, now)))
     const times = [...found.waiting, ...busy, ...waiting, ...choice.waiting]
     const leaves = leavesSome(seen, { taken, left: choice.left }, now)
-    return { leased: leased.deliveries, nextDueAt: earliest(times), leavesSome: leaves }
+    return {
+      leased: leased.deliveries,
+      nextDueAt: earliest(times),
+      atFailing: countAtFailing(taken),
+      leavesSome: leaves,
+    }
   }
   return database.write(work, (durationMs, { leased }) => {
     if (leased.length > 0) committed(durationMs)

@@ -34,10 +34,10 @@ export class Claims {
   async claim(request: ClaimRequest): Promise<Claimed> {
     const { clock, leavesSome } = this.#options
     await this.#unknown.giveBack(request.now)
-    const claimed = await this.#unknown.run(request, () => this.#claim(request))
+    const { leavesSome: isLeft, ...claimed } = await this.#unknown.run(request, () => this.#claim(request))
     if (claimed.leased.length > 0) await clock.keep(request.now)
-    if (claimed.leavesSome) leavesSome()
-    return { leased: claimed.leased, nextDueAt: claimed.nextDueAt }
+    if (isLeft) leavesSome()
+    return claimed
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimedHere> {
@@ -48,7 +48,7 @@ export class Claims {
     const [first] = rates
     // By a clock that was wrong, leases could be over before they are stored: the next claim is by the right one.
     if (first !== undefined && !serverClock.agrees(first.server_time, asked))
-      return { leased: [], nextDueAt: request.now, leavesSome: false }
+      return { leased: [], nextDueAt: request.now, atFailing: new Map(), leavesSome: false }
     const isMoved = await clock.follow(request.now)
     return claim(this.#database, request, { instance, committed, rates: isMoved ? await read() : rates })
   }

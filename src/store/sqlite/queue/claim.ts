@@ -3,6 +3,7 @@ import {
   allowedNow,
   type Candidate,
   choose,
+  countAtFailing,
   earliest,
   type OpenRate,
   statesAfter,
@@ -31,6 +32,7 @@ export function claim(database: Database, request: ClaimRequest): Claimed {
   return {
     leased: lease(database, choice.taken, request),
     nextDueAt: earliest([...later, ...waiting, ...choice.waiting]),
+    atFailing: countAtFailing(choice.taken),
   }
 }
 
