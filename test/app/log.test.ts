@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { logText } from '../../src/app/log/log-text.ts'
+import { killAfter } from '../support/processes.ts'
 
 const module = fileURLToPath(new URL('../../src/app/log/log.ts', import.meta.url))
 const words = 'refused\x1b[2Jby\r\n{"level":30,"msg":"forged"}\x9b31m\u202e\u2066\u2028'
@@ -177,7 +178,7 @@ t.test('a line is written soon, also if none follows', async (t) => {
   const program = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  t.teardown(() => program.kill('SIGKILL'))
+  killAfter(t, program)
   const [line] = await once(program.stdout, 'data')
   t.strictSame(numbers(String(line)), [1])
 })

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
+import { killAfter } from '../support/processes.ts'
 import { secret } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -45,7 +46,7 @@ routes: [{ receivers: [here] }]
     env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_BSP_SCHEDULE_DELAY: '20' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  t.teardown(() => service.kill('SIGKILL'))
+  killAfter(t, service)
   let printed = ''
   service.stdout.on('data', (chunk: Buffer) => {
     printed += chunk

@@ -19,6 +19,7 @@ import {
   unexplainedArrivals,
 } from '../support/instances.ts'
 import { notDurable, openDatabase, type Postgres, startPostgres } from '../support/postgres.ts'
+import { killAfter } from '../support/processes.ts'
 import { seeded } from '../support/seeded-random.ts'
 import { startSinks } from '../support/sinks.ts'
 import { until } from '../support/until.ts'
@@ -144,7 +145,7 @@ t.test('two instances', async (t) => {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    t.teardown(() => void child.kill('SIGKILL'))
+    killAfter(t, child)
     const [count] = await once(child.stdout, 'data')
     t.equal(String(count), '1')
     t.same((await store.claim(everything(store.now()))).leased, [], 'while it lives, it is its own')

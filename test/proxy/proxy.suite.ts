@@ -12,6 +12,7 @@ import { alone } from '../support/addressed.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { channelEnvironment } from '../support/channel-environment.ts'
 import { installPackages } from '../support/debian.ts'
+import { killAfter } from '../support/processes.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { startSlackServer } from '../support/slack/server.ts'
 import { until } from '../support/until.ts'
@@ -45,11 +46,7 @@ const { port: slackPort } = new URL(server.url)
 /** Runs it in the foreground, until the test ends. */
 async function start(t: Test, program: string, args: readonly string[], port: number): Promise<void> {
   const running = spawn(program, args, { stdio: 'ignore' })
-  const ended = new Promise((resolve) => running.once('exit', resolve))
-  t.teardown(async () => {
-    running.kill('SIGKILL')
-    await ended
-  })
+  killAfter(t, running)
   await until(
     () =>
       new Promise<boolean>((resolve) => {

@@ -4,6 +4,7 @@ import { chownSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installProgram } from './debian.ts'
 import { freePort, type Postgres, unprivileged } from './postgres.ts'
+import { killAfter } from './processes.ts'
 import { temporaryFolder } from './service.ts'
 import { until } from './until.ts'
 
@@ -45,11 +46,7 @@ default_pool_size = 50
   running.stderr.on('data', (chunk) => {
     log += chunk
   })
-  const ended = new Promise<void>((resolve) => running.once('exit', () => resolve()))
-  t.teardown(async () => {
-    running.kill('SIGKILL')
-    await ended
-  })
+  killAfter(t, running)
   await until(() => {
     if (running.exitCode !== null) throw new Error(`pgbouncer ended with ${running.exitCode}:\n${log}`)
     return log.includes('process up')

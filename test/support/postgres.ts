@@ -23,6 +23,7 @@ import { parseUrl } from '../../src/postgres-url/url.ts'
 import { Database } from '../../src/store/postgres/connection/database.ts'
 import type { Certificate } from './certificates.ts'
 import { installPackages } from './debian.ts'
+import { childrenOf, hasEnded, signalAll } from './processes.ts'
 import { until } from './until.ts'
 
 export interface PostgresOptions {
@@ -211,20 +212,13 @@ class Cluster implements Standby {
 
   /** To the server first, which otherwise restarts what ends. */
   #signal(signal: NodeJS.Signals): void {
-    for (const pid of this.processes()) {
-      try {
-        process.kill(pid, signal)
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
-      }
-    }
+    signalAll(this.processes(), signal)
   }
 
   processes(): readonly number[] {
     const server = this.#server
     if (server?.pid === undefined || hasEnded(server)) return []
-    const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8')
-    return [server.pid, ...children.split(' ').filter(Boolean).map(Number)]
+    return [server.pid, ...childrenOf(server.pid)]
   }
 
   createDatabase(template?: string): string {
@@ -387,10 +381,6 @@ export function unprivileged(): Owner {
 
 function databaseOf(url: string): string {
   return new URL(url).pathname.slice(1)
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null
 }
 
 function edit(path: string, pattern: RegExp, by: string): void {

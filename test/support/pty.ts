@@ -1,6 +1,7 @@
 /** A command on a terminal of its own, by script(1), which every Debian has. */
 import { spawn } from 'node:child_process'
 import { shellWord } from '../../src/cli/command-name.ts'
+import { childrenOf, hasEnded, signalAll } from './processes.ts'
 import { until } from './until.ts'
 
 /** Only a test that fails waits that long. */
@@ -36,8 +37,9 @@ export function onTerminal(
   })
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   t.teardown(async () => {
+    // The command itself: script(1) would leave it behind, and a shell that loses its terminal writes its history.
+    if (child.pid !== undefined && !hasEnded(child)) signalAll(childrenOf(child.pid), 'SIGKILL')
     child.stdin.end()
-    child.kill('SIGKILL')
     await ended
   })
   const screen = () => raw.replace(/\u001b\[[\d;?]*[A-Za-z]/g, '').replaceAll('\r', '')

@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { installProgram } from '../support/debian.ts'
+import { childrenOf, signalAll } from '../support/processes.ts'
 import { until } from '../support/until.ts'
 
 export interface Ran {
@@ -56,7 +57,7 @@ async function bootOnce(folder: string): Promise<Machine> {
     let init: number | undefined
     await until(() => {
       if (nspawn.exitCode !== null) throw new Error(`systemd-nspawn ended with ${nspawn.exitCode}`)
-      init = childOf(nspawn)
+      init = childOf(nspawn.pid ?? 0)
       return init !== undefined && existsSync(`/proc/${init}/root/run/systemd/private`)
     }, 'systemd to start in the machine')
     const machine = { ...shellOf(init ?? 0), powerOff }
@@ -115,28 +116,15 @@ async function removeGroup(group: string): Promise<void> {
     if (entry.isDirectory()) await removeGroup(join(group, entry.name))
   await until(() => {
     const processes = readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)
-    for (const pid of processes) kill(Number(pid))
+    signalAll(processes.map(Number), 'SIGKILL')
     return processes.length === 0
   }, `${group} to be empty`)
   rmdirSync(group)
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended.
-  }
-}
-
-function childOf({ pid }: ChildProcess): number | undefined {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  const name = (child: string) => readFileSync(`/proc/${child}/comm`, 'utf8').trim()
-  return children
-    .split(' ')
-    .filter((child) => child !== '' && name(child) === 'systemd')
-    .map(Number)
-    .at(0)
+function childOf(pid: number): number | undefined {
+  const name = (child: number) => readFileSync(`/proc/${child}/comm`, 'utf8').trim()
+  return childrenOf(pid).find((child) => name(child) === 'systemd')
 }
 
 function shellOf(init: number): Pick<Machine, 'run' | 'output'> {

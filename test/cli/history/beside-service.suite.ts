@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { startTestApp, type TestApp } from '../../support/app.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { startMailServer } from '../../support/mail-server.ts'
+import { killAfter } from '../../support/processes.ts'
 import { edit } from '../../support/replace.ts'
 import { environment, newEvent, post } from '../../support/service.ts'
 import { startSlackServer } from '../../support/slack/server.ts'
@@ -162,7 +163,7 @@ function following(t: Test, config: string, ...args: string[]) {
     env: { ...process.env, ...environment, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  t.teardown(() => child.kill('SIGKILL'))
+  killAfter(t, child)
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text
