@@ -14,8 +14,8 @@ const WAITING = [10, 10_000] as const
 const EVENTS_BEFORE = 11_000
 const CONNECTIONS = 10
 const CONNECTIONS_BEFORE = 50
-const RUNNING = { turnsPerRound: 4, events: 100, perSecond: 100 } as const
-const AFTER_A_KILL = { turnsPerRound: 2, events: 100, perSecond: 50 } as const
+const RUNNING = { turnsPerRound: 12, events: 100, perSecond: 100 } as const
+const AFTER_A_KILL = { turnsPerRound: 6, events: 100, perSecond: 50 } as const
 const MOST_CHANNELS = 1_000
 
 interface Case {

@@ -211,8 +211,11 @@ function backedOff(state: DestinationState, now: number, rateKey: string): Desti
   return { ...state, backoff: { from: now, until: now + wait } }
 }
 
-/** From 0 up to 1, evenly spread over texts: FNV-1a, with its last bits mixed into the first ones. */
-function fractionOf(text: string): number {
+/**
+ * A number from 0 up to 1 that is always the same for a text, and spread evenly over different ones: FNV-1a, with its last bits mixed into
+ * the first ones.
+ */
+export function fractionOf(text: string): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < text.length; index += 1)
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)

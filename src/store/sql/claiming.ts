@@ -6,6 +6,7 @@ import {
   caughtUp,
   type DestinationState,
   followClock,
+  fractionOf,
   newDestination,
   take,
   withBacklog,
@@ -122,7 +123,7 @@ function allowedOf(rates: readonly OpenRate[], now: number, known: readonly Open
     known.filter(({ channel }) => channel === first.channel),
     first.limits,
   )
-  for (const rate of rates.toSorted(inTurn)) {
+  for (const rate of inTurn(rates, now)) {
     if (rate.room < 1) continue
     const at = claimableAt(rate, now)
     // Each key before this one takes at least one of the free attempts.
@@ -141,14 +142,18 @@ function allowedOf(rates: readonly OpenRate[], now: number, known: readonly Open
 
 /**
  * Those that work before those that fail, and then those with the fewest attempts in flight: otherwise a backlog, which has been due the
- * longest, would take all attempts until it is empty.
+ * longest, would take all attempts until it is empty. Those that fail come in another order at each claim: few of them are tried at
+ * once, and one that works again must not wait until the backlogs of the others are gone.
  */
-function inTurn(one: OpenRate, other: OpenRate): number {
-  return (
-    Number(isFailing(one)) - Number(isFailing(other)) ||
-    one.inFlight - other.inFlight ||
-    one.dueAt - other.dueAt
-  )
+function inTurn(rates: readonly OpenRate[], now: number): readonly OpenRate[] {
+  const working = rates.filter((rate) => !isFailing(rate))
+  const failing = rates.filter(isFailing).map((rate) => ({ rate, turn: fractionOf(`${rate.key} ${now}`) }))
+  return [
+    ...working.toSorted((one, other) => one.inFlight - other.inFlight || one.dueAt - other.dueAt),
+    ...failing
+      .toSorted((one, other) => one.rate.inFlight - other.rate.inFlight || one.turn - other.turn)
+      .map(({ rate }) => rate),
+  ]
 }
 
 export interface Choice {

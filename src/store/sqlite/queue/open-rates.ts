@@ -87,8 +87,11 @@ function look(database: Database, id: number, request: ClaimRequest): OpenRate |
 
 function file({ schedule }: Database, rate: OpenRate, now: number): void {
   const { id, channel } = rate
+  const at = claimableAt(rate, now)
   if (rate.inFlight > 0) schedule.changed(id)
-  else schedule.file(id, { channel, isFailing: isFailing(rate) }, claimableAt(rate, now))
+  // Behind the others that fail: one that has been due for long would be the first again.
+  else if (isFailing(rate)) schedule.file(id, { channel, isFailing: true }, Math.max(at, now))
+  else schedule.file(id, { channel, isFailing: false }, at)
 }
 
 /** Skips through the index of what is due from one rate key to the next; thousands that wait for one cost as much as one. */
