@@ -91,12 +91,12 @@ function assumptions(): string {
       [
         'CPU of an event in the instances, with PostgreSQL',
         `${instanceOnPostgres} times as much`,
-        `1.2 times with one instance, 1.7 times with three on the same two cores: ${postgres}`,
+        `1.1 times with one instance, 1.6 times with three on the same two cores: ${postgres}`,
       ],
       [
         'CPU of an event in the PostgreSQL server',
         `${postgresServer} times the CPU with SQLite`,
-        '0.5 times with one instance, 1.1 times with three: the same',
+        '0.5 times with one instance, 0.8 times with three, 1.0 times if events come one by one: the same',
       ],
       [
         'bytes of an event in the store',

@@ -2,9 +2,11 @@
  * How fast messages go to a destination that works while 10 and while 10,000 wait for what does not, also after a kill and a
  * start. Both services run all the time, and take turns.
  */
+
+import { freePort } from '../../test/support/ports.ts'
 import { endToEndMs, haveArrived } from '../burst.ts'
 import { fire, median, named, quantile, signedShots } from '../load.ts'
-import { freePort, threadsCpuMs } from '../process.ts'
+import { threadsCpuMs } from '../process.ts'
 import { ratioOf, takeTurns } from '../turns.ts'
 import type { BacklogRow } from './results.ts'
 import { type Lab, type Service, startService, until } from './service.ts'
@@ -39,7 +41,7 @@ const waitingMail = (): Receiver => ({ email: { to: ['waiting@example.com'] } })
 const waitingSlack = (destination: number): Receiver => ({ slack: { channel: `#waiting-${destination}` } })
 
 export async function measureBacklog(lab: Lab, rounds: number): Promise<readonly BacklogRow[]> {
-  const nobody = `smtp://127.0.0.1:${await freePort()}`
+  const nobody = `smtp://127.0.0.1:${freePort()}`
   const isWaiting = (channel: unknown) => String(channel).startsWith('#waiting')
   const hang = ({ slack }: Service) => {
     slack.behave = ({ channel }) => (isWaiting(channel) ? 'hang' : undefined)
@@ -142,8 +144,8 @@ function received({ slack, mail }: Service): number {
 }
 
 interface Paced {
-  /** Milliseconds from each request to its message. */
-  readonly times: readonly number[]
+  /** Milliseconds from each request to its message, of each turn. */
+  readonly times: readonly (readonly number[])[]
   /** CPU milliseconds an event, of each turn. */
   readonly cpu: readonly number[]
 }
@@ -156,7 +158,7 @@ async function measurePaced(
   { turnsPerRound, events, perSecond }: typeof RUNNING | typeof AFTER_A_KILL,
   before: (service: Service) => Promise<void>,
 ): Promise<readonly Paced[]> {
-  const times = new Map(services.map((service) => [service, [] as number[]]))
+  const times = new Map(services.map((service) => [service, [] as (readonly number[])[]]))
   const cpu = await takeTurns(services, rounds * turnsPerRound, async (service) => {
     await before(service)
     service.slack.messages.length = 0
@@ -174,11 +176,11 @@ async function measurePaced(
     )
     // What was in flight at a kill comes once more.
     await until(() => received(service) >= events && haveArrived(sentAt.keys(), service.slack, service.mail))
-    times.get(service)?.push(...endToEndMs(sentAt, service.slack, service.mail))
+    times.get(service)?.push(endToEndMs(sentAt, service.slack, service.mail))
     return (threadsCpuMs(pid) - cpuBefore) / events
   })
   return services.map((service, index) => ({
-    times: times.get(service)?.toSorted((one, other) => one - other) ?? [],
+    times: times.get(service) ?? [],
     cpu: cpu[index]?.values ?? [],
   }))
 }
@@ -188,17 +190,27 @@ function rowsOf(
   when: BacklogRow['when'],
   measured: readonly Paced[],
 ): readonly BacklogRow[] {
-  const [base = { times: [], cpu: [] }] = measured
-  return measured.map(({ times, cpu }, index) => ({
-    dead: name,
-    live: live === slack ? 'Slack' : 'mail',
-    when,
-    waiting: WAITING[index] ?? 0,
-    p50Ms: quantile(times, 0.5),
-    p99Ms: quantile(times, 0.99),
-    ratio: quantile(times, 0.99) / quantile(base.times, 0.99),
-    cpuMs: median(cpu),
-    cpuRatio: ratioOf(cpu, base.cpu),
-    messages: times.length,
-  }))
+  // Of each turn: a machine that halts for a moment would decide the p99 of all.
+  const p99s = measured.map(({ times }) => times.map((some) => quantile(ascending(some), 0.99)))
+  const [base] = measured
+  return measured.map(({ times, cpu }, index) => {
+    const all = ascending(times.flat())
+    return {
+      dead: name,
+      live: live === slack ? 'Slack' : 'mail',
+      when,
+      waiting: WAITING[index] ?? 0,
+      p50Ms: quantile(all, 0.5),
+      p99Ms: median(p99s[index] ?? []),
+      ratio: ratioOf(p99s[index] ?? [], p99s[0] ?? []),
+      slowestMs: quantile(all, 1),
+      cpuMs: median(cpu),
+      cpuRatio: ratioOf(cpu, base?.cpu ?? []),
+      messages: all.length,
+    }
+  })
+}
+
+function ascending(values: readonly number[]): readonly number[] {
+  return values.toSorted((one, other) => one - other)
 }

@@ -56,9 +56,12 @@ const backlog = z
       when: z.enum(['running', 'after a kill']),
       waiting: number,
       p50Ms: number,
+      /** The median of the turns' p99. */
       p99Ms: number,
-      /** Of the p99, to the small case. */
+      /** The median of the ratios of each turn's p99 to that of the small case. */
       ratio: number,
+      /** Of all messages. */
+      slowestMs: number,
       /** CPU of one event to what works, with what the others cost meanwhile. */
       cpuMs: number,
       cpuRatio: number,

@@ -27,6 +27,7 @@ const waiting = {
   waiting: 10,
   p50Ms: 4,
   p99Ms: 20,
+  slowestMs: 31,
 } as const
 const all: SomeResults = {
   routes: { conditions, rows: [route, { ...route, routes: 1_000, cpuMs: 3.1, ratio: 1.03 }] },
