@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../test/support/ports.ts'
 import type { Shot } from './load.ts'
-import { freePort, type Running, startServer } from './process.ts'
+import { type Running, startServer } from './process.ts'
 
 const names = ['alertmanager', 'prometheus-alertmanager']
 
@@ -33,7 +34,7 @@ receivers:
       - { to: partners@example.com, headers: { subject: "Analysis completed: {{ .CommonLabels.id }}" } }
 `,
   )
-  const port = await freePort()
+  const port = freePort()
   const listen = `127.0.0.1:${port}`
   return startServer(
     program,

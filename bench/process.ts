@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 
 export interface Running {
   readonly port: number
@@ -54,13 +53,6 @@ export async function startServer(
 }
 
 /** A port of 127.0.0.1 that nobody uses now, for a program that cannot choose one itself. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 function spawnPinned(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   const [command = '', ...rest] = pinned ? ['taskset', '-c', '0', program] : [program]

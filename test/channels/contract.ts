@@ -3,7 +3,6 @@
  * describing a working and an unreachable destination.
  */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import { z } from 'zod'
@@ -18,6 +17,7 @@ import { anyJson, anyText, anyUrl } from '../support/any-text.ts'
 import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
 import { aRenderView } from '../support/event.ts'
 import { tagsOf } from '../support/html.ts'
+import { holdPort } from '../support/ports.ts'
 import { readTemplate, shippedTemplates } from '../support/template-files.ts'
 
 /** Settings as a person writes them, before the channel's schemas read them. */
@@ -203,7 +203,7 @@ async function sendingContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M
   await closing.open.close()
   t.equal((await begun).kind, 'sent', 'closing waits even for an attempt that has only just begun')
 
-  const unreachable = opened(harness, harness.unreachable(await closedPort()))
+  const unreachable = opened(harness, harness.unreachable(holdPort(t).port))
   const outcome = await unreachable.send()
   t.equal(outcome.kind, 'retry', 'a destination that cannot be reached is tried again')
   noSecrets(t, outcome, harness.secrets, 'no secret is in that outcome')
@@ -260,7 +260,7 @@ async function doctorContract<S, R, M>(t: Test, harness: ChannelHarness<S, R, M>
   )
   noSecrets(t, good, secrets, 'no secret is in what was found')
 
-  const bad = await check(harness.unreachable(await closedPort()))
+  const bad = await check(harness.unreachable(holdPort(t).port))
   t.equal(bad.length === 0, good.length === 0, 'what can be checked is checked')
   for (const { level, summary, hint } of bad) {
     t.ok(level === 'wrong' || level === 'unknown', 'an unreachable destination is reported')
@@ -309,14 +309,4 @@ function noSecrets(t: Test, value: unknown, secrets: readonly string[], message:
     [],
     message,
   )
-}
-
-/** A port of 127.0.0.1 where nothing listens. */
-export async function closedPort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('not a TCP address')
-  await new Promise((resolve) => server.close(resolve))
-  return address.port
 }

@@ -24,7 +24,7 @@ import {
   type TokenAnswer,
   type TokenServer,
 } from '../support/oauth/token-server.ts'
-import { closedPort } from './contract.ts'
+import { holdPort } from '../support/ports.ts'
 
 const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
 const from = 'Alerts <alerts@example.org>'
@@ -529,7 +529,7 @@ t.test('a token server asks to wait, is not there, or does not answer', async (t
   const byDate = await wait(new Date(Date.now() + 60_000).toUTCString())
   t.ok(typeof byDate === 'number' && byDate > 50_000 && byDate <= 60_000, 'a date')
 
-  const gone = { url: `http://127.0.0.1:${await closedPort()}` }
+  const gone = { url: `http://127.0.0.1:${holdPort(t).port}` }
   t.match(await open(t, { smtp: world.smtp.url, oauth2: oauth2(gone, 'microsoft') })(), {
     kind: 'retry',
     reason: /cannot be reached for a token \(.*ECONNREFUSED/,
@@ -548,7 +548,7 @@ t.test('tokens are fetched through the proxy', async (t) => {
     const { proxies } = readProxies({ HTTPS_PROXY: proxy })
     return open(t, { smtp: smtp.url, oauth2: settings }, IN_TIME_MS, proxies)()
   }
-  const gone = await closedPort()
+  const { port: gone } = holdPort(t)
   t.match(await through(`http://127.0.0.1:${gone}`), {
     kind: 'retry',
     reason: new RegExp(

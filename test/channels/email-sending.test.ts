@@ -20,8 +20,8 @@ import {
   type MailStep,
   startMailServer,
 } from '../support/mail-server.ts'
+import { holdPort } from '../support/ports.ts'
 import { until } from '../support/until.ts'
-import { closedPort } from './contract.ts'
 
 const mail: Mail = { preheader: '', subject: 'Analysis completed', html: '<p>Done.</p>', text: 'Done.\n' }
 const auth = { user: 'alerts', pass: 'correct horse' }
@@ -289,7 +289,7 @@ t.test('the answer to the final dot may take longer than any other', async (t) =
 })
 
 t.test('a server that is not there', async (t) => {
-  const port = await closedPort()
+  const { port } = holdPort(t)
   t.match(await send(openChannel(t, { smtp: `smtp://127.0.0.1:${port}` })), {
     kind: 'retry',
     reason: /ECONNREFUSED/,

@@ -6,10 +6,10 @@ import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { alone } from '../support/addressed.ts'
 import { channelEnvironment } from '../support/channel-environment.ts'
+import { holdPort } from '../support/ports.ts'
 import { type Misbehaviour, type SlackServer, startSlackServer } from '../support/slack/server.ts'
 import type { SlackServerOptions } from '../support/slack/workspace.ts'
 import { until } from '../support/until.ts'
-import { closedPort } from './contract.ts'
 
 const TOKEN = 'xoxb-the-token-of-this-test'
 const message: SlackMessage = {
@@ -170,7 +170,7 @@ t.test('an attempt whose end nobody saw is ambiguous', async (t) => {
 
 t.test('nothing was sent where no connection was made', async (t) => {
   const open = slack.open(
-    slack.settings.parse({ token: TOKEN, api_url: `http://127.0.0.1:${await closedPort()}/api/` }),
+    slack.settings.parse({ token: TOKEN, api_url: `http://127.0.0.1:${holdPort(t).port}/api/` }),
     new Map(),
     channelEnvironment(),
   )

@@ -1,11 +1,11 @@
 /** The image: built from its Containerfile by a real engine, and run as docs/container.md says. */
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse } from 'yaml'
+import { freePort } from '../support/ports.ts'
 import { newEvent, post, secret } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { startEngine } from './engine.ts'
@@ -45,14 +45,6 @@ function documented(): string[] {
   const published = options.indexOf('--publish')
   t.ok(published > 0 && options.at(-1) === 'hookbridge', 'the line is as expected')
   return options.toSpliced(published, 2).slice(0, -1)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 t.test('every stage builds', async (t) => {
@@ -99,7 +91,7 @@ t.test('it is set up and runs as the page says', async (t) => {
   chownSync(config, USER, USER)
   await run('--volume', `${config}:/etc/hookbridge`, IMAGE, 'init', '/etc/hookbridge')
   const starter = parse(readFileSync(join(config, 'config.yaml'), 'utf8'))
-  const port = await freePort()
+  const port = freePort()
   const yaml = `
 server: { host: "${starter.server.host}", port: ${port}, admin_socket: ${starter.server.admin_socket} }
 store: { url: "${starter.store.url}" }

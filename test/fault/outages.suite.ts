@@ -1,7 +1,7 @@
 /** Slack limits and fails at random, the mail server is away for a while: everything arrives in the end. */
 import t from 'tap'
-import { holdPort } from '../support/held-port.ts'
 import { startMailServer } from '../support/mail-server.ts'
+import { holdPort } from '../support/ports.ts'
 import { seeded } from '../support/seeded-random.ts'
 import { history, newEvent, post, startService, temporaryFolder, writeConfig } from '../support/service.ts'
 import { arrivals, unexplained } from '../support/sinks.ts'

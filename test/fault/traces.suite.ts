@@ -1,8 +1,8 @@
 /** Traces while processes are killed, and collectors do not work. */
 import t, { type Test } from 'tap'
 import { drawing, exportingTo, startCollector } from '../support/collector.ts'
-import { holdPort } from '../support/held-port.ts'
 import { hookbridge } from '../support/hookbridge.ts'
+import { holdPort } from '../support/ports.ts'
 import {
   environment,
   history,

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { closedPort } from '../channels/contract.ts'
+import { freePort } from '../support/ports.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { run } from './running.ts'
 
@@ -31,7 +31,7 @@ export async function startDovecot(t: Test, options: DovecotOptions): Promise<Do
     writeFileSync(join(folder, name), text)
     return join(folder, name)
   }
-  const port = await closedPort()
+  const port = freePort()
   const log = file('log')
   chmodSync(log, 0o666)
   mkdirSync(join(folder, 'run'))
@@ -99,7 +99,7 @@ export async function startDovecotAuth(t: Test, password: string): Promise<numbe
   const folder = temporaryFolder(t)
   chmodSync(folder, 0o755)
   mkdirSync(join(folder, 'run'))
-  const port = await closedPort()
+  const port = freePort()
   const configuration = `
 base_dir = ${join(folder, 'run')}
 state_dir = ${join(folder, 'run')}

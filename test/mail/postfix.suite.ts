@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DeliveryRecord } from '../../src/store/store.ts'
-import { closedPort } from '../channels/contract.ts'
 import { startTestApp } from '../support/app.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { installPackages } from '../support/debian.ts'
 import { startMailServer } from '../support/mail-server.ts'
+import { freePort } from '../support/ports.ts'
 import { history, newEvent, post, temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { startDovecotAuth } from './dovecot.ts'
@@ -58,7 +58,7 @@ const postfix = await startPostfix(t, {
 
 async function startPostgrey(t: Test): Promise<number> {
   const folder = temporaryFolder(t)
-  const port = await closedPort()
+  const port = freePort()
   const none = '/dev/null'
   const args = [
     `--inet=127.0.0.1:${port}`,

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { closedPort } from '../channels/contract.ts'
+import { freePort } from '../support/ports.ts'
 import { temporaryFolder } from '../support/service.ts'
 
 /** Parameters of smtpd(8), as main.cf names them. */
@@ -91,7 +91,7 @@ export async function startPostfix<Name extends string>(
       .join(''),
   )
   const ports = new Map<string, number>()
-  for (const name of Object.keys(listeners)) ports.set(name, await closedPort())
+  for (const name of Object.keys(listeners)) ports.set(name, freePort())
   const listening = Object.entries<Smtpd>(listeners).map(([name, parameters]) => {
     const options = Object.entries(parameters).map(([key, value]) => ` -o { ${key} = ${value} }`)
     return `127.0.0.1:${ports.get(name)} inet n - n - - smtpd${options.join('')}\n`

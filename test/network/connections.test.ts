@@ -12,10 +12,10 @@ import { noProxies, type Proxies, readProxies } from '../../src/network/proxies.
 import { checkTraces } from '../../src/telemetry/doctor.ts'
 import { tryExport } from '../../src/telemetry/sdk.ts'
 import { readTraceSettings } from '../../src/telemetry/settings.ts'
-import { closedPort } from '../channels/contract.ts'
 import { alone } from '../support/addressed.ts'
 import { type CertificateOptions, makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { channelEnvironment, IN_TIME_MS } from '../support/channel-environment.ts'
+import { holdPort } from '../support/ports.ts'
 import { type ProxyAnswer, startProxy, type TestProxy, type TestProxyOptions } from '../support/proxy.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { type SlackServer, startSlackServer } from '../support/slack/server.ts'
@@ -228,7 +228,7 @@ t.test('what a proxy answers is reported as the proxy’s', async (t) => {
 t.test('a proxy that is not there, hangs, or breaks TLS', async (t) => {
   const server = await startSlack(t)
   const proxy = await proxyTo(t, server)
-  t.match(await send(through(await closedPort())), {
+  t.match(await send(through(holdPort(t).port)), {
     kind: 'retry',
     reason: /^the proxy 127\.0\.0\.1:\d+ refuses the connection: nothing listens there$/,
   })

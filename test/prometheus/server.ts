@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { freePort } from '../../bench/process.ts'
+import { freePort } from '../support/ports.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -32,7 +32,7 @@ export async function startPrometheus(t: Test, configuration: string): Promise<P
   const folder = temporaryFolder(t)
   const file = join(folder, 'prometheus.yml')
   writeFileSync(file, configuration)
-  const port = await freePort()
+  const port = freePort()
   const child = spawn(
     'prometheus',
     [

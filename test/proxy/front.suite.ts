@@ -7,9 +7,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { closedPort } from '../channels/contract.ts'
 import { installPackages } from '../support/debian.ts'
 import { settled, storedDeliveries, unexplainedArrivals } from '../support/instances.ts'
+import { freePort } from '../support/ports.ts'
 import { type Postgres, startPostgres } from '../support/postgres.ts'
 import {
   environment,
@@ -65,7 +65,7 @@ async function setUp(t: Test, proxy: (typeof proxies)[number]): Promise<Stage> {
   const url = postgres.createDatabase()
   const sinks = await startSinks(t, 3)
   const folder = temporaryFolder(t)
-  const port = await closedPort()
+  const port = freePort()
   const services: Service[] = []
   const start = async (index: number) => {
     const own = join(folder, `instance-${index}`)
@@ -79,7 +79,7 @@ async function setUp(t: Test, proxy: (typeof proxies)[number]): Promise<Stage> {
     for (const service of services) await service.end('SIGKILL')
   })
   const addresses = HOSTS.map((host) => `${host}:${port}`)
-  const front = await startFront(t, proxy, await closedPort(), addresses)
+  const front = await startFront(t, proxy, freePort(), addresses)
   return { front, services, sinks, postgres, url, start }
 }
 

@@ -7,11 +7,11 @@ import t, { type Test } from 'tap'
 import { slack } from '../../src/channels/slack/slack.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
 import { readProxies } from '../../src/network/proxies.ts'
-import { closedPort } from '../channels/contract.ts'
 import { alone } from '../support/addressed.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { channelEnvironment } from '../support/channel-environment.ts'
 import { installPackages } from '../support/debian.ts'
+import { freePort } from '../support/ports.ts'
 import { killAfter } from '../support/processes.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { startSlackServer } from '../support/slack/server.ts'
@@ -76,7 +76,7 @@ async function send(proxy: string, host = 'slack.test'): Promise<Outcome> {
 
 t.test('tinyproxy, with a login and a filter', async (t) => {
   const folder = temporaryFolder(t)
-  const port = await closedPort()
+  const port = freePort()
   writeFileSync(join(folder, 'filter'), '^denied\\.test$\n')
   writeFileSync(
     join(folder, 'tinyproxy.conf'),
@@ -102,7 +102,7 @@ t.test('tinyproxy, with a login and a filter', async (t) => {
 t.test('squid, with a rule that denies', async (t) => {
   const folder = temporaryFolder(t)
   chmodSync(folder, 0o777)
-  const port = await closedPort()
+  const port = freePort()
   const lines = [
     `http_port 127.0.0.1:${port}`,
     'acl denied dstdomain denied.test',

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { chownSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installProgram } from './debian.ts'
-import { freePort, type Postgres, unprivileged } from './postgres.ts'
+import { freePort } from './ports.ts'
+import { type Postgres, unprivileged } from './postgres.ts'
 import { killAfter } from './processes.ts'
 import { temporaryFolder } from './service.ts'
 import { until } from './until.ts'
@@ -17,7 +18,7 @@ export async function startPgbouncer(
   installProgram('pgbouncer', 'pgbouncer')
   const folder = temporaryFolder(t)
   const owner = unprivileged()
-  const port = await freePort()
+  const port = freePort()
   const { username, password } = new URL(postgres.createDatabase())
   const files = {
     'users.txt': `"${username}" "${password}"\n`,

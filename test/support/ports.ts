@@ -1,4 +1,4 @@
-/** A port of 127.0.0.1 at which nobody listens yet, and which no other program can get meanwhile: connections are refused. */
+/** Ports of 127.0.0.1: one that refuses connections, and one for a program that is to be told its port. */
 import { BoundSocket } from 'node:net'
 
 export interface HeldPort {
@@ -7,6 +7,7 @@ export interface HeldPort {
   give(): BoundSocket
 }
 
+/** Nobody listens at it yet, and no other program can get it meanwhile: connections are refused. */
 export function holdPort(t: { teardown(action: () => void): unknown }): HeldPort {
   const socket = new BoundSocket({ host: '127.0.0.1' })
   let isHeld = true
@@ -19,5 +20,25 @@ export function holdPort(t: { teardown(action: () => void): unknown }): HeldPort
       isHeld = false
       return socket
     },
+  }
+}
+
+// Below what systems give to connections and to those that ask for any port: /proc/sys/net/ipv4/ip_local_port_range.
+const LOWEST = 20_000
+const COUNT = 10_000
+
+/**
+ * A port that is free now, for a program that opens it itself. Only a program that asks for this very number could get it first.
+ * `random`: from 0 up to 1.
+ */
+export function freePort(random: () => number = Math.random): number {
+  for (;;) {
+    const port = LOWEST + Math.floor(random() * COUNT)
+    try {
+      new BoundSocket({ host: '127.0.0.1', port }).close()
+      return port
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+    }
   }
 }

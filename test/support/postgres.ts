@@ -14,7 +14,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -23,6 +22,7 @@ import { parseUrl } from '../../src/postgres-url/url.ts'
 import { Database } from '../../src/store/postgres/connection/database.ts'
 import type { Certificate } from './certificates.ts'
 import { installPackages } from './debian.ts'
+import { freePort } from './ports.ts'
 import { childrenOf, hasEnded, signalAll } from './processes.ts'
 import { until } from './until.ts'
 
@@ -157,7 +157,7 @@ class Cluster implements Standby {
   async start(): Promise<void> {
     // PostgreSQL cannot choose a port by itself: another process may take this one before it does.
     for (let attempts = this.port === 0 ? 5 : 1; attempts > 0; attempts -= 1) {
-      const port = this.port === 0 ? await freePort() : this.port
+      const port = this.port === 0 ? freePort() : this.port
       if (await this.#startOn(port)) {
         this.port = port
         return
@@ -385,15 +385,4 @@ function databaseOf(url: string): string {
 
 function edit(path: string, pattern: RegExp, by: string): void {
   writeFileSync(path, readFileSync(path, 'utf8').replace(pattern, by))
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

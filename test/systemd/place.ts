@@ -1,9 +1,9 @@
 /** Where the suite's tests work: the machine, the service in it, and what it sends to. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { startMailServer } from '../support/mail-server.ts'
+import { freePort } from '../support/ports.ts'
 import { newEvent, post, type SignedEvent, secret } from '../support/service.ts'
 import { arrivals, type Sinks } from '../support/sinks.ts'
 import { startSlackServer } from '../support/slack/server.ts'
@@ -45,7 +45,7 @@ export async function openPlace(t: Teardown): Promise<Place> {
   const mail = await startMailServer({ auth: { user: 'hookbridge', pass: password } })
   const sinks = { slack: await startSlackServer(), mail }
   t.teardown(() => Promise.all([sinks.slack.close(), mail.close()]))
-  const port = await freePort()
+  const port = freePort()
   const url = `http://127.0.0.1:${port}`
   const { root, run } = await prepare(t)
   let machine = await boot(root)
@@ -81,13 +81,4 @@ export async function openPlace(t: Teardown): Promise<Place> {
       return id
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
-  return address.port
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { Finding } from '../../src/core/finding.ts'
 import { startCollector } from '../support/collector.ts'
-import { holdPort } from '../support/held-port.ts'
+import { holdPort } from '../support/ports.ts'
 import { environment, temporaryFolder, writeConfig } from '../support/service.ts'
 import { startSinks } from '../support/sinks.ts'
 

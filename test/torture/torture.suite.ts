@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { freePort } from '../support/ports.ts'
 import { seeded } from '../support/seeded-random.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -44,7 +45,7 @@ t.test(`${EVENTS} events, TORTURE_SEED=${SEED}`, { timeout: 5 * PATIENCE_MS }, a
   const folder = temporaryFolder(t)
   const disk = mountDisk(t, join(folder, 'disk'), Math.max(SMALLEST_DISK_BYTES, EVENTS * BYTES_AN_EVENT))
   const clock = createClock(folder)
-  const port = portBelowEphemeral(ofInstance)
+  const port = freePort(ofInstance)
   const peers = startPeers(t, { events: EVENTS, port, seeds })
   const { progress } = peers
   const { slack: slackUrl, mail: smtpUrl } = await peers.urls()
@@ -95,11 +96,6 @@ t.test(`${EVENTS} events, TORTURE_SEED=${SEED}`, { timeout: 5 * PATIENCE_MS }, a
   )
   checkAll(t, join(disk.folder, 'store.db'), peers)
 })
-
-/** A connection of another program could get a higher one while the service is down. */
-function portBelowEphemeral(random: () => number): number {
-  return 20_000 + Math.floor(random() * 10_000)
-}
 
 /** Deliveries that have not ended. */
 async function countWaiting(url: string): Promise<number> {

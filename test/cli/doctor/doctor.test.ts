@@ -8,7 +8,6 @@ import { runCheck } from '../../../src/cli/doctor/cheap-checks.ts'
 import type { Finding } from '../../../src/core/finding.ts'
 import { Secret } from '../../../src/core/secret.ts'
 import { openStore } from '../../../src/store/open.ts'
-import { closedPort } from '../../channels/contract.ts'
 import { startTestApp } from '../../support/app.ts'
 import { withGrowingLimit } from '../../support/growing-limit.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
@@ -16,6 +15,7 @@ import { type MailServerOptions, startMailServer } from '../../support/mail-serv
 import { startOAuthMailServer } from '../../support/oauth/mail-server.ts'
 import { entra, serviceAccountKey, unsignedJwt } from '../../support/oauth/providers.ts'
 import { startTokenServer } from '../../support/oauth/token-server.ts'
+import { holdPort } from '../../support/ports.ts'
 import { environment, newEvent, post, startService, temporaryFolder } from '../../support/service.ts'
 import { startSlackServer } from '../../support/slack/server.ts'
 import type { SlackServerOptions } from '../../support/slack/workspace.ts'
@@ -375,7 +375,7 @@ t.test('Slack: a token that is refused, and a Slack that cannot be reached', asy
   ])
   t.equal(refused.in('slack').length, 2)
 
-  const gone = await doctor(t, { slackUrl: `http://127.0.0.1:${await closedPort()}/api/`, receivers })
+  const gone = await doctor(t, { slackUrl: `http://127.0.0.1:${holdPort(t).port}/api/`, receivers })
   t.match(gone.in('slack')[0], {
     level: 'wrong',
     summary: 'Slack cannot be reached: cannot connect: ECONNREFUSED',
@@ -539,7 +539,7 @@ t.test('mail', async (t) => {
     summary: /the certificate of .* expired/,
   })
 
-  t.match(await mailOf(`smtp://127.0.0.1:${await closedPort()}`), {
+  t.match(await mailOf(`smtp://127.0.0.1:${holdPort(t).port}`), {
     code: 'smtp_not_listening',
     level: 'wrong',
     hint: /correct host and port/,
@@ -639,7 +639,7 @@ t.test('the public URL', async (t) => {
   t.strictSame([...new Set(requests)], ['POST /hooks/webhooks/cuuro'])
 
   t.match(await probe(`https://${host}`), { level: 'wrong', summary: /does not speak TLS/, hint: /proxy/ })
-  t.match(await probe(`http://127.0.0.1:${await closedPort()}`), {
+  t.match(await probe(`http://127.0.0.1:${holdPort(t).port}`), {
     level: 'wrong',
     summary: /nothing listens/,
   })
@@ -666,7 +666,7 @@ t.test('the host of the heartbeat, without a request, which would count as one',
     { level: 'fine', code: 'heartbeat_ok', summary: `${host} of server.heartbeat_url can be reached` },
   ])
   t.same(requests, [])
-  t.match(await probe(`http://127.0.0.1:${await closedPort()}/${webhookSecret}`), [
+  t.match(await probe(`http://127.0.0.1:${holdPort(t).port}/${webhookSecret}`), [
     { level: 'wrong', code: 'heartbeat_unreachable', summary: /ECONNREFUSED/, hint: /firewall/ },
   ])
   t.match(await probe(`https://${host}/${webhookSecret}`), [{ level: 'wrong', hint: /\w/ }])
