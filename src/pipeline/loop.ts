@@ -1,5 +1,6 @@
 import type { SendingLimits } from '../channels/channel.ts'
 import { IN_ORDER_UP_TO, SLOW_AFTER_MS } from '../core/delivery/destination.ts'
+import type { Outcome } from '../core/delivery/outcome.ts'
 import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
@@ -132,7 +133,6 @@ export class DeliveryLoop {
       const claiming = store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
       const [claimed] = await Promise.all([claiming, renewed])
       for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
-      this.#probes.take(claimed.atFailing, this.#deps.clock())
       if (claimed.leased.length > 0) {
         this.#claimedAt = this.#deps.clock()
         return GATHER_MS
@@ -200,13 +200,18 @@ export class DeliveryLoop {
       attempt.isRecording = isAsked
       if (isAsked) this.#wake.resolve()
     }
+    const { channel, rateKey } = destination
+    // An interrupted attempt is only recorded.
+    const isProbe = leased.atFailing && leased.interruptedAt === null
+    if (isProbe) this.#probes.take(channel, clock())
     const ended = deliver(leased, this.#stopped, recording)
-      .then(() => undefined, onBug)
+      .then((outcome) => {
+        if (isProbe && (outcome === null || isAnswer(outcome))) this.#probes.giveBack(channel, clock())
+      }, onBug)
       .finally(() => {
         if (this.#inFlight.get(id)?.ended === ended) this.#inFlight.delete(id)
         this.#wake.resolve()
       })
-    const { channel, rateKey } = destination
     this.#inFlight.set(id, {
       channel,
       rateKey,
@@ -227,6 +232,11 @@ export class DeliveryLoop {
     if (this.#stopped.isAnnounced || this.#deps.clock() - this.#claimedAt > BUSY_MS) return
     await new Promise((done) => setTimeout(done, GATHER_MS))
   }
+}
+
+/** The destination works: it took the message, or would take another one. */
+function isAnswer({ kind }: Outcome): boolean {
+  return kind === 'sent' || kind === 'refuse'
 }
 
 function count(counts: Map<string, number>, key: string): void {

@@ -81,8 +81,6 @@ export interface Claimed {
    * being tried are left out.
    */
   readonly nextDueAt: number | null
-  /** How many of `leased` go to failing destinations, by channel. */
-  readonly atFailing: ReadonlyMap<string, number>
 }
 
 export interface Leased {
@@ -90,6 +88,8 @@ export interface Leased {
   readonly delivery: Delivery
   readonly event: Event
   readonly interruptedAt: number | null
+  /** Its destination was failing, so that it counts in `freeForFailing`. */
+  readonly atFailing: boolean
   readonly unanswered: Unanswered | null
   /** Null where it belongs to none. */
   readonly conversation: ConversationRecord | null

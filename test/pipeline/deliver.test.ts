@@ -30,6 +30,7 @@ const leased: Leased = {
     retryingSince: START,
   },
   interruptedAt: START,
+  atFailing: false,
   unanswered: null,
   conversation: null,
 }

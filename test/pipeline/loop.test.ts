@@ -8,7 +8,7 @@ import type { Fact } from '../../src/pipeline/fact.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
 import { openStore } from '../../src/store/open.ts'
 import { type Leased, type Queue, type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { completeRetry, entry, event, everything, planned } from '../store/contract/sample.ts'
+import { completeRetry, completeSent, entry, event, everything, planned } from '../store/contract/sample.ts'
 import { temporaryFolder } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -324,6 +324,36 @@ t.test('however many destinations fail, attempts at them begin a few at a time',
   await until(() => begun.length >= 14, 'as many as at first, however long nothing was tried')
   t.equal(begun.length, 14)
   end.resolve(null)
+  await loop.stop(0)
+})
+
+t.test('attempts that find a failing destination working again hold no other one back', async (t) => {
+  const store = await openStore('sqlite::memory:', 'service')
+  t.teardown(() => store.close())
+  const targets = Array.from({ length: 40 }, (_, n) => `#f${n}`)
+  const planneds = targets.map((target) => planned({ target }))
+  await store.append(entry(event(1), planneds))
+  const now = Date.now()
+  const { leased } = await store.claim(everything(now))
+  for (const { delivery } of leased) await completeRetry(store, delivery.id, 1, now, now - 1, true)
+  const tried = new Set<string>()
+  const loop = new DeliveryLoop({
+    holder: 'test',
+    store: { ...queue(store), claim: (request) => store.claim(request) },
+    channels: () => new Map([['slack', { ...limits, concurrency: 100 }]]),
+    async deliver({ delivery: { id, destination } }) {
+      tried.add(destination.target)
+      await completeSent(store, id, 2, now)
+      return { kind: 'sent', reference: {} }
+    },
+    onBug: (error) => t.fail(String(error)),
+    now: () => now + 1_000,
+    // Nothing may begin because time passes.
+    clock: () => 0,
+    observe: () => {},
+  })
+  loop.start()
+  await until(() => tried.size === targets.length, 'all of them')
   await loop.stop(0)
 })
 

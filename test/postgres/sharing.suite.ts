@@ -68,7 +68,6 @@ t.test('two instances', async (t) => {
     t.same(await other.claim(everything(now + 1)), {
       leased: [],
       nextDueAt: now + HOUR_MS,
-      atFailing: new Map(),
     })
   })
 

@@ -28,6 +28,8 @@ export interface OpenRate {
   /** How many deliveries may be claimed at most; the rate limit and pauses apply in addition. */
   readonly room: number
   readonly inFlight: number
+  /** Of those that fail, the one with the lowest comes first. */
+  readonly turn: number
 }
 
 export interface Candidate {
@@ -72,7 +74,8 @@ export function openRate(
   // No destination takes more than half of what is free: a few slow ones leave room for the others.
   const share = Math.ceil(limits.free / 2)
   const room = Math.min(attemptsAtOnce(state, limits.perDestination) - inFlight, share)
-  return { id, key, dueAt, channel, limits, state, stored, room, inFlight }
+  const turn = isFailing({ state }) ? fractionOf(`${key} ${request.now}`) : 0
+  return { id, key, dueAt, channel, limits, state, stored, room, inFlight, turn }
 }
 
 export function isFailing({ state }: Pick<OpenRate, 'state'>): boolean {
@@ -123,7 +126,7 @@ function allowedOf(rates: readonly OpenRate[], now: number, known: readonly Open
     known.filter(({ channel }) => channel === first.channel),
     first.limits,
   )
-  for (const rate of inTurn(rates, now)) {
+  for (const rate of rates.toSorted(inTurn)) {
     if (rate.room < 1) continue
     const at = claimableAt(rate, now)
     // Each key before this one takes at least one of the free attempts.
@@ -142,18 +145,15 @@ function allowedOf(rates: readonly OpenRate[], now: number, known: readonly Open
 
 /**
  * Those that work before those that fail, and then those with the fewest attempts in flight: otherwise a backlog, which has been due the
- * longest, would take all attempts until it is empty. Those that fail come in another order at each claim: few of them are tried at
- * once, and one that works again must not wait until the backlogs of the others are gone.
+ * longest, would take all attempts until it is empty. Those that fail take turns: few of them are tried at once, and one that works
+ * again must not wait until the backlogs of the others are gone.
  */
-function inTurn(rates: readonly OpenRate[], now: number): readonly OpenRate[] {
-  const working = rates.filter((rate) => !isFailing(rate))
-  const failing = rates.filter(isFailing).map((rate) => ({ rate, turn: fractionOf(`${rate.key} ${now}`) }))
-  return [
-    ...working.toSorted((one, other) => one.inFlight - other.inFlight || one.dueAt - other.dueAt),
-    ...failing
-      .toSorted((one, other) => one.rate.inFlight - other.rate.inFlight || one.turn - other.turn)
-      .map(({ rate }) => rate),
-  ]
+function inTurn(one: OpenRate, other: OpenRate): number {
+  return (
+    Number(isFailing(one)) - Number(isFailing(other)) ||
+    one.inFlight - other.inFlight ||
+    (isFailing(one) ? one.turn - other.turn : one.dueAt - other.dueAt)
+  )
 }
 
 export interface Choice {
@@ -185,13 +185,6 @@ export function choose(candidates: readonly Candidate[], now: number): Choice {
     }
   }
   return { taken, left, waiting }
-}
-
-/** Of each channel, how many are taken that go to failing destinations. */
-export function countAtFailing(taken: readonly Candidate[]): ReadonlyMap<string, number> {
-  const failing = taken.filter(({ rate }) => isFailing(rate))
-  const ofChannels = Map.groupBy(failing, ({ rate }) => rate.channel)
-  return new Map([...ofChannels].map(([channel, { length }]) => [channel, length]))
 }
 
 /** The states of the rate keys after deliveries of them were taken. */

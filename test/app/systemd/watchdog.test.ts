@@ -84,7 +84,7 @@ t.test('notified while the store answers', async (t) => {
 
 t.test('notified while the store refuses, and the status says that it does', async (t) => {
   let refuses = true
-  const nothing: Claimed = { leased: [], nextDueAt: null, atFailing: new Map() }
+  const nothing: Claimed = { leased: [], nextDueAt: null }
   const { loop, notified, start, sent, clock, logged } = supervise(t, async () => {
     if (refuses) throw new StoreUnavailable('the disk is full')
     return nothing
@@ -118,7 +118,7 @@ t.test('not notified while a claim hangs; logged once; again when it ends', asyn
     /^the store has not answered the delivery loop for 6 s: the watchdog is not notified any more/,
   )
   const stopped = loop.stop(0)
-  answer.resolve({ leased: [], nextDueAt: null, atFailing: new Map() })
+  answer.resolve({ leased: [], nextDueAt: null })
   await stopped
 })
 
@@ -137,13 +137,13 @@ t.test('a database that hangs is given the time of its statements', async (t) =>
   await until(() => logged.length > 0, 'the log')
   t.match(logged[0], /^the store has not answered the delivery loop for 101 s/)
   const stopped = loop.stop(0)
-  answer.resolve({ leased: [], nextDueAt: null, atFailing: new Map() })
+  answer.resolve({ leased: [], nextDueAt: null })
   await stopped
 })
 
 t.test('notified again when the store answers after all', async (t) => {
   const first = Promise.withResolvers<Claimed>()
-  const nothing: Claimed = { leased: [], nextDueAt: null, atFailing: new Map() }
+  const nothing: Claimed = { leased: [], nextDueAt: null }
   let claims = 0
   const { loop, notified, start, clock, logged } = supervise(t, async () => {
     claims += 1
@@ -168,7 +168,7 @@ t.test('notified after an exception, which the loop survives, and not once it ha
   const claim = async (): Promise<Claimed> => {
     claims += 1
     if (claims === 1) throw bug
-    return { leased: [], nextDueAt: null, atFailing: new Map() }
+    return { leased: [], nextDueAt: null }
   }
   const { loop, notified, start, logged } = supervise(t, claim, { onBug: (error) => bugs.push(error) })
   start()

@@ -196,7 +196,7 @@ function quarantineContract(t: Test, create: (t: Test) => Harness): void {
     t.match(found, { type: null, subject: null, secretIndex: 1, plans: [], releasedAs: null })
     t.equal(found?.problem, 'invalid_utf8: the body is not valid UTF-8')
     t.same(Buffer.from(found?.body ?? []), Buffer.from([0x7b, 0xff, 0x00]))
-    t.same(await store.claim(everything(START + HOUR)), { leased: [], nextDueAt: null, atFailing: new Map() })
+    t.same(await store.claim(everything(START + HOUR)), { leased: [], nextDueAt: null })
   })
 
   t.test('an event releases the quarantined request of its message; both stay', async (t) => {

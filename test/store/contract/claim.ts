@@ -49,11 +49,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
       ...entry(stored, [planned(), planned({ target: '#other' })]),
       body: Buffer.from(`\uFEFF{"x":[1,"é"]}`),
     })
-    t.same(
-      await store.claim(everything(START)),
-      { leased: [], nextDueAt: START + 1, atFailing: new Map() },
-      'not before it is due',
-    )
+    t.same(await store.claim(everything(START)), { leased: [], nextDueAt: START + 1 }, 'not before it is due')
 
     const { leased, nextDueAt } = await store.claim(everything(START + 1))
     t.equal(nextDueAt, null)
@@ -93,7 +89,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     )
     t.same(ids(claimed), firsts(1, 2, 3, 11, 31), 'what is in flight counts')
     const shut = everything(NOW, { channels: limited({ slack: { free: 0 }, email: { free: 0 } }) })
-    t.same(await store.claim(shut), { leased: [], nextDueAt: null, atFailing: new Map() })
+    t.same(await store.claim(shut), { leased: [], nextDueAt: null })
     const capped = await store.claim(
       everything(NOW, { channels: limited({ slack: { free: 0 }, email: { free: 3 } }) }),
     )
@@ -110,11 +106,7 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     const first = await claim(NOW)
     t.same(ids(first), firsts(1, 11))
     t.equal(first.nextDueAt, START + 2)
-    t.same(
-      await claim(NOW, 1),
-      { leased: [], nextDueAt: NOW + 60_000, atFailing: new Map() },
-      'none while one is under way',
-    )
+    t.same(await claim(NOW, 1), { leased: [], nextDueAt: NOW + 60_000 }, 'none while one is under way')
     await completeRetry(store, deliveryId(1, 1), 1, NOW, NOW + 5)
     t.same(ids(await claim(NOW)), firsts(2), 'what is to be retried is overtaken')
     await completeSent(store, deliveryId(2, 1), 1, NOW)
@@ -225,7 +217,6 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.claim(everything(NOW + 4_999)), {
       leased: [],
       nextDueAt: NOW + 5_000,
-      atFailing: new Map(),
     })
     const { leased, nextDueAt } = await store.claim(everything(NOW + 5_000))
     t.match(leased, [{ interruptedAt: null, delivery: { attempts: 1, retryingSince: START + 1 } }])
@@ -244,7 +235,6 @@ function leaseContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.claim(everything(NOW + 59_999)), {
       leased: [],
       nextDueAt: NOW + 60_000,
-      atFailing: new Map(),
     })
     const second = await store.claim(everything(NOW + 60_000))
     t.match(second.leased, [
@@ -335,7 +325,7 @@ function leaseContract(t: Test, create: (t: Test) => Harness): void {
     const operator = await harness.operator()
     await fill(store, '#a', 1, 1)
     await deliverAll(store, NOW)
-    t.same(await store.claim(everything(NOW)), { leased: [], nextDueAt: null, atFailing: new Map() })
+    t.same(await store.claim(everything(NOW)), { leased: [], nextDueAt: null })
     t.same(await operator.requeue([{ deliveryId: deliveryId(1, 1) }], NOW + 1), firsts(1))
     t.equal((await store.claim(everything(NOW))).nextDueAt, NOW + 1)
     const again = aPlan(NOW + 1, identified(1, [planned({ target: '#b' })], 2))

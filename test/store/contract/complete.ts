@@ -255,7 +255,6 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.claim(everything(NOW + 1_300)), {
       leased: [],
       nextDueAt: NOW + 5_000,
-      atFailing: new Map(),
     })
     t.same(await deliverAll(store, NOW + 5_000), [deliveryId(4, 1)])
   })
@@ -284,7 +283,6 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await store.claim(everything(NOW + 20)), {
       leased: [],
       nextDueAt: NOW + 60_010,
-      atFailing: new Map(),
     })
     await completeSent(store, deliveryId(2, 1), 1, NOW + 20)
     t.same(await deliverAll(store, NOW + 100), [deliveryId(1, 1)])

@@ -14,7 +14,6 @@ import {
   type Candidate,
   type Choice,
   choose,
-  countAtFailing,
   earliest,
   isFailing,
   type OpenRate,
@@ -68,7 +67,7 @@ export async function claim(
   for (const rate of seen) if (hasChanged(rate)) wanted.set(rate.id, rate)
   if (wanted.size === 0) {
     const leaves = leavesSome(seen, { taken: [], left: new Set() }, now)
-    return { leased: [], nextDueAt: earliest(found.waiting), atFailing: new Map(), leavesSome: leaves }
+    return { leased: [], nextDueAt: earliest(found.waiting), leavesSome: leaves }
   }
   const work = async (session: Session): Promise<ClaimedHere> => {
     const ids = [...wanted.keys()]
@@ -95,7 +94,6 @@ export async function claim(
     return {
       leased: leased.deliveries,
       nextDueAt: earliest(times),
-      atFailing: countAtFailing(taken),
       leavesSome: leaves,
     }
   }

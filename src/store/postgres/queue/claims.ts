@@ -48,7 +48,7 @@ export class Claims {
     const [first] = rates
     // By a clock that was wrong, leases could be over before they are stored: the next claim is by the right one.
     if (first !== undefined && !serverClock.agrees(first.server_time, asked))
-      return { leased: [], nextDueAt: request.now, atFailing: new Map(), leavesSome: false }
+      return { leased: [], nextDueAt: request.now, leavesSome: false }
     const isMoved = await clock.follow(request.now)
     return claim(this.#database, request, { instance, committed, rates: isMoved ? await read() : rates })
   }

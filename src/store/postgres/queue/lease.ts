@@ -1,7 +1,7 @@
 /** Leases the deliveries that a claim has chosen, and reads what their attempts need. */
 import { unansweredOf } from '../../../core/delivery/delivery.ts'
 import type { Event } from '../../../core/event.ts'
-import type { Candidate } from '../../sql/claiming.ts'
+import { type Candidate, isFailing } from '../../sql/claiming.ts'
 import { type DeliveryRow, deliveryOf, EVENT_COLUMNS, type EventColumns, eventOfRow } from '../../sql/rows.ts'
 import { UNREADABLE } from '../../sql/states.ts'
 import type { Attempt, ClaimRequest, Leased } from '../../store.ts'
@@ -35,13 +35,14 @@ export async function lease(
   const ofSeq = new Map(rows.map((row) => [row.seq, row]))
   const locked = candidates.flatMap(({ seq }) => ofSeq.get(seq) ?? [])
   const read = locked.map((row) => ({ row, event: readable(row) }))
+  const failing = new Set(candidates.filter(({ rate }) => isFailing(rate)).map(({ seq }) => seq))
   // A damaged row must not keep all other deliveries from being sent.
   const damaged = read.filter(({ event }) => event === null).map(({ row }) => row)
   const attempts = await attemptsOf(session, locked)
   await parkUnreadable(session, damaged, request.now)
   const deliveries = await Promise.all(
     read.flatMap(({ row, event }) =>
-      event === null ? [] : leasedOf(session, row, event, attempts, request),
+      event === null ? [] : leasedOf(session, row, event, { attempts, request, failing }),
     ),
   )
   return { deliveries, seqs: new Set(locked.map(({ seq }) => seq)) }
@@ -51,14 +52,20 @@ async function leasedOf(
   session: Session,
   row: LeasedRow,
   event: Event,
-  attempts: Awaited<ReturnType<typeof attemptsOf>>,
-  { leaseUntil }: ClaimRequest,
+  about: {
+    readonly attempts: Awaited<ReturnType<typeof attemptsOf>>
+    readonly request: ClaimRequest
+    /** The rows whose destinations fail. */
+    readonly failing: ReadonlySet<number>
+  },
 ): Promise<Leased> {
+  const { attempts, request, failing } = about
   const { conversation: key } = row
   return {
-    delivery: { ...deliveryOf(row), state: 'sending', dueAt: leaseUntil },
+    delivery: { ...deliveryOf(row), state: 'sending', dueAt: request.leaseUntil },
     event,
     interruptedAt: row.state === 'sending' ? row.leased_at : null,
+    atFailing: failing.has(row.seq),
     unanswered: row.attempts === 0 ? null : unansweredOf(attempts.get(row.seq) ?? []),
     conversation: key === null ? null : await conversationRecord(session, key, row.event),
   }

@@ -3,8 +3,8 @@ import {
   allowedNow,
   type Candidate,
   choose,
-  countAtFailing,
   earliest,
+  isFailing,
   type OpenRate,
   statesAfter,
 } from '../../sql/claiming.ts'
@@ -32,7 +32,6 @@ export function claim(database: Database, request: ClaimRequest): Claimed {
   return {
     leased: lease(database, choice.taken, request),
     nextDueAt: earliest([...later, ...waiting, ...choice.waiting]),
-    atFailing: countAtFailing(choice.taken),
   }
 }
 
@@ -63,7 +62,7 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
   )
   const events = new Map<number, Leased['event'] | null>()
   return taken.flatMap(({ seq, rate }) => {
-    database.schedule.changed(rate.id)
+    database.schedule.tried(rate.id)
     const row = selectDelivery.get(seq)
     if (row === undefined) throw new Error(`delivery ${seq} is in the index but not in the table`)
     const known = events.get(row.event)
@@ -81,7 +80,7 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
     const unanswered = row.attempts === 0 ? null : unansweredOf(attemptsOf(database, seq))
     const { conversation: key } = row
     const conversation = key === null ? null : conversationRecord(database, key, row.event)
-    return [{ delivery, event, interruptedAt, unanswered, conversation }]
+    return [{ delivery, event, interruptedAt, atFailing: isFailing(rate), unanswered, conversation }]
   })
 }
 

@@ -51,8 +51,7 @@ export function openRates(database: Database, request: ClaimRequest): Looked {
       if (nextAt !== undefined && (nextAt > request.now || !group.isFailing)) later.push(nextAt)
     }
   }
-  for (const rate of rates) file(database, rate, request.now)
-  return { rates, later }
+  return { rates: rates.map((rate) => file(database, rate, request.now)), later }
 }
 
 function lookAtChanged(database: Database, request: ClaimRequest): OpenRate[] {
@@ -85,13 +84,22 @@ function look(database: Database, id: number, request: ClaimRequest): OpenRate |
   return rate
 }
 
-function file({ schedule }: Database, rate: OpenRate, now: number): void {
+/** Returns it with its turn. */
+function file({ schedule }: Database, rate: OpenRate, now: number): OpenRate {
   const { id, channel } = rate
+  if (rate.inFlight > 0) {
+    schedule.changed(id)
+    return rate
+  }
   const at = claimableAt(rate, now)
-  if (rate.inFlight > 0) schedule.changed(id)
-  // Behind the others that fail: one that has been due for long would be the first again.
-  else if (isFailing(rate)) schedule.file(id, { channel, isFailing: true }, Math.max(at, now))
-  else schedule.file(id, { channel, isFailing: false }, at)
+  if (!isFailing(rate)) {
+    schedule.file(id, { channel, isFailing: false }, at)
+    return rate
+  }
+  // Those of one moment in any order.
+  const turn = Math.max(at, schedule.placeOf(id, now - rate.turn))
+  schedule.file(id, { channel, isFailing: true }, turn)
+  return { ...rate, turn }
 }
 
 /** Skips through the index of what is due from one rate key to the next; thousands that wait for one cost as much as one. */

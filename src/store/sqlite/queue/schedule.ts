@@ -39,6 +39,8 @@ export class ClaimSchedule {
   readonly #changed = new Set<number>()
   readonly #filed = new Map<number, Filed>()
   readonly #channels = new Map<string, Channel>()
+  /** Of the rate keys that fail, since when each waits for its turn. */
+  readonly #waitingSince = new Map<number, number>()
   #leftovers = 0
 
   /** To be called when something of a rate key may have become due at another time. */
@@ -47,9 +49,26 @@ export class ClaimSchedule {
     if (this.#conditions !== null) this.#changed.add(rate)
   }
 
+  /** To be called when something of it was leased. */
+  tried(rate: number): void {
+    this.#waitingSince.delete(rate)
+    this.changed(rate)
+  }
+
+  /**
+   * Since when a rate key that fails waits for its turn, of those that fail: it keeps its place until it is tried, whatever else becomes
+   * due meanwhile. `since` is its place where it has none.
+   */
+  placeOf(rate: number, since: number): number {
+    const place = this.#waitingSince.get(rate) ?? since
+    this.#waitingSince.set(rate, place)
+    return place
+  }
+
   forget(): void {
     this.#conditions = null
     this.#changed.clear()
+    this.#waitingSince.clear()
     this.#filed.clear()
     this.#channels.clear()
     this.#leftovers = 0
