@@ -52,8 +52,6 @@ export async function startServer(
   }
 }
 
-/** A port of 127.0.0.1 that nobody uses now, for a program that cannot choose one itself. */
-
 function spawnPinned(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   const [command = '', ...rest] = pinned ? ['taskset', '-c', '0', program] : [program]
   const child = spawn(command, [...rest, ...args], {

@@ -2,7 +2,6 @@
  * How fast messages go to a destination that works while 10 and while 10,000 wait for what does not, also after a kill and a
  * start. Both services run all the time, and take turns.
  */
-
 import { freePort } from '../../test/support/ports.ts'
 import { endToEndMs, haveArrived } from '../burst.ts'
 import { fire, median, named, quantile, signedShots } from '../load.ts'

@@ -206,7 +206,7 @@ export class DeliveryLoop {
     if (isProbe) this.#probes.take(channel, clock())
     const ended = deliver(leased, this.#stopped, recording)
       .then((outcome) => {
-        if (isProbe && (outcome === null || isAnswer(outcome))) this.#probes.giveBack(channel, clock())
+        if (isProbe && (outcome === null || foundWorking(outcome))) this.#probes.giveBack(channel, clock())
       }, onBug)
       .finally(() => {
         if (this.#inFlight.get(id)?.ended === ended) this.#inFlight.delete(id)
@@ -234,8 +234,8 @@ export class DeliveryLoop {
   }
 }
 
-/** The destination works: it took the message, or would take another one. */
-function isAnswer({ kind }: Outcome): boolean {
+/** A destination that refuses one message would take another one. */
+function foundWorking({ kind }: Outcome): boolean {
   return kind === 'sent' || kind === 'refuse'
 }
 

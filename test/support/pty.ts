@@ -38,7 +38,10 @@ export function onTerminal(
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   t.teardown(async () => {
     // The command itself: script(1) would leave it behind, and a shell that loses its terminal writes its history.
-    if (child.pid !== undefined && !hasEnded(child)) signalAll(childrenOf(child.pid), 'SIGKILL')
+    if (child.pid !== undefined && !hasEnded(child)) {
+      const commands = childrenOf(child.pid)
+      signalAll(commands.length > 0 ? commands : [child.pid], 'SIGKILL')
+    }
     child.stdin.end()
     await ended
   })

@@ -3,6 +3,7 @@
  * value that a store keeps: `take` changes it when messages are claimed, `settle` when an attempt ended. Times are
  * milliseconds since the epoch, given by the caller; a clock that is set back neither delays messages nor adds tokens.
  */
+import { fractionOf } from '../fraction.ts'
 import type { Outcome } from './outcome.ts'
 
 export interface Destination {
@@ -209,18 +210,6 @@ function backedOff(state: DestinationState, now: number, rateKey: string): Desti
   const longest = Math.min(FIRST_PROBE_MS * 2 ** Math.min(failures - BROKEN_AFTER, 10), LONGEST_PROBE_MS)
   const wait = Math.round(longest * (1 - fractionOf(`${rateKey} ${failures}`) / 2))
   return { ...state, backoff: { from: now, until: now + wait } }
-}
-
-/**
- * A number from 0 up to 1 that is always the same for a text, and spread evenly over different ones: FNV-1a, with its last bits mixed into
- * the first ones.
- */
-export function fractionOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index += 1)
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32
 }
 
 /**

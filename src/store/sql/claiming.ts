@@ -6,11 +6,11 @@ import {
   caughtUp,
   type DestinationState,
   followClock,
-  fractionOf,
   newDestination,
   take,
   withBacklog,
 } from '../../core/delivery/destination.ts'
+import { fractionOf } from '../../core/fraction.ts'
 import type { ClaimLimits, ClaimRequest } from '../store.ts'
 import { destinationStateOf, type RateRow } from './backlog.ts'
 

@@ -97,7 +97,7 @@ function file({ schedule }: Database, rate: OpenRate, now: number): OpenRate {
     return rate
   }
   // Those of one moment in any order.
-  const turn = Math.max(at, schedule.placeOf(id, now - rate.turn))
+  const turn = Math.max(at, schedule.keepPlace(id, now - rate.turn))
   schedule.file(id, { channel, isFailing: true }, turn)
   return { ...rate, turn }
 }

@@ -55,12 +55,9 @@ export class ClaimSchedule {
     this.changed(rate)
   }
 
-  /**
-   * Since when a rate key that fails waits for its turn, of those that fail: it keeps its place until it is tried, whatever else becomes
-   * due meanwhile. `since` is its place where it has none.
-   */
-  placeOf(rate: number, since: number): number {
-    const place = this.#waitingSince.get(rate) ?? since
+  /** A rate key that fails keeps its place among those that fail until it is tried. Returns it: `now` where it has none yet. */
+  keepPlace(rate: number, now: number): number {
+    const place = this.#waitingSince.get(rate) ?? now
     this.#waitingSince.set(rate, place)
     return place
   }
