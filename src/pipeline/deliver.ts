@@ -29,13 +29,13 @@ export interface DeliverSettings extends AttemptSettings {
 
 /**
  * Makes one attempt at a leased delivery and records it. Resolves with how the attempt ended; null where none was made.
- * `recording` is called with true once the store is asked to record it, so that a claim can share that commit, and with false if the
- * store did not.
+ * `recording` is called with true once the store is asked to record it, so that a claim need not wait for that, and with false if the
+ * store did not; with its outcome too.
  */
 export type Deliver = (
   leased: Leased,
   stopped: StopSignal,
-  recording?: (isAsked: boolean) => void,
+  recording?: (isAsked: boolean, outcome: Outcome | null) => void,
 ) => Promise<Outcome | null>
 
 const COMPLETE_AGAIN_AFTER_MS = 500
@@ -75,8 +75,11 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const done = { ...made, ...(step && { step }) }
     const fallback = settings.fallbacks.get(delivery.receiver) ?? null
     const fallbacks = fallbackDeliveries(fallback, delivery, next, deps.newId)
-    const stored = await recorded(delivery, stopped, recording, () =>
-      deps.store.complete(done, next, reached, fallbacks),
+    const stored = await recorded(
+      delivery,
+      stopped,
+      (isAsked) => recording(isAsked, outcome),
+      () => deps.store.complete(done, next, reached, fallbacks),
     )
     if (stored === null) return outcome
     const ended = times && { ...times, recorded: deps.clock() }
@@ -89,10 +92,13 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     delivery: Delivery,
     reason: string,
     stopped: StopSignal,
-    recording: (isAsked: boolean) => void,
+    recording: (isAsked: boolean, outcome: Outcome | null) => void,
   ): Promise<void> {
-    const done = await recorded(delivery, stopped, recording, () =>
-      deps.store.skip(delivery, reason, deps.now()),
+    const done = await recorded(
+      delivery,
+      stopped,
+      (isAsked) => recording(isAsked, null),
+      () => deps.store.skip(delivery, reason, deps.now()),
     )
     if (done === true) deps.observe({ kind: 'skipped', delivery, reason })
   }

@@ -36,7 +36,7 @@ interface InFlight {
   /** By the clock. */
   readonly since: number
   readonly ended: Promise<void>
-  /** A sequential store was asked to record how it ended: a claim that is asked for now sees it ended. */
+  /** The store was asked to record how it ended, and a claim that is asked for now need not wait for that. */
   isRecording: boolean
   leaseUntil: number
 }
@@ -193,10 +193,11 @@ export class DeliveryLoop {
       return
     }
     const { deliver, onBug, clock, store } = this.#deps
-    // The claim for what comes next then shares the commit that records this attempt.
-    const recording = (isAsked: boolean) => {
+    // A claim need not see that a message was sent; a sequential store shows it all else too, in the same commit.
+    const recording = (isAsked: boolean, outcome: Outcome | null) => {
       const attempt = this.#inFlight.get(id)
-      if (!store.isSequential || attempt?.attempts !== attempts) return
+      const mayGoOn = store.isSequential || outcome?.kind === 'sent'
+      if (attempt?.attempts !== attempts || !mayGoOn) return
       attempt.isRecording = isAsked
       if (isAsked) this.#wake.resolve()
     }

@@ -178,11 +178,18 @@ t.test(
   },
 )
 
-for (const isSequential of [true, false]) {
-  const what = isSequential
-    ? 'in the commit that records the one before it'
-    : 'after the commit of the one before it'
-  t.test(`the next delivery of a destination is claimed ${what}`, async (t) => {
+const failure = { kind: 'refuse', reason: 'r' } as const
+const success = { kind: 'sent', reference: {} } as const
+for (const { isSequential, outcome, together } of [
+  { isSequential: true, outcome: failure, together: true },
+  { isSequential: false, outcome: success, together: true },
+  // A claim has to see what it does to the destination.
+  { isSequential: false, outcome: failure, together: false },
+]) {
+  const store = isSequential ? 'a sequential store' : 'another store'
+  const what = together ? 'while the one before it is recorded' : 'after that'
+  const title = `${store}: the next delivery of a destination is claimed ${what} (${outcome.kind})`
+  t.test(title, async (t) => {
     const store = await openStore(`sqlite:${join(temporaryFolder(t), 'store.db')}`, 'service')
     t.teardown(() => store.close())
     const now = Date.now()
@@ -206,7 +213,6 @@ for (const isSequential of [true, false]) {
         const sentAt = performance.now()
         const isFree = () => performance.now() - sentAt > 10 && loop.activity.doing === 'resting'
         await until(isFree, 'the answer')
-        const outcome: Outcome = { kind: 'sent', reference: {} }
         const made = {
           deliveryId: delivery.id,
           number: 1,
@@ -215,9 +221,10 @@ for (const isSequential of [true, false]) {
           outcome,
           notes: [],
         }
-        const done = store.complete(made, { state: 'delivered', reason: null, dueAt: null }, true)
+        const state = outcome === success ? 'delivered' : 'dead'
+        const done = store.complete(made, { state, reason: null, dueAt: null }, true)
         inFlight -= 1
-        recording?.(true)
+        recording?.(true, outcome)
         await done
         recorded += 1
         return outcome
@@ -237,7 +244,7 @@ for (const isSequential of [true, false]) {
       order.toSorted((a, b) => a - b),
       'in their order',
     )
-    const expected = isSequential ? commits <= 1.8 * count : commits >= 2 * count - 2
+    const expected = together ? commits <= 1.8 * count : commits >= 2 * count - 2
     t.ok(expected, `${commits} commits for ${count} deliveries`)
   })
 }
