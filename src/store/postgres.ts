@@ -94,13 +94,6 @@ function createStore(
     database.write(work, (durationMs, result) => {
       if (changed(result)) report(1, durationMs)
     })
-  const claims = new Claims(database, {
-    instance: instance?.number ?? 0,
-    serverClock,
-    clock,
-    committed: (durationMs) => report(1, durationMs),
-    leavesSome: () => due.notifyOthers(),
-  })
   const unknownEnrichments = new UnknownClaims<EnrichmentClaim>((request) =>
     write(
       (session) => giveBackEnrichments(session, request, number),
@@ -109,6 +102,15 @@ function createStore(
   )
 
   const appends = createAppends(database, known, report)
+  const claims = new Claims(database, {
+    instance: instance?.number ?? 0,
+    serverClock,
+    clock,
+    committed: (durationMs) => report(1, durationMs),
+    leavesSome: () => due.notifyOthers(),
+    settled: () => due.settled('deliveries'),
+    appends,
+  })
   const completions = createCompletions(database, known, report)
   /** The plans after an enrichment, and the deliveries that were skipped, that may have been stored, though the answer was lost. */
   const unknown = new WeakSet<object>()
@@ -164,10 +166,7 @@ function createStore(
       return due.during(added, 'deliveries')
     },
     noteClock: (source, timing) => write((session) => noteClock(session, source, timing)),
-    async claim(request) {
-      await due.settled('deliveries')
-      return claims.claim(request)
-    },
+    claim: (request) => claims.claim(request),
     renew: (holder, ids, leaseUntil) =>
       write(async (session) => void (await session.query(RENEW, [holder, ids, leaseUntil]))),
     complete: (attempt, next, reached, fallbacks = []) =>

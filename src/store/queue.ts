@@ -16,7 +16,8 @@ export interface Queue {
    * Leases deliveries that are due to a holder, the longest due first, and marks them `sending`: as many as each
    * destination's rate, its health and the limits of its channel allow, and one at a time to each destination, so that
    * they arrive in this order, unless too many wait. If only a few attempts may begin, destinations
-   * with fewer attempts in flight go first. A delivery whose lease expired, or whose holder is gone, is returned
+   * with fewer attempts in flight go first. What became due since a claim that left something due may be left to the
+   * claim after this one, if this one leases something: `nextDueAt` says so. A delivery whose lease expired, or whose holder is gone, is returned
    * with `interruptedAt`: the start of the attempt that was interrupted.
    */
   claim(request: ClaimRequest): Promise<Claimed>

@@ -1,6 +1,6 @@
 /** Claims of several instances: what was leased is sent, whatever else happens to the database. */
 import t, { type Test } from 'tap'
-import { append } from '../../src/store/postgres/append.ts'
+import { createAppends } from '../../src/store/postgres/batched.ts'
 import { StoreClock } from '../../src/store/postgres/clock.ts'
 import { KnownRows } from '../../src/store/postgres/known-rows.ts'
 import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
@@ -9,11 +9,13 @@ import { ServerClock } from '../../src/store/postgres/server-clock.ts'
 import { openPostgres } from '../../src/store/postgres.ts'
 import type { Store } from '../../src/store/store.ts'
 import {
+  completeRetry,
   completeSent,
   deliveryId,
   entry,
   event,
   everything,
+  limited,
   planned,
   START,
 } from '../store/contract/sample.ts'
@@ -55,11 +57,8 @@ t.test('claims', async (t) => {
     await other
     await store.append(entry(event(2), [planned()]))
     t.same(idsOf(await store.claim(everything(now + 1))), [deliveryId(2, 1)])
-    t.same(
-      postgres.query('SELECT seen_at FROM hookbridge.clock', url),
-      [String(now + 1)],
-      'it is saved later',
-    )
+    const seenAt = () => postgres.query('SELECT seen_at FROM hookbridge.clock', url)
+    await until(() => seenAt()[0] === String(now + 1), 'it to be saved')
   })
   t.test('no event is stored without its deliveries', async (t) => {
     const url = postgres.createDatabase()
@@ -100,22 +99,129 @@ t.test('claims', async (t) => {
       wall: () => Date.now() - paused.ms,
     })
     await serverClock.read(database)
+    const appends = createAppends(database, new KnownRows(database), () => {})
     const claims = new Claims(database, {
       instance: 1,
       serverClock,
       clock: new StoreClock(database),
       committed: () => {},
       leavesSome: () => {},
+      settled: async () => {},
+      appends,
     })
-    const known = new KnownRows(database)
-    const arrival = entry(event(1), [planned()])
-    await known.with([planned().destination], [arrival.event], () =>
-      database.write((session) => append(session, known, [arrival])),
-    )
-    paused.ms = 180_000
-    const now = serverClock.now()
+    const pause = () => {
+      paused.ms += 180_000
+      return serverClock.now()
+    }
+    await appends.add(entry(event(1), [planned()]))
+    const now = pause()
     t.same(await claims.claim(everything(now)), { leased: [], nextDueAt: now })
     t.ok(serverClock.now() - now >= 179_000)
     t.same(idsOf(await claims.claim(everything(serverClock.now()))), [deliveryId(1, 1)])
+
+    // The same for what is leased by the commit that stores it.
+    await claims.claim(everything(serverClock.now()))
+    const later = pause()
+    const other = planned({ target: '#other' })
+    const appended = appends.add(entry(event(2), [other, other]))
+    t.same(await claims.claim(everything(later)), { leased: [], nextDueAt: later })
+    t.match(await appended, { kind: 'stored' })
+    t.ok(serverClock.now() - later >= 179_000)
+    const one = { channels: limited({ slack: { perDestination: 1 } }) }
+    t.same(idsOf(await claims.claim(everything(serverClock.now(), one))), [deliveryId(2, 1)])
+
+    // And for what the claim before has left.
+    const last = pause()
+    t.same(await claims.claim(everything(last, one)), { leased: [], nextDueAt: last })
+    t.same(idsOf(await claims.claim(everything(serverClock.now(), one))), [deliveryId(2, 2)])
+  })
+
+  t.test(
+    'a claim leaves what is appended to a destination that another transaction has locked',
+    async (t) => {
+      const url = postgres.createDatabase()
+      const store = await opened(t, url)
+      const now = START + 10_000
+      await store.append(entry(event(1), [planned()]))
+      await store.claim(everything(now))
+      await completeSent(store, deliveryId(1, 1), 1, now)
+      await store.claim(everything(now))
+      const over = Promise.withResolvers<void>()
+      t.teardown(over.resolve)
+      const locked = Promise.withResolvers<void>()
+      const other = openDatabase(t, url).write(async (session) => {
+        await session.query('SELECT id FROM rates FOR UPDATE')
+        locked.resolve()
+        await over.promise
+      })
+      await locked.promise
+      const appended = store.append(entry(event(2), [planned()]))
+      const claimed = await store.claim(everything(now))
+      t.same(idsOf(claimed), [])
+      t.ok(claimed.nextDueAt !== null && claimed.nextDueAt <= now + 100, 'it is looked at again soon')
+      t.match(await appended, { kind: 'stored' }, 'which waits for nothing')
+      over.resolve()
+      await other
+      t.same(idsOf(await store.claim(everything(now))), [deliveryId(2, 1)])
+    },
+  )
+
+  t.test('an arrival that cannot be stored fails no claim that was asked for with it', async (t) => {
+    const store = await opened(t, postgres.createDatabase())
+    const now = START + 10_000
+    await store.append(entry(event(1), [planned()]))
+    await store.claim(everything(now))
+    await completeSent(store, deliveryId(1, 1), 1, now)
+    await store.claim(everything(now))
+    // An id that there is already.
+    const [bad, good, claimed] = await Promise.allSettled([
+      store.append(entry(event(1, { messageId: 'msg_other' }), [planned()])),
+      store.append(entry(event(2), [planned()])),
+      store.claim(everything(now)),
+    ])
+    t.match([bad.status, good], ['rejected', { value: { kind: 'stored' } }])
+    t.match(claimed, { value: { leased: [{ delivery: { id: deliveryId(2, 1) } }] } })
+  })
+
+  t.test('a time that cannot be saved fails one claim, and not those after it', async (t) => {
+    const url = postgres.createDatabase()
+    const store = await opened(t, url)
+    const now = START + 10_000
+    postgres.query(
+      `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'out of order'; END $$;
+       CREATE TRIGGER fails BEFORE UPDATE ON hookbridge.clock FOR EACH ROW EXECUTE FUNCTION fail()`,
+      url,
+    )
+    await store.append(entry(event(1), [planned()]))
+    t.same(idsOf(await store.claim(everything(now))), [deliveryId(1, 1)])
+    await until(() => postgres.log().includes('out of order'), 'the failure')
+    postgres.query('DROP TRIGGER fails ON hookbridge.clock', url)
+    await t.rejects(store.claim(everything(now + 1)), { message: 'out of order' })
+    await store.append(entry(event(2), [planned()]))
+    t.same(idsOf(await store.claim(everything(now + 2))), [deliveryId(2, 1)])
+  })
+
+  t.test('a clock that is set back between claims of what others left is noticed', async (t) => {
+    const store = await opened(t, postgres.createDatabase())
+    const now = START + 100_000
+    const one = (at: number) => everything(at, { channels: limited({ slack: { perDestination: 1 } }) })
+    await store.append(entry(event(1), [planned({ target: '#later' })]))
+    await store.claim(everything(now))
+    await completeRetry(store, deliveryId(1, 1), 1, now, now + 60_000)
+    for (const number of [2, 3, 4, 5]) await store.append(entry(event(number), [planned()]))
+    for (const at of [now, now + 20_000, now + 40_000]) t.equal((await store.claim(one(at))).leased.length, 1)
+    t.equal((await store.claim(one(now + 10_000))).leased.length, 1)
+    t.match(await store.delivery(deliveryId(1, 1)), { dueAt: now + 30_000 }, 'by how much')
+  })
+
+  t.test('an event that is damaged while its attempt is interrupted parks its delivery', async (t) => {
+    const url = postgres.createDatabase()
+    const store = await opened(t, url)
+    const now = START + 10_000
+    await store.append(entry(event(1), [planned()]))
+    await store.claim(everything(now))
+    postgres.query("UPDATE hookbridge.events SET body = '{'", url)
+    t.same(idsOf(await store.claim(everything(now + 60_000))), [])
+    t.match(await store.delivery(deliveryId(1, 1)), { state: 'parked', reason: /cannot be read/ })
   })
 })

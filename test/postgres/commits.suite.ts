@@ -16,6 +16,7 @@ import {
   eventId,
   everything,
   identified,
+  limited,
   planned,
   START,
 } from '../store/contract/sample.ts'
@@ -153,7 +154,7 @@ t.test('statements share round trips, and look up what they need', async (t) => 
     await proxy.roundTrips(async () => {
       leased = (await claim()).leased.length
     }),
-    4,
+    3,
     'a claim',
   )
   t.equal(leased, several.length)
@@ -163,6 +164,35 @@ t.test('statements share round trips, and look up what they need', async (t) => 
     'attempts that end together',
   )
   t.equal(await proxy.roundTrips(claim), 1, 'a claim where nothing is due')
+  const both = async () => Promise.all([store.append(entry(event(6), [planned()])), claim()])
+  let together: Awaited<ReturnType<typeof both>> | undefined
+  t.equal(
+    await proxy.roundTrips(async () => {
+      together = await both()
+    }),
+    2,
+    'an event that is appended, and claimed at the same time',
+  )
+  t.match(together?.[1].leased, [{ delivery: { id: deliveryId(6, 1) } }])
+  await end(6)
+  await Promise.all([7, 8, 9].map((number) => store.append(entry(event(number), [planned()]))))
+  const one = { ...everything(now), channels: limited({ slack: { perDestination: 1 } }) }
+  t.equal((await store.claim(one)).leased.length, 1)
+  await end(7)
+  t.equal(await proxy.roundTrips(() => store.claim(one)), 2, 'a claim of what the one before has left')
+  await end(8)
+  await store.claim(one)
+  await end(9)
+  const stage = { lifecycle: 'analysis', key: 'an_1', first: 'created', last: 'completed' }
+  const staged = (number: number, name: string) => {
+    const deliveries = identified(number, [planned({ conversation: 'analysis an_1' })])
+    return {
+      ...entry(event(number)),
+      plan: aPlan(now, deliveries, { stage: { ...stage, stage: name } }),
+    }
+  }
+  await store.append(staged(10, 'created'))
+  t.equal(await proxy.roundTrips(() => store.append(staged(11, 'completed'))), 3, 'a stage of a lifecycle')
   await store.append(entry(event(5), [planned()]))
   await claim()
   const fails = { kind: 'retry', reason: 'http 503' } as const
@@ -188,6 +218,17 @@ t.test('statements share round trips, and look up what they need', async (t) => 
         .map((line) => `${line}\n${plan}`) ?? [],
   )
   t.same(wrong, [])
+  const recording = plans.filter((plan) => plan.includes('INSERT INTO attempts') && plan.includes('leased'))
+  t.ok(recording.length > 0)
+  for (const plan of recording) {
+    const used = new Set(plan.match(/(?<=using )deliveries_\w+/g))
+    t.same(
+      used,
+      new Set(['deliveries_id_key', 'deliveries_pkey']),
+      'attempts that end are found by their ids',
+    )
+    t.match(plan, /CTE locked\n(.*\n){1,4}.*using deliveries_id_key/)
+  }
 })
 
 t.test('an answer to COMMIT that is lost', async (t) => {
@@ -280,6 +321,32 @@ t.test('an answer to COMMIT that is lost', async (t) => {
   await until(async () => (await store.delivery(skipped.id))?.state === 'skipped', 'the end')
   t.equal(await skip(skipped), true, 'what was skipped is reported')
   t.equal(await skip({ ...skipped }), false, 'but of another holder')
+})
+
+t.test('an answer to the COMMIT of an event that is leased with it is lost', async (t) => {
+  const postgres = await startPostgres(t)
+  const proxy = await startProxy(t, postgres.port)
+  const url = postgres.createDatabase().replace(`:${postgres.port}/`, `:${proxy.port}/`)
+  const store = await openPostgres({ url, role: 'service' })
+  t.teardown(() => store.close())
+  const now = START + 10_000
+  // Also makes the destination, in a transaction of its own.
+  await store.append(entry(event(1), [planned()]))
+  await store.claim(everything(now))
+  await store.claim(everything(now))
+  proxy.loseNextCommit()
+  const asked = await Promise.allSettled([
+    store.append(entry(event(2), [planned()])),
+    store.claim(everything(now + 1)),
+  ])
+  const lost = { reason: { name: 'StoreUnavailable' } }
+  t.match(asked, [lost, lost])
+  let leased: readonly Leased[] = []
+  await until(async () => {
+    leased = (await store.claim(everything(now + 2))).leased
+    return leased.length > 0
+  }, 'the claim of what was leased to nobody')
+  t.match(leased, [{ delivery: { id: deliveryId(2, 1), attempts: 0 }, interruptedAt: null }])
 })
 
 t.test(

@@ -1,13 +1,14 @@
 /** `Inbox.append` for many arrivals at once, no two of which are of one message. */
 import type { Event } from '../../core/event.ts'
 import { storedEnriched } from '../sql/enrichments.ts'
-import type { Appended, Arrival, QuarantinedRequest } from '../store.ts'
+import type { Appended, Arrival, Leased, QuarantinedRequest } from '../store.ts'
 import { Records } from './connection/records.ts'
-import type { Session } from './connection/session.ts'
-import { insertEnrichments } from './enrichments.ts'
+import type { Change, Session } from './connection/session.ts'
+import { enrichmentChanges, type NewEnrichment } from './enrichments.ts'
 import type { KnownRows } from './known-rows.ts'
 import { lock, messageLock } from './locks.ts'
-import { insertPlans, locksOfPlan } from './plans.ts'
+import { type EventPlan, locksOfPlan, planChanges } from './plans.ts'
+import { isClaimable, NewClaim, type NewClaimOptions } from './queue/claim-new.ts'
 
 type First = { readonly id: string; readonly quarantined: boolean }
 
@@ -19,40 +20,78 @@ interface Decided {
   readonly released: string | null
 }
 
+export interface AppendedAll {
+  /** In the order of the arrivals. */
+  readonly appended: readonly Appended[]
+  /** What `claim` has leased. */
+  readonly leased: readonly Leased[]
+}
+
+/** `claim`: of what is appended. */
 export async function append(
   session: Session,
   known: KnownRows,
   arrivals: readonly Arrival[],
-): Promise<readonly Appended[]> {
+  claim: NewClaimOptions | null = null,
+): Promise<AppendedAll> {
+  const rates = claim === null ? [] : ratesOf(known, arrivals)
   // Before the statements behind it look at anything.
   lock(session, arrivals.flatMap(locksOf))
-  const [firsts, released, free] = await Promise.all([
+  const [firsts, released, claiming] = await Promise.all([
     firstOfMessages(session, arrivals),
     releasedAs(session, arrivals),
-    nextSeqs(session, arrivals.length),
+    claim === null || rates.length === 0 ? undefined : NewClaim.begin(session, claim, rates),
   ])
-  const decided = arrivals.map((arrival, index) => decide(arrival, firsts.get(index), released))
+  const decided = arrivals.map((arrival, n) => decide(arrival, firsts.get(n)?.first, released))
   const stored = decided.filter(({ result }) => result.kind === 'stored')
+  const free = [...firsts.values()].map(({ seq }) => seq).sort((one, other) => one - other)
   const seqs = new Map(stored.map(({ result }, index) => [result.id, free[index] ?? 0]))
-  insertEvents(session, stored, seqs)
-  markReleased(session, decided)
-  await insertPlans(
+  const planned = await planChanges(
     session,
     known,
-    stored.flatMap(({ arrival }) => {
-      if (arrival.kind !== 'event' || arrival.plan === null) return []
-      return { event: seqOf(seqs, arrival.event.id), number: 1, plan: arrival.plan }
-    }),
+    plansOf(stored, seqs),
+    (rows, deliveries) => claiming?.lease(rows, deliveries) ?? rows,
   )
-  insertEnrichments(
-    session,
-    stored.flatMap(({ arrival }) => {
-      if (arrival.kind !== 'event' || arrival.plan !== null) return []
-      const cause = arrival.releasedFrom === undefined ? 'received' : 'quarantine'
-      return { event: seqOf(seqs, arrival.event.id), cause, due_at: arrival.event.receivedAt }
-    }),
+  session.sendTogether([
+    ...eventChanges(stored, seqs),
+    ...planned,
+    ...enrichmentChanges(enrichmentsOf(stored, seqs)),
+    ...(claiming?.changes ?? []),
+  ])
+  markReleased(session, decided)
+  const events = new Map(
+    stored.flatMap(({ arrival }) =>
+      arrival.kind === 'event' ? [[seqOf(seqs, arrival.event.id), arrival.event] as const] : [],
+    ),
   )
-  return decided.map(({ result }) => result)
+  return { appended: decided.map(({ result }) => result), leased: claiming?.leased(events) ?? [] }
+}
+
+/** Of what may be claimed. Nothing is, while rows of quarantined requests are waited for: rates would stay locked. */
+function ratesOf(known: KnownRows, arrivals: readonly Arrival[]): readonly number[] {
+  if (arrivals.some((arrival) => arrival.kind === 'event' && arrival.releasedFrom !== undefined)) return []
+  const plans = arrivals.flatMap((arrival) => (arrival.kind === 'event' && arrival.plan) || [])
+  const deliveries = plans.flatMap(({ deliveries }) => deliveries.filter(isClaimable))
+  return [...new Set(deliveries.map(({ destination }) => known.of(destination).rate))]
+}
+
+function plansOf(stored: readonly Decided[], seqs: ReadonlyMap<string, number>): readonly EventPlan[] {
+  return stored.flatMap(({ arrival }) => {
+    if (arrival.kind !== 'event' || arrival.plan === null) return []
+    const { event, plan } = arrival
+    return { event: seqOf(seqs, event.id), number: 1, kind: event, plan }
+  })
+}
+
+function enrichmentsOf(
+  stored: readonly Decided[],
+  seqs: ReadonlyMap<string, number>,
+): readonly NewEnrichment[] {
+  return stored.flatMap(({ arrival }) => {
+    if (arrival.kind !== 'event' || arrival.plan !== null) return []
+    const cause = arrival.releasedFrom === undefined ? 'received' : 'quarantine'
+    return { event: seqOf(seqs, arrival.event.id), cause, due_at: arrival.event.receivedAt }
+  })
 }
 
 /** No two arrivals with the same one may be appended at once. */
@@ -87,25 +126,37 @@ function decide(arrival: Arrival, first: First | undefined, released: ReadonlyMa
   return { arrival, result: { kind: 'stored', id }, released: releasedFrom ?? first?.id ?? null }
 }
 
-/** The first event of each message; where there is none, its first quarantined request without an event. */
+interface Looked {
+  /** The first event of the message; where there is none, its first quarantined request without an event. */
+  readonly first: First | undefined
+  /** A number for the event, so that what belongs to it need not wait until it is inserted. */
+  readonly seq: number
+}
+
+/** By the places of the arrivals. */
 async function firstOfMessages(
   session: Session,
   arrivals: readonly Arrival[],
-): Promise<ReadonlyMap<number, First>> {
+): Promise<ReadonlyMap<number, Looked>> {
   const asked = arrivals.map((arrival, n) => {
     const { messageId: message_id, source, receivedAt } = originOf(arrival)
     return { n, message_id, source, after: receivedAt - arrival.dedupeFor }
   })
-  const rows = await session.query<{ n: number; id: string; quarantined: boolean }>(
-    `SELECT n, id, quarantined
+  const rows = await session.query<{ n: number; id: string | null; quarantined: boolean; seq: number }>(
+    `SELECT n, id, quarantined, nextval('hookbridge.events_seq_seq') AS seq
      FROM json_to_recordset($1::json) AS asked(n integer, message_id text, source text, after bigint)
-     CROSS JOIN LATERAL (
+     LEFT JOIN LATERAL (
        SELECT id, type IS NULL AS quarantined FROM events
        WHERE events.message_id = asked.message_id AND events.source = asked.source AND received_at > after
-       ORDER BY type IS NULL, received_at, seq LIMIT 1) AS first`,
+       ORDER BY type IS NULL, received_at, seq LIMIT 1) AS first ON true`,
     [new Records(asked)],
   )
-  return new Map(rows.map(({ n, id, quarantined }) => [n, { id, quarantined }]))
+  return new Map(
+    rows.map(({ n, id, quarantined, seq }) => [
+      n,
+      { first: id === null ? undefined : { id, quarantined }, seq },
+    ]),
+  )
 }
 
 /** The events that quarantined requests were released as already. */
@@ -141,18 +192,9 @@ function seqOf(seqs: ReadonlyMap<string, number>, id: string): number {
   return seq
 }
 
-/** Numbers for events, so that what belongs to an event need not wait until it is inserted. */
-async function nextSeqs(session: Session, count: number): Promise<readonly number[]> {
-  const rows = await session.query<{ seq: number }>(
-    "SELECT nextval('hookbridge.events_seq_seq') AS seq FROM generate_series(1, $1::integer)",
-    [count],
-  )
-  return rows.map(({ seq }) => seq)
-}
-
 /** The bodies are one value, which each row takes its part of: as bytes, and without a parameter each. */
-function insertEvents(session: Session, stored: readonly Decided[], seqs: ReadonlyMap<string, number>): void {
-  if (stored.length === 0) return
+function eventChanges(stored: readonly Decided[], seqs: ReadonlyMap<string, number>): readonly Change[] {
+  if (stored.length === 0) return []
   const bodies = stored.map(({ arrival }) => (arrival.kind === 'event' ? arrival.body : arrival.request.body))
   let end = 0
   const rows = stored.map(({ arrival, released }, index) => {
@@ -161,16 +203,14 @@ function insertEvents(session: Session, stored: readonly Decided[], seqs: Readon
     const seq = seqOf(seqs, originOf(arrival).id)
     return { seq, ...columnsOf(arrival), takes_up: released, body_from: begin + 1, body_for: end - begin }
   })
-  session.send(
-    `INSERT INTO events (seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
+  const sql = `INSERT INTO events (seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
        takes_up, body, enriched) OVERRIDING SYSTEM VALUE
      SELECT seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem, takes_up,
        substring($2::bytea FROM body_from FOR body_for), enriched
      FROM json_to_recordset($1::json) AS new(seq bigint, id text, message_id text, source text, type text, subject text,
        received_at bigint, sent_at bigint, secret_index integer, unrouted integer, problem text, takes_up text,
-       body_from integer, body_for integer, enriched text)`,
-    [new Records(rows), Buffer.concat(bodies)],
-  )
+       body_from integer, body_for integer, enriched text)`
+  return [{ sql, values: [new Records(rows), Buffer.concat(bodies)] }]
 }
 
 function columnsOf(arrival: Arrival) {

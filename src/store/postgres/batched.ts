@@ -1,64 +1,111 @@
 /** The changes that share commits: events that come, and attempts that end. */
 import type { Destination } from '../../core/delivery/destination.ts'
-import type { Appended, Arrival, Attempt, Committed, Completed, NewPlan } from '../store.ts'
-import { append, keyOfMessage } from './append.ts'
+import type { Appended, Arrival, Attempt, Committed, Completed, Leased, NewPlan } from '../store.ts'
+import { type AppendedAll, append, keyOfMessage } from './append.ts'
 import { Batches } from './batches.ts'
 import type { Database } from './connection/database.ts'
 import { CommitUnknown } from './connection/transactions.ts'
 import type { KnownRows } from './known-rows.ts'
+import type { NewClaimOptions } from './queue/claim-new.ts'
 import { type Completion, complete } from './queue/complete.ts'
+import { completeAlone, mayEndAlone } from './queue/complete-alone.ts'
 
 // A batch locks a name for each of its messages, and the server's table of locks is shared.
 const MOST_IN_BATCH = 200
 
-export function createAppends(
-  database: Database,
-  known: KnownRows,
-  report: Committed,
-): Batches<Arrival, Appended> {
-  return new Batches({
-    keyOf: keyOfMessage,
-    most: MOST_IN_BATCH,
-    commit(arrivals) {
-      const events = arrivals.flatMap((arrival) => (arrival.kind === 'event' ? arrival : []))
-      const committed = (durationMs: number, appended: readonly Appended[]) => {
-        if (appended.some(({ kind }) => kind === 'stored')) report(arrivals.length, durationMs)
-      }
-      return known.with(
-        events.flatMap(({ plan }) => destinationsOf(plan)),
-        events.map(({ event }) => event),
-        () => database.write((session) => append(session, known, arrivals), committed),
-      )
-    },
-  })
+export interface Appends extends Pick<Batches<Arrival, Appended>, 'add' | 'idle'> {
+  /** Claims of what the next transaction appends, in that transaction; null where none waits to begin. */
+  claim(claim: NewClaimOptions): Promise<readonly Leased[]> | null
 }
 
-export function createCompletions(
-  database: Database,
-  known: KnownRows,
-  report: Committed,
-): Batches<Completion, Completed | null> {
-  /** Those that may have been recorded, though the answer was lost. */
-  const unknown = new WeakSet<Attempt>()
-  const isUnknown = (attempt: Attempt) => unknown.has(attempt)
-  return new Batches({
-    keyOf: ({ attempt }) => attempt.deliveryId,
+export function createAppends(database: Database, known: KnownRows, report: Committed): Appends {
+  let waiting:
+    | { readonly claim: NewClaimOptions; readonly leased: PromiseWithResolvers<readonly Leased[]> }
+    | undefined
+  const batches = new Batches<Arrival, Appended>({
+    keyOf: keyOfMessage,
     most: MOST_IN_BATCH,
-    async commit(ended) {
-      const destinations = ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination))
-      const committed = (durationMs: number, completed: readonly (Completed | null)[]) => {
-        if (completed.some((each) => each !== null)) report(ended.length, durationMs)
+    async commit(arrivals) {
+      const { claim = null, leased } = waiting ?? {}
+      waiting = undefined
+      const events = arrivals.flatMap((arrival) => (arrival.kind === 'event' ? arrival : []))
+      const committed = (durationMs: number, { appended }: AppendedAll) => {
+        if (appended.some(({ kind }) => kind === 'stored')) report(arrivals.length, durationMs)
       }
       try {
-        return await known.with(destinations, [], () =>
-          database.write((session) => complete(session, known, ended, isUnknown), committed),
+        const all = await known.with(
+          events.flatMap(({ plan }) => destinationsOf(plan)),
+          events.map(({ event }) => event),
+          () => database.write((session) => append(session, known, arrivals, claim), committed),
         )
+        leased?.resolve(all.leased)
+        return all.appended
       } catch (error) {
-        if (error instanceof CommitUnknown) for (const { attempt } of ended) unknown.add(attempt)
+        // What it leased is given back, if it did. All else is no failure of the claim, which goes on without.
+        if (error instanceof CommitUnknown) leased?.reject(error)
+        else leased?.resolve([])
         throw error
       }
     },
   })
+  return {
+    add: (arrival) => batches.add(arrival),
+    idle: () => batches.idle(),
+    claim(claim) {
+      if (!batches.isWaiting || waiting !== undefined) return null
+      const leased = Promise.withResolvers<readonly Leased[]>()
+      waiting = { claim, leased }
+      return leased.promise
+    },
+  }
+}
+
+export type Completions = Pick<Batches<Completion, Completed | null>, 'add' | 'idle'>
+
+export function createCompletions(database: Database, known: KnownRows, report: Committed): Completions {
+  /** Those that may have been recorded, though the answer was lost. */
+  const unknown = new WeakSet<Attempt>()
+  const isUnknown = (attempt: Attempt) => unknown.has(attempt)
+  const batches = (
+    commit: (
+      ended: readonly Completion[],
+      committed: (durationMs: number, completed: readonly (Completed | null)[]) => void,
+    ) => Promise<readonly (Completed | null)[]>,
+  ) =>
+    new Batches<Completion, Completed | null>({
+      keyOf: ({ attempt }) => attempt.deliveryId,
+      most: MOST_IN_BATCH,
+      async commit(ended) {
+        try {
+          return await commit(ended, (durationMs, completed) => {
+            if (completed.some((each) => each !== null)) report(ended.length, durationMs)
+          })
+        } catch (error) {
+          if (error instanceof CommitUnknown) for (const { attempt } of ended) unknown.add(attempt)
+          throw error
+        }
+      },
+    })
+  const alone = batches((ended, committed) =>
+    database.write((session) => completeAlone(session, ended), committed),
+  )
+  const all = batches((ended, committed) => {
+    const destinations = ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination))
+    return known.with(destinations, [], () =>
+      database.write((session) => complete(session, known, ended, isUnknown), committed),
+    )
+  })
+  return {
+    async add(completion) {
+      const done = mayEndAlone(completion) ? await alone.add(completion) : null
+      return done ?? all.add(completion)
+    },
+    async idle() {
+      // What does not end alone goes on to the others.
+      await alone.idle()
+      await all.idle()
+    },
+  }
 }
 
 export function destinationsOf(plan: NewPlan | null): readonly Destination[] {

@@ -34,6 +34,11 @@ export class Batches<Item, Result> {
     return promise
   }
 
+  /** Whether another batch will begin. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
   /** Resolves when all that was asked is committed, or failed. */
   async idle(): Promise<void> {
     await this.#running

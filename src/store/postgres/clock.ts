@@ -23,6 +23,16 @@ export class StoreClock {
     this.#database = database
   }
 
+  /** Whether `follow` would move due times, or does not know yet. */
+  mayFollow(now: number): boolean {
+    return this.#seen === undefined || this.#seen.at - now > TOLERATED_MS
+  }
+
+  /** To be called after a claim that did not call `follow`, once its time is known to be right. */
+  saw(now: number): void {
+    if (this.#seen !== undefined && !this.mayFollow(now)) this.#seen = { ...this.#seen, at: now }
+  }
+
   /** To be called before a claim, with its time. Returns whether due times were moved. */
   async follow(now: number): Promise<boolean> {
     const seen = this.#seen ?? (await this.#stored())

@@ -10,7 +10,7 @@ import {
 import { EVENT_COLUMNS, type EventRow } from '../sql/rows.ts'
 import type { ClaimedEnrichments, EnrichmentClaim, Lease, NewPlan } from '../store.ts'
 import { Records } from './connection/records.ts'
-import type { Session } from './connection/session.ts'
+import type { Change, Session } from './connection/session.ts'
 import type { KnownRows } from './known-rows.ts'
 import { lock } from './locks.ts'
 import { insertPlans, locksOfPlan } from './plans.ts'
@@ -28,13 +28,11 @@ export interface NewEnrichment {
   readonly due_at: number
 }
 
-export function insertEnrichments(session: Session, rows: readonly NewEnrichment[]): void {
-  if (rows.length === 0) return
-  session.send(
-    `INSERT INTO enrichments (event, cause, due_at)
-     SELECT * FROM json_to_recordset($1::json) AS new(event bigint, cause text, due_at bigint)`,
-    [new Records(rows.map((row) => ({ ...row })))],
-  )
+export function enrichmentChanges(rows: readonly NewEnrichment[]): readonly Change[] {
+  if (rows.length === 0) return []
+  const sql = `INSERT INTO enrichments (event, cause, due_at)
+     SELECT * FROM json_to_recordset($1::json) AS new(event bigint, cause text, due_at bigint)`
+  return [{ sql, values: [new Records(rows.map((row) => ({ ...row })))] }]
 }
 
 /** `Enrichments.claimEnrichments`, for an instance. */

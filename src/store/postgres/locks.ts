@@ -1,7 +1,6 @@
 /**
  * Locks that transactions take until they end, in one order: rows of events, then names, all that are needed at once, then rows of
- * deliveries, then those of rates. A claim locks rates first, and passes over what others have locked; it waits for names only to park
- * a damaged delivery.
+ * deliveries, then those of rates. A claim, and an append that claims, lock rates before deliveries, and pass over what others have locked.
  */
 import type { Stage } from '../../core/lifecycle/lifecycle.ts'
 import type { Session } from './connection/session.ts'

@@ -42,6 +42,68 @@ async function fill(
 const firsts = (...events: readonly number[]) => events.map((number) => deliveryId(number, 1))
 
 export function claimContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('a claim that is asked for with an append leases what another one would', async (t) => {
+    const request = () => everything(NOW, { channels: limited({ slack: { perDestination: 1 } }) })
+    const claimAll = async (store: Store, first: Claimed) => {
+      const all = [...first.leased]
+      // What the first one may leave.
+      for (let last = all.length; last > 0; ) {
+        const { leased } = await store.claim(request())
+        last = leased.length
+        all.push(...leased)
+      }
+      return all.toSorted((one, other) => (one.delivery.id < other.delivery.id ? -1 : 1))
+    }
+    const prepared = async () => {
+      const store = await create(t).service()
+      await store.append(
+        entry(
+          event(1),
+          ['#a', '#fails', '#b'].map((target) => planned({ target })),
+        ),
+      )
+      await store.claim(request())
+      await completeSent(store, deliveryId(1, 1), 1, NOW)
+      await completeRetry(store, deliveryId(1, 2), 1, NOW, NOW + HOUR, true)
+      await completeSent(store, deliveryId(1, 3), 1, NOW)
+      await store.claim(request())
+      return store
+    }
+    const deliveries = [
+      planned({ target: '#a' }),
+      planned({ target: '#a' }),
+      planned({ target: '#fails' }),
+      planned({ target: '#b', start: { kind: 'held', until: NOW + HOUR, reason: 'r' } }),
+      planned({ target: '#b', start: { kind: 'skipped', reason: 'r' } }),
+      planned({ target: '#new', conversation: 'one' }),
+      planned({ target: '#new', conversation: 'one' }),
+      planned({ channel: 'email', target: 'a@example.com' }),
+      planned({ channel: 'gone', target: 'x' }),
+      planned({ target: '#both', conversation: 'two' }),
+      planned({ target: '#both' }),
+    ]
+    const append = (store: Store) => store.append(entry(event(2), deliveries))
+    const apart = await prepared()
+    await append(apart)
+    const expected = await claimAll(apart, await apart.claim(request()))
+    const together = await prepared()
+    const [appended, first] = await Promise.all([append(together), together.claim(request())])
+    t.same(appended, { kind: 'stored', id: eventId(2) })
+    t.notOk(ids(first).includes(deliveryId(2, 11)), 'not before the one that comes first')
+    t.same(await claimAll(together, first), expected)
+    t.same(
+      expected.map(({ delivery }) => delivery.id),
+      [1, 10, 11, 2, 3, 6, 8, 9].map((number) => deliveryId(2, number)),
+    )
+    const history = async (store: Store) => (await store.event(eventId(2)))?.plans
+    t.same(await history(together), await history(apart))
+    t.same(await together.destinations(), await apart.destinations())
+    const attempts = await Promise.all(
+      expected.map(({ delivery }) => completeSent(together, delivery.id, 1, NOW)),
+    )
+    t.notOk(attempts.includes(false), 'the leases hold')
+  })
+
   t.test('a claim leases what is due, with its event', async (t) => {
     const store = await create(t).service()
     const stored = event(1)

@@ -127,7 +127,9 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
     for (const number of [1, 2, 3]) await completeAs(store, deliveryId(number, 1), 'dead', earlier)
     const fresh = event(50, { receivedAt: earlier + 400 })
     await store.append(entry(fresh, [planned({ target: '#other' })]))
-    t.same(await deliverAll(store, earlier + 600), [deliveryId(5, 1), deliveryId(6, 1), deliveryId(50, 1)])
+    // What has come since a claim that left something may be left to the next one.
+    const delivered = [await deliverAll(store, earlier + 600), await deliverAll(store, earlier + 600)]
+    t.same(delivered.flat(), [deliveryId(5, 1), deliveryId(6, 1), deliveryId(50, 1)])
   })
 
   t.test('what waits for a retry does not wait longer for a clock that is set back', async (t) => {

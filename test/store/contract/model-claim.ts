@@ -72,7 +72,11 @@ function wrongWithRest(
     const open = most(left.channel) > 0
     if (open) next = Math.min(next ?? Infinity, left.dueAt)
     if (left.dueAt > request.now || !open) continue
-    if (room(left) > 0 && channelRoom(left.channel) > 0) return `${left.id} was left behind`
+    if (room(left) > 0 && channelRoom(left.channel) > 0) {
+      // It became due after a claim that left something: the next one takes it.
+      if (taken.length > 0 && claimed.nextDueAt !== null && claimed.nextDueAt <= left.dueAt) continue
+      return `${left.id} was left behind`
+    }
     const rivals = taken.filter((each) =>
       room(left) > 0 ? each.channel === left.channel : each.target === left.target,
     )

@@ -20,10 +20,18 @@ export interface Reader {
   run(sql: string): Promise<void>
 }
 
+/** A statement that changes something. */
+export interface Change {
+  readonly sql: string
+  readonly values: readonly Value[]
+}
+
 /** A transaction. */
 export interface Session extends Reader {
   /** A statement whose rows nobody needs. It goes with the next one, or with the commit, which fails where it does. */
   send(sql: string, values?: readonly Value[]): void
+  /** The same for several changes, as one statement: none of them sees what the others do. Foreign keys are checked after all of them. */
+  sendTogether(changes: readonly Change[]): void
 }
 
 export interface Transaction extends Session {
@@ -77,11 +85,26 @@ export function transactionOf(client: pg.ClientBase): Transaction {
     query: (sql, values) => kept(reader.query(sql, values)),
     run: (sql) => kept(reader.run(sql)),
     send: (sql, values) => void kept(reader.query(sql, values)),
+    sendTogether(changes) {
+      if (changes.length === 0) return
+      const { sql, values } = together(changes)
+      void kept(reader.query(sql, values))
+    },
     async causeOf(error) {
       const ended = await Promise.allSettled(all)
       return ended.find((each) => each.status === 'rejected')?.reason ?? error
     },
   }
+}
+
+function together(changes: readonly Change[]): Change {
+  const values: Value[] = []
+  const parts = changes.map((change, index) => {
+    const sql = change.sql.replace(/\$(\d+)/g, (_, number) => `$${Number(number) + values.length}`)
+    values.push(...change.values)
+    return `change_${index} AS (${sql})`
+  })
+  return { sql: `WITH ${parts.join(', ')} SELECT`, values }
 }
 
 function nameOfStatement(text: string): string {

@@ -45,8 +45,8 @@ export async function nextConversationRecord(
 
 async function recordOf(session: Session, conversation: string, row: StageRow): Promise<ConversationRecord> {
   const { lifecycle, key, round } = row
-  const sent = await sentIn(session, conversation, row)
-  return { lifecycle, key, round, sent, events: await eventsIn(session, row) }
+  const [sent, events] = await Promise.all([sentIn(session, conversation, row), eventsIn(session, row)])
+  return { lifecycle, key, round, sent, events }
 }
 
 async function sentIn(

@@ -2,30 +2,25 @@
  * `Queue.claim`, for several instances. A claim locks the rows of the rate keys that it takes from: what they may send and what is in flight
  * is then its alone to decide. Rows that others have locked are left to them, so that no claim waits.
  */
-import {
-  allowance,
-  attemptsAtOnce,
-  type DestinationState,
-  SLOW_AFTER_MS,
-} from '../../../core/delivery/destination.ts'
-import type { RateRow } from '../../sql/backlog.ts'
+import { allowance, attemptsAtOnce, type DestinationState } from '../../../core/delivery/destination.ts'
 import {
   allowedNow,
   type Candidate,
   type Choice,
   choose,
+  claimableAt,
   earliest,
   isFailing,
   type OpenRate,
-  openRate,
   statesAfter,
 } from '../../sql/claiming.ts'
 import type { Claimed, ClaimRequest } from '../../store.ts'
 import type { Database } from '../connection/database.ts'
 import { Records } from '../connection/records.ts'
-import type { Session, Value } from '../connection/session.ts'
-import { SERVER_TIME } from '../server-clock.ts'
-import { lease } from './lease.ts'
+import type { Session } from '../connection/session.ts'
+import { CommitUnknown } from '../connection/transactions.ts'
+import { leasesOf, newLeasesOf, parkUnreadable, startLease } from './lease.ts'
+import { openRates, type RateSnapshot, readRates } from './rate-snapshots.ts'
 import { lockFreeRates, saveStates } from './rates.ts'
 
 /** What others have locked is looked at again so soon. */
@@ -34,6 +29,10 @@ const LOOK_AGAIN_AFTER_MS = 5
 export interface ClaimedHere extends Claimed {
   /** Something can be sent that the holder has no room for. */
   readonly leavesSome: boolean
+  /** Something is due to a destination that works and may be sent to, but for the attempts that are in flight. */
+  readonly leavesDue: boolean
+  /** What a claim after this one may begin with. */
+  readonly next: readonly RateSnapshot[]
 }
 
 export interface ClaimOptions {
@@ -41,65 +40,132 @@ export interface ClaimOptions {
   readonly instance: number
   /** What `readRates` has read. */
   readonly rates: readonly RateSnapshot[]
+  /**
+   * Where they were read for an earlier claim: all are read again in the transaction, which leases nothing if the time of the request is
+   * wrong by the server's.
+   */
+  readonly agrees?: (serverTime: number) => boolean
   /** Called with how many milliseconds the commit took, if something was leased. */
   readonly committed: (durationMs: number) => void
 }
 
-/** What a claim begins with, without locks: where nothing can be claimed, nothing is written. */
-export async function readRates(
-  database: Database,
-  request: ClaimRequest,
-  instance: number,
-): Promise<readonly RateSnapshot[]> {
-  return database.query<RateSnapshot>(RATE_SNAPSHOTS, snapshotValues(request, instance))
+/** Whether a claim would write. */
+export function mayClaim(rates: readonly RateSnapshot[], request: ClaimRequest): boolean {
+  return look(rates, request).wanted.size > 0
 }
 
 export async function claim(
   database: Database,
   request: ClaimRequest,
-  { instance, rates, committed }: ClaimOptions,
+  options: ClaimOptions,
 ): Promise<ClaimedHere> {
   const { now } = request
-  const seen = openRates(rates, request)
-  const found = allowedNow(seen, now)
-  const isAllowed = new Set(found.allowed.map(({ id }) => id))
-  const wanted = new Map(found.allowed.map((rate) => [rate.id, rate]))
-  for (const rate of seen) if (hasChanged(rate)) wanted.set(rate.id, rate)
-  if (wanted.size === 0) {
-    const leaves = leavesSome(seen, { taken: [], left: new Set() }, now)
-    return { leased: [], nextDueAt: earliest(found.waiting), leavesSome: leaves }
+  const looked = look(options.rates, request)
+  // Where nothing can be claimed, nothing is written.
+  if (looked.wanted.size === 0) {
+    const left = whatIsLeft(options.rates, looked.seen, { taken: [], left: new Set() }, now)
+    return { leased: [], nextDueAt: earliest(looked.waiting), ...left }
   }
-  const work = async (session: Session): Promise<ClaimedHere> => {
-    const ids = [...wanted.keys()]
-    const [locked, snapshots, first] = await Promise.all([
-      lockFreeRates(session, ids),
-      session.query<RateSnapshot>(RATE_SNAPSHOTS, snapshotValues(request, instance, ids)),
-      firstOf(session, found.allowed),
-    ])
-    const busy = locked.size < ids.length ? [now + LOOK_AGAIN_AFTER_MS] : []
-    const rates = openRates(
-      snapshots.filter(({ id }) => locked.has(id)),
-      request,
-    ).map((rate) => ({ ...rate, room: Math.min(rate.room, wanted.get(rate.id)?.room ?? 0) }))
-    // Of those that only have another state now nothing was read.
-    const open = rates.filter(({ id }) => isAllowed.has(id))
-    const { allowed, waiting } = allowedNow(open, now, seen)
-    const choice = choose(candidatesOf(first, allowed), now)
-    const leased = await lease(session, choice.taken, request, instance)
-    // Fewer than were chosen, where another transaction has changed or locked some.
-    const taken = choice.taken.filter(({ seq }) => leased.seqs.has(seq))
-    saveStates(session, changedStates(rates, statesAfter({ ...choice, taken }, now)))
-    const times = [...found.waiting, ...busy, ...waiting, ...choice.waiting]
-    const leaves = leavesSome(seen, { taken, left: choice.left }, now)
-    return {
-      leased: leased.deliveries,
-      nextDueAt: earliest(times),
-      leavesSome: leaves,
-    }
-  }
-  return database.write(work, (durationMs, { leased }) => {
-    if (leased.length > 0) committed(durationMs)
+  const { choice, known, times, rates, ...done } = await database.write(
+    (session) => claimIn(session, request, options, looked),
+    (durationMs, { choice }) => {
+      if (choice.taken.length > 0) options.committed(durationMs)
+    },
+  )
+  const leases = done.leases ?? newLeasesOf(await done.rows, choice.taken, request)
+  await parkUnreadable(database, leases.damaged, request).catch((cause: unknown) => {
+    // What is leased is given back.
+    throw new CommitUnknown('what was leased is damaged, and was not parked', { cause })
   })
+  if (leases.seqs.size < choice.taken.length) times.push(now + LOOK_AGAIN_AFTER_MS)
+  const taken = choice.taken.filter(({ seq }) => leases.seqs.has(seq))
+  const left = whatIsLeft(rates, known, { taken, left: choice.left }, now)
+  return { leased: leases.deliveries, nextDueAt: earliest(times), ...left }
+}
+
+/** What a claim knows before its transaction. */
+interface Looked {
+  readonly seen: readonly OpenRate[]
+  readonly allowed: readonly OpenRate[]
+  readonly waiting: readonly number[]
+  /** What it may claim of, and what has another state now; by id. */
+  readonly wanted: ReadonlyMap<number, OpenRate>
+}
+
+function look(rates: readonly RateSnapshot[], request: ClaimRequest): Looked {
+  const seen = openRates(rates, request)
+  const found = allowedNow(seen, request.now)
+  const wanted = [...found.allowed, ...seen.filter(hasChanged)]
+  // What is allowed has less room than what was seen.
+  return { seen, ...found, wanted: new Map(wanted.toReversed().map((rate) => [rate.id, rate])) }
+}
+
+async function claimIn(
+  session: Session,
+  request: ClaimRequest,
+  { instance, rates, agrees }: ClaimOptions,
+  { seen, allowed: asked, wanted }: Looked,
+) {
+  const { now } = request
+  const ids = [...wanted.keys()]
+  const areEarlier = agrees !== undefined
+  const [locked, snapshots, first] = await Promise.all([
+    lockFreeRates(session, ids),
+    readRates(session, request, instance, areEarlier ? null : ids),
+    firstOf(session, asked),
+  ])
+  const [one] = snapshots
+  const isWrong = areEarlier && one !== undefined && !agrees(one.server_time)
+  const read = openRates(snapshots, request)
+  const known = areEarlier ? read : seen
+  const mine = read
+    .filter(({ id }) => locked.has(id))
+    .map((rate) => ({ ...rate, room: Math.min(rate.room, wanted.get(rate.id)?.room ?? 0) }))
+  // Of those that only have another state now nothing was read.
+  const open = new Set(asked.flatMap(({ id }) => (locked.has(id) ? id : [])))
+  const { allowed, waiting } = allowedNow(
+    mine.filter(({ id }) => open.has(id)),
+    now,
+    known,
+  )
+  const others = allowedNow(
+    known.filter(({ id }) => !open.has(id)),
+    now,
+    known,
+  )
+  const choice = choose(isWrong ? [] : candidatesOf(first, allowed), now)
+  const isNew = new Map(first.map(({ seq, is_new }) => [seq, is_new]))
+  const areNew = choice.taken.every(({ seq }) => isNew.get(seq) === true)
+  const rows = startLease(session, choice.taken, { request, instance, areNew })
+  // Where it fails, the commit does too, and says so.
+  rows.catch(() => {})
+  // Where another transaction has changed or locked some, fewer are leased, and their tokens are lost.
+  if (!isWrong) saveStates(session, changedStates(mine, statesAfter(choice, now)))
+  // The commit goes with the statement that leases, unless there is something to read.
+  const leases = areNew ? null : await leasesOf(session, await rows, choice.taken, request)
+  // Others have locked it, or it became due since the rates were read.
+  const left = others.allowed.map(({ id, dueAt }) =>
+    wanted.has(id) && !locked.has(id) ? now + LOOK_AGAIN_AFTER_MS : dueAt,
+  )
+  if (isWrong) left.push(now)
+  const times = [...others.waiting, ...left, ...waiting, ...choice.waiting]
+  return { rows, leases, choice, known, times, rates: areEarlier ? snapshots : rates }
+}
+
+function whatIsLeft(
+  rows: readonly RateSnapshot[],
+  rates: readonly OpenRate[],
+  choice: Pick<Choice, 'taken' | 'left'>,
+  now: number,
+) {
+  const leftIds = new Set([...choice.left].map(({ id }) => id))
+  const emptied = new Set(choice.taken.flatMap(({ rate: { id } }) => (leftIds.has(id) ? [] : id)))
+  const isReady = (rate: OpenRate) => claimableAt(rate, now) <= now && !isFailing(rate)
+  return {
+    leavesSome: leavesSome(rates, choice, now),
+    leavesDue: rates.some((rate) => isReady(rate) && !emptied.has(rate.id)),
+    next: rows.map((row) => (emptied.has(row.id) ? { ...row, due_at: Number.POSITIVE_INFINITY } : row)),
+  }
 }
 
 /** Whether the channel of something that can be sent now has no attempt free any more: another holder may have one. */
@@ -120,55 +186,23 @@ function leavesSome(
   })
 }
 
-export type RateSnapshot = RateRow & {
-  /** The same in each row: when the statement ran. */
-  readonly server_time: number
+type First = {
+  readonly id: number
+  readonly seq: number
   readonly due_at: number
-  readonly elsewhere: number
-  readonly is_much: boolean
+  /** It was not attempted, and belongs to no conversation. */
+  readonly is_new: boolean
 }
-
-// Of all rate keys with unfinished deliveries, or of some. An attempt that takes long does not count, as with the holder's own.
-const RATE_SNAPSHOTS = `SELECT ${SERVER_TIME} AS server_time, rates.id, rates.channel, rates.key, rates.state, first.due_at,
-    CASE WHEN first.due_at > $1 THEN 0 ELSE
-      (SELECT count(*) FROM deliveries WHERE rate = rates.id AND state = 'sending' AND due_at > $1
-        AND instance IS DISTINCT FROM $2 AND leased_at > $3) END AS elsewhere,
-    first.due_at <= $1 AND asked.up_to IS NOT NULL AND EXISTS (SELECT FROM deliveries
-      WHERE rate = rates.id AND due_at <= $1 ORDER BY due_at OFFSET asked.up_to LIMIT 1) AS is_much
-  FROM rates
-  LEFT JOIN json_to_recordset($4::json) AS asked(channel text, up_to bigint) ON asked.channel = rates.channel
-  CROSS JOIN LATERAL (SELECT due_at FROM deliveries WHERE rate = rates.id AND due_at IS NOT NULL
-    ORDER BY due_at LIMIT 1) AS first
-  WHERE $5::integer[] IS NULL OR rates.id = ANY($5::integer[])`
-
-function snapshotValues(
-  { now, channels }: ClaimRequest,
-  instance: number,
-  ids: readonly number[] | null = null,
-): Value[] {
-  const limits = [...channels].map(([channel, { inOrderUpTo }]) => ({
-    channel,
-    up_to: Number.isFinite(inOrderUpTo) ? inOrderUpTo : null,
-  }))
-  return [now, instance, now - SLOW_AFTER_MS, new Records(limits), ids]
-}
-
-function openRates(rows: readonly RateSnapshot[], request: ClaimRequest): OpenRate[] {
-  return rows.map(({ due_at: dueAt, elsewhere, is_much, server_time: _, ...row }) =>
-    openRate(row, { dueAt, elsewhere, isMuchDue: () => is_much }, request),
-  )
-}
-
-type First = { readonly id: number; readonly seq: number; readonly due_at: number }
 
 /** As many of each as may be claimed, and one more, which shows when the next is due. */
 async function firstOf(session: Session, rates: readonly OpenRate[]): Promise<readonly First[]> {
   if (rates.length === 0) return []
   const asked = rates.map(({ id, room }) => ({ id, most: room + 1 }))
   return session.query<First>(
-    `SELECT id, seq, due_at FROM json_to_recordset($1::json) AS asked(id integer, most bigint)
+    `SELECT id, seq, due_at, is_new FROM json_to_recordset($1::json) AS asked(id integer, most bigint)
      CROSS JOIN LATERAL (
-       SELECT seq, due_at FROM deliveries WHERE rate = asked.id AND due_at IS NOT NULL
+       SELECT seq, due_at, attempts = 0 AND conversation IS NULL AS is_new
+       FROM deliveries WHERE rate = asked.id AND due_at IS NOT NULL
        ORDER BY due_at, seq LIMIT most) AS first`,
     [new Records(asked)],
   )

@@ -1,9 +1,11 @@
-import type { Claimed, ClaimRequest } from '../../store.ts'
+import type { Claimed, ClaimRequest, Leased } from '../../store.ts'
+import type { Appends } from '../batched.ts'
 import type { StoreClock } from '../clock.ts'
 import type { Database } from '../connection/database.ts'
 import type { ServerClock } from '../server-clock.ts'
-import { type ClaimedHere, claim, readRates } from './claim.ts'
+import { type ClaimedHere, claim, mayClaim } from './claim.ts'
 import { giveBack } from './lease.ts'
+import { type RateSnapshot, readRates } from './rate-snapshots.ts'
 import { UnknownClaims } from './unknown-claims.ts'
 
 export interface ClaimsOptions {
@@ -15,6 +17,9 @@ export interface ClaimsOptions {
   readonly committed: (durationMs: number) => void
   /** Called where something can be sent that this instance has no room for. */
   readonly leavesSome: () => void
+  /** Resolves when the changes that are under way, and may make something due, have ended. */
+  readonly settled: () => Promise<void>
+  readonly appends: Pick<Appends, 'claim'>
 }
 
 /** The claims of one instance. */
@@ -22,6 +27,10 @@ export class Claims {
   readonly #database: Database
   readonly #options: ClaimsOptions
   readonly #unknown: UnknownClaims<ClaimRequest>
+  #mayClaimNew = false
+  /** What the next claim may begin with, where the last one left something due. */
+  #rates: readonly RateSnapshot[] | null = null
+  #kept = Promise.resolve()
 
   constructor(database: Database, options: ClaimsOptions) {
     this.#database = database
@@ -32,24 +41,88 @@ export class Claims {
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
-    const { clock, leavesSome } = this.#options
+    const kept = this.#kept
+    this.#kept = Promise.resolve()
+    await kept
     await this.#unknown.giveBack(request.now)
-    const { leavesSome: isLeft, ...claimed } = await this.#unknown.run(request, () => this.#claim(request))
-    if (claimed.leased.length > 0) await clock.keep(request.now)
-    if (isLeft) leavesSome()
+    const time = new ClaimTime(this.#options.serverClock)
+    const claimed = await this.#unknown.run(request, async () => {
+      const leased = await this.#claimNew(request, time)
+      // There may be more: the next claim looks at everything.
+      return leased.length > 0 ? { leased, nextDueAt: request.now } : this.#claimAny(request, time)
+    })
+    if (!time.isWrong) this.#options.clock.saw(request.now)
+    if (claimed.leased.length > 0) this.#keepClock(request.now)
     return claimed
   }
 
-  async #claim(request: ClaimRequest): Promise<ClaimedHere> {
-    const { instance, serverClock, clock, committed } = this.#options
+  /** What is being appended, which is then leased by the commit that stores it. */
+  async #claimNew(request: ClaimRequest, { agrees }: ClaimTime): Promise<readonly Leased[]> {
+    if (!this.#mayClaimNew) return []
+    this.#mayClaimNew = false
+    const { instance, clock, appends } = this.#options
+    if (clock.mayFollow(request.now)) return []
+    return (await appends.claim({ request, instance, agrees })) ?? []
+  }
+
+  /** What is leased is to be sent meanwhile: the next claim waits for it, and fails where this does. */
+  #keepClock(now: number): void {
+    this.#kept = this.#options.clock.keep(now)
+    this.#kept.catch(() => {})
+  }
+
+  async #claimAny(request: ClaimRequest, time: ClaimTime): Promise<Claimed> {
+    const again = time.isWrong ? null : await this.#claimAgain(request, time)
+    const found = again !== null && again.leased.length > 0 ? again : await this.#claimAll(request, time)
+    // The next claim is by the right clock.
+    if (found === null) return { leased: [], nextDueAt: request.now }
+    const { leavesSome, leavesDue, next, ...claimed } = found
+    this.#mayClaimNew = !leavesDue
+    this.#rates = leavesDue ? next : null
+    if (leavesSome) this.#options.leavesSome()
+    return claimed
+  }
+
+  /**
+   * Where the last claim left something due, it knows what the next one may begin with, which then needs no look at the rates before its
+   * transaction, and does not wait for what is being appended. Null where nothing can be claimed so.
+   */
+  async #claimAgain(request: ClaimRequest, { agrees }: ClaimTime): Promise<ClaimedHere | null> {
+    const rates = this.#rates
+    this.#rates = null
+    const { instance, clock, committed } = this.#options
+    if (rates === null || clock.mayFollow(request.now) || !mayClaim(rates, request)) return null
+    return claim(this.#database, request, { instance, committed, rates, agrees })
+  }
+
+  /** Null where the time of the request is wrong: its leases could be over before they are stored. */
+  async #claimAll(request: ClaimRequest, time: ClaimTime): Promise<ClaimedHere | null> {
+    const { instance, clock, committed, settled } = this.#options
+    if (time.isWrong) return null
+    await settled()
     const read = () => readRates(this.#database, request, instance)
-    const asked = serverClock.now()
     const rates = await read()
     const [first] = rates
-    // By a clock that was wrong, leases could be over before they are stored: the next claim is by the right one.
-    if (first !== undefined && !serverClock.agrees(first.server_time, asked))
-      return { leased: [], nextDueAt: request.now, leavesSome: false }
+    if (first !== undefined && !time.agrees(first.server_time)) return null
     const isMoved = await clock.follow(request.now)
     return claim(this.#database, request, { instance, committed, rates: isMoved ? await read() : rates })
+  }
+}
+
+/** The time of a claim's request, which is by the clock as it was then. */
+class ClaimTime {
+  readonly #clock: ServerClock
+  readonly #asked: number
+  isWrong = false
+
+  constructor(clock: ServerClock) {
+    this.#clock = clock
+    this.#asked = clock.now()
+  }
+
+  /** Whether it is right, by the server's time that came with an answer. If not, the clock is set. */
+  readonly agrees = (serverTime: number): boolean => {
+    if (!this.isWrong) this.isWrong = !this.#clock.agrees(serverTime, this.#asked)
+    return !this.isWrong
   }
 }

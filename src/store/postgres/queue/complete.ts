@@ -1,9 +1,8 @@
 /** `Queue.complete` for many attempts at once, each of another delivery. */
 import { ambiguousAfter, type NextState, type State } from '../../../core/delivery/delivery.ts'
-import { type DestinationState, settle } from '../../../core/delivery/destination.ts'
 import { startOfFallback } from '../../../core/delivery/fallback.ts'
 import type { NewDelivery } from '../../../core/plan.ts'
-import { destinationStateOf, type RateRow } from '../../sql/backlog.ts'
+import type { RateRow } from '../../sql/backlog.ts'
 import { standInOf } from '../../sql/rows.ts'
 import { afterReplay, isFinal } from '../../sql/states.ts'
 import type { Attempt, Completed } from '../../store.ts'
@@ -12,8 +11,9 @@ import type { Session } from '../connection/session.ts'
 import type { KnownRows } from '../known-rows.ts'
 import { LOCK_EVENTS, lockConversationsOf } from '../locks.ts'
 import { conversationsOf, insertDeliveries, releaseNext } from './insert-deliveries.ts'
-import { lockRates, ratesOf, saveStates } from './rates.ts'
+import { ratesOf } from './rates.ts'
 import { recordedBefore } from './recorded-before.ts'
+import { endedAt, settleRates } from './settle-rates.ts'
 
 export interface Completion {
   readonly attempt: Attempt
@@ -38,7 +38,6 @@ type EndedRow = {
 /** A completion whose lease holds. */
 interface Ended extends Completion {
   readonly row: EndedRow
-  readonly endedAt: number
   readonly stored: NextState
 }
 
@@ -64,7 +63,8 @@ export async function complete(
   insertAttempts(session, found)
   const added = await addAllFallbacks(session, known, found)
   for (const [at, conversations] of releasedAt(found)) await releaseNext(session, conversations, at)
-  await settleRates(session, found, rates)
+  const settled = found.map(({ attempt, reached, row }) => ({ attempt, reached, rate: row.rate }))
+  await settleRates(session, settled, rates)
   return results(added)
 }
 
@@ -77,7 +77,7 @@ function endedOf(completion: Completion, row: EndedRow | undefined): Ended | nul
   const { attempt, next } = completion
   if (row?.state !== 'sending' || row.attempts !== attempt.number - 1) return null
   const stored = afterReplay(next, row.replaced_by)
-  return { ...completion, row, stored, endedAt: attempt.startedAt + attempt.durationMs }
+  return { ...completion, row, stored }
 }
 
 async function lockLeased(
@@ -148,37 +148,12 @@ function insertAttempts(session: Session, ended: readonly Ended[]): void {
 /** The conversations whose next delivery may go, by when the one before ended. */
 function releasedAt(ended: readonly Ended[]): ReadonlyMap<number, string[]> {
   const released = new Map<number, string[]>()
-  for (const { row, stored, endedAt } of ended)
-    if (row.conversation !== null && isFinal(stored))
-      released.set(endedAt, [...(released.get(endedAt) ?? []), row.conversation])
-  return released
-}
-
-/**
- * A success is no news where others were before it: a row is locked, and read again, only where its state changes. Otherwise the attempts that
- * end would wait for the claims, which lock it too.
- */
-async function settleRates(
-  session: Session,
-  ended: readonly Ended[],
-  rows: readonly RateRow[],
-): Promise<void> {
-  const changed = settled(ended, rows)
-  if (changed.size > 0) saveStates(session, settled(ended, await lockRates(session, [...changed.keys()])))
-}
-
-/** The states that change. */
-function settled(ended: readonly Ended[], rows: readonly RateRow[]): ReadonlyMap<number, DestinationState> {
-  const reached = ended.filter((each) => each.reached)
-  const before = new Map(rows.map((row) => [row.id, { key: row.key, state: destinationStateOf(row) }]))
-  const after = new Map<number, DestinationState>()
-  for (const { row, attempt, endedAt } of reached) {
-    const rate = before.get(row.rate)
-    const state = after.get(row.rate) ?? rate?.state
-    // The claim made the state.
-    if (rate && state) after.set(row.rate, settle(state, attempt.outcome, endedAt, rate.key))
+  for (const { row, stored, attempt } of ended) {
+    if (row.conversation === null || !isFinal(stored)) continue
+    const at = endedAt(attempt)
+    released.set(at, [...(released.get(at) ?? []), row.conversation])
   }
-  return new Map([...after].filter(([id, state]) => state !== before.get(id)?.state))
+  return released
 }
 
 /** The fallbacks that are to be sent, of each completion that has any. */
@@ -209,7 +184,7 @@ type SiblingRow = {
 async function addFallback(
   session: Session,
   known: KnownRows,
-  { row, endedAt }: Ended,
+  { row, attempt }: Ended,
   fallback: NewDelivery,
 ): Promise<boolean> {
   const rows = await session.query<SiblingRow>(
@@ -225,6 +200,8 @@ async function addFallback(
   const start = startOfFallback(fallback, siblings)
   if (start === null) return false
   const delivery = { ...fallback, start }
-  await insertDeliveries(session, known, [{ event: row.event, number: row.plan, at: endedAt, delivery }])
+  await insertDeliveries(session, known, [
+    { event: row.event, number: row.plan, at: endedAt(attempt), delivery },
+  ])
   return start.kind !== 'skipped'
 }

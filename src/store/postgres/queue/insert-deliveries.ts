@@ -1,13 +1,17 @@
+import type { State } from '../../../core/delivery/delivery.ts'
 import type { NewDelivery } from '../../../core/plan.ts'
 import { beginning, released } from '../../sql/states.ts'
+import type { EventType } from '../../store.ts'
 import { Records } from '../connection/records.ts'
-import type { Session } from '../connection/session.ts'
+import type { Change, Session } from '../connection/session.ts'
 import type { KnownRows } from '../known-rows.ts'
 
 /** A delivery with the plan that it belongs to. */
 export interface PlannedRow {
   readonly event: number
   readonly number: number
+  /** What kind of event it is; left out where the event is stored. */
+  readonly kind?: EventType | undefined
   /** When it is made. */
   readonly at: number
   readonly delivery: NewDelivery
@@ -15,15 +19,53 @@ export interface PlannedRow {
 
 const OPEN = "state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')"
 
-/** A delivery waits for an unfinished earlier one of its conversation, whose lock the transaction has. */
+/** A row as it is inserted; what it has not is null. */
+export type NewRow = {
+  readonly id: string
+  readonly event: number
+  readonly source: string | null
+  readonly type: string | null
+  readonly plan: number
+  readonly route: string
+  readonly receiver: string
+  readonly destination: number
+  readonly rate: number
+  readonly template: string | null
+  readonly conversation: string | null
+  readonly grouping: string | null
+  readonly stands_in_for: string | null
+  readonly state: State
+  readonly reason: string | null
+  readonly due_at: number | null
+  readonly held_until: number | null
+  readonly at: number
+  readonly leased_at?: number
+  readonly holder?: string
+  readonly instance?: number
+}
+
+/** Returns the rows as they are to be inserted, in the order of the deliveries. */
+export type Lease = (rows: readonly NewRow[], deliveries: readonly PlannedRow[]) => readonly NewRow[]
+
+/** Of events that are stored. */
 export async function insertDeliveries(
   session: Session,
   known: KnownRows,
   deliveries: readonly PlannedRow[],
 ): Promise<void> {
-  if (deliveries.length === 0) return
+  session.sendTogether(await deliveryChanges(session, known, deliveries))
+}
+
+/** A delivery waits for an unfinished earlier one of its conversation, whose lock the transaction has. `lease`: may lease some of them. */
+export async function deliveryChanges(
+  session: Session,
+  known: KnownRows,
+  deliveries: readonly PlannedRow[],
+  lease: Lease = (rows) => rows,
+): Promise<readonly Change[]> {
+  if (deliveries.length === 0) return []
   const open = await openConversations(session, deliveries)
-  const rows = deliveries.map(({ event, number, at, delivery }) => {
+  const rows = deliveries.map(({ event, number, kind, at, delivery }): NewRow => {
     const { destination, conversation, start, standsInFor = null } = delivery
     const begins = beginning(start, conversation !== null && open.has(conversation), at)
     if (conversation !== null && start.kind !== 'skipped') open.add(conversation)
@@ -31,6 +73,8 @@ export async function insertDeliveries(
     return {
       id: delivery.id,
       event,
+      source: kind?.source ?? null,
+      type: kind?.type ?? null,
       plan: number,
       route: delivery.route,
       receiver: delivery.receiver,
@@ -47,19 +91,24 @@ export async function insertDeliveries(
       at,
     }
   })
-  session.send(INSERT, [new Records(rows)])
+  return [{ sql: INSERT, values: [new Records(lease(rows, deliveries))] }]
 }
 
-// Where the kind is missing, this fails: nothing is left out.
+// Where the kind is missing, the statement fails: nothing is left out. An event that is not stored yet has it in the row.
+const KIND = `coalesce(
+    (SELECT kinds.id FROM kinds WHERE kinds.source = new.source AND kinds.type = new.type),
+    (SELECT kinds.id FROM events JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
+     WHERE events.seq = new.event))`
+
 const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, destination, rate, template, conversation,
-    grouping, stands_in_for, state, reason, due_at, held_until, attempts, ambiguous_attempts, created_at, retrying_since)
-  SELECT new.id, event, kinds.id, plan, route, receiver, destination, rate, template, conversation,
-    grouping, stands_in_for, state, reason, due_at, held_until, 0, 0, at, at
-  FROM ROWS FROM (json_to_recordset($1::json) AS (id text, event bigint, plan integer, route text, receiver text,
+    grouping, stands_in_for, state, reason, due_at, held_until, leased_at, holder, instance, attempts, ambiguous_attempts,
+    created_at, retrying_since)
+  SELECT id, event, ${KIND}, plan, route, receiver, destination, rate, template, conversation,
+    grouping, stands_in_for, state, reason, due_at, held_until, leased_at, holder, instance, 0, 0, at, at
+  FROM ROWS FROM (json_to_recordset($1::json) AS (id text, event bigint, source text, type text,
+    plan integer, route text, receiver text,
     destination integer, rate integer, template text, conversation text, grouping text, stands_in_for text, state text,
-    reason text, due_at bigint, held_until bigint, at bigint)) WITH ORDINALITY AS new
-  JOIN events ON events.seq = new.event
-  LEFT JOIN kinds ON kinds.source = events.source AND kinds.type = events.type
+    reason text, due_at bigint, held_until bigint, at bigint, leased_at bigint, holder text, instance integer)) WITH ORDINALITY AS new
   ORDER BY ordinality`
 
 async function openConversations(session: Session, deliveries: readonly PlannedRow[]): Promise<Set<string>> {

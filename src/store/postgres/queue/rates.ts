@@ -2,7 +2,7 @@
 import { type DestinationState, reconfigured } from '../../../core/delivery/destination.ts'
 import { destinationStateOf, type RateRow } from '../../sql/backlog.ts'
 import { Records } from '../connection/records.ts'
-import type { Session } from '../connection/session.ts'
+import type { Change, Session } from '../connection/session.ts'
 
 /** The rows of the deliveries' rates, which others may change meanwhile. */
 export async function ratesOf(session: Session, ids: readonly string[]): Promise<readonly RateRow[]> {
@@ -31,13 +31,15 @@ export async function lockFreeRates(session: Session, ids: readonly number[]): P
 }
 
 export function saveStates(session: Session, states: ReadonlyMap<number, DestinationState>): void {
-  if (states.size === 0) return
+  session.sendTogether(stateChanges(states))
+}
+
+export function stateChanges(states: ReadonlyMap<number, DestinationState>): readonly Change[] {
+  if (states.size === 0) return []
   const rows = [...states].map(([id, state]) => ({ id, state: JSON.stringify(state) }))
-  session.send(
-    `UPDATE rates SET state = new.state FROM json_to_recordset($1::json) AS new(id integer, state text)
-     WHERE rates.id = new.id`,
-    [new Records(rows)],
-  )
+  const sql = `UPDATE rates SET state = new.state FROM json_to_recordset($1::json) AS new(id integer, state text)
+     WHERE rates.id = new.id`
+  return [{ sql, values: [new Records(rows)] }]
 }
 
 /** `Queue.reconfigure`, inside a transaction. */

@@ -2,10 +2,12 @@
 import { type Round, roundOf, type Stage } from '../../../core/lifecycle/lifecycle.ts'
 import type { StageRow } from '../../sql/conversations.ts'
 import { Records } from '../connection/records.ts'
-import type { Session } from '../connection/session.ts'
+import type { Change, Session } from '../connection/session.ts'
 
 export interface EventStage {
   readonly event: number
+  /** Whether it may have a stage already. */
+  readonly isStored: boolean
   readonly stage: Stage
 }
 
@@ -13,15 +15,15 @@ export interface EventStage {
  * Gives events their rounds; the transaction has the locks of their stages. One that is planned again keeps its round, unless its
  * lifecycle or key is another one now.
  */
-export async function insertStages(session: Session, asked: readonly EventStage[]): Promise<void> {
-  if (asked.length === 0) return
-  const before = await stagesOf(
-    session,
-    asked.map(({ event }) => event),
-  )
+export async function stageChanges(
+  session: Session,
+  asked: readonly EventStage[],
+): Promise<readonly Change[]> {
+  if (asked.length === 0) return []
+  const stored = asked.flatMap(({ event, isStored }) => (isStored ? event : []))
+  const [before, latest] = await Promise.all([stagesOf(session, stored), latestRounds(session, asked)])
   const changed = asked.filter(({ event, stage }) => !isSame(before.get(event), stage))
-  if (changed.length === 0) return
-  const latest = await latestRounds(session, changed)
+  if (changed.length === 0) return []
   const rows = changed.map(({ event, stage }) => {
     const found = latest.get(keyOf(stage))
     const round = roundOf(found === undefined ? null : asRound(found, stage), stage)
@@ -29,13 +31,11 @@ export async function insertStages(session: Session, asked: readonly EventStage[
     latest.set(keyOf(stage), { number: round, stages: stages.add(stage.stage) })
     return { event, lifecycle: stage.lifecycle, key: stage.key, stage: stage.stage, round }
   })
-  session.send(
-    `INSERT INTO stages (event, lifecycle, key, stage, round)
+  const sql = `INSERT INTO stages (event, lifecycle, key, stage, round)
      SELECT * FROM json_to_recordset($1::json) AS new(event bigint, lifecycle text, key text, stage text, round integer)
      ON CONFLICT (event) DO UPDATE SET lifecycle = excluded.lifecycle, key = excluded.key, stage = excluded.stage,
-       round = excluded.round`,
-    [new Records(rows)],
-  )
+       round = excluded.round`
+  return [{ sql, values: [new Records(rows)] }]
 }
 
 /** The last round of a key, with the stages that have come. */
@@ -57,6 +57,7 @@ function isSame(row: StageRow | undefined, { lifecycle, key, stage }: Stage): bo
 }
 
 async function stagesOf(session: Session, events: readonly number[]): Promise<ReadonlyMap<number, StageRow>> {
+  if (events.length === 0) return new Map()
   const rows = await session.query<StageRow & { readonly event: number }>(
     'SELECT event, lifecycle, key, stage, round FROM stages WHERE event = ANY($1::bigint[])',
     [events],
