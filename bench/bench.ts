@@ -55,6 +55,7 @@ try {
       rounds: ROUNDS,
       events: EVENTS,
       shots: (count) => signedShots(count, SECRET, 'bench', named),
+      others: contenders().slice(0, -1),
       acknowledge: (store) => hookbridge(ackConfig(store)),
       start: (slack, mail, store) => hookbridge(burstConfig(slack.url, store), mail.url),
     })

@@ -1,4 +1,7 @@
-/** The same figures with PostgreSQL as the store: one, two and three instances beside one with SQLite, and what the server does for an event. */
+/**
+ * The same figures with PostgreSQL as the store: one, two and three instances beside one with SQLite and, where it is installed,
+ * Alertmanager; and what the server does for an event.
+ */
 import { type Postgres, startPostgres } from '../test/support/postgres.ts'
 import { type Burst, burst, type Conditions, type Contender } from './burst.ts'
 import { fire, median } from './load.ts'
@@ -8,6 +11,8 @@ export interface PostgresBench {
   readonly rounds: number
   readonly events: number
   readonly shots: Contender['shots']
+  /** For comparison. */
+  readonly others: readonly Contender[]
   /** Starts a service that only acknowledges. */
   readonly acknowledge: (store?: string) => Promise<Running>
   readonly start: (
@@ -147,20 +152,22 @@ async function bursts(server: Postgres, bench: PostgresBench): Promise<void> {
     { name: 'paced', events: 10 * PACE, earlier: events, delay: 0, connections: 10, perSecond: PACE },
   ]
   for (const condition of conditions) {
-    const results = variants.map((variant) => ({ ...variant, measured: [] as Measured[] }))
+    const own = variants.map(
+      ({ name, instances }): Contender => ({
+        name,
+        shots: bench.shots,
+        start: (slack, mail) => started(server, instances, (store) => bench.start(slack, mail, store)),
+      }),
+    )
+    const results = [...bench.others, ...own].map((contender) => ({ contender, measured: [] as Measured[] }))
     for (let round = 0; round < rounds; round++)
-      for (const { instances, measured } of results) {
+      for (const { contender, measured } of results) {
         const edges: Work[] = []
-        const contender: Contender = {
-          name: '',
-          shots: bench.shots,
-          start: (slack, mail) => started(server, instances, (store) => bench.start(slack, mail, store)),
-          onMeasure: () => edges.push(workOf(server)),
-        }
-        const result = await burst(contender, condition)
+        const onMeasure = () => void edges.push(workOf(server))
+        const result = await burst({ ...contender, onMeasure }, condition)
         measured.push({ ...result, server: between(edges, condition.events) })
       }
-    for (const { name, measured } of results) print(condition.name, name, measured)
+    for (const { contender, measured } of results) print(condition.name, contender.name, measured)
   }
 }
 
