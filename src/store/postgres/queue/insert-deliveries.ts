@@ -1,5 +1,5 @@
-import type { State } from '../../../core/delivery/delivery.ts'
 import type { NewDelivery } from '../../../core/plan.ts'
+import type { DeliveryColumns } from '../../sql/rows.ts'
 import { beginning, released } from '../../sql/states.ts'
 import type { EventType } from '../../store.ts'
 import { Records } from '../connection/records.ts'
@@ -20,23 +20,15 @@ export interface PlannedRow {
 const OPEN = "state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')"
 
 /** A row as it is inserted; what it has not is null. */
-export type NewRow = {
-  readonly id: string
-  readonly event: number
+export type NewRow = Omit<
+  DeliveryColumns,
+  'seq' | 'leased_at' | 'attempts' | 'ambiguous_attempts' | 'created_at' | 'retrying_since'
+> & {
+  /** What kind of event it is of; null where that is stored. */
   readonly source: string | null
   readonly type: string | null
-  readonly plan: number
-  readonly route: string
-  readonly receiver: string
   readonly destination: number
   readonly rate: number
-  readonly template: string | null
-  readonly conversation: string | null
-  readonly grouping: string | null
-  readonly stands_in_for: string | null
-  readonly state: State
-  readonly reason: string | null
-  readonly due_at: number | null
   readonly held_until: number | null
   readonly at: number
   readonly leased_at?: number
