@@ -78,8 +78,8 @@ export interface ClaimLimits extends RateLimit {
 export interface Claimed {
   readonly leased: readonly Leased[]
   /**
-   * When the next delivery can be claimed, if only time passes; null where none can. Failing destinations that `freeForFailing` keeps from
-   * being tried are left out.
+   * When the next delivery can be claimed, if only time passes; null where none can. Not after the request's time where the claim has not
+   * looked at everything. Failing destinations that `freeForFailing` keeps from being tried are left out.
    */
   readonly nextDueAt: number | null
 }
