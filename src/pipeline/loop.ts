@@ -1,5 +1,6 @@
 import type { SendingLimits } from '../channels/channel.ts'
-import { IN_ORDER_UP_TO, SLOW_AFTER_MS } from '../core/delivery/destination.ts'
+import { IN_ORDER_UP_TO } from '../core/delivery/catching-up.ts'
+import { SLOW_AFTER_MS } from '../core/delivery/destination.ts'
 import type { Outcome } from '../core/delivery/outcome.ts'
 import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
 import type { Deliver } from './deliver.ts'

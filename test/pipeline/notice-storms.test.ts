@@ -32,6 +32,7 @@ function world(count: number, idOf = eventId) {
       backoff: null,
       lastSuccessAt: successes.get(name) ?? null,
       catchingUp: false,
+      nothingLeft: false,
     }
   }
 

@@ -36,8 +36,10 @@ export interface DestinationState {
   readonly backoff: Pause | null
   /** Rounded to the second. */
   readonly lastSuccessAt: number | null
-  /** Too many messages wait to be sent one by one: several are sent at once, until none waits. */
+  /** Too many messages wait to be sent one by one: several are sent at once, until none waits or is in flight. */
   readonly catchingUp: boolean
+  /** It catches up, and the last claim left nothing that is due. */
+  readonly nothingLeft: boolean
 }
 
 /** If the clock is set back to before `from`, the pause starts again from the new time. */
@@ -54,18 +56,10 @@ const LONGEST_PROBE_MS = 30_000
 const SUCCESS_RESOLUTION_MS = 1_000
 const TOLERATED_MS = 1_000
 /**
- * Messages to a destination go out one by one, which keeps their order. When more than this many wait for it, several
- * are sent at once, and may overtake each other.
- */
-export const IN_ORDER_UP_TO = 100
-/**
  * An attempt may wait for minutes for the answer to a mail's final dot. After this time it no longer counts as in flight, so that
  * others can begin, also those behind it to the same destination.
  */
 export const SLOW_AFTER_MS = 30_000
-// Messages a second. A slower destination waits for its rate limit, not for answers, so its messages stay in order.
-const ALWAYS_IN_ORDER_RATE = 2
-
 /** A destination that nothing was sent to yet. */
 export function newDestination(limit: RateLimit, now: number): DestinationState {
   return {
@@ -78,27 +72,12 @@ export function newDestination(limit: RateLimit, now: number): DestinationState 
     backoff: null,
     lastSuccessAt: null,
     catchingUp: false,
+    nothingLeft: false,
   }
 }
 
 export function isBroken({ failures }: Pick<DestinationState, 'failures'>): boolean {
   return failures >= BROKEN_AFTER
-}
-
-/** Attempts that may be in flight at once; `perDestination`: at most, while it catches up. */
-export function attemptsAtOnce(state: DestinationState, perDestination: number): number {
-  return state.catchingUp && !isBroken(state) ? perDestination : Math.min(1, perDestination)
-}
-
-/** Call it before messages are claimed. `isMuch`: more are due than are sent in order. */
-export function withBacklog(state: DestinationState, { rate }: RateLimit, isMuch: boolean): DestinationState {
-  const starts = isMuch && rate > ALWAYS_IN_ORDER_RATE && !state.catchingUp
-  return starts ? { ...state, catchingUp: true } : state
-}
-
-/** Call it when a claim left nothing that is due. */
-export function caughtUp(state: DestinationState): DestinationState {
-  return state.catchingUp ? { ...state, catchingUp: false } : state
 }
 
 /** How many messages the rate limit and the pauses let go now. A broken destination gets one at a time. */

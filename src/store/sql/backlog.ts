@@ -19,8 +19,8 @@ export function destinationStateOf({ state }: Pick<RateRow, 'state'>): Destinati
   if (state === null) return null
   const before = kept.get(state)
   if (before !== undefined) return before
-  // Versions before this one wrote no `catchingUp`.
-  const read: DestinationState = { catchingUp: false, ...JSON.parse(state) }
+  // Versions before this one did not write these.
+  const read: DestinationState = { catchingUp: false, nothingLeft: false, ...JSON.parse(state) }
   if (kept.size >= MOST_KEPT) kept.clear()
   kept.set(state, read)
   return read

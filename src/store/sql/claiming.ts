@@ -1,14 +1,12 @@
 /** Which deliveries a claim takes: the rules of `Queue.claim`, on what a store has read. */
+import { afterClaim, attemptsAtOnce, beforeClaim } from '../../core/delivery/catching-up.ts'
 import {
   allowance,
-  attemptsAtOnce,
   availableAt,
-  caughtUp,
   type DestinationState,
   followClock,
   newDestination,
   take,
-  withBacklog,
 } from '../../core/delivery/destination.ts'
 import { fractionOf } from '../../core/fraction.ts'
 import type { ClaimLimits, ClaimRequest } from '../store.ts'
@@ -54,7 +52,7 @@ export function limitsOf({ channels }: Pick<ClaimRequest, 'channels'>, channel: 
 
 export interface AboutRate {
   readonly dueAt: number
-  /** Attempts in flight that are not the holder's. */
+  /** Attempts in flight that are not the holder's; 0 where nothing is due. */
   readonly elsewhere: number
   /** Whether more is due than `inOrderUpTo`: only asked where that matters. */
   readonly isMuchDue: (limits: ClaimLimits) => boolean
@@ -69,8 +67,9 @@ export function openRate(
   const limits = limitsOf(request, channel)
   const stored = destinationStateOf(row)
   const before = stored === null ? newDestination(limits, request.now) : followClock(stored, request.now)
-  const state = withBacklog(before, limits, !before.catchingUp && isMuchDue(limits))
   const inFlight = (request.inFlight.get(key) ?? 0) + elsewhere
+  // Where nothing can be claimed, `elsewhere` is not counted.
+  const state = dueAt > request.now ? before : beforeClaim(before, limits, inFlight, () => isMuchDue(limits))
   // No destination takes more than half of what is free: a few slow ones leave room for the others.
   const share = Math.ceil(limits.free / 2)
   const room = Math.min(attemptsAtOnce(state, limits.perDestination) - inFlight, share)
@@ -193,7 +192,7 @@ export function statesAfter({ taken, left }: Choice, now: number): Map<OpenRate,
   return new Map(
     [...ofRate].map(([rate, { length }]) => {
       const took = take(rate.state, rate.limits, length, now)
-      return [rate, left.has(rate) ? took : caughtUp(took)] as const
+      return [rate, afterClaim(took, rate.inFlight + length, left.has(rate))] as const
     }),
   )
 }

@@ -3,9 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import {
   allowance,
-  attemptsAtOnce,
   availableAt,
-  caughtUp,
   type DestinationState,
   followClock,
   isBroken,
@@ -15,7 +13,6 @@ import {
   settle,
   statusOf,
   take,
-  withBacklog,
 } from '../../../src/core/delivery/destination.ts'
 import type { Outcome } from '../../../src/core/delivery/outcome.ts'
 
@@ -69,24 +66,6 @@ t.test('how many messages may go, and when the next may', async (t) => {
     t.equal(allowance(state, limit, now), count, what)
     t.equal(availableAt(state, limit, now), at, `${what}: when`)
   }
-})
-
-t.test('messages go one by one, unless too many wait for answers', async (t) => {
-  const much = withBacklog(fresh, unlimited, true)
-  const cases: readonly [string, DestinationState, number][] = [
-    ['as many as can go in order', withBacklog(fresh, unlimited, false), 1],
-    ['more than that', much, 7],
-    ['what is left of it', withBacklog(much, unlimited, false), 7],
-    ['nothing is left', caughtUp(much), 1],
-    ['more, at a pace that keeps the order anyway', withBacklog(fresh, perSecond, true), 1],
-    ['more, for a destination that is broken', after([failure, failure, failure], much), 1],
-    ['more, and it works again', after([failure, failure, failure, sent], much), 7],
-  ]
-  for (const [what, state, atOnce] of cases) t.equal(attemptsAtOnce(state, 7), atOnce, what)
-  t.equal(attemptsAtOnce(much, 0), 0)
-  t.equal(attemptsAtOnce(fresh, 0), 0)
-  t.equal(withBacklog(much, unlimited, true), much)
-  t.equal(caughtUp(fresh), fresh)
 })
 
 t.test('what an attempt says of a destination', async (t) => {

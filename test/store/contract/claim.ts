@@ -181,14 +181,23 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
     const store = await create(t).service()
     await fill(store, '#a', 1, 4)
     const slack = { inOrderUpTo: 3, perDestination: 2 }
-    const claim = async (change = {}) =>
-      ids(await store.claim(everything(NOW, { channels: limited({ slack: { ...slack, ...change } }) })))
+    const claim = async (change = {}, inFlight = 0) => {
+      const channels = limited({ slack: { ...slack, ...change } })
+      return ids(
+        await store.claim(everything(NOW, { channels, inFlight: new Map([['slack:#a', inFlight]]) })),
+      )
+    }
     t.same(await claim({ rate: 1, burst: 3 }), firsts(1), 'not where the rate limit is what they wait for')
     await fill(store, '#a', 5, 1)
     t.same(await claim(), firsts(2, 3))
     t.same(await claim(), firsts(4, 5), 'also the rest, which could go in order')
     await fill(store, '#a', 6, 3)
-    t.same(await claim(), firsts(6), 'then again one by one')
+    t.same(await claim({}, 1), firsts(6), 'also what comes while answers are waited for')
+    t.same(await claim({}, 2), [])
+    t.same(await claim(), firsts(7, 8))
+    await fill(store, '#a', 9, 3)
+    t.same(await claim(), firsts(9), 'then again one by one')
+    t.same(await claim({}, 1), [])
   })
 
   t.test('what is left of a channel that is not configured comes one by one', async (t) => {

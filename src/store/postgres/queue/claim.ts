@@ -2,7 +2,8 @@
  * `Queue.claim`, for several instances. A claim locks the rows of the rate keys that it takes from: what they may send and what is in flight
  * is then its alone to decide. Rows that others have locked are left to them, so that no claim waits.
  */
-import { allowance, attemptsAtOnce, type DestinationState } from '../../../core/delivery/destination.ts'
+import { attemptsAtOnce } from '../../../core/delivery/catching-up.ts'
+import { allowance, type DestinationState } from '../../../core/delivery/destination.ts'
 import {
   allowedNow,
   type Candidate,

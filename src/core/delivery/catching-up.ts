@@ -1,0 +1,39 @@
+/** How many messages go to a destination at once: one, which keeps their order, unless too many wait. */
+import { type DestinationState, isBroken, type RateLimit } from './destination.ts'
+
+/**
+ * Messages to a destination go out one by one, which keeps their order. When more than this many wait for it, several
+ * are sent at once, and may overtake each other.
+ */
+export const IN_ORDER_UP_TO = 100
+// Messages a second. A slower destination waits for its rate limit, not for answers, so its messages stay in order.
+const ALWAYS_IN_ORDER_RATE = 2
+
+const inOrder = { catchingUp: false, nothingLeft: false } as const
+
+/** Attempts that may be in flight at once; `perDestination`: at most, while it catches up. */
+export function attemptsAtOnce(state: DestinationState, perDestination: number): number {
+  return state.catchingUp && !isBroken(state) ? perDestination : Math.min(1, perDestination)
+}
+
+/**
+ * The state before messages are claimed. `inFlight`: attempts; `isMuch`: whether more is due than is sent in order. Because a claim
+ * left nothing, a destination has not caught up: while answers are waited for, as many messages may arrive as before.
+ */
+export function beforeClaim(
+  state: DestinationState,
+  { rate }: RateLimit,
+  inFlight: number,
+  isMuch: () => boolean,
+): DestinationState {
+  const now = state.nothingLeft && inFlight === 0 ? { ...state, ...inOrder } : state
+  const starts = !now.catchingUp && rate > ALWAYS_IN_ORDER_RATE && isMuch()
+  return starts ? { ...now, catchingUp: true } : now
+}
+
+/** The state after messages were claimed. `inFlight`: with the attempts at those; `isLeft`: something is due that was not claimed. */
+export function afterClaim(state: DestinationState, inFlight: number, isLeft: boolean): DestinationState {
+  if (!state.catchingUp) return state
+  if (!isLeft && inFlight <= 1) return { ...state, ...inOrder }
+  return state.nothingLeft === !isLeft ? state : { ...state, nothingLeft: !isLeft }
+}
