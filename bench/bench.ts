@@ -10,7 +10,7 @@ import type { MailServer } from '../test/support/mail-server.ts'
 import type { SlackServer } from '../test/support/slack/server.ts'
 import { alertShots, findAlertmanager, startAlertmanager } from './alertmanager.ts'
 import { backlog } from './backlog.ts'
-import { type Burst, burst, type Conditions, type Contender } from './burst.ts'
+import { type Burst, burst, type Contender, conditionsNamed, deliveredOf, otherBuild, PACE } from './burst.ts'
 import { cpu } from './cpu.ts'
 import { deliver } from './deliver.ts'
 import { enrichment } from './enrichment.ts'
@@ -24,8 +24,7 @@ import { pin, type Running, startProcess } from './process.ts'
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3)
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 2_000)
 const SECRET = `whsec_${Buffer.from('a secret of the benchmark, 32 b.').toString('base64')}`
-const PACE = 50
-const only = process.argv[2]
+const [only, ...parameters] = process.argv.slice(2)
 let stores = 0
 const folder = mkdtempSync(join(tmpdir(), 'hookbridge-bench-'))
 const removeFolder = () => rmSync(folder, { recursive: true, force: true })
@@ -56,14 +55,16 @@ try {
       events: EVENTS,
       shots: (count) => signedShots(count, SECRET, 'bench', named),
       others: contenders().slice(0, -1),
+      conditions: conditionsNamed(parameters, EVENTS),
+      isAcknowledging: parameters.length === 0,
       acknowledge: (store) => hookbridge(ackConfig(store)),
       start: (slack, mail, store) => hookbridge(burstConfig(slack.url, store), mail.url),
     })
   }
   if (isWanted('backlog')) await backlog(folder)
   if (isWanted('pages')) await pages(folder)
-  if (isWanted('move')) await move(folder, ...process.argv.slice(3).map(Number))
-  if (isWanted('growth')) await growth({ folder, secret: SECRET }, ROUNDS, process.argv.slice(3))
+  if (isWanted('move')) await move(folder, ...parameters.map(Number))
+  if (isWanted('growth')) await growth({ folder, secret: SECRET }, ROUNDS, parameters)
 } finally {
   removeFolder()
 }
@@ -127,20 +128,15 @@ async function volley(start: () => Promise<Running>, connections: number, count:
 
 async function bursts(): Promise<void> {
   console.log(
-    `\nEvents, each one Slack message and one mail; medians of ${ROUNDS} rounds. Bursts of ${EVENTS} at 10 connections, just started; of\n${5 * EVENTS} at 50, after ${EVENTS}, warm; of ${EVENTS} at 10 to receivers that take 50 ms; ${PACE} a second after 2000, for ten seconds.`,
+    `\nEvents, each one Slack message and one mail; medians of ${ROUNDS} rounds. Bursts of ${EVENTS} at 10 connections, just started, cold; of\n${5 * EVENTS} at 50, after ${EVENTS}, warm; of ${EVENTS} at 10 to receivers that take 50 ms, slow; ${PACE} a second after ${EVENTS}, for ten seconds, paced.`,
   )
   console.log(
-    'conditions     server        acked/s  delivered/s  end to end p50 / p99 ms  CPU ms  peak MB  idle MB  ready ms',
+    'conditions     server        acked/s  delivered/s (range)  end to end p50 / p99 ms  CPU ms  peak MB  idle MB  ready ms',
   )
   const all = contenders()
-  const conditions: readonly (Conditions & { name: string })[] = [
-    { name: 'cold', events: EVENTS, earlier: 0, delay: 0, connections: 10 },
-    { name: 'warm', events: 5 * EVENTS, earlier: EVENTS, delay: 0, connections: 50 },
-    { name: '50 ms', events: EVENTS, earlier: 0, delay: 50, connections: 10 },
-    { name: 'paced', events: 10 * PACE, earlier: 2_000, delay: 0, connections: 10, perSecond: PACE },
-  ]
-  for (const condition of conditions) {
-    const rounds = new Map(all.map((contender) => [contender, [] as Burst[]]))
+  const compared = [...all, ...all.slice(-1).flatMap(otherBuild)]
+  for (const condition of conditionsNamed(parameters, EVENTS)) {
+    const rounds = new Map(compared.map((contender) => [contender, [] as Burst[]]))
     // Side by side, so that what the machine does meanwhile hits both.
     for (let round = 0; round < ROUNDS; round++) {
       for (const [contender, bursts] of rounds) bursts.push(await burst(contender, condition))
@@ -177,9 +173,9 @@ function printBursts(name: string, sinks: string, rounds: readonly Burst[]): voi
   console.log(
     [
       sinks.padEnd(13),
-      name.padEnd(12),
+      name.slice(-12).padEnd(12),
       of((b) => b.acked).padStart(7),
-      of((b) => b.delivered).padStart(11),
+      deliveredOf(rounds).padStart(19),
       `${of((b) => b.p50, 1)} / ${of((b) => b.p99, 1)}`.padStart(23),
       of((b) => b.cpu, 2).padStart(6),
       of((b) => b.peak).padStart(7),

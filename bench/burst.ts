@@ -1,8 +1,8 @@
 /** Events, from the first request to the last message in the sinks. */
 import { type MailServer, startMailServer } from '../test/support/mail-server.ts'
 import { type SlackServer, startSlackServer } from '../test/support/slack/server.ts'
-import { fire, quantile, type Shot } from './load.ts'
-import { cpuMs, memory, type Running } from './process.ts'
+import { fire, median, quantile, type Shot } from './load.ts'
+import { cpuMs, elsewhere, memory, type Running } from './process.ts'
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/
 
@@ -14,6 +14,9 @@ export interface Contender {
   /** Called around what is measured. */
   readonly onMeasure?: (edge: 'begin' | 'end') => void
 }
+
+/** Events a second where they come at a steady pace. */
+export const PACE = 50
 
 export interface Burst {
   readonly acked: number
@@ -28,6 +31,7 @@ export interface Burst {
 
 /** What is sent, and to what sinks. */
 export interface Conditions {
+  readonly name: string
   readonly events: number
   /** How many others the service has delivered before. */
   readonly earlier: number
@@ -36,6 +40,27 @@ export interface Conditions {
   readonly connections: number
   /** Left out: as fast as they are answered. */
   readonly perSecond?: number
+}
+
+/** Those of the names, or all: just started, warm, with receivers that take 50 ms, and at a steady pace. */
+export function conditionsNamed(names: readonly string[], events: number): readonly Conditions[] {
+  const all: readonly Conditions[] = [
+    { name: 'cold', events, earlier: 0, delay: 0, connections: 10 },
+    { name: 'warm', events: 5 * events, earlier: events, delay: 0, connections: 50 },
+    { name: 'slow', events, earlier: 0, delay: 50, connections: 10 },
+    { name: 'paced', events: 10 * PACE, earlier: events, delay: 0, connections: 10, perSecond: PACE },
+  ]
+  const known = all.map(({ name }) => name)
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new Error(`no such conditions: ${unknown} (there are ${known.join(', ')})`)
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name))
+}
+
+/** BENCH_AGAINST: the folder of another build, for comparison. */
+export function otherBuild({ shots, start }: Contender): readonly Contender[] {
+  const folder = process.env.BENCH_AGAINST
+  if (folder === undefined) return []
+  return [{ name: folder, shots, start: (slack, mail) => elsewhere(folder, () => start(slack, mail)) }]
 }
 
 export async function burst(
@@ -86,6 +111,13 @@ export async function burst(
     await slack.close()
     await mail.close()
   }
+}
+
+/** The median, and the range, as text. */
+export function deliveredOf(bursts: readonly Burst[]): string {
+  const rates = bursts.map(({ delivered }) => delivered)
+  const [lowest, middle, highest] = [Math.min(...rates), median(rates), Math.max(...rates)]
+  return `${middle.toFixed(0)} (${lowest.toFixed(0)} to ${highest.toFixed(0)})`
 }
 
 export async function delivered(slack: SlackServer, mail: MailServer, events: number): Promise<void> {

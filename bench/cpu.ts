@@ -3,7 +3,7 @@
  * what the machine does meanwhile hits all of them; a ratio is that of one turn.
  */
 import { fire, median, signedShots } from './load.ts'
-import { type Running, startElsewhere, startProcess, threadsCpuMs } from './process.ts'
+import { elsewhere, type Running, startProcess, threadsCpuMs } from './process.ts'
 
 const CONNECTIONS = 50
 const WARM_UP = 10_000
@@ -27,7 +27,7 @@ export async function cpu(rounds: number, secret: string, start: () => Promise<R
     await add('Fastify + svix verify', startProcess(['bench/baseline.ts', 'verify', secret]))
     await add('Hookbridge, durable', start())
     const against = process.env.BENCH_AGAINST
-    if (against !== undefined) await startElsewhere(against, () => add(against, start()))
+    if (against !== undefined) await elsewhere(against, () => add(against, start()))
     for (const contender of contenders) await slice(contender, WARM_UP, secret)
     for (let turn = 0; turn < rounds * TURNS_PER_ROUND; turn++) {
       const order = turn % 2 === 0 ? contenders : contenders.toReversed()

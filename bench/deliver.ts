@@ -4,9 +4,9 @@
  */
 import { type MailServer, startMailServer } from '../test/support/mail-server.ts'
 import { type SlackServer, startSlackServer } from '../test/support/slack/server.ts'
-import { type Contender, delivered } from './burst.ts'
+import { type Contender, delivered, otherBuild } from './burst.ts'
 import { fire, median } from './load.ts'
-import { type Running, startElsewhere, threadsCpuMs } from './process.ts'
+import { type Running, threadsCpuMs } from './process.ts'
 
 const CONNECTIONS = 50
 const WARM_UP = 4_000
@@ -34,12 +34,7 @@ export async function deliver(rounds: number, contenders: readonly Contender[]):
     measured.push({ ...contender, slack, mail, servers, sent: 0, turns: [] })
   }
   try {
-    for (const contender of contenders) await add(contender)
-    const own = contenders.at(-1)
-    const against = process.env.BENCH_AGAINST
-    if (own !== undefined && against !== undefined) {
-      await startElsewhere(against, () => add({ ...own, name: against }))
-    }
+    for (const contender of [...contenders, ...contenders.slice(-1).flatMap(otherBuild)]) await add(contender)
     for (const contender of measured) await slice(contender, WARM_UP)
     for (let turn = 0; turn < rounds * TURNS_PER_ROUND; turn++) {
       const order = turn % 2 === 0 ? measured : measured.toReversed()

@@ -28,7 +28,9 @@ export async function enrichment({ rounds, events, shots, start }: EnrichmentBen
     // Side by side, so that what the machine does meanwhile hits all of them.
     for (let round = 0; round < rounds; round++) {
       for (const [contender, bursts] of measured) {
-        bursts.push(await burst(contender, { events, earlier: events, delay: 0, connections: 50 }))
+        bursts.push(
+          await burst(contender, { name: 'warm', events, earlier: events, delay: 0, connections: 50 }),
+        )
       }
     }
     print([...measured].map(([{ name }, bursts]) => ({ name, bursts })))

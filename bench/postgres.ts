@@ -3,7 +3,7 @@
  * Alertmanager; and what the server does for an event.
  */
 import { type Postgres, startPostgres } from '../test/support/postgres.ts'
-import { type Burst, burst, type Conditions, type Contender } from './burst.ts'
+import { type Burst, burst, type Conditions, type Contender, deliveredOf, otherBuild } from './burst.ts'
 import { fire, median } from './load.ts'
 import { cpuMs, pin, type Running } from './process.ts'
 
@@ -13,6 +13,9 @@ export interface PostgresBench {
   readonly shots: Contender['shots']
   /** For comparison. */
   readonly others: readonly Contender[]
+  readonly conditions: readonly Conditions[]
+  /** Measures requests alone too. */
+  readonly isAcknowledging: boolean
   /** Starts a service that only acknowledges. */
   readonly acknowledge: (store?: string) => Promise<Running>
   readonly start: (
@@ -40,7 +43,6 @@ interface Measured extends Burst {
 }
 
 const CONNECTIONS = 50
-const PACE = 50
 const variants: readonly Variant[] = [
   { name: 'SQLite', instances: 0 },
   { name: 'PostgreSQL, 1', instances: 1 },
@@ -64,7 +66,7 @@ export async function postgres(bench: PostgresBench): Promise<void> {
     )
     server.query('CREATE EXTENSION pg_stat_statements')
     pin(process.pid, 1)
-    await acknowledging(server, bench)
+    if (bench.isAcknowledging) await acknowledging(server, bench)
     await bursts(server, bench)
   } finally {
     for (const end of ends) await end()
@@ -138,19 +140,13 @@ async function started(
 }
 
 async function bursts(server: Postgres, bench: PostgresBench): Promise<void> {
-  const { events, rounds } = bench
+  const { conditions, rounds } = bench
   console.log(
     `\nEvents, each one Slack message and one mail; medians of ${rounds} rounds: conditions as in the part "bursts"`,
   )
   console.log(
-    'conditions  store, instances  acked/s  delivered/s  end to end p50 / p99 ms  CPU ms, services + server  an event: commits, statements',
+    'conditions  store, instances  acked/s  delivered/s (range)  end to end p50 / p99 ms  CPU ms, services + server  an event: commits, statements',
   )
-  const conditions: readonly (Conditions & { name: string })[] = [
-    { name: 'cold', events, earlier: 0, delay: 0, connections: 10 },
-    { name: 'warm', events: 5 * events, earlier: events, delay: 0, connections: 50 },
-    { name: '50 ms', events, earlier: 0, delay: 50, connections: 10 },
-    { name: 'paced', events: 10 * PACE, earlier: events, delay: 0, connections: 10, perSecond: PACE },
-  ]
   for (const condition of conditions) {
     const own = variants.map(
       ({ name, instances }): Contender => ({
@@ -159,7 +155,12 @@ async function bursts(server: Postgres, bench: PostgresBench): Promise<void> {
         start: (slack, mail) => started(server, instances, (store) => bench.start(slack, mail, store)),
       }),
     )
-    const results = [...bench.others, ...own].map((contender) => ({ contender, measured: [] as Measured[] }))
+    const [, one] = own
+    const other = one === undefined ? [] : otherBuild(one)
+    const results = [...bench.others, ...own, ...other].map((contender) => ({
+      contender,
+      measured: [] as Measured[],
+    }))
     for (let round = 0; round < rounds; round++)
       for (const { contender, measured } of results) {
         const edges: Work[] = []
@@ -189,9 +190,9 @@ function print(conditions: string, name: string, measured: readonly Measured[]):
   console.log(
     [
       conditions.padEnd(10),
-      name.padEnd(16),
+      name.slice(-16).padEnd(16),
       of(({ acked }) => acked).padStart(7),
-      of(({ delivered }) => delivered).padStart(11),
+      deliveredOf(measured).padStart(19),
       `${of(({ p50 }) => p50, 1)} / ${of(({ p99 }) => p99, 1)}`.padStart(23),
       cpu.padStart(25),
       work.padStart(29),

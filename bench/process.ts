@@ -25,11 +25,11 @@ export async function startProcess(args: readonly string[], env: NodeJS.ProcessE
 }
 
 /** Runs `start` in the folder of another checkout, in which `npm run bundle` was run. */
-export async function startElsewhere(folder: string, start: () => Promise<unknown>): Promise<void> {
+export async function elsewhere<T>(folder: string, start: () => Promise<T>): Promise<T> {
   const here = process.cwd()
   process.chdir(folder)
   try {
-    await start()
+    return await start()
   } finally {
     process.chdir(here)
   }
