@@ -67,7 +67,7 @@ export interface ClaimRequest {
 export interface ClaimLimits extends RateLimit {
   /** Up to so many deliveries that are due to one destination are sent one by one, in their order. */
   readonly inOrderUpTo: number
-  /** Attempts in flight at once to one destination for which more are due, until none is. */
+  /** Attempts of this holder in flight at once to a destination that catches up. */
   readonly perDestination: number
   /** How many attempts may begin now over all destinations of the channel. */
   readonly free: number

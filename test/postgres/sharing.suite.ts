@@ -71,6 +71,24 @@ t.test('two instances', async (t) => {
     })
   })
 
+  t.test('where too many wait, each sends as many as it can; otherwise one of both', async (t) => {
+    const [one, other] = await sharing(t, postgres)
+    for (let number = 1; number <= 9; number++) await one.append(entry(event(number), [planned()]))
+    const now = one.now()
+    const claim = async (store: Store, inOrderUpTo: number, inFlight: number) => {
+      const channels = limited({ slack: { inOrderUpTo, perDestination: 3 } })
+      const request = everything(now, { channels, inFlight: new Map([['slack:#deal-flow', inFlight]]) })
+      return (await store.claim(request)).leased.map(({ delivery }) => delivery.id)
+    }
+    const ids = (...numbers: number[]) => numbers.map((number) => deliveryId(number, 1))
+    t.same(await claim(one, 9, 0), ids(1))
+    t.same(await claim(other, 9, 0), [])
+    t.same(await claim(other, 7, 0), ids(2, 3, 4))
+    t.same(await claim(one, 7, 1), ids(5, 6))
+    t.same(await claim(one, 7, 3), [])
+    t.same(await claim(other, 7, 1), ids(7, 8))
+  })
+
   t.test('the health of a destination is the same for both', async (t) => {
     const [one, other] = await sharing(t, postgres)
     for (let number = 1; number <= 9; number++) await one.append(entry(event(number), [planned()]))

@@ -11,9 +11,23 @@ const ALWAYS_IN_ORDER_RATE = 2
 
 const inOrder = { catchingUp: false, nothingLeft: false } as const
 
-/** Attempts that may be in flight at once; `perDestination`: at most, while it catches up. */
-export function attemptsAtOnce(state: DestinationState, perDestination: number): number {
-  return state.catchingUp && !isBroken(state) ? perDestination : Math.min(1, perDestination)
+/** Attempts at a destination that are in flight: those of the instance that claims, and those of others. */
+export interface InFlight {
+  readonly own: number
+  readonly elsewhere: number
+}
+
+/**
+ * How many more attempts may begin; `perDestination`: at most while it catches up, of each instance. One that shared it with others
+ * would not reach what its channel allows now, which follows what the instance uses.
+ */
+export function roomFor(
+  state: DestinationState,
+  perDestination: number,
+  { own, elsewhere }: InFlight,
+): number {
+  if (state.catchingUp && !isBroken(state)) return perDestination - own
+  return Math.min(1, perDestination) - own - elsewhere
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Which deliveries a claim takes: the rules of `Queue.claim`, on what a store has read. */
-import { afterClaim, attemptsAtOnce, beforeClaim } from '../../core/delivery/catching-up.ts'
+import { afterClaim, beforeClaim, roomFor } from '../../core/delivery/catching-up.ts'
 import {
   allowance,
   availableAt,
@@ -67,12 +67,13 @@ export function openRate(
   const limits = limitsOf(request, channel)
   const stored = destinationStateOf(row)
   const before = stored === null ? newDestination(limits, request.now) : followClock(stored, request.now)
-  const inFlight = (request.inFlight.get(key) ?? 0) + elsewhere
+  const own = request.inFlight.get(key) ?? 0
+  const inFlight = own + elsewhere
   // Where nothing can be claimed, `elsewhere` is not counted.
   const state = dueAt > request.now ? before : beforeClaim(before, limits, inFlight, () => isMuchDue(limits))
   // No destination takes more than half of what is free: a few slow ones leave room for the others.
   const share = Math.ceil(limits.free / 2)
-  const room = Math.min(attemptsAtOnce(state, limits.perDestination) - inFlight, share)
+  const room = Math.min(roomFor(state, limits.perDestination, { own, elsewhere }), share)
   const turn = isFailing({ state }) ? fractionOf(`${key} ${request.now}`) : 0
   return { id, key, dueAt, channel, limits, state, stored, room, inFlight, turn }
 }

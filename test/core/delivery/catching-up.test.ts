@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { afterClaim, attemptsAtOnce, beforeClaim } from '../../../src/core/delivery/catching-up.ts'
+import { afterClaim, beforeClaim, roomFor } from '../../../src/core/delivery/catching-up.ts'
 import {
   type DestinationState,
   newDestination,
@@ -42,9 +42,12 @@ t.test('messages go one by one, unless too many wait for answers', async (t) => 
       7,
     ],
   ]
-  for (const [what, state, atOnce] of cases) t.equal(attemptsAtOnce(state, 7), atOnce, what)
-  t.equal(attemptsAtOnce(much, 0), 0)
-  t.equal(attemptsAtOnce(fresh, 0), 0)
+  for (const [what, state, atOnce] of cases)
+    t.equal(roomFor(state, 7, { own: 0, elsewhere: 0 }), atOnce, what)
+  t.equal(roomFor(much, 0, { own: 0, elsewhere: 0 }), 0)
+  t.equal(roomFor(fresh, 0, { own: 0, elsewhere: 0 }), 0)
+  t.equal(roomFor(much, 7, { own: 3, elsewhere: 6 }), 4, 'each instance has as many as it can')
+  t.equal(roomFor(fresh, 7, { own: 0, elsewhere: 1 }), 0, 'one by one is one of all instances')
   t.equal(beforeClaim(much, unlimited, 3, yes), much, 'no change, no other value')
   t.equal(beforeClaim(emptied, unlimited, 3, yes), emptied)
   t.equal(afterClaim(fresh, 1, false), fresh)
@@ -65,7 +68,10 @@ function* walk(changes: readonly number[]) {
     else inFlight = Math.max(0, inFlight + change)
     const isMuch = due > IN_ORDER_UP_TO
     const before = beforeClaim(state, unlimited, inFlight, () => isMuch)
-    const claimed = Math.max(0, Math.min(due, attemptsAtOnce(before, PER_DESTINATION) - inFlight))
+    const claimed = Math.max(
+      0,
+      Math.min(due, roomFor(before, PER_DESTINATION, { own: inFlight, elsewhere: 0 })),
+    )
     due -= claimed
     inFlight += claimed
     state = JSON.parse(JSON.stringify(claimed === 0 ? before : afterClaim(before, inFlight, due > 0)))

@@ -2,7 +2,6 @@
  * `Queue.claim`, for several instances. A claim locks the rows of the rate keys that it takes from: what they may send and what is in flight
  * is then its alone to decide. Rows that others have locked are left to them, so that no claim waits.
  */
-import { attemptsAtOnce } from '../../../core/delivery/catching-up.ts'
 import { allowance, type DestinationState } from '../../../core/delivery/destination.ts'
 import {
   allowedNow,
@@ -169,7 +168,7 @@ function whatIsLeft(
   }
 }
 
-/** Whether the channel of something that can be sent now has no attempt free any more: another holder may have one. */
+/** Whether this one has no room for something that can be sent now: another one may have some. */
 function leavesSome(
   rates: readonly OpenRate[],
   { taken, left }: Pick<Choice, 'taken' | 'left'>,
@@ -181,9 +180,9 @@ function leavesSome(
     if (rate.dueAt > now || isFailing(rate)) return false
     const already = count(({ id }) => id === rate.id)
     if (already > 0 && !leftIds.has(rate.id)) return false
-    const room = attemptsAtOnce(rate.state, rate.limits.perDestination) - rate.inFlight
-    if (Math.min(room, allowance(rate.state, rate.limits, now)) - already < 1) return false
-    return rate.limits.free - count(({ channel }) => channel === rate.channel) < 1
+    if (!rate.state.catchingUp && rate.inFlight + already > 0) return false
+    if (allowance(rate.state, rate.limits, now) - already < 1) return false
+    return rate.room - already < 1 || rate.limits.free - count(({ channel }) => channel === rate.channel) < 1
   })
 }
 
