@@ -57,6 +57,7 @@ try {
       others: contenders().slice(0, -1),
       conditions: conditionsNamed(parameters, EVENTS),
       isAcknowledging: parameters.length === 0,
+      verify: () => startProcess(['bench/baseline.ts', 'verify', SECRET]),
       acknowledge: (store) => hookbridge(ackConfig(store)),
       start: (slack, mail, store) => hookbridge(burstConfig(slack.url, store), mail.url),
     })

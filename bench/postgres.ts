@@ -16,6 +16,8 @@ export interface PostgresBench {
   readonly conditions: readonly Conditions[]
   /** Measures requests alone too. */
   readonly isAcknowledging: boolean
+  /** Starts a server that verifies, and stores nothing. */
+  readonly verify: () => Promise<Running>
   /** Starts a service that only acknowledges. */
   readonly acknowledge: (store?: string) => Promise<Running>
   readonly start: (
@@ -77,15 +79,19 @@ async function acknowledging(server: Postgres, bench: PostgresBench): Promise<vo
   console.log(`\nAcknowledging at ${CONNECTIONS} connections; medians of ${bench.rounds} rounds`)
   console.log('store, instances  requests/s  p50 ms  p99 ms  CPU ms, service + server')
   const shots = 5 * bench.events
-  const results = variants.map((variant) => ({
-    ...variant,
-    volleys: [] as Awaited<ReturnType<typeof volley>>[],
+  const own = variants.map(({ name, instances }) => ({
+    name,
+    start: () => started(server, instances, bench.acknowledge),
   }))
+  const results = [{ name: '+ svix verify', start: async () => [await bench.verify()] }, ...own].map(
+    (each) => ({
+      ...each,
+      volleys: [] as Awaited<ReturnType<typeof volley>>[],
+    }),
+  )
   for (let round = 0; round < bench.rounds; round++)
-    for (const { instances, volleys } of results)
-      volleys.push(
-        await volley(server, await started(server, instances, bench.acknowledge), bench.shots, shots),
-      )
+    for (const { start, volleys } of results)
+      volleys.push(await volley(server, await start(), bench.shots, shots))
   for (const { name, volleys } of results) {
     const of = (pick: (one: (typeof volleys)[number]) => number, digits = 2) =>
       median(volleys.map(pick)).toFixed(digits)
