@@ -12,7 +12,16 @@ import { FIRST_OF_RATE } from '../../src/store/sqlite/queue/claim.ts'
 import { MORE_DUE } from '../../src/store/sqlite/queue/open-rates.ts'
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { deliveryId, entry, event, everything, listed, planned, START } from './contract/sample.ts'
+import {
+  completeRetry,
+  deliveryId,
+  entry,
+  event,
+  everything,
+  listed,
+  planned,
+  START,
+} from './contract/sample.ts'
 import { storeContract } from './contract.ts'
 
 const serviceProcess = fileURLToPath(new URL('service-process.ts', import.meta.url))
@@ -128,6 +137,25 @@ t.test('a store of a newer program is refused, by everyone', async (t) => {
   for (const role of ['service', 'operator'] as const) {
     await t.rejects(opened(t, path, role), { name: 'StoreRefused', reason: 'newer_schema', message })
   }
+})
+
+t.test('an attempt that is damaged parks its delivery, and keeps no other out', async (t) => {
+  const path = join(t.testdir(), 'store.db')
+  const store = await opened(t, path, 'service')
+  await store.append(entry(event(1), [planned()]))
+  await store.claim(everything(START + 1))
+  await completeRetry(store, deliveryId(1, 1), 1, START + 1, START + 1)
+  await store.append(entry(event(2), [planned({ target: '#other' })]))
+  const database = new Database(path, 0)
+  t.teardown(() => database.close())
+  database.execute("UPDATE attempts SET outcome = '{'")
+  const { leased } = await store.claim(everything(START + 2))
+  t.same(
+    leased.map(({ delivery }) => delivery.id),
+    [deliveryId(2, 1)],
+  )
+  const state = database.prepare<{ state: string }>('SELECT state FROM deliveries WHERE id = ?')
+  t.equal(state.get(deliveryId(1, 1))?.state, 'parked')
 })
 
 t.test('counting the backlog, and claiming, read their index alone', async (t) => {

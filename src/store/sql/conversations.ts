@@ -1,7 +1,8 @@
 /** The rows of stages and of what was sent in a conversation. */
 import type { Outcome } from '../../core/delivery/outcome.ts'
+import type { Event } from '../../core/event.ts'
 import type { SentMessage } from '../../core/lifecycle/lifecycle.ts'
-import { stepOf } from './rows.ts'
+import { type EventRow, readableEvent, stepOf } from './rows.ts'
 
 export type StageRow = {
   readonly lifecycle: string
@@ -23,13 +24,24 @@ export type SentRow = {
 /** Far more than a conversation has. Beyond them its first message is not found, and another one begins. */
 export const MOST_MESSAGES = 200
 
-/** Those of a conversation's attempts that were sent. */
+/** Those of a conversation's attempts that were sent, but for damaged rows. */
 export function sentMessagesOf(rows: readonly SentRow[]): readonly SentMessage[] {
-  return rows.flatMap((row) => {
+  return rows.flatMap((row) => sentMessageOf(row) ?? [])
+}
+
+function sentMessageOf(row: SentRow): SentMessage | null {
+  try {
     const outcome: Outcome = JSON.parse(row.outcome)
     const step = stepOf(row.step)
-    if (outcome.kind !== 'sent') return []
+    if (outcome.kind !== 'sent') return null
     const { delivery: deliveryId, event: eventId, stage, started_at: sentAt } = row
-    return [{ deliveryId, eventId, stage, sentAt, step, reference: outcome.reference }]
-  })
+    return { deliveryId, eventId, stage, sentAt, step, reference: outcome.reference }
+  } catch {
+    return null
+  }
+}
+
+/** But for damaged rows. */
+export function eventsOfRows(rows: readonly EventRow[]): readonly Event[] {
+  return rows.flatMap((row) => readableEvent(row) ?? [])
 }

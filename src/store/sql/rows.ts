@@ -124,6 +124,15 @@ export function eventOfRow(row: EventColumns | undefined): Event {
   return event
 }
 
+/** Null where the row is damaged, which must not keep all other deliveries from being sent. */
+export function readableEvent(row: EventColumns | undefined): Event | null {
+  try {
+    return eventOfRow(row)
+  } catch {
+    return null
+  }
+}
+
 /** The request of a row that has no event yet. */
 export function quarantinedOf(row: EventColumns & Pick<EventRow, 'problem'>): QuarantinedRequest {
   return {

@@ -257,6 +257,29 @@ export function claimContract(t: Test, create: (t: Test) => Harness): void {
       t.match(await store.delivery(id), { state: 'parked', reason, dueAt: null, attempts: 0 })
   })
 
+  t.test('nor does one that cannot be read keep the later ones of its conversation', async (t) => {
+    const store = await create(t).service()
+    const conversation = 'analysis an_1'
+    const staged = (number: number, stage: string) => {
+      const plan = {
+        stage: { lifecycle: 'analysis', key: 'an_1', first: 'created', last: 'completed', stage },
+      }
+      return {
+        ...entry(event(number)),
+        plan: aPlan(NOW, identified(number, [planned({ conversation })]), plan),
+      }
+    }
+    await store.append({ ...staged(1, 'created'), body: Buffer.from('{"type":') })
+    await store.append(staged(2, 'completed'))
+    t.same(ids(await store.claim(everything(NOW))), [])
+    const { leased } = await store.claim(everything(NOW))
+    t.match(leased, [{ delivery: { id: deliveryId(2, 1) }, conversation: { round: 1, sent: [] } }])
+    t.same(
+      leased[0]?.conversation?.events.map(({ id }) => id),
+      [eventId(2)],
+    )
+  })
+
   t.test('nextDueAt looks at what was not taken, where something may be sent', async (t) => {
     const store = await create(t).service()
     await fill(store, '#a', 1, 2)

@@ -8,7 +8,13 @@ import {
   type OpenRate,
   statesAfter,
 } from '../../sql/claiming.ts'
-import { type DeliveryColumns, deliveryTo, EVENT_COLUMNS, type EventRow, eventOfRow } from '../../sql/rows.ts'
+import {
+  type DeliveryColumns,
+  deliveryTo,
+  EVENT_COLUMNS,
+  type EventRow,
+  readableEvent,
+} from '../../sql/rows.ts'
 import { UNREADABLE } from '../../sql/states.ts'
 import type { Attempt, Claimed, ClaimRequest, Leased } from '../../store.ts'
 import type { Database } from '../database.ts'
@@ -66,9 +72,10 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
     const row = selectDelivery.get(seq)
     if (row === undefined) throw new Error(`delivery ${seq} is in the index but not in the table`)
     const known = events.get(row.event)
-    const event = known === undefined ? readable(selectEvent.get(row.event)) : known
+    const event = known === undefined ? readableEvent(selectEvent.get(row.event)) : known
     events.set(row.event, event)
-    if (event === null) {
+    const past = event === null ? null : pastOf(database, row)
+    if (event === null || past === null) {
       parkUnreadable(database, row, request.now)
       return []
     }
@@ -77,11 +84,22 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
     update.run(request.leaseUntil, interruptedAt ?? request.now, request.holder, seq)
     const stored = deliveryTo(destinationOf(database, row.destination), event.id, row)
     const delivery = { ...stored, state: 'sending', dueAt: request.leaseUntil } as const
-    const unanswered = row.attempts === 0 ? null : unansweredOf(attemptsOf(database, seq))
-    const { conversation: key } = row
-    const conversation = key === null ? null : conversationRecord(database, key, row.event)
-    return [{ delivery, event, interruptedAt, atFailing: isFailing(rate), unanswered, conversation }]
+    return [{ delivery, event, interruptedAt, atFailing: isFailing(rate), ...past }]
   })
+}
+
+/** Null where an attempt is damaged. */
+function pastOf(database: Database, row: LeasedRow): Pick<Leased, 'unanswered' | 'conversation'> | null {
+  const { seq, event, attempts, conversation: key } = row
+  try {
+    const unanswered = attempts === 0 ? null : unansweredOf(attemptsOf(database, seq))
+    const conversation = key === null ? null : conversationRecord(database, key, event)
+    return { unanswered, conversation }
+  } catch (error) {
+    // Any other one is about the store.
+    if (!(error instanceof SyntaxError)) throw error
+    return null
+  }
 }
 
 /** The latest first. */
@@ -92,15 +110,6 @@ function* attemptsOf(database: Database, seq: number): Generator<Pick<Attempt, '
   let row = before.get(seq, Number.MAX_SAFE_INTEGER)
   for (; row !== undefined; row = before.get(seq, row.number)) {
     yield { startedAt: row.started_at, outcome: JSON.parse(row.outcome) }
-  }
-}
-
-/** Null where the row is damaged, which must not keep all other deliveries from being sent. */
-function readable(row: EventRow | undefined): Leased['event'] | null {
-  try {
-    return eventOfRow(row)
-  } catch {
-    return null
   }
 }
 

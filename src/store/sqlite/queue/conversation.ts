@@ -1,8 +1,14 @@
 /** The stages of lifecycles, and what was sent in a conversation: read from its deliveries and their attempts. */
 
 import { type Round, roundOf, type SentMessage, type Stage } from '../../../core/lifecycle/lifecycle.ts'
-import { MOST_MESSAGES, type SentRow, type StageRow, sentMessagesOf } from '../../sql/conversations.ts'
-import { EVENT_COLUMNS, type EventRow, eventOfRow } from '../../sql/rows.ts'
+import {
+  eventsOfRows,
+  MOST_MESSAGES,
+  type SentRow,
+  type StageRow,
+  sentMessagesOf,
+} from '../../sql/conversations.ts'
+import { EVENT_COLUMNS, type EventRow } from '../../sql/rows.ts'
 import type { ConversationRecord } from '../../store.ts'
 import type { Database } from '../database.ts'
 
@@ -76,12 +82,12 @@ function sentIn(database: Database, conversation: string, { round }: StageRow): 
 
 /** The first event of each stage. */
 function eventsIn(database: Database, { lifecycle, key, round }: StageRow) {
-  return database
+  const rows = database
     .prepare<EventRow>(
       `SELECT ${EVENT_COLUMNS} FROM events WHERE seq IN (
          SELECT min(event) FROM stages WHERE lifecycle = ? AND key = ? AND round = ? GROUP BY stage)
        ORDER BY seq`,
     )
     .all(lifecycle, key, round)
-    .map(eventOfRow)
+  return eventsOfRows(rows)
 }
