@@ -224,4 +224,21 @@ t.test('claims', async (t) => {
     t.same(idsOf(await store.claim(everything(now + 60_000))), [])
     t.match(await store.delivery(deliveryId(1, 1)), { state: 'parked', reason: /cannot be read/ })
   })
+
+  t.test('an attempt that is damaged parks its delivery, and keeps no other out', async (t) => {
+    const url = postgres.createDatabase()
+    const store = await opened(t, url)
+    const now = START + 10_000
+    await store.append(entry(event(1), [planned()]))
+    await store.claim(everything(now))
+    await completeRetry(store, deliveryId(1, 1), 1, now, now)
+    await store.append(entry(event(2), [planned({ target: '#other' })]))
+    postgres.query("UPDATE hookbridge.attempts SET outcome = '{'", url)
+    t.same(idsOf(await store.claim(everything(now + 1))), [deliveryId(2, 1)])
+    const [state] = postgres.query(
+      `SELECT state FROM hookbridge.deliveries WHERE id = '${deliveryId(1, 1)}'`,
+      url,
+    )
+    t.equal(state, 'parked')
+  })
 })

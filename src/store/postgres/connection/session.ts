@@ -4,7 +4,7 @@ import { Records } from './records.ts'
 import { fromText, toText } from './text.ts'
 
 /** What may be bound. Arrays become PostgreSQL's: `= ANY($1::bigint[])`. */
-type Scalar = null | number | string | boolean | Uint8Array
+export type Scalar = null | number | string | boolean | Uint8Array
 export type Value = Scalar | readonly Scalar[] | Records
 /** A row as a query returns it; declare the rows of a query as a type alias of this shape. bigint is a number. */
 export type Row = Readonly<Record<string, null | number | string | boolean | Uint8Array>>

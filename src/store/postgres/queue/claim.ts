@@ -19,7 +19,7 @@ import type { Database } from '../connection/database.ts'
 import { Records } from '../connection/records.ts'
 import type { Session } from '../connection/session.ts'
 import { CommitUnknown } from '../connection/transactions.ts'
-import { leasesOf, newLeasesOf, parkUnreadable, startLease } from './lease.ts'
+import { type DueRow, lease, leasesOf, parkUnreadable } from './lease.ts'
 import { openRates, type RateSnapshot, readRates } from './rate-snapshots.ts'
 import { lockFreeRates, saveStates } from './rates.ts'
 
@@ -72,7 +72,7 @@ export async function claim(
       if (choice.taken.length > 0) options.committed(durationMs)
     },
   )
-  const leases = done.leases ?? newLeasesOf(await done.rows, choice.taken, request)
+  const leases = leasesOf(await done.leased, choice.taken, request)
   await parkUnreadable(database, leases.damaged, request).catch((cause: unknown) => {
     // What is leased is given back.
     throw new CommitUnknown('what was leased is damaged, and was not parked', { cause })
@@ -134,22 +134,18 @@ async function claimIn(
     known,
   )
   const choice = choose(isWrong ? [] : candidatesOf(first, allowed), now)
-  const isNew = new Map(first.map(({ seq, is_new }) => [seq, is_new]))
-  const areNew = choice.taken.every(({ seq }) => isNew.get(seq) === true)
-  const rows = startLease(session, choice.taken, { request, instance, areNew })
-  // Where it fails, the commit does too, and says so.
-  rows.catch(() => {})
+  // The commit goes with it. Where it fails, the commit does too, and says so.
+  const leased = lease(session, choice.taken, { request, instance, due: first })
+  leased.catch(() => {})
   // Where another transaction has changed or locked some, fewer are leased, and their tokens are lost.
   if (!isWrong) saveStates(session, changedStates(mine, statesAfter(choice, now)))
-  // The commit goes with the statement that leases, unless there is something to read.
-  const leases = areNew ? null : await leasesOf(session, await rows, choice.taken, request)
   // Others have locked it, or it became due since the rates were read.
   const left = others.allowed.map(({ id, dueAt }) =>
     wanted.has(id) && !locked.has(id) ? now + LOOK_AGAIN_AFTER_MS : dueAt,
   )
   if (isWrong) left.push(now)
   const times = [...others.waiting, ...left, ...waiting, ...choice.waiting]
-  return { rows, leases, choice, known, times, rates: areEarlier ? snapshots : rates }
+  return { leased, choice, known, times, rates: areEarlier ? snapshots : rates }
 }
 
 function whatIsLeft(
@@ -186,12 +182,9 @@ function leavesSome(
   })
 }
 
-type First = {
+type First = DueRow & {
   readonly id: number
-  readonly seq: number
   readonly due_at: number
-  /** It was not attempted, and belongs to no conversation. */
-  readonly is_new: boolean
 }
 
 /** As many of each as may be claimed, and one more, which shows when the next is due. */
@@ -199,9 +192,9 @@ async function firstOf(session: Session, rates: readonly OpenRate[]): Promise<re
   if (rates.length === 0) return []
   const asked = rates.map(({ id, room }) => ({ id, most: room + 1 }))
   return session.query<First>(
-    `SELECT id, seq, due_at, is_new FROM json_to_recordset($1::json) AS asked(id integer, most bigint)
+    `SELECT id, seq, due_at, event, conversation, is_new FROM json_to_recordset($1::json) AS asked(id integer, most bigint)
      CROSS JOIN LATERAL (
-       SELECT seq, due_at, attempts = 0 AND conversation IS NULL AS is_new
+       SELECT seq, due_at, event, conversation, attempts = 0 AND state <> 'sending' AS is_new
        FROM deliveries WHERE rate = asked.id AND due_at IS NOT NULL
        ORDER BY due_at, seq LIMIT most) AS first`,
     [new Records(asked)],

@@ -1,16 +1,67 @@
 /** Leases the deliveries that a claim has chosen, and reads what their attempts need. */
-import { type Delivery, unansweredOf } from '../../../core/delivery/delivery.ts'
-import type { Event } from '../../../core/event.ts'
+import { unansweredOf } from '../../../core/delivery/delivery.ts'
 import { type Candidate, isFailing } from '../../sql/claiming.ts'
 import { type DeliveryRow, deliveryOf, EVENT_COLUMNS, type EventColumns, eventOfRow } from '../../sql/rows.ts'
 import { UNREADABLE } from '../../sql/states.ts'
-import { type Attempt, type ClaimRequest, type Leased, StoreUnavailable } from '../../store.ts'
+import { type ClaimRequest, type ConversationRecord, type Leased, StoreUnavailable } from '../../store.ts'
 import type { Database } from '../connection/database.ts'
 import type { Session } from '../connection/session.ts'
 import { conversationRecord } from '../history/conversation.ts'
 import { conversationLock, lock } from '../locks.ts'
 import { DELIVERY_COLUMNS, FROM_DELIVERIES } from '../select-delivery.ts'
 import { conversationsOf, releaseNext } from './insert-deliveries.ts'
+
+/** What a claim knows of a delivery that it may lease. None of it changes while the transaction has locked the rate. */
+export type DueRow = {
+  readonly seq: number
+  readonly event: number
+  readonly conversation: string | null
+  /** It was never leased. */
+  readonly is_new: boolean
+}
+
+export interface LeaseOptions {
+  readonly request: ClaimRequest
+  /** The number of the one that claims. */
+  readonly instance: number
+  /** The candidates, and perhaps others. */
+  readonly due: readonly DueRow[]
+}
+
+/** What the database has of deliveries that were leased, by their numbers. */
+export interface LeasedRows {
+  readonly rows: ReadonlyMap<number, LeasedRow>
+  readonly attempts: ReadonlyMap<number, readonly AttemptRow[]>
+  readonly conversations: ReadonlyMap<number, ConversationRecord | null>
+}
+
+/**
+ * Leases them, but for those that another transaction has changed or locked, and reads what their attempts need. One round trip, and all
+ * statements are sent before this returns.
+ */
+export async function lease(
+  session: Session,
+  candidates: readonly Candidate[],
+  { request, instance, due }: LeaseOptions,
+): Promise<LeasedRows> {
+  const seqs = new Set(candidates.map(({ seq }) => seq))
+  const chosen = due.filter(({ seq }) => seqs.has(seq))
+  const leased = leaseRows(session, [...seqs], request, instance)
+  const attempts = attemptsOf(
+    session,
+    chosen.flatMap(({ seq, is_new }) => (is_new ? [] : seq)),
+  )
+  const conversations = chosen.map(async ({ seq, conversation, event }) => {
+    const record = conversation === null ? null : conversationRecord(session, conversation, event)
+    return [seq, await record] as const
+  })
+  const [rows, tried, records] = await Promise.all([leased, attempts, Promise.all(conversations)])
+  return {
+    rows: new Map(rows.map((row) => [row.seq, row])),
+    attempts: Map.groupBy(tried, ({ delivery }) => delivery),
+    conversations: new Map(records),
+  }
+}
 
 export interface Leases {
   readonly deliveries: readonly Leased[]
@@ -20,97 +71,50 @@ export interface Leases {
   readonly damaged: readonly DeliveryRow[]
 }
 
-export interface LeaseOptions {
-  readonly request: ClaimRequest
-  /** The number of the one that claims. */
-  readonly instance: number
-  /** Only those that were not attempted. */
-  readonly areNew: boolean
-}
-
-/** Leases them, but for those that another transaction has changed or locked. Resolves with what they were before. */
-export async function startLease(
-  session: Session,
-  candidates: readonly Candidate[],
-  { request, instance, areNew }: LeaseOptions,
-): Promise<readonly LeasedRow[]> {
-  if (candidates.length === 0) return []
-  return session.query<LeasedRow>(LEASE, [
-    candidates.map(({ seq }) => seq),
-    request.now,
-    request.leaseUntil,
-    request.holder,
-    instance,
-    areNew,
-  ])
-}
-
-/** In the order of the candidates. Of deliveries that were not attempted before, and belong to no conversation. */
-export function newLeasesOf(
-  rows: readonly LeasedRow[],
+/** In the order of the candidates. */
+export function leasesOf(
+  { rows, attempts, conversations }: LeasedRows,
   candidates: readonly Candidate[],
   request: ClaimRequest,
 ): Leases {
-  const { read, seqs, damaged } = readAll(rows, candidates)
-  const deliveries = read.map((each) => leasedOf(each, request, { unanswered: null, conversation: null }))
-  return { deliveries, seqs, damaged }
-}
-
-/** The same of any, with what is known of their past. */
-export async function leasesOf(
-  session: Session,
-  rows: readonly LeasedRow[],
-  candidates: readonly Candidate[],
-  request: ClaimRequest,
-): Promise<Leases> {
-  const { read, seqs, damaged } = readAll(rows, candidates)
-  const attempts = await attemptsOf(
-    session,
-    read.map(({ row }) => row),
-  )
-  const deliveries = await Promise.all(
-    read.map(async (each) => {
-      const { seq, attempts: count, conversation: key, event } = each.row
-      const unanswered = count === 0 ? null : unansweredOf(attempts.get(seq) ?? [])
-      const conversation = key === null ? null : await conversationRecord(session, key, event)
-      return leasedOf(each, request, { unanswered, conversation })
-    }),
-  )
-  return { deliveries, seqs, damaged }
-}
-
-interface Read {
-  readonly row: LeasedRow
-  readonly event: Event
-  readonly delivery: Delivery
-  readonly atFailing: boolean
-}
-
-function readAll(rows: readonly LeasedRow[], candidates: readonly Candidate[]) {
-  const ofSeq = new Map(rows.map((row) => [row.seq, row]))
   const damaged: LeasedRow[] = []
-  const read = candidates.flatMap(({ seq, rate }): readonly Read[] => {
-    const row = ofSeq.get(seq)
+  const deliveries = candidates.flatMap(({ seq, rate }): readonly Leased[] => {
+    const row = rows.get(seq)
     if (row === undefined) return []
-    const read = readable(row)
-    if (read !== null) return [{ row, ...read, atFailing: isFailing(rate) }]
-    damaged.push(row)
-    return []
+    const read = readable(row, attempts.get(seq) ?? [])
+    if (read === null) {
+      damaged.push(row)
+      return []
+    }
+    const { event, delivery, unanswered } = read
+    return [
+      {
+        delivery: { ...delivery, state: 'sending', dueAt: request.leaseUntil },
+        event,
+        interruptedAt: row.state === 'sending' ? row.leased_at : null,
+        atFailing: isFailing(rate),
+        unanswered,
+        conversation: conversations.get(seq) ?? null,
+      },
+    ]
   })
-  return { read, damaged, seqs: new Set(ofSeq.keys()) }
+  return { deliveries, damaged, seqs: new Set(rows.keys()) }
 }
 
-function leasedOf(
-  { row, event, delivery, atFailing }: Read,
-  request: ClaimRequest,
-  past: Pick<Leased, 'unanswered' | 'conversation'>,
-): Leased {
-  return {
-    delivery: { ...delivery, state: 'sending', dueAt: request.leaseUntil },
-    event,
-    interruptedAt: row.state === 'sending' ? row.leased_at : null,
-    atFailing,
-    ...past,
+/** Null where it is damaged. */
+function readable(row: LeasedRow, attempts: readonly AttemptRow[]) {
+  try {
+    const past = attempts.map(({ started_at: startedAt, outcome }) => ({
+      startedAt,
+      outcome: JSON.parse(outcome),
+    }))
+    return {
+      event: eventOfRow({ ...row, id: row.event_id }),
+      delivery: deliveryOf(row),
+      unanswered: row.attempts === 0 ? null : unansweredOf(past),
+    }
+  } catch {
+    return null
   }
 }
 
@@ -125,13 +129,23 @@ const EVENT = EVENT_COLUMNS.split(', ')
 // The claim of an interrupted attempt only records it: if that is interrupted too, the start stays the same.
 const LEASE = `WITH locked AS (
     SELECT ${DELIVERY_COLUMNS}, ${EVENT} ${FROM_DELIVERIES}
-    WHERE deliveries.seq = ANY($1::bigint[]) AND deliveries.due_at <= $2 AND (deliveries.attempts = 0 OR NOT $6::boolean)
+    WHERE deliveries.seq = ANY($1::bigint[]) AND deliveries.due_at <= $2
     FOR UPDATE OF deliveries SKIP LOCKED),
   leased AS (
     UPDATE deliveries SET state = 'sending', due_at = $3, holder = $4, instance = $5,
       leased_at = CASE WHEN locked.state = 'sending' THEN locked.leased_at ELSE $2 END
     FROM locked WHERE deliveries.seq = locked.seq)
   SELECT * FROM locked`
+
+async function leaseRows(
+  session: Session,
+  seqs: readonly number[],
+  { now, leaseUntil, holder }: ClaimRequest,
+  instance: number,
+): Promise<readonly LeasedRow[]> {
+  if (seqs.length === 0) return []
+  return session.query<LeasedRow>(LEASE, [seqs, now, leaseUntil, holder, instance])
+}
 
 /**
  * Gives back what a claim leased whose commit was unknown: nobody has begun to send it. An interrupted attempt, and what was replayed
@@ -151,15 +165,6 @@ export async function giveBack(
     [holder, now, leaseUntil, instance],
   )
   return given.length
-}
-
-/** What is damaged cannot be read. */
-function readable(row: LeasedRow): { readonly event: Event; readonly delivery: Delivery } | null {
-  try {
-    return { event: eventOfRow({ ...row, id: row.event_id }), delivery: deliveryOf(row) }
-  } catch {
-    return null
-  }
 }
 
 /**
@@ -187,25 +192,14 @@ export async function parkUnreadable(
   })
 }
 
-type AttemptOutcomeRow = { readonly delivery: number; readonly started_at: number; readonly outcome: string }
+type AttemptRow = { readonly delivery: number; readonly started_at: number; readonly outcome: string }
 
 /** Of each delivery, the latest first. */
-async function attemptsOf(
-  session: Session,
-  rows: readonly DeliveryRow[],
-): Promise<ReadonlyMap<number, readonly Pick<Attempt, 'startedAt' | 'outcome'>[]>> {
-  const tried = rows.filter(({ attempts }) => attempts > 0).map(({ seq }) => seq)
-  if (tried.length === 0) return new Map()
-  const found = await session.query<AttemptOutcomeRow>(
+async function attemptsOf(session: Session, seqs: readonly number[]): Promise<readonly AttemptRow[]> {
+  if (seqs.length === 0) return []
+  return session.query<AttemptRow>(
     `SELECT delivery, started_at, outcome FROM attempts WHERE delivery = ANY($1::bigint[])
      ORDER BY delivery, number DESC`,
-    [tried],
-  )
-  const ofDelivery = Map.groupBy(found, ({ delivery }) => delivery)
-  return new Map(
-    [...ofDelivery].map(([delivery, attempts]) => [
-      delivery,
-      attempts.map(({ started_at: startedAt, outcome }) => ({ startedAt, outcome: JSON.parse(outcome) })),
-    ]),
+    [seqs],
   )
 }
