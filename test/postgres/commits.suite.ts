@@ -192,7 +192,10 @@ t.test('statements share round trips, and look up what they need', async (t) => 
     }
   }
   await store.append(staged(10, 'created'))
-  t.equal(await proxy.roundTrips(() => store.append(staged(11, 'completed'))), 3, 'a stage of a lifecycle')
+  t.equal(await proxy.roundTrips(() => store.append(staged(11, 'completed'))), 2, 'a stage of a lifecycle')
+  // Of a conversation; then one that was attempted.
+  t.equal(await proxy.roundTrips(claim), 3, 'a claim of a message in a conversation')
+  await end(10)
   await store.append(entry(event(5), [planned()]))
   await claim()
   const fails = { kind: 'retry', reason: 'http 503' } as const

@@ -7,8 +7,9 @@ import type { Change, Session } from './connection/session.ts'
 import { enrichmentChanges, type NewEnrichment } from './enrichments.ts'
 import type { KnownRows } from './known-rows.ts'
 import { lock, messageLock } from './locks.ts'
-import { type EventPlan, locksOfPlan, planChanges } from './plans.ts'
+import { type EventPlan, locksOfPlan, planChanges, readBeforePlans } from './plans.ts'
 import { isClaimable, NewClaim, type NewClaimOptions } from './queue/claim-new.ts'
+import type { Lease } from './queue/insert-deliveries.ts'
 
 type First = { readonly id: string; readonly quarantined: boolean }
 
@@ -37,24 +38,21 @@ export async function append(
   const rates = claim === null ? [] : ratesOf(known, arrivals)
   // Before the statements behind it look at anything.
   lock(session, arrivals.flatMap(locksOf))
-  const [firsts, released, claiming] = await Promise.all([
+  const plans = arrivals.flatMap((arrival) => (arrival.kind === 'event' && arrival.plan) || [])
+  const [firsts, released, before, claiming] = await Promise.all([
     firstOfMessages(session, arrivals),
     releasedAs(session, arrivals),
+    readBeforePlans(session, plans),
     claim === null || rates.length === 0 ? undefined : NewClaim.begin(session, claim, rates),
   ])
   const decided = arrivals.map((arrival, n) => decide(arrival, firsts.get(n)?.first, released))
   const stored = decided.filter(({ result }) => result.kind === 'stored')
   const free = [...firsts.values()].map(({ seq }) => seq).sort((one, other) => one - other)
   const seqs = new Map(stored.map(({ result }, index) => [result.id, free[index] ?? 0]))
-  const planned = await planChanges(
-    session,
-    known,
-    plansOf(stored, seqs),
-    (rows, deliveries) => claiming?.lease(rows, deliveries) ?? rows,
-  )
+  const lease: Lease = (rows, deliveries) => claiming?.lease(rows, deliveries) ?? rows
   session.sendTogether([
     ...eventChanges(stored, seqs),
-    ...planned,
+    ...planChanges(known, plansOf(stored, seqs), before, lease),
     ...enrichmentChanges(enrichmentsOf(stored, seqs)),
     ...(claiming?.changes ?? []),
   ])

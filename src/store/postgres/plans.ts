@@ -4,8 +4,8 @@ import { Records } from './connection/records.ts'
 import type { Change, Session } from './connection/session.ts'
 import type { KnownRows } from './known-rows.ts'
 import { conversationLock, stageLock } from './locks.ts'
-import { conversationsOf, deliveryChanges, type Lease } from './queue/insert-deliveries.ts'
-import { stageChanges } from './queue/stages.ts'
+import { conversationsOf, deliveryChanges, type Lease, openConversations } from './queue/insert-deliveries.ts'
+import { readStages, type StagesBefore, stageChanges } from './queue/stages.ts'
 
 export interface EventPlan {
   readonly event: number
@@ -21,22 +21,48 @@ export function locksOfPlan({ deliveries, stage }: NewPlan): string[] {
   return stage === undefined ? conversations : [...conversations, stageLock(stage)]
 }
 
+/** What plans are stored after. */
+export interface BeforePlans {
+  readonly openConversations: ReadonlySet<string>
+  readonly stages: StagesBefore
+}
+
+/** The transaction has the locks of the plans. `stored`: events of theirs that may have been planned before. */
+export async function readBeforePlans(
+  session: Session,
+  plans: readonly NewPlan[],
+  stored: readonly number[] = [],
+): Promise<BeforePlans> {
+  const conversations = conversationsOf(plans.flatMap(({ deliveries }) => deliveries))
+  const stagesOfPlans = plans.flatMap(({ stage }) => stage ?? [])
+  const [open, stages] = await Promise.all([
+    openConversations(session, conversations),
+    readStages(session, stagesOfPlans.length === 0 ? [] : stored, stagesOfPlans),
+  ])
+  return { openConversations: open, stages }
+}
+
 /** Of events that are stored. */
 export async function insertPlans(
   session: Session,
   known: KnownRows,
   plans: readonly EventPlan[],
 ): Promise<void> {
-  session.sendTogether(await planChanges(session, known, plans))
+  const before = await readBeforePlans(
+    session,
+    plans.map(({ plan }) => plan),
+    plans.map(({ event }) => event),
+  )
+  session.sendTogether(planChanges(known, plans, before))
 }
 
 /** `lease`: may lease some of their deliveries. */
-export async function planChanges(
-  session: Session,
+export function planChanges(
   known: KnownRows,
   plans: readonly EventPlan[],
+  before: BeforePlans,
   lease?: Lease,
-): Promise<readonly Change[]> {
+): readonly Change[] {
   if (plans.length === 0) return []
   const rows = plans.map(({ event, number, plan }) => ({
     event,
@@ -50,15 +76,13 @@ export async function planChanges(
   const sql = `INSERT INTO plans (event, number, at, cause, fingerprint, unrouted, routes)
      SELECT * FROM json_to_recordset($1::json) AS new(event bigint, number integer, at bigint, cause text,
        fingerprint text, unrouted integer, routes text)`
-  const stages = plans.flatMap(({ event, kind, plan: { stage } }) =>
-    stage === undefined ? [] : { event, isStored: kind === undefined, stage },
-  )
+  const stages = plans.flatMap(({ event, plan: { stage } }) => (stage === undefined ? [] : { event, stage }))
   const deliveries = plans.flatMap(({ event, number, kind, plan }) =>
     plan.deliveries.map((delivery) => ({ event, number, kind, at: plan.at, delivery })),
   )
-  const changes = await Promise.all([
-    stageChanges(session, stages),
-    deliveryChanges(session, known, deliveries, lease),
-  ])
-  return [{ sql, values: [new Records(rows)] }, ...changes.flat()]
+  return [
+    { sql, values: [new Records(rows)] },
+    ...stageChanges(stages, before.stages),
+    ...deliveryChanges(known, deliveries, before.openConversations, lease),
+  ]
 }

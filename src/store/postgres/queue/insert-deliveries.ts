@@ -45,18 +45,22 @@ export async function insertDeliveries(
   known: KnownRows,
   deliveries: readonly PlannedRow[],
 ): Promise<void> {
-  session.sendTogether(await deliveryChanges(session, known, deliveries))
+  const conversations = conversationsOf(deliveries.map(({ delivery }) => delivery))
+  session.sendTogether(deliveryChanges(known, deliveries, await openConversations(session, conversations)))
 }
 
-/** A delivery waits for an unfinished earlier one of its conversation, whose lock the transaction has. `lease`: may lease some of them. */
-export async function deliveryChanges(
-  session: Session,
+/**
+ * A delivery waits for an unfinished earlier one of its conversation. `openBefore`: the conversations that have one, whose locks the
+ * transaction has; `lease`: may lease some of them.
+ */
+export function deliveryChanges(
   known: KnownRows,
   deliveries: readonly PlannedRow[],
+  openBefore: ReadonlySet<string>,
   lease: Lease = (rows) => rows,
-): Promise<readonly Change[]> {
+): readonly Change[] {
   if (deliveries.length === 0) return []
-  const open = await openConversations(session, deliveries)
+  const open = new Set(openBefore)
   const rows = deliveries.map(({ event, number, kind, at, delivery }): NewRow => {
     const { destination, conversation, start, standsInFor = null } = delivery
     const begins = beginning(start, conversation !== null && open.has(conversation), at)
@@ -103,12 +107,15 @@ const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, 
     reason text, due_at bigint, held_until bigint, at bigint, leased_at bigint, holder text, instance integer)) WITH ORDINALITY AS new
   ORDER BY ordinality`
 
-async function openConversations(session: Session, deliveries: readonly PlannedRow[]): Promise<Set<string>> {
-  const asked = conversationsOf(deliveries.map(({ delivery }) => delivery))
-  if (asked.length === 0) return new Set()
+/** Those of them that have an unfinished delivery. */
+export async function openConversations(
+  session: Session,
+  conversations: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (conversations.length === 0) return new Set()
   const rows = await session.query<{ conversation: string }>(
     `SELECT DISTINCT conversation FROM deliveries WHERE conversation = ANY($1::text[]) AND ${OPEN}`,
-    [asked],
+    [conversations],
   )
   return new Set(rows.map(({ conversation }) => conversation))
 }

@@ -4,31 +4,38 @@ import type { StageRow } from '../../sql/conversations.ts'
 import { Records } from '../connection/records.ts'
 import type { Change, Session } from '../connection/session.ts'
 
+/** The stages that there are. */
+export interface StagesBefore {
+  /** Of events. */
+  readonly ofEvents: ReadonlyMap<number, StageRow>
+  readonly latest: ReadonlyMap<string, Latest>
+}
+
+/** Of events that are stored, and the last rounds of stages. The transaction has the locks of the stages. */
+export async function readStages(
+  session: Session,
+  events: readonly number[],
+  stages: readonly Stage[],
+): Promise<StagesBefore> {
+  const [ofEvents, latest] = await Promise.all([stagesOf(session, events), latestRounds(session, stages)])
+  return { ofEvents, latest }
+}
+
 export interface EventStage {
   readonly event: number
-  /** Whether it may have a stage already. */
-  readonly isStored: boolean
   readonly stage: Stage
 }
 
-/**
- * Gives events their rounds; the transaction has the locks of their stages. One that is planned again keeps its round, unless its
- * lifecycle or key is another one now.
- */
-export async function stageChanges(
-  session: Session,
-  asked: readonly EventStage[],
-): Promise<readonly Change[]> {
-  if (asked.length === 0) return []
-  const stored = asked.flatMap(({ event, isStored }) => (isStored ? event : []))
-  const [before, latest] = await Promise.all([stagesOf(session, stored), latestRounds(session, asked)])
-  const changed = asked.filter(({ event, stage }) => !isSame(before.get(event), stage))
+/** Gives events their rounds. One that is planned again keeps its round, unless its lifecycle or key is another one now. */
+export function stageChanges(asked: readonly EventStage[], before: StagesBefore): readonly Change[] {
+  const latest = new Map(before.latest)
+  const changed = asked.filter(({ event, stage }) => !isSame(before.ofEvents.get(event), stage))
   if (changed.length === 0) return []
   const rows = changed.map(({ event, stage }) => {
     const found = latest.get(keyOf(stage))
     const round = roundOf(found === undefined ? null : asRound(found, stage), stage)
-    const stages = found?.number === round ? found.stages : new Set<string>()
-    latest.set(keyOf(stage), { number: round, stages: stages.add(stage.stage) })
+    const stages = found?.number === round ? found.stages : []
+    latest.set(keyOf(stage), { number: round, stages: new Set([...stages, stage.stage]) })
     return { event, lifecycle: stage.lifecycle, key: stage.key, stage: stage.stage, round }
   })
   const sql = `INSERT INTO stages (event, lifecycle, key, stage, round)
@@ -41,7 +48,7 @@ export async function stageChanges(
 /** The last round of a key, with the stages that have come. */
 interface Latest {
   readonly number: number
-  readonly stages: Set<string>
+  readonly stages: ReadonlySet<string>
 }
 
 function asRound({ number, stages }: Latest, { first, last }: Stage): Round {
@@ -65,8 +72,12 @@ async function stagesOf(session: Session, events: readonly number[]): Promise<Re
   return new Map(rows.map((row) => [row.event, row]))
 }
 
-async function latestRounds(session: Session, asked: readonly EventStage[]): Promise<Map<string, Latest>> {
-  const keys = [...new Map(asked.map(({ stage }) => [keyOf(stage), stage])).values()]
+async function latestRounds(
+  session: Session,
+  stages: readonly Stage[],
+): Promise<ReadonlyMap<string, Latest>> {
+  if (stages.length === 0) return new Map()
+  const keys = [...new Map(stages.map((stage) => [keyOf(stage), stage])).values()]
   const rows = await session.query<StageRow>(
     `SELECT lifecycle, key, stage, round FROM unnest($1::text[], $2::text[]) AS asked(lifecycle, key)
      JOIN stages USING (lifecycle, key)
@@ -74,11 +85,11 @@ async function latestRounds(session: Session, asked: readonly EventStage[]): Pro
        WHERE others.lifecycle = asked.lifecycle AND others.key = asked.key)`,
     [keys.map(({ lifecycle }) => lifecycle), keys.map(({ key }) => key)],
   )
-  const latest = new Map<string, Latest>()
-  for (const row of rows) {
-    const found = latest.get(keyOf(row)) ?? { number: row.round, stages: new Set<string>() }
-    found.stages.add(row.stage)
-    latest.set(keyOf(row), found)
-  }
-  return latest
+  const ofKeys = Map.groupBy(rows, keyOf)
+  return new Map(
+    [...ofKeys].map(([key, rows]) => [
+      key,
+      { number: rows[0]?.round ?? 0, stages: new Set(rows.map(({ stage }) => stage)) },
+    ]),
+  )
 }
