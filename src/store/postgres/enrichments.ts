@@ -10,7 +10,7 @@ import {
 import { EVENT_COLUMNS, type EventRow } from '../sql/rows.ts'
 import type { ClaimedEnrichments, EnrichmentClaim, Lease, NewPlan } from '../store.ts'
 import { Records } from './connection/records.ts'
-import type { Change, Session } from './connection/session.ts'
+import { anyOf, type Change, type Session } from './connection/session.ts'
 import type { KnownRows } from './known-rows.ts'
 import { lock } from './locks.ts'
 import { insertPlans, locksOfPlan } from './plans.ts'
@@ -87,7 +87,7 @@ const LEASE = `UPDATE enrichments SET due_at = new.due_at, holder = new.holder, 
 
 async function eventsOf(session: Session, seqs: readonly number[]): Promise<readonly EventRow[]> {
   return session.query<EventRow>(
-    `SELECT seq, ${EVENT_COLUMNS}, enrichment FROM events WHERE seq = ANY($1::bigint[])`,
+    `SELECT seq, ${EVENT_COLUMNS}, enrichment FROM events WHERE seq = ${anyOf('$1', 'bigint')}`,
     [seqs],
   )
 }

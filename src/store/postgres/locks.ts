@@ -3,7 +3,7 @@
  * deliveries, then those of rates. A claim, and an append that claims, lock rates before deliveries, and pass over what others have locked.
  */
 import type { Stage } from '../../core/lifecycle/lifecycle.ts'
-import type { Session } from './connection/session.ts'
+import { anyOf, type Session } from './connection/session.ts'
 
 /** Locks the rows of the events of deliveries. A purge passes over them. */
 export const LOCK_EVENTS = `SELECT seq FROM events
@@ -52,7 +52,7 @@ export function lockConversationsOf(
   session.send(
     `SELECT pg_advisory_xact_lock(key)
      FROM (SELECT DISTINCT hashtextextended($3 || conversation, 0) AS key
-       FROM (SELECT conversation FROM deliveries WHERE id = ANY($1::text[]) AND conversation IS NOT NULL
+       FROM (SELECT conversation FROM deliveries WHERE id = ${anyOf('$1', 'text')} AND conversation IS NOT NULL
          UNION SELECT unnest($2::text[])) AS conversations ORDER BY key) AS keys`,
     [deliveries, more, conversationLock('')],
   )

@@ -42,6 +42,14 @@ export interface Transaction extends Session {
 const INT8 = 20
 const TEXT_TYPES: ReadonlySet<number> = new Set([25, 1043])
 
+/**
+ * `ANY` of an array, for statements that run with every event. PostgreSQL plans a prepared statement anew each time that a plan for the given array
+ * looks cheaper than one for any array: how long this one is, it does not know when it plans.
+ */
+export function anyOf(parameter: `$${number}`, type: 'integer' | 'bigint' | 'text'): string {
+  return `ANY((SELECT ${parameter}::${type}[])::${type}[])`
+}
+
 /** The names of prepared statements, by their text. */
 const names = new Map<string, string>()
 

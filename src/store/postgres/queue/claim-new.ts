@@ -9,7 +9,7 @@ import type { RateRow } from '../../sql/backlog.ts'
 import { allowedNow, choose, isFailing, type OpenRate, openRate, statesAfter } from '../../sql/claiming.ts'
 import { deliveryTo } from '../../sql/rows.ts'
 import type { ClaimRequest, Leased } from '../../store.ts'
-import type { Change, Session } from '../connection/session.ts'
+import { anyOf, type Change, type Session } from '../connection/session.ts'
 import { SERVER_TIME } from '../server-clock.ts'
 import type { NewRow, PlannedRow } from './insert-deliveries.ts'
 import { lockFreeRates, stateChanges } from './rates.ts'
@@ -133,7 +133,7 @@ async function readRates(
        (SELECT due_at FROM deliveries WHERE rate = rates.id AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS due_at,
        (SELECT count(*) FROM deliveries WHERE rate = rates.id AND state = 'sending' AND due_at > $2
           AND instance IS DISTINCT FROM $3 AND leased_at > $4) AS elsewhere
-     FROM rates WHERE id = ANY($1::integer[])`,
+     FROM rates WHERE id = ${anyOf('$1', 'integer')}`,
     [ids, now, instance, now - SLOW_AFTER_MS],
   )
 }

@@ -7,7 +7,7 @@ import { standInOf } from '../../sql/rows.ts'
 import { afterReplay, isFinal } from '../../sql/states.ts'
 import type { Attempt, Completed } from '../../store.ts'
 import { Records } from '../connection/records.ts'
-import type { Session } from '../connection/session.ts'
+import { anyOf, type Session } from '../connection/session.ts'
 import type { KnownRows } from '../known-rows.ts'
 import { LOCK_EVENTS, lockConversationsOf } from '../locks.ts'
 import { conversationsOf, insertDeliveries, releaseNext } from './insert-deliveries.ts'
@@ -92,7 +92,7 @@ async function lockLeased(
   const [rows, rates] = await Promise.all([
     session.query<EndedRow>(
       `SELECT seq, id, event, plan, rate, conversation, state, attempts, ambiguous_attempts, replaced_by FROM deliveries
-       WHERE id = ANY($1::text[]) ORDER BY seq FOR UPDATE`,
+       WHERE id = ${anyOf('$1', 'text')} ORDER BY seq FOR UPDATE`,
       [ids],
     ),
     reached.length === 0 ? [] : ratesOf(session, reached),

@@ -3,7 +3,7 @@ import type { DeliveryColumns } from '../../sql/rows.ts'
 import { beginning, released } from '../../sql/states.ts'
 import type { EventType } from '../../store.ts'
 import { Records } from '../connection/records.ts'
-import type { Change, Session } from '../connection/session.ts'
+import { anyOf, type Change, type Session } from '../connection/session.ts'
 import type { KnownRows } from '../known-rows.ts'
 
 /** A delivery with the plan that it belongs to. */
@@ -114,7 +114,7 @@ export async function openConversations(
 ): Promise<ReadonlySet<string>> {
   if (conversations.length === 0) return new Set()
   const rows = await session.query<{ conversation: string }>(
-    `SELECT DISTINCT conversation FROM deliveries WHERE conversation = ANY($1::text[]) AND ${OPEN}`,
+    `SELECT DISTINCT conversation FROM deliveries WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN}`,
     [conversations],
   )
   return new Set(rows.map(({ conversation }) => conversation))
@@ -134,7 +134,7 @@ export async function releaseNext(
   if (conversations.length === 0) return
   const rows = await session.query<{ seq: number; due_at: number | null; held_until: number | null }>(
     `SELECT DISTINCT ON (conversation) seq, due_at, held_until FROM deliveries
-     WHERE conversation = ANY($1::text[]) AND ${OPEN} ORDER BY conversation, seq`,
+     WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN} ORDER BY conversation, seq`,
     [conversations],
   )
   const next = rows.flatMap(({ seq, due_at, held_until }) => {

@@ -5,7 +5,7 @@ import { type DeliveryRow, deliveryOf, EVENT_COLUMNS, type EventColumns, eventOf
 import { UNREADABLE } from '../../sql/states.ts'
 import { type ClaimRequest, type ConversationRecord, type Leased, StoreUnavailable } from '../../store.ts'
 import type { Database } from '../connection/database.ts'
-import type { Session } from '../connection/session.ts'
+import { anyOf, type Session } from '../connection/session.ts'
 import { conversationRecord } from '../history/conversation.ts'
 import { conversationLock, lock } from '../locks.ts'
 import { DELIVERY_COLUMNS, FROM_DELIVERIES } from '../select-delivery.ts'
@@ -129,7 +129,7 @@ const EVENT = EVENT_COLUMNS.split(', ')
 // The claim of an interrupted attempt only records it: if that is interrupted too, the start stays the same.
 const LEASE = `WITH locked AS (
     SELECT ${DELIVERY_COLUMNS}, ${EVENT} ${FROM_DELIVERIES}
-    WHERE deliveries.seq = ANY($1::bigint[]) AND deliveries.due_at <= $2
+    WHERE deliveries.seq = ${anyOf('$1', 'bigint')} AND deliveries.due_at <= $2
     FOR UPDATE OF deliveries SKIP LOCKED),
   leased AS (
     UPDATE deliveries SET state = 'sending', due_at = $3, holder = $4, instance = $5,
@@ -198,7 +198,7 @@ type AttemptRow = { readonly delivery: number; readonly started_at: number; read
 async function attemptsOf(session: Session, seqs: readonly number[]): Promise<readonly AttemptRow[]> {
   if (seqs.length === 0) return []
   return session.query<AttemptRow>(
-    `SELECT delivery, started_at, outcome FROM attempts WHERE delivery = ANY($1::bigint[])
+    `SELECT delivery, started_at, outcome FROM attempts WHERE delivery = ${anyOf('$1', 'bigint')}
      ORDER BY delivery, number DESC`,
     [seqs],
   )

@@ -2,13 +2,13 @@
 import { type DestinationState, reconfigured } from '../../../core/delivery/destination.ts'
 import { destinationStateOf, type RateRow } from '../../sql/backlog.ts'
 import { Records } from '../connection/records.ts'
-import type { Change, Session } from '../connection/session.ts'
+import { anyOf, type Change, type Session } from '../connection/session.ts'
 
 /** The rows of the deliveries' rates, which others may change meanwhile. */
 export async function ratesOf(session: Session, ids: readonly string[]): Promise<readonly RateRow[]> {
   return session.query<RateRow>(
     `SELECT id, channel, key, state FROM rates
-     WHERE id IN (SELECT rate FROM deliveries WHERE id = ANY($1::text[]))`,
+     WHERE id IN (SELECT rate FROM deliveries WHERE id = ${anyOf('$1', 'text')})`,
     [ids],
   )
 }
@@ -16,7 +16,7 @@ export async function ratesOf(session: Session, ids: readonly string[]): Promise
 /** Locks the rows until the transaction ends. */
 export async function lockRates(session: Session, ids: readonly number[]): Promise<readonly RateRow[]> {
   return session.query<RateRow>(
-    'SELECT id, channel, key, state FROM rates WHERE id = ANY($1::integer[]) ORDER BY id FOR UPDATE',
+    `SELECT id, channel, key, state FROM rates WHERE id = ${anyOf('$1', 'integer')} ORDER BY id FOR UPDATE`,
     [ids],
   )
 }
@@ -24,7 +24,7 @@ export async function lockRates(session: Session, ids: readonly number[]): Promi
 /** Locks those that no other transaction has locked. What is stored is to be read behind this. */
 export async function lockFreeRates(session: Session, ids: readonly number[]): Promise<ReadonlySet<number>> {
   const rows = await session.query<{ id: number }>(
-    'SELECT id FROM rates WHERE id = ANY($1::integer[]) ORDER BY id FOR UPDATE SKIP LOCKED',
+    `SELECT id FROM rates WHERE id = ${anyOf('$1', 'integer')} ORDER BY id FOR UPDATE SKIP LOCKED`,
     [ids],
   )
   return new Set(rows.map(({ id }) => id))

@@ -2,7 +2,7 @@
 import { type Round, roundOf, type Stage } from '../../../core/lifecycle/lifecycle.ts'
 import type { StageRow } from '../../sql/conversations.ts'
 import { Records } from '../connection/records.ts'
-import type { Change, Session } from '../connection/session.ts'
+import { anyOf, type Change, type Session } from '../connection/session.ts'
 
 /** The stages that there are. */
 export interface StagesBefore {
@@ -66,7 +66,7 @@ function isSame(row: StageRow | undefined, { lifecycle, key, stage }: Stage): bo
 async function stagesOf(session: Session, events: readonly number[]): Promise<ReadonlyMap<number, StageRow>> {
   if (events.length === 0) return new Map()
   const rows = await session.query<StageRow & { readonly event: number }>(
-    'SELECT event, lifecycle, key, stage, round FROM stages WHERE event = ANY($1::bigint[])',
+    `SELECT event, lifecycle, key, stage, round FROM stages WHERE event = ${anyOf('$1', 'bigint')}`,
     [events],
   )
   return new Map(rows.map((row) => [row.event, row]))
@@ -79,7 +79,7 @@ async function latestRounds(
   if (stages.length === 0) return new Map()
   const keys = [...new Map(stages.map((stage) => [keyOf(stage), stage])).values()]
   const rows = await session.query<StageRow>(
-    `SELECT lifecycle, key, stage, round FROM unnest($1::text[], $2::text[]) AS asked(lifecycle, key)
+    `SELECT lifecycle, key, stage, round FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS asked(lifecycle, key)
      JOIN stages USING (lifecycle, key)
      WHERE round = (SELECT max(round) FROM stages AS others
        WHERE others.lifecycle = asked.lifecycle AND others.key = asked.key)`,
