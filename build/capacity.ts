@@ -5,10 +5,10 @@ import { count, fixed, table } from './table.ts'
 const assumed = {
   /** CPU of an event with SQLite: a body of some hundred bytes, one Slack message. Measured: 1.8 to 2.8. */
   cpuMs: 2.5,
-  /** CPU of an instance on PostgreSQL, relative to SQLite. Measured: 1.18 for one instance, 1.72 for three. */
-  instanceOnPostgres: 1.7,
-  /** CPU of the PostgreSQL server, relative to that of an instance with SQLite. Measured: 0.53 and 1.07. */
-  postgresServer: 1.1,
+  /** CPU of an instance on PostgreSQL, relative to SQLite. Measured: 1.02 for one instance, 1.44 for three. */
+  instanceOnPostgres: 1.5,
+  /** CPU of the PostgreSQL server, relative to that of an instance with SQLite. Measured: 0.46 and 0.66; 0.82 for events that come one by one. */
+  postgresServer: 0.9,
   /** Bytes of an event in the store, with its messages. Measured: 1,000 to 4,800. */
   bytes: 2_500,
   /** So that a burst is worked off. */
@@ -91,12 +91,12 @@ function assumptions(): string {
       [
         'CPU of an event in the instances, with PostgreSQL',
         `${instanceOnPostgres} times as much`,
-        `1.1 times with one instance, 1.6 times with three on the same two cores: ${postgres}`,
+        `1.0 times with one instance, 1.4 times with three on the same two cores: ${postgres}`,
       ],
       [
         'CPU of an event in the PostgreSQL server',
         `${postgresServer} times the CPU with SQLite`,
-        '0.5 times with one instance, 0.8 times with three, 1.0 times if events come one by one: the same',
+        '0.5 times with one instance, 0.7 times with three, 0.8 times if events come one by one: the same',
       ],
       [
         'bytes of an event in the store',
