@@ -19,6 +19,7 @@ import { pathOf } from './open.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { takeInstanceLock } from './sqlite/file/instance-lock.ts'
 import { mark, newRound, refuseParts } from './sqlite/file/log-marker.ts'
+import { partOf, removeAbandonedParts, removePart } from './sqlite/file/part.ts'
 import { realPath } from './sqlite/file/paths.ts'
 import { createPrivately } from './sqlite/file/private-file.ts'
 import { inUse, refuseForeign, refuseNewer } from './sqlite/file/refusals.ts'
@@ -53,8 +54,9 @@ export async function backUp(
     if (!replace)
       throw new StoreRefused('exists', `${target} exists; name another file, or add --force to replace it`)
   }
-  const made = `${target}.${process.pid}.part`
+  const made = partOf(target)
   try {
+    removeAbandonedParts(target)
     createPrivately(made)
     refuseParts(path)
     const source = new Database(path, BUSY_TIMEOUT_MS)
@@ -69,7 +71,7 @@ export async function backUp(
     sync(dirname(target))
     return contents
   } catch (error) {
-    for (const end of ['', '-journal']) rmSync(made + end, { force: true })
+    removePart(made)
     throw asUnavailable(error, target)
   }
 }
@@ -91,8 +93,9 @@ export function restore(
   const path = realPath(pathOf(url))
   const release = takeInstanceLock(path)
   if (release === undefined) throw new StoreRefused('in_use', inUse(path))
-  const made = `${path}.${process.pid}.part`
+  const made = partOf(path)
   try {
+    removeAbandonedParts(path)
     if (existsSync(path) && !replace && !isSameFile(path, from)) {
       throw new StoreRefused('exists', `there is a store at ${path}; add --force to move it aside`)
     }
@@ -107,7 +110,7 @@ export function restore(
     sync(dirname(path))
     return { ...contents, movedTo }
   } catch (error) {
-    for (const end of ['', '-wal', '-shm', '-journal']) rmSync(made + end, { force: true })
+    removePart(made)
     throw asUnavailable(error, path)
   } finally {
     release()

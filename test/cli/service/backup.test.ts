@@ -1,10 +1,12 @@
 /** `hookbridge backup` and `restore`, beside a store in use; and what `doctor` finds in a damaged one. */
+import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   openSync,
   readdirSync,
   readFileSync,
   statSync,
+  utimesSync,
   watch,
   writeFileSync,
   writeSync,
@@ -28,6 +30,30 @@ async function serving(t: { teardown(end: () => unknown): unknown }, path: strin
 async function storedIds(store: Store): Promise<string[]> {
   return (await store.events({}, { limit: 100 })).items.map(({ id }) => id).reverse()
 }
+
+t.test('what killed backups have left is removed by the next one', async (t) => {
+  const cwd = t.testdir({ 'config.yaml': 'store: { url: "sqlite:store.db" }\n' })
+  await serving(t, join(cwd, 'store.db'))
+  const ended = spawnSync(process.execPath, ['--version']).pid
+  const yesterday = (Date.now() - 24 * 3_600_000) / 1000
+  const left = (name: string, isOld = true) => {
+    writeFileSync(join(cwd, name), 'a half')
+    if (isOld) utimesSync(join(cwd, name), yesterday, yesterday)
+  }
+  left(`copy.db.${ended}.part`)
+  left(`copy.db.${ended}.part-journal`)
+  const kept = [`copy.db.${process.ppid}.part`, `other.db.${ended}.part`, `copy.db.${ended}.parts`]
+  for (const name of kept) left(name)
+  left(`copy.db.${ended}.part-wal`, false)
+  kept.push(`copy.db.${ended}.part-wal`)
+  t.match(await hookbridge(['backup', 'copy.db'], { cwd }), { code: 0 })
+  t.same(
+    readdirSync(cwd)
+      .filter((name) => name.includes('.part'))
+      .sort(),
+    kept.sort(),
+  )
+})
 
 t.test('a backup of a running service, restored', async (t) => {
   const cwd = t.testdir({ 'config.yaml': 'store: { url: "sqlite:store.db" }\n' })
