@@ -1,4 +1,4 @@
-/** How often the server plans what runs with every event: once for each connection, and not each time. */
+/** How often the server plans what runs with every event: not each time, and again where tables have grown. */
 import t from 'tap'
 import { openPostgres } from '../../src/store/postgres.ts'
 import {
@@ -15,6 +15,7 @@ import {
   START,
 } from '../store/contract/sample.ts'
 import { notDurable, startPostgres } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
 
 t.test('what an event takes is not planned again each time', async (t) => {
   const settings = {
@@ -73,4 +74,59 @@ t.test('what an event takes is not planned again each time', async (t) => {
     return plans > calls / 2
   })
   t.same(again, [], 'a cached plan is used')
+})
+
+t.test('a plan that was made for small tables is not kept when they have grown', async (t) => {
+  const settings = {
+    ...notDurable,
+    // It would analyze them, which makes new plans too.
+    autovacuum: 'off',
+    shared_preload_libraries: 'pg_stat_statements',
+  }
+  const postgres = await startPostgres(t, { settings })
+  postgres.query('CREATE EXTENSION pg_stat_statements')
+  const url = postgres.createDatabase()
+  const store = await openPostgres({ url, role: 'service' })
+  t.teardown(() => store.close())
+  const now = START + 1_000
+  let number = 0
+  const work = async () => {
+    number += 1
+    await store.append(entry(event(number), [planned()]))
+    const { leased } = await store.claim(everything(now))
+    for (const { delivery } of leased) await completeSent(store, delivery.id, 1, now)
+    return leased.length
+  }
+  /** How many pages an event reads. */
+  const pages = async () => {
+    postgres.query('SELECT pg_stat_statements_reset()')
+    t.equal(await work(), 1)
+    return Number(postgres.query('SELECT sum(shared_blks_hit + shared_blks_read) FROM pg_stat_statements')[0])
+  }
+  for (let round = 1; round <= 20; round++) await work()
+  postgres.query('VACUUM ANALYZE', url)
+  for (let round = 1; round <= 20; round++) await work()
+  const small = await pages()
+  const copyOf = (table: string, change: Readonly<Record<string, string>>) => {
+    const columns = postgres.query(
+      `SELECT column_name FROM information_schema.columns WHERE table_schema = 'hookbridge'
+         AND table_name = '${table}' AND column_name <> 'seq'`,
+      url,
+    )
+    const values = columns.map((column) => change[column] ?? `one."${column}"`)
+    postgres.query(
+      `INSERT INTO hookbridge.${table} (${columns.map((column) => `"${column}"`).join(', ')})
+       SELECT ${values.join(', ')} FROM (SELECT * FROM hookbridge.${table} ORDER BY seq LIMIT 1) AS one,
+         generate_series(1, 40000) AS number`,
+      url,
+    )
+  }
+  copyOf('events', { id: 'one.id || number', message_id: 'one.message_id || number' })
+  copyOf('deliveries', { id: 'one.id || number' })
+  let large = 0
+  await until(async () => {
+    large = await pages()
+    return large < 3 * small
+  }, 'plans for large tables')
+  t.comment(`${small} pages before, ${large} after`)
 })

@@ -17,6 +17,11 @@ import { type Connection, connectionOf, type Row, readerOf, type Value } from '.
 import { CommitUnknown, readOnly, readWrite, UNLIMITED, type Work } from './transactions.ts'
 
 const MOST_TRIES = 5
+/**
+ * A plan that was made for small tables reads them whole, and would be kept until the server next analyzes them, however they have grown. So all
+ * plans of a connection are made anew so often.
+ */
+const PLANS_KEPT_MS = 2_000
 
 export interface DatabaseOptions {
   /** For messages. */
@@ -30,7 +35,8 @@ export class Database {
   readonly name: string
   readonly #target: Target
   readonly #pool: pg.Pool
-  readonly #prepared = new WeakSet<pg.ClientBase>()
+  /** When each connection last made its plans anew. */
+  readonly #prepared = new WeakMap<pg.ClientBase, number>()
   readonly #onLost: (() => void)[] = []
   #host = 0
   #closed: Promise<void> | undefined
@@ -175,8 +181,13 @@ export class Database {
       let client: pg.PoolClient | undefined
       try {
         client = await this.#pool.connect()
-        if (!this.#prepared.has(client)) await prepare(client, this.#target)
-        this.#prepared.add(client)
+        const plannedAt = this.#prepared.get(client)
+        const now = performance.now()
+        if (plannedAt === undefined) await prepare(client, this.#target)
+        // It goes with the statements behind it, which fail where it does.
+        else if (now - plannedAt > PLANS_KEPT_MS) void client.query('DISCARD PLANS').catch(() => {})
+        else return client
+        this.#prepared.set(client, now)
         return client
       } catch (error) {
         client?.release(true)
