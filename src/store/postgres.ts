@@ -108,6 +108,7 @@ function createStore(
     clock,
     committed: (durationMs) => report(1, durationMs),
     leavesSome: () => due.notifyOthers(),
+    takeChanges: () => due.takeChanges(),
     settled: () => due.settled('deliveries'),
     appends,
   })

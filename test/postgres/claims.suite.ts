@@ -106,6 +106,7 @@ t.test('claims', async (t) => {
       clock: new StoreClock(database),
       committed: () => {},
       leavesSome: () => {},
+      takeChanges: () => false,
       settled: async () => {},
       appends,
     })
@@ -134,6 +135,37 @@ t.test('claims', async (t) => {
     const last = pause()
     t.same(await claims.claim(everything(last, one)), { leased: [], nextDueAt: last })
     t.same(idsOf(await claims.claim(everything(serverClock.now(), one))), [deliveryId(2, 2)])
+  })
+
+  t.test('others are woken by news, and not by one that was woken itself', async (t) => {
+    const database = openDatabase(t, postgres.createDatabase())
+    await migrate(database)
+    const serverClock = new ServerClock()
+    await serverClock.read(database)
+    const appends = createAppends(database, new KnownRows(database), () => {})
+    let [woken, hasChanges] = [0, false]
+    const claims = new Claims(database, {
+      instance: 1,
+      serverClock,
+      clock: new StoreClock(database),
+      committed: () => {},
+      leavesSome: () => (woken += 1),
+      takeChanges: () => hasChanges,
+      settled: async () => {},
+      appends,
+    })
+    for (let number = 1; number <= 6; number++) await appends.add(entry(event(number), [planned()]))
+    const claim = async (inFlight: number) => {
+      const channels = limited({ slack: { inOrderUpTo: 3, perDestination: 2 } })
+      const request = { channels, inFlight: new Map([['slack:#deal-flow', inFlight]]) }
+      return idsOf(await claims.claim(everything(serverClock.now(), request))).length
+    }
+    t.same([await claim(0), woken], [2, 1], 'it leaves four')
+    t.same([await claim(2), woken], [0, 1], 'and says so once')
+    hasChanges = true
+    t.same([await claim(2), woken], [0, 2], 'until there may be more')
+    hasChanges = false
+    t.same([await claim(1), woken], [1, 3])
   })
 
   t.test(

@@ -13,6 +13,7 @@ export class DueNotifier {
   /** Changes that are under way. */
   readonly #changes = { deliveries: new Set<Promise<unknown>>(), enrichments: new Set<Promise<unknown>>() }
   #instance: Instance | undefined
+  #hasChanges = false
 
   constructor(database: Database) {
     this.#database = database
@@ -34,12 +35,20 @@ export class DueNotifier {
       () => changes.delete(settled),
     )
     changes.add(settled)
+    this.#hasChanges = true
     this.#call(work)
     return change.then(async (result) => {
       // What is due now is claimed here, as far as there is room: others would come for nothing.
       if (work !== 'deliveries' || this.#instance === undefined) await this.#notify()
       return result
     })
+  }
+
+  /** Whether something was changed here since this was called last. */
+  takeChanges(): boolean {
+    const had = this.#hasChanges
+    this.#hasChanges = false
+    return had
   }
 
   /** Others may take what this one has no room for. */

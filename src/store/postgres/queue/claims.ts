@@ -15,8 +15,10 @@ export interface ClaimsOptions {
   readonly clock: StoreClock
   /** Called with how many milliseconds a commit took that leased something. */
   readonly committed: (durationMs: number) => void
-  /** Called where something can be sent that this instance has no room for. */
+  /** Called where something can be sent that this instance has no room for, and the others may not know of. */
   readonly leavesSome: () => void
+  /** Whether something was changed here since this was called last. */
+  readonly takeChanges: () => boolean
   /** Resolves when the changes that are under way, and may make something due, have ended. */
   readonly settled: () => Promise<void>
   readonly appends: Pick<Appends, 'claim'>
@@ -79,7 +81,9 @@ export class Claims {
     const { leavesSome, leavesDue, next, ...claimed } = found
     this.#mayClaimNew = !leavesDue
     this.#rates = leavesDue ? next : null
-    if (leavesSome) this.#options.leavesSome()
+    // One that another has woken, and that has no room either, must not wake it in turn.
+    const isNews = this.#options.takeChanges() || claimed.leased.length > 0
+    if (leavesSome && isNews) this.#options.leavesSome()
     return claimed
   }
 
