@@ -139,24 +139,26 @@ t.test('a store of a newer program is refused, by everyone', async (t) => {
   }
 })
 
-t.test('an attempt that is damaged parks its delivery, and keeps no other out', async (t) => {
-  const path = join(t.testdir(), 'store.db')
-  const store = await opened(t, path, 'service')
-  await store.append(entry(event(1), [planned()]))
-  await store.claim(everything(START + 1))
-  await completeRetry(store, deliveryId(1, 1), 1, START + 1, START + 1)
-  await store.append(entry(event(2), [planned({ target: '#other' })]))
-  const database = new Database(path, 0)
-  t.teardown(() => database.close())
-  database.execute("UPDATE attempts SET outcome = '{'")
-  const { leased } = await store.claim(everything(START + 2))
-  t.same(
-    leased.map(({ delivery }) => delivery.id),
-    [deliveryId(2, 1)],
-  )
-  const state = database.prepare<{ state: string }>('SELECT state FROM deliveries WHERE id = ?')
-  t.equal(state.get(deliveryId(1, 1))?.state, 'parked')
-})
+for (const damaged of ['{', 'null', '{}']) {
+  t.test(`an attempt that is damaged parks its delivery, and keeps no other out: ${damaged}`, async (t) => {
+    const path = join(t.testdir(), 'store.db')
+    const store = await opened(t, path, 'service')
+    await store.append(entry(event(1), [planned()]))
+    await store.claim(everything(START + 1))
+    await completeRetry(store, deliveryId(1, 1), 1, START + 1, START + 1)
+    await store.append(entry(event(2), [planned({ target: '#other' })]))
+    const database = new Database(path, 0)
+    t.teardown(() => database.close())
+    database.prepare('UPDATE attempts SET outcome = ?').run(damaged)
+    const { leased } = await store.claim(everything(START + 2))
+    t.same(
+      leased.map(({ delivery }) => delivery.id),
+      [deliveryId(2, 1)],
+    )
+    const state = database.prepare<{ state: string }>('SELECT state FROM deliveries WHERE id = ?')
+    t.equal(state.get(deliveryId(1, 1))?.state, 'parked')
+  })
+}
 
 t.test('counting the backlog, and claiming, read their index alone', async (t) => {
   const path = join(t.testdir(), 'store.db')

@@ -1,8 +1,7 @@
 /** The rows of stages and of what was sent in a conversation. */
-import type { Outcome } from '../../core/delivery/outcome.ts'
 import type { Event } from '../../core/event.ts'
 import type { SentMessage } from '../../core/lifecycle/lifecycle.ts'
-import { type EventRow, readableEvent, stepOf } from './rows.ts'
+import { type EventRow, outcomeOf, readableEvent, stepOf } from './rows.ts'
 
 export type StageRow = {
   readonly lifecycle: string
@@ -31,7 +30,7 @@ export function sentMessagesOf(rows: readonly SentRow[]): readonly SentMessage[]
 
 function sentMessageOf(row: SentRow): SentMessage | null {
   try {
-    const outcome: Outcome = JSON.parse(row.outcome)
+    const outcome = outcomeOf(row.outcome)
     const step = stepOf(row.step)
     if (outcome.kind !== 'sent') return null
     const { delivery: deliveryId, event: eventId, stage, started_at: sentAt } = row

@@ -212,8 +212,15 @@ export function stepOf(text: string): Step {
   return step.how === 'afresh' ? { ...step, how: 'restarted' } : step
 }
 
+/** Throws SyntaxError where it is damaged. */
+export function outcomeOf(json: string): Outcome {
+  const outcome = JSON.parse(json)
+  if (typeof outcome?.kind !== 'string') throw new SyntaxError('a stored outcome has no kind')
+  return outcome
+}
+
 export function attemptOf(row: AttemptRow, deliveryId: string): Attempt {
-  const outcome: Outcome = JSON.parse(row.outcome)
+  const outcome = outcomeOf(row.outcome)
   const notes: readonly string[] = row.notes === null ? [] : JSON.parse(row.notes)
   const { number, started_at: startedAt, duration_ms: durationMs } = row
   const step = row.step === null ? null : stepOf(row.step)

@@ -1,7 +1,14 @@
 /** Leases the deliveries that a claim has chosen, and reads what their attempts need. */
 import { unansweredOf } from '../../../core/delivery/delivery.ts'
 import { type Candidate, isFailing } from '../../sql/claiming.ts'
-import { type DeliveryRow, deliveryOf, EVENT_COLUMNS, type EventColumns, eventOfRow } from '../../sql/rows.ts'
+import {
+  type DeliveryRow,
+  deliveryOf,
+  EVENT_COLUMNS,
+  type EventColumns,
+  eventOfRow,
+  outcomeOf,
+} from '../../sql/rows.ts'
 import { UNREADABLE } from '../../sql/states.ts'
 import { type ClaimRequest, type ConversationRecord, type Leased, StoreUnavailable } from '../../store.ts'
 import type { Database } from '../connection/database.ts'
@@ -106,7 +113,7 @@ function readable(row: LeasedRow, attempts: readonly AttemptRow[]) {
   try {
     const past = attempts.map(({ started_at: startedAt, outcome }) => ({
       startedAt,
-      outcome: JSON.parse(outcome),
+      outcome: outcomeOf(outcome),
     }))
     return {
       event: eventOfRow({ ...row, id: row.event_id }),

@@ -13,6 +13,7 @@ import {
   deliveryTo,
   EVENT_COLUMNS,
   type EventRow,
+  outcomeOf,
   readableEvent,
 } from '../../sql/rows.ts'
 import { UNREADABLE } from '../../sql/states.ts'
@@ -109,7 +110,7 @@ function* attemptsOf(database: Database, seq: number): Generator<Pick<Attempt, '
   )
   let row = before.get(seq, Number.MAX_SAFE_INTEGER)
   for (; row !== undefined; row = before.get(seq, row.number)) {
-    yield { startedAt: row.started_at, outcome: JSON.parse(row.outcome) }
+    yield { startedAt: row.started_at, outcome: outcomeOf(row.outcome) }
   }
 }
 
