@@ -21,7 +21,7 @@ const MOST_TRIES = 5
  * A plan that was made for small tables reads them whole, and would be kept until the server next analyzes them, however they have grown. So all
  * plans of a connection are made anew so often.
  */
-const PLANS_KEPT_MS = 2_000
+const PLANS_KEPT_MS = 10_000
 
 export interface DatabaseOptions {
   /** For messages. */
