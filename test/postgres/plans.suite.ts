@@ -126,9 +126,13 @@ t.test('a plan that was made for small tables is not kept when they have grown',
   copyOf('events', { id: 'one.id || number', message_id: 'one.message_id || number' })
   copyOf('deliveries', { id: 'one.id || number' })
   let large = 0
-  await until(async () => {
-    large = await pages()
-    return large < 3 * small
-  }, 'plans for large tables', PATIENCE_MS)
+  await until(
+    async () => {
+      large = await pages()
+      return large < 3 * small
+    },
+    'plans for large tables',
+    PATIENCE_MS,
+  )
   t.comment(`${small} pages before, ${large} after`)
 })
