@@ -155,8 +155,11 @@ for (const damaged of ['{', 'null', '{}']) {
       leased.map(({ delivery }) => delivery.id),
       [deliveryId(2, 1)],
     )
-    const state = database.prepare<{ state: string }>('SELECT state FROM deliveries WHERE id = ?')
-    t.equal(state.get(deliveryId(1, 1))?.state, 'parked')
+    t.match(await store.delivery(deliveryId(1, 1)), {
+      state: 'parked',
+      reason: /cannot be read/,
+      history: [{ outcome: { kind: 'ambiguous', reason: /cannot be read/ } }],
+    })
   })
 }
 

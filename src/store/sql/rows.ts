@@ -219,8 +219,17 @@ export function outcomeOf(json: string): Outcome {
   return outcome
 }
 
+/** For what a person looks at: a damaged attempt must not hide its delivery. It may have delivered. */
+function readableOutcome(json: string): Outcome {
+  try {
+    return outcomeOf(json)
+  } catch {
+    return { kind: 'ambiguous', reason: 'the stored outcome cannot be read' }
+  }
+}
+
 export function attemptOf(row: AttemptRow, deliveryId: string): Attempt {
-  const outcome = outcomeOf(row.outcome)
+  const outcome = readableOutcome(row.outcome)
   const notes: readonly string[] = row.notes === null ? [] : JSON.parse(row.notes)
   const { number, started_at: startedAt, duration_ms: durationMs } = row
   const step = row.step === null ? null : stepOf(row.step)

@@ -24,7 +24,8 @@ export function isFinal({ state }: Pick<NextState, 'state'>): boolean {
 /** The reason of a delivery that is held for an earlier one of its conversation. */
 const BEHIND = 'waits for an earlier message of its conversation'
 
-export const UNREADABLE = "the stored event cannot be read; check the disk, and look at the event's body"
+export const UNREADABLE =
+  "the stored event, or an attempt, cannot be read; check the disk, and look at the event's body"
 
 export interface Beginning extends NextState {
   readonly heldUntil: number | null
