@@ -10,7 +10,7 @@ import { StopSignal } from './stop-signal.ts'
 import { reportStoreFailure } from './store-failure.ts'
 
 export interface LoopDeps {
-  readonly store: Pick<Queue, 'claim' | 'renew' | 'reconfigure' | 'onDue' | 'isSequential'>
+  readonly store: Pick<Queue, 'claim' | 'idleUntil' | 'renew' | 'reconfigure' | 'onDue' | 'isSequential'>
   /** Names this process in its leases. */
   readonly holder: string
   readonly channels: () => ReadonlyMap<string, SendingLimits>
@@ -131,7 +131,11 @@ export class DeliveryLoop {
     const leaseUntil = asked + LEASE_MS
     try {
       const renewed = this.#renew(asked, leaseUntil)
-      const claiming = store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
+      const idleUntil = store.idleUntil(asked)
+      const claiming =
+        idleUntil === null
+          ? store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
+          : { leased: [], nextDueAt: idleUntil }
       const [claimed] = await Promise.all([claiming, renewed])
       for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
       if (claimed.leased.length > 0) {

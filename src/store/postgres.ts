@@ -101,18 +101,18 @@ function createStore(
     ),
   )
 
-  const appends = createAppends(database, known, report)
+  const batched = { known, report, due }
+  const appends = createAppends(database, batched)
   const claims = new Claims(database, {
     instance: instance?.number ?? 0,
     serverClock,
     clock,
     committed: (durationMs) => report(1, durationMs),
-    leavesSome: () => due.notifyOthers(),
-    takeChanges: () => due.takeChanges(),
-    settled: () => due.settled('deliveries'),
+    due,
     appends,
   })
-  const completions = createCompletions(database, known, report)
+  database.onLost(() => due.changed())
+  const completions = createCompletions(database, batched)
   /** The plans after an enrichment, and the deliveries that were skipped, that may have been stored, though the answer was lost. */
   const unknown = new WeakSet<object>()
   const remembered = <T>(asked: object, change: Promise<T>): Promise<T> =>
@@ -168,6 +168,7 @@ function createStore(
     },
     noteClock: (source, timing) => write((session) => noteClock(session, source, timing)),
     claim: (request) => claims.claim(request),
+    idleUntil: (now) => claims.idleUntil(now),
     renew: (holder, ids, leaseUntil) =>
       write(async (session) => void (await session.query(RENEW, [holder, ids, leaseUntil]))),
     complete: (attempt, next, reached, fallbacks = []) =>
@@ -175,10 +176,11 @@ function createStore(
     skip(delivery, reason, now) {
       const work = (session: Session) =>
         skip(session, delivery, { reason, now, isUnknown: unknown.has(delivery) })
-      return remembered(
+      const skipped = remembered(
         delivery,
         write(work, (isDone) => isDone),
       )
+      return skipped.finally(() => due.changed())
     },
     requeue(requests, now) {
       const requeued = known.with(

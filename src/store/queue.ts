@@ -21,6 +21,11 @@ export interface Queue {
    * with `interruptedAt`: the start of the attempt that was interrupted.
    */
   claim(request: ClaimRequest): Promise<Claimed>
+  /**
+   * Until when a claim finds nothing, unless something changes; null where a claim would have to look. What ends an attempt
+   * counts as a change where it may make something due.
+   */
+  idleUntil(now: number): number | null
   /** Extends the holder's leases; those of other holders stay as they are. */
   renew(holder: string, deliveryIds: readonly string[], leaseUntil: number): Promise<void>
   /**

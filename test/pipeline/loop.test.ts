@@ -14,9 +14,9 @@ import { until } from '../support/until.ts'
 
 const limits = { rateLimit: { rate: 1_000, burst: 100 }, perDestination: 10, concurrency: 10 }
 
-function queue(store: Store): Pick<Queue, 'renew' | 'reconfigure' | 'onDue' | 'isSequential'> {
-  const { renew, reconfigure, onDue, isSequential } = store
-  return { renew, reconfigure, onDue, isSequential }
+function queue(store: Store): Pick<Queue, 'idleUntil' | 'renew' | 'reconfigure' | 'onDue' | 'isSequential'> {
+  const { idleUntil, renew, reconfigure, onDue, isSequential } = store
+  return { idleUntil, renew, reconfigure, onDue, isSequential }
 }
 
 t.test('an attempt that outlives its lease is not begun a second time', async (t) => {

@@ -2,12 +2,13 @@
 import t, { type Test } from 'tap'
 import { createAppends } from '../../src/store/postgres/batched.ts'
 import { StoreClock } from '../../src/store/postgres/clock.ts'
+import { DueNotifier } from '../../src/store/postgres/due-notifier.ts'
 import { KnownRows } from '../../src/store/postgres/known-rows.ts'
 import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
 import { Claims } from '../../src/store/postgres/queue/claims.ts'
 import { ServerClock } from '../../src/store/postgres/server-clock.ts'
 import { openPostgres } from '../../src/store/postgres.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { Arrival, Store } from '../../src/store/store.ts'
 import {
   completeRetry,
   completeSent,
@@ -99,22 +100,22 @@ t.test('claims', async (t) => {
       wall: () => Date.now() - paused.ms,
     })
     await serverClock.read(database)
-    const appends = createAppends(database, new KnownRows(database), () => {})
+    const due = new DueNotifier(database)
+    const appends = createAppends(database, { known: new KnownRows(database), report: () => {}, due })
+    const append = (arrival: Arrival) => due.during(appends.add(arrival), 'deliveries')
     const claims = new Claims(database, {
       instance: 1,
       serverClock,
       clock: new StoreClock(database),
       committed: () => {},
-      leavesSome: () => {},
-      takeChanges: () => false,
-      settled: async () => {},
+      due,
       appends,
     })
     const pause = () => {
       paused.ms += 180_000
       return serverClock.now()
     }
-    await appends.add(entry(event(1), [planned()]))
+    await append(entry(event(1), [planned()]))
     const now = pause()
     t.same(await claims.claim(everything(now)), { leased: [], nextDueAt: now })
     t.ok(serverClock.now() - now >= 179_000)
@@ -124,7 +125,7 @@ t.test('claims', async (t) => {
     await claims.claim(everything(serverClock.now()))
     const later = pause()
     const other = planned({ target: '#other' })
-    const appended = appends.add(entry(event(2), [other, other]))
+    const appended = append(entry(event(2), [other, other]))
     t.same(await claims.claim(everything(later)), { leased: [], nextDueAt: later })
     t.match(await appended, { kind: 'stored' })
     t.ok(serverClock.now() - later >= 179_000)
@@ -142,16 +143,21 @@ t.test('claims', async (t) => {
     await migrate(database)
     const serverClock = new ServerClock()
     await serverClock.read(database)
-    const appends = createAppends(database, new KnownRows(database), () => {})
     let [woken, hasChanges] = [0, false]
+    const due = {
+      changed: () => {},
+      changesSoFar: 0,
+      takeChanges: () => hasChanges,
+      settled: async () => {},
+      notifyOthers: () => (woken += 1),
+    }
+    const appends = createAppends(database, { known: new KnownRows(database), report: () => {}, due })
     const claims = new Claims(database, {
       instance: 1,
       serverClock,
       clock: new StoreClock(database),
       committed: () => {},
-      leavesSome: () => (woken += 1),
-      takeChanges: () => hasChanges,
-      settled: async () => {},
+      due,
       appends,
     })
     for (let number = 1; number <= 6; number++) await appends.add(entry(event(number), [planned()]))

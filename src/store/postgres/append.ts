@@ -1,5 +1,6 @@
 /** `Inbox.append` for many arrivals at once, no two of which are of one message. */
 import type { Event } from '../../core/event.ts'
+import { earliest } from '../sql/claiming.ts'
 import { storedEnriched } from '../sql/enrichments.ts'
 import type { Appended, Arrival, Leased, QuarantinedRequest } from '../store.ts'
 import { Records } from './connection/records.ts'
@@ -9,7 +10,7 @@ import type { KnownRows } from './known-rows.ts'
 import { lock, messageLock } from './locks.ts'
 import { type EventPlan, locksOfPlan, planChanges, readBeforePlans } from './plans.ts'
 import { isClaimable, NewClaim, type NewClaimOptions } from './queue/claim-new.ts'
-import type { Lease } from './queue/insert-deliveries.ts'
+import type { Lease, NewRow } from './queue/insert-deliveries.ts'
 
 type First = { readonly id: string; readonly quarantined: boolean }
 
@@ -26,6 +27,8 @@ export interface AppendedAll {
   readonly appended: readonly Appended[]
   /** What `claim` has leased. */
   readonly leased: readonly Leased[]
+  /** When the first of what was not leased is due. */
+  readonly firstDueAt: number | null
 }
 
 /** `claim`: of what is appended. */
@@ -49,7 +52,11 @@ export async function append(
   const stored = decided.filter(({ result }) => result.kind === 'stored')
   const free = [...firsts.values()].map(({ seq }) => seq).sort((one, other) => one - other)
   const seqs = new Map(stored.map(({ result }, index) => [result.id, free[index] ?? 0]))
-  const lease: Lease = (rows, deliveries) => claiming?.lease(rows, deliveries) ?? rows
+  let inserted: readonly NewRow[] = []
+  const lease: Lease = (rows, deliveries) => {
+    inserted = claiming?.lease(rows, deliveries) ?? rows
+    return inserted
+  }
   session.sendTogether([
     ...eventChanges(stored, seqs),
     ...planChanges(known, plansOf(stored, seqs), before, lease),
@@ -62,7 +69,12 @@ export async function append(
       arrival.kind === 'event' ? [[seqOf(seqs, arrival.event.id), arrival.event] as const] : [],
     ),
   )
-  return { appended: decided.map(({ result }) => result), leased: claiming?.leased(events) ?? [] }
+  const left = inserted.flatMap(({ due_at, leased_at }) => (leased_at === undefined ? (due_at ?? []) : []))
+  return {
+    appended: decided.map(({ result }) => result),
+    leased: claiming?.leased(events) ?? [],
+    firstDueAt: earliest(left),
+  }
 }
 
 /** Of what may be claimed. Nothing is, while rows of quarantined requests are waited for: rates would stay locked. */

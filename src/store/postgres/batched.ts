@@ -4,7 +4,9 @@ import type { Appended, Arrival, Attempt, Committed, Completed, Leased, NewPlan 
 import { type AppendedAll, append, keyOfMessage } from './append.ts'
 import { Batches } from './batches.ts'
 import type { Database } from './connection/database.ts'
+import type { Session } from './connection/session.ts'
 import { CommitUnknown } from './connection/transactions.ts'
+import type { DueNotifier } from './due-notifier.ts'
 import type { KnownRows } from './known-rows.ts'
 import type { NewClaimOptions } from './queue/claim-new.ts'
 import { type Completion, complete } from './queue/complete.ts'
@@ -15,20 +17,38 @@ const MOST_IN_BATCH = 200
 
 export interface Appends extends Pick<Batches<Arrival, Appended>, 'add' | 'idle'> {
   /** Claims of what the next transaction appends, in that transaction; null where none waits to begin. */
-  claim(claim: NewClaimOptions): Promise<readonly Leased[]> | null
+  claim(claim: NewClaimOptions): Promise<ClaimedNew> | null
 }
 
-export function createAppends(database: Database, known: KnownRows, report: Committed): Appends {
+export interface ClaimedNew {
+  readonly leased: readonly Leased[]
+  /** When the first of what was appended, and not leased, is due. */
+  readonly firstDueAt: number | null
+  /** How many arrivals have deliveries. */
+  readonly changes: number
+  /** How many changes there were in all, with these, when the transaction began. */
+  readonly changesSoFar: number
+}
+
+export interface BatchedOptions {
+  readonly known: KnownRows
+  readonly report: Committed
+  readonly due: Pick<DueNotifier, 'changed' | 'changesSoFar'>
+}
+
+export function createAppends(database: Database, { known, report, due }: BatchedOptions): Appends {
   let waiting:
-    | { readonly claim: NewClaimOptions; readonly leased: PromiseWithResolvers<readonly Leased[]> }
+    | { readonly claim: NewClaimOptions; readonly claimed: PromiseWithResolvers<ClaimedNew> }
     | undefined
   const batches = new Batches<Arrival, Appended>({
     keyOf: keyOfMessage,
     most: MOST_IN_BATCH,
     async commit(arrivals) {
-      const { claim = null, leased } = waiting ?? {}
+      const { claim = null, claimed } = waiting ?? {}
       waiting = undefined
       const events = arrivals.flatMap((arrival) => (arrival.kind === 'event' ? arrival : []))
+      const changes = events.filter(({ plan }) => plan !== null && plan.deliveries.length > 0).length
+      const { changesSoFar } = due
       const committed = (durationMs: number, { appended }: AppendedAll) => {
         if (appended.some(({ kind }) => kind === 'stored')) report(arrivals.length, durationMs)
       }
@@ -38,12 +58,12 @@ export function createAppends(database: Database, known: KnownRows, report: Comm
           events.map(({ event }) => event),
           () => database.write((session) => append(session, known, arrivals, claim), committed),
         )
-        leased?.resolve(all.leased)
+        claimed?.resolve({ ...all, changes, changesSoFar })
         return all.appended
       } catch (error) {
         // What it leased is given back, if it did. All else is no failure of the claim, which goes on without.
-        if (error instanceof CommitUnknown) leased?.reject(error)
-        else leased?.resolve([])
+        if (error instanceof CommitUnknown) claimed?.reject(error)
+        else claimed?.resolve({ leased: [], firstDueAt: null, changes, changesSoFar })
         throw error
       }
     },
@@ -53,16 +73,16 @@ export function createAppends(database: Database, known: KnownRows, report: Comm
     idle: () => batches.idle(),
     claim(claim) {
       if (!batches.isWaiting || waiting !== undefined) return null
-      const leased = Promise.withResolvers<readonly Leased[]>()
-      waiting = { claim, leased }
-      return leased.promise
+      const claimed = Promise.withResolvers<ClaimedNew>()
+      waiting = { claim, claimed }
+      return claimed.promise
     },
   }
 }
 
 export type Completions = Pick<Batches<Completion, Completed | null>, 'add' | 'idle'>
 
-export function createCompletions(database: Database, known: KnownRows, report: Committed): Completions {
+export function createCompletions(database: Database, { known, report, due }: BatchedOptions): Completions {
   /** Those that may have been recorded, though the answer was lost. */
   const unknown = new WeakSet<Attempt>()
   const isUnknown = (attempt: Attempt) => unknown.has(attempt)
@@ -86,14 +106,20 @@ export function createCompletions(database: Database, known: KnownRows, report: 
         }
       },
     })
-  const alone = batches((ended, committed) =>
-    database.write((session) => completeAlone(session, ended), committed),
-  )
+  const alone = batches(async (ended, committed) => {
+    const end = (session: Session) => completeAlone(session, ended)
+    const { completed, mayMakeDue } = await database.write(end, (durationMs, { completed }) =>
+      committed(durationMs, completed),
+    )
+    if (mayMakeDue) due.changed()
+    return completed
+  })
   const all = batches((ended, committed) => {
     const destinations = ended.flatMap(({ fallbacks }) => fallbacks.map(({ destination }) => destination))
-    return known.with(destinations, [], () =>
+    const completed = known.with(destinations, [], () =>
       database.write((session) => complete(session, known, ended, isUnknown), committed),
     )
+    return completed.finally(() => due.changed())
   })
   return {
     async add(completion) {

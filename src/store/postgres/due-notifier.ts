@@ -14,6 +14,7 @@ export class DueNotifier {
   readonly #changes = { deliveries: new Set<Promise<unknown>>(), enrichments: new Set<Promise<unknown>>() }
   #instance: Instance | undefined
   #hasChanges = false
+  #changesSoFar = 0
 
   constructor(database: Database) {
     this.#database = database
@@ -36,12 +37,23 @@ export class DueNotifier {
     )
     changes.add(settled)
     this.#hasChanges = true
+    if (work === 'deliveries') this.#changesSoFar += 1
     this.#call(work)
     return change.then(async (result) => {
       // What is due now is claimed here, as far as there is room: others would come for nothing.
       if (work !== 'deliveries' || this.#instance === undefined) await this.#notify()
       return result
     })
+  }
+
+  /** An attempt that ended may have made something due. */
+  changed(): void {
+    this.#changesSoFar += 1
+  }
+
+  /** How many changes there were that may have made deliveries due, here or elsewhere. Those that are under way count. */
+  get changesSoFar(): number {
+    return this.#changesSoFar
   }
 
   /** Whether something was changed here since this was called last. */
@@ -63,6 +75,7 @@ export class DueNotifier {
 
   /** Another one made something due. */
   wake(): void {
+    this.#changesSoFar += 1
     this.#call('deliveries')
     this.#call('enrichments')
   }

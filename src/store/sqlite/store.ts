@@ -78,6 +78,8 @@ export function createSqliteStore(database: Database, release: () => void, watch
         if (claimed.leased.length > 0) clock.keep(request.now)
         return claimed
       }),
+    // A look is cheap here.
+    idleUntil: () => null,
     renew: (holder, ids, leaseUntil) => commits.runAnyhow(() => renew(database, holder, ids, leaseUntil)),
     complete: (...completion) => commits.runAnyhow(() => complete(database, ...completion)),
     skip: (delivery, reason, now) => commits.runAnyhow(() => skip(database, delivery, reason, now)),

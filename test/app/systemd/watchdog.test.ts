@@ -29,6 +29,7 @@ function supervise(
     holder: 'test',
     store: {
       claim,
+      idleUntil: () => null,
       renew: async () => {},
       reconfigure: async () => {},
       onDue: () => {},

@@ -56,7 +56,10 @@ export function modelContract(t: Test, create: (t: Test) => Harness): void {
       fc.asyncProperty(fc.array(command, { minLength: 10, maxLength: 60 }), async (commands) => {
         const run = new Run(create(t))
         await run.start()
-        for (const each of commands) await run.perform(each)
+        for (const each of commands) {
+          await run.perform(each)
+          run.checkIdle()
+        }
         await run.finish()
       }),
       { numRuns: 80, seed: 20261126 },
@@ -123,6 +126,18 @@ class Run {
           }
         }
     }
+  }
+
+  /** A store that says that nothing is due until then is right. */
+  checkIdle(): void {
+    const until = this.#open.idleUntil(this.#now)
+    if (until === null) return
+    const dueAt = this.#deliveries.flatMap(({ dueAt }) => dueAt ?? [])
+    assert.deepEqual(
+      dueAt.filter((at) => at < until),
+      [],
+      `idle until ${until}`,
+    )
   }
 
   async #append(message: number, deliveries: readonly Planned[] | undefined): Promise<void> {

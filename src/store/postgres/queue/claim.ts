@@ -31,6 +31,8 @@ export interface ClaimedHere extends Claimed {
   readonly leavesSome: boolean
   /** Something is due to a destination that works and may be sent to, but for the attempts that are in flight. */
   readonly leavesDue: boolean
+  /** When the first of what it did not lease is due. */
+  readonly firstDueAt: number | null
   /** What a claim after this one may begin with. */
   readonly next: readonly RateSnapshot[]
 }
@@ -64,7 +66,8 @@ export async function claim(
   // Where nothing can be claimed, nothing is written.
   if (looked.wanted.size === 0) {
     const left = whatIsLeft(options.rates, looked.seen, { taken: [], left: new Set() }, now)
-    return { leased: [], nextDueAt: earliest(looked.waiting), ...left }
+    const firstDueAt = earliest(looked.seen.map(({ dueAt }) => dueAt))
+    return { leased: [], nextDueAt: earliest(looked.waiting), firstDueAt, ...left }
   }
   const { choice, known, times, rates, ...done } = await database.write(
     (session) => claimIn(session, request, options, looked),
@@ -77,10 +80,16 @@ export async function claim(
     // What is leased is given back.
     throw new CommitUnknown('what was leased is damaged, and was not parked', { cause })
   })
-  if (leases.seqs.size < choice.taken.length) times.push(now + LOOK_AGAIN_AFTER_MS)
+  const areOthersLocked = leases.seqs.size < choice.taken.length
+  if (areOthersLocked) times.push(now + LOOK_AGAIN_AFTER_MS)
+  // What was parked may have released another one.
+  const mayBeMore = areOthersLocked || leases.damaged.length > 0
   const taken = choice.taken.filter(({ seq }) => leases.seqs.has(seq))
   const left = whatIsLeft(rates, known, { taken, left: choice.left }, now)
-  return { leased: leases.deliveries, nextDueAt: earliest(times), ...left }
+  const takenFrom = new Set(choice.taken.map(({ rate: { id } }) => id))
+  const others = known.flatMap(({ id, dueAt }) => (takenFrom.has(id) ? [] : dueAt))
+  const firstDueAt = mayBeMore ? now : earliest([...others, ...choice.waiting])
+  return { leased: leases.deliveries, nextDueAt: earliest(times), firstDueAt, ...left }
 }
 
 /** What a claim knows before its transaction. */

@@ -2,6 +2,7 @@ import type { Claimed, ClaimRequest, Leased } from '../../store.ts'
 import type { Appends } from '../batched.ts'
 import type { StoreClock } from '../clock.ts'
 import type { Database } from '../connection/database.ts'
+import type { DueNotifier } from '../due-notifier.ts'
 import type { ServerClock } from '../server-clock.ts'
 import { type ClaimedHere, claim, mayClaim } from './claim.ts'
 import { giveBack } from './lease.ts'
@@ -15,13 +16,24 @@ export interface ClaimsOptions {
   readonly clock: StoreClock
   /** Called with how many milliseconds a commit took that leased something. */
   readonly committed: (durationMs: number) => void
-  /** Called where something can be sent that this instance has no room for, and the others may not know of. */
-  readonly leavesSome: () => void
-  /** Whether something was changed here since this was called last. */
-  readonly takeChanges: () => boolean
-  /** Resolves when the changes that are under way, and may make something due, have ended. */
-  readonly settled: () => Promise<void>
+  readonly due: Pick<DueNotifier, 'changed' | 'changesSoFar' | 'takeChanges' | 'settled' | 'notifyOthers'>
   readonly appends: Pick<Appends, 'claim'>
+}
+
+/** Changes of other instances are looked for so often, should their notifications be lost. */
+const LOOK_EVERY_MS = 1_000
+
+/** What the last look at everything found: until something changes, a claim before `nothingUntil` finds nothing. */
+interface Found {
+  /** How many changes there were before. */
+  readonly changes: number
+  /** By the times of requests. */
+  readonly at: number
+  readonly nothingUntil: number
+}
+
+function holds({ at, nothingUntil }: Found, now: number): boolean {
+  return now >= at && now < nothingUntil
 }
 
 /** The claims of one instance. */
@@ -32,14 +44,26 @@ export class Claims {
   #mayClaimNew = false
   /** What the next claim may begin with, where the last one left something due. */
   #rates: readonly RateSnapshot[] | null = null
+  /** Null where it is not known. */
+  #found: Found | null = null
   #kept = Promise.resolve()
 
   constructor(database: Database, options: ClaimsOptions) {
     this.#database = database
     this.#options = options
-    this.#unknown = new UnknownClaims((request) =>
-      database.write((session) => giveBack(session, request, options.instance)),
-    )
+    this.#unknown = new UnknownClaims(async (request) => {
+      const given = await database.write((session) => giveBack(session, request, options.instance))
+      if (given > 0) options.due.changed()
+      return given
+    })
+  }
+
+  /** `Queue.idleUntil`. */
+  idleUntil(now: number): number | null {
+    const { due, clock } = this.#options
+    const found = this.#found
+    if (found === null || this.#unknown.areAny || found.changes !== due.changesSoFar) return null
+    return holds(found, now) && !clock.mayFollow(now) ? found.nothingUntil : null
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -48,9 +72,11 @@ export class Claims {
     await kept
     await this.#unknown.giveBack(request.now)
     const time = new ClaimTime(this.#options.serverClock)
+    const found = this.#found
+    this.#found = null
     const claimed = await this.#unknown.run(request, async () => {
-      const leased = await this.#claimNew(request, time)
-      // There may be more: the next claim looks at everything.
+      const leased = await this.#claimNew(request, time, found)
+      // There may be more: then the next claim looks at everything.
       return leased.length > 0 ? { leased, nextDueAt: request.now } : this.#claimAny(request, time)
     })
     if (!time.isWrong) this.#options.clock.saw(request.now)
@@ -59,12 +85,25 @@ export class Claims {
   }
 
   /** What is being appended, which is then leased by the commit that stores it. */
-  async #claimNew(request: ClaimRequest, { agrees }: ClaimTime): Promise<readonly Leased[]> {
+  async #claimNew(
+    request: ClaimRequest,
+    { agrees }: ClaimTime,
+    found: Found | null,
+  ): Promise<readonly Leased[]> {
     if (!this.#mayClaimNew) return []
     this.#mayClaimNew = false
     const { instance, clock, appends } = this.#options
     if (clock.mayFollow(request.now)) return []
-    return (await appends.claim({ request, instance, agrees })) ?? []
+    const claimed = await appends.claim({ request, instance, agrees })
+    if (claimed === null) return []
+    const { leased, firstDueAt, changes, changesSoFar } = claimed
+    // There was no other change.
+    if (found !== null && found.changes + changes === changesSoFar) {
+      const nothingUntil = Math.min(found.nothingUntil, firstDueAt ?? request.leaseUntil, request.leaseUntil)
+      this.#found = { ...found, changes: changesSoFar, nothingUntil }
+      this.#mayClaimNew = holds(this.#found, request.now)
+    }
+    return leased
   }
 
   /** What is leased is to be sent meanwhile: the next claim waits for it, and fails where this does. */
@@ -78,12 +117,12 @@ export class Claims {
     const found = again !== null && again.leased.length > 0 ? again : await this.#claimAll(request, time)
     // The next claim is by the right clock.
     if (found === null) return { leased: [], nextDueAt: request.now }
-    const { leavesSome, leavesDue, next, ...claimed } = found
+    const { leavesSome, leavesDue, next, firstDueAt: _, ...claimed } = found
     this.#mayClaimNew = !leavesDue
     this.#rates = leavesDue ? next : null
     // One that another has woken, and that has no room either, must not wake it in turn.
-    const isNews = this.#options.takeChanges() || claimed.leased.length > 0
-    if (leavesSome && isNews) this.#options.leavesSome()
+    const isNews = this.#options.due.takeChanges() || claimed.leased.length > 0
+    if (leavesSome && isNews) this.#options.due.notifyOthers()
     return claimed
   }
 
@@ -101,15 +140,21 @@ export class Claims {
 
   /** Null where the time of the request is wrong: its leases could be over before they are stored. */
   async #claimAll(request: ClaimRequest, time: ClaimTime): Promise<ClaimedHere | null> {
-    const { instance, clock, committed, settled } = this.#options
+    const { instance, clock, committed, due } = this.#options
     if (time.isWrong) return null
-    await settled()
+    const { changesSoFar: changes } = due
+    await due.settled('deliveries')
     const read = () => readRates(this.#database, request, instance)
     const rates = await read()
     const [first] = rates
     if (first !== undefined && !time.agrees(first.server_time)) return null
     const isMoved = await clock.follow(request.now)
-    return claim(this.#database, request, { instance, committed, rates: isMoved ? await read() : rates })
+    const all = isMoved ? await read() : rates
+    const claimed = await claim(this.#database, request, { instance, committed, rates: all })
+    const { now, leaseUntil } = request
+    const until = [claimed.firstDueAt ?? leaseUntil, leaseUntil, now + LOOK_EVERY_MS]
+    this.#found = { changes, at: now, nothingUntil: Math.min(...until) }
+    return claimed
   }
 }
 

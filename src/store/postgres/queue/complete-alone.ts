@@ -17,11 +17,17 @@ export function mayEndAlone({ attempt: { step, outcome }, fallbacks }: Completio
 
 type AloneRow = Omit<RateRow, 'id'> & { readonly id: string; readonly rate: number }
 
-/** Null for each that `complete` is to be asked about: it concerns more, or its lease was lost. */
+export interface CompletedAlone {
+  /** Null for each that `complete` is to be asked about: it concerns more, or its lease was lost. */
+  readonly completed: readonly (NextState | null)[]
+  /** Whether something may be due now, or later, that was not before: the same deliveries, or others of their destinations. */
+  readonly mayMakeDue: boolean
+}
+
 export async function completeAlone(
   session: Session,
   completions: readonly Completion[],
-): Promise<readonly (NextState | null)[]> {
+): Promise<CompletedAlone> {
   const records = completions.map(({ attempt, next }) => ({
     id: attempt.deliveryId,
     number: attempt.number,
@@ -40,8 +46,12 @@ export async function completeAlone(
     return row === undefined ? [] : { attempt, reached, rate: row.rate }
   })
   const rates = new Map(rows.map(({ rate: id, channel, key, state }) => [id, { id, channel, key, state }]))
-  await settleRates(session, settled, [...rates.values()])
-  return completions.map(({ attempt, next }) => (ended.has(attempt.deliveryId) ? next : null))
+  const haveChanged = await settleRates(session, settled, [...rates.values()])
+  const completed = completions.map(({ attempt, next }) => (ended.has(attempt.deliveryId) ? next : null))
+  return {
+    completed,
+    mayMakeDue: haveChanged || completed.some((next) => next !== null && next.dueAt !== null),
+  }
 }
 
 // The number of the attempt is the token of its lease: see `complete`. What is leased has `leased_at`: the index of what is being sent is not to

@@ -15,15 +15,17 @@ export interface Settled {
 
 /**
  * `rows`: as they were read, unlocked. A success is no news where others were before it: a row is locked, and read again, only where its
- * state changes. Otherwise the attempts that end would wait for the claims, which lock it too.
+ * state changes. Otherwise the attempts that end would wait for the claims, which lock it too. Returns whether one may have changed.
  */
 export async function settleRates(
   session: Session,
   ended: readonly Settled[],
   rows: readonly RateRow[],
-): Promise<void> {
+): Promise<boolean> {
   const changed = settled(ended, rows)
-  if (changed.size > 0) saveStates(session, settled(ended, await lockRates(session, [...changed.keys()])))
+  if (changed.size === 0) return false
+  saveStates(session, settled(ended, await lockRates(session, [...changed.keys()])))
+  return true
 }
 
 export function endedAt({ startedAt, durationMs }: Attempt): number {

@@ -21,6 +21,10 @@ export class UnknownClaims<R extends Request> {
     this.#giveBack = giveBack
   }
 
+  get areAny(): boolean {
+    return this.#requests.size > 0
+  }
+
   /** To be called before a claim. */
   async giveBack(now: number): Promise<void> {
     for (const request of this.#requests) {
@@ -36,7 +40,7 @@ export class UnknownClaims<R extends Request> {
   ): Promise<T> {
     try {
       const claimed = await claim()
-      if (this.#requests.size === 0) return claimed
+      if (!this.areAny) return claimed
       const lookAgainAt = request.now + LOOK_AGAIN_AFTER_MS
       return { ...claimed, nextDueAt: Math.min(lookAgainAt, claimed.nextDueAt ?? lookAgainAt) }
     } catch (error) {
