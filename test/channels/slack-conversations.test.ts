@@ -250,6 +250,15 @@ t.test('a pause that Slack asks for, at either call', async (t) => {
   t.match(await send('update_and_reply'), { kind: 'sent' })
   t.match(parent, completed, 'the edit that was made again changed nothing')
   t.equal(server.messages.length, 2, 'there is one reply')
+  for (const status of [200, 500]) {
+    const headers = { 'retry-after': '7' }
+    once(server, 'chat.update', { ...failing('internal_error'), status, headers })
+    t.match(
+      await send('update'),
+      { kind: 'retry', after: 7_000 },
+      'also where it does not know how the edit ended',
+    )
+  }
 })
 
 t.test('an edit without an answer is made again, and is no message that may be there twice', async (t) => {

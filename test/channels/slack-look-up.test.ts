@@ -346,6 +346,13 @@ t.test('a look-up that fails sends nothing', async (t) => {
     after: 30_000,
     counts: false,
   })
+  const broken: Misbehaviour = { ...limited, status: 500, body: 'oops' }
+  sender.server.behave = ({ method }) => (method === 'conversations.history' ? broken : undefined)
+  t.match(
+    await sender.send({ unanswered: before() }),
+    { kind: 'retry', lookUp: 'failed', after: 30_000, counts: false },
+    'whatever it asks for that with',
+  )
   t.equal(sender.server.messages.length, 1)
 })
 

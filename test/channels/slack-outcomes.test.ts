@@ -378,6 +378,29 @@ t.test('how long it is waited for', async (t) => {
     'HTTP 429; it asks for a pause of 999999 s, and gets one of an hour (a page: Slow down)',
   )
   t.match(await sending.answered({ status: 503, body: '' }, HOOK), { kind: 'retry', after: undefined })
+  for (const target of ['#deals', HOOK]) {
+    for (const [status, body] of [
+      [500, 'oops'],
+      [502, page('502 Bad Gateway')],
+      [504, ''],
+      [520, ''],
+      [200, json('internal_error')],
+      [500, json('fatal_error')],
+      [200, page('Busy')],
+    ] as const) {
+      const asked = (value: string) =>
+        sending.answered({ status, headers: { 'retry-after': value }, body }, target)
+      const what = `${target}: ${status} ${body}`
+      t.match(await asked('7'), { kind: 'ambiguous', after: 7_000 }, what)
+      t.match(await asked('0'), { kind: 'ambiguous', after: 0 }, what)
+      t.match(await asked('soon'), { kind: 'ambiguous', after: undefined }, what)
+      t.match(
+        await asked('999999'),
+        { kind: 'ambiguous', reason: /; it asks for a pause of 999999 s/, after: HOUR },
+        what,
+      )
+    }
+  }
 })
 
 type Answered = readonly [string, Misbehaviour, Kind, string | RegExp]

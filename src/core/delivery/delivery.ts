@@ -164,7 +164,7 @@ export function nextState(
     case 'ambiguous':
       if (delivery.ambiguousAttempts > policy.ambiguousResends && !policy.canLookUp)
         return unknown(delivery, outcome.reason)
-      return later('ambiguous', outcome.reason, undefined)
+      return later('ambiguous', outcome.reason, outcome.after)
     case 'retry':
       return later('retrying', outcome.reason, outcome.after)
   }

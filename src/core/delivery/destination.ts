@@ -135,9 +135,8 @@ export function settle(
       // A person must act. Until then every message is attempted and parked, instead of waiting for a probe.
       return { ...failed(anchored, outcome.reason, now), backoff: null }
     case 'ambiguous':
-      return backedOff(failed(anchored, outcome.reason, now), now, rateKey)
     case 'retry': {
-      // Attempts that were under way when it asked for a pause are refused too: together they count as one failure.
+      // Attempts that were under way when it asked for a pause end so too: together they count as one failure.
       const isSameBurst = outcome.after !== undefined && anchored.retryAfter !== null
       const next = isSameBurst ? anchored : backedOff(failed(anchored, outcome.reason, now), now, rateKey)
       if (outcome.after === undefined) return next

@@ -11,10 +11,15 @@ export type Outcome =
      */
     | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
     /**
-     * The message may or may not have arrived. `answered`: the destination has answered that it failed, so that nothing of the
-     * attempt is under way any more.
+     * The message may or may not have arrived. `after`: as of `retry`; a look-up waits for it too. `answered`: the destination has
+     * answered that it failed, so that nothing of the attempt is under way any more.
      */
-    | { readonly kind: 'ambiguous'; readonly reason: string; readonly answered?: true }
+    | {
+        readonly kind: 'ambiguous'
+        readonly reason: string
+        readonly after?: number
+        readonly answered?: true
+      }
     /** A person must act before this can work. */
     | { readonly kind: 'park'; readonly reason: string }
     /** The message itself is refused; it will never work as it is. */

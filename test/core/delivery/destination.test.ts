@@ -32,6 +32,7 @@ const parked: Outcome = { kind: 'park', reason: 'not_in_channel' }
 const KEY = 'slack:#deals'
 const refused: Outcome = { kind: 'refuse', reason: 'msg_too_long' }
 const asked = (after: number): Outcome => ({ kind: 'retry', reason: 'http 429', after })
+const failedAndAsked = (after: number): Outcome => ({ kind: 'ambiguous', reason: 'http 500', after })
 
 function after(outcomes: readonly Outcome[], state = fresh, now = NOW): DestinationState {
   return outcomes.reduce((before, outcome) => settle(before, outcome, now, KEY), state)
@@ -54,6 +55,7 @@ t.test('how many messages may go, and when the next may', async (t) => {
     ['broken without a limit', broken, unlimited, probeAt, 1, probeAt],
     ['broken, but parked last', after([failure, failure, failure, parked]), perSecond, NOW, 1, NOW],
     ['asked to wait', after([asked(HOUR)]), perSecond, NOW + 1, 0, NOW + HOUR],
+    ['failed, and asked to wait', after([failedAndAsked(HOUR)]), perSecond, NOW + 1, 0, NOW + HOUR],
     ['asked for less later', after([asked(HOUR), asked(SECOND)]), perSecond, NOW, 0, NOW + HOUR],
     ['asked to wait, then sent', after([asked(HOUR), sent]), perSecond, NOW, 0, NOW + HOUR],
     ['asked for less than its rate', after([asked(200)], empty), perSecond, NOW, 0, NOW + SECOND],
@@ -120,7 +122,7 @@ t.test('destinations that broke together are not probed together', async (t) => 
 })
 
 t.test('refusals of one burst are one failure', async (t) => {
-  const burst = after([asked(HOUR), asked(2 * HOUR), asked(HOUR), asked(HOUR)])
+  const burst = after([asked(HOUR), asked(2 * HOUR), failedAndAsked(HOUR), asked(HOUR)])
   t.match(burst, { failures: 1, failingSince: NOW, backoff: null, retryAfter: { until: NOW + 2 * HOUR } })
   t.match(
     settle(burst, asked(SECOND), NOW + 2 * HOUR, KEY),
@@ -161,7 +163,7 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.constantFrom(sent, failure, unanswered, parked, refused),
   fc
     .oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 200_000 }))
-    .map((seconds) => asked(seconds * SECOND)),
+    .chain((seconds) => fc.constantFrom(asked(seconds * SECOND), failedAndAsked(seconds * SECOND))),
 )
 const change = fc.oneof(
   fc.record({ kind: fc.constant('take' as const), ms: step, share: fc.constantFrom(0, 0.5, 1) }),
@@ -200,7 +202,7 @@ function walk(
       state = take(followClock(state, now), limit, Math.floor(allowed * each.share), now)
     }
     if (each.kind === 'settle') {
-      if (each.outcome.kind === 'retry') longest = Math.max(longest, each.outcome.after ?? 0)
+      if ('after' in each.outcome) longest = Math.max(longest, each.outcome.after ?? 0)
       state = settle(state, each.outcome, now + each.late, KEY)
     }
     state = JSON.parse(JSON.stringify(state))

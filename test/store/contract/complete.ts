@@ -39,6 +39,10 @@ export function completeContract(t: Test, create: (t: Test) => Harness): void {
         { state: 'ambiguous', dueAt: NOW, reason: 'timeout' },
       ],
       [
+        { kind: 'ambiguous', reason: 'http 500', after: 30_000, answered: true },
+        { state: 'ambiguous', dueAt: NOW, reason: 'http 500' },
+      ],
+      [
         { kind: 'sent', reference: { channel: 'C1', ts: '1.2' } },
         { state: 'delivered', dueAt: null, reason: null },
       ],

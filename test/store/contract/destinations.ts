@@ -56,17 +56,20 @@ export function destinationContract(t: Test, create: (t: Test) => Harness): void
   })
 
   t.test('the rate, and a pause that was asked for, outlive the process', async (t) => {
-    const harness = create(t)
-    const before = await harness.service()
-    await fill(before, 10)
-    t.equal(await attempt(before, { kind: 'retry', reason: 'http 429', after: HOUR }, NOW), true)
-    await before.close()
-    const store = await harness.service()
-    t.same(await store.claim(everything(NOW + 1_000)), {
-      leased: [],
-      nextDueAt: NOW + HOUR,
-    })
-    t.equal((await store.claim(everything(NOW + HOUR))).leased.length, 1, 'one first, for it may fail again')
+    for (const kind of ['retry', 'ambiguous'] as const) {
+      const harness = create(t)
+      const before = await harness.service()
+      await fill(before, 10)
+      t.equal(await attempt(before, { kind, reason: 'asked to wait', after: HOUR }, NOW), true)
+      await before.close()
+      const store = await harness.service()
+      t.same(await store.claim(everything(NOW + 1_000)), {
+        leased: [],
+        nextDueAt: NOW + HOUR,
+      })
+      const { leased } = await store.claim(everything(NOW + HOUR))
+      t.equal(leased.length, 1, `${kind}: one first, for it may fail again`)
+    }
   })
 
   t.test(

@@ -67,8 +67,10 @@ async function editFirst(
     const why = reasonIn(notEditable, error, context)
     if (why !== null) return why
     const outcome = fromException(error, context)
+    if (outcome.kind !== 'ambiguous') return outcome
     // Nothing is posted yet, and an edit that is made again changes nothing more.
-    return outcome.kind === 'ambiguous' ? { kind: 'retry', reason: outcome.reason } : outcome
+    const { reason, after } = outcome
+    return { kind: 'retry', reason, ...(after !== undefined && { after }) }
   }
 }
 

@@ -218,9 +218,9 @@ function unread(error: unknown, method: string, page: number, context: AttemptCo
   if (outcome.kind !== 'retry' && outcome.kind !== 'ambiguous') {
     return { kind: 'not_allowed', why: hint === '' ? reason : `${reason}: ${hint}` }
   }
-  const after = outcome.kind === 'retry' ? outcome.after : undefined
+  const { kind, after } = outcome
   // The next attempt would begin with the first page again.
-  if (page > 0 && after !== undefined)
+  if (page > 0 && kind === 'retry' && after !== undefined)
     return { kind: 'incomplete', why: `Slack shows no more now (${reason})` }
   if (/EXCEEDED_MAX_SIZE/.test(reason)) return { kind: 'incomplete', why: 'Slack shows too much at once' }
   return failed(`${method}: ${reason}`, after)

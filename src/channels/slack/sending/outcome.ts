@@ -210,18 +210,18 @@ function toOutcome(
     case 'refuse':
       return { kind, reason: reason(`${what}: ${hint}; then resend${said}`) }
     case 'ambiguous':
+    case 'retry':
       return {
         kind,
-        reason: reason(what + (hint === '' ? '' : `: ${hint}`) + said),
-        ...(answered && { answered }),
+        reason: reason(what + (hint === '' ? '' : `: ${hint}`) + pauseWords(after) + said),
+        ...(after !== null && { after: Math.min(after, LONGEST_RETRY_AFTER_MS) }),
+        ...(kind === 'ambiguous' && answered && { answered }),
       }
-    case 'retry': {
-      if (after === null) return { kind, reason: reason(what + said) }
-      const isCut = after > LONGEST_RETRY_AFTER_MS
-      const pause = isCut
-        ? `; it asks for a pause of ${Math.round(after / 1000)} s, and gets one of an hour`
-        : ''
-      return { kind, reason: reason(what + pause + said), after: Math.min(after, LONGEST_RETRY_AFTER_MS) }
-    }
   }
+}
+
+/** What is said of a pause that is cut; empty for any other. */
+function pauseWords(after: number | null): string {
+  if (after === null || after <= LONGEST_RETRY_AFTER_MS) return ''
+  return `; it asks for a pause of ${Math.round(after / 1000)} s, and gets one of an hour`
 }
