@@ -369,14 +369,23 @@ t.test('how long it is waited for', async (t) => {
       t.ok(after >= least && after <= most, `${what}: ${after} ms`)
     }
   }
-  const capped = await sending.answered(
-    { status: 429, headers: { 'retry-after': '999999' }, body: page('Slow down') },
-    HOOK,
-  )
-  t.equal(
-    reasonOf(capped),
-    'HTTP 429; it asks for a pause of 999999 s, and gets one of an hour (a page: Slow down)',
-  )
+  for (const [value, pause] of [
+    ['3601', '3601 s'],
+    ['999999', '999999 s'],
+    ['31536000', '31536000 s'],
+    ['31536001', 'more than a year'],
+    ['9'.repeat(400), 'more than a year'],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', 'more than a year'],
+  ] as const) {
+    const capped = await sending.answered(
+      { status: 429, headers: { 'retry-after': value }, body: page('Slow down') },
+      HOOK,
+    )
+    t.equal(
+      reasonOf(capped),
+      `HTTP 429; it asks for a pause of ${pause}, and gets one of an hour (a page: Slow down)`,
+    )
+  }
   t.match(await sending.answered({ status: 503, body: '' }, HOOK), { kind: 'retry', after: undefined })
   for (const target of ['#deals', HOOK]) {
     for (const [status, body] of [

@@ -59,6 +59,8 @@ interface Failure {
 
 // Slack itself asks to wait for a second or more.
 const SHORTEST_PAUSE_MS = 1_000
+// A number of seconds says nothing beyond that, and may be Infinity.
+const YEAR_MS = 365 * 24 * 60 * 60_000
 
 /** What an attempt means that ended with an exception of WebClient's or of the transport's. */
 export function fromException(error: unknown, context: AttemptContext): Outcome {
@@ -223,5 +225,6 @@ function toOutcome(
 /** What is said of a pause that is cut; empty for any other. */
 function pauseWords(after: number | null): string {
   if (after === null || after <= LONGEST_RETRY_AFTER_MS) return ''
-  return `; it asks for a pause of ${Math.round(after / 1000)} s, and gets one of an hour`
+  const asked = after > YEAR_MS ? 'more than a year' : `${Math.round(after / 1000)} s`
+  return `; it asks for a pause of ${asked}, and gets one of an hour`
 }
