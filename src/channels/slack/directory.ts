@@ -36,6 +36,8 @@ export type Lookup =
       readonly hint: string
       /** Slack does not answer now, about any channel. */
       readonly isSilent?: boolean
+      /** Milliseconds that it asks us to wait. */
+      readonly after?: number
     }
 
 const PAGE = 1_000
@@ -145,9 +147,9 @@ function foundChannel(channel: unknown): Lookup {
   }
 }
 
-function unchecked({ name, reason, hint, needed }: FailedCall): Lookup {
+function unchecked({ name, reason, hint, needed, after }: FailedCall): Lookup {
   if (name === 'missing_scope') return lacking(needed ?? 'channels:read')
   return hint === ''
-    ? { kind: 'unchecked', why: reason, hint: LATER, isSilent: true }
+    ? { kind: 'unchecked', why: reason, hint: LATER, isSilent: true, ...(after !== null && { after }) }
     : { kind: 'unchecked', why: reason, hint }
 }

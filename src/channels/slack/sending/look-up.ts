@@ -187,7 +187,8 @@ export class LookUps {
         this.#ids.set(target, lookup.id)
         return lookup.id
       }
-      if (lookup?.kind === 'unchecked' && lookup.isSilent) return failed(`conversations.list: ${lookup.why}`)
+      if (lookup?.kind === 'unchecked' && lookup.isSilent)
+        return failed(`conversations.list: ${lookup.why}`, lookup.after)
     }
     return {
       kind: 'not_allowed',

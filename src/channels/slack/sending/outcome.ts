@@ -39,6 +39,8 @@ export interface FailedCall {
   readonly hint: string
   /** The scope that is missing, in Slack's words; null where none is. */
   readonly needed: string | null
+  /** Milliseconds to wait before another call; null where it did not ask for that. */
+  readonly after: number | null
 }
 
 interface Failure {
@@ -73,12 +75,14 @@ export function fromException(error: unknown, context: AttemptContext): Outcome 
 export function failedCall(error: unknown, context: AttemptContext): FailedCall {
   const blocked = connectFailure(error)
   if (blocked !== null) {
-    return { from: 'network', name: null, reason: blocked.message, hint: blocked.hint, needed: null }
+    const { message: reason, hint } = blocked
+    return { from: 'network', name: null, reason, hint, needed: null, after: null }
   }
   const failure = classify(error, context)
   const { from, name, what, words, hint, needed } = failure
   const reason = remoteWords(words === '' ? what : `${what} (${words})`, context.secrets)
-  return { from, name, reason, hint, needed }
+  const after = failure.after === null ? null : Math.min(failure.after, LONGEST_RETRY_AFTER_MS)
+  return { from, name, reason, hint, needed, after }
 }
 
 /**
