@@ -202,6 +202,7 @@ const RESEND = '; then resend'
 const LOOK_API = 'check the proxy in between, and channels.slack.api_url'
 const LOOK_HOOK = 'check the proxy in between, and webhook_url'
 const NOT_SLACKS = "with an answer that is not Slack's"
+const CUT = 'with an incomplete answer'
 const NAMED = 'not an answer of Slack, which names its errors: check the proxy in between, and'
 const MOVED = 'if the address has changed, put the new one into'
 const LOGIN_PAGE = 'if a proxy redirects to its login or to a page that blocks, allow this machine there'
@@ -263,7 +264,16 @@ t.test('answers that name no error, to the Web API', async (t) => {
     ['nobody', 'accept-and-hang', 'ambiguous', `no answer within ${TIMEOUT_MS} ms`],
     ['a reset', 'accept-and-reset', 'ambiguous', /^the connection was lost before the answer: \S/],
     ['a reset', 'accept-and-cut', 'ambiguous', /^the connection was lost before the answer: \S/],
-    ['a reset', { status: 500, body: page('Error'), cutAt: 9 }, 'ambiguous', /^the connection was lost before the answer: \S/],
+    ['a reset', { status: 200, body: '{"ok":true}', cutAt: 9, accept: true }, 'ambiguous', /^the connection was lost before the answer: \S/],
+    // Its status is the answer.
+    ['a reset', { status: 429, body: json('ratelimited'), cutAt: 9 }, 'retry', `HTTP 429 ${CUT} ({"ok":fal)`],
+    ['a reset', { status: 503, body: page('Busy'), cutAt: 48 }, 'retry', `HTTP 503 ${CUT} (a page: Busy)`],
+    ['a reset', { status: 503, body: `${ENVOY}connection termination`, cutAt: 70, accept: true }, 'ambiguous', /^HTTP 503 with an incomplete answer \(upstream/],
+    ['a reset', { status: 500, body: 'Error', cutAt: 3, accept: true }, 'ambiguous', `HTTP 500 ${CUT} (Err)`],
+    ['a reset', { status: 403, body: json('invalid_auth'), cutAt: 9 }, 'park', `HTTP 403 ${CUT}: ${LOOK_API}${RESEND} ({"ok":fal)`],
+    ['a reset', { status: 404, body: 'Not Found', cutAt: 3 }, 'park', `HTTP 404 ${CUT}: nothing at this address accepts messages: correct channels.slack.api_url${RESEND} (Not)`],
+    ['a reset', { status: 413, body: 'Too large', cutAt: 3 }, 'refuse', /^HTTP 413 with an incomplete answer: a proxy in between refuses messages of this size/],
+    ['a reset', { status: 302, headers: { location: 'https://login.example/' }, body: 'Found', cutAt: 3 }, 'park', /^HTTP 302 with an incomplete answer, a redirect to https:\/\/login\.example\/: if the address/],
   ]
   for (const row of cases) await check(t, sending, '#deals', row)
 })
@@ -286,6 +296,10 @@ t.test('answers to a webhook that name no error', async (t) => {
     // Anything else that looks like success.
     ['a portal', { status: 200, body: page('Sign in to the guest network') }, 'ambiguous', `HTTP 200 ${NOT_SLACKS}: ${LOOK_HOOK} (a page: Sign in to the guest network)`],
     ['a reset', { status: 200, body: 'ok', cutAt: 1, accept: true }, 'ambiguous', /^the connection was lost before the answer: \S/],
+    ['a reset', { status: 429, body: 'Slow down', cutAt: 4 }, 'retry', `HTTP 429 ${CUT} (Slow)`],
+    ['a reset', { status: 400, body: 'no_service_id', cutAt: 10 }, 'park', `HTTP 400 ${CUT}: ${LOOK_HOOK}${RESEND} (no_service)`],
+    ['a reset', { status: 404, body: 'no_service', cutAt: 4 }, 'park', `HTTP 404 ${CUT}: nothing at this address accepts messages: correct webhook_url${RESEND} (no_s)`],
+    ['a reset', { status: 502, body: 'Bad Gateway', cutAt: 3, accept: true }, 'ambiguous', `HTTP 502 ${CUT} (Bad)`],
     ['a reset', 'accept-and-reset', 'ambiguous', /^the connection was lost before the answer: \S/],
     ['nobody', 'accept-and-hang', 'ambiguous', `no answer within ${TIMEOUT_MS} ms`],
     // Redirects.
@@ -318,7 +332,7 @@ t.test('answers to a webhook that name no error', async (t) => {
 
 t.test('a webhook of Slack’s own answers ok, and nothing else', async (t) => {
   const context = { target: HOOK, timeout: TIMEOUT_MS, secrets: [new Secret('T0/B0/secret')] }
-  const answer = { isHtml: false, retryAfter: null, location: null }
+  const answer = { isWhole: true, isHtml: false, retryAfter: null, location: null }
   const outcome = (status: number, text: string) => fromWebhook({ ...answer, status, text }, true, context)
   t.match(outcome(200, 'ok'), { kind: 'sent', reference: { response: undefined } })
   t.match(outcome(200, '{"ok":true}'), { kind: 'sent' }, 'as a trigger of Workflow Builder does')
@@ -387,6 +401,15 @@ t.test('how long it is waited for', async (t) => {
     )
   }
   t.match(await sending.answered({ status: 503, body: '' }, HOOK), { kind: 'retry', after: undefined })
+  for (const [status, kind] of [
+    [429, 'retry'],
+    [503, 'retry'],
+    [500, 'ambiguous'],
+  ] as const) {
+    const cut = { status, headers: { 'retry-after': '30' }, body: 'Wait', cutAt: 1 }
+    for (const target of ['#deals', HOOK])
+      t.match(await sending.answered(cut, target), { kind, after: 30_000 }, 'also where the rest is missing')
+  }
   for (const target of ['#deals', HOOK]) {
     for (const [status, body] of [
       [500, 'oops'],

@@ -8,14 +8,15 @@ const LONGEST_TITLE = 100
 const LONGEST_START = 4_000
 
 /** An answer that names no error, by its status. */
-export function shownStatus({ status, location }: Answer, secrets: readonly Secret[]): string {
+export function shownStatus({ status, isWhole, location }: Answer, secrets: readonly Secret[]): string {
   if (isSuccess(status)) return `HTTP ${status} with an answer that is not Slack's`
-  if (status < 300 || status >= 400 || location === null) return `HTTP ${status}`
+  const shown = `HTTP ${status}${isWhole ? '' : ' with an incomplete answer'}`
+  if (status < 300 || status >= 400 || location === null) return shown
   const url = URL.parse(location)
-  if (url === null) return `HTTP ${status}, a redirect to ${location}`
+  if (url === null) return `${shown}, a redirect to ${location}`
   // What follows the path may name a session.
   const path = redact(url.pathname, secrets) + (url.search === '' ? '' : '?…')
-  return `HTTP ${status}, a redirect to ${url.protocol}//${url.host}${path}`
+  return `${shown}, a redirect to ${url.protocol}//${url.host}${path}`
 }
 
 /** What the remote says beyond the name of an error: its messages, the title of its page, or its text. */

@@ -1,4 +1,4 @@
-/** One request and its whole answer. */
+/** One request and its answer. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
@@ -13,6 +13,8 @@ export interface Response {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
+  /** False where the rest of the body did not come, or was not read: its status is the answer. */
+  readonly isWhole: boolean
 }
 
 /** The request failed before a byte of it was written to a connection. */
@@ -28,7 +30,8 @@ export class NotSent extends Error {
 
 /**
  * As undici's `request`, without the stream that it makes of every answer. A failure is NotSent unless the request began: whatever failed
- * before, a proxy or a handshake, took no message. Otherwise it is what undici throws, or a TimeoutError.
+ * before, a proxy or a handshake, took no message. Otherwise it is what undici throws, or a TimeoutError. An answer that breaks off is none
+ * where it begins like a success: a success is in its body.
  */
 export function exchange(dispatcher: Dispatcher, sent: Request, timeoutMs: number): Promise<Response> {
   const { url, method, headers, body } = sent
@@ -58,11 +61,12 @@ export function exchange(dispatcher: Dispatcher, sent: Request, timeoutMs: numbe
         },
         onResponseEnd() {
           clearTimeout(timer)
-          resolve({ status, headers: received, text: textOf(chunks) })
+          resolve({ status, headers: received, text: textOf(chunks), isWhole: true })
         },
         onResponseError(_controller, error) {
           clearTimeout(timer)
-          reject(begun === null ? new NotSent(error) : error)
+          if (status >= 300) resolve({ status, headers: received, text: textOf(chunks), isWhole: false })
+          else reject(begun === null ? new NotSent(error) : error)
         },
       },
     )

@@ -94,7 +94,7 @@ export function fromWebhook(answer: Answer, isSlack: boolean, context: AttemptCo
   const words = answer.text.trim()
   const body = parseJson(words)
   const said = successIn(body)
-  const isRefused = said === false || nameIn(words, body) !== null
+  const isRefused = said === false || nameIn(answer, body) !== null
   const isTaken = words === 'ok' || said === true || !(isSlack || answer.isHtml)
   if (!isSuccess(answer.status) || isRefused || !isTaken) {
     return toOutcome(fromAnswer(answer, context), context.secrets)
@@ -124,7 +124,7 @@ function classify(error: unknown, context: AttemptContext): Failure {
 /** The name of an error says more than the status. */
 function fromAnswer(answer: Answer, { target, secrets }: AttemptContext): Failure {
   const body = parseJson(answer.text)
-  const name = nameIn(answer.text.trim(), body)
+  const name = nameIn(answer, body)
   const scope = name === 'missing_scope' ? scopeIn(body) : null
   const context: HintContext = {
     target,
@@ -147,11 +147,15 @@ function fromAnswer(answer: Answer, { target, secrets }: AttemptContext): Failur
   }
 }
 
-/** A webhook answers the bare name. A name that no table has counts only where the answer has the Web API's form. */
-function nameIn(text: string, body: unknown): string | null {
+/**
+ * A webhook answers the bare name, of which a part may be the name of another error. A name that no table has counts only where the answer
+ * has the Web API's form.
+ */
+function nameIn({ text, isWhole }: Answer, body: unknown): string | null {
   const error = ownProperty(body, 'error')
   if (isErrorName(error) && (isKnownError(error) || ownProperty(body, 'ok') === false)) return error
-  return isErrorName(text) && isKnownError(text) ? text : null
+  const word = text.trim()
+  return isWhole && isErrorName(word) && isKnownError(word) ? word : null
 }
 
 /** Rocket.Chat says `success`. */
@@ -165,7 +169,7 @@ function scopeIn(body: unknown): string | null {
 }
 
 function meaningOfUnnamed(answer: Answer, words: string, body: unknown, context: HintContext): Meaning {
-  if (!isSuccess(answer.status)) return meaningOfStatus(answer.status, words, context)
+  if (!isSuccess(answer.status)) return meaningOfStatus(answer, words, context)
   if (successIn(body) === false) return unknownError
   // The message may have been taken, and the answer lost or replaced on its way.
   return { kind: 'ambiguous' }

@@ -1,14 +1,18 @@
 /** What an answer means by its status alone: it names no error of Slack's, and may come from a proxy. */
 import type { HintContext, Meaning } from './errors.ts'
+import type { Answer } from './transport.ts'
+
+type Status = Pick<Answer, 'status' | 'isWhole'>
 
 export function meaningOfStatus(
-  status: number,
+  answer: Status,
   words: string,
   { isWebhook }: Pick<HintContext, 'isWebhook'>,
 ): Meaning {
+  const { status } = answer
   const setting = isWebhook ? 'webhook_url' : 'channels.slack.api_url'
   if (status >= 300 && status < 400) return park(redirected(setting))
-  if (status >= 400 && status < 500) return refused(status, setting, isWebhook)
+  if (status >= 400 && status < 500) return refused(answer, setting, isWebhook)
   return failed(status, words)
 }
 
@@ -24,7 +28,7 @@ function redirected(setting: string): string {
   )
 }
 
-function refused(status: number, setting: string, isWebhook: boolean): Meaning {
+function refused({ status, isWhole }: Status, setting: string, isWebhook: boolean): Meaning {
   switch (status) {
     // Request Timeout, Misdirected Request, Too Early, Too Many Requests: they ask for another attempt.
     case 408:
@@ -48,10 +52,10 @@ function refused(status: number, setting: string, isWebhook: boolean): Meaning {
         kind: 'refuse',
         hint: 'a proxy in between refuses messages of this size: shorten the template, slack.yaml, or raise its limit',
       }
-    default:
-      return park(
-        `not an answer of Slack, which names its errors: check the proxy in between, and ${setting}`,
-      )
+    default: {
+      const check = `check the proxy in between, and ${setting}`
+      return park(isWhole ? `not an answer of Slack, which names its errors: ${check}` : check)
+    }
   }
 }
 

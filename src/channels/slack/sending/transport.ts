@@ -21,6 +21,8 @@ export interface Transport {
 export interface Answer {
   readonly status: number
   readonly text: string
+  /** False where the rest of the text is missing. */
+  readonly isWhole: boolean
   readonly isHtml: boolean
   /** Milliseconds that it asks us to wait; null where it does not ask, or cannot be read. */
   readonly retryAfter: number | null
@@ -106,12 +108,13 @@ function isSuccess(text: string): boolean {
 }
 
 function toAnswer(url: string, response: Response): Answer {
-  const { status, text } = response
+  const { status, text, isWhole } = response
   const retryAfter = header(response, 'retry-after')
   const location = header(response, 'location')
   return {
     status,
     text,
+    isWhole,
     // Slack says text/html of the plain `ok` of a webhook too.
     isHtml: text.trimStart().startsWith('<'),
     retryAfter: retryAfter === null ? null : readRetryAfter(retryAfter, header(response, 'date'), Date.now()),
