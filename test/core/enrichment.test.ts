@@ -145,7 +145,9 @@ t.test('names that objects have anyway are names like others', async (t) => {
 t.test('a required field that is missing or null means not ready', async (t) => {
   const wanted = step({ pick: { score: '/score' }, require: ['score'] })
   t.match(judge(wanted, ok({})), { kind: 'again', reason: 'not ready: the answer has no score' })
-  t.match(judge(wanted, ok({ score: null })), { kind: 'again' })
+  t.match(judge(wanted, ok({ score: null })), { kind: 'again', after: null })
+  const accepted: Answer = { kind: 'answer', status: 202, body: { state: 'queued' }, retryAfter: 7 }
+  t.match(judge(wanted, accepted), { kind: 'again', after: 7, unavailable: false }, 'it says when it will be')
   t.match(judge(wanted, ok({ score: 0 })), { kind: 'picked' })
   t.match(judge(step({ require: ['score'] }), ok([])), { kind: 'again' })
   t.match(judge(step({ require: ['score'] }), ok({ score: 1 })), { kind: 'picked' })

@@ -54,14 +54,19 @@ export function judge(step: Pick<Step, 'pick' | 'require'>, answer: Answer): Ver
   }
   if (status < 200 || status > 299) return failed(said)
   if (body === undefined) return notReady(`${said}, and no JSON`, retryAfter)
-  return pickFrom(step, body)
+  return pickFrom(step, body, retryAfter)
 }
 
-function pickFrom({ pick, require }: Pick<Step, 'pick' | 'require'>, body: Json): Verdict {
+/** `retryAfter`: milliseconds to wait where it is not ready. */
+function pickFrom(
+  { pick, require }: Pick<Step, 'pick' | 'require'>,
+  body: Json,
+  retryAfter: number | null,
+): Verdict {
   const value = pick === undefined ? body : pickedFields(pick, body)
   const missing = require.filter((name) => (ownProperty(value, name) ?? null) === null)
   if (missing.length > 0) {
-    return notReady(`not ready: the answer has no ${missing.join(', ')}`, null)
+    return notReady(`not ready: the answer has no ${missing.join(', ')}`, retryAfter)
   }
   if (new TextEncoder().encode(JSON.stringify(value)).length > LARGEST_BYTES) {
     const hint = pick === undefined ? 'name what is needed in pick' : 'pick less of it'
