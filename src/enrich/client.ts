@@ -143,12 +143,17 @@ function lowerCase(headers: Readonly<Record<string, string>>): Record<string, st
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
+/** What is no success says all in its status: its body may have broken off. */
 async function toAnswer(response: Response, now: number): Promise<Answer> {
   const asked = readRetryAfter(response.headers.get('retry-after') ?? '', response.headers.get('date'), now)
+  const bytes = await response.arrayBuffer().catch((error: unknown) => {
+    if (response.ok) throw error
+    return new ArrayBuffer(0)
+  })
   return {
     kind: 'answer',
     status: response.status,
-    body: readJson(new Uint8Array(await response.arrayBuffer())),
+    body: readJson(new Uint8Array(bytes)),
     retryAfter: asked === null ? null : Math.min(asked, LONGEST_RETRY_AFTER_MS),
   }
 }

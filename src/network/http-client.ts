@@ -32,7 +32,8 @@ export interface RequestInit {
 export interface HttpClient {
   /**
    * As the global fetch, which uses no proxy and trusts Node's list alone; follows no redirect, and reads the whole answer.
-   * Rejects with a ConnectFailure where a proxy or a certificate is at fault, with a TimeoutError, or with undici's errors.
+   * Rejects with a ConnectFailure where a proxy or a certificate is at fault, with a TimeoutError, or with undici's errors. Of an
+   * answer that breaks off, or is too long, there are the status and the headers, and reading its body rejects with these.
    */
   fetch(url: string, init?: RequestInit): Promise<Response>
   close(): Promise<void>
@@ -86,11 +87,13 @@ export function openClient(options: HttpOptions): HttpClient {
     }).catch((error: unknown) => {
       throw forward === null ? error : forwardFailure(forward, error, timeoutMs)
     })
-    const bytes = await response.body.arrayBuffer()
+    const content = await response.body
+      .arrayBuffer()
+      .then((bytes) => (bytes.byteLength === 0 ? null : bytes), broken)
     const entries = Object.entries(response.headers).flatMap(([name, value]) =>
       [value ?? []].flat().map((text): [string, string] => [name, text]),
     )
-    return new Response(bytes.byteLength === 0 ? null : bytes, {
+    return new Response(content, {
       status: response.statusCode,
       headers: entries,
     })
@@ -110,6 +113,10 @@ export function openClient(options: HttpOptions): HttpClient {
     fetch,
     close: async () => void (await Promise.all(opened.splice(0).map((dispatcher) => dispatcher.close()))),
   }
+}
+
+function broken(error: unknown): ReadableStream {
+  return new ReadableStream({ start: (controller) => controller.error(error) })
 }
 
 function forwardFailure(proxy: HttpProxy, error: unknown, timeoutMs: number): Error {

@@ -89,6 +89,28 @@ t.test('an answer that does not come, or not whole, is waited for as long as the
   t.match(await asking(t, `http://127.0.0.1:${port}`, 200)(), { reason: /^no whole answer from / })
 })
 
+t.test('an answer that breaks off counts by its status, unless that is a success', async (t) => {
+  const headers = { 'content-length': '1000', connection: 'close', 'retry-after': '30' }
+  const answered = async (status: number, body: unknown = '{"error"') => {
+    const { ask } = await fromApi(t, ({ path }) =>
+      path === '/start' ? { status, headers, body } : { body: { score: 1 } },
+    )
+    return ask()
+  }
+  const soon = { kind: 'again', after: 30_000 }
+  for (const status of [429, 500, 503])
+    t.match(await answered(status), { ...soon, reason: `the answer was HTTP ${status}`, unavailable: true })
+  t.match(await answered(404), { ...soon, reason: 'the answer was HTTP 404', unavailable: false })
+  t.match(await answered(401), { kind: 'failed', status: 401 })
+  t.match(await answered(410), { kind: 'failed', reason: 'the answer was HTTP 410' })
+  t.match(await answered(200, '{"score":1}'), { kind: 'again', reason: /^no answer from /, after: null })
+
+  Object.assign(headers, { location: '/there' })
+  t.match(await answered(302), { kind: 'picked' }, 'a redirect is in its head')
+  Object.assign(headers, { 'content-length': String(300 * 1024) })
+  t.match(await answered(503, 'x'.repeat(300 * 1024)), soon, 'so does one that is too long')
+})
+
 t.test('its time is that of the whole answer: of each byte that drips, and of every redirect', async (t) => {
   const dripping = createServer((socket) => {
     socket.on('error', () => {})
