@@ -526,6 +526,22 @@ t.test('a token server asks to wait, is not there, or does not answer', async (t
   t.equal(await wait('7'), 7_000)
   t.equal(await wait('999999'), 3_600_000, 'no longer than an hour')
   t.equal(await wait('soon'), null)
+  const cut = (status: number) => {
+    const headers = { 'content-length': '1000', connection: 'close', 'retry-after': '7' }
+    return outcomeWhere(t, 'generic', { status, headers, body: '{"error":"inv' }, world)
+  }
+  t.match(
+    await cut(429),
+    { kind: 'retry', reason: /too many requests/, after: 7_000 },
+    'its status says that',
+  )
+  t.match(await cut(503), { kind: 'retry', reason: /cannot issue a token now/, after: 7_000 })
+  for (const status of [200, 400])
+    t.match(
+      await cut(status),
+      { kind: 'retry', reason: /cannot be reached for a token/, after: undefined },
+      'what is wrong would be in the rest',
+    )
   const byDate = await wait(new Date(Date.now() + 60_000).toUTCString())
   t.ok(typeof byDate === 'number' && byDate > 50_000 && byDate <= 60_000, 'a date')
 
@@ -794,7 +810,7 @@ t.test('an answer that is no token costs no more than its length', async (t) => 
   })
   if (settings === undefined) throw new Error('the settings have oauth2')
   const read = (length: number) => () => {
-    const answer = { status: 404, headers: new Headers(), text: '<'.repeat(length) }
+    const answer = { status: 404, headers: new Headers(), text: '<'.repeat(length), isWhole: true }
     const failure = { settings, url, user: 'a', answer, error: null }
     tokenProblem({ ...failure, words: (text) => text })
   }

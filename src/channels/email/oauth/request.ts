@@ -55,7 +55,9 @@ export async function requestToken(settings: OAuth2Settings, context: Context): 
   const fetch: Fetch = async (url, { headers, body }) => {
     const init = { method: 'POST', headers: { ...headers }, body: body.toString() } as const
     const response = await context.http.fetch(url, init)
-    answer = { status: response.status, headers: response.headers, text: await response.text() }
+    const { status, headers: received } = response
+    answer = { status, headers: received, text: '', isWhole: false }
+    answer = { ...answer, text: await response.text(), isWhole: true }
     return new Response(withoutIdToken(answer.text) || null, answer)
   }
   try {

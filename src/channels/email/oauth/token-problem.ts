@@ -12,6 +12,8 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
+  /** False where it broke off, so that its text is missing. */
+  readonly isWhole: boolean
 }
 
 export interface TokenFailure {
@@ -51,6 +53,8 @@ export function tokenProblem(failure: TokenFailure): LoginProblem {
       reason,
     }
   }
+  // What is wrong would have been in the text.
+  if (!answer.isWhole) return unreachable(failure, server)
   if (error === '') return { ...notOAuth(failure, answer, server), kind: 'park' }
   return { kind: 'park', ...hintFor(failure, error, description), reason }
 }
