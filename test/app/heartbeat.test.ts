@@ -153,6 +153,11 @@ t.test('a URL that a reload changes during a request is requested at once', asyn
 const failures: readonly (readonly [string, (response: ServerResponse) => void, RegExp])[] = [
   ['an unknown key', (response) => response.writeHead(404).end('no'), /^it answered 404$/],
   [
+    'an unknown key, in an answer that breaks off',
+    (response) => response.writeHead(404, { 'content-length': '9', connection: 'close' }).end('no'),
+    /^it answered 404$/,
+  ],
+  [
     'one of healthchecks.io',
     (response) => response.end('OK (not found)'),
     /^it answered "OK \(not found\)"$/,

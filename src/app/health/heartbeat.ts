@@ -97,7 +97,8 @@ export function createHeartbeat(deps: HeartbeatDeps): HeartbeatSender {
   async function request(url: string, userAgent: string): Promise<Result> {
     try {
       const response = await http.fetch(url, { headers: { 'user-agent': userAgent } })
-      return judge(response.status, await response.text())
+      // Only a success is in its body.
+      return judge(response.status, response.ok ? await response.text() : '')
     } catch (error) {
       return { result: 'failed', reason: failureOf(error, timeoutMs) }
     }
