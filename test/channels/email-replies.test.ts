@@ -127,6 +127,8 @@ t.test('what keeps a connection from being made', async (t) => {
     [{ originalCode: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' }, submission, 'tls'],
     [{ code: 'EMESSAGE' }, submission, 'tooLarge'],
     [{ code: 'EENVELOPE' }, submission, 'recipient'],
+    [{ code: 'EENVELOPE', response: 'what' }, submission, null],
+    [{ code: 'EAUTH', response: '354 go on' }, submission, null],
     [{ code: 'EDNS' }, submission, null],
     [{ code: 'ECONNECTION', originalCode: 'ECONNRESET' }, submission, null],
   ] as const)

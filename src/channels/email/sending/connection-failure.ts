@@ -7,12 +7,17 @@ import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-fail
 const PLAIN_TEXT = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
 const OTHER_TLS = /^(?:ERR_TLS|ERR_SSL|EPROTO)/
 
-/** Null where it may pass by itself. Not for certificates: certificate.ts describes those. */
+/**
+ * Null where it may pass by itself. Not for certificates: certificate.ts describes those. `response` is what the server said
+ * instead of a reply that refuses something.
+ */
 export function causeOfFailure(
-  failure: Pick<SmtpFailure, 'code' | 'originalCode' | 'timeout'>,
+  failure: Pick<SmtpFailure, 'code' | 'originalCode' | 'response' | 'timeout'>,
   { port, secure }: { readonly port: number; readonly secure: boolean },
 ): CauseName | null {
-  const { code, originalCode = '', timeout } = failure
+  const { code, originalCode = '', response, timeout } = failure
+  // What came is no reply, or one to another command: nothing was refused.
+  if (response !== undefined) return null
   if (code === 'EAUTH' || code === 'ECONFIG') return 'login'
   if (secure && PLAIN_TEXT.test(originalCode)) return 'tlsUnexpected'
   if (OTHER_TLS.test(originalCode)) return 'tls'

@@ -12,6 +12,7 @@ import { sessionSettings, setupOf } from './connection.ts'
 import { Connections } from './connections.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
 import { diagnose, type MailSetup } from './outcome.ts'
+import { parseReply } from './reply.ts'
 import { type Envelope, Session, type SmtpResult, type SmtpTimeouts } from './session.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 import { threadOf } from './thread.ts'
@@ -164,9 +165,9 @@ function isStale({ begun, code, response, responseCode }: SmtpFailure): boolean 
 }
 
 /** The server refused this mail, and the connection can carry another one. */
-function isRefusal({ code, responseCode }: SmtpFailure): boolean {
+function isRefusal({ code, response = '', responseCode }: SmtpFailure): boolean {
   if (code === NO_UTF8_SENDER || code === NO_UTF8_RECIPIENT) return true
-  return responseCode !== undefined && responseCode !== SERVICE_CLOSING
+  return parseReply(response) !== null && responseCode !== SERVICE_CLOSING
 }
 
 /** Whether the server allows no further connection: some say so, some say "not now", and some hang up. */

@@ -15,6 +15,7 @@ import {
 import { notOffered, refusalProblem } from '../oauth/refusal.ts'
 import type { AccessToken, Tokens } from '../oauth/tokens.ts'
 import { withCertificate } from './certificate.ts'
+import { Dialogue } from './dialogue.ts'
 import { MessageBody } from './message-body.ts'
 import {
   NO_UTF8_RECIPIENT,
@@ -61,6 +62,7 @@ type Done<T> = (error?: Error | null, value?: T) => void
 
 export class Session {
   readonly #connection: SMTPConnection
+  readonly #dialogue = new Dialogue()
   readonly #settings: SessionSettings
   /** Fails the step that is under way. */
   #fail: ((error: Error) => void) | null = null
@@ -75,7 +77,8 @@ export class Session {
 
   constructor(settings: SessionSettings) {
     this.#settings = settings
-    this.#connection = new SMTPConnection(settings.connection)
+    const log = { logger: this.#dialogue, transactionLog: true }
+    this.#connection = new SMTPConnection({ ...settings.connection, ...log })
     // An error without a listener would end the process, also one of an idle connection.
     this.#connection.on('error', (error: Error) => this.#fail?.(error))
     this.#connection.once('end', () => {
@@ -231,7 +234,7 @@ export class Session {
     const words = error instanceof Refusal && error.explanation !== '' ? ` ${error.explanation}` : ''
     const message = redact(error.message, this.#said)
     const response = error.response === undefined ? undefined : redact(error.response + words, this.#said)
-    const step = stepOf(error, this.#begun, this.#sending)
+    const step = stepOf(error, this.#begun, this.#sending, this.#dialogue.answered)
     const timeout = code === 'ETIMEDOUT' ? this.#waitedFor : undefined
     return { message, code, originalCode, response, responseCode, step, timeout, begun: this.#begun }
   }

@@ -1,6 +1,7 @@
 /** Why a step of the dialogue with the mail server failed. */
 import type { LoginProblem } from '../oauth/problem.ts'
 import type { CertificateFailure } from './certificate.ts'
+import { stepOfCommand } from './dialogue.ts'
 import type { Step } from './reply.ts'
 
 /** Codes of our own, beside nodemailer's. */
@@ -35,23 +36,18 @@ export interface StepError extends Error {
   readonly responseCode?: number
 }
 
-const STEPS: Readonly<Record<string, Step>> = {
-  CONN: 'greeting',
-  EHLO: 'hello',
-  HELO: 'hello',
-  STARTTLS: 'starttls',
-  'MAIL FROM': 'mail',
-  'RCPT TO': 'rcpt',
-}
-
-/** Where in the dialogue it happened. */
-export function stepOf({ command = '', code }: StepError, begun: boolean, sending: boolean): Step {
+/** Where in the dialogue it happened. `answered`: the step that the last reply answered. */
+export function stepOf(
+  { command = '', code, response }: StepError,
+  begun: boolean,
+  sending: boolean,
+  answered: Step | null,
+): Step {
   if (begun) return 'message'
-  if (command.startsWith('AUTH')) return 'auth'
   if (command === 'DATA') return code === 'EMESSAGE' ? 'message' : 'data'
+  const step = stepOfCommand(command) ?? (response === undefined ? null : answered)
   // A reply that nothing waited for, as 421 between two commands.
-  if (sending && command === 'CONN') return 'mail'
-  return STEPS[command] ?? (sending ? 'mail' : 'greeting')
+  return step ?? (sending ? 'mail' : 'greeting')
 }
 
 /** A login that is not tried, or for which there is no token. */

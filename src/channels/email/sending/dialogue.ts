@@ -1,0 +1,38 @@
+/** Which command the mail server answers. Nodemailer does not say so of a reply that breaks off with the connection. */
+import type { Step } from './reply.ts'
+
+const STEPS: readonly (readonly [verb: string, Step])[] = [
+  ['EHLO', 'hello'],
+  ['HELO', 'hello'],
+  ['STARTTLS', 'starttls'],
+  ['AUTH', 'auth'],
+  ['MAIL FROM', 'mail'],
+  ['RCPT TO', 'rcpt'],
+  ['DATA', 'data'],
+]
+
+/** Null where the line starts none of these commands. */
+export function stepOfCommand(line: string): Step | null {
+  return STEPS.find(([verb]) => line.startsWith(verb))?.[1] ?? null
+}
+
+export class Dialogue {
+  /** Several with PIPELINING. */
+  readonly #unanswered: (Step | null)[] = []
+  #answered: Step | null = null
+  #said: Step | null = null
+
+  /** The step that the last reply answered. Null for the greeting, and for a reply that nothing waited for. */
+  get answered(): Step | null {
+    return this.#answered
+  }
+
+  /** To be nodemailer's `logger`, with `transactionLog`: all levels come to this method. */
+  debug({ tnx }: { readonly tnx?: string }, line: string): void {
+    if (tnx === 'server') this.#answered = this.#unanswered.shift() ?? null
+    if (tnx !== 'client') return
+    // A login continues with lines that are no commands.
+    this.#said = stepOfCommand(line) ?? this.#said
+    this.#unanswered.push(this.#said)
+  }
+}
