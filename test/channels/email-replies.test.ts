@@ -81,13 +81,13 @@ t.test('a reply is taken apart', (t) => {
     permanent: true,
     text: 'Unauthenticated mail is not accepted.',
   })
-  t.match(
-    parseReply('550 4.7.1 later'),
-    { permanent: false },
-    'the enhanced code says whether it is permanent',
-  )
-  t.match(parseReply('451 5.7.3 STARTTLS is required'), { permanent: true })
-  t.match(parseReply('421 5.7.0 bye'), { permanent: false }, 'with 421 the server only closes the connection')
+  for (const disagreeing of [
+    '550 4.7.1 later',
+    '450 5.7.1 try',
+    '451 5.7.3 STARTTLS is required',
+    '421 5.7.0 bye',
+  ])
+    t.match(parseReply(disagreeing), { permanent: false }, disagreeing)
   t.match(parseReply('554'), { code: 554, status: null, text: '' })
   t.match(
     parseReply('550 2.1.5 odd'),
@@ -96,6 +96,19 @@ t.test('a reply is taken apart', (t) => {
   )
   for (const text of ['250 ok', '220 2.0.0 ready', 'hello', '', '99 5.0.0', '650 x'])
     t.equal(parseReply(text), null, text)
+  t.end()
+})
+
+t.test('a refusal is final where both codes say so', (t) => {
+  for (const step of STEPS) {
+    t.match(verdictOf(step, '450 5.7.1 try'), { kind: 'retry' }, step)
+    t.match(verdictOf(step, '550 4.2.1 try'), { kind: 'retry' }, step)
+    t.match(verdictOf(step, '450 5.1.1 <jane@example.org>: user unknown'), { kind: 'retry' }, step)
+    t.match(verdictOf(step, '550 5.7.1 no'), { kind: /park|refuse/ }, step)
+    t.match(verdictOf(step, '550 no'), { kind: /park|refuse/ }, step)
+  }
+  t.match(verdictOf('mail', '451 5.7.3 STARTTLS is required'), { kind: 'park', cause: 'encryptionNeeded' })
+  t.match(verdictOf('rcpt', '454 5.7.1 Relay access denied'), { kind: 'park', cause: 'relay' })
   t.end()
 })
 

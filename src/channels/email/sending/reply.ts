@@ -9,14 +9,16 @@ export interface Reply {
   readonly enhanced: string | null
   /** The same without its class, as `7.26`. */
   readonly status: string | null
-  /** As the enhanced code says, or else the basic code. */
+  /**
+   * Whether both codes say so, where there are two: a mail that is given up by mistake is lost, and one that is tried again by
+   * mistake costs some attempts.
+   */
   readonly permanent: boolean
   /** Without codes, on one line. */
   readonly text: string
 }
 
 const LINE = /^(\d{3})(?:[ -]|$)(?:#?([245])\.(\d{1,3})\.(\d{1,3})(?=\D|$))?/
-const SERVICE_CLOSING = 421
 /** More says nothing new, and the time it takes to read a reply must not be up to the server. */
 const LONGEST_TEXT = 4_000
 
@@ -32,7 +34,7 @@ export function parseReply(response: string): Reply | null {
   const basic = { code, permanent: code >= 500, text: text.trim() }
   if (statusClass === undefined) return { ...basic, enhanced: null, status: null }
   const status = `${Number(subject)}.${Number(detail)}`
-  const permanent = statusClass === '5' && code !== SERVICE_CLOSING
+  const permanent = basic.permanent && statusClass === '5'
   return { ...basic, permanent, enhanced: `${statusClass}.${status}`, status }
 }
 
