@@ -1,5 +1,4 @@
 /** What becomes of a mail after each reply that real servers are known to give. */
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { causes } from '../../src/channels/email/sending/causes.ts'
 import { causeOfFailure } from '../../src/channels/email/sending/connection-failure.ts'
@@ -7,39 +6,7 @@ import { diagnose } from '../../src/channels/email/sending/outcome.ts'
 import { parseReply, type Step } from '../../src/channels/email/sending/reply.ts'
 import { askedToWaitMs } from '../../src/channels/email/sending/reply-words.ts'
 import { classify, type Verdict } from '../../src/channels/email/sending/verdict.ts'
-
-const STEPS: readonly Step[] = ['greeting', 'hello', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'message']
-const LINE = /^(\w+) +(\w+) +(\w+) +([\w-]+) +(\S+) +(.+)$/
-
-interface Reported {
-  readonly from: string
-  readonly step: Step
-  readonly reply: string
-  readonly verdict: {
-    readonly kind: string
-    readonly concern: string
-    readonly cause: string | null
-    readonly after?: number
-  }
-}
-
-function readReported(): Reported[] {
-  const reported: Reported[] = []
-  let from = ''
-  for (const line of readFileSync('test/fixtures/mail-replies.txt', 'utf8').split('\n')) {
-    if (line.startsWith('## ')) from = line.slice(3)
-    if (line === '' || line.startsWith('#')) continue
-    const [, stepName, kind = '', concern = '', cause = '', after = '', reply = ''] = LINE.exec(line) ?? []
-    const step = STEPS.find((known) => known === stepName)
-    if (step === undefined) throw new Error(`not to be read: ${line}`)
-    const pause = after === '-' ? {} : { after: Number.parseInt(after, 10) * 1_000 }
-    const verdict = { kind, concern, cause: cause === '-' ? null : cause, ...pause }
-    reported.push({ from, step, reply: reply.replaceAll('\\n', '\n'), verdict })
-  }
-  return reported
-}
-
-const reported = readReported()
+import { mailReplies, STEPS } from '../support/mail-replies.ts'
 
 function verdictOf(step: Step, reply: string, hasLogin = false): Verdict | null {
   const parsed = parseReply(reply)
@@ -47,8 +14,8 @@ function verdictOf(step: Step, reply: string, hasLogin = false): Verdict | null 
 }
 
 t.test('what servers are known to say', (t) => {
-  t.ok(reported.length >= 200, `${reported.length} replies`)
-  for (const { from, step, reply, verdict } of reported) {
+  t.ok(mailReplies.length >= 200, `${mailReplies.length} replies`)
+  for (const { from, step, reply, verdict } of mailReplies) {
     t.match(from, /^(?:https?:\/\/\S+\.\S+|after \S+)/)
     t.strictSame(verdictOf(step, reply), verdict, `${step}: ${reply.replaceAll('\n', ' ')} (${from})`)
   }
@@ -58,7 +25,7 @@ t.test('what servers are known to say', (t) => {
 t.test('every cause that a reply can have is known from a real server', (t) => {
   const withoutReply = ['tlsExpected', 'tlsUnexpected', 'tls']
   const afterLogin = ['relayForLogin']
-  const seen = new Set<string | null>(reported.map(({ verdict }) => verdict.cause))
+  const seen = new Set<string | null>(mailReplies.map(({ verdict }) => verdict.cause))
   const others = Object.keys(causes).filter((name) => !seen.has(name))
   t.strictSame(others, [...withoutReply, ...afterLogin])
   t.end()
@@ -80,6 +47,7 @@ t.test('a reply is taken apart', (t) => {
     status: '7.26',
     permanent: true,
     text: 'Unauthenticated mail is not accepted.',
+    words: 'Unauthenticated mail is not accepted.',
   })
   for (const disagreeing of [
     '550 4.7.1 later',
@@ -157,6 +125,10 @@ t.test('no reply costs more than its length', (t) => {
     'in 5 ',
     'relay ',
     '"',
+    '<',
+    '@',
+    'a@',
+    'a.example.',
     'a'.repeat(50),
     ' ',
   ]

@@ -38,7 +38,7 @@ const ABOUT_LOGIN: readonly (CauseName | null)[] = [
 
 export function diagnose(failure: SmtpFailure, setup: MailSetup): Diagnosis {
   if (failure.certificate !== undefined) return ofCertificate(failure.certificate, failure.originalCode)
-  const reply = failure.response === undefined ? null : parseReply(failure.response)
+  const reply = failure.response === undefined ? null : parseReply(failure.response, failure.names)
   const words = wordsOf(failure, reply === null ? failure.response : replyWords(reply), setup.secrets)
   if (reply === null && failure.begun) {
     const outcome = { kind: 'ambiguous', reason: `no answer to the message: ${words}` } as const

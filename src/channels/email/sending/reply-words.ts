@@ -154,9 +154,9 @@ const rules: readonly Rule[] = [
   },
 ]
 
-export function causeOfWords({ text }: Reply, step: Step): CauseName | 'moment' | null {
+export function causeOfWords({ words: said }: Reply, step: Step): CauseName | 'moment' | null {
   return (
-    rules.find(({ at, words }) => (at === undefined || at.includes(step)) && words.test(text))?.cause ?? null
+    rules.find(({ at, words }) => (at === undefined || at.includes(step)) && words.test(said))?.cause ?? null
   )
 }
 
@@ -164,9 +164,9 @@ export function causeOfWords({ text }: Reply, step: Step): CauseName | 'moment' 
  * Servers say 4yz for what waiting does not change: an encryption that they require, a relay that they deny (Postfix, unless
  * configured otherwise), an account that must be verified first.
  */
-export function isPermanentWhateverItsCode(cause: CauseName, text: string): boolean {
+export function isPermanentWhateverItsCode(cause: CauseName, words: string): boolean {
   if (cause === 'encryptionNeeded' || cause === 'relay' || cause === 'relayForLogin') return true
-  return cause === 'unverifiedSender' && /not allowed to send/i.test(text)
+  return cause === 'unverifiedSender' && /not allowed to send/i.test(words)
 }
 
 const SECOND_MS = 1_000
@@ -174,13 +174,13 @@ const MINUTE_MS = 60 * SECOND_MS
 const LONGEST_PAUSE_MS = 60 * MINUTE_MS
 
 /** How long until a limit of this kind lets some mail through again. Undefined where the words name no period. */
-export function quotaPauseMs(text: string): number | undefined {
-  const asked = askedToWaitMs(text)
+export function quotaPauseMs(words: string): number | undefined {
+  const asked = askedToWaitMs(words)
   if (asked !== undefined) return asked
-  if (/daily|day|24 ?h|24[- ]hour/i.test(text)) return LONGEST_PAUSE_MS
-  if (/hour/i.test(text)) return 15 * MINUTE_MS
-  if (/minute/i.test(text)) return MINUTE_MS
-  return /per second|sending rate|throttl|too (?:fast|quickly)/i.test(text) ? 5 * SECOND_MS : undefined
+  if (/daily|day|24 ?h|24[- ]hour/i.test(words)) return LONGEST_PAUSE_MS
+  if (/hour/i.test(words)) return 15 * MINUTE_MS
+  if (/minute/i.test(words)) return MINUTE_MS
+  return /per second|sending rate|throttl|too (?:fast|quickly)/i.test(words) ? 5 * SECOND_MS : undefined
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: 60 * MINUTE_MS }
@@ -188,13 +188,13 @@ const UNITS_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS,
 const SPAN = /\b(?:in|after|for) (\d{1,5}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?\b/i
 
 /** "Greylisted, come back in 5 minutes", "in 00:04:59", "retry in 300 seconds": at most an hour. */
-export function askedToWaitMs(text: string): number | undefined {
-  const clock = /\bin (\d{1,2}):(\d\d):(\d\d)\b/i.exec(text)
+export function askedToWaitMs(words: string): number | undefined {
+  const clock = /\bin (\d{1,2}):(\d\d):(\d\d)\b/i.exec(words)
   if (clock !== null) {
     const [hours = 0, minutes = 0, seconds = 0] = clock.slice(1).map(Number)
     return Math.min(((hours * 60 + minutes) * 60 + seconds) * SECOND_MS, LONGEST_PAUSE_MS)
   }
-  const span = SPAN.exec(text)
+  const span = SPAN.exec(words)
   const unit = UNITS_MS[span?.[2]?.toLowerCase() ?? '']
   return span === null || unit === undefined ? undefined : Math.min(Number(span[1]) * unit, LONGEST_PAUSE_MS)
 }

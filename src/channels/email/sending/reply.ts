@@ -1,4 +1,5 @@
 /** A mail server's refusal, taken apart: RFC 5321, 4.2, and RFC 3463. Pure. */
+import { withoutEchoes } from './echoes.ts'
 
 /** Where in the dialogue it came: `data` is the command, `message` the answer to the final dot. */
 export type Step = 'greeting' | 'hello' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'message'
@@ -16,22 +17,25 @@ export interface Reply {
   readonly permanent: boolean
   /** Without codes, on one line. */
   readonly text: string
+  /** The same without what it repeats of the client: the words that say why. */
+  readonly words: string
 }
 
 const LINE = /^(\d{3})(?:[ -]|$)(?:#?([245])\.(\d{1,3})\.(\d{1,3})(?=\D|$))?/
 /** More says nothing new, and the time it takes to read a reply must not be up to the server. */
 const LONGEST_TEXT = 4_000
 
-/** Null where the text is no refusal (4yz, 5yz). */
-export function parseReply(response: string): Reply | null {
+/** Null where the text is no refusal (4yz, 5yz). `names`: full names of hosts that it may repeat. */
+export function parseReply(response: string, names: readonly string[] = []): Reply | null {
   const lines = response.slice(0, LONGEST_TEXT).split(/\r?\n/)
   const matches = lines.map((line) => LINE.exec(line))
   const code = Number(matches[0]?.[1] ?? 0)
   if (code < 400 || code >= 600) return null
-  const text = lines.map((line, index) => line.slice(matches[index]?.[0].length ?? 0).trim()).join(' ')
+  const texts = lines.map((line, index) => line.slice(matches[index]?.[0].length ?? 0).trim())
+  const text = texts.join(' ').trim()
   const [, , statusClass, subject, detail] =
     matches.find((match) => match?.[2] === '4' || match?.[2] === '5') ?? []
-  const basic = { code, permanent: code >= 500, text: text.trim() }
+  const basic = { code, permanent: code >= 500, text, words: withoutEchoes(text, names) }
   if (statusClass === undefined) return { ...basic, enhanced: null, status: null }
   const status = `${Number(subject)}.${Number(detail)}`
   const permanent = basic.permanent && statusClass === '5'

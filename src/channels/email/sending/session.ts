@@ -16,6 +16,7 @@ import { notOffered, refusalProblem } from '../oauth/refusal.ts'
 import type { AccessToken, Tokens } from '../oauth/tokens.ts'
 import { withCertificate } from './certificate.ts'
 import { Dialogue } from './dialogue.ts'
+import { hostNames } from './echoes.ts'
 import { MessageBody } from './message-body.ts'
 import {
   NO_UTF8_RECIPIENT,
@@ -70,6 +71,7 @@ export class Session {
   #extend: (ms: number) => void = () => {}
   #begun = false
   #sending = false
+  #envelope: Envelope = { from: '', to: '' }
   #hasUtf8 = false
   #ended = false
   /** What was sent to log in with a token; removed from the replies, which may repeat it. */
@@ -169,6 +171,7 @@ export class Session {
   async send(envelope: Envelope, message: Buffer): Promise<SmtpResult> {
     this.#begun = false
     this.#sending = true
+    this.#envelope = envelope
     const code = needsUtf8(envelope.from) ? NO_UTF8_SENDER : needsUtf8(envelope.to) ? NO_UTF8_RECIPIENT : null
     // Nodemailer would send such an address to any server.
     if (code !== null && !this.#hasUtf8) {
@@ -236,6 +239,8 @@ export class Session {
     const response = error.response === undefined ? undefined : redact(error.response + words, this.#said)
     const step = stepOf(error, this.#begun, this.#sending, this.#dialogue.answered)
     const timeout = code === 'ETIMEDOUT' ? this.#waitedFor : undefined
-    return { message, code, originalCode, response, responseCode, step, timeout, begun: this.#begun }
+    const { host = '', name = '' } = this.#settings.connection
+    const names = hostNames([host, name], [this.#envelope.from, this.#envelope.to])
+    return { message, code, originalCode, response, responseCode, names, step, timeout, begun: this.#begun }
   }
 }

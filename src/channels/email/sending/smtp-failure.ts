@@ -17,6 +17,8 @@ export interface SmtpFailure extends CertificateFailure {
   /** The server's own words. */
   readonly response?: string | undefined
   readonly responseCode?: number | undefined
+  /** Full names of hosts that they may repeat. */
+  readonly names?: readonly string[]
   /** Where in the dialogue it happened. */
   readonly step: Step
   /** What was waited for in vain, where it took too long. */

@@ -32,15 +32,15 @@ export function classify(reply: Reply, step: Step, hasLogin: boolean): Verdict {
   const cause = withLogin(found, hasLogin)
   const { concern } = causes[cause]
   if (concern === 'quota')
-    return { kind: 'retry', concern, cause, after: quotaPauseMs(reply.text) ?? QUOTA_PAUSE_MS }
+    return { kind: 'retry', concern, cause, after: quotaPauseMs(reply.words) ?? QUOTA_PAUSE_MS }
   if (concern === 'connections') return { kind: 'retry', concern, cause }
-  if (!reply.permanent && !isPermanentWhateverItsCode(cause, reply.text))
+  if (!reply.permanent && !isPermanentWhateverItsCode(cause, reply.words))
     return { ...soon(reply), concern, cause }
   return { kind: concern === 'recipient' || concern === 'message' ? 'refuse' : 'park', concern, cause }
 }
 
-function soon({ text }: Reply): Verdict & { kind: 'retry' } {
-  const asked = askedToWaitMs(text) ?? (/gr[ea]y.?list/i.test(text) ? GREYLIST_PAUSE_MS : undefined)
+function soon({ words }: Reply): Verdict & { kind: 'retry' } {
+  const asked = askedToWaitMs(words) ?? (/gr[ea]y.?list/i.test(words) ? GREYLIST_PAUSE_MS : undefined)
   return { kind: 'retry', concern: 'moment', cause: null, ...(asked === undefined ? {} : { after: asked }) }
 }
 
@@ -103,16 +103,16 @@ function inRange(status: string): CauseName | null {
   return exactRanges.find(([from, to]) => detail >= from && detail <= to)?.[2] ?? null
 }
 
-function exactStatus({ code, status, permanent, text }: Reply, step: Step): CauseName | null {
+function exactStatus({ code, status, permanent, words }: Reply, step: Step): CauseName | null {
   if (status === null) return null
   // With this code x.1.1 comes for full mailboxes too: the words decide.
   if (status === '1.1' && code === EXCEEDED_STORAGE) return null
   // Microsoft counts what was submitted under the code of a full mailbox; greylists answer 4.1.1 and 4.2.2.
-  if (status === '2.2' && /submission quota/i.test(text)) return 'quota'
-  if (status === '7.8' && (step !== 'auth' || /app(?:lication)?[- ](?:specific )?password/i.test(text)))
+  if (status === '2.2' && /submission quota/i.test(words)) return 'quota'
+  if (status === '7.8' && (step !== 'auth' || /app(?:lication)?[- ](?:specific )?password/i.test(words)))
     return null
   if (!permanent && status.startsWith('1.')) return null
-  if (!permanent && status === '2.2' && /gr[ea]y.?list/i.test(text)) return null
+  if (!permanent && status === '2.2' && /gr[ea]y.?list/i.test(words)) return null
   const cause = exact[status] ?? (permanent ? inRange(status) : null)
   if (step !== 'mail') return cause
   if (cause === 'recipient') return 'sender'
