@@ -79,8 +79,14 @@ export const causes = {
   accountBlocked: {
     concern: 'account',
     code: 'smtp_account_blocked',
-    summary: 'the mail provider has blocked the account, or its domain',
-    hint: 'ask the provider why, and have it unblocked',
+    summary: 'the mail provider has blocked the account, or its domain, or has not activated it yet',
+    hint: 'sign in to the account in a browser and look for a warning, or ask the provider why',
+  },
+  ownMailboxFull: {
+    concern: 'account',
+    code: 'smtp_own_mailbox_full',
+    summary: "the account's own mailbox is full: the mail server keeps there what it sends",
+    hint: 'empty its Sent Items, and set a retention policy for that folder',
   },
   encryptionNeeded: {
     concern: 'client',

@@ -32,7 +32,7 @@ const rules: readonly Rule[] = [
   {
     cause: 'accountBlocked',
     words:
-      /your (?:e-?mail )?account (?:is|was|has been) (?:\w+ )?(?:blocked|suspended|disabled|locked|deactivated)/i,
+      /your (?:(?:e-?mail|smtp) )*(?:account|(?<=mail )address|ability to send(?: \w+){0,2}) (?:is|was|has been) (?:\w+ ){0,2}(?:blocked|suspended|disabled|locked|(?:de)?activated)(?! by (?:the )?recipient)/i,
   },
   // Logins.
   { cause: 'smtpOff', words: /smtpclientauth(?:entication)? is disabled/i },
@@ -58,7 +58,7 @@ const rules: readonly Rule[] = [
   {
     cause: 'quota',
     words:
-      /(?:daily|hourly|per (?:day|hour|minute|second|24 ?h)|24[- ]hours?|send(?:ing)?|outgoing|outbound|submission|relay|rate|throttl\w*)\b.{0,60}\b(?:limits?|quota|rate|threshold|failure)\b.{0,20}(?:exceeded|reached|hit)|(?:exceed\w*|reached|over)\b.{0,50}\b(?:(?:daily|hourly|sending|message|mail|e-?mail|rate|relay|submission|outgoing|messages?|permitted) (?:\w+ )?(?:limits?|quota|allowance)|(?:e-?mails|messages|failures) per (?:day|hour|minute))|throttling failure|maximum credits|rate[- ]?limit(?:ed)?(?! exceeded for recipient)|too (?:many|much) (?:messages|mails?|e-?mails|recipients)|unusual rate of|mail(?:s|ing)? too (?:fast|quickly) from|send(?:ing)? (?:mail )?too (?:fast|quickly|many)/i,
+      /(?:daily|hourly|per (?:day|hour|minute|second|24 ?h)|24[- ]hours?|send(?:ing)?|outgoing|outbound|submission|relay|rate|throttl\w*)\b.{0,60}\b(?:limits?|quota|rate|threshold|failure)\b.{0,20}(?:exceeded|reached|hit)|(?:exceed\w*|reached|over)\b.{0,50}\b(?:(?:daily|hourly|sending|message|mail|e-?mail|rate|relay|submission|outgoing|messages?|permitted) (?:\w+ )?(?:limits?|quota|allowance)|(?:e-?mails|messages|failures) per (?:day|hour|minute))|\byour? (?:account )?(?:have |has )?(?:exceeded|reached) (?:your|its) (?:\w+ ){0,2}quota|submission ?quota ?exceeded|verdict is refusequota|throttling failure|maximum credits|rate[- ]?limit(?:ed)?(?! exceeded for recipient)|too (?:many|much) (?:messages|mails?|e-?mails|recipients)|unusual rate of|mail(?:s|ing)? too (?:fast|quickly) from|send(?:ing)? (?:mail )?too (?:fast|quickly|many)/i,
     at: SUBMISSION.concat('rcpt'),
   },
   {
@@ -83,12 +83,13 @@ const rules: readonly Rule[] = [
   {
     cause: 'accountBlocked',
     words:
-      /(?:account|user|domain|sending|smtp service|outgoing (?:e-?)?mail)\b.{0,60}\b(?:suspended|disabled|blocked|locked|deactivated|paused|terminated|frozen|restricted)|bad outbound sender|tenant has exceeded|mail sending denied|unusual sending activity|outbound spam|sender (?:address |is )blocked/i,
+      /(?:account|user|domain|sending|smtp service|outgoing (?:e-?)?mail)\b.{0,60}\b(?:suspended|disabled|blocked|locked|deactivated|paused|terminated|frozen|restricted)|sender (?:address |is )blocked/i,
     at: SUBMISSION,
   },
   {
     cause: 'accountBlocked',
-    words: /outgoing mail from .{0,80} suspended|bad outbound sender|tenant has exceeded/i,
+    words:
+      /outgoing mail from .{0,80} suspended|bad outbound sender|tenant has exceeded|mail sending denied|unusual sending activity|outbound ?spam|originating from your (?:account|address)/i,
   },
   {
     cause: 'notOurSender',
@@ -167,6 +168,11 @@ export function causeOfWords({ words: said }: Reply, step: Step): CauseName | 'm
 export function isPermanentWhateverItsCode(cause: CauseName, words: string): boolean {
   if (cause === 'encryptionNeeded' || cause === 'relay' || cause === 'relayForLogin') return true
   return cause === 'unverifiedSender' && /not allowed to send/i.test(words)
+}
+
+/** Exchange Online could not take a mail from the account: what it says of a mailbox concerns the account's own. */
+export function isSubmission(words: string): boolean {
+  return /storedrv\.submission/i.test(words)
 }
 
 const SECOND_MS = 1_000

@@ -5,7 +5,13 @@
  */
 import { type CauseName, type Concern, causes } from './causes.ts'
 import type { Reply, Step } from './reply.ts'
-import { askedToWaitMs, causeOfWords, isPermanentWhateverItsCode, quotaPauseMs } from './reply-words.ts'
+import {
+  askedToWaitMs,
+  causeOfWords,
+  isPermanentWhateverItsCode,
+  isSubmission,
+  quotaPauseMs,
+} from './reply-words.ts'
 
 /** Try again, wait for a person, or give this mail up. */
 export type Verdict =
@@ -89,11 +95,13 @@ const exact: Readonly<Record<string, CauseName>> = {
   '7.136': 'recipient',
   '7.506': 'hello',
   '7.509': 'senderAuthentication',
+  '7.703': 'recipient',
   '7.750': 'unverifiedSender',
 }
 
 /** Microsoft's ranges: https://learn.microsoft.com/troubleshoot/exchange/email-delivery/ndr/non-delivery-reports-in-exchange-online */
 const exactRanges: readonly (readonly [from: number, to: number, CauseName])[] = [
+  [501, 503, 'accountBlocked'],
   [606, 649, 'listed'],
   [700, 749, 'accountBlocked'],
 ]
@@ -108,7 +116,8 @@ function exactStatus({ code, status, permanent, words }: Reply, step: Step): Cau
   // With this code x.1.1 comes for full mailboxes too: the words decide.
   if (status === '1.1' && code === EXCEEDED_STORAGE) return null
   // Microsoft counts what was submitted under the code of a full mailbox; greylists answer 4.1.1 and 4.2.2.
-  if (status === '2.2' && /submission quota/i.test(words)) return 'quota'
+  if (status === '2.2' && /submission ?quota/i.test(words)) return 'quota'
+  if (status === '2.2' && isSubmission(words)) return 'ownMailboxFull'
   if (status === '7.8' && (step !== 'auth' || /app(?:lication)?[- ](?:specific )?password/i.test(words)))
     return null
   if (!permanent && status.startsWith('1.')) return null
@@ -120,7 +129,7 @@ function exactStatus({ code, status, permanent, words }: Reply, step: Step): Cau
 }
 
 /** The other codes, by their subject: RFC 3463, 3.2 to 3.8. */
-function familyOf({ code, status }: Reply, step: Step): Found | null {
+function familyOf({ code, status, words }: Reply, step: Step): Found | null {
   // Our commands come in order: at AUTH it means that the server offers none here, elsewhere that its session went wrong.
   if (code === BAD_SEQUENCE) return step === 'auth' ? 'loginMethod' : 'moment'
   if (code === NO_MAIL_HERE) return 'client'
@@ -128,7 +137,8 @@ function familyOf({ code, status }: Reply, step: Step): Found | null {
     case '1':
       return status === '1.7' || status === '1.8' || step === 'mail' ? 'sender' : 'recipient'
     case '2':
-      return step === 'auth' || step === 'mail' ? 'accountBlocked' : 'recipient'
+      if (step === 'auth' || step === 'mail') return 'accountBlocked'
+      return isSubmission(words) ? 'notForThisLogin' : 'recipient'
     case '3':
       // 5.3.0 says nothing; the others mean the system, which may recover.
       return status === '3.0' || status === '3.3' ? null : 'moment'
