@@ -2,12 +2,15 @@
 import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
-import { plan } from '../../core/plan.ts'
+import { type Plan, plan } from '../../core/plan.ts'
 import type { CompiledConfig } from '../compiled.ts'
-import { type Problem, START, warning } from '../problem.ts'
+import { type Problem, quote, START, warning } from '../problem.ts'
 
 // It prints where the service runs, which cannot fail.
 const CONSOLE = 'console'
+/** The notice that matters most: routes may divide them by type. */
+const FAILING = 'destination.failing'
+const NO_ONE = 'no one is notified when messages cannot be delivered'
 
 /** What fails as a whole: a channel with its token or server, or one place that needs neither. */
 interface Way {
@@ -15,7 +18,7 @@ interface Way {
   readonly channel: string
 }
 
-/** A receiver that gets nothing says that none are wanted. */
+/** Also where that was meant, as with a mute: whoever reads the configuration later should know. */
 export function checkNotices(compiled: CompiledConfig): readonly Problem[] {
   const { document, notices } = compiled
   const ordinary = waysOf(compiled, ordinaryReceivers(compiled)).filter(({ channel }) => channel !== CONSOLE)
@@ -26,29 +29,53 @@ export function checkNotices(compiled: CompiledConfig): readonly Problem[] {
     return ways.length > 0 && ways.every(({ id }) => id === only?.id)
   }
   if (notices === null) {
-    const message = 'notices is missing: no one is notified when messages cannot be delivered'
+    const message = `notices is missing: ${NO_ONE}`
     const hint = whatToWrite(compiled, silencedWith)
     return [warning('doubtful_setting', document.file, START, message, hint)]
   }
-  if (!silencedWith(receiversOfNotices(compiled))) return []
+  const place = document.keyAt(['notices'])
+  const { routes, deliveries } = planOfNotice(compiled)
+  if (deliveries.length === 0) {
+    const mutes = [...new Set(routes.flatMap(({ receivers }) => receivers))].map(quote)
+    const why =
+      routes.length === 0
+        ? `no route of notices takes ${FAILING}`
+        : `notices go to ${mutes.join(' and ')}, which ${mutes.length === 1 ? 'has' : 'have'} no channel`
+    const message = `${why}: ${NO_ONE}`
+    const hint =
+      routes.length === 0
+        ? `add a last route without match: { receivers: [${bestReceiver(compiled, silencedWith).name}] }`
+        : whatToWrite(compiled, silencedWith)
+    return [warning('doubtful_setting', document.file, place, message, hint)]
+  }
+  if (!silencedWith(deliveries.map(({ receiver }) => receiver))) return []
   const channel = only?.channel ?? ''
   const message = `notices go through ${channel} alone, as all messages do: if it refuses them, no one is notified`
   const hint =
     channel === 'slack'
       ? 'add a receiver with email, or one with a webhook_url of Slack, which needs no token'
       : 'add a receiver in another channel, such as slack with a webhook_url'
-  return [warning('doubtful_setting', document.file, document.keyAt(['notices']), message, hint)]
+  return [warning('doubtful_setting', document.file, place, message, hint)]
 }
 
-/** With a receiver that gets them also while messages cannot be delivered, if there is one. */
 function whatToWrite(compiled: CompiledConfig, silencedWith: (names: readonly string[]) => boolean): string {
+  const { name, isSilenced } = bestReceiver(compiled, silencedWith)
+  const best = isSilenced ? ', best with a receiver in another channel' : ''
+  return `write notices: { receivers: [${name}] }${best}`
+}
+
+/** One that gets them also while messages cannot be delivered, if there is one. */
+function bestReceiver(
+  compiled: CompiledConfig,
+  silencedWith: (names: readonly string[]) => boolean,
+): { readonly name: string; readonly isSilenced: boolean } {
   const reaching = Object.keys(compiled.config.receivers).filter((name) =>
     waysOf(compiled, [name]).some(({ channel }) => channel !== CONSOLE),
   )
   const name = reaching.findLast((one) => !silencedWith([one]))
-  if (name !== undefined) return `write notices: { receivers: [${name}] }`
-  const any = reaching.at(-1) ?? 'NAME'
-  return `write notices: { receivers: [${any}] }, best with a receiver in another channel`
+  return name === undefined
+    ? { name: reaching.at(-1) ?? 'NAME', isSilenced: true }
+    : { name, isSilenced: false }
 }
 
 function ordinaryReceivers({ router }: CompiledConfig): readonly string[] {
@@ -59,22 +86,20 @@ function ordinaryReceivers({ router }: CompiledConfig): readonly string[] {
   return [...router.routes.flatMap(below), ...(router.unrouted?.receivers ?? [])]
 }
 
-/** Of the notice that matters most: routes may divide them by type. */
-function receiversOfNotices(compiled: CompiledConfig): readonly string[] {
-  const type = 'destination.failing'
+function planOfNotice(compiled: CompiledConfig): Plan {
   const event: Event = {
     id: 'evt_0',
-    messageId: type,
+    messageId: FAILING,
     source: NOTICE_SOURCE,
-    type,
+    type: FAILING,
     subject: 'slack #channel',
     receivedAt: 0,
     sentAt: 0,
     secretIndex: 0,
-    payload: { type, data: { id: 'slack #channel' } },
+    payload: { type: FAILING, data: { id: 'slack #channel' } },
     enriched: {},
   }
-  return plan(compiled, event).deliveries.map(({ receiver }) => receiver)
+  return plan(compiled, event)
 }
 
 /** Where the receivers' messages go, or else those that their fallbacks get; each way once. */

@@ -60,6 +60,10 @@ t.test(
 )
 
 const alone = (channel: string) => new RegExp(`^15:1 notices go through ${channel} alone, as all messages do`)
+const noOne = (why: RegExp, hint: RegExp) =>
+  new RegExp(
+    `^15:1 ${why.source}: no one is notified when messages cannot be delivered \\(${hint.source}\\)$`,
+  )
 const cases: readonly (readonly [string, Case, RegExp | null])[] = [
   ['the same channel', { routes: 'deals', notices: '{ receivers: [deals] }' }, alone('slack')],
   [
@@ -86,7 +90,31 @@ const cases: readonly (readonly [string, Case, RegExp | null])[] = [
   ['a webhook, which needs no token', { routes: 'deals', notices: '{ receivers: [hook] }' }, null],
   ['the other one of two channels', { routes: 'deals, mail', notices: '{ receivers: [ops] }' }, null],
   ['a fallback in another channel', { routes: 'deals', notices: '{ receivers: [safe] }' }, null],
-  ['no one, on purpose', { routes: 'deals', notices: '{ receivers: [nobody] }' }, null],
+  [
+    'a mute',
+    { routes: 'deals', notices: '{ receivers: [nobody] }' },
+    noOne(/notices go to "nobody", which has no channel/, /write notices: { receivers: \[desk\] }/),
+  ],
+  [
+    'a mute for what fails',
+    {
+      routes: 'deals',
+      notices:
+        '{ routes: [{ match: { type: "destination.*" }, receivers: [nobody] }, { receivers: [mail] }] }',
+    },
+    noOne(/notices go to "nobody", which has no channel/, /write notices: { receivers: \[desk\] }/),
+  ],
+  [
+    'no route for what fails',
+    { routes: 'deals', notices: '{ routes: [{ match: { type: delivery.dead }, receivers: [mail] }] }' },
+    noOne(
+      /no route of notices takes destination\.failing/,
+      /add a last route without match: { receivers: \[desk\] }/,
+    ),
+  ],
+  ['the log, which cannot fail', { routes: 'deals', notices: '{ receivers: [log] }' }, null],
+  ['a mute beside mail', { routes: 'deals', notices: '{ receivers: [nobody, mail] }' }, null],
+  ['a mute where nothing can fail', { routes: 'log', notices: '{ receivers: [nobody] }' }, null],
   ['nothing that can fail', { routes: 'log', notices: '{ receivers: [log] }' }, null],
 ]
 for (const [name, given, expected] of cases) {
