@@ -92,8 +92,21 @@ export function isNetwork(text: string): boolean {
 
 const svixSecretPattern = /^whsec_([A-Za-z0-9+/]+={0,2})$/
 
+// Old and new, in one variable.
+const SEVERAL_SECRETS = /whsec_[\s\S]*whsec_/
+
 export const svixSecret = secret()
-  .refine((value) => isSvixSecret(value.reveal()), { error: SECRET_MISTAKE })
+  .superRefine((value, context) => {
+    const text = value.reveal()
+    if (isSvixSecret(text)) return
+    if (!SEVERAL_SECRETS.test(text)) return context.addIssue({ code: 'custom', message: SECRET_MISTAKE })
+    const hint = 'give each a variable of its own, and list them: ["${OLD_SECRET}", "${NEW_SECRET}"]'
+    context.addIssue({
+      code: 'custom',
+      message: 'must be one signing secret, and has several',
+      params: { hint },
+    })
+  })
   .describe("The endpoint's signing secret, whsec_…; use a variable or a file rather than the secret itself.")
   .meta({
     pattern: svixSecretPattern.source,

@@ -1,8 +1,9 @@
 /** Messages and hints for the issues that Zod found. */
 import type * as z from 'zod'
-import { isObject } from '../../core/json.ts'
+import { isObject, ownProperty } from '../../core/json.ts'
 import { isAt, type Origin } from '../file/origin.ts'
 import { slipInValue } from '../file/slips.ts'
+import { variablePattern } from '../file/variable.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { known, meant, type Path, type ProblemCode, pathName, problemCodes, quote } from '../problem.ts'
 import type { Expected } from '../schema/expected.ts'
@@ -73,10 +74,12 @@ function descriptionOf({ issue, path, expected, document, origins }: Described):
   const written = origin?.written ?? scalar?.text ?? null
   if (issue.code === 'invalid_value') return describeValue(name, written, expected)
   if (issue.code === 'custom') return describeCustom(issue, name, origin)
+  // No value of a variable is a list or a mapping.
+  const isVariable = origin !== undefined && !isStructure(issue)
   return {
     code: issue.code === 'invalid_type' ? 'wrong_type' : 'wrong_value',
     message: sentence(name, issue.message || builtIn(issue, expected)),
-    hint: origin === undefined ? hintType(issue, expected, scalar?.value) : checkOrigin(origin),
+    hint: isVariable ? checkOrigin(origin) : hintType(issue, expected, valueAt(document, path)),
   }
 }
 
@@ -108,8 +111,26 @@ function describeCustom(
   }
 }
 
+function isStructure(issue: Issue): boolean {
+  return issue.code === 'invalid_type' && ['array', 'object', 'record'].includes(issue.expected)
+}
+
+/** As written in the file. */
+function valueAt({ value }: YamlDocument, path: Path): unknown {
+  return path.reduce<unknown>(
+    (found, key) => (Array.isArray(found) ? found[Number(key)] : ownProperty(found, String(key))),
+    value,
+  )
+}
+
+const VARIABLE = new RegExp(variablePattern, 'g')
+
 function checkOrigin(origin: Origin | undefined): string {
-  return origin === undefined ? '' : `check the value of ${origin.written}`
+  if (origin === undefined) return ''
+  const { written, file } = origin
+  const names = [...new Set(written.match(VARIABLE))]
+  if (file !== undefined || names.length === 0 || written === names[0]) return `check the value of ${written}`
+  return `check the text here and the value of ${names.join(' and ')}`
 }
 
 function sentence(name: string, words: string): string {
@@ -145,11 +166,11 @@ function amount(bound: string, origin: string, limit: number | bigint): string {
 function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   if (issue.code !== 'invalid_type') return ''
   if (issue.expected === 'object' || issue.expected === 'record') {
-    const [, key] = /^([\w.-]+):\S/.exec(String(value)) ?? []
+    const [, key] = /^([\w.-]+):\S/.exec(typeof value === 'string' ? value : '') ?? []
     return key === undefined ? known(keys) : `write a space after the colon: ${key}: …`
   }
   if (value === undefined) return ''
-  if (issue.expected === 'array') return 'write it in brackets: […]'
+  if (issue.expected === 'array') return inBrackets(value)
   if (typeof value !== 'string') {
     const wantsText = issue.message === '' || issue.message.startsWith(typeWords.string ?? '')
     return issue.expected === 'string' && wantsText ? 'put the value in quotes' : ''
@@ -157,6 +178,16 @@ function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   if (issue.expected === 'boolean') return 'yes, no, on and off are text; write true or false'
   const isNumber = issue.expected === 'number' || issue.expected === 'int'
   return isNumber && /^\d+$/.test(value) ? 'remove the quotes' : ''
+}
+
+/** Other text may be a secret: it is not repeated. */
+function inBrackets(value: unknown): string {
+  const isReference =
+    typeof value === 'string'
+      ? value.match(VARIABLE)?.[0] === value
+      : ownProperty(value, 'file') !== undefined
+  if (isObject(value) && !isReference) return ''
+  return `write it in brackets: [${isReference ? flow(value) : '…'}]`
 }
 
 /** A value in YAML, on one line. */

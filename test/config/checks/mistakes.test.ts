@@ -20,6 +20,9 @@ const mail = {
 }
 const variables = {
   ...environment,
+  TWO_SECRETS: `${environment.SECRET},${environment.OTHER_SECRET}`,
+  TWO_LINES: `${environment.SECRET}\n${environment.OTHER_SECRET}`,
+  KEY_WITH_NEWLINE: 'abc\ndef',
   USER: 'hookbridge',
   PASSWORD: 'hunter2',
   SMTP_URL: 'smtp://127.0.0.1:25',
@@ -96,6 +99,13 @@ const ofSecrets: readonly Row[] = [
     { server: '{ host: "${NOWHERE_SET}" }' },
     'unset_variable 4:18: the environment variable NOWHERE_SET is not set (set it, or write ${NOWHERE_SET:-default})',
   ],
+  // Two in one variable, as they are while rotating.
+  ...['TWO_SECRETS', 'TWO_LINES'].map(
+    (name): Row => [
+      secrets(`["\${${name}}"]`),
+      'wrong_value 1:39: sources.cuuro.svix.secrets[0] must be one signing secret, and has several (give each a variable of its own, and list them: ["${OLD_SECRET}", "${NEW_SECRET}"])',
+    ],
+  ),
   // In plain text, as a whole or in part.
   [
     smtp('smtp://hookbridge:hunter2@mail.acme.io'),
@@ -614,7 +624,40 @@ const ofYaml: readonly Row[] = [
   ],
 ]
 
+const brackets = (place: string, key: string, written: string) =>
+  `wrong_type ${place}: ${key} must be a list (write it in brackets: [${written}])`
+const slackOps = (settings: string) => ({
+  channels: '{ slack: { token: "${TOKEN}" } }',
+  receivers: `{ ops: { slack: ${settings} } }`,
+})
+
+const ofVariables: readonly Row[] = [
+  // A value is never a list or a mapping.
+  [secrets('"${SECRET}"'), brackets('1:38', 'sources.cuuro.svix.secrets', '"${SECRET}"')],
+  [secrets('"${SECRET:-}"'), brackets('1:38', 'sources.cuuro.svix.secrets', '"${SECRET:-}"')],
+  [secrets('{ file: secret }'), brackets('1:38', 'sources.cuuro.svix.secrets', '{file: secret}')],
+  [secrets('"whsec_${SECRET}"'), brackets('1:38', 'sources.cuuro.svix.secrets', '…')],
+  [{ routes: '[{ receivers: "${USER}" }]' }, brackets('3:23', 'routes[0].receivers', '"${USER}"')],
+  [
+    { ...smtp('smtp://127.0.0.1:25'), receivers: '{ ops: { email: { to: "${USER}" } } }' },
+    brackets('2:34', 'receivers.ops.email.to', '"${USER}"'),
+  ],
+  [
+    slackOps('"${USER}"'),
+    'wrong_type 2:28: receivers.ops.slack must be a mapping (known: broadcast, channel, follow_up, webhook_url)',
+  ],
+  // Where it is a part of the text.
+  [
+    {
+      enrich:
+        '[{ name: a, get: "https://api.acme.io/", headers: { authorization: "Bearer ${KEY_WITH_NEWLINE}" } }]',
+    },
+    'wrong_value 4:76: enrich[0].headers.authorization has a line break, or another character that no header can have (check the text here and the value of ${KEY_WITH_NEWLINE})',
+  ],
+]
+
 const tables = {
+  variables: ofVariables,
   lifecycles: ofLifecycles,
   mail: ofMail,
   examples: ofExamples,
