@@ -2,6 +2,7 @@
 
 import { checkNotices } from '../config/checks/notices.ts'
 import { checkSenders } from '../config/checks/senders.ts'
+import { checkShortSecrets } from '../config/checks/short-secrets.ts'
 import { runTests, storedIds } from '../config/checks/tests.ts'
 import { caught } from '../config/checks/unexpected.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
@@ -31,6 +32,7 @@ export async function checkConfig(file: string, env: Env): Promise<Checked> {
     const problems = [
       ...surroundings,
       ...checkNotices(compiled),
+      ...checkShortSecrets(compiled),
       ...(await comparedWithHistory(compiled, warnings, store)),
       ...(await problemsOfTests(compiled, store)),
     ]

@@ -1,5 +1,6 @@
 /** Decides whether measurements of the machine are good enough for the service. */
 import { type Finding, fine, unknown, warning, wrong } from './finding.ts'
+import { LONGER_SECRET, SHORT_SECRET, SHORTEST_SECRET_BYTES } from './signing-secret.ts'
 
 const GIB = 2 ** 30
 const LEAST_FREE_BYTES = GIB
@@ -8,8 +9,6 @@ const SLOW_SYNC_MS = 20
 const SKEW_WARNED_MS = 60_000
 // Requests more than five minutes off are refused: this is a minute before.
 const SKEW_WRONG_MS = 240_000
-// Standard Webhooks asks for 24 to 64 bytes.
-const SHORTEST_SECRET_BYTES = 24
 
 /** `free` and `total` in bytes. */
 export function classifySpace(free: number, total: number, folder: string): Finding {
@@ -85,8 +84,8 @@ export function classifySecrets(source: string, sizes: readonly number[]): Findi
   return warning(
     'secret_short',
     `${source}: ${short.join(', ')} ${short.length === 1 ? 'has' : 'have'} less than ${SHORTEST_SECRET_BYTES} bytes`,
-    'A short secret can be guessed, and with it anyone could send events.',
-    'let the sender make a new one (in Cuuro: rotate the secret), and list both meanwhile',
+    SHORT_SECRET,
+    LONGER_SECRET,
   )
 }
 

@@ -2,6 +2,7 @@
 import type { Finding } from '../core/finding.ts'
 import { classifyClock, classifySecrets, refusedClock } from '../core/machine.ts'
 import type { Secret } from '../core/secret.ts'
+import { sizeOfSecret } from '../core/signing-secret.ts'
 
 /** When a request was signed and when it came, in milliseconds since the epoch. */
 interface Timing {
@@ -10,10 +11,7 @@ interface Timing {
 }
 
 export function checkSecrets(source: string, secrets: readonly Secret[]): Finding {
-  return classifySecrets(
-    source,
-    secrets.map((secret) => Buffer.from(secret.reveal().replace(/^whsec_/, ''), 'base64').length),
-  )
+  return classifySecrets(source, secrets.map(sizeOfSecret))
 }
 
 /** `requests`: newest first. `refused`: the last one that was refused for its timestamp. */
