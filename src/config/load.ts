@@ -12,6 +12,7 @@ import { checkPrivacy } from './checks/privacy.ts'
 import { checkReferences } from './checks/references.ts'
 import { checkSamples } from './checks/samples.ts'
 import { checkSecrets } from './checks/secrets.ts'
+import { checkSecretsInUrls } from './checks/secrets-in-urls.ts'
 import { checkSenders } from './checks/senders.ts'
 import { checkDoubts, checkSettings } from './checks/settings.ts'
 import { sampleFile } from './checks/tests.ts'
@@ -58,6 +59,7 @@ export function loadConfig(file: string, env: Env): Loaded {
       : parsed.problems),
     ...checkReferences(filled, loaded?.templates.names ?? null),
     ...checkSecrets(filled),
+    ...checkSecretsInUrls(filled),
     ...wrongFolder,
     ...(loaded?.problems ?? []),
   ]

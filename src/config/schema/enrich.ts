@@ -32,6 +32,19 @@ const SECRET_PARAMETER =
   /(?:^|[-_.])(?:api[-_]?key|token|secret|password|passwd|pwd|signature|credentials?)$/i
 const SHORTEST_SECRET = 8
 
+/** Whether a parameter of a URL holds a secret, judged by its name. */
+export function isSecretParameter(name: string): boolean {
+  return SECRET_PARAMETER.test(name)
+}
+
+/** What is wrong with a secret in this parameter. */
+export function secretParameter(name: string): { readonly message: string; readonly hint: string } {
+  return {
+    message: `has a secret in the parameter ${name}, and URLs are logged everywhere`,
+    hint: 'send it in headers',
+  }
+}
+
 const get = z
   .string()
   .min(1, { error: 'must not be empty' })
@@ -46,9 +59,9 @@ const get = z
       return fail('has a user or a password, which a URL must not hold', 'send it in headers: authorization')
     if (!isSafeUrl(origin)) fail('must be https, but for a loopback address', 'write https://')
     for (const [parameter, value] of parametersOf(text)) {
-      if (!SECRET_PARAMETER.test(parameter) || value.includes('{{') || value.length < SHORTEST_SECRET)
-        continue
-      fail(`has a secret in the parameter ${parameter}, and URLs are logged everywhere`, 'send it in headers')
+      if (!isSecretParameter(parameter) || value.includes('{{') || value.length < SHORTEST_SECRET) continue
+      const { message, hint } = secretParameter(parameter)
+      fail(message, hint)
     }
   })
   .describe(
@@ -56,7 +69,8 @@ const get = z
   )
   .meta({ examples: ['https://api.example.com/v1/analyses/{{ data.id }}'] })
 
-function parametersOf(url: string): (readonly [string, string])[] {
+/** The names and values in the query of a URL, as written. */
+export function parametersOf(url: string): (readonly [string, string])[] {
   const [, query = ''] = /\?([^#]*)/.exec(url) ?? []
   return query.split('&').map((part) => {
     const [key = '', ...rest] = part.split('=')

@@ -22,6 +22,9 @@ const variables = {
   ...environment,
   TWO_SECRETS: `${environment.SECRET},${environment.OTHER_SECRET}`,
   TWO_LINES: `${environment.SECRET}\n${environment.OTHER_SECRET}`,
+  API_KEY: 'apikey',
+  PUBLIC_KEY: 'pk',
+  SHORT: 'x',
   KEY_WITH_NEWLINE: 'abc\ndef',
   USER: 'hookbridge',
   PASSWORD: 'hunter2',
@@ -49,6 +52,10 @@ function reported(config: Sections | string, env: Readonly<Record<string, string
 const source = (settings: string) => ({ sources: `{ cuuro: { ${settings} } }` })
 const secrets = (list: string) => source(`svix: { secrets: ${list} }`)
 const smtp = (url: string, more = '') => ({ ...mail, channels: mail.channels(`smtp: "${url}"${more}`) })
+
+const get = (rest: string, more = '') => ({
+  enrich: `[{ name: a, get: "https://api.acme.io/v1${rest}"${more} }]`,
+})
 
 type Row = readonly [wrong: Sections | string, ...lines: readonly string[]]
 
@@ -131,6 +138,27 @@ const ofSecrets: readonly Row[] = [
   [
     { receivers: '{ ops: { slack: { webhook_url: "https://hooks.slack.com/services/T0/B0/x" } } }' },
     'plain_secret 2:43: warning: receivers.ops.slack.webhook_url is a secret in plain text (write ${NAME} and set the variable, or {file: PATH})',
+  ],
+  // In URLs, whatever the value: in CI it may be another one.
+  ...['API_KEY', 'SHORT', 'USER'].map(
+    (name): Row => [
+      get(`?q=1&api_key=\${${name}}`),
+      'wrong_value 4:26: enrich[0].get has a secret in the parameter api_key, and URLs are logged everywhere (send it in headers)',
+    ],
+  ),
+  ...[
+    ['?key=${API_KEY}', '54'],
+    ['?k={{ data.id }}${API_KEY}', '65'],
+    ['/${API_KEY}/x', '50'],
+  ].map(
+    ([rest = '', column]): Row => [
+      get(rest),
+      `doubtful_setting 4:${column}: warning: enrich[0].get has a secret in it, judged by the name of \${API_KEY}, and URLs are logged everywhere (send it in headers, such as authorization: "Bearer \${API_KEY}"; if it is no secret, give the variable another name)`,
+    ],
+  ),
+  [
+    { links: '{ "*": "https://app.acme.io/{{ data.id }}?t=${API_KEY}" }' },
+    'doubtful_setting 4:52: warning: links.* has a secret in it, judged by the name of ${API_KEY}, and links are in messages (leave it out; if it is no secret, give the variable another name)',
   ],
   // Twice.
   [
@@ -704,6 +732,9 @@ const fine: readonly (Sections | string)[] = [
     channels: '{ email: { from: hooks@example.com, smtp: "smtp://127.0.0.1:1025" } }',
   },
   { links: '{ "*": "https://example.acme.io/test/example.com/{{ data.id }}" }' },
+  // What is no secret in a URL, or in a header.
+  get('/${USER}/{{ data.id }}?page_token={{ data.id }}&k=${PUBLIC_KEY}'),
+  get('', ', headers: { authorization: "Bearer ${API_KEY}" }'),
   // A webhook that several receivers share.
   {
     receivers: '{ ops: { slack: { webhook_url: "${HOOK}" } }, dev: { slack: { webhook_url: "${HOOK}" } } }',
