@@ -3,7 +3,7 @@ import { isObject, ownProperty } from '../../core/json.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
-import { error, meant, type Path, type Problem, quote } from '../problem.ts'
+import { error, meant, type Path, type Problem, pathName, quote, warning } from '../problem.ts'
 
 interface Context extends Interpolated {
   /** Null where they are not known. */
@@ -23,6 +23,8 @@ export function checkReferences(filled: Interpolated, templates: ReadonlySet<str
     ...checkReceivers(ownProperty(notices, 'receivers'), ['notices', 'receivers'], context),
     ...checkRoutes(ownProperty(notices, 'routes'), ['notices', 'routes'], false, context),
     ...checkRoutes(ownProperty(value, 'routes'), ['routes'], false, context),
+    ...sameNames(filled, ['notices', 'routes']),
+    ...sameNames(filled, ['routes']),
     ...checkReceivers(unrouted, ['unrouted', 'receivers'], context),
     ...checkFallbacks(receivers, context),
   ]
@@ -63,6 +65,47 @@ function checkRoute(route: object, path: Path, inherited: boolean, context: Cont
     ...checkTemplate(ownProperty(route, 'template'), [...path, 'template'], context),
     ...checkRoutes(routes, [...path, 'routes'], hasReceivers, context),
   ]
+}
+
+interface NamedRoute {
+  readonly name: string
+  readonly path: Path
+}
+
+/** Routes of the same name, which the history, mails and tests cannot tell apart. Notices have routes of their own. */
+function sameNames({ document, value }: Interpolated, path: Path): Problem[] {
+  const routes = path.reduce<unknown>((found, key) => ownProperty(found, String(key)), value)
+  const firsts = new Map<string, Path>()
+  return namesOf(routes, path).flatMap(({ name, path: place }) => {
+    const first = firsts.get(name)
+    if (first === undefined) {
+      firsts.set(name, place)
+      return []
+    }
+    const at = [...place, 'name']
+    const written = quote(document.scalar(at)?.text ?? '')
+    const line = document.at([...first, 'name']).line
+    const message = `${written} is also the name of ${pathName(first)} (line ${line}): the history, mails and tests cannot tell these routes apart`
+    return [
+      warning(
+        'doubtful_setting',
+        document.file,
+        document.at(at),
+        message,
+        'choose another name for one of them',
+      ),
+    ]
+  })
+}
+
+function namesOf(raw: unknown, path: Path): NamedRoute[] {
+  const routes: readonly unknown[] = Array.isArray(raw) ? raw : []
+  return routes.flatMap((route, index) => {
+    const place = [...path, index]
+    const name = ownProperty(route, 'name')
+    const below = namesOf(ownProperty(route, 'routes'), [...place, 'routes'])
+    return typeof name === 'string' ? [{ name, path: place }, ...below] : below
+  })
 }
 
 function checkReceivers(raw: unknown, path: Path, context: Context): Problem[] {

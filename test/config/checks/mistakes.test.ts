@@ -684,7 +684,36 @@ const ofVariables: readonly Row[] = [
   ],
 ]
 
+const sameName = (place: string, name: string, first: string) =>
+  `doubtful_setting ${place}: warning: ${JSON.stringify(name)} is also the name of ${first}: the history, mails and tests cannot tell these routes apart (choose another name for one of them)`
+const conditional = (name: string, type: string, more = '') =>
+  `{ name: "${name}", match: { type: ${type} }, receivers: [ops]${more} }`
+
+const ofNames: readonly Row[] = [
+  [
+    {
+      routes: `\n- ${conditional('deals', 'startup.created')}\n- ${conditional('deals', 'analysis.created')}\n- ${conditional('rest', '"*"')}`,
+    },
+    sameName('5:11', 'deals', 'routes[0] (line 4)'),
+  ],
+  // Below another route; from a variable.
+  [
+    {
+      routes: `\n- ${conditional('hookbridge', 'startup.created')}\n- { name: all, receivers: [ops], routes: [${conditional('${USER}', 'analysis.created')}] }`,
+    },
+    sameName('5:51', '${USER}', 'routes[0] (line 4)'),
+  ],
+  [
+    {
+      notices: `{ routes: [${conditional('a', 'delivery.dead')}, { name: a, receivers: [ops] }] }`,
+      routes: '[{ name: a, receivers: [ops] }]',
+    },
+    sameName('4:94', 'a', 'notices.routes[0] (line 4)'),
+  ],
+]
+
 const tables = {
+  names: ofNames,
   variables: ofVariables,
   lifecycles: ofLifecycles,
   mail: ofMail,
