@@ -4,6 +4,7 @@ import { channels } from '../channels/channels.ts'
 import { ownProperty } from '../core/json.ts'
 import { checkButtons } from './checks/buttons.ts'
 import { checkExamples } from './checks/examples.ts'
+import { checkKeys } from './checks/keys.ts'
 import { checkLifecycles } from './checks/lifecycles.ts'
 import { checkEnriched } from './checks/match/enriched.ts'
 import { checkOperators } from './checks/match/operators.ts'
@@ -58,6 +59,7 @@ export function loadConfig(file: string, env: Env): Loaded {
         ]
       : parsed.problems),
     ...checkReferences(filled, loaded?.templates.names ?? null),
+    ...checkKeys(document),
     ...checkSecrets(filled),
     ...checkSecretsInUrls(filled),
     ...wrongFolder,
@@ -74,7 +76,7 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...checkDoubts(config, document),
     ...checkLifecycles(config, document),
     ...checkExamples(filled),
-    ...checkUsage(config, loaded.own, filled),
+    ...checkUsage(config, loaded.templates.own, filled),
     ...checkSamples(compiled),
     ...[checkButtons, checkOperators, checkSenders]
       .flatMap((check) => caught({ severity: 'warning', file, ...START }, CHECKING, () => check(compiled)))

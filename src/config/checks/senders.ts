@@ -1,25 +1,24 @@
 /** Types and fields that no event of a sender has, in matches, links and tests: typing mistakes, or wrong assumptions. */
 import { type Event, viewOf } from '../../core/event.ts'
-import { isObject } from '../../core/json.ts'
 import { compileValue } from '../../core/match/condition.ts'
 import { evaluate } from '../../core/match/evaluate.ts'
-import { wildcard } from '../../core/match/wildcard.ts'
-import { TemplateError } from '../../core/template/error.ts'
-import type { Links } from '../../core/template/links.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { slipInValue } from '../file/slips.ts'
-import { meant, type Problem, quote, warning } from '../problem.ts'
+import { type Problem, quote, warning } from '../problem.ts'
 import { type Condition, conditionsOf, type Leaf, leavesOf } from './match/conditions.ts'
-import { cuuroTypes, type KnownEvents, knownEvents, misspelt } from './match/known-events.ts'
+import { cuuroTypes, knownEvents, misspelt } from './match/known-events.ts'
 import { isType, meaningOfType } from './match/operators.ts'
-
-/** The types of events that were received, by source. */
-export type ReceivedTypes = ReadonlyMap<string, readonly string[]>
-
-interface Checker extends Pick<CompiledConfig, 'config' | 'document'> {
-  readonly known: KnownEvents
-  readonly received: ReceivedTypes
-}
+import {
+  type Checker,
+  eventsOf,
+  neverReceived,
+  type ReceivedTypes,
+  receivedFrom,
+  toField,
+  toName,
+  typesOf,
+} from './match/sent.ts'
+import { checkTypeNames } from './type-names.ts'
 
 /** Warnings, because senders may send more than they document or have sent. */
 export function checkSenders(
@@ -31,16 +30,9 @@ export function checkSenders(
   const checker = { ...compiled, known, received }
   return [
     ...conditionsOf(compiled.config).flatMap((condition) => checkCondition(condition, checker)),
-    ...checkLifecycles(checker),
-    ...checkLinks(checker),
+    ...checkTypeNames(checker),
     ...checkTests(checker),
   ]
-}
-
-/** The events of these sources; null where one of them may send others. */
-function eventsOf(sources: readonly string[], { known }: Checker): readonly Event[] | null {
-  if (sources.length === 0 || sources.some((name) => !known.has(name))) return null
-  return sources.flatMap((name) => known.get(name) ?? [])
 }
 
 function checkCondition(condition: Condition, checker: Checker): Problem[] {
@@ -54,10 +46,6 @@ function checkCondition(condition: Condition, checker: Checker): Problem[] {
   }
   if (events === null) return []
   return /^(?:data|payload)\.[^\s<>=]+$/.test(path) ? checkField(condition, events, checker) : []
-}
-
-function receivedFrom(sources: readonly string[], { received }: Checker): readonly string[] {
-  return sources.flatMap((name) => received.get(name) ?? [])
 }
 
 /** Of a sender whose types are not known: only what is similar to one that was received. */
@@ -81,14 +69,6 @@ function nearMiss(
   ]
 }
 
-function neverReceived(type: string): string {
-  return `no event in the store has the type ${quote(type)}`
-}
-
-function typesOf(events: readonly Event[]): readonly string[] {
-  return [...new Set(events.map(({ type }) => type))]
-}
-
 function checkType(
   { path, operator, value }: Leaf,
   types: readonly string[],
@@ -101,12 +81,6 @@ function checkType(
   const isName = operator === 'equal' && !value.includes('*')
   const message = `no event has ${isName ? 'the type' : 'a type like'} ${quote(value)}`
   return [warning('unknown_type', document.file, document.at(path), message, toName(value, types))]
-}
-
-/** How to correct a name, or to make it known. */
-function toName(name: string, known: readonly string[]): string {
-  const hint = meant(name, known)
-  return hint.startsWith('did you mean') ? hint : `${hint}; if it is new, add an event that has it to tests`
 }
 
 function checkField(condition: Condition, events: readonly Event[], checker: Checker): Problem[] {
@@ -133,16 +107,6 @@ function fetchedAs(path: string, { config }: Checker): string | undefined {
   return step && `did you mean enriched.${step.name}.${field}?`
 }
 
-function toField(path: string, events: readonly Event[]): string {
-  const names = new Set(events.flatMap(({ payload }) => fieldsOf(payload.data, 'data')))
-  return toName(path.replace(/^payload\.(?=data\.)/, ''), [...names])
-}
-
-function fieldsOf(value: unknown, path: string): string[] {
-  if (!isObject(value)) return [path]
-  return Object.entries(value).flatMap(([key, item]) => fieldsOf(item, `${path}.${key}`))
-}
-
 /** Text and numbers are never equal. */
 function checkKind(
   { path, operator, value }: Leaf,
@@ -160,70 +124,6 @@ function checkKind(
   return isNumeric && are('number')
     ? warn(`${name} is a number, which no text equals`, 'remove the quotes')
     : []
-}
-
-function checkLifecycles(checker: Checker): Problem[] {
-  const { config, document } = checker
-  const events = eventsOf(Object.keys(config.sources), checker)
-  if (events === null) return []
-  const types = typesOf(events)
-  return Object.entries(config.lifecycles ?? {}).flatMap(([name, { stages }]) =>
-    stages.flatMap((stage, index) => {
-      if (types.includes(stage)) return []
-      const place = document.at(['lifecycles', name, 'stages', index])
-      const message = `no event has the type ${quote(stage)}`
-      return [warning('unknown_type', document.file, place, message, toName(stage, types))]
-    }),
-  )
-}
-
-function checkLinks(checker: Checker): Problem[] {
-  const { config, document } = checker
-  const sources = Object.keys(config.sources)
-  const events = eventsOf(sources, checker)
-  const received = receivedFrom(sources, checker)
-  const { links } = config
-  if (links === undefined) return []
-  return Object.keys(links.byType).flatMap((key) => {
-    const path = ['links', key]
-    if (events === null) {
-      const near = key.includes('*') ? undefined : misspelt(key, received)
-      if (near === undefined) return []
-      const hint = `did you mean "${near}"?`
-      return [warning('unknown_type', document.file, document.keyAt(path), neverReceived(key), hint)]
-    }
-    const test = wildcard(key)
-    const linked = events.filter(({ type }) => test(type))
-    if (linked.length === 0 && received.some((type) => test(type))) return []
-    if (linked.length === 0) {
-      const message = `no event has ${key.includes('*') ? 'a type like' : 'the type'} ${quote(key)}`
-      return [
-        warning('unknown_type', document.file, document.keyAt(path), message, toName(key, typesOf(events))),
-      ]
-    }
-    const missing = missingIn(links, linked)
-    if (typeof missing === 'string') {
-      const message = `links.${key} fails for ${typesOf(linked).join(', ')}: ${missing}`
-      const hint = 'a value such as {{ data.id }} is enough'
-      return [warning('wrong_link', document.file, document.at(path), message, hint)]
-    }
-    const [name] = missing.every((names) => names.length > 0) ? (missing[0] ?? []) : []
-    if (name === undefined || !/^(?:data|payload)\./.test(name)) return []
-    const message = `no event has ${name}, and so no message has this link`
-    return [
-      warning('unknown_field', document.file, document.textAt(path, name), message, toField(name, linked)),
-    ]
-  })
-}
-
-/** For each event, the variables of its link that it does not have; why the link's template fails, where it does. */
-function missingIn(links: Links, events: readonly Event[]): readonly (readonly string[])[] | string {
-  try {
-    return events.map((event) => links.missing(viewOf(event)))
-  } catch (error) {
-    if (error instanceof TemplateError) return error.message
-    throw error
-  }
 }
 
 function checkTests({ config, document, known, received }: Checker): Problem[] {

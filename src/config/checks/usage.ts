@@ -65,6 +65,7 @@ export function checkUsage(
   return [...problems, ...unusedSources, ...unusedTemplates]
 }
 
-function withBelow(route: Route): Route[] {
+/** A route and all below it. */
+export function withBelow(route: Route): Route[] {
   return [route, ...(route.routes ?? []).flatMap(withBelow)]
 }

@@ -20,12 +20,12 @@ export interface Templates {
   readonly renderers: RenderDeps['renderers']
   /** Whether a template is none of the operator's, in no part, and the files that ship are not being worked on. */
   readonly isAsShipped: (channel: string, name: string) => boolean
+  /** The operator's templates that do not ship with the product. */
+  readonly own: readonly string[]
 }
 
 export interface LoadedTemplates {
   readonly templates: Templates
-  /** The operator's templates that do not ship with the product. */
-  readonly own: readonly string[]
   /** The operator's files that can be read. */
   readonly ownFiles: readonly TemplateFile[]
   readonly problems: readonly Problem[]
@@ -53,7 +53,7 @@ export function loadTemplates(
     const base = operator === undefined ? shipped(problems) : readShipped(operator.note, problems)
     const templates = compileAll(channels, base, null, problems)
     const isAsShipped = () => operator === undefined
-    return { templates: { ...templates, isAsShipped }, own: [], ownFiles: [], problems }
+    return { templates: { ...templates, isAsShipped, own: [] }, ownFiles: [], problems }
   }
   const base = shipped(problems)
   const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
@@ -67,7 +67,7 @@ export function loadTemplates(
   const templates = compileAll(channels, base, own, problems)
   const isAsShipped = (channel: string, name: string) =>
     channels.every((one) => one.name !== channel || !changes(own, one, name))
-  return { templates: { ...templates, isAsShipped }, own: names, ownFiles, problems }
+  return { templates: { ...templates, isAsShipped, own: names }, ownFiles, problems }
 }
 
 function isSame(one: string, other: string): boolean {
@@ -83,7 +83,7 @@ function compileAll(
   base: Shipped,
   own: TemplateFolder | null,
   problems: Problem[],
-): Omit<Templates, 'isAsShipped'> {
+): Omit<Templates, 'isAsShipped' | 'own'> {
   const { folder } = base
   const names = new Set([...folder.templates.keys(), ...(own?.templates.keys() ?? [])])
   // By channel, then by name. Names from payloads are only looked up here, never used as paths.

@@ -712,7 +712,42 @@ const ofNames: readonly Row[] = [
   ],
 ]
 
+/** Cuuro beside a sender that may send anything. */
+const both = {
+  sources:
+    '{ cuuro: { svix: { secrets: ["${SECRET}"] } }, acme: { svix: { secrets: ["${OTHER_SECRET}"] } } }',
+}
+const noKnown = (place: string, type: string, meant: string) =>
+  `unknown_type ${place}: warning: no known event has ${type} (did you mean "${meant}"? If another sender has it, add an event that has it to tests)`
+const twoStages = '[analysis.created, analysis.complete]'
+const link = (key: string, more = '') => ({
+  links: `{ "${key}": "https://app.acme.io/{{ data.id }}"${more} }`,
+})
+const completeOfAcme = {
+  tests:
+    '[{ source: acme, event: { type: analysis.complete, data: { id: "1" } }, expect: { receivers: [ops] } }]',
+}
+
+// Stages and links cannot say whose types they mean: what is similar to one of Cuuro's, where that is missing.
+const ofBoth: readonly Row[] = [
+  [{ ...both, ...stages(twoStages) }, noKnown('4:54', 'the type "analysis.complete"', 'analysis.completed')],
+  [{ ...both, ...link('analyses.*') }, noKnown('4:10', 'a type like "analyses.*"', 'analysis.*')],
+  [{ ...both, ...link('*.create') }, noKnown('4:10', 'a type like "*.create"', '*.created')],
+  [
+    { ...both, ...link('analysis.complete') },
+    noKnown('4:10', 'the type "analysis.complete"', 'analysis.completed'),
+  ],
+  // A variable in a key.
+  ...[both, {}].map(
+    (sources): Row => [
+      { ...sources, ...link('${USER}.*') },
+      'wrong_variable 4:10: warning: a variable in a key is not replaced: "${USER}.*" (write what ${USER} stands for)',
+    ],
+  ),
+]
+
 const tables = {
+  both: ofBoth,
   names: ofNames,
   variables: ofVariables,
   lifecycles: ofLifecycles,
@@ -785,6 +820,14 @@ const fine: readonly (Sections | string)[] = [
     sources:
       '{ cuuro: { svix: { secrets: ["${SECRET}"] } }, acme: { svix: { secrets: ["${OTHER_SECRET}"] } } }',
   }),
+  { ...both, ...stages('[order.placed, order.paid]') },
+  { ...both, ...stages('[analysis.created, analysis.completed, analysis.complete]') },
+  { ...both, ...stages(twoStages), ...completeOfAcme },
+  { ...both, ...link('order.*') },
+  { ...both, ...link('analysis.complete', ', "analysis.*": "https://app.acme.io/{{ data.id }}"') },
+  { ...both, ...link('analysis.complete'), ...completeOfAcme },
+  { ...acme, ...stages(twoStages) },
+  { ...acme, ...test('type: a, "${USER}": 1') },
   { ...acme, links: '{ "report.*": "https://app.acme.io/{{ data.slug }}" }' },
   // What Cuuro sends, in every spelling.
   match('type: [analysis.completed, "*.created"]'),

@@ -166,11 +166,32 @@ t.test('a mistake in a template has its file, line and column', async (t) => {
 })
 
 t.test('a file that no channel reads is a warning', async (t) => {
-  const folder = withTemplates(t, { 'a.b/slack.yml': 'text: x', 'layuot.html': '', 'a.b/.gitkeep': '' })
+  const folder = withTemplates(t, {
+    'analysis.created/slack.yml': 'text: x',
+    'layuot.html': '',
+    'analysis.created/.gitkeep': '',
+  })
   t.same(reported(folder), [
-    'unknown_file templates/a.b/slack.yml:1:1: warning: no channel reads a file with this name (did you mean "slack.yaml"?)',
+    'unknown_file templates/analysis.created/slack.yml:1:1: warning: no channel reads a file with this name (did you mean "slack.yaml"?)',
     'unknown_file templates/layuot.html:1:1: warning: no channel reads a file with this name (did you mean "layout.html"?)',
   ])
+})
+
+t.test('a template that no route names, for a type that no event has', async (t) => {
+  const folder = withTemplates(t, { 'analysis.complete/console.txt': 'x' })
+  const unknown =
+    'unknown_type config.yaml:4:1: warning: no route names the template "analysis.complete", and no'
+  t.same(reported(folder), [
+    `${unknown} event has the type "analysis.complete" (did you mean "analysis.completed"?)`,
+  ])
+  const file = join(folder, 'config.yaml')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace('cuuro:', 'acme: { svix: { secrets: ["${OTHER_SECRET}"] } }, cuuro:'))
+  t.same(reported(folder), [
+    `${unknown} known event has the type "analysis.complete" (did you mean "analysis.completed"? If another sender has it, add an event that has it to tests)`,
+  ])
+  writeFileSync(file, text.replace('[{ receivers:', '[{ template: analysis.complete, receivers:'))
+  t.same(reported(folder), [], 'a route names it')
 })
 
 t.test('a file that cannot be read is reported once', async (t) => {
