@@ -121,7 +121,7 @@ type ParsedProxy =
   | { readonly ok: false; readonly message: string; readonly hint: string }
 
 function parseProxy(variable: string, text: string): ParsedProxy {
-  const hint = `write ${FORM}; characters such as @ : / # in the password are written %40 %3A %2F %23`
+  const hint = `write ${FORM}; characters such as % @ : / # in the password are written %25 %40 %3A %2F %23`
   // As with curl, a proxy without a scheme is an HTTP proxy.
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
   const url = URL.parse(full)

@@ -132,7 +132,7 @@ function noTunnel(proxy: HttpProxy, said: string): ConnectProblem {
   }
 }
 
-const CREDENTIALS = 'http://USER:PASSWORD@…, with characters such as @ : / # written %40 %3A %2F %23'
+const CREDENTIALS = 'http://USER:PASSWORD@…, with characters such as % @ : / # written %25 %40 %3A %2F %23'
 
 export function loginProblem(
   proxy: HttpProxy,

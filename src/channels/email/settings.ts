@@ -50,7 +50,7 @@ const ADDRESS_MISTAKE = 'must be a mail address, such as jane@example.org or "Ja
 const ADDRESSES_MISTAKE = `${ADDRESS_MISTAKE}, or several with commas between them`
 const SMTP_MISTAKE =
   'must be a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org ' +
-  '(characters such as @ : / # in the password are written %40 %3A %2F %23)'
+  '(characters such as % @ : / # in the password are written %25 %40 %3A %2F %23)'
 
 const EHLO =
   /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z0-9]|\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-fA-F:.]+)\])$/

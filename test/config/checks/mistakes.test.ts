@@ -301,6 +301,10 @@ const login = '${USER}:${PASSWORD}@mail.acme.io'
 
 const ofMail: readonly Row[] = [
   [
+    smtp('smtp://${USER}:100%x${PASSWORD}@mail.acme.io'),
+    'wrong_value 4:49: channels.email.smtp must be a URL such as smtp://user:password@mail.example.org:587 or smtps://mail.example.org (characters such as % @ : / # in the password are written %25 %40 %3A %2F %23) (check the text here and the value of ${USER} and ${PASSWORD})',
+  ],
+  [
     smtp(`smtp://${login}:465`),
     doubt(
       '4:49',
