@@ -22,6 +22,21 @@ function hostMistake(host: string): string | null {
   return null
 }
 
+/** Why the text is no URL for senders; null where it is one. */
+function publicUrlMistake(text: string): string | null {
+  if (isSafeUrl(text) && isBare(text))
+    return WEBHOOK_PATH.test(text)
+      ? `must be without the path of a webhook: write ${text.replace(WEBHOOK_PATH, '')}`
+      : null
+  const mistake = 'must be an https URL without a query'
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
+  const url = URL.parse(scheme === undefined ? `https://${text}` : text)
+  if (url === null || url.hostname === '' || !/^https?:$/.test(url.protocol))
+    return `${mistake}, such as https://hooks.example.com`
+  const path = url.pathname.replace(WEBHOOK_PATH, '').replace(/\/+$/, '')
+  return `${mistake}; write https://${url.host}${path}`
+}
+
 function isHeartbeat(text: string): boolean {
   if (!isSafeUrl(text)) return false
   const { username, password, hash } = new URL(text)
@@ -49,12 +64,9 @@ export const server = z
     port: z.int().min(0).max(65_535).default(8080).describe('The port to listen on; 0 takes a free one.'),
     public_url: z
       .string()
-      .refine((url) => isSafeUrl(url) && isBare(url), {
-        error: 'must be an https URL without a query, such as https://hooks.example.com',
-      })
-      .refine((url) => !WEBHOOK_PATH.test(url), {
-        error: ({ input }) =>
-          `must be without the path of a webhook: write ${String(input).replace(WEBHOOK_PATH, '')}`,
+      .superRefine((url, context) => {
+        const message = publicUrlMistake(url)
+        if (message !== null) context.addIssue({ code: 'custom', message })
       })
       .transform((url) => url.replace(/(?<!\/)\/+$/, ''))
       .optional()

@@ -12,10 +12,22 @@ const storeUrl = z.string().superRefine((url, context) => {
   if (parsed !== null) {
     if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem })
   } else if (!sqliteUrl.test(url)) {
-    const message = 'must be sqlite:PATH, such as sqlite:data/hookbridge.db, or postgres://USER@HOST/DATABASE'
+    const likely = likelyUrl(url)
+    const message =
+      likely === null
+        ? 'must be sqlite:PATH, such as sqlite:data/hookbridge.db, or postgres://USER@HOST/DATABASE'
+        : `must be sqlite:PATH or postgres://USER@HOST/DATABASE; write ${likely}`
     context.addIssue({ code: 'custom', message })
   }
 })
+
+/** What was probably meant by a file's path alone, or by the URL that other programs take; null where that is not clear. */
+function likelyUrl(text: string): string | null {
+  const [, slashes, path] = /^sqlite:\/\/(\/*)([^/].*)$/.exec(text) ?? []
+  if (path !== undefined) return `sqlite:${slashes === '' ? '' : '/'}${path}`
+  const [, file] = /^(?:file:)?([\w./-]+\.(?:db|sqlite3?))$/i.exec(text) ?? []
+  return file === undefined ? null : `sqlite:${file}`
+}
 
 export const store = z
   .strictObject({

@@ -511,6 +511,39 @@ const ofUnits: readonly Row[] = [
   address('*', 'an address: for all of them write 0.0.0.0'),
   address('10.0.0.0/8', 'one address, and this is a network'),
   address('/run/hookbridge.sock', 'an address; a Unix socket for commands is server.admin_socket'),
+  ...[
+    ['hooks.acme.io', 'https://hooks.acme.io'],
+    ['hooks.acme.io:8443/webhooks/cuuro', 'https://hooks.acme.io:8443'],
+    ['http://hooks.acme.io/webhooks/', 'https://hooks.acme.io'],
+    ['https://hooks.acme.io/in/webhooks/cuuro?x=1', 'https://hooks.acme.io/in'],
+  ].map(
+    ([written, better]): Row => [
+      { server: `{ public_url: "${written}" }` },
+      `wrong_value 4:23: server.public_url must be an https URL without a query; write ${better}`,
+    ],
+  ),
+  ...['hooks acme', 'ftp://hooks.acme.io'].map(
+    (written): Row => [
+      { server: `{ public_url: "${written}" }` },
+      'wrong_value 4:23: server.public_url must be an https URL without a query, such as https://hooks.example.com',
+    ],
+  ),
+  ...[
+    ['sqlite:///var/lib/hb.db', 'sqlite:/var/lib/hb.db'],
+    ['sqlite:////var/lib/hb.db', 'sqlite:/var/lib/hb.db'],
+    ['sqlite://data/hb.db', 'sqlite:data/hb.db'],
+    ['file:data/hb.db', 'sqlite:data/hb.db'],
+    ['data/hb.sqlite3', 'sqlite:data/hb.sqlite3'],
+  ].map(
+    ([written, better]): Row => [
+      { store: `{ url: "${written}" }` },
+      `wrong_value 4:15: store.url must be sqlite:PATH or postgres://USER@HOST/DATABASE; write ${better}`,
+    ],
+  ),
+  [
+    { store: '{ url: "mysql://db/hb" }' },
+    'wrong_value 4:15: store.url must be sqlite:PATH, such as sqlite:data/hookbridge.db, or postgres://USER@HOST/DATABASE',
+  ],
   [
     { server: '{ public_url: "https://hooks.acme.io/webhooks/cuuro" }' },
     'wrong_value 4:23: server.public_url must be without the path of a webhook: write https://hooks.acme.io',
