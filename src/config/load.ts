@@ -15,7 +15,7 @@ import { checkSamples } from './checks/samples.ts'
 import { checkSecrets } from './checks/secrets.ts'
 import { checkSecretsInUrls } from './checks/secrets-in-urls.ts'
 import { checkSenders } from './checks/senders.ts'
-import { checkDoubts, checkSettings } from './checks/settings.ts'
+import { checkDoubts, checkSettings, checkTimeouts } from './checks/settings.ts'
 import { sampleFile } from './checks/tests.ts'
 import { caught } from './checks/unexpected.ts'
 import { checkUsage } from './checks/usage.ts'
@@ -74,6 +74,7 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...problems,
     ...checkPrivacy(filled, env),
     ...checkDoubts(config, document),
+    ...checkTimeouts(config, document),
     ...checkLifecycles(config, document),
     ...checkExamples(filled),
     ...checkUsage(config, loaded.templates.own, filled),

@@ -3,6 +3,7 @@ import { receiversOf } from '../compiled.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { error, type Path, type Problem, pathName, warning } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'
+import { formatDuration } from '../schema/units.ts'
 
 /** Settings of a channel that its receivers need and that are missing: each once, however many receivers need it. */
 export function checkSettings(config: Config, document: YamlDocument): Problem[] {
@@ -16,6 +17,17 @@ export function checkSettings(config: Config, document: YamlDocument): Problem[]
       missing.set(message, error('missing_settings', document.file, place, message))
     }
     return [...missing.values()]
+  })
+}
+
+/** A timeout of a step of `enrich` that no request can reach. Its default may well be longer. */
+export function checkTimeouts({ enrich }: Config, document: YamlDocument): Problem[] {
+  return enrich.flatMap(({ timeout, within }, index) => {
+    const path = ['enrich', index, 'timeout']
+    if (timeout <= within || !document.has(path)) return []
+    const message = `${pathName(path)} is longer than enrich[${index}].within, after which the message goes without the answer`
+    const hint = `lower it to ${formatDuration(within)} or less, or raise within`
+    return [warning('doubtful_setting', document.file, document.at(path), message, hint)]
   })
 }
 

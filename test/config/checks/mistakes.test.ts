@@ -721,6 +721,17 @@ const ofVariables: readonly Row[] = [
   ],
 ]
 
+const ofSteps: readonly Row[] = [
+  [
+    get('', ', within: 5s, timeout: 30s'),
+    'doubtful_setting 4:73: warning: enrich[0].timeout is longer than enrich[0].within, after which the message goes without the answer (lower it to 5s or less, or raise within)',
+  ],
+  [
+    get('', ', timeout: 1m'),
+    'doubtful_setting 4:61: warning: enrich[0].timeout is longer than enrich[0].within, after which the message goes without the answer (lower it to 30s or less, or raise within)',
+  ],
+]
+
 const sameName = (place: string, name: string, first: string) =>
   `doubtful_setting ${place}: warning: ${JSON.stringify(name)} is also the name of ${first}: the history, mails and tests cannot tell these routes apart (choose another name for one of them)`
 const conditional = (name: string, type: string, more = '') =>
@@ -785,6 +796,7 @@ const ofBoth: readonly Row[] = [
 
 const tables = {
   both: ofBoth,
+  steps: ofSteps,
   names: ofNames,
   variables: ofVariables,
   lifecycles: ofLifecycles,
@@ -833,6 +845,8 @@ const fine: readonly (Sections | string)[] = [
     channels: '{ email: { from: hooks@example.com, smtp: "smtp://127.0.0.1:1025" } }',
   },
   { links: '{ "*": "https://example.acme.io/test/example.com/{{ data.id }}" }' },
+  get('', ', within: 3s'),
+  get('', ', within: 5s, timeout: 5s'),
   // What is no secret in a URL, or in a header.
   get('/${USER}/{{ data.id }}?page_token={{ data.id }}&k=${PUBLIC_KEY}'),
   get('', ', headers: { authorization: "Bearer ${API_KEY}" }'),
