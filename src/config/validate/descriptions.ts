@@ -171,6 +171,7 @@ function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   }
   if (value === undefined) return ''
   if (issue.expected === 'array') return inBrackets(value)
+  if (Array.isArray(value)) return value.length === 0 ? '' : 'write one value, without brackets or a dash'
   if (typeof value !== 'string') {
     const wantsText = issue.message === '' || issue.message.startsWith(typeWords.string ?? '')
     return issue.expected === 'string' && wantsText ? 'put the value in quotes' : ''

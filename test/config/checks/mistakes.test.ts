@@ -711,6 +711,21 @@ const ofVariables: readonly Row[] = [
     slackOps('"${USER}"'),
     'wrong_type 2:28: receivers.ops.slack must be a mapping (known: broadcast, channel, follow_up, webhook_url)',
   ],
+  // A list where one value belongs.
+  ...['[dev]', '\n    - dev', '["${USER}"]', '[dev, "${USER}"]'].map(
+    (written): Row => [
+      { receivers: `\n  dev: { console: {} }\n  ops:\n    console: {}\n    fallback: ${written}` },
+      `wrong_type ${written.startsWith('\n') ? '7:5' : '6:15'}: receivers.ops.fallback must be text (write one value, without brackets or a dash)`,
+    ],
+  ),
+  [
+    { server: '{ port: [8080] }' },
+    'wrong_type 4:17: server.port must be a whole number (write one value, without brackets or a dash)',
+  ],
+  [
+    { delivery: '{ retry_for: [5m] }' },
+    `wrong_type 4:24: delivery.retry_for ${'must be a duration, such as 30s, 5m, 1h30m or 30d'} (write one value, without brackets or a dash)`,
+  ],
   // Where it is a part of the text.
   [
     {
