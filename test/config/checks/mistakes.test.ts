@@ -237,6 +237,19 @@ const ofEvents: readonly Row[] = [
     match('type: “a.one”', acme),
     'text_operator 3:27: warning: "“a.one”" is compared as text (its typographic quotes are text: type straight ones, "…")',
   ],
+  // Regular expressions as other languages write them, and such as would search.
+  ...[
+    ['/^order\\\\.(a|b)$/', 'has slashes and anchors of another language', 'regex: "order\\\\.(a|b)"'],
+    ['/^order\\\\./i', 'has slashes and anchors of another language', 'prefix: order.'],
+    ['^order', 'is anchored at both ends, and matches only "order"', 'prefix: order'],
+    ['^order\\\\.', 'is anchored at both ends, and matches only "order."', 'prefix: order.'],
+    ['is paid$', 'is anchored at both ends, and matches only "is paid"', 'suffix: "is paid"'],
+  ].map(
+    ([written, what, hint]): Row => [
+      match(`data.name: { regex: "${written}" }`, acme),
+      `text_operator 3:41: warning: "${written}" ${what} (write ${hint})`,
+    ],
+  ),
   // What Cuuro does not send.
   [
     match('type: analysis.complete'),
@@ -908,6 +921,8 @@ const fine: readonly (Sections | string)[] = [
   match('data.score: { exists: false }, data.stage: { not: seed }'),
   match('data.score: { gte: 80 }', test('event: analysis.completed, data: { id: "1", score: 80 }')),
   match('type: analysis.failed', test('event: analysis.failed, data: { id: "1" }')),
+  match('data.name: { regex: "^order\\\\..*" }, data.path: { regex: "/v1/[a-z]+/" }', acme),
+  match('data.name: { regex: "^order$" }, data.price: { regex: "[0-9]+[$]" }', acme),
   match('data.name: [">_", "<b>", "=", "a|b", "80"]', acme),
   {
     links: '{ "analysis.*": "https://app.acme.io/{{ data.id }}{% if data.tab %}/{{ data.tab }}{% endif %}" }',

@@ -1,7 +1,7 @@
 /** Operators that are written as text, as in `">= 80"`, and would be compared as text. */
 import type { CompiledConfig } from '../../compiled.ts'
 import { slipInValue } from '../../file/slips.ts'
-import { type Problem, quote, warning } from '../../problem.ts'
+import { type Path, type Problem, quote, warning } from '../../problem.ts'
 import { type Condition, conditionsOf, type Leaf, leavesOf } from './conditions.ts'
 
 const OPERATOR = '(>=|=>|≥|<=|=<|≤|==|!=|<>|>|<|=)'
@@ -49,6 +49,7 @@ function inKey({ field, path }: Condition, document: Places): Problem[] {
 }
 
 function inValue({ operator, value, path }: Leaf, { field }: Condition, document: Places): Problem[] {
+  if (operator === 'regex' && typeof value === 'string') return inRegex(value, path, document)
   if (operator !== 'equal' || typeof value !== 'string') return []
   if (field.path === 'event') {
     const message = 'event is the event as a whole, and no text'
@@ -63,6 +64,37 @@ function inValue({ operator, value, path }: Leaf, { field }: Condition, document
   if (hint === null) return []
   const message = `${quote(value)} is compared as text`
   return [warning('text_operator', document.file, document.at(path), message, `write ${hint}`)]
+}
+
+// A text alone, with an anchor at one of its ends.
+const LITERAL = '((?:[^\\\\^$.|?*+()[\\]{}]|\\\\[^\\w\\s])+)'
+const START_ALONE = new RegExp(`^\\^${LITERAL}$`)
+const END_ALONE = new RegExp(`^${LITERAL}\\$$`)
+
+/** Regular expressions that were written for a search, or with the slashes around them that other languages have. */
+function inRegex(regex: string, path: Path, document: Places): Problem[] {
+  const warn = (what: string, hint: string) => [
+    warning('text_operator', document.file, document.at(path), `${quote(regex)} ${what}`, `write ${hint}`),
+  ]
+  const [, within] = /^\/(\^.*|.*\$)\/[a-z]*$/.exec(regex) ?? []
+  if (within !== undefined) {
+    const hint = ofSearch(within)?.hint ?? `regex: ${quote(within.replace(/^\^|\$$/g, ''))}`
+    return warn('has slashes and anchors of another language', hint)
+  }
+  const found = ofSearch(regex)
+  return found === null
+    ? []
+    : warn(`is anchored at both ends, and matches only ${quote(found.text)}`, found.hint)
+}
+
+/** The text of an expression that has an anchor at one end alone, and the operator that searches for it there. */
+function ofSearch(regex: string): { readonly text: string; readonly hint: string } | null {
+  const start = START_ALONE.exec(regex)?.[1]
+  const literal = start ?? END_ALONE.exec(regex)?.[1]
+  if (literal === undefined) return null
+  const text = literal.replaceAll(/\\(.)/g, '$1')
+  const operand = /^[\w.-]+$/.test(text) ? text : quote(text)
+  return { text, hint: `${start === undefined ? 'suffix' : 'prefix'}: ${operand}` }
 }
 
 export function isType(path: string): boolean {
