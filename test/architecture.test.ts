@@ -72,7 +72,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   'close-with-grace': ['cli'],
   commander: ['cli'],
   'fast-string-truncated-width': ['cli'],
-  'fastest-levenshtein': ['config'],
+  'fastest-levenshtein': ['core/nearest'],
   fastify: ['http'],
   jose: ['channels/email'],
   liquidjs: ['core'],

@@ -1,5 +1,5 @@
 /** A mistake in the configuration or a template, and how to fix it. */
-import { distance } from 'fastest-levenshtein'
+import { nearest } from '../core/nearest.ts'
 
 export const problemCodes = [
   'unreadable_file',
@@ -97,27 +97,6 @@ export function inOrder(configuration: string, problems: readonly Problem[]): Pr
 function compare(a: string, b: string): number {
   if (a === b) return 0
   return a < b ? -1 : 1
-}
-
-/** The known name that was probably meant; undefined if none is similar. `limit`: letters that may differ. */
-export function nearest(
-  name: string,
-  names: readonly string[],
-  limit = mostChanges(name),
-): string | undefined {
-  const wanted = name.toLowerCase()
-  let best: string | undefined
-  let least = limit + 1
-  for (const candidate of names) {
-    const far = distance(wanted, candidate.toLowerCase())
-    if (far < least) [best, least] = [candidate, far]
-  }
-  return best
-}
-
-/** Two letters that changed places are two changes. */
-function mostChanges({ length }: string): number {
-  return length < 4 ? length - 2 : Math.max(2, Math.floor(length / 3))
 }
 
 /** A hint for an unknown name: the most similar one, else all known names. */

@@ -1,7 +1,8 @@
 /** Replaces variables and files in text: after the YAML is parsed, so that no value can change the structure. */
 import { isObject } from '../../core/json.ts'
+import { nearest } from '../../core/nearest.ts'
 import { ExactNumber } from '../../core/number.ts'
-import { error, nearest, type Path, type Problem, quote } from '../problem.ts'
+import { error, type Path, type Problem, quote } from '../problem.ts'
 import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'
 import { readSecretFile } from './secret-file.ts'

@@ -2,10 +2,11 @@
 import type * as z from 'zod'
 import type { Position } from '../../channels/channel.ts'
 import type { JsonObject } from '../../core/json.ts'
+import { nearest } from '../../core/nearest.ts'
 import { redact, Secret } from '../../core/secret.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { conceal, concerns } from '../file/origin.ts'
-import { nearest, type Path, type Problem } from '../problem.ts'
+import type { Path, Problem } from '../problem.ts'
 import { expectedAt } from '../schema/expected.ts'
 import { type Description, describeIssue, describeKey, describeMissing } from './descriptions.ts'
 

@@ -3,6 +3,7 @@ import type { View } from '../event.ts'
 import { toClosures } from './closures/closures.ts'
 import { nameDates } from './dates.ts'
 import { TemplateError } from './error.ts'
+import { withFilter } from './other-filters.ts'
 import { noPartials, type PartialFile, type Partials, partialsOf, pathOf, toMapping } from './partials.ts'
 import { isUndefinedVariable, missingVariables, renderOnce, toTemplateError } from './rendering.ts'
 import type { Summary } from './summary.ts'
@@ -197,7 +198,7 @@ function compile(
     try {
       return action()
     } catch (error) {
-      throw toTemplateError(error, partials)
+      throw withFilter(toTemplateError(error, partials), Object.keys(liquid.filters))
     }
   }
   const parsed = attempt(() => liquid.parse(text))

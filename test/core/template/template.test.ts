@@ -127,6 +127,24 @@ t.test('mistakes have a line, a column and words', async (t) => {
       message: 'undefined filter: nosuch',
     },
   )
+  for (const [filter, meant] of [
+    ['uppercase', 'upcase'],
+    ['lowercase', 'downcase'],
+    ['upper', 'upcase'],
+    ['truncate_words', 'truncatewords'],
+    ['capitalise', 'capitalize'],
+    ['length', 'size'],
+  ]) {
+    t.match(
+      failure(() => engine.compile(`{{ data.id | ${filter} }}`)),
+      {
+        line: 1,
+        column: 1,
+        message: `undefined filter: ${filter}; did you mean ${meant}?`,
+      },
+    )
+    engine.compile(`{{ data.id | ${meant} }}`)
+  }
   t.match(
     failure(() => engine.compile('a\n\n  {{ data.id ')),
     { line: 3, column: 3, message: /not closed/ },

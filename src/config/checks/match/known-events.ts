@@ -1,7 +1,7 @@
 /** Which events sources send, where that is known: Cuuro's documentation, and the events of the configuration's tests. */
 import type { Event } from '../../../core/event.ts'
+import { nearest } from '../../../core/nearest.ts'
 import type { CompiledConfig } from '../../compiled.ts'
-import { nearest } from '../../problem.ts'
 import type { Config } from '../../schema/schema.ts'
 import { sampleEvent } from '../simulate.ts'
 import { eventsOfTests } from '../tests.ts'
