@@ -12,7 +12,7 @@ import { inOrder, type Path, type Problem } from './problem.ts'
 import { expectedAt } from './schema/expected.ts'
 import { filledSchema } from './schema/filled-schema.ts'
 import { type Config, schema } from './schema/schema.ts'
-import { secretsOf } from './secrets.ts'
+import { secretsOf, withSecretHeaders } from './secrets.ts'
 import { fill } from './validate/fill.ts'
 import { parse } from './validate/parse.ts'
 
@@ -43,7 +43,8 @@ export function loadEffective(file: string, env: Env): LoadedEffective {
     return { ok: false, problems: inOrder(file, problems) }
   }
   const comments: Comment[] = []
-  const value = withFixedPaths(file, parsed.data, env, show(filled, parsed.data, comments), comments)
+  const config = withSecretHeaders(parsed.data, filled.origins)
+  const value = withFixedPaths(file, config, env, show(filled, config, comments), comments)
   return { ok: true, effective: { value, yaml: toYaml(file, value, comments) } }
 }
 

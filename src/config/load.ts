@@ -26,6 +26,7 @@ import type { Env, Interpolated } from './file/interpolate.ts'
 import { conceal, isAt } from './file/origin.ts'
 import { error, inOrder, type Problem, START } from './problem.ts'
 import { schema } from './schema/schema.ts'
+import { withSecretHeaders } from './secrets.ts'
 import { type LoadedTemplates, loadTemplates } from './templates/templates.ts'
 import { fill } from './validate/fill.ts'
 import { parse } from './validate/parse.ts'
@@ -68,7 +69,7 @@ export function loadConfig(file: string, env: Env): Loaded {
   if (!parsed.ok || loaded === null || problems.some(({ severity }) => severity === 'error')) {
     return { ok: false, problems: inOrder(file, problems), files }
   }
-  const config = withPaths(file, parsed.data, env)
+  const config = withPaths(file, withSecretHeaders(parsed.data, filled.origins), env)
   const compiled = compile(file, files, config, loaded.templates, document)
   const warnings = [
     ...problems,

@@ -1,5 +1,21 @@
 import { Secret } from '../core/secret.ts'
 import { passwordsOf } from '../postgres-url/password.ts'
+import { isAt, type Origin } from './file/origin.ts'
+import type { Config } from './schema/schema.ts'
+
+/** A header of an enrichment that a variable or a file fills holds a secret, whatever its name is: keys have many names. */
+export function withSecretHeaders(config: Config, origins: readonly Origin[]): Config {
+  const isFilled = (step: number, name: string) =>
+    origins.some((origin) => isAt(origin, ['enrich', step, 'headers', name]))
+  const enrich = config.enrich.map((step, index) => {
+    const headers = Object.entries(step.headers).map(([name, value]) => [
+      name,
+      typeof value === 'string' && isFilled(index, name) ? new Secret(value) : value,
+    ])
+    return { ...step, headers: Object.fromEntries(headers) }
+  })
+  return { ...config, enrich }
+}
 
 /** Every secret within a value, and the part of one that can appear alone: a URL's password, a header's credentials. */
 export function secretsOf(value: unknown): readonly Secret[] {

@@ -142,3 +142,31 @@ t.test('the command prints it, or what is wrong', async (t) => {
     err: /config\.yaml:\d+:\d+: not valid YAML.*\nhookbridge: 1 problem in the configuration\n$/,
   })
 })
+
+t.test(
+  'what a variable puts into a header of an enrichment is a secret, whatever the header is called',
+  (t) => {
+    const file = join(temporaryFolder(t), 'config.yaml')
+    writeFileSync(
+      file,
+      `sources: { cuuro: { svix: { secrets: ["\${CUURO_WEBHOOK_SECRET}"] } } }
+channels: { console: {} }
+receivers: { all: { console: {} } }
+routes: [ { receivers: [all] } ]
+enrich:
+  - name: analysis
+    get: "https://api.acme.io/{{ data.id }}"
+    headers: { x-access: "\${CUURO_ACCESS}", accept: application/json }
+`,
+    )
+    const access = { ...env, CUURO_ACCESS: 'only-cuuro-knows-this' }
+    const shown = loadEffective(file, access)
+    const loaded = loadConfig(file, access)
+    if (!shown.ok || !loaded.ok) throw new Error(JSON.stringify([shown, loaded]))
+    t.match(shown.effective.yaml, /^ {6}x-access: \$\{CUURO_ACCESS\}\n {6}accept: application\/json$/m)
+    const hidden = loaded.compiled.secrets.map((each) => each.reveal())
+    t.ok(hidden.includes('only-cuuro-knows-this'), 'and is removed from what servers say')
+    t.notOk(hidden.includes('application/json'))
+    t.end()
+  },
+)
