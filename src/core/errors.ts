@@ -24,6 +24,7 @@ export const errors = {
   body_too_large: 'the body is larger than server.body_limit',
   unsupported_media_type: 'the body must be application/json',
   unsupported_encoding: 'the body is compressed (Content-Encoding); send it uncompressed, as it was signed',
+  expectation_failed: 'of the header Expect only 100-continue is supported',
   reload_failed: 'the configuration on disk has mistakes; the one in effect stays',
   request_timeout: 'the request did not arrive in time',
   rate_limited:
@@ -51,5 +52,6 @@ export const unverified: ReadonlySet<ErrorCode> = new Set([
   'body_too_large',
   'unsupported_media_type',
   'unsupported_encoding',
+  'expectation_failed',
   'request_timeout',
 ])

@@ -20,6 +20,7 @@ export const statuses = {
   body_too_large: 413,
   unsupported_media_type: 415,
   unsupported_encoding: 415,
+  expectation_failed: 417,
   reload_failed: 422,
   request_timeout: 408,
   rate_limited: 429,

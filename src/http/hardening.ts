@@ -20,8 +20,7 @@ export const hardeningLines = Object.entries(hardening)
 type Head = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
- * Adds the headers to every answer: Fastify's, and Node's own, for a missing Host or an unknown Expect. Passing
- * them to writeHead is the cheapest way in Node.
+ * Adds the headers to every answer, Fastify's and Node's own. Passing them to writeHead is the cheapest way in Node.
  */
 export class HardenedResponse<
   Request extends IncomingMessage = IncomingMessage,

@@ -17,6 +17,7 @@ import { affordableConnections } from './limits/connections.ts'
 import { createFailures, type Failures, type FailuresDeps } from './limits/failures.ts'
 import { intendedPath, methodsOf } from './paths.ts'
 import { addressOf, createRefuse, hintOf, observeRefusal, pathOf } from './refuse.ts'
+import { passedOn, watchUnmet } from './unmet.ts'
 import { type WebhookDeps, webhookRoutes } from './webhooks.ts'
 
 export interface ServerDeps extends HealthDeps, WebhookDeps, AdminDeps, FailuresDeps {
@@ -87,6 +88,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
       headersTimeout: limits.requestTimeout,
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
       ServerResponse: HardenedResponse,
+      ...passedOn,
     },
     clientErrorHandler: (error, socket) => answerRaw(error, socket, deps.countError, refuseMalformed),
     frameworkErrors: (error, request, reply) => {
@@ -112,13 +114,15 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.decorate('countError', deps.countError)
   server.decorateRequest('messageId', '')
   lastAnswersOnClose(server)
+  const unmetBy = watchUnmet(server.server)
   server.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404) return done()
-    // The body of a request for a path that does not exist is not read.
-    refuseUnrouted(request, reply)
+    const unmet = unmetBy(request.raw)
+    if (unmet === null && !request.is404) return done()
+    // The body of a request that no route handles is not read.
+    refuseUnrouted(request, reply, unmet)
   })
   // The hook above has answered already; this replaces Fastify's own answer in any other case.
-  server.setNotFoundHandler(refuseUnrouted)
+  server.setNotFoundHandler((request, reply) => refuseUnrouted(request, reply, null))
   server.setErrorHandler((error: FastifyError, request, reply) => {
     if (error.code === 'ECONNRESET') {
       // The connection ended before the body was complete.
@@ -135,11 +139,15 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.register(async (scope) => adminRoutes(scope, { ...deps, failures, refuse }))
   return server
 
-  /** Refuses a path that does not exist, or a method that its path does not take. */
-  function refuseUnrouted(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const signature = deps.readSignature(request.headers)
-    if (signature.ok) request.messageId = signature.messageId
+  /** Refuses what `unmet` says, a path that does not exist, or a method that its path does not take. */
+  function refuseUnrouted(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    unmet: ErrorCode | null,
+  ): FastifyReply {
+    request.messageId = deps.readSignature(request.headers).messageId
     if (failures.wait(addressOf(request)) > 0) return refuse(request, reply, 'rate_limited')
+    if (unmet !== null) return refuse(request, reply, unmet)
     const path = pathOf(request.url)
     const isOff = path === '/-/reload' && deps.adminToken() === undefined
     const allow = isOff ? undefined : methodsOf(path)
@@ -153,13 +161,21 @@ export function createServer(deps: ServerDeps): FastifyInstance {
 type RefuseMalformed = (
   socket: Socket,
   code: ErrorCode,
-  request?: Pick<FastifyRequest, 'method' | 'url'>,
+  request?: Pick<FastifyRequest, 'method' | 'url' | 'headers'>,
 ) => boolean
 
 /** For what never became a request: it counts against the peer, unless that is a proxy, which has many clients. */
-function createRefuseMalformed({ isProxy, observe }: ServerDeps, failures: Failures): RefuseMalformed {
+function createRefuseMalformed(
+  { isProxy, observe, readSignature }: ServerDeps,
+  failures: Failures,
+): RefuseMalformed {
   return ({ remoteAddress = '' }, code, request) => {
-    const asked = request && { method: request.method, path: pathOf(request.url) }
+    const messageId = request === undefined ? '' : readSignature(request.headers).messageId
+    const asked = request && {
+      method: request.method,
+      path: pathOf(request.url),
+      ...(messageId !== '' && { messageId }),
+    }
     // A request whose body is late is observed by its route, which has its source.
     if (code !== 'request_timeout')
       observe({ kind: 'rejected', source: '', code, address: remoteAddress, ...asked })

@@ -98,7 +98,7 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     const settings = deps.settings()
     const signature = deps.readSignature(request.headers)
     const address = addressOf(request)
-    if (signature.ok) request.messageId = signature.messageId
+    request.messageId = signature.messageId
     const bytes = reservationFor(request.headers, bodyLimit)
     const refusal = refusalOf(request, address, signature, settings, bytes)
     if (refusal !== null) {

@@ -23,7 +23,12 @@ export type SignatureHeaders =
       /** Whether the timestamp is close enough to our clock. */
       readonly isRecent: boolean
     }
-  | { readonly ok: false; readonly reason: 'missing_headers' | 'malformed_headers' }
+  | {
+      readonly ok: false
+      readonly reason: 'missing_headers' | 'malformed_headers'
+      /** The first well-formed id that the headers name, for the log; empty where they name none. */
+      readonly messageId: string
+    }
 
 type Verified =
   | {
@@ -129,12 +134,17 @@ export function readSignature(headers: RequestHeaders, now: number): SignatureHe
       MESSAGE_ID.test(messageId) &&
       TIMESTAMP.test(timestamp) &&
       signatures.length <= MAX_SIGNATURES_LENGTH
-    if (!isWellFormed) return { ok: false, reason: 'malformed_headers' }
+    if (!isWellFormed) return { ok: false, reason: 'malformed_headers', messageId: namedId(headers) }
     const skewSeconds = Math.floor(now / 1000) - Number(timestamp)
     const isRecent = Math.abs(skewSeconds) <= TOLERANCE_S
     return { ok: true, messageId, timestamp, signatures, skewSeconds, isRecent }
   }
-  return { ok: false, reason: 'missing_headers' }
+  return { ok: false, reason: 'missing_headers', messageId: namedId(headers) }
+}
+
+function namedId(headers: RequestHeaders): string {
+  const ids = headerSets.map(({ id }) => headers[id])
+  return ids.find((id) => typeof id === 'string' && MESSAGE_ID.test(id))?.toString() ?? ''
 }
 
 /**

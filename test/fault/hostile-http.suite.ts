@@ -18,7 +18,7 @@ import {
 
 const LIMIT = 4_096
 // Of the service, and of Node for what never becomes a request.
-const allowed = [...Object.values(known), 100, 200, 202, 417, 431].filter((status) => status < 500)
+const allowed = [...Object.values(known), 100, 200, 202, 431].filter((status) => status < 500)
 
 // Milliseconds for an answer that must come.
 const PATIENCE = 60_000

@@ -1,4 +1,5 @@
 /** The HTTP server with a `receive` that stores nothing, asked through Fastify's inject: no socket, no disk. */
+import { connect } from 'node:net'
 import type { InjectOptions } from 'fastify'
 import { pino } from 'pino'
 import type { ErrorCode } from '../../src/core/errors.ts'
@@ -128,6 +129,22 @@ export function fakeServer(
 }
 
 export type FakeServer = ReturnType<typeof fakeServer>
+
+/** Sends bytes that no client would, and gives all that is answered before the connection ends. */
+export function askRaw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    socket.on('data', (chunk) => {
+      answer += chunk
+    })
+    socket.on('error', reject)
+    socket.on('end', () => {
+      socket.end()
+      resolve(answer)
+    })
+  })
+}
 
 /** A secret that no source has. */
 export const wrongSecret = `whsec_${Buffer.from('somebody elses secret, 32 bytes.').toString('base64')}`

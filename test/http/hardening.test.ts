@@ -1,9 +1,8 @@
 /** Every answer carries the same headers, whether it comes from a route, from Fastify or from Node. */
-import { connect } from 'node:net'
 import t from 'tap'
 import { Secret } from '../../src/core/secret.ts'
 import { newEvent, signedHeaders } from '../support/service.ts'
-import { fakeServer } from './fake-server.ts'
+import { askRaw, fakeServer } from './fake-server.ts'
 
 const expected = {
   'cache-control': 'no-store',
@@ -31,19 +30,6 @@ t.test('on every answer', async (t) => {
   }
   const patient = await listen()
   const hasty = await listen({ requestTimeout: 1_000 })
-  const raw = (port: string, text: string) =>
-    new Promise<string>((resolve, reject) => {
-      let answer = ''
-      const socket = connect(Number(port), '127.0.0.1', () => socket.write(text))
-      socket.on('data', (chunk) => {
-        answer += chunk
-      })
-      socket.on('error', reject)
-      socket.on('end', () => {
-        socket.end()
-        resolve(answer)
-      })
-    })
   const { messageId, body } = newEvent()
   const signed = Object.entries(signedHeaders(messageId, body)).map(
     ([name, value]) => `${name}: ${value}\r\n`,
@@ -74,7 +60,7 @@ t.test('on every answer', async (t) => {
     [408, 'nothing at all', ''],
   ]
   for (const [status, name, text] of cases) {
-    const answer = await raw(status === 408 ? hasty : patient, text)
+    const answer = await askRaw(Number(status === 408 ? hasty : patient), text)
     t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), name)
     const headers = headersOf(answer)
     for (const [header, value] of Object.entries(expected))

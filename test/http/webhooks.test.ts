@@ -7,7 +7,7 @@ import { statuses } from '../../src/http/errors.ts'
 import { readSignature } from '../../src/sources/svix.ts'
 import { newEvent, secret, signedHeaders } from '../support/service.ts'
 import { until } from '../support/until.ts'
-import { fakeServer, wrongSecret } from './fake-server.ts'
+import { askRaw, fakeServer, wrongSecret } from './fake-server.ts'
 
 t.test('what becomes of a request is its answer', async (t) => {
   const cases = [
@@ -129,7 +129,7 @@ t.test('a refusal is observed with method, path, message id, and the path that w
     t.equal(hint, intended && `the sender should use the path ${intended}`)
   }
   t.equal((await server.ask({ method: 'POST', url: '/%zz', headers, payload: body })).status, 400)
-  t.match(server.rejected.at(-1), { code: 'bad_request', method: 'POST', path: '/%zz' })
+  t.match(server.rejected.at(-1), { code: 'bad_request', method: 'POST', path: '/%zz', messageId })
 })
 
 t.test('a compressed body is refused by name', async (t) => {
@@ -223,8 +223,57 @@ t.test('401, and logged with the message id where the headers name one', async (
     address: '127.0.0.1',
     messageId: /^msg_/,
   })
-  await server.send({ headers: { 'svix-signature': '' } })
-  t.equal(server.rejected.at(-1)?.messageId, undefined)
+  const now = Math.floor(Date.now() / 1000)
+  const cases = [
+    ['no signature', { 'svix-id': 'msg_1' }, 'msg_1'],
+    ['no signature, Standard Webhooks', { 'webhook-id': 'msg_2' }, 'msg_2'],
+    [
+      'a malformed timestamp',
+      { 'svix-id': 'msg_3', 'svix-timestamp': `${now}.5`, 'svix-signature': 'v1,x' },
+      'msg_3',
+    ],
+    ['two ids', { 'svix-id': 'msg_4', 'webhook-id': 'msg_5' }, 'msg_4'],
+    ['an id that no sender writes', { 'svix-id': 'msg 6' }, undefined],
+    ['a second one that is well-formed', { 'svix-id': 'msg 6', 'webhook-id': 'msg_7' }, 'msg_7'],
+    ['a long id', { 'svix-id': 'x'.repeat(257) }, undefined],
+    ['none', {}, undefined],
+  ] as const
+  const unlimited = fakeServer(t, { deps: { failureLimit: () => null } })
+  for (const [name, headers, messageId] of cases) {
+    await unlimited.ask({ method: 'POST', url: '/webhooks/cuuro', headers, payload: '{}' })
+    t.equal(unlimited.rejected.at(-1)?.messageId, messageId, name)
+    await unlimited.ask({ method: 'POST', url: '/webhook', headers, payload: '{}' })
+    t.equal(unlimited.rejected.at(-1)?.messageId, messageId, `${name}, where no route is`)
+  }
+})
+
+t.test('what Node would refuse itself is refused, observed and counted like the rest', async (t) => {
+  const server = fakeServer(t, { deps: { failureLimit: () => ({ rate: 1 / 3_600, burst: 6 }) } })
+  await server.server.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = server.server.server.address() as AddressInfo
+  const cases = [
+    [417, 'expectation_failed', 'expect: everything\r\nhost: x\r\n'],
+    [400, 'bad_request', ''],
+  ] as const
+  for (const [status, code, lines] of cases) {
+    for (const path of ['/webhooks/cuuro', '/livez', '/nothing']) {
+      const head = `${lines}svix-id: msg_1\r\ncontent-length: 2\r\n`
+      const answer = await askRaw(port, `POST ${path} HTTP/1.1\r\n${head}\r\n{}`)
+      t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), path)
+      t.strictSame(JSON.parse(answer.split('\r\n\r\n')[1] ?? ''), { error: code, message: errors[code] })
+      t.match(server.rejected.at(-1), { code, messageId: 'msg_1', method: 'POST', path })
+      t.equal(server.counted.at(-1), code)
+    }
+  }
+  t.equal(server.rejected.length, cases.length * 3)
+  t.equal(server.received.length, 0)
+  t.match(await askRaw(port, 'GET /livez HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /, 'HTTP/1.0 needs no Host')
+  const head = 'connection: close\r\nhost: x\r\nexpect: everything\r\n'
+  t.match(
+    await askRaw(port, `GET /livez HTTP/1.1\r\n${head}\r\n`),
+    /^HTTP\/1\.1 429 /,
+    'they count against their address',
+  )
 })
 
 t.test('429 at the in-flight limit', async (t) => {
