@@ -1,7 +1,7 @@
 /** The routes and deliveries of an event under one configuration: for the service, explain, preview, tests and replay alike. */
 import type { Delivery, StandIn } from './delivery/delivery.ts'
 import type { Destination } from './delivery/destination.ts'
-import { type Event, type UnreadableCode, type View, viewOf } from './event.ts'
+import { type Event, type View, viewOf } from './event.ts'
 import { conversationOf, type Lifecycle, type Stage, stageOf } from './lifecycle/lifecycle.ts'
 import { lifecycleView } from './lifecycle/timeline.ts'
 import { NOTICE_SOURCE, NOTICE_TEMPLATE } from './notice/notice.ts'
@@ -59,9 +59,6 @@ export interface Making extends Pick<NewPlan, 'at' | 'cause' | 'fingerprint'> {
   /** Gives a new delivery its id. */
   readonly newId: () => string
 }
-
-/** Why a verified request is in quarantine. */
-export type QuarantineCode = UnreadableCode | 'not_planned'
 
 export type MadePlan =
   | { readonly ok: true; readonly plan: NewPlan }

@@ -2,7 +2,8 @@ import { needsEnrichment } from '../core/enrichment/progress.ts'
 import type { Step } from '../core/enrichment/step.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { type Event, type Pointers, readBody } from '../core/event.ts'
-import { makePlan, type Planner, type QuarantineCode } from '../core/plan.ts'
+import { makePlan, type Planner } from '../core/plan.ts'
+import { problemOf, type QuarantineCode } from '../core/quarantine.ts'
 import type { SignatureHeaders, Verifier } from '../sources/svix.ts'
 import { type Appended, type Arrival, type Inbox, StoreUnavailable } from '../store/store.ts'
 import type { Handling, Observe } from './fact.ts'
@@ -145,7 +146,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
   ): { readonly arrival: Arrival; readonly code: QuarantineCode | null } {
     const { fingerprint, dedupeFor } = settings
     const quarantine = (code: QuarantineCode, message: string) => {
-      const request = { ...origin, body, problem: `${code}: ${message}` }
+      const request = { ...origin, body, problem: problemOf(code, message) }
       return { arrival: { kind: 'quarantine', request, dedupeFor }, code } as const
     }
     const read = readBody(body, pointers)

@@ -8,6 +8,7 @@ import t from 'tap'
 import { Generations } from '../../src/app/generation.ts'
 import { createIds } from '../../src/app/ids.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { quarantined, unrouted } from '../../src/core/notice/inbox.ts'
 import * as notice from '../../src/core/notice/notice.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { createNotices } from '../../src/pipeline/notices/notices.ts'
@@ -326,8 +327,8 @@ t.test('the command of each notice is one that there is', async (t) => {
     notice.failing({ ...trouble, parked: 0 }, 'down', 0),
     notice.recovered(trouble, before, '1 message', 0),
     notice.dead(trouble, 1, [], 0),
-    notice.unrouted([{ source: 'cuuro', type: 'a' }], 0, 0),
-    notice.quarantined('cuuro', 1, 'no_event_type', 0),
+    unrouted([{ source: 'cuuro', type: 'a' }], 0, 0),
+    quarantined('cuuro', 1, ['no_event_type: none'], 0),
     notice.reloadFailed('config.yaml', 'wrong', 0),
   ]
   for (const { type, data } of all) {

@@ -1,15 +1,14 @@
 /** What the shipped templates have to look good with: hardly anything, much, and values of any length and direction. */
 import { type LifecycleView, viewOf } from '../../src/core/event.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { quarantined, unrouted } from '../../src/core/notice/inbox.ts'
 import {
   dead,
   enrichmentRefused,
   failing,
   NOTICE_SOURCE,
-  quarantined,
   recovered,
   reloadFailed,
-  unrouted,
 } from '../../src/core/notice/notice.ts'
 import { failingTogether } from '../../src/core/notice/together.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
@@ -143,7 +142,7 @@ export function noticeCases(): readonly MessageCase[] {
     ),
     dead(HOOK_DOWN, 3, [{ reason: 'channel_not_found: there is no such channel', count: 3 }], receivedAt),
     unrouted([{ source: 'cuuro', type: 'company.details_updated' }], 0, receivedAt),
-    quarantined('cuuro', 3, 'no event type at /event', receivedAt),
+    quarantined('cuuro', 3, ['no_event_type: no event type (a string) at /event'], receivedAt),
     reloadFailed('/etc/hookbridge/config.yaml', 'config.yaml:14:5: unknown key "chanel"', receivedAt),
     enrichmentRefused('analysis', 'api.example.com', '401 Unauthorized', receivedAt),
   ]

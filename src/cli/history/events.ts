@@ -1,6 +1,7 @@
 import { Option } from 'commander'
 import { type State, states, unresolvedStates } from '../../core/delivery/delivery.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
+import { codeOf } from '../../core/quarantine.ts'
 import type { EventFilter, EventSummary, Page, PageRequest, Store } from '../../store/store.ts'
 import { type Define, positive } from '../context.ts'
 import { printTable } from '../table.ts'
@@ -111,7 +112,7 @@ function followEvents(
 }
 
 function typeOf({ type, problem }: EventSummary): string {
-  return printable(type ?? `(${problem?.split(':')[0]})`)
+  return printable(type ?? `(${codeOf(problem ?? '')})`)
 }
 
 function summary({ problem, counts, unrouted, releasedAs, enriching }: EventSummary): string {

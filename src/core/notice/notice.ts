@@ -122,51 +122,6 @@ export function dead(trouble: Trouble, more: number, reasons: readonly Count[], 
   }
 }
 
-export interface Unrouted {
-  readonly source: string
-  readonly type: string
-}
-
-/** `first`: types whose events no route took, and that were in no notice yet; `more`: how many others there are. */
-export function unrouted(first: readonly Unrouted[], more: number, now: number): Notice {
-  const SHOWN = 10
-  const shown = first.map(({ type }) => type).slice(0, SHOWN)
-  const count = first.length + more
-  const rest = count > SHOWN ? ` and ${count - SHOWN} more` : ''
-  const one = count === 1
-  return {
-    type: 'event.unrouted',
-    key: '',
-    data: {
-      id: one ? shown.join() : `${count} event types`,
-      title: `No route takes ${one ? 'the event type' : 'the event types'} ${shown.join(', ')}${rest}`,
-      reason: 'The events are stored, and sent to no one.',
-      since: iso(now),
-      waits: '',
-      hint: 'Add a route for them, then replay them. Further events of these types make no notice.',
-      command: 'hookbridge events --kind unrouted',
-      types: first.map(({ source, type }) => [source, type]),
-    },
-  }
-}
-
-export function quarantined(source: string, count: number, problem: string, now: number): Notice {
-  const one = count === 1
-  return {
-    type: 'event.quarantined',
-    key: source,
-    data: {
-      id: source,
-      title: `${one ? 'A request' : `${count} requests`} of ${source} could not be read as ${one ? 'an event' : 'events'}`,
-      reason: problem,
-      since: iso(now),
-      waits: `${one ? 'It waits' : 'They wait'} in quarantine`,
-      hint: 'Correct event_type of the source, then reload: they become events automatically.',
-      command: `hookbridge events --kind quarantined --source ${source}`,
-    },
-  }
-}
-
 export function reloadFailed(file: string, reason: string, now: number): Notice {
   return {
     type: 'reload.failed',

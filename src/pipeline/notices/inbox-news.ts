@@ -1,7 +1,9 @@
 /** Finds what notices report of incoming requests: events without a route, and requests in quarantine. */
 import { eventOf } from '../../core/event.ts'
 import { isObject } from '../../core/json.ts'
-import { NOTICE_SOURCE, quarantined, type Unrouted, unrouted } from '../../core/notice/notice.ts'
+import { quarantined, type Unrouted, unrouted } from '../../core/notice/inbox.ts'
+import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
+import { codeOf } from '../../core/quarantine.ts'
 import type { Store } from '../../store/store.ts'
 import type { Observe } from '../fact.ts'
 import type { AppendNotice } from './append-notice.ts'
@@ -41,7 +43,8 @@ export function createInboxNews(
 ): InboxNews {
   const newTypes = new Map<string, Unrouted>()
   const known = new Set<string>()
-  const waiting = new Map<string, { count: number; problem: string }>()
+  /** By source; the latest problem of each code. */
+  const waiting = new Map<string, { readonly count: number; readonly problems: Map<string, string> }>()
   const noticedAt = new Map<string, number>()
   let isRead = false
   let noticesReadAt = 0
@@ -62,18 +65,18 @@ export function createInboxNews(
       // A reload may have given them receivers since.
       if (takesUnrouted()) newTypes.clear()
       if (newTypes.size > 0 && isTime('unrouted', betweenTypesMs)) await reportUnrouted()
-      for (const [source, { count, problem }] of waiting) {
+      for (const [source, { count, problems }] of waiting) {
         const key = `source ${source}`
         if (!isTime(key, BETWEEN_QUARANTINED_MS)) continue
         // A process before this one, or another instance.
         const last = await lastNotice(store, 'event.quarantined', source)
         if (last !== null) noticedAt.set(key, last.at)
         if (!isTime(key, BETWEEN_QUARANTINED_MS)) continue
-        if ((await append(quarantined(source, count, problem, now()))) === null) continue
+        if ((await append(quarantined(source, count, [...problems.values()], now()))) === null) continue
         noticedAt.set(key, now())
         // Others may have come meanwhile.
         const left = (waiting.get(source)?.count ?? 0) - count
-        if (left > 0) waiting.set(source, { count: left, problem })
+        if (left > 0) waiting.set(source, { count: left, problems })
         else waiting.delete(source)
       }
     },
@@ -101,7 +104,9 @@ export function createInboxNews(
   }
 
   function quarantine(source: string, problem: string): void {
-    waiting.set(source, { count: (waiting.get(source)?.count ?? 0) + 1, problem })
+    const { count, problems } = waiting.get(source) ?? { count: 0, problems: new Map<string, string>() }
+    problems.set(codeOf(problem), problem)
+    waiting.set(source, { count: count + 1, problems })
   }
 
   function isTime(key: string, betweenMs: number): boolean {
