@@ -240,13 +240,44 @@ t.test('what is too long is cut where a reader sees it', async (t) => {
     'not within a character',
   )
   const link = '{{ data.pad }} {{ "https://a.example/" | slack_link: "here" }}'
-  t.match(sectionText(link, { pad: 'a'.repeat(2_985) }), /^a+…$/, 'not within a link')
+  t.match(
+    sectionText(link, { pad: 'a'.repeat(2_985) }),
+    /^a{2985} here$/,
+    'not within a link, whose words stay',
+  )
+  t.match(sectionText(link, { pad: 'a'.repeat(2_996) }), /^a{2996} he…$/, 'within the words')
   t.match(sectionText(link, { pad: 'a'.repeat(2_900) }), /\|here>$/, 'a link that fits stays')
 
   const text = rendered(rendererOf('text: "{{ data.long }}"'), { long: 'a'.repeat(5_000) })
   t.match(text.message.text, /^a{3999}…$/)
   t.strictSame(text.message.blocks, [], 'a message without blocks stays one')
   t.equal(text.notes.length, 1)
+})
+
+t.test('a link that leaves too little room for the rest is cut to its words', async (t) => {
+  const first = '*{{ data.u | slack_link: "Acme | Co" }}* · analysis complete'
+  for (const [name, u] of [
+    ['a long one', `https://a.example/${'a'.repeat(2_970)}`],
+    ['one that leaves no room for the rest', `https://a.example/${'a'.repeat(2_955)}`],
+    ['one that is longer with its escapes', `https://a.example/?${'a=1&'.repeat(400)}`],
+  ] as const) {
+    const { message, notes } = rendered(rendererOf(section(first)), { u })
+    t.strictSame(strings(message.blocks[0]), ['*Acme ¦ Co* · analysis complete'], name)
+    t.match(message.blocks[1], { type: 'context' }, `${name}: said in the message`)
+    t.strictSame(notes, ['cut to 3000 characters (slack.yaml:4)'], name)
+  }
+  const { message } = rendered(
+    shipped('analysis.completed'),
+    { company: 'Acme' },
+    { link: `https://a.example/${'a'.repeat(2_980)}` },
+  )
+  t.match(strings(message.blocks[0])[0], /^\*Acme\* · analysis complete\s✓$/)
+
+  const list = '{% for u in data.list %}{{ u | slack_link: "one" }} {% endfor %}'
+  const some = sectionText(list, {
+    list: Array.from({ length: 60 }, (_, index) => `https://a.example/${String(index).padStart(80, '0')}`),
+  })
+  t.match(some, /^(<https:[^>]+\|one> ){28}one…$/, 'short ones stay links as far as there is room')
 })
 
 t.test('more items than Slack takes are left out, and said to be', async (t) => {

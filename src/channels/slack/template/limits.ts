@@ -22,12 +22,32 @@ export function cut(text: string, longest: number): string {
 
 const FENCE = '```'
 
-/** Cuts text in mrkdwn; a code span that is cut is closed, so that what is in it stays what it is. */
+/**
+ * Cuts text in mrkdwn. Of a link that leaves too little room for the rest, or in which the text would end, the words stay.
+ * A code span that is cut is closed, so that what is in it stays what it is.
+ */
 export function cutMrkdwn(text: string, longest: number): string {
-  const short = cut(text, longest)
-  if (short === text || openSpan(short) === '') return short
-  const shorter = cut(text, longest - FENCE.length)
+  if (text.length <= longest) return text
+  const unlinked = unlinkAt(unlinkLong(text, longest / 2), longest - ELLIPSIS.length)
+  const short = cut(unlinked, longest)
+  if (short === unlinked || openSpan(short) === '') return short
+  const shorter = cut(unlinked, longest - FENCE.length)
   return shorter + openSpan(shorter)
+}
+
+// As Slack writes links, and dates with what is shown instead.
+const LINK = /<[^<>|]*\|([^<>]*)>/g
+
+function unlinkLong(text: string, longest: number): string {
+  return text.replaceAll(LINK, (link, words: string) => (link.length > longest ? words : link))
+}
+
+/** Without the link that is around a position, if there is one. */
+function unlinkAt(text: string, position: number): string {
+  const start = text.lastIndexOf('<', position - 1)
+  const end = start === -1 ? -1 : text.indexOf('>', start) + 1
+  if (end <= position) return text
+  return text.slice(0, start) + text.slice(start, end).replace(LINK, '$1') + text.slice(end)
 }
 
 /** The mark that would close the code span that is open at the end; empty where none is. */
