@@ -280,6 +280,22 @@ t.test('a link that leaves too little room for the rest is cut to its words', as
   t.match(some, /^(<https:[^>]+\|one> ){28}one…$/, 'short ones stay links as far as there is room')
 })
 
+t.test('the words of a link are cut like other text', async (t) => {
+  const link = '{{ "https://a.example/" | slack_link: data.t }} {{ data.t }}'
+  const words = `x${'😀'.repeat(400)}`
+  const { message, notes } = rendered(rendererOf(section(link)), { t: words })
+  const [, label = '', rest] =
+    /^<https:\/\/a\.example\/\|(.*)> (.*)$/u.exec(strings(message.blocks[0])[0] ?? '') ?? []
+  t.match(label, /^x(😀)+…$/u)
+  t.ok(label.length > 490 && label.length <= 500, `${label.length}`)
+  t.equal(rest, words, 'and nothing else')
+  t.match(message.blocks[1], { type: 'context', elements: [{ text: /Cut to fit/ }] })
+  t.strictSame(notes, ['the words of a link cut to 500 characters (slack.yaml:4)'])
+  t.match(sectionText(link, { t: '&'.repeat(300) }), /\|(&amp;)+…> /, 'not within an entity')
+  const short = rendered(rendererOf(section(link)), { t: 'y'.repeat(500) })
+  t.strictSame(short.notes, [])
+})
+
 t.test('more items than Slack takes are left out, and said to be', async (t) => {
   const items = (count: number, item: string) => Array.from({ length: count }, () => item).join(', ')
   const divider = '{ type: divider }'

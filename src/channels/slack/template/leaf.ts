@@ -3,11 +3,13 @@ import type { PartialFile, Partials } from '../../../core/template/partials.ts'
 import { type RenderView, TemplateError } from '../../../core/template/template.ts'
 import type { Position, TemplateFile, TemplateProblem, YamlValue } from '../../channel.ts'
 import { piecesOf, type ValueEngine, type ValueTemplate, type WithValues } from '../../values.ts'
-import { cut, cutMrkdwn } from './limits.ts'
+import { cut, cutLinkWords, cutMrkdwn } from './limits.ts'
 import { fillMrkdwn, fillPlain } from './literal.ts'
 import { cleanText, finishUrl, mrkdwnEngine, plainEngine, urlEngine } from './text.ts'
 
 export const TEMPLATE_FILE = 'slack.yaml'
+
+const LONGEST_LINK_WORDS = 500
 
 /** A template file while it is compiled. All problems are collected, to be reported together. */
 export interface CompileContext {
@@ -59,7 +61,12 @@ export function textLeaf(
   const [write, shorten] = kind === 'mrkdwn' ? [fillMrkdwn, cutMrkdwn] : [fillPlain, cut]
   return (rendering) => {
     const { text, values } = render(rendering)
-    const rendered = cleanText(write(text, values)).trim()
+    const filled = cleanText(write(text, values)).trim()
+    const rendered = kind === 'mrkdwn' ? cutLinkWords(filled, LONGEST_LINK_WORDS) : filled
+    if (rendered !== filled) {
+      rendering.notes.add(`the words of a link cut to ${LONGEST_LINK_WORDS} characters (${at})`)
+      rendering.cut = true
+    }
     if (usesRaw && /[&<>]/.test(rendered)) rendering.notes.add(`"| raw" writes markup unescaped (${at})`)
     if (rendered.length <= longest) return rendered === '' ? undefined : rendered
     rendering.notes.add(`cut to ${longest} characters (${at})`)

@@ -38,6 +38,14 @@ export function cutMrkdwn(text: string, longest: number): string {
 // As Slack writes links, and dates with what is shown instead.
 const LINK = /<[^<>|]*\|([^<>]*)>/g
 
+/** Cuts the words of links, each to a length. */
+export function cutLinkWords(text: string, longest: number): string {
+  if (text.length <= longest) return text
+  return text.replaceAll(LINK, (link, words: string) =>
+    words.length > longest ? `${link.slice(0, -`${words}>`.length)}${cut(words, longest)}>` : link,
+  )
+}
+
 function unlinkLong(text: string, longest: number): string {
   return text.replaceAll(LINK, (link, words: string) => (link.length > longest ? words : link))
 }

@@ -6,8 +6,6 @@ import { createValueEngine, oneLine, type ValueEngine } from '../../values.ts'
 import { escapeText, literal } from './literal.ts'
 
 const LONGEST_URL = 3_000
-
-const LONGEST_LABEL = 500
 const DEFAULT_DATE_FORMAT = '{date_short_pretty} {time}'
 
 /** Removes what Slack or JSON cannot carry: lone surrogates, and control characters other than tab and newline. */
@@ -49,7 +47,7 @@ function safeFilter(apply: (value: unknown, argument: unknown) => string): Filte
 function link(target: string, label: string): string {
   const url = finishUrl([{ value: oneLine(target) }])
   // There is no escape for the bar that ends the URL.
-  const words = literal(oneLine(label).slice(0, LONGEST_LABEL).toWellFormed()).replaceAll('|', '\u00a6')
+  const words = literal(oneLine(label)).replaceAll('|', '\u00a6')
   if (url === null) return words || literal(oneLine(target))
   return `<${escapeText(url.replaceAll('|', '%7C'))}${words.trim() === '' ? '' : `|${words}`}>`
 }
