@@ -395,6 +395,12 @@ t.test('filters', async (t) => {
     '<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>',
   )
   t.equal(sectionText('{{ data.d | slack_date }}', { d: '<!here>' }), '&lt;!here&gt;')
+  for (const d of ['2026-10-25T02:30:00', '2026-10-25', '2026-02-30T10:00:00Z', 'soon'])
+    t.equal(
+      sectionText('{{ data.d | slack_date }}', { d }),
+      d,
+      'a time whose zone is unknown, or no time, is text',
+    )
   t.equal(sectionText('{{ data.x | raw }}', { x: '<!here>' }), '<!here>', 'raw is the author’s own')
 })
 

@@ -1,4 +1,5 @@
 /** Text that is safe where Slack reads it: what its leaves are rendered with, and the filters that write its own markup. */
+import { isoTime } from '../../../core/iso-time.ts'
 import { isNumber } from '../../../core/number.ts'
 import { type Filter, toText } from '../../../core/template/template.ts'
 import { joinUrl, type UrlPiece } from '../../../core/template/url.ts'
@@ -59,16 +60,11 @@ function date(value: unknown, format: string): string {
   return `<!date^${Math.floor(time / 1000)}^${safeFormat}|${utc(time)}>`
 }
 
-/** An ISO time, or seconds since the epoch, as milliseconds; null where it is neither. */
+/** An ISO time with its zone, or seconds since the epoch, as milliseconds; null where it is neither. */
 function toTime(value: unknown): number | null {
-  if (typeof value === 'string' && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(value)) return null
-  const time = isNumber(value)
-    ? Number(value) * 1000
-    : typeof value === 'string'
-      ? Date.parse(value)
-      : Number.NaN
+  const time = isNumber(value) ? Number(value) * 1000 : isoTime(value)
   // Years of four digits: what both Slack and a reader understand.
-  return time >= 0 && time < Date.UTC(10_000, 0) ? time : null
+  return time !== null && time >= 0 && time < Date.UTC(10_000, 0) ? time : null
 }
 
 function utc(time: number): string {

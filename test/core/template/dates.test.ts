@@ -1,0 +1,106 @@
+/** What the filters for dates read, on machines in whatever zone. */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import { createEngine } from '../../../src/core/template/template.ts'
+import { readableDate } from '../../../src/core/template/wall-time.ts'
+import '../../support/property-seed.ts'
+
+// Of opposite signs; both put their clocks forward and back.
+const zones = ['Europe/Berlin', 'America/New_York', 'UTC'] as const
+const engine = createEngine((text) => text)
+const templates = [
+  'date: "%Y-%m-%d %H:%M:%S"',
+  'date_to_string',
+  'date_to_long_string',
+  'date_to_rfc822',
+  'date_to_xmlschema',
+].map((filter) => engine.compile(`{{ data | ${filter} }}`))
+
+/** What an action gives with the machine in each of the zones. */
+function inZones<Result>(action: () => Result): Result[] {
+  const before = process.env.TZ
+  try {
+    return zones.map((zone) => {
+      process.env.TZ = zone
+      return action()
+    })
+  } finally {
+    if (before === undefined) delete process.env.TZ
+    else process.env.TZ = before
+  }
+}
+
+const everywhere = (data: unknown) =>
+  inZones(() => templates.map((template) => template.render({ data }).text).join('\n'))
+
+const written = (value: string) =>
+  engine.compile('{{ data | date: "%Y-%m-%d %H:%M" }}').render({ data: value }).text
+
+t.test('a time without a zone is formatted as it was written', async (t) => {
+  for (const text of [
+    '2026-10-25T02:30:00',
+    '2026-10-25 02:30:00',
+    '2026-10-25T02:30:00.123456',
+    'Sun Oct 25 2026 02:30:00',
+    '10/25/2026, 2:30:00 AM',
+    '25-Oct-2026 02:30',
+    '2026-10-25 02:30 (PST)',
+  ]) {
+    const [one, ...others] = everywhere(text)
+    for (const other of others) t.equal(other, one, text)
+    t.equal(written(text), '2026-10-25 02:30', text)
+    const inTokyo = engine.compile('{{ data | date: "%H:%M", "Asia/Tokyo" }}').render({ data: text }).text
+    t.equal(inTokyo, '02:30', `${text}: never converted`)
+  }
+})
+
+t.test('a date alone, and a time with its zone', async (t) => {
+  t.equal(written('2026-10-25'), '2026-10-25 00:00')
+  t.equal(written('Oct 25, 2026'), '2026-10-25 00:00')
+  t.equal(written('2026-10-25T02:30:00+02:00'), '2026-10-25 00:30')
+  t.equal(written('2026-10-25T02:30:00-0500'), '2026-10-25 07:30')
+  t.equal(written('2026-10-25 02:30:00 +0200'), '2026-10-25 00:30')
+  t.equal(written('Sun, 25 Oct 2026 02:30:00 EST'), '2026-10-25 07:30')
+  t.equal(written('1792895400'), '2026-10-25 02:30', 'seconds')
+  for (const text of ['2026-10-25T02:30:00Z', '2026-10-25', '1792895400', 'Sun, 25 Oct 2026 02:30:00 GMT'])
+    t.equal(new Set(everywhere(text)).size, 1, text)
+})
+
+t.test('what is no date stays as it is', async (t) => {
+  for (const text of [
+    '2026-02-30',
+    '2026-02-30T10:00:00Z',
+    '2026-13-01',
+    '2026-10-25 02:30 (PST',
+    'no date',
+    '',
+    `${'word '.repeat(100)}1`,
+  ])
+    t.equal(written(text), text)
+})
+
+t.test('no text is read in the zone of the machine', async (t) => {
+  const part = fc.constantFrom(
+    ...'2026 10 25 02:30 02:30:00 2:30 00 1 31 Oct October Sun T Z z UTC GMT EST am PM - + / . , : ( ) +02:00 -0500 +2 2026-10-25'.split(
+      ' ',
+    ),
+    ...' |\t|x|é|2026-10-25T02:30|2026-10-25 02:30:00|10/25/2026'.split('|'),
+  )
+  const text = fc
+    .array(fc.tuple(part, fc.constantFrom('', '', ' ')), { maxLength: 8 })
+    .map((parts) => parts.flat().join(''))
+    // Those are seconds.
+    .filter((text) => !/^\d+$/.test(text))
+  fc.assert(
+    fc.property(text, (value) => {
+      const read = inZones(() => {
+        const date = readableDate(value)
+        return date && { ...date, at: Date.parse(date.text) }
+      })
+      for (const other of read) assert.deepEqual(other, read[0], value)
+    }),
+    { numRuns: 3_000 },
+  )
+  t.pass('held')
+})
