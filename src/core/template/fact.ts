@@ -1,4 +1,5 @@
 /** A field as a reader sees it: its label, and its value in words. */
+import { isDay, isoTime } from '../iso-time.ts'
 import { type Json, STEERING } from '../json.ts'
 import { isNumber, type Numeric } from '../number.ts'
 
@@ -74,31 +75,46 @@ export function factValue(value: Json): string | null {
 
 const FEWEST_GROUPED = 5
 const MOST_DECIMALS = 2
+const MOST_DIGITS_BELOW_1 = 3
 
 /** With commas from 10,000 on, so that a year has none, and with two decimals; below 1 with three digits. */
 function numberText(value: Numeric): string {
   const text = String(value)
-  const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? []
-  if (whole === '' || whole.length > LONGEST_VALUE) return shortened(text, LONGEST_VALUE)
-  if (fraction.length > MOST_DECIMALS) {
-    const number = Number(value)
-    if (whole === '0') return String(Number(number.toPrecision(MOST_DECIMALS + 1)))
-    return numberText(Number(number.toFixed(MOST_DECIMALS)))
-  }
-  const grouped = whole.length < FEWEST_GROUPED ? whole : whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
-  return `${sign}${grouped}${fraction === '' ? '' : `.${fraction}`}`
+  const [, minus = '', whole = '', fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? []
+  const zeros = whole === '0' ? (/^0*/.exec(fraction)?.[0].length ?? 0) : 0
+  if (whole === '' || whole.length + zeros > LONGEST_VALUE) return shortened(text, LONGEST_VALUE)
+  if (fraction.length <= MOST_DECIMALS) return minus + grouped(whole) + (fraction && `.${fraction}`)
+  const most = whole === '0' ? zeros + MOST_DIGITS_BELOW_1 : MOST_DECIMALS
+  const rounded = round(whole, fraction, most)
+  const decimals = rounded.fraction.replace(/0+$/, '')
+  const sign = rounded.whole === '0' && decimals === '' ? '' : minus
+  return sign + grouped(rounded.whole) + (decimals && `.${decimals}`)
 }
 
-const DAY = /^(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}:\d{2})(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2}))?$/
+/** To so many decimals; a half is rounded up. As text, since JavaScript's numbers have about 16 digits. */
+function round(whole: string, fraction: string, decimals: number) {
+  const kept = BigInt(whole + fraction.slice(0, decimals).padEnd(decimals, '0'))
+  const digits = String(fraction.charAt(decimals) >= '5' ? kept + 1n : kept).padStart(decimals + 1, '0')
+  return { whole: digits.slice(0, -decimals), fraction: digits.slice(-decimals) }
+}
+
+function grouped(whole: string): string {
+  return whole.length < FEWEST_GROUPED ? whole : whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/
+// With more digits, or a sign, it is no year to a reader.
+const LAST_YEAR = 9_999
 
 /** A date as a person writes it; any other text as it is, cut where it is long. */
 function textValue(text: string): string | null {
-  const [, , , , time] = DAY.exec(text) ?? []
-  const at = DAY.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(at)) return shortened(text, LONGEST_VALUE) || null
-  const date = new Date(at)
-  const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`
-  return time === undefined ? day : `${day}, ${date.toISOString().slice(11, 16)} UTC`
+  const isDate = DAY.test(text)
+  const at = isDate ? (isDay(text) ? Date.parse(text) : null) : isoTime(text)
+  const date = new Date(at ?? Number.NaN)
+  const year = date.getUTCFullYear()
+  if (!(year >= 0 && year <= LAST_YEAR)) return shortened(text, LONGEST_VALUE) || null
+  const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${year}`
+  return isDate ? day : `${day}, ${date.toISOString().slice(11, 16)} UTC`
 }
 
 // As British English shortens them.
