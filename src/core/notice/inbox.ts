@@ -1,6 +1,11 @@
 /** Notices about incoming requests. */
 import { codeOf, type QuarantineCode } from '../quarantine.ts'
+import { shortened } from '../template/fact.ts'
 import { iso, type Notice } from './notice.ts'
+
+// A title is a notification too, of which a phone shows about so much.
+const LONGEST_TITLE = 80
+const MOST_NAMED = 10
 
 export interface Unrouted {
   readonly source: string
@@ -9,17 +14,16 @@ export interface Unrouted {
 
 /** `first`: types whose events no route took, and that were in no notice yet; `more`: how many others there are. */
 export function unrouted(first: readonly Unrouted[], more: number, now: number): Notice {
-  const SHOWN = 10
-  const shown = first.map(({ type }) => type).slice(0, SHOWN)
   const count = first.length + more
-  const rest = count > SHOWN ? ` and ${count - SHOWN} more` : ''
-  const one = count === 1
   return {
     type: 'event.unrouted',
     key: '',
     data: {
-      id: one ? shown.join() : `${count} event types`,
-      title: `No route takes ${one ? 'the event type' : 'the event types'} ${shown.join(', ')}${rest}`,
+      id: count === 1 ? (first[0]?.type ?? '') : `${count} event types`,
+      title: unroutedTitle(
+        first.map(({ type }) => type),
+        count,
+      ),
       reason: 'The events are stored, and sent to no one.',
       since: iso(now),
       waits: '',
@@ -28,6 +32,19 @@ export function unrouted(first: readonly Unrouted[], more: number, now: number):
       types: first.map(({ source, type }) => [source, type]),
     },
   }
+}
+
+/** Names as many types as a notification has room for, but at least one. */
+function unroutedTitle(types: readonly string[], count: number): string {
+  const start = `No route takes the event ${count === 1 ? 'type' : 'types'} `
+  const others = (named: number) => (count > named ? ` and ${count - named} more` : '')
+  const names = types.slice(0, MOST_NAMED).map((type) => shortened(type, LONGEST_TITLE))
+  for (let named = names.length; named > 0; named -= 1) {
+    const title = start + names.slice(0, named).join(', ') + others(named)
+    if (title.length <= LONGEST_TITLE) return title
+  }
+  const room = LONGEST_TITLE - start.length - others(1).length
+  return start + shortened(types[0] ?? '', room) + others(1)
 }
 
 const UNREADABLE_HINT =

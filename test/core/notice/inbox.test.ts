@@ -1,5 +1,5 @@
 import t from 'tap'
-import { quarantined } from '../../../src/core/notice/inbox.ts'
+import { quarantined, unrouted } from '../../../src/core/notice/inbox.ts'
 
 const hint = (...problems: string[]) => String(quarantined('cuuro', problems.length, problems, 0).data.hint)
 
@@ -22,4 +22,35 @@ t.test('several problems have one notice', async (t) => {
   const { data } = quarantined('cuuro', 7, problems, 0)
   t.equal(data.reason, problems.join('; '))
   t.equal(data.hint, `${hint('invalid_json: x')} ${hint('no_event_type: y')}`, 'each hint once')
+})
+
+t.test('the title of unrouted types is short enough for a notification', async (t) => {
+  const titleOf = (types: readonly string[], more = 0) =>
+    unrouted(
+      types.map((type) => ({ source: 'cuuro', type })),
+      more,
+      0,
+    ).data.title
+  t.equal(titleOf(['startup.created']), 'No route takes the event type startup.created')
+  t.equal(titleOf(['a', 'b']), 'No route takes the event types a, b')
+  const many = [
+    'analysis.archived',
+    'analysis.restored',
+    'startup.updated',
+    'startup.deleted',
+    'member.invited',
+  ]
+  t.equal(titleOf(many), 'No route takes the event types analysis.archived, analysis.restored and 3 more')
+  t.equal(titleOf(many, 9_995), 'No route takes the event types analysis.archived and 9999 more')
+  t.equal(titleOf(['a.b', 'c.d', 'x'.repeat(90)]), 'No route takes the event types a.b, c.d and 1 more')
+  for (const types of [
+    ['x'.repeat(250)],
+    ['x'.repeat(250), 'b'],
+    many,
+    Array.from({ length: 200 }, (_, n) => `t${n}`),
+  ])
+    t.ok(titleOf(types, 9_000).length <= 80, titleOf(types, 9_000))
+  const { data } = unrouted([{ source: 'cuuro', type: 'x'.repeat(250) }], 0, 0)
+  t.match(data.title, /x…$/)
+  t.equal(data.id.length, 250, 'whole where it is looked up')
 })
