@@ -43,7 +43,12 @@ function write(writer: Writer, token: Token, previous: Token | undefined): void 
     case 'inline': {
       const text = inline(token.children ?? [], writer.values)
       writer.tight = previous?.hidden === true
-      add(writer, previous?.type === 'heading_open' ? heading(text, previous.tag) : wrap(writer, text))
+      add(
+        writer,
+        previous?.type === 'heading_open'
+          ? heading(text.replaceAll('\n', ' '), previous.tag)
+          : wrap(writer, text),
+      )
       break
     }
     case 'fence':
@@ -118,7 +123,7 @@ function inline(children: readonly Token[], values: readonly string[]): string {
   const words: string[] = []
   // How many words are before those of each open link, and where it leads.
   const open: { readonly start: number; readonly target: string | null }[] = []
-  for (const token of children) {
+  for (const [index, token] of children.entries()) {
     switch (token.type) {
       case 'text':
       case 'code_inline':
@@ -137,7 +142,10 @@ function inline(children: readonly Token[], values: readonly string[]): string {
       case 'link_close': {
         const link = open.pop()
         const label = words.slice(link?.start).join('')
-        if (link?.target && link.target !== label) words.push(label === '' ? link.target : `: ${link.target}`)
+        if (!link?.target || link.target === label) break
+        // At the end of a paragraph, as a button is, it has a line of its own.
+        const gap = index === children.length - 1 ? '\n' : ' '
+        words.push(label === '' ? link.target : `:${gap}${link.target}`)
       }
     }
   }
