@@ -1,72 +1,63 @@
+/** The filters for dates, which give the same on every machine. */
 import type { Liquid } from 'liquidjs'
-import { readableDate } from './wall-time.ts'
+import { type Shown, strftime } from './strftime.ts'
+import { readDate } from './wall-time.ts'
 
-const MONTHS = 'January February March April May June July August September October November December'.split(
-  ' ',
-)
-const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ')
-const SHORT = 3
+const MINUTE_MS = 60_000
+const HOUR_MIN = 60
+const UTC = { offset: 0, name: '' }
+const DEFAULT_FORMAT = '%A, %B %-e, %Y at %-l:%M %P %z'
 
-// As LiquidJS reads a format: flags, a width, a modifier, and the letter.
-const CONVERSION = /%[-_0^#:]*\d*[EO]?./gs
-const NAME = /%[aAbBh]/
-
-const DATE_FILTERS = ['date', 'date_to_long_string', 'date_to_rfc822', 'date_to_string', 'date_to_xmlschema']
-
-/** Makes the filters for dates independent of the machine's zone, and fast. */
-export function prepareDates(liquid: Liquid): void {
-  nameDates(liquid)
-  for (const name of DATE_FILTERS) readDates(liquid, name)
-}
-
-/** A time without a zone is shown as it was written, and in no other zone. What is no date stays as it is. */
-function readDates(liquid: Liquid, name: string): void {
-  const builtIn = liquid.filters[name]
-  if (builtIn === undefined) throw new Error(`LiquidJS has no filter ${name}`)
-  const format = typeof builtIn === 'function' ? builtIn : builtIn.handler
-  liquid.registerFilter(name, function (value: unknown, ...args: unknown[]) {
-    if (typeof value !== 'string' || value === 'now' || value === 'today') {
-      return format.call(this, value, ...args)
-    }
-    const date = readableDate(value)
-    if (date === null) return value
-    return format.call(this, date.text, ...(date.isWall && name === 'date' ? args.slice(0, 1) : args))
-  })
-}
-
-/**
- * Names months and days for the filter `date`. LiquidJS makes an Intl.DateTimeFormat for each name, which would be a twentieth of
- * what it takes to deliver a message.
- */
-function nameDates(liquid: Liquid): void {
+/** Replaces LiquidJS's own. What is no date stays as it is. */
+export function registerDates(liquid: Liquid): void {
   const builtIn = liquid.filters.date
   if (builtIn === undefined) throw new Error('LiquidJS has no filter date')
-  const format = typeof builtIn === 'function' ? builtIn : builtIn.handler
-  liquid.registerFilter('date', function (value: unknown, pattern: unknown, ...zone: unknown[]) {
-    const isNow = value === 'now' || value === 'today'
-    if (isNow || typeof pattern !== 'string' || !NAME.test(pattern)) {
-      return format.call(this, value, pattern, ...zone)
-    }
-    const [, month, day] = /^(\d\d) (\d)$/.exec(String(format.call(this, value, '%m %w', ...zone))) ?? []
-    // It is no date.
-    if (month === undefined) return format.call(this, value, pattern, ...zone)
-    const named = pattern.replace(CONVERSION, (text) => nameFor(text, Number(month) - 1, Number(day)) ?? text)
-    return format.call(this, value, named, ...zone)
-  })
+  const theirs = typeof builtIn === 'function' ? builtIn : builtIn.handler
+  const register = (name: string, formatFor: (wall: Date, ...args: unknown[]) => string) =>
+    liquid.registerFilter(name, function (value: unknown, ...args: unknown[]) {
+      const isNow = value === 'now' || value === 'today'
+      // LiquidJS has the clock.
+      const given = isNow ? Number(theirs.call(this, value, '%s')) : value
+      const shown = read(given, name === 'date' ? args[1] : undefined)
+      if (shown === null) return value
+      const { memoryLimit } = this.context
+      return strftime(shown, formatFor(shown.wall, ...args), (characters) => memoryLimit.use(characters))
+    })
+  register('date', (_wall, format) =>
+    format === undefined || format === null ? DEFAULT_FORMAT : String(format),
+  )
+  register('date_to_xmlschema', () => '%Y-%m-%dT%H:%M:%S%:z')
+  register('date_to_rfc822', () => '%a, %d %b %Y %H:%M:%S %z')
+  register('date_to_string', (wall, type, style) => dayFormat(wall, '%b', type, style))
+  register('date_to_long_string', (wall, type, style) => dayFormat(wall, '%B', type, style))
 }
 
-function nameFor(conversion: string, month: number, day: number): string | undefined {
-  switch (conversion) {
-    case '%B':
-      return MONTHS[month]
-    case '%b':
-    case '%h':
-      return MONTHS[month]?.slice(0, SHORT)
-    case '%A':
-      return DAYS[day]
-    case '%a':
-      return DAYS[day]?.slice(0, SHORT)
-    default:
-      return undefined
-  }
+function dayFormat(wall: Date, month: string, type: unknown, style: unknown): string {
+  if (type !== 'ordinal') return `%d ${month} %Y`
+  const day = `${wall.getUTCDate()}%q`
+  return style === 'US' ? `${month} ${day}, %Y` : `${day} ${month} %Y`
+}
+
+/** `zone`: minutes behind UTC, or a name; UTC by default. A time without a zone of its own is shown in none. */
+function read(value: unknown, zone: unknown): Shown | null {
+  const date = typeof value === 'string' ? readDate(value) : null
+  const at = typeof value === 'number' ? value * 1000 : (date?.at ?? Number.NaN)
+  if (Number.isNaN(new Date(at).getTime())) return null
+  const { offset, name } = date?.isWall ? UTC : zoneAt(zone, at)
+  const wall = new Date(at - offset * MINUTE_MS)
+  return Number.isNaN(wall.getTime()) ? null : { at, wall, offset, zone: name }
+}
+
+function zoneAt(zone: unknown, at: number): { readonly offset: number; readonly name: string } {
+  if (typeof zone === 'string') return { offset: offsetOf(zone, at), name: zone }
+  return typeof zone === 'number' ? { offset: zone, name: '' } : UTC
+}
+
+/** In minutes behind UTC. Throws where there is no such zone. */
+function offsetOf(timeZone: string, at: number): number {
+  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' })
+  const text = format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? ''
+  const [, sign, hours = '0', minutes = '0'] = /([+-])(\d\d):(\d\d)/.exec(text) ?? []
+  const ahead = Number(hours) * HOUR_MIN + Number(minutes)
+  return sign === '+' ? -ahead : ahead
 }

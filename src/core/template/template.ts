@@ -1,7 +1,7 @@
 import { analyzeSync, Liquid, type LiquidOptions, type Template as LiquidTemplate } from 'liquidjs'
 import type { View } from '../event.ts'
 import { toClosures } from './closures/closures.ts'
-import { prepareDates } from './dates.ts'
+import { registerDates } from './dates.ts'
 import { TemplateError } from './error.ts'
 import { withFilter } from './other-filters.ts'
 import { noPartials, type PartialFile, type Partials, partialsOf, pathOf, toMapping } from './partials.ts'
@@ -147,7 +147,7 @@ function createMaker(
   // A mapping instead of the file system: no template can read a file. With a cache each partial is parsed once.
   const all: LiquidOptions = { ...options, templates: toMapping(partials), cache: true }
   const liquid = new Liquid(all)
-  prepareDates(liquid)
+  registerDates(liquid)
   for (const name of TEXT_FILTERS.split(' ')) takeText(liquid, name)
   for (const [name, filter] of Object.entries(filters)) {
     liquid.registerFilter(name, {

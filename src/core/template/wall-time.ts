@@ -1,27 +1,37 @@
-/** Reads the texts that `date` and its like take for dates, so that none of them is read in the zone of the machine. */
+/** Reads the texts that JavaScript takes for dates, but none of them in the zone of the machine. */
 import { isDay, isoTime } from '../iso-time.ts'
 
 // A longer text is no date, although JavaScript might find one in it.
 const LONGEST = 100
 const ISO_DAY = /^(?:\d{4}|[+-]\d{6})(?:-\d{2}){0,2}$/
 const SECONDS = /^\d+$/
-// What JavaScript takes for a zone behind the first number: a name, or an offset, which is no hyphen within a date.
-const ZONE = /(?<![a-z])(?:z|ut|utc|gmt|[ecmp][sd]t)(?![a-z])|\+|(?:\s|:\d+(?:\.\d+)?|[ap]m|\))-/i
+// At the end, the name of a zone that JavaScript knows, or an offset behind the only time.
+const NAMED = /\d.*(?<=[\d\s])(?:z|ut|utc|gmt|[ecmp][sd]t)$/is
+const OFFSET =
+  /^[^:]*(?<!\d)\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:[ap]m)?\s*(?:ut|utc|gmt)?\s*[+-]\d\d:?\d\d$/i
+// What might be a zone elsewhere: none of the hyphens within a date.
+const PERHAPS = /(?<![a-z])(?:z|ut|utc|gmt|[ecmp][sd]t)(?![a-z])|\+|(?:\s|:\d{1,2}(?:\.\d+)?|[ap]m|\))-/i
 
-/**
- * The text of a date for JavaScript to read: one without a zone as if it were in UTC (`isWall`), so that it is shown as it was
- * written. Null where the text is no date.
- */
-export function readableDate(text: string): { readonly text: string; readonly isWall: boolean } | null {
-  if (SECONDS.test(text) || isoTime(text) !== null) return { text, isWall: false }
+export interface ReadDate {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** The text has no zone: `at` is as if it were in UTC. */
+  readonly isWall: boolean
+}
+
+/** Null where the text is no date. */
+export function readDate(text: string): ReadDate | null {
+  const at = SECONDS.test(text) ? Number(text) * 1000 : isoTime(text)
+  if (at !== null) return { at, isWall: false }
   if (text.length > LONGEST || Number.isNaN(Date.parse(text))) return null
   const [day] = /^\d{4}-\d{2}-\d{2}/.exec(text) ?? []
   if (day !== undefined && !isDay(day)) return null
-  if (ISO_DAY.test(text)) return { text, isWall: false }
+  if (ISO_DAY.test(text)) return { at: Date.parse(text), isWall: false }
   // JavaScript skips what is in parentheses.
   const plain = text.replaceAll(/\([^()]*\)/g, ' ').trim()
   if (plain.includes('(')) return null
-  if (ZONE.test(plain.slice(plain.search(/\d/)))) return { text, isWall: false }
-  const inUtc = /^\d{4}-\d{2}-\d{2}T/.test(plain) ? `${plain}Z` : `${plain} UTC`
-  return Number.isNaN(Date.parse(inUtc)) ? null : { text: inUtc, isWall: true }
+  if (NAMED.test(plain) || OFFSET.test(plain)) return { at: Date.parse(text), isWall: false }
+  if (PERHAPS.test(plain)) return null
+  const inUtc = Date.parse(/^\d{4}-\d{2}-\d{2}T/.test(plain) ? `${plain}Z` : `${plain} UTC`)
+  return Number.isNaN(inUtc) ? null : { at: inUtc, isWall: true }
 }

@@ -1,21 +1,29 @@
 /** What the filters for dates read, on machines in whatever zone. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { Liquid } from 'liquidjs'
 import t from 'tap'
 import { createEngine } from '../../../src/core/template/template.ts'
-import { readableDate } from '../../../src/core/template/wall-time.ts'
+import { readDate } from '../../../src/core/template/wall-time.ts'
 import '../../support/property-seed.ts'
 
 // Of opposite signs; both put their clocks forward and back.
 const zones = ['Europe/Berlin', 'America/New_York', 'UTC'] as const
 const engine = createEngine((text) => text)
-const templates = [
+const filters = [
   'date: "%Y-%m-%d %H:%M:%S"',
+  'date: "%a %A %b %B %c %C %d %e %h %H %I %j %k %l %L %m %M %N %p %P %q %s %S %u %U %w %W %x %X %y %Y %z %Z"',
+  'date: "%-d %^b %#p %_H %05d %:z %3N %Q %", "Asia/Tokyo"',
+  'date: "%F %H:%M %z %Z", -330',
+  'date',
+  'date_to_string: "ordinal", "US"',
+  'date_to_long_string: "ordinal"',
   'date_to_string',
   'date_to_long_string',
   'date_to_rfc822',
   'date_to_xmlschema',
-].map((filter) => engine.compile(`{{ data | ${filter} }}`))
+]
+const templates = filters.map((filter) => engine.compile(`{{ data | ${filter} }}`))
 
 /** What an action gives with the machine in each of the zones. */
 function inZones<Result>(action: () => Result): Result[] {
@@ -40,6 +48,8 @@ const written = (value: string) =>
 t.test('a time without a zone is formatted as it was written', async (t) => {
   for (const text of [
     '2026-10-25T02:30:00',
+    // In Berlin there is no such time: clocks are put forward.
+    '2026-03-29T02:30',
     '2026-10-25 02:30:00',
     '2026-10-25T02:30:00.123456',
     'Sun Oct 25 2026 02:30:00',
@@ -49,7 +59,7 @@ t.test('a time without a zone is formatted as it was written', async (t) => {
   ]) {
     const [one, ...others] = everywhere(text)
     for (const other of others) t.equal(other, one, text)
-    t.equal(written(text), '2026-10-25 02:30', text)
+    t.equal(written(text), `2026-${text.includes('03-29') ? '03-29' : '10-25'} 02:30`, text)
     const inTokyo = engine.compile('{{ data | date: "%H:%M", "Asia/Tokyo" }}').render({ data: text }).text
     t.equal(inTokyo, '02:30', `${text}: never converted`)
   }
@@ -90,17 +100,42 @@ t.test('no text is read in the zone of the machine', async (t) => {
   const text = fc
     .array(fc.tuple(part, fc.constantFrom('', '', ' ')), { maxLength: 8 })
     .map((parts) => parts.flat().join(''))
-    // Those are seconds.
-    .filter((text) => !/^\d+$/.test(text))
   fc.assert(
     fc.property(text, (value) => {
       const read = inZones(() => {
-        const date = readableDate(value)
-        return date && { ...date, at: Date.parse(date.text) }
+        return readDate(value)
       })
       for (const other of read) assert.deepEqual(other, read[0], value)
     }),
     { numRuns: 3_000 },
+  )
+  t.pass('held')
+})
+
+t.test('they give what LiquidJS gives on a machine in UTC, on every machine', async (t) => {
+  const theirs = new Liquid({ locale: 'en-US', timezoneOffset: 0 })
+  const time = fc.oneof(
+    fc.integer({ min: -2_200_000_000, max: 250_000_000_000 }),
+    // Around the changes to and from summer time.
+    ...[Date.UTC(2026, 2, 29), Date.UTC(2026, 9, 25), Date.UTC(2026, 2, 8), Date.UTC(2026, 10, 1)].map(
+      (day) => fc.integer({ min: 0, max: 24 * 60 }).map((minutes) => day / 1000 + minutes * 60),
+    ),
+  )
+  fc.assert(
+    fc.property(time, fc.constantFrom(...filters), (seconds, filter) => {
+      const text = `{{ data | ${filter} }}`
+      const value = new Date(seconds * 1000).toISOString()
+      const data = value.startsWith('20') ? value : seconds
+      process.env.TZ = 'UTC'
+      const expected = theirs.parseAndRenderSync(text, { data })
+      for (const shown of inZones(() => engine.compile(text).render({ data }).text))
+        assert.equal(
+          shown.replaceAll('\u202f', ' '),
+          expected.replaceAll('\u202f', ' '),
+          `${text} of ${data}`,
+        )
+    }),
+    { numRuns: 1_000 },
   )
   t.pass('held')
 })
