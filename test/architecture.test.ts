@@ -11,8 +11,10 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
   core: { core: 'all' },
   // What a URL of PostgreSQL says, for those who check it, use it or show it.
   'postgres-url': { 'postgres-url': 'all' },
+  // What every folder that names files to the operator needs of the file system.
+  files: { files: 'all' },
   sources: { sources: 'all', core: 'all', network: 'all' },
-  store: { store: 'all', core: 'all', 'postgres-url': 'all' },
+  store: { store: 'all', core: 'all', files: 'all', 'postgres-url': 'all' },
   // Connections to other machines, by HTTP.
   network: { network: 'all', core: 'all' },
   channels: { channels: 'all', core: 'all', network: 'all' },
@@ -25,7 +27,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
   // Traces are made from the facts of the pipeline, as the log is; nobody below app knows of them.
   telemetry: { telemetry: 'all', core: 'all', network: 'all', pipeline: 'types' },
   demo: { demo: 'all', core: 'all' },
-  install: { install: 'all', config: 'all' },
+  install: { install: 'all', config: 'all', files: 'all' },
   cli: {
     cli: 'all',
     app: 'all',
@@ -33,6 +35,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, 'all' | 'types'>>
     core: 'all',
     demo: 'all',
     enrich: 'all',
+    files: 'all',
     install: 'all',
     network: 'all',
     'postgres-url': 'all',

@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   renameSync,
   rmSync,
@@ -11,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { makeFolders } from '../files/folders.ts'
 import type { Machine } from './machine.ts'
 
 /** Of each change the words before it is made, and after. */
@@ -38,7 +38,7 @@ export function folder(path: string, mode: number, about: string): Step[] {
   const rights = octal(mode)
   if (found === undefined) {
     const apply = () => {
-      mkdirSync(path, { recursive: true })
+      makeFolders(path)
       chmodSync(path, mode)
     }
     return [{ verb: 'make', what: `${path} (${rights}: ${about})`, detail: [], apply }]

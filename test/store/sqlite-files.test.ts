@@ -21,7 +21,6 @@ import t, { type Test } from 'tap'
 import { Database } from '../../src/store/sqlite/database.ts'
 import { Checkpoints } from '../../src/store/sqlite/file/checkpoints.ts'
 import { mark } from '../../src/store/sqlite/file/log-marker.ts'
-import { wordsFor } from '../../src/store/sqlite/file/obstacle.ts'
 import { StoreFiles } from '../../src/store/sqlite/file/store-files.ts'
 import { createSqliteStore } from '../../src/store/sqlite/store.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
@@ -433,30 +432,6 @@ t.test('a crash at any moment of copying the log leaves a store that opens', asy
     await operator.close()
     t.same(await storedIds(await opened(t, crashed)), [eventId(1)], moment)
   }
-})
-
-t.test('what keeps a store from being opened is said in words', async (t) => {
-  const error = (code: string) =>
-    Object.assign(new Error(code), { code, syscall: 'open', path: '/data/store.db' })
-  const cases: Readonly<Record<string, RegExp>> = {
-    ENOSPC: /^the disk that holds \/data is full; make room$/,
-    EDQUOT: /^the disk quota for \/data is used up; make room, or raise the quota$/,
-    EROFS: /^\/data is mounted read-only; mount it writable/,
-    EACCES: /may not use \/data\/store\.db; give it to the user that the service runs as/,
-    EPERM: /may not use \/data\/store\.db/,
-    ENOENT: /^there is no folder \/data; make it/,
-    ENOTDIR: /is a file, not a folder; correct store\.url$/,
-    EEXIST: /is a file, not a folder/,
-    EISDIR: /store\.db is a folder/,
-    ELOOP: /symbolic link that leads back to itself/,
-    ENAMETOOLONG: /too long/,
-    EMFILE: /LimitNOFILE/,
-    ENFILE: /LimitNOFILE/,
-    EIO: /look into the system log/,
-  }
-  for (const [code, words] of Object.entries(cases))
-    t.match(wordsFor(error(code), '/data/store.db'), words, code)
-  t.equal(wordsFor(new Error('no such table'), '/data/store.db'), null)
 })
 
 t.test('a disk that is full, or has no inodes left, at the start', async (t) => {

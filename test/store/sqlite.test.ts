@@ -249,6 +249,11 @@ t.test('what cannot be opened says why', async (t) => {
     ...unavailable,
     message: 'check store.url',
   })
+  if (process.platform === 'linux')
+    await t.rejects(opened(t, '/proc/hookbridge/store.db', 'service'), {
+      ...unavailable,
+      message: 'cannot be made: no folder can be made in /proc; correct store.url',
+    })
   mkdirSync(join(folder, 'store.db'))
   await t.rejects(opened(t, join(folder, 'store.db'), 'service'), {
     ...unavailable,

@@ -1,11 +1,13 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { socketFits } from '../../config/checks/paths.ts'
 import { answeredConfig, type CredentialName, credentialFiles, starterConfig } from '../../config/starter.ts'
+import { makeFolders } from '../../files/folders.ts'
 import { copyTemplates, schemaText, starterFiles } from '../../install/starter-files.ts'
 import { canAsk } from '../ask.ts'
 import { shellWord } from '../command-name.ts'
 import { type Context, type Define, fromHere } from '../context.ts'
+import { writing } from '../named-file.ts'
 import { CommandError, print, type Terminal } from '../terminal.ts'
 import type { Interview } from './interview.ts'
 
@@ -25,7 +27,7 @@ async function init({ terminal }: Context, folder: string, yes: boolean): Promis
   const secrets = Object.values(credentialFiles).map((name) => join(folder, name))
   refuseExisting(terminal, [...Object.values(files), ...(asks ? secrets : [])])
   const answers = asks ? await (await import('./interview.ts')).interview(terminal) : null
-  mkdirSync(folder, { recursive: true })
+  writing(files.config, () => makeFolders(folder))
   write(files.config, configText(answers, files.config), 0o640)
   write(files.schema, schemaText(), 0o644)
   copyTemplates(files.templates)
@@ -64,13 +66,13 @@ function configText(answers: Interview | null, file: string): string {
 }
 
 function writeSecrets(folder: string, secrets: ReadonlyMap<CredentialName, string>): void {
-  mkdirSync(join(folder, dirname(credentialFiles.cuuro)), { recursive: true, mode: 0o700 })
+  makeFolders(join(folder, dirname(credentialFiles.cuuro)), 0o700)
   for (const [name, secret] of secrets) write(join(folder, credentialFiles[name]), `${secret}\n`, 0o600)
 }
 
 /** Fails if the file has been created meanwhile. */
 function write(file: string, text: string, mode: number): void {
-  writeFileSync(file, text, { mode, flag: 'wx' })
+  writing(file, () => writeFileSync(file, text, { mode, flag: 'wx' }))
 }
 
 type NextStep = readonly [about: string, command: string]

@@ -1,8 +1,9 @@
 /** The only file that imports node:sqlite, which is a release candidate. */
 import { backup, DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { wordsFor } from '../../files/failure.ts'
 import { StoreUnavailable } from '../store.ts'
-import { obstacleTo, wordsFor } from './file/obstacle.ts'
+import { obstacleTo, storeOfService } from './file/obstacle.ts'
 import { KnownRows } from './known-rows.ts'
 import { ClaimSchedule } from './queue/schedule.ts'
 
@@ -218,11 +219,12 @@ export function asUnavailable(error: unknown, path: string): unknown {
   if (!(error instanceof Error)) return error
   // The file system's own errors, from making the file.
   if ('syscall' in error) {
-    const words = wordsFor(error, path) ?? error.message
+    const words = wordsFor(error, path, storeOfService) ?? error.message
     return new StoreUnavailable(`the store ${path} cannot be made: ${words}`, { cause: error })
   }
   const code = primaryCode(error) ?? -1
-  const why = (vague.has(code) && path !== ':memory:' && obstacleTo(path)) || unavailable.get(code)
+  const why =
+    (vague.has(code) && path !== ':memory:' && obstacleTo(path, storeOfService)) || unavailable.get(code)
   if (why === undefined) return error
   return new StoreUnavailable(`the store ${path} is unavailable: ${why} (${error.message})`, { cause: error })
 }

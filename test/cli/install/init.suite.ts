@@ -227,3 +227,13 @@ t.test('a folder whose path is too long for a socket', async (t) => {
   t.match(await hookbridge(['check'], { cwd, env }), { code: 0, out: /fine/ })
   t.match(readFileSync(join(cwd, 'config.yaml'), 'utf8'), /^ {2}# admin_socket/m)
 })
+
+t.test('where no folder can be made it says so', { skip: process.platform !== 'linux' }, async (t) => {
+  t.match(await hookbridge(['init', '/proc/x', '--yes']), {
+    code: 1,
+    out: '',
+    err: /^hookbridge: no folder can be made in \/proc; name another one\n$/,
+  })
+  const cwd = t.testdir({ file: '' })
+  t.match(await hookbridge(['init', 'file/x', '--yes'], { cwd }), { code: 1, err: /is a file, not a folder/ })
+})

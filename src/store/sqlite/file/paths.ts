@@ -1,5 +1,6 @@
-import { lstatSync, mkdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { makeFolders } from '../../../files/folders.ts'
 
 /**
  * The path without symbolic links, of a file that need not exist; its folders are made. SQLite names its log after this
@@ -13,7 +14,7 @@ export function realPath(path: string, links = 0): string {
   }
   const target = linkAt(path)
   if (target !== null) return realPath(resolve(dirname(path), target), links + 1)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolders(dirname(path), 0o700)
   return join(realpathSync(dirname(path)), basename(path))
 }
 

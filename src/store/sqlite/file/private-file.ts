@@ -1,12 +1,13 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolders } from '../../../files/folders.ts'
 
 /**
  * Makes an empty file, and its folders, that only their owner may read; what exists already is left as it is.
  * An existing file is not even opened: closing it again would drop this process's locks on it.
  */
 export function createPrivately(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolders(dirname(path), 0o700)
   try {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {

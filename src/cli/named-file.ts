@@ -1,0 +1,29 @@
+/** Files that the user names: a command that cannot use one says why, and what to do. */
+import { type Remedy, wordsFor } from '../files/failure.ts'
+import { CommandError, printable } from './terminal.ts'
+
+const readable: Remedy = {
+  use: 'read',
+  rename: 'name another file',
+  permit: 'make it readable, or run this as a user who may',
+}
+const writable: Remedy = { use: 'write', rename: 'name another one', permit: 'name another one' }
+
+/** What `read` returns, which reads the file at `path`. */
+export function reading<T>(path: string, read: () => T): T {
+  return inWords(path, readable, read)
+}
+
+/** What `write` returns, which writes the file at `path`, or makes its folder. */
+export function writing<T>(path: string, write: () => T): T {
+  return inWords(path, writable, write)
+}
+
+function inWords<T>(path: string, remedy: Remedy, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const words = wordsFor(error, path, remedy)
+    throw words === null ? error : new CommandError(printable(words))
+  }
+}
