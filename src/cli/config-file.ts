@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isThere } from '../files/presence.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Where a configuration is looked for that is not named. */
@@ -9,9 +9,18 @@ export const usualFiles = ['config.yaml', '/etc/hookbridge/config.yaml'] as cons
 export function configFile(
   { env, cwd }: Pick<Terminal, 'env' | 'cwd'>,
   named: string | undefined,
-  exists: (path: string) => boolean = existsSync,
+  exists: (path: string) => boolean = mayBeThere,
 ): string {
   const wanted = named ?? (env.HOOKBRIDGE_CONFIG || undefined)
   const usual = usualFiles.map((file) => resolve(cwd, file))
   return wanted === undefined ? (usual.find(exists) ?? resolve(cwd, usualFiles[0])) : resolve(cwd, wanted)
+}
+
+/** What cannot be looked at is not passed over: reading it says why. */
+function mayBeThere(path: string): boolean {
+  try {
+    return isThere(path)
+  } catch {
+    return true
+  }
 }

@@ -1,7 +1,8 @@
 /** The steps that install or remove the service; those that are done already are left out. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { starterConfig } from '../config/starter.ts'
+import { isThere } from '../files/presence.ts'
 import { whyClosed } from './access.ts'
 import type { Machine } from './machine.ts'
 import { copyTemplates, schemaText, starterFiles } from './starter-files.ts'
@@ -56,14 +57,14 @@ export function planRemoval(machine: Machine): InstallPlan {
 /** Never changes existing files, except for the schema, which is generated. */
 function configuration({ home }: Machine): Step[] {
   const files = starterFiles(home)
-  const isNew = !existsSync(files.config)
-  const schema = existsSync(files.schema) ? readFileSync(files.schema, 'utf8') : undefined
+  const isNew = !isThere(files.config)
+  const schema = isThere(files.schema) ? readFileSync(files.schema, 'utf8') : undefined
   return [
-    ...(existsSync(home) ? [] : folder(home, 0o755, 'the service reads it')),
+    ...(isThere(home) ? [] : folder(home, 0o755, 'the service reads it')),
     ...folder(join(home, 'credentials'), 0o700, 'secrets, for root alone'),
     ...(isNew ? write(files.config, starterConfig('service')) : []),
     ...(isNew || schema !== undefined ? write(files.schema, schemaText(), schema) : []),
-    ...(isNew && !existsSync(files.templates)
+    ...(isNew && !isThere(files.templates)
       ? [
           {
             verb: 'make',

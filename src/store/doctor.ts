@@ -4,6 +4,8 @@ import { access, open, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
 import { classifySpace, classifySync } from '../core/machine.ts'
+import { isForbidden } from '../files/failure.ts'
+import { isThere } from '../files/presence.ts'
 import { withoutPassword } from '../postgres-url/password.ts'
 import { isPostgres } from '../postgres-url/url.ts'
 import { checkDamage } from './damage.ts'
@@ -45,6 +47,13 @@ async function checkOpening(url: string): Promise<Finding> {
   } catch (error) {
     if (error instanceof StoreRefused) return refused(error, nameOf(url))
     if (error instanceof StoreUnavailable) {
+      if (isForbidden(error.cause))
+        return wrong(
+          'store_unreadable',
+          error.message,
+          'The service needs it, and may run as another user.',
+          '',
+        )
       return wrong(
         'store_unavailable',
         error.message,
@@ -100,8 +109,8 @@ async function modeOf(path: string): Promise<number | null> {
 
 async function checkWrites(folder: string): Promise<Finding> {
   const path = join(folder, `.hookbridge-doctor-${process.pid}-${Date.now()}`)
-  if ((await nearestFolder(folder)) !== folder) return checkMissing(folder)
   try {
+    if (!isThere(folder)) return checkMissing(folder)
     return classifySync(await timeWrites(path))
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error)
@@ -147,7 +156,7 @@ async function timeWrites(path: string): Promise<number[]> {
   }
 }
 
-/** The folder, or the closest one above it that exists. */
+/** The folder, or the closest one above it that exists and that this user can see. */
 async function nearestFolder(folder: string): Promise<string> {
   try {
     await access(folder, constants.F_OK)

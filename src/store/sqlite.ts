@@ -1,10 +1,12 @@
 /** A store in one SQLite file, for one machine: one process delivers from it, others may read and change it meanwhile. */
-import { existsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
+import { isThere } from '../files/presence.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { releaseEnrichments } from './sqlite/enrichments.ts'
 import { Checkpoints } from './sqlite/file/checkpoints.ts'
 import { takeInstanceLock } from './sqlite/file/instance-lock.ts'
 import { markWhole, refuseParts } from './sqlite/file/log-marker.ts'
+import { storeOfOperator, storeOfService } from './sqlite/file/obstacle.ts'
 import { realPath } from './sqlite/file/paths.ts'
 import { createPrivately } from './sqlite/file/private-file.ts'
 import { inUse, refuseForeign, refuseNewer, refuseOlder } from './sqlite/file/refusals.ts'
@@ -33,7 +35,7 @@ export async function openSqlite({ path, role }: SqliteOptions): Promise<Store> 
   try {
     return role === 'service' ? openAsService(path) : openAsOperator(path)
   } catch (error) {
-    throw asUnavailable(error, path)
+    throw asUnavailable(error, path, role === 'service' ? storeOfService : storeOfOperator)
   }
 }
 
@@ -78,10 +80,11 @@ function prepare(database: Database): void {
 }
 
 function openAsOperator(path: string): Store {
-  if (!existsSync(path)) {
+  if (!isThere(path)) {
     const hint = 'start the service once, which makes it, or check store.url'
     throw new StoreRefused('missing', `there is no store at ${path}; ${hint}`)
   }
+  accessSync(path, constants.R_OK)
   refuseParts(path)
   const database = new Database(path, OPERATOR_BUSY_TIMEOUT_MS)
   return closedOnError(database, () => {

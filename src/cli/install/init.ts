@@ -1,8 +1,9 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { socketFits } from '../../config/checks/paths.ts'
 import { answeredConfig, type CredentialName, credentialFiles, starterConfig } from '../../config/starter.ts'
 import { makeFolders } from '../../files/folders.ts'
+import { isThere } from '../../files/presence.ts'
 import { copyTemplates, schemaText, starterFiles } from '../../install/starter-files.ts'
 import { canAsk } from '../ask.ts'
 import { shellWord } from '../command-name.ts'
@@ -52,7 +53,7 @@ async function init({ terminal }: Context, folder: string, yes: boolean): Promis
 }
 
 function refuseExisting(terminal: Terminal, paths: readonly string[]): void {
-  const present = paths.filter((path) => existsSync(path))
+  const present = paths.filter((path) => writing(path, () => isThere(path)))
   if (present.length === 0) return
   const names = present.map((path) => shown(terminal, path)).join(', ')
   throw new CommandError(

@@ -1,8 +1,8 @@
 /** What to do after the service was installed or removed. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
 import { credentialFiles } from '../../config/starter.ts'
+import { isThere } from '../../files/presence.ts'
 import { whyClosed } from '../../install/access.ts'
 import type { Machine } from '../../install/machine.ts'
 import { starterFiles } from '../../install/starter-files.ts'
@@ -35,7 +35,7 @@ export function whatIsNext(machine: Machine, command: string): string[] {
 
 export function whatStays({ home, units }: Machine): string[] {
   const dropIns = unitNames.map((name) => join(units, `${name}.d`))
-  const kept = [home, ...made, ...dropIns].filter((path) => existsSync(path))
+  const kept = [home, ...made, ...dropIns].filter((path) => isThere(path))
   if (kept.length === 0) return ['Nothing of it is left.']
   return [
     'The configuration, the secrets and the events are still there. This deletes them:',
@@ -69,7 +69,7 @@ function closed({ home }: Machine): string[] {
   const { config, templates } = starterFiles(home)
   const reasons = [
     [config, whyClosed(config, 'read')],
-    [templates, existsSync(templates) ? whyClosed(templates, 'enter') : undefined],
+    [templates, isThere(templates) ? whyClosed(templates, 'enter') : undefined],
   ]
   return reasons.flatMap(([path, reason]) =>
     reason === undefined ? [] : [`Let the service read ${path}: it ${reason}.`],

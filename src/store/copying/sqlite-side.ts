@@ -1,8 +1,10 @@
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
+import { isThere } from '../../files/presence.ts'
 import { giveToOwner } from '../backup.ts'
 import { asUnavailable, Database } from '../sqlite/database.ts'
 import { takeInstanceLock } from '../sqlite/file/instance-lock.ts'
 import { refuseParts } from '../sqlite/file/log-marker.ts'
+import { type FileRole, storeOfOperator, storeOfService } from '../sqlite/file/obstacle.ts'
 import { realPath } from '../sqlite/file/paths.ts'
 import {
   inUseOfCopy,
@@ -20,14 +22,23 @@ import { type Cell, keyOf, type Row, selectRows, type Table } from './tables.ts'
 const BUSY_TIMEOUT_MS = 10_000
 
 export async function openSqliteSource(path: string): Promise<Side> {
-  if (!existsSync(path)) throw new StoreRefused('missing', `there is no store at ${path}; correct <from>`)
-  return opened(path, (database) => {
+  refuseMissing(path)
+  return opened(path, storeOfOperator, (database) => {
     refuseForeign(database)
     refuseNewer(database)
     refuseOlder(database)
     // Commands, which may change a store without the lock of a service, wait.
     database.execute('BEGIN IMMEDIATE')
   })
+}
+
+function refuseMissing(path: string): void {
+  try {
+    if (!isThere(path)) throw new StoreRefused('missing', `there is no store at ${path}; correct <from>`)
+    accessSync(path, constants.R_OK)
+  } catch (error) {
+    throw asUnavailable(error, path, storeOfOperator)
+  }
 }
 
 /** Makes the file where there is none. */
@@ -37,7 +48,7 @@ export async function openSqliteTarget(path: string): Promise<Target> {
     await store.close()
     giveToOwner(realPath(path))
   }
-  return opened(path, (database) => {
+  return opened(path, storeOfService, (database) => {
     if (!isUnfinished(database)) refuseForeign(database)
     refuseNewer(database)
     refuseOtherVersion(database)
@@ -60,7 +71,7 @@ function refuseOtherVersion(database: Database): void {
   throw new StoreRefused('older_schema', message)
 }
 
-function opened(configured: string, check: (database: Database) => void): Target {
+function opened(configured: string, role: FileRole, check: (database: Database) => void): Target {
   let release: (() => void) | undefined
   let database: Database | undefined
   try {
@@ -74,7 +85,7 @@ function opened(configured: string, check: (database: Database) => void): Target
   } catch (error) {
     database?.close()
     release?.()
-    throw asUnavailable(error, configured)
+    throw asUnavailable(error, configured, role)
   }
 }
 

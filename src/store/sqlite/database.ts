@@ -3,7 +3,7 @@ import { backup, DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { wordsFor } from '../../files/failure.ts'
 import { StoreUnavailable } from '../store.ts'
-import { obstacleTo, storeOfService } from './file/obstacle.ts'
+import { type FileRole, obstacleTo, storeOfService } from './file/obstacle.ts'
 import { KnownRows } from './known-rows.ts'
 import { ClaimSchedule } from './queue/schedule.ts'
 
@@ -215,18 +215,19 @@ const unavailable: ReadonlyMap<number, string> = new Map([
 const vague: ReadonlySet<number> = new Set([8, 10, 14])
 
 /** Turns an error that the disk or another process caused into StoreUnavailable; others stay as they are. */
-export function asUnavailable(error: unknown, path: string): unknown {
+export function asUnavailable(error: unknown, path: string, role: FileRole = storeOfService): unknown {
   if (!(error instanceof Error)) return error
   // The file system's own errors, from making the file.
   if ('syscall' in error) {
-    const words = wordsFor(error, path, storeOfService) ?? error.message
-    return new StoreUnavailable(`the store ${path} cannot be made: ${words}`, { cause: error })
+    const words = wordsFor(error, path, role) ?? error.message
+    return new StoreUnavailable(`${role.name} ${path} cannot be ${role.done}: ${words}`, { cause: error })
   }
   const code = primaryCode(error) ?? -1
-  const why =
-    (vague.has(code) && path !== ':memory:' && obstacleTo(path, storeOfService)) || unavailable.get(code)
+  const why = (vague.has(code) && path !== ':memory:' && obstacleTo(path, role)) || unavailable.get(code)
   if (why === undefined) return error
-  return new StoreUnavailable(`the store ${path} is unavailable: ${why} (${error.message})`, { cause: error })
+  return new StoreUnavailable(`${role.name} ${path} is unavailable: ${why} (${error.message})`, {
+    cause: error,
+  })
 }
 
 export function isBusy(error: unknown): boolean {

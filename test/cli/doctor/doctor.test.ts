@@ -9,6 +9,7 @@ import type { Finding } from '../../../src/core/finding.ts'
 import { Secret } from '../../../src/core/secret.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { startTestApp } from '../../support/app.ts'
+import { whileClosed } from '../../support/closed.ts'
 import { withGrowingLimit } from '../../support/growing-limit.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { type MailServerOptions, startMailServer } from '../../support/mail-server.ts'
@@ -671,6 +672,26 @@ t.test('the host of the heartbeat, without a request, which would count as one',
   ])
   t.match(await probe(`https://${host}/${webhookSecret}`), [{ level: 'wrong', hint: /\w/ }])
   t.same((await doctor(t, {})).in('heartbeat'), [])
+})
+
+t.test('a store that this user may not read', async (t) => {
+  const folder = temporaryFolder(t)
+  // The configuration is written again.
+  chmodSync(folder, 0o777)
+  const path = join(folder, 'data/hookbridge.db')
+  await doctor(t, {}, folder)
+  chmodSync(join(folder, 'config.yaml'), 0o666)
+  await (await openStore(`sqlite:${path}`, 'service')).close()
+  const found = await whileClosed(join(folder, 'data'), () => doctor(t, {}, folder))
+  t.match(found.in('store'), [
+    {
+      code: 'store_unreadable',
+      level: 'wrong',
+      summary: /this user \(uid \d+\) may not read .*hookbridge\.db; run this as root/,
+    },
+    { summary: /GiB free/ },
+    { code: 'store_not_writable', level: 'wrong' },
+  ])
 })
 
 t.test('the store and the clock', async (t) => {

@@ -1,22 +1,40 @@
 /** Finds out why a store cannot be used, and what to do: SQLite reports most causes as "unable to open" or "I/O error". */
-import { accessSync, closeSync, constants, existsSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Remedy, wordsFor } from '../../../files/failure.ts'
+import { isThere } from '../../../files/presence.ts'
 
 const PAGE = Buffer.alloc(4_096)
 
-/** How an operator may help a service that cannot use its store. */
-export const storeOfService: Remedy = {
+/** What a database file is to the operator, for messages about one that cannot be used. */
+export interface FileRole extends Remedy {
+  readonly name: string
+  /** What failed, where that is not for SQLite to say. */
+  readonly done: 'made' | 'opened' | 'written'
+}
+
+export const storeOfService: FileRole = {
+  name: 'the store',
+  done: 'made',
   use: 'write',
   rename: 'correct store.url',
   permit: 'give it to the user that the service runs as (chown)',
 }
 
-/** Tries to write beside the file. Null where that works, and the file may be written too. */
+/** Of a command, which makes none. */
+export const storeOfOperator: FileRole = {
+  name: 'the store',
+  done: 'opened',
+  use: 'read',
+  rename: 'correct store.url',
+  permit: "run this as root, or as the service's user",
+}
+
+/** Null where the file may be used, and a file be written beside it. */
 export function obstacleTo(path: string, remedy: Remedy): string | null {
   try {
+    if (isThere(path)) accessSync(path, constants.R_OK | constants.W_OK)
     tryToWrite(dirname(path))
-    if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
     return null
   } catch (error) {
     return wordsFor(error, path, remedy)
