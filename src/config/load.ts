@@ -124,8 +124,18 @@ function loadNamedTemplates(
   if (typeof named !== 'string' || named === '' || isBroken) return { loaded: null, problems: [] }
   const operator = { folder: resolve(dirname(file), named), shown: join(dirname(file), named), note }
   const loaded = loadTemplates(channels, operator)
-  if (loaded !== null) return { loaded, problems: [] }
-  const message = `templates: there is no folder ${document.scalar(path)?.text ?? ''} beside ${basename(file)}`
-  const hint = 'create it, or remove the key to use the templates that ship with the product'
-  return { loaded, problems: [error('unreadable_file', file, document.at(path), message, hint)] }
+  if (!('code' in loaded)) return { loaded, problems: [] }
+  const { code } = loaded
+  const folder = document.scalar(path)?.text ?? ''
+  const [message, hint] =
+    code === 'ENOENT' || code === 'ENOTDIR'
+      ? [
+          `templates: there is no folder ${folder} beside ${basename(file)}`,
+          'create it, or remove the key to use the templates that ship with the product',
+        ]
+      : [
+          `templates: the folder ${folder} cannot be read (${code})`,
+          'make it readable for the user of the service',
+        ]
+  return { loaded: null, problems: [error('unreadable_file', file, document.at(path), message, hint)] }
 }

@@ -12,6 +12,7 @@ import { schema } from '../../src/config/schema/schema.ts'
 import { starterConfig } from '../../src/config/starter.ts'
 import { type Event, viewOf } from '../../src/core/event.ts'
 import { isObject } from '../../src/core/json.ts'
+import { whileClosed } from '../support/closed.ts'
 import { environment, fixtures, lines, linesOf, problemsOf, secret } from '../support/config-fixtures.ts'
 import { temporaryFolder } from '../support/service.ts'
 
@@ -283,10 +284,24 @@ t.test('a configuration that is not there, or cannot be read', async (t) => {
   t.match(linesOf(file), [/not valid UTF-8/])
   symlinkSync('/dev/zero', join(folder, 'device'))
   t.match(linesOf(join(folder, 'device')), [/is not a file/])
-  if (process.getuid?.() !== 0) {
-    chmodSync(file, 0)
-    t.match(linesOf(file), [/cannot be read \(EACCES\)/])
-  }
+  chmodSync(folder, 0o755)
+  t.match(await whileClosed(file, () => linesOf(file)), [/cannot be read \(EACCES\)/])
+})
+
+t.test('templates that this user may not read are not said to be missing', async (t) => {
+  const folder = temporaryFolder(t)
+  chmodSync(folder, 0o755)
+  const file = join(folder, 'config.yaml')
+  writeFileSync(file, `${minimal}templates: own\n`)
+  const inner = join(folder, 'own/analysis.completed')
+  mkdirSync(inner, { recursive: true })
+  writeFileSync(join(inner, 'slack.yaml'), 'text: x\n')
+  t.notMatch(linesOf(file).join('\n'), /unreadable_file/)
+  t.match(await whileClosed(join(folder, 'own'), () => linesOf(file)), [
+    /^unreadable_file config\.yaml:\d+:\d+: templates: the folder own cannot be read \(EACCES\) \(make it readable/,
+  ])
+  const [line] = await whileClosed(inner, () => linesOf(file))
+  t.match(line, /^unreadable_file \S*analysis\.completed:1:1: the folder cannot be read \(EACCES\)/)
 })
 
 t.test('the store is found while the rest is broken', async (t) => {

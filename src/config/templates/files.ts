@@ -21,25 +21,35 @@ const LARGEST_FILE = 262_144
 /** Makes a file of its text. Null where it is wrong, which is reported. */
 type ReadText = (shown: string, text: string, problems: Problem[]) => TemplateFile | null
 
-/** Reads every file that is not hidden; `shown` is the path that the operator is shown. Null if it does not exist. */
+/** The error's code, such as ENOENT. */
+export interface UnreadFolder {
+  readonly code: string
+}
+
+/** Reads every file that is not hidden; `shown` is the path that the operator is shown. */
 export function readTemplateFolder(
   folder: string,
   shown: string,
   problems: Problem[],
   note: Note,
   read: ReadText = parseTemplateFile,
-): TemplateFolder | null {
+): TemplateFolder | UnreadFolder {
   note(folder)
   const names = list(folder)
-  if (names === null) return null
+  if ('code' in names) return names
   const templates = new Map<string, FilesByName>()
   const shared = new Map<string, TemplateFile | null>()
   for (const name of names) {
     const path = join(folder, name)
     note(path)
     const within = list(path)
-    if (within === null) {
-      shared.set(name, readTemplateFile(path, join(shown, name), problems, read))
+    if ('code' in within) {
+      shared.set(
+        name,
+        isFolder(path)
+          ? unreadable(join(shown, name), `the folder cannot be read (${within.code})`, problems)
+          : readTemplateFile(path, join(shown, name), problems, read),
+      )
       continue
     }
     const files = new Map<string, TemplateFile | null>()
@@ -52,13 +62,21 @@ export function readTemplateFolder(
   return { shown, templates, shared }
 }
 
-/** The visible names in a folder, sorted; null where it does not exist, or cannot be read. */
-function list(folder: string): string[] | null {
+/** The visible names in a folder, sorted. */
+function list(folder: string): string[] | UnreadFolder {
   try {
     return visibleNames(folder)
-  } catch {
-    return null
+  } catch (error) {
+    return { code: codeOf(error) }
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 }
 
 function readTemplateFile(
@@ -109,15 +127,21 @@ function readText(path: string, shown: string, problems: Problem[]): string | nu
     if (stats.size > LARGEST_FILE) return report('is larger than 256 kB', 'shorten it')
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    const code = codeOf(error)
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return report('is not valid UTF-8', 'save it as UTF-8')
-    return report(`cannot be read (${code})`, 'make it readable for the user of the service')
+    return unreadable(shown, `the file cannot be read (${code})`, problems)
   }
 
   function report(reason: string, hint: string): null {
     problems.push(errorAt('unreadable_file', shown, START, `the file ${reason}`, hint))
     return null
   }
+}
+
+function unreadable(shown: string, message: string, problems: Problem[]): null {
+  const hint = 'make it readable for the user of the service'
+  problems.push(errorAt('unreadable_file', shown, START, message, hint))
+  return null
 }
 
 /** The lines between a first line `---` and the next one. */

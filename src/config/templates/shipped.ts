@@ -9,7 +9,7 @@ import type { Note } from '../file/fingerprint.ts'
 import { shippedTemplates } from '../package.ts'
 import { formatProblem, type Problem } from '../problem.ts'
 import { compile, overlay, partialsOf } from './compile.ts'
-import { readTemplateFolder, type TemplateFolder, unparsed } from './files.ts'
+import { readTemplateFolder, type TemplateFolder, type UnreadFolder, unparsed } from './files.ts'
 
 export interface Shipped {
   readonly folder: TemplateFolder
@@ -51,8 +51,9 @@ export function readShipped(note: Note, problems: Problem[]): Shipped {
   return { ...sources, renderer: sources.compile }
 }
 
-function existing(folder: TemplateFolder | null): TemplateFolder {
-  if (folder === null) throw new Error(`the shipped templates are missing: ${shippedTemplates}`)
+function existing(folder: TemplateFolder | UnreadFolder): TemplateFolder {
+  if ('code' in folder)
+    throw new Error(`the shipped templates cannot be read (${folder.code}): ${shippedTemplates}`)
   return folder
 }
 

@@ -7,7 +7,7 @@ import type { Note } from '../file/fingerprint.ts'
 import { shippedTemplates } from '../package.ts'
 import { meant, type Problem, START, warning } from '../problem.ts'
 import { compile, overlay, PARTIAL, partialsOf } from './compile.ts'
-import { type FilesByName, readTemplateFolder, type TemplateFolder } from './files.ts'
+import { type FilesByName, readTemplateFolder, type TemplateFolder, type UnreadFolder } from './files.ts'
 import { readShipped, type Shipped, shipped } from './shipped.ts'
 
 export interface Templates {
@@ -42,11 +42,16 @@ const DEFAULT = 'default'
 const RENDER_TAG = /\{%-?\s*render\s+["']([^"']+)["']/g
 const SHIPPED_DEFAULT = 'default, as shipped'
 
-/** Loads all templates, and compiles the operator's. Null if the operator's folder does not exist. */
+/** Loads all templates, and compiles the operator's. */
+export function loadTemplates(channels: readonly Channel[]): LoadedTemplates
+export function loadTemplates(
+  channels: readonly Channel[],
+  operator: OperatorFolder,
+): LoadedTemplates | UnreadFolder
 export function loadTemplates(
   channels: readonly Channel[],
   operator?: OperatorFolder,
-): LoadedTemplates | null {
+): LoadedTemplates | UnreadFolder {
   const problems: Problem[] = []
   if (operator === undefined || isSame(operator.folder, shippedTemplates)) {
     // The shipped folder itself may be edited during development: it is read each time.
@@ -57,7 +62,7 @@ export function loadTemplates(
   }
   const base = shipped(problems)
   const own = readTemplateFolder(operator.folder, operator.shown, problems, operator.note)
-  if (own === null) return null
+  if ('code' in own) return own
   problems.push(...unknownFiles(channels, own))
   const names = [...own.templates.keys()].filter((name) => !base.folder.templates.has(name))
   const ownFiles = [own.shared, ...own.templates.values()]
