@@ -1,6 +1,6 @@
 /** The event that a command takes: from a file with a body, the store, or --type and --data. */
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { unknownIn } from '../config/checks/match/enriched.ts'
 import { sampleEvent } from '../config/checks/simulate.ts'
@@ -8,10 +8,12 @@ import type { CompiledConfig } from '../config/compiled.ts'
 import { type Event, enrichedOf, eventOf } from '../core/event.ts'
 import { isObject, ownProperty } from '../core/json.ts'
 import { numberOf, withExactNumbers } from '../core/number.ts'
+import { isThere } from '../files/presence.ts'
 import { lookUp } from '../store/lookup.ts'
 import type { EventRecord } from '../store/store.ts'
 import { type Context, fromHere } from './context.ts'
 import { oneOf, recordOf } from './history/find.ts'
+import { reading } from './named-file.ts'
 import { CommandError } from './terminal.ts'
 import { withStore } from './with-store.ts'
 
@@ -88,12 +90,14 @@ async function readEvent(
     throw new CommandError('pass either an event, or --type and --data', 2)
   }
   const path = named === '-' ? 0 : fromHere(context, named)
-  if (path === 0 || existsSync(path)) {
-    if (path !== 0 && statSync(path).isDirectory())
-      throw new CommandError(`${named} is a folder; pass a file in it`)
-    return sample(compiled, readFileSync(path), flags.source)
-  }
-  if (/[/\\]|\.json$/.test(named)) throw new CommandError(`there is no file ${named}`)
+  if (path === 0) return sample(compiled, readFileSync(0), flags.source)
+  // An id may be the name of a file, and is never a path.
+  if (/[/\\]|\.json$/.test(named) || reading(path, () => isThere(path)))
+    return sample(
+      compiled,
+      reading(path, () => readFileSync(path)),
+      flags.source,
+    )
   return withStore(context, async (store) => {
     const looked = await lookUp(store, named)
     if (looked.kind === 'none') {

@@ -1,6 +1,6 @@
 /** Files that the user names: a command that cannot use one says why, and what to do. */
 import { type Remedy, wordsFor } from '../files/failure.ts'
-import { CommandError, printable } from './terminal.ts'
+import { CommandError, type ExitCode, printable } from './terminal.ts'
 
 const readable: Remedy = {
   use: 'read',
@@ -10,20 +10,20 @@ const readable: Remedy = {
 const writable: Remedy = { use: 'write', rename: 'name another one', permit: 'name another one' }
 
 /** What `read` returns, which reads the file at `path`. */
-export function reading<T>(path: string, read: () => T): T {
-  return inWords(path, readable, read)
+export function reading<T>(path: string, read: () => T, exitCode: ExitCode = 1): T {
+  return inWords(path, readable, read, exitCode)
 }
 
 /** What `write` returns, which writes the file at `path`, or makes its folder. */
 export function writing<T>(path: string, write: () => T): T {
-  return inWords(path, writable, write)
+  return inWords(path, writable, write, 1)
 }
 
-function inWords<T>(path: string, remedy: Remedy, work: () => T): T {
+function inWords<T>(path: string, remedy: Remedy, work: () => T, exitCode: ExitCode): T {
   try {
     return work()
   } catch (error) {
     const words = wordsFor(error, path, remedy)
-    throw words === null ? error : new CommandError(printable(words))
+    throw words === null ? error : new CommandError(printable(words), exitCode)
   }
 }

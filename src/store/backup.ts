@@ -1,10 +1,11 @@
 /** Copies a store while a service uses it, and restores a copy. */
 import {
+  accessSync,
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   copyFileSync,
-  existsSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -13,12 +14,20 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { isThere } from '../files/presence.ts'
 import { withoutPassword } from '../postgres-url/password.ts'
 import { isPostgres } from '../postgres-url/url.ts'
 import { pathOf } from './open.ts'
 import { asUnavailable, Database } from './sqlite/database.ts'
 import { takeInstanceLock } from './sqlite/file/instance-lock.ts'
 import { mark, newRound, refuseParts } from './sqlite/file/log-marker.ts'
+import {
+  backupToRead,
+  backupToWrite,
+  type FileRole,
+  storeOfOperator,
+  storeOfService,
+} from './sqlite/file/obstacle.ts'
 import { partOf, removeAbandonedParts, removePart } from './sqlite/file/part.ts'
 import { realPath } from './sqlite/file/paths.ts'
 import { createPrivately } from './sqlite/file/private-file.ts'
@@ -47,32 +56,57 @@ export async function backUp(
   { replace, progress }: { readonly replace: boolean; readonly progress: (done: number) => void },
 ): Promise<Contents> {
   refusePostgres(url, 'pg_dump --format=custom --schema=hookbridge --file=FILE URL')
-  const path = existing(pathOf(url), 'store.url')
-  if (existsSync(target)) {
-    if (isSameFile(path, target))
-      throw new StoreRefused('exists', `${target} is the store itself; name another file`)
-    if (!replace)
-      throw new StoreRefused('exists', `${target} exists; name another file, or add --force to replace it`)
-  }
-  const made = partOf(target)
+  const path = pathOf(url)
+  const source = openSource(path)
   try {
-    removeAbandonedParts(target)
-    createPrivately(made)
+    refuseTarget(path, target, replace)
+    return await copy(source, target, progress)
+  } finally {
+    source.close()
+  }
+}
+
+function openSource(path: string): Database {
+  return using(path, storeOfOperator, () => {
+    refuseUnreadable(path, 'store.url')
     refuseParts(path)
     const source = new Database(path, BUSY_TIMEOUT_MS)
     try {
       refuseForeign(source)
-      await source.copyTo(made, progress)
-    } finally {
+      return source
+    } catch (error) {
       source.close()
+      throw error
     }
+  })
+}
+
+function refuseTarget(path: string, target: string, replace: boolean): void {
+  const found = using(target, backupToWrite, () => statSync(target, { throwIfNoEntry: false }))
+  if (found === undefined) return
+  const refused = (why: string) => new StoreRefused('exists', `${target} ${why}`)
+  if (found.isDirectory()) throw refused('is a folder; name a file in it')
+  // A backup would take the place of a device, too.
+  if (!found.isFile()) throw refused('is not a regular file; name another file')
+  if (isSameFile(path, target)) throw refused('is the store itself; name another file')
+  if (!replace) throw refused('exists; name another file, or add --force to replace it')
+}
+
+async function copy(source: Database, target: string, progress: (done: number) => void): Promise<Contents> {
+  const made = partOf(target)
+  using(target, backupToWrite, () => {
+    removeAbandonedParts(target)
+    createPrivately(made)
+  })
+  try {
+    await source.copyTo(made, progress)
     const contents = finish(made)
     renameSync(made, target)
     sync(dirname(target))
     return contents
   } catch (error) {
     removePart(made)
-    throw asUnavailable(error, target)
+    throw asUnavailable(error, target, backupToWrite)
   }
 }
 
@@ -89,20 +123,21 @@ export function restore(
     url,
     'pg_restore --clean --if-exists --single-transaction --dbname=URL FILE, while no instance runs',
   )
-  existing(from, 'the name of the copy')
-  const path = realPath(pathOf(url))
-  const release = takeInstanceLock(path)
+  using(from, backupToRead, () => refuseUnreadable(from, 'the name of the copy'))
+  const configured = pathOf(url)
+  const path = using(configured, storeOfService, () => realPath(configured))
+  const release = using(path, storeOfService, () => takeInstanceLock(path))
   if (release === undefined) throw new StoreRefused('in_use', inUse(path))
   const made = partOf(path)
   try {
     removeAbandonedParts(path)
-    if (existsSync(path) && !replace && !isSameFile(path, from)) {
+    if (isThere(path) && !replace && !isSameFile(path, from)) {
       throw new StoreRefused('exists', `there is a store at ${path}; add --force to move it aside`)
     }
     if (!incomplete) refuseParts(from)
     copyFileSync(from, made)
     chmodSync(made, 0o600)
-    if (!incomplete && existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${made}-wal`)
+    if (!incomplete && isThere(`${from}-wal`)) copyFileSync(`${from}-wal`, `${made}-wal`)
     const contents = finish(made)
     const movedTo = moveAside(path)
     renameSync(made, path)
@@ -123,9 +158,20 @@ function refusePostgres(url: string, instead: string): void {
   throw new StoreRefused('unusable', message)
 }
 
-function existing(path: string, where: string): string {
-  if (existsSync(path)) return path
-  throw new StoreRefused('missing', `there is no file ${path}; correct ${where}`)
+/** What `work` returns; what fails is said of this file. */
+function using<T>(path: string, role: FileRole, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw asUnavailable(error, path, role)
+  }
+}
+
+function refuseUnreadable(path: string, where: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw new StoreRefused('missing', `there is no file ${path}; correct ${where}`)
+  if (!found.isFile()) throw new StoreRefused('foreign', `${path} is not a file; correct ${where}`)
+  accessSync(path, constants.R_OK)
 }
 
 /** Checks a copy, and makes it one file that is whole, with a marker of its own. */
@@ -159,7 +205,7 @@ function finish(path: string): Contents {
  * next start would make an empty one. A store without its log is refused.
  */
 function moveAside(path: string): string | null {
-  if (!existsSync(path)) return null
+  if (!isThere(path)) return null
   const aside = `${path}.before-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
   try {
     linkSync(path, aside)
@@ -168,7 +214,7 @@ function moveAside(path: string): string | null {
     renameSync(path, aside)
   }
   // SQLite finds a log by the name of its file.
-  if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`)
+  if (isThere(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`)
   rmSync(`${path}-shm`, { force: true })
   return aside
 }

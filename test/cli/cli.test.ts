@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -8,6 +8,7 @@ import { parse } from 'yaml'
 import { commands } from '../../src/cli/commands.ts'
 import { configFile } from '../../src/cli/config-file.ts'
 import { startTestApp } from '../support/app.ts'
+import { whileClosed } from '../support/closed.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { environment, history, newEvent, post, temporaryFolder } from '../support/service.ts'
 
@@ -259,7 +260,7 @@ t.test('a file that the system does not read is no bug', async (t) => {
   const app = await startTestApp(t, yaml)
   t.match(await hookbridge(['explain', '/proc/self/mem', '--config', app.config]), {
     code: 1,
-    err: /^hookbridge: EIO: .*\n$/,
+    err: /^hookbridge: the disk that holds \/proc\/self failed; look into the system log\n$/,
   })
 })
 
@@ -334,3 +335,28 @@ t.test(
     }
   },
 )
+
+t.test('a file that cannot be read or written is named in a sentence', async (t) => {
+  const cwd = t.testdir({ file: '', folder: { 'event.json': '{}' } })
+  writeFileSync(join(cwd, 'config.yaml'), yaml)
+  const cases: readonly (readonly [args: string, says: RegExp])[] = [
+    ['explain none.json', /there is no file \S+none\.json; name another file/],
+    ['explain folder', /\/folder is a folder; name another file/],
+    ['explain file/x', /a part of \S+file is a file, not a folder/],
+    ['preview --type a.b --html none/page.html', /there is no folder \S+none; make it, or name another one/],
+    ['preview --type a.b --html folder', /\/folder is a folder; name another one/],
+    ['send --file folder', /\/folder is a folder; name another file/],
+  ]
+  for (const [args, says] of cases) {
+    const { code, err } = await hookbridge(args.split(' '), { cwd })
+    t.ok(code === 1 || code === 2, args)
+    t.match(err, says, args)
+    t.notMatch(err, /\bE[A-Z]{3,}\b/, args)
+  }
+  chmodSync(cwd, 0o755)
+  const closed = () => hookbridge(['explain', 'folder/event.json'], { cwd })
+  t.match(await whileClosed(join(cwd, 'folder'), closed), {
+    code: 1,
+    err: /may not read \S+event\.json; make it read/,
+  })
+})

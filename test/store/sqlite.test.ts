@@ -255,10 +255,11 @@ t.test('what cannot be opened says why', async (t) => {
       message: 'cannot be made: no folder can be made in /proc; correct store.url',
     })
   mkdirSync(join(folder, 'store.db'))
-  await t.rejects(opened(t, join(folder, 'store.db'), 'service'), {
-    ...unavailable,
-    message: 'cannot be opened',
-  })
+  for (const role of ['service', 'operator'] as const)
+    await t.rejects(opened(t, join(folder, 'store.db'), role), {
+      ...unavailable,
+      message: 'store.db is a folder; correct store.url',
+    })
   mkdirSync(join(folder, 'fresh'))
   t.ok(await opened(t, join(folder, 'fresh', 'store.db'), 'service'), 'and nothing is left locked')
 })

@@ -4,8 +4,9 @@ import { chmodSync, statSync } from 'node:fs'
 const NOBODY = 65_534
 
 /**
- * What `work` returns while this process may neither read nor enter `path`. Root may do anything, and is nobody meanwhile: modules
- * that are loaded only then must be readable for everyone, or loaded before.
+ * What `work` returns while this process may neither read nor enter the folder or file. Root may do anything, and is nobody meanwhile,
+ * though not for access(2), which asks for the real user: modules that are loaded only then must be readable for everyone, or
+ * loaded before.
  */
 export async function whileClosed<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   const { mode } = statSync(path)

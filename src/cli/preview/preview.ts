@@ -14,6 +14,7 @@ import { load } from '../config/load.ts'
 import { type Context, type Define, fromHere } from '../context.ts'
 import { type Conversations, conversationsOf, decisionJson } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
+import { writing } from '../named-file.ts'
 import { CommandError, colour, printable, printJson } from '../terminal.ts'
 import { type PageContent, previewPage } from './page.ts'
 import { type Addressee, parseAddressee, printSendings, type Sending, sendPreviews } from './send.ts'
@@ -157,11 +158,7 @@ function writePage(context: Context, content: Omit<PageContent, 'now' | 'timeZon
     return
   }
   const path = fromHere(context, name)
-  try {
-    writeFileSync(path, page)
-  } catch (error) {
-    throw new CommandError(`cannot write ${name}: ${error instanceof Error ? error.message : error}`)
-  }
+  writing(path, () => writeFileSync(path, page))
   terminal.err.write(
     `${colour(terminal, 'green', `${name} is written; open it in a browser:`)} ${pathToFileURL(path).href}\n`,
   )

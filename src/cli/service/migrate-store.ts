@@ -4,6 +4,7 @@ import type { Compared } from '../../store/copying/compare.ts'
 import type { Copied, StoreCopy } from '../../store/copying/copy-store.ts'
 import { StoreRefused, StoreUnavailable } from '../../store/store.ts'
 import { type Context, type Define, fromHere } from '../context.ts'
+import { reading } from '../named-file.ts'
 import { progressLine } from '../progress.ts'
 import { CommandError, print, printable, type Terminal } from '../terminal.ts'
 
@@ -116,11 +117,7 @@ function storeOf(context: Context, text: string): string {
 }
 
 function contentOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
-  } catch {
-    throw new CommandError(`${printable(file)} cannot be read`)
-  }
+  return reading(file, () => readFileSync(file, 'utf8').replace(/\r?\n$/, ''))
 }
 
 /** The first SIGINT or SIGTERM, after which the batch that is being written still ends; the second one ends the process. */

@@ -3,9 +3,10 @@ import type { CompiledConfig } from '../../config/compiled.ts'
 import { ownProperty } from '../../core/json.ts'
 import { sign } from '../../sources/svix.ts'
 import { load } from '../config/load.ts'
-import { type Context, type Define, duration } from '../context.ts'
+import { type Context, type Define, duration, fromHere } from '../context.ts'
 import { eventBody } from '../event-input.ts'
 import { deliveryJson } from '../history/json.ts'
+import { reading } from '../named-file.ts'
 import { CommandError, colour, print, printJson } from '../terminal.ts'
 import { withStore } from '../with-store.ts'
 import { followArrival, printDelivery } from './arrival.ts'
@@ -52,7 +53,7 @@ async function send(context: Context, { config }: CompiledConfig, flags: SendFla
       `no source "${source}"; the configuration has ${Object.keys(config.sources).join(', ')}`,
       2,
     )
-  const body = bodyOf(flags, settings?.event_type)
+  const body = bodyOf(context, flags, settings?.event_type)
   const messageId = flags.id ?? `msg_${crypto.randomUUID()}`
   const headers = { 'content-type': 'application/json', ...sign(secret, messageId, new Date(), body) }
   const { status, text, body: answer } = await postTo(terminal, target, headers, body)
@@ -107,13 +108,15 @@ async function wait(
 }
 
 /** The body of an event: a file's content, or one that is made. */
-function bodyOf({ type, data = [], file }: SendFlags, eventType: string | undefined): string {
+function bodyOf(
+  context: Context,
+  { type, data = [], file }: SendFlags,
+  eventType: string | undefined,
+): string {
   if (file !== undefined) {
-    try {
-      return readFileSync(file === '-' ? 0 : file, 'utf8')
-    } catch (error) {
-      throw new CommandError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`, 2)
-    }
+    if (file === '-') return readFileSync(0, 'utf8')
+    const path = fromHere(context, file)
+    return reading(path, () => readFileSync(path, 'utf8'), 2)
   }
   if (type === undefined)
     throw new CommandError('pass --type (as in --type analysis.completed), or --file with a whole body', 2)

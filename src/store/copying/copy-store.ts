@@ -4,11 +4,10 @@
  */
 import { isPostgres } from '../../postgres-url/url.ts'
 import { pathOf } from '../open.ts'
-import { realPath } from '../sqlite/file/paths.ts'
 import { StoreRefused } from '../store.ts'
 import { type Compared, compareTable, isEqual } from './compare.ts'
 import type { Side, Target } from './side.ts'
-import { openSqliteSource, openSqliteTarget } from './sqlite-side.ts'
+import { identityOf, openSqliteSource, openSqliteTarget } from './sqlite-side.ts'
 import { lastOf, tables } from './tables.ts'
 
 export interface Progress {
@@ -44,7 +43,7 @@ export class StoreCopy {
     let target: Target | undefined
     try {
       // Its lock could not be taken twice.
-      if (!isPostgres(to) && source.identity === `sqlite:${realPath(pathOf(to))}`) throw sameStore()
+      if (!isPostgres(to) && source.identity === identityOf(pathOf(to))) throw sameStore()
       target = await openTarget(to)
       if (target.identity === source.identity) throw sameStore()
       await refuseOther(source, target)

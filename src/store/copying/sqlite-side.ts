@@ -41,6 +41,15 @@ function refuseMissing(path: string): void {
   }
 }
 
+/** What names the store, whichever path leads to it; the folders of one that is still to be made are made. */
+export function identityOf(path: string): string {
+  try {
+    return `sqlite:${realPath(path)}`
+  } catch (error) {
+    throw asUnavailable(error, path)
+  }
+}
+
 /** Makes the file where there is none. */
 export async function openSqliteTarget(path: string): Promise<Target> {
   if (isEmpty(path)) {

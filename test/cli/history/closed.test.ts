@@ -20,6 +20,7 @@ const commands = [
   ['events', 'show', 'evt_1'],
   ['resend', '--state', 'parked'],
   ['explain', 'evt_1'],
+  ['backup', 'copy.db'],
   ['migrate-store', 'sqlite:data/inner/store.db', 'sqlite:other.db'],
 ]
 
@@ -31,7 +32,7 @@ t.test('a store that this user may not read is not said to be missing', async (t
   for (const command of commands)
     t.match(await hookbridge(command, { cwd }), { code: 1, err: /there is no/ }, command.join(' '))
   await (await openStore(`sqlite:${path}`, 'service')).close()
-  for (const closed of [path, join(cwd, 'data')]) {
+  for (const closed of [join(cwd, 'data'), join(cwd, 'data/inner')]) {
     for (const command of commands) {
       const { code, out, err } = await whileClosed(closed, () => hookbridge(command, { cwd }))
       t.match({ code, out }, { code: 1, out: '' }, `${command.join(' ')}, ${closed}`)

@@ -1,7 +1,9 @@
 /** `hookbridge backup` and `restore`, beside a store in use; and what `doctor` finds in a damaged one. */
 import { spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   copyFileSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,7 +20,9 @@ import { checkDamage } from '../../../src/store/damage.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { entry, event, eventId, planned } from '../../store/contract/sample.ts'
+import { whileClosed } from '../../support/closed.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
+import { temporaryFolder } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 async function serving(t: { teardown(end: () => unknown): unknown }, path: string): Promise<Store> {
@@ -114,6 +118,61 @@ t.test('a backup of a running service, restored', async (t) => {
   const [, aside = ''] = /is now (\S+)/.exec(restored.out) ?? []
   t.same(await storedIds(await serving(t, aside)), [eventId(1), eventId(2)], 'nothing was thrown away')
   t.match(await hookbridge(['backup', 'copy.db', '--force'], { cwd }), { code: 0, out: /: 1 event/ })
+})
+
+t.test('what cannot be written or read is said of the copy, and not of the store', async (t) => {
+  const cwd = temporaryFolder(t)
+  chmodSync(cwd, 0o777)
+  writeFileSync(join(cwd, 'config.yaml'), 'store: { url: "sqlite:store.db" }\n')
+  writeFileSync(join(cwd, 'file'), '')
+  mkdirSync(join(cwd, 'folder'))
+  const store = await serving(t, join(cwd, 'store.db'))
+  await store.close()
+  const names = readdirSync(cwd)
+  const cases: readonly (readonly [args: string, says: RegExp])[] = [
+    [
+      'backup none/x.db',
+      /the backup \S+x\.db cannot be written: there is no folder \S+none; make it, or name ano/,
+    ],
+    [
+      'backup file/x.db',
+      /the backup \S+x\.db cannot be written: a part of \S+file is a file, not a folder; name/,
+    ],
+    ['backup folder', /\/folder is a folder; name a file in it/],
+    ['backup folder --force', /\/folder is a folder; name a file in it/],
+    ['backup /dev/null --force', /\/dev\/null is not a regular file/],
+    ['restore none.db', /there is no file \S+none\.db; correct the name of the copy/],
+    ['restore file/x.db', /there is no file \S+x\.db/],
+    ['restore folder', /\/folder is not a file; correct the name of the copy/],
+    [
+      'migrate-store sqlite:store.db sqlite:file/x.db',
+      /x\.db cannot be made: a part of \S+file is a file.*the URL/,
+    ],
+    ['migrate-store sqlite:store.db sqlite:folder', /\/folder is unavailable: \S+folder is a folder/],
+  ]
+  for (const [args, says] of cases) {
+    const { code, err } = await hookbridge(args.split(' '), { cwd })
+    t.equal(code, 1, args)
+    t.match(err, says, args)
+    t.notMatch(err, /\bE[A-Z]+: |store\.url/, args)
+    t.same(
+      readdirSync(cwd).filter((name) => name !== 'folder.lock'),
+      names,
+      'nothing is left',
+    )
+  }
+  for (const name of ['store.db', 'store.db.lock']) chmodSync(join(cwd, name), 0o666)
+  copyFileSync(join(cwd, 'store.db'), join(cwd, 'folder/copy.db'))
+  for (const [args, says] of [
+    ['backup folder/x.db', /the backup \S+x\.db cannot be written: this user .* may not use \S+folder/],
+    [
+      'restore folder/copy.db',
+      /the backup \S+copy\.db cannot be read: this user .* may not read \S+copy\.db/,
+    ],
+  ] as const) {
+    const closed = () => hookbridge(args.split(' '), { cwd })
+    t.match(await whileClosed(join(cwd, 'folder'), closed), { code: 1, err: says })
+  }
 })
 
 t.test('a backup is whole and one moment, however much is written meanwhile', async (t) => {

@@ -41,7 +41,10 @@ t.test('send signs an event and prints the answer', async (t) => {
   t.match(await send(), { code: 2, err: /--type/ })
   t.match(await send('--type', 'x', '--data', 'novalue'), { code: 2, err: /key=value/ })
   t.match(await send('--type', 'x', '--source', 'nobody'), { code: 2, err: /no source "nobody"/ })
-  t.match(await send('--file', '/nonexistent/body.json'), { code: 2, err: /cannot read/ })
+  t.match(await send('--file', '/nonexistent/body.json'), {
+    code: 2,
+    err: /there is no file \/nonexistent\/body\.json; name another file/,
+  })
   t.match(await hookbridge(['--config', app.config, 'send', '--type', 'x', '--url', 'http://127.0.0.1:1']), {
     code: 1,
     err: /nothing answers at/,

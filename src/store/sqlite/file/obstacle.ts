@@ -1,8 +1,7 @@
 /** Finds out why a store cannot be used, and what to do: SQLite reports most causes as "unable to open" or "I/O error". */
-import { accessSync, closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Remedy, wordsFor } from '../../../files/failure.ts'
-import { isThere } from '../../../files/presence.ts'
 
 const PAGE = Buffer.alloc(4_096)
 
@@ -10,7 +9,7 @@ const PAGE = Buffer.alloc(4_096)
 export interface FileRole extends Remedy {
   readonly name: string
   /** What failed, where that is not for SQLite to say. */
-  readonly done: 'made' | 'opened' | 'written'
+  readonly done: 'made' | 'opened' | 'read' | 'written'
 }
 
 export const storeOfService: FileRole = {
@@ -30,14 +29,34 @@ export const storeOfOperator: FileRole = {
   permit: "run this as root, or as the service's user",
 }
 
+export const backupToWrite: FileRole = {
+  name: 'the backup',
+  done: 'written',
+  use: 'write',
+  rename: 'name another file',
+  permit: 'name another file, or run this as a user who may',
+}
+export const backupToRead: FileRole = {
+  ...backupToWrite,
+  done: 'read',
+  use: 'read',
+  permit: 'run this as a user who may',
+}
+
 /** Null where the file may be used, and a file be written beside it. */
 export function obstacleTo(path: string, remedy: Remedy): string | null {
   try {
-    if (isThere(path)) accessSync(path, constants.R_OK | constants.W_OK)
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found?.isDirectory()) return `${path} is a folder; ${remedy.rename}`
+    if (found !== undefined) accessSync(path, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    return wordsFor(error, path, remedy)
+  }
+  try {
     tryToWrite(dirname(path))
     return null
   } catch (error) {
-    return wordsFor(error, path, remedy)
+    return wordsFor(error, path, { ...remedy, use: 'write' })
   }
 }
 
