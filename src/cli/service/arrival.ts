@@ -7,7 +7,7 @@ import { CommandError, colour, print, printable, type Terminal } from '../termin
 export interface Arrival {
   readonly event: EventRecord
   readonly deliveries: readonly DeliveryRecord[]
-  /** Every message is where it belongs, and a route took the event. */
+  /** Every message is where it belongs, and a route, or else `unrouted`, took the event. */
   readonly arrived: boolean
   /** For a person. */
   readonly verdict: string
@@ -63,12 +63,16 @@ function ended(
     return { ...found, arrived: false, verdict }
   }
   const missing = deliveries.filter(({ state }) => !arrivedStates.includes(state)).length
-  if (event.plans.at(-1)?.unrouted === true) {
+  const last = event.plans.at(-1)
+  if (last?.unrouted === true && last.deliveries.length === 0) {
     const verdict = `no route takes it: "${command} explain ${event.id}" shows why`
     return { ...found, arrived: false, verdict }
   }
   const all = count(deliveries.length, 'message')
-  if (missing === 0) return { ...found, arrived: true, verdict: `arrived: ${all}` }
+  if (missing === 0) {
+    const note = last?.unrouted === true ? '; no route takes it, so that unrouted.receivers got it' : ''
+    return { ...found, arrived: true, verdict: `arrived: ${all}${note}` }
+  }
   const when = limitMs === null ? 'did not arrive' : `not arrived within ${limitMs / 1_000} s`
   const verdict = `${missing} of ${all} ${when}: ${show} shows every attempt`
   return { ...found, arrived: false, verdict }

@@ -95,10 +95,10 @@ routes:
   - { match: { type: "analysis.*" }, receivers: [deals, log] }
 `
 
-async function slackApp(t: Test) {
+async function slackApp(t: Test, more = '') {
   const slack = await startSlackServer()
   t.teardown(() => slack.close())
-  const app = await startTestApp(t, toSlack(slack.url))
+  const app = await startTestApp(t, toSlack(slack.url) + more)
   const send = (type: string, ...args: string[]) =>
     hookbridge(['--config', app.config, 'send', '--url', app.url, '--type', type, ...args])
   return { slack, app, send }
@@ -158,6 +158,17 @@ t.test('send --wait reports what becomes of the messages', async (t) => {
     code: 1,
     err: /the store of this configuration does not have it/,
   })
+})
+
+t.test('send --wait follows what unrouted.receivers get', async (t) => {
+  const { slack, send } = await slackApp(t, 'unrouted: { receivers: [deals] }\n')
+  t.match(await send('other', '--wait'), {
+    code: 0,
+    out: /^slack #deals {2}delivered\narrived: 1 message; no route takes it, so that unrouted\.receivers got it\n$/m,
+    err: '',
+  })
+  slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"channel_not_found"}' })
+  t.match(await send('other', '--wait'), { code: 1, err: /1 of 1 message did not arrive/ })
 })
 
 t.test('send --wait waits for the enrichment too', async (t) => {
