@@ -56,7 +56,7 @@ t.test('a program starts the service, sends it an event, reloads and stops it', 
     problems: [/unknown receiver "hree" \(did you mean "here"\?\)/],
   })
   edit(config, 'hree]', 'here]')
-  t.same(await service.reload(), { ok: true, changed: [], warnings: [] })
+  t.same(await service.reload(), { ok: true, changed: [], pending: [], warnings: [] })
 
   await Promise.all([service.stop(), service.stop()])
   await t.rejects(send(), 'nothing listens')

@@ -109,13 +109,11 @@ export function createReloads(deps: ReloadDeps): Reloads {
       // The service may have been stopped while the tests ran.
       if (deps.isStopping()) return { ok: false, code: 'stopping', problems: [] }
       const changed = changedKeys(running, compiled)
-      const warnings = [
-        ...untilRestart(deps.started.config, compiled.config),
-        ...[...loaded.warnings, ...tested].map(formatProblem),
-      ]
+      const waiting = untilRestart(deps.started.config, compiled.config)
+      const warnings = [...waiting.values(), ...[...loaded.warnings, ...tested].map(formatProblem)]
       deps.apply(compiled)
       running = compiled
-      return { ok: true, changed, warnings }
+      return { ok: true, changed, pending: [...waiting.keys()], warnings }
     } catch (error) {
       log.error({ err: error }, 'unexpected error while reloading')
       return { ok: false, code: 'internal', problems: ['an unexpected error; the log has the details'] }

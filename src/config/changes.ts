@@ -46,18 +46,21 @@ export function changedKeys(before: CompiledConfig, after: CompiledConfig): read
   return templates ? [...keys, 'templates'] : keys
 }
 
-/** Sentences about the changes in `wanted` that cannot take effect in a service that was started with `started`. */
-export function untilRestart(started: Config, wanted: Config): readonly string[] {
+/** By key, sentences about the changes in `wanted` that cannot take effect in a service that was started with `started`. */
+export function untilRestart(started: Config, wanted: Config): ReadonlyMap<string, string> {
   const [password, wantedPassword] = [started, wanted].map(({ store }) => asJson(passwordsOf(store.url)))
-  const ofPassword =
-    password === wantedPassword ? [] : ['the password of store.url changed: takes effect at the next start']
-  const ofSettings = Object.entries(fixedAtStart)
-    .filter(([, written]) => written(started) !== written(wanted))
-    .map(
-      ([key, written]) =>
-        `${key} changed from ${written(started)} to ${written(wanted)}: takes effect at the next start${alsoDo[key] ?? ''}`,
+  const changes = new Map<string, string>()
+  for (const [key, written] of Object.entries(fixedAtStart)) {
+    const [before, after] = [written(started), written(wanted)]
+    if (before === after) continue
+    changes.set(
+      key,
+      `${key} changed from ${before} to ${after}: takes effect at the next start${alsoDo[key] ?? ''}`,
     )
-  return [...ofSettings, ...ofPassword]
+  }
+  if (password !== wantedPassword && !changes.has('store.url'))
+    changes.set('store.url', 'the password of store.url changed: takes effect at the next start')
+  return changes
 }
 
 function differences(key: string, before: unknown, after: unknown): string[] {

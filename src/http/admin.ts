@@ -21,7 +21,9 @@ export type ReloadAnswer =
       readonly ok: true
       /** The keys of the configuration that are different and take effect. */
       readonly changed: readonly string[]
-      /** What takes effect only at the next start, and what needs attention, in sentences. */
+      /** The keys that take effect only at the next start. */
+      readonly pending: readonly string[]
+      /** About each of `pending`, and what needs attention, in sentences. */
       readonly warnings: readonly string[]
     }
   | {

@@ -78,7 +78,7 @@ export function fakeServer(
     clock: () => performance.now(),
     inFlight,
     adminToken: () => undefined,
-    reload: async () => ({ ok: true, changed: [], warnings: [] }),
+    reload: async () => ({ ok: true, changed: [], pending: [], warnings: [] }),
     notReady: () => [],
     lastReload: () => null,
     metrics: { contentType: 'text/plain', text: async () => '' },

@@ -19,13 +19,11 @@ export function serviceUrl({ host, port }: { readonly host: string; readonly por
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
-/** Posts to a path of the service; fails if nothing answers, with `hint` in the message. */
+/** Posts to a path of the service; fails if nothing answers. */
 export async function postTo(
-  { command }: Terminal,
   target: string,
   headers: Readonly<Record<string, string>>,
   body = '',
-  hint = '',
 ): Promise<Answer> {
   try {
     const signal = AbortSignal.timeout(PATIENCE)
@@ -33,11 +31,16 @@ export async function postTo(
     const text = await response.text()
     return { status: response.status, text, body: parse(text) }
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandError(
-      `nothing answers at ${target} (${cause}); is "${command} serve" running there? --url names another address${hint === '' ? '' : ` (${hint})`}`,
-    )
+    throw noAnswer(target, error)
   }
+}
+
+/** `error`: what fetch threw. */
+export function noAnswer(target: string, error: unknown): CommandError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+  return new CommandError(
+    `nothing answers at ${target} (${cause}); is "hookbridge serve" running there? --url names another address, such as the old one where server.host or server.port was changed after the start`,
+  )
 }
 
 /** Posts to a path of the service over its admin socket; fails where nothing answers. */

@@ -2,7 +2,7 @@ import { loadService } from '../../config/part.ts'
 import { ownProperty } from '../../core/json.ts'
 import { type Context, type Define, problemLine, summary } from '../context.ts'
 import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal.ts'
-import { at, baseOf, serviceUrl } from './client.ts'
+import { at, baseOf, noAnswer, serviceUrl } from './client.ts'
 
 interface HealthFlags {
   readonly live?: boolean
@@ -54,10 +54,7 @@ async function ask(target: string): Promise<{ readonly status: number; readonly 
     const response = await fetch(target, { signal: AbortSignal.timeout(PATIENCE) })
     return { status: response.status, body: parsed(await response.text()) }
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandError(
-      `nothing answers at ${target} (${cause}); is "hookbridge serve" running there? --url names another address`,
-    )
+    throw noAnswer(target, error)
   }
 }
 

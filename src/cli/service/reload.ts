@@ -34,24 +34,14 @@ async function reload({ terminal, file }: Context, flags: ReloadFlags): Promise<
   const answer =
     socket !== undefined && flags.url === undefined
       ? await postToSocket(terminal, socket, RELOAD)
-      : await askWithToken(
-          terminal,
-          flags.url === undefined ? serviceUrl(loaded.service) : baseOf(flags.url),
-          token,
-        )
+      : await askWithToken(flags.url === undefined ? serviceUrl(loaded.service) : baseOf(flags.url), token)
   if (flags.json) printJson(terminal, answer.body)
   printAnswer(terminal, answer, flags.json === true)
 }
 
-async function askWithToken(terminal: Terminal, url: string, token: Secret | undefined): Promise<Answer> {
+async function askWithToken(url: string, token: Secret | undefined): Promise<Answer> {
   if (token === undefined) throw new CommandError(WITHOUT_TOKEN)
-  return postTo(
-    terminal,
-    at(url, RELOAD),
-    { authorization: `Bearer ${token.reveal()}` },
-    '',
-    'the old one, where server.host or server.port has just changed',
-  )
+  return postTo(at(url, RELOAD), { authorization: `Bearer ${token.reveal()}` })
 }
 
 function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: boolean): void {
@@ -66,10 +56,14 @@ function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: 
     lines('warnings', 'yellow')
     if (quiet) return
     const changed = texts(body, 'changed').join(', ')
-    print(
-      terminal,
-      colour(terminal, 'green', changed === '' ? 'reloaded: no change' : `reloaded: ${changed}`),
-    )
+    // An older service does not list them.
+    const pending = texts(body, 'pending').length
+    const waits = pending === 1 ? '1 change waits' : `${pending} changes wait`
+    const parts = [
+      ...(changed === '' && pending > 0 ? ['reloaded'] : [`reloaded: ${changed || 'no change'}`]),
+      ...(pending > 0 ? [`${waits} for a restart`] : []),
+    ]
+    print(terminal, colour(terminal, pending > 0 ? 'yellow' : 'green', parts.join('; ')))
     return
   }
   lines('problems', 'red')

@@ -56,7 +56,7 @@ async function send(context: Context, { config }: CompiledConfig, flags: SendFla
   const body = bodyOf(context, flags, settings?.event_type)
   const messageId = flags.id ?? `msg_${crypto.randomUUID()}`
   const headers = { 'content-type': 'application/json', ...sign(secret, messageId, new Date(), body) }
-  const { status, text, body: answer } = await postTo(terminal, target, headers, body)
+  const { status, text, body: answer } = await postTo(target, headers, body)
   const ok = status >= 200 && status < 300
   const result = { status, message_id: messageId, answer }
   if (!flags.json) {

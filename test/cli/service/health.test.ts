@@ -33,7 +33,7 @@ t.test('it prints whether the service is ready', async (t) => {
   t.match(await ask(), {
     code: 1,
     out: '',
-    err: /^hookbridge: nothing answers at http:\S+\/readyz \(.+\); is "hookbridge serve" running there\? --url names another address\n$/,
+    err: /^hookbridge: nothing answers at http:\S+\/readyz \(.+\); is "hookbridge serve" running there\? --url names another address, such as the old one where server\.host or server\.port was changed after the start\n$/,
   })
 })
 

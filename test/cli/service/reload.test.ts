@@ -42,9 +42,15 @@ t.test('reload prints what changed and what waits for a restart', async (t) => {
   t.equal(code, 0)
   t.match(out, /config\.yaml:\d+:\d+: warning: no route names the receiver "spare"/)
   t.match(out, /server\.port changed from 0 to 8081: takes effect at the next start/)
-  t.match(out, /reloaded: routes/)
+  t.match(out, /reloaded: routes; 1 change waits for a restart/)
+  t.match(await reload(), { code: 0, out: /reloaded; 1 change waits for a restart/ })
   const json = await reload('--json')
-  t.match(JSON.parse(json.out), { ok: true, changed: [], warnings: [/server\.port/, /spare/] })
+  t.match(JSON.parse(json.out), {
+    ok: true,
+    changed: [],
+    pending: ['server.port'],
+    warnings: [/server\.port/, /spare/],
+  })
 })
 
 t.test('a failed reload prints the problems as check does, and exits 1', async (t) => {
