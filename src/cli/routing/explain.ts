@@ -174,7 +174,7 @@ function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
 }
 
 function hintAtEnrichment(terminal: Terminal, compiled: CompiledConfig, event: Event): void {
-  const field = missingField(compiled.router.visits(routingView(compiled, event)))
+  const field = missingField(compiled, event)
   if (field === null) return
   const hint = `nothing is fetched for this event: give values, such as --enriched ${field}:=VALUE (= for text), or ask with --fetch`
   for (const line of hanging(terminal, '', printable(hint), '  '))

@@ -1,9 +1,9 @@
 /** `explain --fetch`: what the API of each step answers, with the JSON pointer of each value. */
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { packageVersion } from '../../config/package.ts'
-import type { Event } from '../../core/event.ts'
-import type { Condition } from '../../core/match/evaluate.ts'
-import type { Visit } from '../../core/route.ts'
+import { type Event, viewOf } from '../../core/event.ts'
+import { type Condition, matches } from '../../core/match/evaluate.ts'
+import { routingView } from '../../core/plan.ts'
 import { redact } from '../../core/secret.ts'
 import { type AskedStep, askAll, pointersOf } from '../../enrich/ask.ts'
 import { proxiesOf } from '../context.ts'
@@ -34,17 +34,23 @@ export async function fetchFor(
   return { ...event, enriched: { ...event.enriched, ...enriched } }
 }
 
-/** A field of `enriched` without which a route did not match; null if there is none. */
-export function missingField(visits: readonly Visit[]): string | null {
+/** A field that a step would fetch for this event, and without which a route did not match; null if there is none. */
+export function missingField(compiled: CompiledConfig, event: Event): string | null {
+  const view = viewOf(event)
+  const asked = compiled.config.enrich
+    .filter(({ match }) => match === undefined || matches(match, view))
+    .map(({ name }) => name)
   const missing = (conditions: readonly Condition[]): string[] =>
     conditions.flatMap((one) => {
       if (one.kind !== 'field') return missing(one.conditions)
-      return one.actual === undefined && one.path.startsWith(ENRICHED) ? [one.path] : []
+      return one.actual === undefined && one.path.startsWith(ENRICHED)
+        ? [one.path.slice(ENRICHED.length)]
+        : []
     })
-  const [path] = visits.flatMap(({ result, conditions }) =>
-    result === 'no_match' ? missing(conditions) : [],
-  )
-  return path?.slice(ENRICHED.length) ?? null
+  const fields = compiled.router
+    .visits(routingView(compiled, event))
+    .flatMap(({ result, conditions }) => (result === 'no_match' ? missing(conditions) : []))
+  return fields.find((field) => asked.some((name) => field === name || field.startsWith(`${name}.`))) ?? null
 }
 
 const ENRICHED = 'enriched.'

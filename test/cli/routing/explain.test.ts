@@ -128,6 +128,28 @@ tests:
     t.match(await hookbridge(['explain', '--type', 'x', '--enriched', pair], { cwd }), { code: 2, err })
 })
 
+t.test('enrichment is hinted at only where a step would fetch what is missing', async (t) => {
+  const cwd = configured(
+    t,
+    `
+routes:
+  - { match: { enriched.company.name: Acme }, receivers: [team] }
+  - { match: { enriched.analysis.score: { gte: 80 } }, receivers: [team] }
+enrich:
+  - { name: company, match: { type: "company.*" }, get: "http://127.0.0.1:1/", pick: { name: /name } }
+  - { name: analysis, match: { type: "analysis.*" }, get: "http://127.0.0.1:1/", pick: { score: /score } }
+`,
+  )
+  const explained = async (...args: string[]) => (await hookbridge(['explain', ...args], { cwd })).out
+  t.match(
+    await explained('--type', 'analysis.completed'),
+    /nothing is fetched.*--enriched analysis\.score:=VALUE/,
+  )
+  const order = ['--type', 'order.paid']
+  t.notMatch(await explained(...order), 'nothing is fetched')
+  t.match(await explained(...order, '--fetch'), /^no step of enrich matches this event\n/)
+})
+
 t.test('an event that no route takes', async (t) => {
   const cwd = configured(t)
   const shown = await hookbridge(['explain', '--type', 'nothing', '--source', 'other'], { cwd })
