@@ -1,6 +1,7 @@
 import { type Delivery, type State, unresolvedStates } from '../../core/delivery/delivery.ts'
 import type { Store } from '../../store/store.ts'
 import type { Define } from '../context.ts'
+import { withKnownNames } from '../history/known-names.ts'
 import { deliveries } from '../history/words.ts'
 import { inBatches } from '../progress.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
@@ -17,7 +18,9 @@ export const defineDismiss: Define = (command, context) => {
     .action(async (ids: string[], flags: DismissFlags) => {
       checkSelection(ids, flags)
       if (flags.reason.trim() === '') throw new CommandError('--reason says why, in words', 2)
-      await withStore(context, (store) => dismissCommand(context.terminal, store, ids, flags))
+      await withStore(context, async (store) =>
+        dismissCommand(context.terminal, store, ids, await withKnownNames(context, store, flags)),
+      )
     })
 }
 

@@ -6,6 +6,7 @@ import { load } from '../config/load.ts'
 import type { Define } from '../context.ts'
 import { deliveryFilter, eventFilter, hasDeliveryFilter, pages } from '../history/filters.ts'
 import { withWholeSubject } from '../history/find.ts'
+import { withKnownNames } from '../history/known-names.ts'
 import { count, deliveries } from '../history/words.ts'
 import { progressBar, progressCount } from '../progress.ts'
 import { CommandError, print, printable, printJson, type Terminal, wrapped } from '../terminal.ts'
@@ -20,13 +21,16 @@ export const defineReplay: Define = (command, context) => {
     if (ids.length > 0 && hasDeliveryFilter(withoutReceiver(flags)))
       throw new CommandError('give either ids, or --state, --destination and --channel', 2)
     const compiled = load(context)
-    const known = [...compiled.destinations.keys()]
-    if (flags.receiver !== undefined && !known.includes(flags.receiver))
+    const receivers = [...compiled.destinations.keys()]
+    if (flags.receiver !== undefined && !receivers.includes(flags.receiver))
       throw new CommandError(
-        `there is no receiver ${quote(flags.receiver)}; ${meant(flags.receiver, known)}`,
+        `there is no receiver ${quote(flags.receiver)}; ${meant(flags.receiver, receivers)}`,
         2,
       )
-    await withStore(context, (store) => replayCommand(context.terminal, store, compiled, ids, flags))
+    await withStore(context, async (store) => {
+      const known = await withKnownNames(context, store, flags)
+      await replayCommand(context.terminal, store, compiled, ids, known)
+    })
   })
 }
 

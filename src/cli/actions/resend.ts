@@ -6,6 +6,7 @@ import { conversationAt } from '../../core/lifecycle/lifecycle.ts'
 import type { Requeue, Store } from '../../store/store.ts'
 import { load } from '../config/load.ts'
 import type { Define } from '../context.ts'
+import { withKnownNames } from '../history/known-names.ts'
 import { count, deliveries, nameOf } from '../history/words.ts'
 import { inBatches } from '../progress.ts'
 import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
@@ -18,7 +19,10 @@ export const defineResend: Define = (command, context) => {
     async (ids: string[], flags: SelectFlags) => {
       checkSelection(ids, flags)
       const { destinations } = load(context)
-      await withStore(context, (store) => resendCommand(context.terminal, store, destinations, ids, flags))
+      await withStore(context, async (store) => {
+        const known = await withKnownNames(context, store, flags)
+        await resendCommand(context.terminal, store, destinations, ids, known)
+      })
     },
   )
 }

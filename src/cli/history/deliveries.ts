@@ -14,6 +14,7 @@ import {
 import { findOne, foundBy, withWholeSubject } from './find.ts'
 import { follow } from './follow.ts'
 import { deliveryJson, deliverySummaryJson } from './json.ts'
+import { withKnownNames } from './known-names.ts'
 import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
 import { shortIds } from './short-ids.ts'
 import { nameOf, shortly, stateStyles } from './words.ts'
@@ -30,7 +31,11 @@ export const defineDeliveries: Define = (command, context) => {
     .option('--cursor <cursor>', 'continue a list: the cursor that its last line prints')
     .option('--follow', 'keep printing what is new or has changed, until Ctrl-C')
     .option('--json', 'print JSON; with --follow, one object a line')
-    .action((flags: ListFlags) => withStore(context, (store) => listDeliveries(terminal, store, flags)))
+    .action((flags: ListFlags) =>
+      withStore(context, async (store) =>
+        listDeliveries(terminal, store, await withKnownNames(context, store, flags)),
+      ),
+    )
   command
     .command('show')
     .argument('<id>', 'any id of a delivery or of its event; or the beginning of one')

@@ -12,6 +12,7 @@ import { type EventFlags, eventFilter, withEventFilters } from './filters.ts'
 import { findOne, foundBy, withWholeSubject } from './find.ts'
 import { follow } from './follow.ts'
 import { eventJson, eventSummaryJson } from './json.ts'
+import { withKnownNames } from './known-names.ts'
 import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
 import { shortIds, shortSubjects } from './short-ids.ts'
 import { shortly } from './words.ts'
@@ -35,7 +36,11 @@ export const defineEvents: Define = (command, context) => {
     .option('--cursor <cursor>', 'continue a list: the cursor that its last line prints')
     .option('--follow', 'keep printing what is new or has changed, until Ctrl-C')
     .option('--json', 'print JSON; with --follow, one object a line')
-    .action((flags: ListFlags) => withStore(context, (store) => listEvents(terminal, store, flags)))
+    .action((flags: ListFlags) =>
+      withStore(context, async (store) =>
+        listEvents(terminal, store, await withKnownNames(context, store, flags)),
+      ),
+    )
   command
     .command('show')
     .argument('<id>', 'any id: of an event, its message, its subject or a delivery; or the beginning of one')

@@ -48,7 +48,7 @@ export function withDeliveryFilters(command: Command): Command {
     .option('--receiver <name>', 'only for this receiver')
     .option(
       '--destination <destination>',
-      'only to this destination: #deal-flow, a@example.com, slack:#deal-flow',
+      "only to this destination: '#deal-flow', a@example.com, slack:#deal-flow",
       destinationName,
     )
     .option('--channel <name>', `only by this channel: ${channels.map(({ name }) => name).join(', ')}`)

@@ -399,7 +399,7 @@ t.test('what filters choose', async (t) => {
   t.strictSame(await numbers('--receiver', 'partners'), [3, 2])
   t.strictSame(await numbers('--destination', '#deals'), [6, 1])
   t.strictSame(await numbers('--destination', 'slack:#deals', '--state', 'dead'), [6])
-  t.strictSame(await numbers('--destination', 'email:#deals'), [])
+  t.strictSame(await numbers('--destination', 'deals'), [6, 1])
   t.strictSame(await numbers('--destination', 'ada@example.org'), [2])
   t.strictSame(await numbers('--channel', 'email', '--type', 'startup.created'), [5, 4])
   t.strictSame(await numbers('--subject', 'an_3'), [6])
@@ -412,6 +412,44 @@ t.test('what filters choose', async (t) => {
     [['--limit', '0'], /above 0/],
   ] as const)
     t.match(await hookbridge(['deliveries', ...args], { cwd }), { code: 2, err: message })
+})
+
+t.test('a name that is unknown is said to be, on standard error', async (t) => {
+  const cwd = await configured(t, week)
+  const said = async (...args: string[]) => {
+    const { code, err } = await hookbridge(args, { cwd })
+    t.equal(code, 0, args.join(' '))
+    return err
+  }
+  const both = 'neither the configuration nor the history has'
+  const cases: readonly (readonly [args: string, err: string])[] = [
+    ['deliveries --destination dels', `${both} the destination "dels"; did you mean "#deals"?`],
+    ['deliveries --destination slack:#nope', `${both} the destination "#nope"; known: #deals`],
+    ['deliveries --destination deals --channel email', `${both} the destination "deals"; known: `],
+    ['deliveries --receiver deal', `${both} the receiver "deal"; did you mean "deals"?`],
+    ['resend --receiver deal --state parked', `${both} the receiver "deal"; did you mean "deals"?`],
+    ['dismiss --receiver deal --reason x', `${both} the receiver "deal"; did you mean "deals"?`],
+    ['events --source cuuroo', `${both} the source "cuuroo"; did you mean "cuuro"?`],
+    ['replay --source cuuroo', `${both} the source "cuuroo"; did you mean "cuuro"?`],
+    [
+      'events --type startup.craeted',
+      'the history has no event of the type "startup.craeted"; did you mean "startup.created"?',
+    ],
+  ]
+  for (const [args, err] of cases) t.match(await said(...args.split(' ')), err)
+  t.match(await hookbridge(['resend', '--destination', 'deals', '--state', 'parked', '--dry-run'], { cwd }), {
+    out: /1 delivery would be/,
+    err: '',
+  })
+  t.equal(await said('events', '--source', 'hookbridge'), '', 'the notices of the service itself')
+  t.equal(await said('deliveries', '--receiver', 'ops'), '', 'which only the history has')
+  t.equal(
+    await said('deliveries', '--destination', 'bob@example.org'),
+    '',
+    'which only the configuration has',
+  )
+  const help = await hookbridge(['deliveries', '--help'], { cwd })
+  t.match(help.out.replace(/\s+/g, ' '), "'#deal-flow', a@example.com")
 })
 
 t.test('nothing yet', async (t) => {
