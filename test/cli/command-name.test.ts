@@ -37,7 +37,12 @@ t.test('the sources name commands in the form that is translated', async (t) => 
     'serve|check|explain|routes|preview|reload|health|send|events|deliveries|destinations|replay|resend|dismiss|doctor|init'
   const bare = new RegExp(`(?<!["\`/])\\bhookbridge (?:${commands})\\b`)
   // What these write stays as it is: files and messages, in which the installed command is named.
-  const written = ['config/starter.ts', 'core/notice/notice.ts', 'core/notice/together.ts']
+  const written = [
+    'config/starter.ts',
+    'core/notice/inbox.ts',
+    'core/notice/notice.ts',
+    'core/notice/together.ts',
+  ]
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
     (file) => file.endsWith('.ts') && !written.includes(file),
   )
