@@ -41,14 +41,10 @@ export function toPlainText(tokens: readonly Token[], values: readonly string[])
 function write(writer: Writer, token: Token, previous: Token | undefined): void {
   switch (token.type) {
     case 'inline': {
-      const text = inline(token.children ?? [], writer.values)
       writer.tight = previous?.hidden === true
-      add(
-        writer,
-        previous?.type === 'heading_open'
-          ? heading(text.replaceAll('\n', ' '), previous.tag)
-          : wrap(writer, text),
-      )
+      const isParagraph = previous?.type === 'paragraph_open' && !writer.tight
+      const text = inline(token.children ?? [], writer.values, isParagraph)
+      add(writer, previous?.type === 'heading_open' ? heading(text, previous.tag) : wrap(writer, text))
       break
     }
     case 'fence':
@@ -119,7 +115,8 @@ function heading(text: string, tag: string): string {
   return `${text}\n${underline.repeat(Math.min([...text].length, WIDTH))}`
 }
 
-function inline(children: readonly Token[], values: readonly string[]): string {
+/** `isParagraph`: not an item of a list, a heading or a cell. */
+function inline(children: readonly Token[], values: readonly string[], isParagraph = false): string {
   const words: string[] = []
   // How many words are before those of each open link, and where it leads.
   const open: { readonly start: number; readonly target: string | null }[] = []
@@ -143,8 +140,9 @@ function inline(children: readonly Token[], values: readonly string[]): string {
         const link = open.pop()
         const label = words.slice(link?.start).join('')
         if (!link?.target || link.target === label) break
-        // At the end of a paragraph, as a button is, it has a line of its own.
-        const gap = index === children.length - 1 ? '\n' : ' '
+        // Alone in a paragraph, as a button is, it has a line of its own.
+        const isAlone = index === children.length - 1 && link.start === 0
+        const gap = isAlone && isParagraph ? '\n' : ' '
         words.push(label === '' ? link.target : `:${gap}${link.target}`)
       }
     }
