@@ -77,6 +77,11 @@ t.test('a refusal is final where both codes say so', (t) => {
   }
   t.match(verdictOf('mail', '451 5.7.3 STARTTLS is required'), { kind: 'park', cause: 'encryptionNeeded' })
   t.match(verdictOf('rcpt', '454 5.7.1 Relay access denied'), { kind: 'park', cause: 'relay' })
+  // What is parked is not lost.
+  t.match(verdictOf('auth', '454 5.7.8 Error: authentication failed'), { kind: 'park', cause: 'login' })
+  t.match(verdictOf('auth', '454 5.7.0 account suspended'), { kind: 'park', cause: 'accountBlocked' })
+  t.match(verdictOf('auth', '454 4.7.8 authentication failed'), { kind: 'retry' })
+  t.match(verdictOf('auth', '421 5.7.8 bye'), { kind: 'retry' })
   t.end()
 })
 

@@ -175,6 +175,11 @@ export function isSubmission(words: string): boolean {
   return /storedrv\.submission/i.test(words)
 }
 
+/** Of a mailbox; a limit for submissions is another thing. */
+export function isOverQuota(words: string): boolean {
+  return /(?<!submission)quotaexceeded/i.test(words)
+}
+
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const LONGEST_PAUSE_MS = 60 * MINUTE_MS

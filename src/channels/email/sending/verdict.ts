@@ -8,6 +8,7 @@ import type { Reply, Step } from './reply.ts'
 import {
   askedToWaitMs,
   causeOfWords,
+  isOverQuota,
   isPermanentWhateverItsCode,
   isSubmission,
   quotaPauseMs,
@@ -28,6 +29,8 @@ const BAD_SEQUENCE = 503
 /** RFC 7504: no mail is accepted here. */
 const NO_MAIL_HERE = 521
 const EXCEEDED_STORAGE = 552
+/** The server only closes the connection. */
+const SERVICE_CLOSING = 421
 const QUOTA_PAUSE_MS = 15 * 60_000
 const GREYLIST_PAUSE_MS = 60_000
 
@@ -40,9 +43,13 @@ export function classify(reply: Reply, step: Step, hasLogin: boolean): Verdict {
   if (concern === 'quota')
     return { kind: 'retry', concern, cause, after: quotaPauseMs(reply.words) ?? QUOTA_PAUSE_MS }
   if (concern === 'connections') return { kind: 'retry', concern, cause }
-  if (!reply.permanent && !isPermanentWhateverItsCode(cause, reply.words))
-    return { ...soon(reply), concern, cause }
-  return { kind: concern === 'recipient' || concern === 'message' ? 'refuse' : 'park', concern, cause }
+  const kind = concern === 'recipient' || concern === 'message' ? 'refuse' : 'park'
+  const isPermanent =
+    reply.permanent ||
+    isPermanentWhateverItsCode(cause, reply.words) ||
+    // What is parked is not lost, and a wrong login that is tried again and again may lock the account.
+    (kind === 'park' && reply.enhanced?.startsWith('5.') === true && reply.code !== SERVICE_CLOSING)
+  return isPermanent ? { kind, concern, cause } : { ...soon(reply), concern, cause }
 }
 
 function soon({ words }: Reply): Verdict & { kind: 'retry' } {
@@ -117,7 +124,7 @@ function exactStatus({ code, status, permanent, words }: Reply, step: Step): Cau
   if (status === '1.1' && code === EXCEEDED_STORAGE) return null
   // Microsoft counts what was submitted under the code of a full mailbox; greylists answer 4.1.1 and 4.2.2.
   if (status === '2.2' && /submission ?quota/i.test(words)) return 'quota'
-  if (status === '2.2' && isSubmission(words)) return 'ownMailboxFull'
+  if (isSubmission(words) && (status === '2.2' || isOverQuota(words))) return 'ownMailboxFull'
   if (status === '7.8' && (step !== 'auth' || /app(?:lication)?[- ](?:specific )?password/i.test(words)))
     return null
   if (!permanent && status.startsWith('1.')) return null
