@@ -9,18 +9,18 @@ export const usualFiles = ['config.yaml', '/etc/hookbridge/config.yaml'] as cons
 export function configFile(
   { env, cwd }: Pick<Terminal, 'env' | 'cwd'>,
   named: string | undefined,
-  exists: (path: string) => boolean = mayBeThere,
+  exists: (path: string) => boolean = isThere,
 ): string {
   const wanted = named ?? (env.HOOKBRIDGE_CONFIG || undefined)
-  const usual = usualFiles.map((file) => resolve(cwd, file))
-  return wanted === undefined ? (usual.find(exists) ?? resolve(cwd, usualFiles[0])) : resolve(cwd, wanted)
-}
-
-/** What cannot be looked at is not passed over: reading it says why. */
-function mayBeThere(path: string): boolean {
-  try {
-    return isThere(path)
-  } catch {
-    return true
+  if (wanted !== undefined) return resolve(cwd, wanted)
+  const closed: string[] = []
+  for (const path of usualFiles.map((file) => resolve(cwd, file))) {
+    try {
+      if (exists(path)) return path
+    } catch {
+      closed.push(path)
+    }
   }
+  // Reading it says why. The last one is that of the service; a command may well be run in a folder that is closed to its user.
+  return closed.at(-1) ?? resolve(cwd, usualFiles[0])
 }

@@ -92,7 +92,7 @@ async function readEvent(
   const path = named === '-' ? 0 : fromHere(context, named)
   if (path === 0) return sample(compiled, readFileSync(0), flags.source)
   // An id may be the name of a file, and is never a path.
-  if (/[/\\]|\.json$/.test(named) || reading(path, () => isThere(path)))
+  if (/[/\\]|\.json$/.test(named) || isFile(path))
     return sample(
       compiled,
       reading(path, () => readFileSync(path)),
@@ -107,6 +107,15 @@ async function readEvent(
     }
     return storedEvent((await recordOf(store, oneOf(named, looked))).event)
   })
+}
+
+/** False also where this user may not find out. */
+function isFile(path: string): boolean {
+  try {
+    return isThere(path)
+  } catch {
+    return false
+  }
 }
 
 /** An event as it was received; throws where it is quarantined. */

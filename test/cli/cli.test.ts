@@ -37,6 +37,14 @@ t.test('the configuration is the one that is named, or where it usually is', asy
   t.equal(at({ HOOKBRIDGE_CONFIG: 'other.yaml' }, undefined, etc), '/home/other.yaml')
   t.equal(at({ HOOKBRIDGE_CONFIG: '' }, undefined, etc), etc)
   t.equal(at({ HOOKBRIDGE_CONFIG: 'other.yaml' }, 'mine.yaml', etc), '/home/mine.yaml')
+  // In a folder that is closed to the user, as after sudo -u.
+  const closed = (...closed: readonly string[]) =>
+    configFile({ env: {}, cwd: '/home' }, undefined, (path) => {
+      if (closed.includes(path)) throw new Error('EACCES')
+      return path === etc
+    })
+  t.equal(closed('/home/config.yaml'), etc)
+  t.equal(closed('/home/config.yaml', etc), etc, 'which is then reported as unreadable')
 })
 
 t.test('bad usage exits 2 and says what was meant', async (t) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openStore } from '../../../src/store/open.ts'
 import { entry, event, eventId, planned, quarantine } from '../../store/contract/sample.ts'
+import { whileClosed } from '../../support/closed.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
 import { temporaryFolder } from '../../support/service.ts'
 
@@ -196,6 +197,17 @@ t.test('the event is a file, standard input aside, or a stored one', async (t) =
     code: 1,
     err: /neither a file nor the id of a stored event/,
   })
+  const long = `msg_${'m'.repeat(300)}`
+  t.match(await hookbridge(['explain', long], { cwd }), {
+    code: 1,
+    err: new RegExp(`^hookbridge: ${long.slice(0, 40)}`),
+  })
+  // It is no path, so that it does not matter where the command runs.
+  const home = temporaryFolder(t)
+  const closed = await whileClosed(home, () =>
+    hookbridge(['explain', eventId(1), '--config', join(cwd, 'config.yaml')], { cwd: home }),
+  )
+  t.notMatch(closed.err, /may not read .*evt_/)
 })
 
 t.test('bad usage is reported', async (t) => {
