@@ -5,10 +5,11 @@ import { isDay, isoTime } from '../iso-time.ts'
 const LONGEST = 100
 const ISO_DAY = /^(?:\d{4}|[+-]\d{6})(?:-\d{2}){0,2}$/
 const SECONDS = /^\d+$/
-// At the end, the name of a zone that JavaScript knows, or an offset behind the only time.
+// At the end, the name of a zone that JavaScript knows, or an offset behind the only time; or one of them before the year.
 const NAMED = /\d.*(?<=[\d\s])(?:z|ut|utc|gmt|[ecmp][sd]t)$/is
 const OFFSET =
-  /^[^:]*(?<!\d)\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:[ap]m)?\s*(?:ut|utc|gmt)?\s*[+-]\d\d:?\d\d$/i
+  /^[^:]*(?<!\d)\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:[ap]m)?\s*(?:ut|utc|gmt)?\s*[+-]\d\d(?::?\d\d)?$/i
+const BEFORE_YEAR = /^[^:]*(?<!\d)\d{1,2}:\d\d:\d\d\s+(?:ut|utc|gmt|[ecmp][sd]t|[+-]\d{4})\s+\d{4}$/i
 // What might be a zone elsewhere: none of the hyphens within a date.
 const PERHAPS = /(?<![a-z])(?:z|ut|utc|gmt|[ecmp][sd]t)(?![a-z])|\+|(?:\s|:\d{1,2}(?:\.\d+)?|[ap]m|\))-/i
 
@@ -30,7 +31,8 @@ export function readDate(text: string): ReadDate | null {
   // JavaScript skips what is in parentheses.
   const plain = text.replaceAll(/\([^()]*\)/g, ' ').trim()
   if (plain.includes('(')) return null
-  if (NAMED.test(plain) || OFFSET.test(plain)) return { at: Date.parse(text), isWall: false }
+  if ([NAMED, OFFSET, BEFORE_YEAR].some((zone) => zone.test(plain)))
+    return { at: Date.parse(text), isWall: false }
   if (PERHAPS.test(plain)) return null
   const inUtc = Date.parse(/^\d{4}-\d{2}-\d{2}T/.test(plain) ? `${plain}Z` : `${plain} UTC`)
   return Number.isNaN(inUtc) ? null : { at: inUtc, isWall: true }

@@ -72,6 +72,11 @@ t.test('a date alone, and a time with its zone', async (t) => {
   t.equal(written('2026-10-25T02:30:00-0500'), '2026-10-25 07:30')
   t.equal(written('2026-10-25 02:30:00 +0200'), '2026-10-25 00:30')
   t.equal(written('Sun, 25 Oct 2026 02:30:00 EST'), '2026-10-25 07:30')
+  t.equal(written('2026-10-25 02:30:00+00'), '2026-10-25 02:30', 'of PostgreSQL')
+  t.equal(written('2026-10-25 02:30:00.5-07'), '2026-10-25 09:30')
+  t.equal(written('Sun Oct 25 02:30:00 UTC 2026'), '2026-10-25 02:30', 'of date(1)')
+  t.equal(written('Sun Oct 25 02:30:00 PST 2026'), '2026-10-25 10:30')
+  t.equal(written('Sun Oct 25 02:30:00 +0200 2026'), '2026-10-25 00:30')
   t.equal(written('1792895400'), '2026-10-25 02:30', 'seconds')
   for (const text of ['2026-10-25T02:30:00Z', '2026-10-25', '1792895400', 'Sun, 25 Oct 2026 02:30:00 GMT'])
     t.equal(new Set(everywhere(text)).size, 1, text)
@@ -92,7 +97,7 @@ t.test('what is no date stays as it is', async (t) => {
 
 t.test('no text is read in the zone of the machine', async (t) => {
   const part = fc.constantFrom(
-    ...'2026 10 25 02:30 02:30:00 2:30 00 1 31 Oct October Sun T Z z UTC GMT EST am PM - + / . , : ( ) +02:00 -0500 +2 2026-10-25'.split(
+    ...'+00 -07 +0200 2026 10 25 02:30 02:30:00 2:30 00 1 31 Oct October Sun T Z z UTC GMT EST am PM - + / . , : ( ) +02:00 -0500 +2 2026-10-25'.split(
       ' ',
     ),
     ...' |\t|x|é|2026-10-25T02:30|2026-10-25 02:30:00|10/25/2026'.split('|'),
