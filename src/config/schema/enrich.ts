@@ -37,12 +37,11 @@ export function isSecretParameter(name: string): boolean {
   return SECRET_PARAMETER.test(name)
 }
 
-/** What is wrong with a secret in this parameter. */
-export function secretParameter(name: string): { readonly message: string; readonly hint: string } {
-  return {
-    message: `has a secret in the parameter ${name}, and URLs are logged everywhere`,
-    hint: 'send it in headers',
-  }
+/** The parameters of a URL that hold a secret, judged by their names and by the length of what is in them. */
+export function secretParametersOf(url: string): readonly string[] {
+  return parametersOf(url).flatMap(([name, value]) =>
+    isSecretParameter(name) && !value.includes('{{') && value.length >= SHORTEST_SECRET ? name : [],
+  )
 }
 
 const get = z
@@ -58,11 +57,8 @@ const get = z
     if (authority.includes('@'))
       return fail('has a user or a password, which a URL must not hold', 'send it in headers: authorization')
     if (!isSafeUrl(origin)) fail('must be https, but for a loopback address', 'write https://')
-    for (const [parameter, value] of parametersOf(text)) {
-      if (!isSecretParameter(parameter) || value.includes('{{') || value.length < SHORTEST_SECRET) continue
-      const { message, hint } = secretParameter(parameter)
-      fail(message, hint)
-    }
+    for (const parameter of secretParametersOf(text))
+      fail(`has a secret in the parameter ${parameter}, and URLs are logged everywhere`, 'send it in headers')
   })
   .describe(
     'The URL that is asked by GET, a template over the event and earlier steps. Its host is plain text; https, but for a loopback address.',

@@ -24,6 +24,7 @@ const variables = {
   TWO_LINES: `${environment.SECRET}\n${environment.OTHER_SECRET}`,
   API_KEY: 'apikey',
   PUBLIC_KEY: 'pk',
+  PROJECT_KEY: 'deals',
   SHORT: 'x',
   KEY_WITH_NEWLINE: 'abc\ndef',
   USER: 'hookbridge',
@@ -139,13 +140,15 @@ const ofSecrets: readonly Row[] = [
     { receivers: '{ ops: { slack: { webhook_url: "https://hooks.slack.com/services/T0/B0/x" } } }' },
     'plain_secret 2:43: warning: receivers.ops.slack.webhook_url is a secret in plain text (write ${NAME} and set the variable, or {file: PATH})',
   ],
-  // In URLs, whatever the value: in CI it may be another one.
-  ...['API_KEY', 'SHORT', 'USER'].map(
-    (name): Row => [
-      get(`?q=1&api_key=\${${name}}`),
-      'wrong_value 4:26: enrich[0].get has a secret in the parameter api_key, and URLs are logged everywhere (send it in headers)',
-    ],
-  ),
+  [
+    get('?q=1&api_key=${USER}'),
+    'wrong_value 4:26: enrich[0].get has a secret in the parameter api_key, and URLs are logged everywhere (send it in headers)',
+  ],
+  // In CI it may be shorter.
+  [
+    get('?q=1&api_key=${SHORT}'),
+    'doubtful_setting 4:62: warning: enrich[0].get has a secret in it, judged by the name of api_key, and URLs are logged everywhere (send it in headers, such as authorization: "Bearer ${SHORT}")',
+  ],
   ...[
     ['?key=${API_KEY}', '54'],
     ['?k={{ data.id }}${API_KEY}', '65'],
@@ -240,7 +243,16 @@ const ofEvents: readonly Row[] = [
   // Regular expressions as other languages write them, and such as would search.
   ...[
     ['/^order\\\\.(a|b)$/', 'has slashes and anchors of another language', 'regex: "order\\\\.(a|b)"'],
-    ['/^order\\\\./i', 'has slashes and anchors of another language', 'prefix: order.'],
+    ['/^order\\\\./', 'has slashes and anchors of another language', 'prefix: order.'],
+    ['/^order\\\\./i', 'has slashes and anchors of another language', 'regex: "(?i)order\\\\..*"'],
+    ['/^order\\\\.(a|b)/', 'has slashes and anchors of another language', 'regex: "order\\\\.(a|b).*"'],
+    ['/^abc$/i', 'has slashes and anchors of another language', 'regex: "(?i)abc"'],
+    [
+      '/^a|b$/',
+      'has slashes and anchors of another language',
+      'it without them, and with .* where a text may begin or go on with anything',
+    ],
+    ['^2026', 'is anchored at both ends, and matches only "2026"', 'prefix: "2026"'],
     ['^order', 'is anchored at both ends, and matches only "order"', 'prefix: order'],
     ['^order\\\\.', 'is anchored at both ends, and matches only "order."', 'prefix: order.'],
     ['is paid$', 'is anchored at both ends, and matches only "is paid"', 'suffix: "is paid"'],
@@ -877,6 +889,7 @@ const fine: readonly (Sections | string)[] = [
   get('', ', within: 5s, timeout: 5s'),
   // What is no secret in a URL, or in a header.
   get('/${USER}/{{ data.id }}?page_token={{ data.id }}&k=${PUBLIC_KEY}'),
+  get('/${PROJECT_KEY}-{{ data.id }}?project_key=${PROJECT_KEY}'),
   get('', ', headers: { authorization: "Bearer ${API_KEY}" }'),
   // A webhook that several receivers share.
   {

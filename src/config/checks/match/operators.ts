@@ -1,4 +1,6 @@
 /** Operators that are written as text, as in `">= 80"`, and would be compared as text. */
+
+import { parse as parseYaml } from 'yaml'
 import type { CompiledConfig } from '../../compiled.ts'
 import { slipInValue } from '../../file/slips.ts'
 import { type Path, type Problem, quote, warning } from '../../problem.ts'
@@ -76,9 +78,15 @@ function inRegex(regex: string, path: Path, document: Places): Problem[] {
   const warn = (what: string, hint: string) => [
     warning('text_operator', document.file, document.at(path), `${quote(regex)} ${what}`, `write ${hint}`),
   ]
-  const [, within] = /^\/(\^.*|.*\$)\/[a-z]*$/.exec(regex) ?? []
+  const [, within, flags = ''] = /^\/(\^.*|.*\$)\/([a-z]*)$/.exec(regex) ?? []
   if (within !== undefined) {
-    const hint = ofSearch(within)?.hint ?? `regex: ${quote(within.replace(/^\^|\$$/g, ''))}`
+    const ignoresCase = flags.includes('i')
+    const literal = ignoresCase ? null : ofSearch(within)
+    const ours = anchored(within)
+    const hint =
+      ours === null
+        ? 'it without them, and with .* where a text may begin or go on with anything'
+        : (literal?.hint ?? `regex: ${quote((ignoresCase ? '(?i)' : '') + ours)}`)
     return warn('has slashes and anchors of another language', hint)
   }
   const found = ofSearch(regex)
@@ -87,13 +95,21 @@ function inRegex(regex: string, path: Path, document: Places): Problem[] {
     : warn(`is anchored at both ends, and matches only ${quote(found.text)}`, found.hint)
 }
 
+/** The same for an operator that is anchored at both ends; null where each anchor belongs to another alternative. */
+function anchored(search: string): string | null {
+  if (search.replaceAll(/\\.|\[[^\]]*\]|\([^()]*\)/g, '').includes('|')) return null
+  const [begin, end] = [search.startsWith('^') ? '' : '.*', search.endsWith('$') ? '' : '.*']
+  return begin + search.replaceAll(/^\^|\$$/g, '') + end
+}
+
 /** The text of an expression that has an anchor at one end alone, and the operator that searches for it there. */
 function ofSearch(regex: string): { readonly text: string; readonly hint: string } | null {
   const start = START_ALONE.exec(regex)?.[1]
   const literal = start ?? END_ALONE.exec(regex)?.[1]
   if (literal === undefined) return null
   const text = literal.replaceAll(/\\(.)/g, '$1')
-  const operand = /^[\w.-]+$/.test(text) ? text : quote(text)
+  // What YAML would not read as text is quoted.
+  const operand = /^[\w.-]+$/.test(text) && parseYaml(text) === text ? text : quote(text)
   return { text, hint: `${start === undefined ? 'suffix' : 'prefix'}: ${operand}` }
 }
 
