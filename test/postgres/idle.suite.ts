@@ -4,8 +4,17 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import '../support/property-seed.ts'
 import { DeliveryLoop } from '../../src/pipeline/loop.ts'
+import { createAppends } from '../../src/store/postgres/batched.ts'
+import { StoreClock } from '../../src/store/postgres/clock.ts'
+import type { Database } from '../../src/store/postgres/connection/database.ts'
+import type { Value } from '../../src/store/postgres/connection/session.ts'
+import { DueNotifier } from '../../src/store/postgres/due-notifier.ts'
+import { KnownRows } from '../../src/store/postgres/known-rows.ts'
+import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
+import { Claims } from '../../src/store/postgres/queue/claims.ts'
+import { ServerClock } from '../../src/store/postgres/server-clock.ts'
 import { openPostgres } from '../../src/store/postgres.ts'
-import type { Leased, Store } from '../../src/store/store.ts'
+import { type Leased, type Store, StoreUnavailable } from '../../src/store/store.ts'
 import {
   completeRetry,
   completeSent,
@@ -33,6 +42,7 @@ const ofConversation = planned({ target: '#talk', conversation: 'analysis an_1' 
 t.test('idle', async (t) => {
   const postgres = await startPostgres(t, { settings: notDurable })
   knownCases(t, postgres)
+  failing(t, postgres)
   concurrent(t, postgres)
   delivering(t, postgres)
 })
@@ -144,6 +154,50 @@ function knownCases(t: Test, postgres: Postgres): void {
     t.same((await store.claim(everything(now))).leased, [])
     t.equal(store.idleUntil(now), null, 'the next one of its conversation is due')
     t.match((await store.claim(everything(now))).leased, [{ delivery: { id: deliveryId(2, 1) } }])
+  })
+}
+
+function failing(t: Test, postgres: Postgres): void {
+  t.test('not after an append that failed beside a claim that fails', async (t) => {
+    const database = openDatabase(t, postgres.createDatabase())
+    await migrate(database)
+    const serverClock = new ServerClock()
+    await serverClock.read(database)
+    let isAway = false
+    const readable = {
+      write: database.write.bind(database),
+      query: (sql: string, values: readonly Value[]) =>
+        isAway ? Promise.reject(new StoreUnavailable('away')) : database.query(sql, values),
+    } as unknown as Database
+    const due = new DueNotifier(database)
+    const appends = createAppends(database, { known: new KnownRows(database), report: () => {}, due })
+    const append = (...given: Parameters<typeof entry>) =>
+      due.during(appends.add(entry(...given)), 'deliveries')
+    const clock = new StoreClock(database)
+    const claims = new Claims(readable, {
+      instance: 1,
+      serverClock,
+      clock,
+      committed: () => {},
+      due,
+      appends,
+    })
+    const now = serverClock.now()
+    await append(event(1), [planned()])
+    t.equal((await claims.claim(everything(now))).leased.length, 1)
+    await claims.claim(everything(now))
+    t.not(claims.idleUntil(now), null)
+    isAway = true
+    // Both are stored in one transaction, which fails for the second one's id.
+    const first = append(event(2), [planned({ target: '#other' })])
+    const second = append({ ...event(1), messageId: 'msg_other' }, [planned({ target: '#other' })])
+    const claimed = claims.claim(everything(now))
+    t.match(await first, { kind: 'stored' })
+    await t.rejects(second)
+    await t.rejects(claimed, StoreUnavailable)
+    t.equal(claims.idleUntil(now), null, 'the first one is due')
+    isAway = false
+    t.equal((await claims.claim(everything(now))).leased.length, 1)
   })
 }
 

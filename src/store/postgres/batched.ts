@@ -16,8 +16,8 @@ import { completeAlone, mayEndAlone } from './queue/complete-alone.ts'
 const MOST_IN_BATCH = 200
 
 export interface Appends extends Pick<Batches<Arrival, Appended>, 'add' | 'idle'> {
-  /** Claims of what the next transaction appends, in that transaction; null where none waits to begin. */
-  claim(claim: NewClaimOptions): Promise<ClaimedNew> | null
+  /** Claims of what the next transaction appends, in that transaction; null where none waits to begin, or where it fails. */
+  claim(claim: NewClaimOptions): Promise<ClaimedNew | null> | null
 }
 
 export interface ClaimedNew {
@@ -38,7 +38,7 @@ export interface BatchedOptions {
 
 export function createAppends(database: Database, { known, report, due }: BatchedOptions): Appends {
   let waiting:
-    | { readonly claim: NewClaimOptions; readonly claimed: PromiseWithResolvers<ClaimedNew> }
+    | { readonly claim: NewClaimOptions; readonly claimed: PromiseWithResolvers<ClaimedNew | null> }
     | undefined
   const batches = new Batches<Arrival, Appended>({
     keyOf: keyOfMessage,
@@ -63,7 +63,7 @@ export function createAppends(database: Database, { known, report, due }: Batche
       } catch (error) {
         // What it leased is given back, if it did. All else is no failure of the claim, which goes on without.
         if (error instanceof CommitUnknown) claimed?.reject(error)
-        else claimed?.resolve({ leased: [], firstDueAt: null, changes, changesSoFar })
+        else claimed?.resolve(null)
         throw error
       }
     },
@@ -73,7 +73,7 @@ export function createAppends(database: Database, { known, report, due }: Batche
     idle: () => batches.idle(),
     claim(claim) {
       if (!batches.isWaiting || waiting !== undefined) return null
-      const claimed = Promise.withResolvers<ClaimedNew>()
+      const claimed = Promise.withResolvers<ClaimedNew | null>()
       waiting = { claim, claimed }
       return claimed.promise
     },
