@@ -97,6 +97,8 @@ async function malformed(app: TestApp): Promise<void> {
   await fetch(`${app.url}/webhooks/cuuro`)
   await fetch(`${app.url}/nowhere`)
   await ended(talk(app, 'this is no HTTP\r\n\r\n'))
+  const expecting = ['POST /webhooks/cuuro HTTP/1.1', 'host: x', 'expect: everything', 'connection: close']
+  await ended(talk(app, `${expecting.join('\r\n')}\r\n\r\n`))
   await ended(talk(app, 'POST /webhooks/cuuro HTTP/1.1\r\nhost: x\r\n'))
 }
 
