@@ -1,5 +1,7 @@
 /** The schema of the PostgreSQL store, and the connections that everything else goes through. */
 import t from 'tap'
+import type { Database } from '../../src/store/postgres/connection/database.ts'
+import type { Work } from '../../src/store/postgres/connection/transactions.ts'
 import { migrate, schemaVersion, steps } from '../../src/store/postgres/migrations/migrations.ts'
 import { notDurable, openDatabase, type Postgres, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -18,6 +20,23 @@ t.test('PostgreSQL', async (t) => {
     await Promise.all(databases.map((database) => migrate(database)))
     const versions = postgres.query('SELECT version FROM hookbridge.schema_version', url)
     t.same(versions, [String(schemaVersion)])
+  })
+
+  t.test('one that is being made while an instance looks for it', async (t) => {
+    const database = openDatabase(t, postgres.createDatabase())
+    await migrate(database)
+    let looks = 0
+    // The server finds no table by its name until it has heard of it, though its catalog shows the table already.
+    const hearsLater = {
+      name: database.name,
+      read: async (work: Work<unknown>) => {
+        looks += 1
+        if (looks === 1) await database.query('SELECT * FROM hookbridge.not_yet')
+        return database.read(work)
+      },
+    } as unknown as Database
+    await migrate(hearsLater)
+    t.equal(looks, 2)
   })
 
   t.test('an administrator may make the schema, for a user who has no right to', async (t) => {

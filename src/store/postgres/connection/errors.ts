@@ -8,6 +8,7 @@ const READ_ONLY = '25006'
 const CHANGED_PLAN = '0A000'
 export const LOCK_NOT_AVAILABLE = '55P03'
 export const NOT_NULL_VIOLATION = '23502'
+export const UNDEFINED_TABLE = '42P01'
 
 /** A pooler gives each transaction another connection to the server, whose locks and prepared statements are not there then. */
 export const POOLED =

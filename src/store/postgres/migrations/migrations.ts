@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { StoreRefused, StoreUnavailable } from '../../store.ts'
 import { ADVISORY } from '../connection/advisory.ts'
 import type { Database } from '../connection/database.ts'
-import { codeOf, LOCK_NOT_AVAILABLE } from '../connection/errors.ts'
+import { codeOf, LOCK_NOT_AVAILABLE, UNDEFINED_TABLE } from '../connection/errors.ts'
 import type { Reader, Session } from '../connection/session.ts'
 import { migration1 } from './1.ts'
 
@@ -105,9 +105,14 @@ async function checkVersions(
   database: Database,
   supported = schemaVersion,
 ): Promise<'current' | 'older' | 'missing'> {
-  const found = await database.read(async (session) => {
+  const look = async (session: Session) => {
     await refuseUnfinished(session, database.name)
     return versionsOf(session)
+  }
+  const found = await database.read(look).catch((error: unknown) => {
+    if (codeOf(error) !== UNDEFINED_TABLE) throw error
+    // Another instance made the schema just then: a transaction may see tables that it does not find by name. The next one does.
+    return database.read(look)
   })
   if (found === null) return 'missing'
   if (found.compatible > supported) {
