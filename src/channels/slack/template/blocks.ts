@@ -3,6 +3,7 @@
  * rendering only fills in text and leaves things out, so no value can change it.
  */
 import { isObject, type Json, type JsonObject, ownProperty } from '../../../core/json.ts'
+import { nearest } from '../../../core/nearest.ts'
 import {
   type CompileContext,
   conditionLeaf,
@@ -84,7 +85,7 @@ function typed(
   const shape = typeof type === 'string' && allowed.includes(type) ? shapes[type] : undefined
   if (!isObject(raw) || typeof type !== 'string' || shape === undefined) {
     const place = isObject(raw) && type !== undefined ? [...path, 'type'] : path
-    const near = typeof type === 'string' ? nearest(type, allowed) : undefined
+    const near = typeof type === 'string' ? meantType(type, allowed) : undefined
     const unknown =
       near === undefined ? '' : `unknown type ${JSON.stringify(type)}, did you mean ${near}? It `
     problem(context, place, `${unknown}needs a type: ${allowed.join(', ')}`)
@@ -103,18 +104,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   buttons: 'actions',
 }
 
-/** The type that was probably meant: one that has all but two letters of it, in whatever order. */
-function nearest(type: string, allowed: readonly string[]): string | undefined {
+/** The type that was probably meant. */
+function meantType(type: string, allowed: readonly string[]): string | undefined {
   const other = OTHER_NAMES[type]
-  if (other !== undefined && allowed.includes(other)) return other
-  const missing = (one: string, letters: string) =>
-    [...one].filter((letter) => !letters.includes(letter)).length
-  return allowed.find(
-    (name) =>
-      name[0] === type[0] &&
-      Math.abs(name.length - type.length) <= 2 &&
-      missing(type, name) + missing(name, type) <= 2,
-  )
+  return other !== undefined && allowed.includes(other) ? other : nearest(type, allowed)
 }
 
 function shaped(
