@@ -1,5 +1,5 @@
 /** Claims of several instances: what was leased is sent, whatever else happens to the database. */
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { createAppends } from '../../src/store/postgres/batched.ts'
 import { StoreClock } from '../../src/store/postgres/clock.ts'
 import { DueNotifier } from '../../src/store/postgres/due-notifier.ts'
@@ -7,7 +7,6 @@ import { KnownRows } from '../../src/store/postgres/known-rows.ts'
 import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
 import { Claims } from '../../src/store/postgres/queue/claims.ts'
 import { ServerClock } from '../../src/store/postgres/server-clock.ts'
-import { openPostgres } from '../../src/store/postgres.ts'
 import type { Arrival, Store } from '../../src/store/store.ts'
 import {
   completeRetry,
@@ -20,14 +19,9 @@ import {
   planned,
   START,
 } from '../store/contract/sample.ts'
+import { openedStore } from '../support/opened-store.ts'
 import { notDurable, openDatabase, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
-
-async function opened(t: Test, url: string): Promise<Store> {
-  const store = await openPostgres({ url, role: 'service' })
-  t.teardown(() => store.close())
-  return store
-}
 
 const idsOf = ({ leased }: Awaited<ReturnType<Store['claim']>>) => leased.map(({ delivery }) => delivery.id)
 
@@ -36,7 +30,7 @@ t.test('claims', async (t) => {
 
   t.test('what was leased is not lost where its time cannot be saved', async (t) => {
     const url = postgres.createDatabase()
-    const store = await opened(t, url)
+    const store = await openedStore(t, url)
     await store.append(entry(event(1), [planned()]))
     const database = openDatabase(t, url)
     const over = Promise.withResolvers<void>()
@@ -63,7 +57,7 @@ t.test('claims', async (t) => {
   })
   t.test('no event is stored without its deliveries', async (t) => {
     const url = postgres.createDatabase()
-    const store = await opened(t, url)
+    const store = await openedStore(t, url)
     await store.append(entry(event(1), [planned()]))
     // As a failover to a server does that has not got it yet.
     postgres.query('DELETE FROM hookbridge.kinds', url)
@@ -72,7 +66,7 @@ t.test('claims', async (t) => {
     t.match((await store.delivery(deliveryId(2, 1)))?.state, 'pending')
   })
   t.test('a commit is reported where something was changed', async (t) => {
-    const store = await opened(t, postgres.createDatabase())
+    const store = await openedStore(t, postgres.createDatabase())
     const now = START + 10_000
     const commits: number[] = []
     store.onCommit((changes) => commits.push(changes))
@@ -178,7 +172,7 @@ t.test('claims', async (t) => {
     'a claim leaves what is appended to a destination that another transaction has locked',
     async (t) => {
       const url = postgres.createDatabase()
-      const store = await opened(t, url)
+      const store = await openedStore(t, url)
       const now = START + 10_000
       await store.append(entry(event(1), [planned()]))
       await store.claim(everything(now))
@@ -205,7 +199,7 @@ t.test('claims', async (t) => {
   )
 
   t.test('an arrival that cannot be stored fails no claim that was asked for with it', async (t) => {
-    const store = await opened(t, postgres.createDatabase())
+    const store = await openedStore(t, postgres.createDatabase())
     const now = START + 10_000
     await store.append(entry(event(1), [planned()]))
     await store.claim(everything(now))
@@ -223,7 +217,7 @@ t.test('claims', async (t) => {
 
   t.test('a time that cannot be saved fails one claim, and not those after it', async (t) => {
     const url = postgres.createDatabase()
-    const store = await opened(t, url)
+    const store = await openedStore(t, url)
     const now = START + 10_000
     postgres.query(
       `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'out of order'; END $$;
@@ -240,7 +234,7 @@ t.test('claims', async (t) => {
   })
 
   t.test('a clock that is set back between claims of what others left is noticed', async (t) => {
-    const store = await opened(t, postgres.createDatabase())
+    const store = await openedStore(t, postgres.createDatabase())
     const now = START + 100_000
     const one = (at: number) => everything(at, { channels: limited({ slack: { perDestination: 1 } }) })
     await store.append(entry(event(1), [planned({ target: '#later' })]))
@@ -254,7 +248,7 @@ t.test('claims', async (t) => {
 
   t.test('an event that is damaged while its attempt is interrupted parks its delivery', async (t) => {
     const url = postgres.createDatabase()
-    const store = await opened(t, url)
+    const store = await openedStore(t, url)
     const now = START + 10_000
     await store.append(entry(event(1), [planned()]))
     await store.claim(everything(now))
@@ -265,7 +259,7 @@ t.test('claims', async (t) => {
 
   t.test('an attempt that is damaged parks its delivery, and keeps no other out', async (t) => {
     const url = postgres.createDatabase()
-    const store = await opened(t, url)
+    const store = await openedStore(t, url)
     const now = START + 10_000
     await store.append(entry(event(1), [planned()]))
     await store.claim(everything(now))

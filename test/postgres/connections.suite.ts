@@ -4,21 +4,15 @@ import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openPostgres } from '../../src/store/postgres.ts'
-import type { Store } from '../../src/store/store.ts'
 import { deliveryId, entry, event, everything, limited, planned, START } from '../store/contract/sample.ts'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
+import { openedStore } from '../support/opened-store.ts'
 import { startPgbouncer } from '../support/pgbouncer.ts'
 import { notDurable, openDatabase, startPostgres } from '../support/postgres.ts'
 import { environment, newEvent, post, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
 const unavailable = { name: 'StoreUnavailable' }
-
-async function opened(t: Test, url: string): Promise<Store> {
-  const store = await openPostgres({ url, role: 'service' })
-  t.teardown(() => store.close())
-  return store
-}
 
 /** Fails unless it opens and takes an event. */
 async function works(url: string, number: number): Promise<void> {
@@ -63,7 +57,7 @@ t.test('TLS', async (t) => {
     `${database.replace('@127.0.0.1:', `@${host}:`)}?${parameters}`
   const ca = `sslrootcert=${join(folder, 'root.crt')}`
 
-  const store = await opened(t, url('localhost', `sslmode=verify-full&${ca}`))
+  const store = await openedStore(t, url('localhost', `sslmode=verify-full&${ca}`))
   await store.append(entry(event(1), [planned()]))
   t.same(
     postgres.query(`SELECT DISTINCT ssl FROM pg_stat_ssl WHERE pid IN (SELECT pid ${ours})`),
@@ -152,7 +146,7 @@ t.test('limits', async (t) => {
 
   t.test('a few connections are enough', async (t) => {
     const url = postgres.createDatabase()
-    const store = await opened(t, `${url}?pool_max_conns=2&connect_timeout=60`)
+    const store = await openedStore(t, `${url}?pool_max_conns=2&connect_timeout=60`)
     const numbers = Array.from({ length: 300 }, (_, index) => index + 1)
     const appended = numbers.map((number) => store.append(entry(event(number), [planned()])))
     const pages = numbers.slice(0, 20).map(() => store.deliveries({}, { limit: 20 }))
@@ -167,7 +161,7 @@ t.test('limits', async (t) => {
 
   t.test('a pool that is too small', async (t) => {
     const url = `${postgres.createDatabase()}?pool_max_conns=2&connect_timeout=1`
-    const store = await opened(t, url)
+    const store = await openedStore(t, url)
     const busy = openDatabase(t, url)
     const over = Promise.withResolvers<void>()
     t.teardown(over.resolve)
@@ -221,7 +215,7 @@ t.test('PgBouncer', async (t) => {
     const through = await startPgbouncer(t, postgres, 'session')
     const url = through(postgres.createDatabase())
     await works(url, 1)
-    const [one, other] = [await opened(t, `${url}?statement_timeout=1s`), await opened(t, url)]
+    const [one, other] = [await openedStore(t, `${url}?statement_timeout=1s`), await openedStore(t, url)]
     let woken = 0
     other.onDue(() => {
       woken += 1

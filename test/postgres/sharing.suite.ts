@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { decodeTime } from 'ulid'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
-import { openPostgres } from '../../src/store/postgres.ts'
 import type { Leased, Store } from '../../src/store/store.ts'
 import { deliveryId, entry, event, everything, limited, planned } from '../store/contract/sample.ts'
 import {
@@ -18,6 +17,7 @@ import {
   storedDeliveries,
   unexplainedArrivals,
 } from '../support/instances.ts'
+import { openedStore } from '../support/opened-store.ts'
 import { notDurable, openDatabase, type Postgres, startPostgres } from '../support/postgres.ts'
 import { killAfter } from '../support/processes.ts'
 import { seeded } from '../support/seeded-random.ts'
@@ -28,15 +28,9 @@ const PATIENCE_MS = 300_000
 const HOUR_MS = 3_600_000
 const LEASE_MS = 120_000
 
-async function opened(t: Test, url: string): Promise<Store> {
-  const store = await openPostgres({ url, role: 'service' })
-  t.teardown(() => store.close())
-  return store
-}
-
 async function sharing(t: Test, postgres: Postgres): Promise<readonly [Store, Store]> {
   const url = postgres.createDatabase()
-  return [await opened(t, url), await opened(t, url)]
+  return [await openedStore(t, url), await openedStore(t, url)]
 }
 
 async function end(store: Store, { delivery }: Leased, outcome: Outcome, now: number): Promise<void> {
@@ -110,7 +104,7 @@ t.test('two instances', async (t) => {
 
   t.test('one wakes the other where it has no room itself', async (t) => {
     const url = postgres.createDatabase()
-    const [one, other] = [await opened(t, url), await opened(t, url)]
+    const [one, other] = [await openedStore(t, url), await openedStore(t, url)]
     let woken = 0
     other.onDue(() => {
       woken += 1
@@ -149,7 +143,7 @@ t.test('two instances', async (t) => {
 
   t.test('what one held that was killed is taken over long before its leases end', async (t) => {
     const url = postgres.createDatabase()
-    const store = await opened(t, url)
+    const store = await openedStore(t, url)
     await store.append(entry(event(1), [planned()]))
     const leaseUntil = store.now() + LEASE_MS
     const program = `
