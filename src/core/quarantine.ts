@@ -8,6 +8,11 @@ export function problemOf(code: QuarantineCode, message: string): string {
   return `${code}: ${message}`
 }
 
+/** A stored problem in words, without its code. */
+export function wordsOf(problem: string): string {
+  return problem.replace(/^[a-z0-9_]+: /, '')
+}
+
 /** The code of a stored problem; any text where another version has stored it. */
 export function codeOf(problem: string): string {
   return problem.split(':', 1)[0] ?? ''

@@ -53,7 +53,7 @@ t.test(
         type: 'event.quarantined',
         data: {
           title: '3 requests of cuuro could not be read as events',
-          reason: 'no_event_type: none at /event; invalid_json: not JSON',
+          reason: 'none at /event; not JSON',
         },
       },
     ])

@@ -1,5 +1,5 @@
 /** Notices about incoming requests. */
-import { codeOf, type QuarantineCode } from '../quarantine.ts'
+import { codeOf, type QuarantineCode, wordsOf } from '../quarantine.ts'
 import { shortened } from '../template/fact.ts'
 import { iso, type Notice } from './notice.ts'
 
@@ -73,7 +73,7 @@ export function quarantined(source: string, count: number, problems: readonly st
     data: {
       id: source,
       title: `${one ? 'A request' : `${count} requests`} of ${source} could not be read as ${one ? 'an event' : 'events'}`,
-      reason: problems.join('; '),
+      reason: problems.map(wordsOf).join('; '),
       since: iso(now),
       waits: `${one ? 'It waits' : 'They wait'} in quarantine`,
       hint: [...new Set(hints)].join(' ').trim(),
