@@ -21,6 +21,9 @@ export interface Reply {
   readonly words: string
 }
 
+/** The server only closes the connection. */
+export const SERVICE_CLOSING = 421
+
 const LINE = /^(\d{3})(?:[ -]|$)(?:#?([245])\.(\d{1,3})\.(\d{1,3})(?=\D|$))?/
 /** More says nothing new, and the time it takes to read a reply must not be up to the server. */
 const LONGEST_TEXT = 4_000

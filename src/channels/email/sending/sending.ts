@@ -12,7 +12,7 @@ import { sessionSettings, setupOf } from './connection.ts'
 import { Connections } from './connections.ts'
 import { compose, fixedHeaders, messageId } from './mime.ts'
 import { diagnose, type MailSetup } from './outcome.ts'
-import { parseReply } from './reply.ts'
+import { parseReply, SERVICE_CLOSING } from './reply.ts'
 import { type Envelope, Session, type SmtpResult, type SmtpTimeouts } from './session.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 import { threadOf } from './thread.ts'
@@ -20,7 +20,6 @@ import { threadOf } from './thread.ts'
 /** Servers take their time to greet and to check an address, with new clients on purpose: RFC 5321, 4.5.3.2. */
 const SHORTEST_ANSWER_TIMEOUT_MS = 60_000
 const ACCEPT_TIMEOUT_MS = 10 * 60_000
-const SERVICE_CLOSING = 421
 /** Claims follow the rate to within about a second. A mail that was claimed earlier than this goes back to the store. */
 const LONGEST_PACE_MS = 2_000
 const PACED = 'held back by channels.email.rate'

@@ -4,7 +4,7 @@
  * are known to use, the other status codes, and the step at which the refusal came. Pure.
  */
 import { type CauseName, type Concern, causes } from './causes.ts'
-import type { Reply, Step } from './reply.ts'
+import { type Reply, SERVICE_CLOSING, type Step } from './reply.ts'
 import {
   askedToWaitMs,
   causeOfWords,
@@ -29,8 +29,6 @@ const BAD_SEQUENCE = 503
 /** RFC 7504: no mail is accepted here. */
 const NO_MAIL_HERE = 521
 const EXCEEDED_STORAGE = 552
-/** The server only closes the connection. */
-const SERVICE_CLOSING = 421
 const QUOTA_PAUSE_MS = 15 * 60_000
 const GREYLIST_PAUSE_MS = 60_000
 
