@@ -4,9 +4,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { DeliveryRecord } from '../../src/store/store.ts'
 import { scrape } from '../support/metrics.ts'
 import { environment, history, newEvent, post, startService, temporaryFolder } from '../support/service.ts'
-import { startSinks } from '../support/sinks.ts'
+import { startSinks, unexplained } from '../support/sinks.ts'
 import { until } from '../support/until.ts'
 
 const EVENTS = Number(process.env.STORM_EVENTS ?? 1_500)
@@ -50,14 +51,24 @@ notices: { receivers: [ops] }
 `,
     )
     sinks.slack.behave = () => ({ status: 200, headers: {}, body: '{"ok":false,"error":"not_in_channel"}' })
-    // What is parked may be seen before the failures that are the cause.
-    const subjects = () =>
-      sinks.mail.messages
-        .map(({ raw }) => /^Subject: (.*)$/im.exec(String(raw))?.[1]?.trim())
-        .map((subject) =>
-          subject?.replace(/^Messages to slack (.*) are parked$/, 'Slack $1 does not take messages'),
-        )
-        .toSorted()
+    // The first mails are being sent when the process is killed, and are sent again.
+    sinks.mail.behave = (step) => (step === 'accepted' ? 'stall' : undefined)
+    // One of each delivery.
+    const subjects = () => {
+      const mails = sinks.mail.messages.map(({ raw }) => String(raw))
+      const ofDeliveries = new Map(
+        mails.map((mail) => [/^X-Hookbridge-Delivery: (\S+)/im.exec(mail)?.[1], mail]),
+      )
+      return (
+        [...ofDeliveries.values()]
+          .map((mail) => /^Subject: (.*)$/im.exec(mail)?.[1]?.trim())
+          // What is parked may be seen before the failures that are the cause.
+          .map((subject) =>
+            subject?.replace(/^Messages to slack (.*) are parked$/, 'Slack $1 does not take messages'),
+          )
+          .toSorted()
+      )
+    }
 
     const KILLS = 3
     for (let kill = 0; kill < KILLS; kill += 1) {
@@ -68,8 +79,10 @@ notices: { receivers: [ops] }
         send(service.url, AT_ONCE, 'analysis.created'),
       ])
       await until(() => sinks.slack.calls > kill * 20 + 10, 'some attempts')
+      await until(() => sinks.mail.messages.length > 0, 'a mail', LONG_MS)
       if (kill > 0) await sending
       await service.end('SIGKILL')
+      sinks.mail.behave = () => undefined
       await sending
     }
     const service = await startService(config)
@@ -88,12 +101,13 @@ notices: { receivers: [ops] }
     await post(service.url, newEvent())
     await until(() => subjects().length > failed.length, 'the recovery', LONG_MS)
     t.same(subjects(), [...failed, 'Slack #deal-flow takes messages again'])
-    const { events } = await history(folder)
-    t.equal(
-      events.filter(({ source }) => source === 'hookbridge').length,
-      failed.length + 1,
-      'and no others are stored',
-    )
+    const isDelivered = ({ state }: DeliveryRecord) => state === 'delivered'
+    const mails = async () =>
+      (await history(folder)).deliveries.filter(({ destination }) => destination.channel === 'email')
+    await until(async () => (await mails()).every(isDelivered), 'their records', LONG_MS)
+    t.equal((await mails()).length, failed.length + 1, 'and no others are stored')
+    t.strictSame(unexplained(sinks, await mails()), [], 'each arrived once, or was recorded as ambiguous')
+    t.ok(sinks.mail.messages.length > failed.length + 1, 'some arrived twice')
   },
 )
 
