@@ -400,6 +400,20 @@ t.test('how long it is waited for', async (t) => {
       `HTTP 429; it asks for a pause of ${pause}, and gets one of an hour (a page: Slow down)`,
     )
   }
+  for (const target of ['#deals', HOOK]) {
+    for (const [status, kind] of [
+      [403, 'park'],
+      [413, 'refuse'],
+    ] as const) {
+      const limited = { status, headers: { 'retry-after': '30' }, body: page('Slow down') }
+      t.match(
+        await sending.answered(limited, target),
+        { kind: 'retry', after: 30_000 },
+        `${target}: ${status}`,
+      )
+      t.match(await sending.answered({ status, body: page('Forbidden') }, target), { kind })
+    }
+  }
   t.match(await sending.answered({ status: 503, body: '' }, HOOK), { kind: 'retry', after: undefined })
   for (const [status, kind] of [
     [429, 'retry'],

@@ -162,6 +162,8 @@ t.test('what a status means', async (t) => {
     t.match(judge(step(), status(code)), { kind: 'failed', status: null }, String(code))
   for (const code of [401, 403])
     t.match(judge(step(), status(code)), { kind: 'failed', status: code, reason: /the key in headers/ })
+  t.match(judge(step(), status(403, 60)), { kind: 'again', after: 60, unavailable: true }, 'a rate limit')
+  t.match(judge(step(), status(401, 60)), { kind: 'failed', status: 401 })
   t.match(judge(step(), status(200)), { kind: 'again', reason: /no JSON/ })
   const none = { kind: 'none', reason: 'connect ECONNREFUSED' } as const
   t.match(judge(step(), { ...none, permanent: false }), { kind: 'again', after: null, unavailable: true })

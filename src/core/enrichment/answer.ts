@@ -35,7 +35,7 @@ export type Verdict =
 const LARGEST_BYTES = 16 * 1024
 // Timeouts and limits of the server, and what is not there yet.
 const PASSING: ReadonlySet<number> = new Set([404, 408, 409, 423, 425, 429])
-const UNAVAILABLE: ReadonlySet<number> = new Set([408, 429])
+const UNAVAILABLE: ReadonlySet<number> = new Set([403, 408, 429])
 
 export function judge(step: Pick<Step, 'pick' | 'require'>, answer: Answer): Verdict {
   if (answer.kind === 'none') {
@@ -44,11 +44,13 @@ export function judge(step: Pick<Step, 'pick' | 'require'>, answer: Answer): Ver
   }
   const { status, body, retryAfter } = answer
   const said = `the answer was HTTP ${status}`
-  if (status === 401 || status === 403) {
+  // With Retry-After, a 403 is a rate limit: GitHub answers so.
+  const isLimit = status === 403 && retryAfter !== null
+  if ((status === 401 || status === 403) && !isLimit) {
     const hint = 'check the key in headers, and what it may read'
     return { kind: 'failed', reason: `${said}: ${hint}`, status }
   }
-  if (status >= 500 || PASSING.has(status)) {
+  if (status >= 500 || PASSING.has(status) || isLimit) {
     const unavailable = status >= 500 || UNAVAILABLE.has(status)
     return { kind: 'again', reason: said, after: retryAfter, unavailable }
   }

@@ -2,7 +2,7 @@
 import type { HintContext, Meaning } from './errors.ts'
 import type { Answer } from './transport.ts'
 
-type Status = Pick<Answer, 'status' | 'isWhole'>
+type Status = Pick<Answer, 'status' | 'isWhole' | 'retryAfter'>
 
 export function meaningOfStatus(
   answer: Status,
@@ -12,9 +12,13 @@ export function meaningOfStatus(
   const { status } = answer
   const setting = isWebhook ? 'webhook_url' : 'channels.slack.api_url'
   if (status >= 300 && status < 400) return park(redirected(setting))
+  if (MAY_PASS.has(status) && answer.retryAfter !== null) return { kind: 'retry' }
   if (status >= 400 && status < 500) return refused(answer, setting, isWebhook)
   return failed(status, words)
 }
+
+// With Retry-After: a rate limit, and a size that is too large only for now (RFC 9110, section 15.5.14).
+const MAY_PASS: ReadonlySet<number> = new Set([403, 413])
 
 function park(hint: string): Meaning {
   return { kind: 'park', hint }
