@@ -9,6 +9,24 @@ export function isoTime(value: unknown): number | null {
   return Number.isNaN(at) || !isDay(value.slice(0, DAY_LENGTH)) ? null : at
 }
 
+// Seconds since the epoch reach it in the year 5138; milliseconds reached it in 1973.
+const LEAST_MS = 1e11
+
+/** Milliseconds since the epoch of a number of seconds since then, or of milliseconds: senders use both. */
+export function epochTime(number: number): number {
+  return number < LEAST_MS ? number * 1_000 : number
+}
+
+// What senders' clocks say, from 2001 to 2106: a smaller number is a duration or a count.
+const FIRST_TIME_MS = 1e12
+const LAST_TIME_MS = 2 ** 32 * 1_000
+
+/** As `epochTime`; null for a number that is hardly a time. */
+export function likelyTime(number: number): number | null {
+  const at = epochTime(number)
+  return at >= FIRST_TIME_MS && at < LAST_TIME_MS ? at : null
+}
+
 /** Whether there is such a day; JavaScript takes 2026-02-30 for 2 March. `text`: in ISO 8601. */
 export function isDay(text: string): boolean {
   const at = Date.parse(text)

@@ -394,6 +394,11 @@ t.test('filters', async (t) => {
     sectionText('{{ data.d | slack_date }}', { d: 1767225600 }),
     '<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>',
   )
+  t.equal(
+    sectionText('{{ data.d | slack_date }}', { d: 1767225600123 }),
+    '<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>',
+    'milliseconds',
+  )
   t.equal(sectionText('{{ data.d | slack_date }}', { d: '<!here>' }), '&lt;!here&gt;')
   for (const d of ['2026-10-25T02:30:00', '2026-10-25', '2026-02-30T10:00:00Z', 'soon'])
     t.equal(

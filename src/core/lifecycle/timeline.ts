@@ -1,6 +1,6 @@
 /** When the stages of a subject happened, by the best time known, and how long they took: what templates see as `lifecycle`. */
 import type { Event, LifecycleView } from '../event.ts'
-import { isoTime } from '../iso-time.ts'
+import { epochTime, isoTime } from '../iso-time.ts'
 import { ownProperty } from '../json.ts'
 import { isNumber } from '../number.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -94,16 +94,9 @@ function wordsOf(type: string): readonly string[] {
   return type.split(/[^a-zA-Z0-9]+/).filter((word) => word !== '')
 }
 
-// Seconds since the epoch reach it in the year 5138; milliseconds reached it in 1973.
-const LEAST_MS = 1e11
-
 /** A time in ISO 8601 with its zone, or seconds or milliseconds since the epoch; null for anything else. */
 function timeIn(value: unknown): number | null {
-  if (isNumber(value)) {
-    const number = Number(String(value))
-    return number < LEAST_MS ? number * 1_000 : number
-  }
-  return isoTime(value)
+  return isNumber(value) ? epochTime(Number(value)) : isoTime(value)
 }
 
 const KSUID = /^msg_([0-9A-Za-z]{27})$/

@@ -1,5 +1,7 @@
 /** The filters for dates, which give the same on every machine. */
 import type { Liquid } from 'liquidjs'
+import { epochTime } from '../iso-time.ts'
+import { isNumber } from '../number.ts'
 import { type Shown, strftime } from './strftime.ts'
 import { readDate } from './wall-time.ts'
 
@@ -41,7 +43,7 @@ function dayFormat(wall: Date, month: string, type: unknown, style: unknown): st
 /** `zone`: minutes behind UTC, or a name; UTC by default. A time without a zone of its own is shown in none. */
 function read(value: unknown, zone: unknown): Shown | null {
   const date = typeof value === 'string' ? readDate(value) : null
-  const at = typeof value === 'number' ? value * 1000 : (date?.at ?? Number.NaN)
+  const at = isNumber(value) ? epochTime(Number(value)) : (date?.at ?? Number.NaN)
   if (Number.isNaN(new Date(at).getTime())) return null
   const { offset, name } = date?.isWall ? UTC : zoneAt(zone, at)
   const wall = new Date(at - offset * MINUTE_MS)

@@ -1,5 +1,5 @@
 /** A field as a reader sees it: its label, and its value in words. */
-import { isDay, isoTime } from '../iso-time.ts'
+import { isDay, isoTime, likelyTime } from '../iso-time.ts'
 import { type Json, STEERING } from '../json.ts'
 import { isNumber, type Numeric } from '../number.ts'
 
@@ -60,10 +60,19 @@ export function labelOf(key: string): string {
   return shortened(label.charAt(0).toUpperCase() + label.slice(1), LONGEST_LABEL)
 }
 
-/** Null for what cannot be shown in a line: an empty value, a mapping, a list of mappings. */
-export function factValue(value: Json): string | null {
+// What a field is called whose number may be a time: `expires_at`, `eventTime`, `period_end`, `created`.
+const TIME_KEY = /(?:^|_)(?:at|on|time|date|timestamp|created|updated|start|end|expires|expiry|since|until)$/
+
+/**
+ * Null for what cannot be shown in a line: an empty value, a mapping, a list of mappings. `key`: of the field, in
+ * snake_case.
+ */
+export function factValue(value: Json, key = ''): string | null {
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (isNumber(value)) return numberText(value)
+  if (isNumber(value)) {
+    const at = TIME_KEY.test(key) ? likelyTime(Number(value)) : null
+    return at === null ? numberText(value) : timeText(at)
+  }
   if (typeof value === 'string') return textValue(value)
   if (!Array.isArray(value)) return null
   const items = value
@@ -110,11 +119,19 @@ const LAST_YEAR = 9_999
 function textValue(text: string): string | null {
   const isDate = DAY.test(text)
   const at = isDate ? (isDay(text) ? Date.parse(text) : null) : isoTime(text)
-  const date = new Date(at ?? Number.NaN)
-  const year = date.getUTCFullYear()
-  if (!(year >= 0 && year <= LAST_YEAR)) return shortened(text, LONGEST_VALUE) || null
-  const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${year}`
-  return isDate ? day : `${day}, ${date.toISOString().slice(11, 16)} UTC`
+  const year = new Date(at ?? Number.NaN).getUTCFullYear()
+  if (at === null || !(year >= 0 && year <= LAST_YEAR)) return shortened(text, LONGEST_VALUE) || null
+  return isDate ? dayText(at) : timeText(at)
+}
+
+/** `at`: milliseconds since the epoch. */
+function dayText(at: number): string {
+  const date = new Date(at)
+  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`
+}
+
+function timeText(at: number): string {
+  return `${dayText(at)}, ${new Date(at).toISOString().slice(11, 16)} UTC`
 }
 
 // As British English shortens them.

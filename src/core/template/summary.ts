@@ -3,7 +3,7 @@
  * what is fetched for them differ from sender to sender, so they are found by their names: docs/templates.md has the rules.
  */
 import type { View } from '../event.ts'
-import { isoTime } from '../iso-time.ts'
+import { isoTime, likelyTime } from '../iso-time.ts'
 import { isObject, type Json } from '../json.ts'
 import { isNumber } from '../number.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
@@ -83,7 +83,7 @@ function summarize(view: View): Summary {
   const scored = firstBy(fields, scoreRank)
   const score = scored === undefined ? null : toFact(scoreLabel(scored), factValue(scored.value) ?? '')
   const timed = fields.find((field) => isOwnTime(field, event.type))
-  const time = timeOf(timed?.value) ?? timeOf(view.payload.timestamp)
+  const time = timeOf(timed?.value) ?? envelopeTime(view)
   const shown = [named, scored, timed]
   const others = fields.filter((field) => !shown.includes(field) && isFact(field, id))
   return { name, score, facts: factsOf(score, others, name), time, id: shortId(id) }
@@ -95,7 +95,9 @@ function idOf(data: Json): string | null {
 }
 
 // What the payload says about itself, where it has no `data`.
-const ENVELOPE = ['type', 'event', 'timestamp']
+const ENVELOPE_TIMES = ['timestamp', 'event_time', 'eventTime', 'occurred_at', 'occurredAt']
+const ENVELOPE = ['type', 'event', ...ENVELOPE_TIMES]
+const CREATED = ['created_at', 'createdAt']
 
 /** What was fetched before what was sent, and what is near the top before what is nested. Lists are not entered. */
 function fieldsOf({ enriched, data, payload }: View): readonly Field[] {
@@ -168,8 +170,14 @@ function isOwnTime({ key, value }: Field, type: string): boolean {
   return word !== undefined && key === `${word}_at` && timeOf(value) !== null
 }
 
+/** What the payload says about itself. Beside `data`, `created_at` is when the event was; else it is of a record. */
+function envelopeTime({ data, payload }: View): string | null {
+  const keys = isObject(data) ? [...ENVELOPE_TIMES, ...CREATED] : ENVELOPE_TIMES
+  return keys.map((key) => timeOf(payload[key])).find((time) => time !== null) ?? null
+}
+
 function timeOf(value: Json | undefined): string | null {
-  const time = isoTime(value)
+  const time = isNumber(value) ? likelyTime(Number(value)) : isoTime(value)
   return time === null ? null : new Date(time).toISOString()
 }
 
@@ -196,7 +204,7 @@ function factsOf(score: Fact | null, fields: readonly Field[], name: string | nu
   const facts: Fact[] = score === null ? [] : [score]
   for (const { key, written, parent, value } of fields) {
     if (facts.length === MOST_FACTS) break
-    const text = factValue(value)
+    const text = factValue(value, key)
     if (text === null || text === name) continue
     const qualified = (key === 'name' || key === 'title') && parent !== '' ? `${parent}_${key}` : written
     const label = labelOf(qualified)

@@ -1,10 +1,10 @@
 /** Reads the texts that JavaScript takes for dates, but none of them in the zone of the machine. */
-import { isDay, isoTime } from '../iso-time.ts'
+import { epochTime, isDay, isoTime } from '../iso-time.ts'
 
 // A longer text is no date, although JavaScript might find one in it.
 const LONGEST = 100
 const ISO_DAY = /^(?:\d{4}|[+-]\d{6})(?:-\d{2}){0,2}$/
-const SECONDS = /^\d+$/
+const NUMBER = /^\d+$/
 // At the end, the name of a zone that JavaScript knows, or an offset behind the only time; or one of them before the year.
 const NAMED = /\d.*(?<=[\d\s])(?:z|ut|utc|gmt|[ecmp][sd]t)$/is
 const OFFSET =
@@ -22,7 +22,7 @@ export interface ReadDate {
 
 /** Null where the text is no date. */
 export function readDate(text: string): ReadDate | null {
-  const at = SECONDS.test(text) ? Number(text) * 1000 : isoTime(text)
+  const at = NUMBER.test(text) ? epochTime(Number(text)) : isoTime(text)
   if (at !== null) return { at, isWall: false }
   if (text.length > LONGEST || Number.isNaN(Date.parse(text))) return null
   const [day] = /^\d{4}-\d{2}-\d{2}/.exec(text) ?? []

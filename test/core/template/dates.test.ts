@@ -82,6 +82,21 @@ t.test('a date alone, and a time with its zone', async (t) => {
     t.equal(new Set(everywhere(text)).size, 1, text)
 })
 
+t.test('a number of milliseconds is the same time as that of its seconds', async (t) => {
+  // From 2001 to 2106: what a sender's clock says.
+  fc.assert(
+    fc.property(fc.integer({ min: 1_000_000_000, max: 4_294_967_295 }), (seconds) => {
+      for (const template of templates) {
+        const { text } = template.render({ data: seconds })
+        for (const data of [seconds * 1_000, `${seconds}000`])
+          assert.equal(template.render({ data }).text, text)
+      }
+    }),
+    { numRuns: 200 },
+  )
+  t.equal(written('1792895400123'), '2026-10-25 02:30')
+})
+
 t.test('what is no date stays as it is', async (t) => {
   for (const text of [
     '2026-02-30',
@@ -120,7 +135,7 @@ t.test('no text is read in the zone of the machine', async (t) => {
 t.test('they give what LiquidJS gives on a machine in UTC, on every machine', async (t) => {
   const theirs = new Liquid({ locale: 'en-US', timezoneOffset: 0 })
   const time = fc.oneof(
-    fc.integer({ min: -2_200_000_000, max: 250_000_000_000 }),
+    fc.integer({ min: -2_200_000_000, max: 99_999_999_999 }),
     // Around the changes to and from summer time.
     ...[Date.UTC(2026, 2, 29), Date.UTC(2026, 9, 25), Date.UTC(2026, 2, 8), Date.UTC(2026, 10, 1)].map(
       (day) => fc.integer({ min: 0, max: 24 * 60 }).map((minutes) => day / 1000 + minutes * 60),

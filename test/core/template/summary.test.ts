@@ -50,6 +50,19 @@ t.test('the time is the event’s own, or none', async (t) => {
   t.equal(summary({}, { completed_at: 'yesterday', started_at: at }).time, null)
   t.equal(summaryOf(aView({}, { payload: { timestamp: at } })).time, iso)
   t.equal(summaryOf(aView({}, { payload: { timestamp: 1 } })).time, null)
+  const ms = Date.parse(at)
+  for (const payload of [
+    { timestamp: ms },
+    { timestamp: ms / 1_000 },
+    { eventTime: at },
+    { occurred_at: ms },
+    { created_at: at, timestamp: 'soon' },
+  ])
+    t.equal(summaryOf(aView({}, { payload })).time, iso, JSON.stringify(payload))
+  t.equal(summary({}, { completed_at: ms }).time, iso)
+  const { time, facts } = summaryOf(aView([], { payload: { event_time: ms, created_at: at } }))
+  t.strictSame([time, facts], [iso, []], 'of a payload without data')
+  t.equal(summaryOf(aView([], { payload: { created_at: at } })).time, null, 'when a record was made')
 })
 
 t.test('the score', async (t) => {
@@ -109,6 +122,30 @@ t.test('facts are the other fields in words', async (t) => {
     { label: 'Stage', value: 'A' },
   ])
   t.equal(both.length, 2, 'what occurred before is left out')
+})
+
+t.test('a number is a time where the name of its field says so', async (t) => {
+  const shown = '28 Nov 2025, 14:33 UTC'
+  for (const key of ['expires_at', 'expireAt', 'period_end', 'Event Time', 'lastSeenOn', 'fail_since', 'at'])
+    for (const value of [1_764_340_412, 1_764_340_412_123])
+      t.equal(summary({}, { [key]: value }).facts[0]?.value, shown, `${key}: ${value}`)
+  t.strictSame(facts({ predict_time: 2.81, end: 0, bytes: 1_764_340_412, restart: 1_764_340_412 }), [
+    'Predict time: 2.81',
+    'End: 0',
+    'Bytes: 1,764,340,412',
+    'Restart: 1,764,340,412',
+  ])
+  fc.assert(
+    fc.property(
+      fc.date({ min: new Date('2001-09-10'), max: new Date('2106-01-01'), noInvalidDate: true }),
+      (at) => {
+        const [iso, ms, seconds] = [at.toISOString(), at.getTime(), Math.floor(at.getTime() / 1_000)].map(
+          (seen_at) => summary({}, { seen_at }).facts[0]?.value,
+        )
+        assert.deepEqual([ms, seconds], [iso, iso])
+      },
+    ),
+  )
 })
 
 t.test('numbers and texts as a reader writes them', async (t) => {

@@ -1,5 +1,5 @@
 /** Text that is safe where Slack reads it: what its leaves are rendered with, and the filters that write its own markup. */
-import { isoTime } from '../../../core/iso-time.ts'
+import { epochTime, isoTime } from '../../../core/iso-time.ts'
 import { isNumber } from '../../../core/number.ts'
 import { type Filter, toText } from '../../../core/template/template.ts'
 import { joinUrl, type UrlPiece } from '../../../core/template/url.ts'
@@ -60,9 +60,9 @@ function date(value: unknown, format: string): string {
   return `<!date^${Math.floor(time / 1000)}^${safeFormat}|${utc(time)}>`
 }
 
-/** An ISO time with its zone, or seconds since the epoch, as milliseconds; null where it is neither. */
+/** An ISO time with its zone, or seconds or milliseconds since the epoch, as milliseconds; null where it is neither. */
 function toTime(value: unknown): number | null {
-  const time = isNumber(value) ? Number(value) * 1000 : isoTime(value)
+  const time = isNumber(value) ? epochTime(Number(value)) : isoTime(value)
   // Years of four digits: what both Slack and a reader understand.
   return time !== null && time >= 0 && time < Date.UTC(10_000, 0) ? time : null
 }
