@@ -7,6 +7,8 @@ import { isoTime, likelyTime } from '../iso-time.ts'
 import { isObject, type Json } from '../json.ts'
 import { isNumber } from '../number.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
+import { ENVELOPE_TIMES, type Field, fieldsOf } from './field.ts'
+import { isFact, isId } from './left-out.ts'
 
 export interface Fact {
   readonly label: string
@@ -27,23 +29,7 @@ export interface Summary {
   readonly id: string
 }
 
-interface Field {
-  /** The key, as snake_case. */
-  readonly key: string
-  /** The key as it is written. */
-  readonly written: string
-  /** The key of what it is in: a step of `enrich`, or a mapping; empty in the payload itself. */
-  readonly parent: string
-  /** 1 within a step or the payload, 2 in a mapping there. */
-  readonly depth: number
-  readonly value: Json
-}
-
 const MOST_FACTS = 6
-// A payload may be hundreds of kilobytes; what matters to a reader is near the top.
-const MOST_FIELDS = 300
-const DEEPEST = 4
-const DEEPEST_FACT = 2
 const LONGEST_NAME = 60
 const LONGEST_SCORE = 12
 const LONGEST_INLINE = 40
@@ -85,45 +71,13 @@ function summarize(view: View): Summary {
   const timed = fields.find((field) => isOwnTime(field, event.type))
   const time = timeOf(timed?.value) ?? envelopeTime(view)
   const shown = [named, scored, timed]
-  const others = fields.filter((field) => !shown.includes(field) && isFact(field, id))
+  const others = fields.filter((field) => !shown.includes(field) && isFact(field, event.type, id))
   return { name, score, facts: factsOf(score, others, name), time, id: shortId(id) }
 }
 
 function idOf(data: Json): string | null {
   const id = isObject(data) ? data.id : null
   return (typeof id === 'string' && id !== '') || isNumber(id) ? String(id) : null
-}
-
-// What the payload says about itself, where it has no `data`.
-const ENVELOPE_TIMES = ['timestamp', 'event_time', 'eventTime', 'occurred_at', 'occurredAt']
-const ENVELOPE = ['type', 'event', ...ENVELOPE_TIMES]
-const CREATED = ['created_at', 'createdAt']
-
-/** What was fetched before what was sent, and what is near the top before what is nested. Lists are not entered. */
-function fieldsOf({ enriched, data, payload }: View): readonly Field[] {
-  const own = isObject(data)
-    ? data
-    : Object.fromEntries(Object.entries(payload).filter(([key]) => !ENVELOPE.includes(key)))
-  let level: Field[] = Object.entries(enriched).flatMap(([step, answer]) => {
-    const field = fieldOf(step, answer, '', 1)
-    return isObject(answer) ? within(field, 1) : [field]
-  })
-  level.push(...Object.entries(own).map(([key, value]) => fieldOf(key, value, '', 1)))
-  const fields: Field[] = []
-  for (let depth = 1; depth <= DEEPEST && level.length > 0 && fields.length < MOST_FIELDS; depth += 1) {
-    fields.push(...level)
-    level = level.slice(0, MOST_FIELDS).flatMap((field) => within(field, depth + 1))
-  }
-  return fields.slice(0, MOST_FIELDS)
-}
-
-function within({ key, value }: Field, depth: number): Field[] {
-  if (!isObject(value)) return []
-  return Object.entries(value).map(([inner, item]) => fieldOf(inner, item, key, depth))
-}
-
-function fieldOf(written: string, value: Json, parent: string, depth: number): Field {
-  return { key: wordsOf(written).join('_').toLowerCase(), written, parent, depth, value }
 }
 
 /** The field of the lowest rank, of several the first; ranks are counted from 1, and 0 is none. */
@@ -170,6 +124,8 @@ function isOwnTime({ key, value }: Field, type: string): boolean {
   return word !== undefined && key === `${word}_at` && timeOf(value) !== null
 }
 
+const CREATED = ['created_at', 'createdAt']
+
 /** What the payload says about itself. Beside `data`, `created_at` is when the event was; else it is of a record. */
 function envelopeTime({ data, payload }: View): string | null {
   const keys = isObject(data) ? [...ENVELOPE_TIMES, ...CREATED] : ENVELOPE_TIMES
@@ -179,20 +135,6 @@ function envelopeTime({ data, payload }: View): string | null {
 function timeOf(value: Json | undefined): string | null {
   const time = isNumber(value) ? likelyTime(Number(value)) : isoTime(value)
   return time === null ? null : new Date(time).toISOString()
-}
-
-// Of UUIDs, ULIDs and long hexadecimal ids, some of them behind a prefix.
-const LOOKS_LIKE_ID =
-  /^(?:[a-z]{1,12}_)?(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}|[0-9A-HJKMNP-TV-Z]{26})$/
-
-function isId(value: string, id: string): boolean {
-  return value === id || LOOKS_LIKE_ID.test(value)
-}
-
-/** Ids and the times of a record mean nothing to a reader; `object` is what senders call the kind of a mapping. */
-function isFact({ key, depth, value }: Field, id: string): boolean {
-  if (depth > DEEPEST_FACT || /(?:^|_)(?:id|uuid|object)s?$|^(?:created|updated)_at$/.test(key)) return false
-  return typeof value !== 'string' || !isId(value, id)
 }
 
 function toFact(label: string, value: string): Fact {

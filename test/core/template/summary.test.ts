@@ -124,6 +124,84 @@ t.test('facts are the other fields in words', async (t) => {
   t.equal(both.length, 2, 'what occurred before is left out')
 })
 
+t.test('what could be used by whoever reads it is no fact', async (t) => {
+  const secrets = {
+    token: '305805',
+    token_hash: '7d5b7b',
+    accessToken: 'abc',
+    new_password: 'x',
+    otp: 305805,
+    'api-key': 'k',
+    clientSecret: 's',
+    credentials: { user: 'ada' },
+    link: 'https://example.com/accept?ticket=eyJhbGci',
+    reset: 'https://example.com/reset?a=1&reset_token=1',
+    file: 'https://files.example.com/x.pdf?X-Amz-Signature=abc',
+    login: 'https://ada:secret@example.com/',
+    files: ['https://files.example.com/x.pdf', 'https://files.example.com/x.pdf?sig=abc'],
+    bearer: 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln',
+  }
+  t.strictSame(facts({ ...secrets }), [])
+  t.strictSame(facts({ total_tokens: 512, page: 'https://example.com/?utm_source=mail', tokenizer: 'bpe' }), [
+    'Total tokens: 512',
+    'Page: https://example.com/?utm_source=mail',
+    'Tokenizer: bpe',
+  ])
+  const part = fc.constantFrom('', 'user_', 'a_b_')
+  fc.assert(
+    fc.property(
+      part,
+      fc.constantFrom('token', 'password', 'secret', 'otp', 'api_key'),
+      anyJson(),
+      (before, word, json) => {
+        const value = JSON.parse(JSON.stringify(json))
+        const shown = facts({ [before + word]: value, [`${word}_new`]: value, [word]: { value, id: value } })
+        // What is nested deeper in it has no fact either.
+        assert.deepEqual(shown, [])
+      },
+    ),
+    { numRuns: 200 },
+  )
+})
+
+t.test('ids of any sender are no facts, and words are', async (t) => {
+  for (const id of [
+    'user_35yN9rkEoR7Vqk2Yx3vT8dYQmPq',
+    'ep_2Xg1hQkP8sBq9nF3KdYt0mWzRvC',
+    'in_1MtHbELkdIwHu7ixl4OzzPMv',
+    'resp_abc123def456',
+    'member-live-5ee5eb32-45f5-4d8f-8b2d-6e9f0c2f0d3a',
+    'evt_685343a1381c819085d44c354e1b330e',
+  ])
+    t.strictSame(facts({ made_by: id, members: [id] }), [], id)
+  for (const text of [
+    'confirm_email',
+    'customer-42',
+    'black_friday2026discount',
+    'us-east-1',
+    'v1',
+    'too_expensive',
+  ])
+    t.strictSame(facts({ text }), [`Text: ${text}`])
+})
+
+t.test('what the type says is not repeated', async (t) => {
+  const shown = (type: string, payload: JsonObject) =>
+    summaryOf(aView(payload.data ?? null, { type, payload })).facts.map(
+      ({ label, value }) => `${label}: ${value}`,
+    )
+  t.strictSame(shown('batch.failed', { data: { status: 'failed', failed: true, reason: 'failed twice' } }), [
+    'Reason: failed twice',
+  ])
+  t.strictSame(shown('TRANSFER_PROCESSED', { event_type: 'TRANSFER_PROCESSED', payment_type: 'ACH' }), [
+    'Payment type: ACH',
+  ])
+  t.strictSame(shown('order.paid', { data: { status: 'pending', paid: false } }), [
+    'Status: pending',
+    'Paid: no',
+  ])
+})
+
 t.test('a number is a time where the name of its field says so', async (t) => {
   const shown = '28 Nov 2025, 14:33 UTC'
   for (const key of ['expires_at', 'expireAt', 'period_end', 'Event Time', 'lastSeenOn', 'fail_since', 'at'])
