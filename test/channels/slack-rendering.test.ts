@@ -64,6 +64,17 @@ t.test('golden messages', async (t) => {
   }
 })
 
+t.test('a type of one word has the sender before it', async (t) => {
+  for (const [type, text] of [
+    ['failed', 'Cuuro: failed (0191e29a…636e)'],
+    ['TRANSFER_FAILED', 'Transfer failed (0191e29a…636e)'],
+    ['organizationInvitation.created', 'Organization invitation created (0191e29a…636e)'],
+  ] as const) {
+    const result = shipped('default').render(aRenderView(viewOf(anEvent({ type }))))
+    t.equal(result.ok && result.message.text, text)
+  }
+})
+
 t.test('how long it took, from the best time there is', async (t) => {
   const lifecycle = { name: 'analysis', stages: ['analysis.created', 'analysis.completed'], key: null }
   const now = anEvent().receivedAt

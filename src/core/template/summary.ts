@@ -20,6 +20,8 @@ export interface Fact {
 export interface Summary {
   /** The name of the company, or of what else the event is about. */
   readonly name: string | null
+  /** What happened: the event's type in words, such as `analysis completed`. */
+  readonly what: string
   /** The number that says how good it is; it is the first of the facts too. */
   readonly score: Fact | null
   readonly facts: readonly Fact[]
@@ -36,7 +38,7 @@ const LONGEST_INLINE = 40
 
 /** Reads the view on first use: most templates of operators use other fields. */
 export function summaryOf(view: View): Summary {
-  let made: Summary | undefined
+  let made: ReturnType<typeof summarize> | undefined
   const summary = () => {
     made ??= summarize(view)
     return made
@@ -44,6 +46,9 @@ export function summaryOf(view: View): Summary {
   return {
     get name() {
       return summary().name
+    },
+    get what() {
+      return whatOf(view.event.type)
     },
     get score() {
       return summary().score
@@ -60,7 +65,7 @@ export function summaryOf(view: View): Summary {
   }
 }
 
-function summarize(view: View): Summary {
+function summarize(view: View): Omit<Summary, 'what'> {
   const { event } = view
   const id = event.subject ?? idOf(view.data) ?? event.id
   const fields = fieldsOf(view)
@@ -73,6 +78,12 @@ function summarize(view: View): Summary {
   const shown = [named, scored, timed]
   const others = fields.filter((field) => !shown.includes(field) && isFact(field, event.type, id))
   return { name, score, facts: factsOf(score, others, name), time, id: shortId(id) }
+}
+
+/** In lower case, without the version of its format, as in `v1.project.paused`. */
+function whatOf(type: string): string {
+  const words = wordsOf(type.replaceAll(/[:/]/g, '.')).filter((word) => !/^v\d+$/i.test(word))
+  return words.join(' ').toLowerCase() || type
 }
 
 function idOf(data: Json): string | null {

@@ -66,7 +66,7 @@ export const eventFields: Fields = {
 export const messageFields: Fields = {
   ...eventFields,
   event: [...(eventFields.event ?? []), 'source_title'],
-  summary: ['name', 'score', 'facts', 'time', 'id'],
+  summary: ['name', 'what', 'score', 'facts', 'time', 'id'],
   route: ['name'],
   receiver: ['name'],
   link: [],

@@ -491,7 +491,7 @@ t.test('mistakes about partials have the place where they are', async (t) => {
     'wrong_template templates/_link.liquid:1:1: a value within <…> could mention people; write {{ value | slack_link: "label" }}',
     'unused_template templates/_spare.liquid:1:1: warning: no template renders this partial (use it with {% render "spare" %}, or remove it)',
     `unknown_file templates/a/_card.liquid:1:1: warning: a partial is at the top of the templates folder (move it to ${folder}/templates/_card.liquid)`,
-    'wrong_template templates/a/slack.yaml:3:3: {% render "crad" %}: there is no _crad.liquid in the templates folder; there is card, facts_line, link, mail_facts, notice_when, score, slack_facts, slack_fallback, slack_time, spare, took',
+    'wrong_template templates/a/slack.yaml:3:3: {% render "crad" %}: there is no _crad.liquid in the templates folder; there is card, default_title, facts_line, link, mail_facts, notice_when, score, slack_facts, slack_fallback, slack_time, spare, took',
     'wrong_template templates/c/email.md:5:33: {% include %} is not known here; write {% render "name" %}, which finds _name.liquid',
     'unknown_file templates/card.liquid:1:1: warning: no channel reads a file with this name (did you mean "_card.liquid"?)',
   ])

@@ -37,7 +37,7 @@ t.test('a message sees its event, its route, its receiver and its link', async (
     notes: ['cut'],
     message: {
       event: { id: anEvent().id, received_at: '2026-11-23T12:00:01.000Z', source_title: 'title of cuuro' },
-      summary: { name: null, id: '0191e29a…636e' },
+      summary: { name: null, what: 'analysis completed', id: '0191e29a…636e' },
       data: anEvent().payload.data,
       route: { name: 'analyses' },
       receiver: { name: 'deal-flow' },

@@ -42,6 +42,23 @@ t.test('the name is the company’s before any other, wherever it is', async (t)
   t.equal(name, 'Acme', 'of a payload that has no mapping as its data')
 })
 
+t.test('what happened is the type in words', async (t) => {
+  for (const [type, what] of [
+    ['analysis.completed', 'analysis completed'],
+    ['organizationInvitation.created', 'organization invitation created'],
+    ['email.hardBounced', 'email hard bounced'],
+    ['TRANSFER_PROCESSED', 'transfer processed'],
+    ['v1.project.paused', 'project paused'],
+    ['user:created/v2', 'user created'],
+    ['invoice-payment_failed', 'invoice payment failed'],
+    ['succeeded', 'succeeded'],
+    ['v1', 'v1'],
+    ['..', '..'],
+    ['注文.支払い済み', '注文 支払い済み'],
+  ] as const)
+    t.equal(summaryOf(aView({}, { type })).what, what)
+})
+
 t.test('the time is the event’s own, or none', async (t) => {
   const at = '2026-11-24T15:02:59+01:00'
   const iso = '2026-11-24T14:02:59.000Z'
