@@ -8,7 +8,8 @@ import { isObject, type Json } from '../json.ts'
 import { isNumber } from '../number.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
 import { ENVELOPE_TIMES, type Field, fieldsOf } from './field.ts'
-import { isFact, isId } from './left-out.ts'
+import { isFact } from './left-out.ts'
+import { firstBy, whoOf } from './who.ts'
 
 export interface Fact {
   readonly label: string
@@ -18,7 +19,7 @@ export interface Fact {
 }
 
 export interface Summary {
-  /** The name of the company, or of what else the event is about. */
+  /** The name of the company, of what else the event is about, or of the person. */
   readonly name: string | null
   /** What happened: the event's type in words, such as `analysis completed`. */
   readonly what: string
@@ -69,13 +70,13 @@ function summarize(view: View): Omit<Summary, 'what'> {
   const { event } = view
   const id = event.subject ?? idOf(view.data) ?? event.id
   const fields = fieldsOf(view)
-  const named = firstBy(fields, (field) => nameRank(field, event.type, id))
-  const name = named === undefined ? null : shortened(String(named.value), LONGEST_NAME)
+  const named = whoOf(fields, event.type, id)
+  const name = named === null ? null : shortened(named.text, LONGEST_NAME)
   const scored = firstBy(fields, scoreRank)
   const score = scored === undefined ? null : toFact(scoreLabel(scored), factValue(scored.value) ?? '')
   const timed = fields.find((field) => isOwnTime(field, event.type))
   const time = timeOf(timed?.value) ?? envelopeTime(view)
-  const shown = [named, scored, timed]
+  const shown = [...(named?.fields ?? []), scored, timed]
   const others = fields.filter((field) => !shown.includes(field) && isFact(field, event.type, id))
   return { name, score, facts: factsOf(score, others, name), time, id: shortId(id) }
 }
@@ -89,30 +90,6 @@ function whatOf(type: string): string {
 function idOf(data: Json): string | null {
   const id = isObject(data) ? data.id : null
   return (typeof id === 'string' && id !== '') || isNumber(id) ? String(id) : null
-}
-
-/** The field of the lowest rank, of several the first; ranks are counted from 1, and 0 is none. */
-function firstBy(fields: readonly Field[], rankOf: (field: Field) => number): Field | undefined {
-  let best: { readonly field: Field; readonly rank: number } | undefined
-  for (const field of fields) {
-    const rank = rankOf(field)
-    if (rank > 0 && (best === undefined || rank < best.rank)) best = { field, rank }
-  }
-  return best?.field
-}
-
-// `company`, `target_company`, `company_name`, or `name` in a mapping or a step called `company`.
-const COMPANY = /(?:^|_)(?:company|startup|organi[sz]ation)(?:_name)?$/
-// A mapping that only wraps the answer: its fields count as if they were beside it.
-const WRAPPERS = ['data', 'attributes', 'result', 'item']
-
-function nameRank({ key, parent, depth, value }: Field, type: string, id: string): number {
-  if (typeof value !== 'string' || factValue(value) === null || isId(value, id)) return 0
-  if (COMPANY.test(key) || (key === 'name' && COMPANY.test(parent))) return 1
-  const object = type.split('.')[0] ?? ''
-  if (depth > 1 && !WRAPPERS.includes(parent) && parent !== object) return 0
-  if (key === 'name' || key === 'display_name') return 2
-  return key === 'title' ? 3 : 0
 }
 
 const SCORES = [/^score$/, /_score$/, /^rating$/, /^grade$/]

@@ -35,9 +35,27 @@ t.test('the name is the company’s before any other, wherever it is', async (t)
     [{ analysis: { company: ID, name: ID, title: '  ' } }, {}, null],
     [{ analysis: { company: 'evt_01K9ZZZZZZZZZZZZZZZZZZZZZZ', name: 7 } }, {}, null],
     [{}, { name: 'Acme' }, 'Acme'],
+    [{}, { customer: { name: 'Ada', email: 'ada@example.com' }, product: { name: 'Pro' } }, 'Ada'],
+    [{}, { first_name: 'Zoë', last_name: 'Müller' }, 'Zoë Müller'],
+    [{}, { first_name: 'Zoë', last_name: null }, 'Zoë'],
+    [{}, { givenName: 'Zoë', owner: { familyName: 'Müller' } }, 'Zoë'],
+    [{}, { email: 'ada@example.com', subject: 'Your invoice' }, 'Your invoice'],
+    [{}, { customer_email: 'ada@example.com', customer_name: 'Ada' }, 'Ada'],
+    [{}, { user: { email: 'ada@example.com', username: null } }, 'ada@example.com'],
+    [{}, { owner: { email: 'ada@example.com', first_name: 'Ada' }, author: { name: 'Ada' } }, null],
   ] as const) {
     t.equal(summary(enriched, data).name, name, JSON.stringify([enriched, data]))
   }
+  for (const [type, data, name] of [
+    ['organizationInvitation.created', { organization_invitation: { name: 'Lin' } }, 'Lin'],
+    ['direct.member.create', { member: { display_name: 'Ada' } }, 'Ada'],
+    ['EMAIL_HARD_BOUNCED', { email: { subject: 'Summer sale' }, campaign: { title: 'July' } }, 'Summer sale'],
+    ['order.paid', { product: { name: 'Pro' } }, null],
+  ] as const)
+    t.equal(summaryOf(aView(data, { type })).name, name, type)
+  const { facts: rest } = summary({}, { first_name: 'Zoë', last_name: 'Müller', plan: 'pro' })
+  t.match(rest, [{ label: 'Plan' }], 'the parts of a name are no facts')
+  t.equal(rest.length, 1)
   const { name } = summaryOf(aView({}, { payload: { type: 'a', event: 'b', data: [], company: 'Acme' } }))
   t.equal(name, 'Acme', 'of a payload that has no mapping as its data')
 })
