@@ -1,5 +1,6 @@
-/** Which fields are no facts: what means nothing to a reader, what the message says already, and what must not be shown. */
+/** Which fields are no facts, or the last: what means little to a reader, what the message says already, what must not be shown. */
 import { isList, type Json } from '../json.ts'
+import { isNumber } from '../number.ts'
 import { wordsOf } from './fact.ts'
 import type { Field } from './field.ts'
 
@@ -49,10 +50,19 @@ function repeatsType({ key, value }: Field, type: string): boolean {
   return typeof value === 'string' && [type.toLowerCase(), outcome].includes(value.toLowerCase())
 }
 
+/** What says little: flags, zeros and addresses of pages, of which senders have many. */
+export function isMinor({ value }: Field): boolean {
+  if (typeof value === 'string') return URL_START.test(value)
+  return typeof value === 'boolean' || (isNumber(value) && Number(value) === 0)
+}
+
+const PICTURE_KEY = /(?:^|_)(?:image|avatar|logo|picture|photo|icon)(?:_ur[il])?$/
+
 /** Neither an id nor the time of a record; `object` is what senders call the kind of a mapping. */
 export function isFact(field: Field, type: string, id: string): boolean {
   const { key, depth, value } = field
   if (depth > DEEPEST_FACT || /(?:^|_)(?:id|uuid|object)s?$|^(?:created|updated)_at$/.test(key)) return false
   if (isSecret(field) || repeatsType(field, type)) return false
+  if (PICTURE_KEY.test(key) && typeof value === 'string' && URL_START.test(value)) return false
   return !textsOf(value).some((text) => isId(text, id))
 }

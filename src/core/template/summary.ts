@@ -8,7 +8,7 @@ import { isObject, type Json } from '../json.ts'
 import { isNumber } from '../number.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
 import { ENVELOPE_TIMES, type Field, fieldsOf } from './field.ts'
-import { isFact } from './left-out.ts'
+import { isFact, isMinor } from './left-out.ts'
 import { firstBy, whoOf } from './who.ts'
 
 export interface Fact {
@@ -78,7 +78,7 @@ function summarize(view: View): Omit<Summary, 'what'> {
   const time = timeOf(timed?.value) ?? envelopeTime(view)
   const shown = [...(named?.fields ?? []), scored, timed]
   const others = fields.filter((field) => !shown.includes(field) && isFact(field, event.type, id))
-  return { name, score, facts: factsOf(score, others, name), time, id: shortId(id) }
+  return { name, score, facts: factsOf(score, minorLast(others), name), time, id: shortId(id) }
 }
 
 /** In lower case, without the version of its format, as in `v1.project.paused`. */
@@ -127,6 +127,10 @@ function timeOf(value: Json | undefined): string | null {
 
 function toFact(label: string, value: string): Fact {
   return { label, value, long: value.length > LONGEST_INLINE }
+}
+
+function minorLast(fields: readonly Field[]): readonly Field[] {
+  return [...fields.filter((field) => !isMinor(field)), ...fields.filter(isMinor)]
 }
 
 /** At most six, the score first; of two with one label the first, and none that repeats the name. */

@@ -142,10 +142,10 @@ t.test('facts are the other fields in words', async (t) => {
       'ARR: 1,250,000',
       'Founded: 24 Nov 2026, 14:02 UTC',
       'Day: 24 Nov 2026',
-      'Is new: yes',
       'Tags: seed, hardware',
+      'City: Berlin',
     ],
-    'at most six, those at the top first',
+    'at most six, those at the top first and flags last',
   )
   t.strictSame(facts({ nested: { city: 'Berlin', deeper: { not: 'shown' } } }), ['City: Berlin'])
   const { facts: both } = summary({
@@ -179,8 +179,8 @@ t.test('what could be used by whoever reads it is no fact', async (t) => {
   t.strictSame(facts({ ...secrets }), [])
   t.strictSame(facts({ total_tokens: 512, page: 'https://example.com/?utm_source=mail', tokenizer: 'bpe' }), [
     'Total tokens: 512',
-    'Page: https://example.com/?utm_source=mail',
     'Tokenizer: bpe',
+    'Page: https://example.com/?utm_source=mail',
   ])
   const part = fc.constantFrom('', 'user_', 'a_b_')
   fc.assert(
@@ -220,6 +220,18 @@ t.test('ids of any sender are no facts, and words are', async (t) => {
     t.strictSame(facts({ text }), [`Text: ${text}`])
 })
 
+t.test('what says little comes last, however many there are', async (t) => {
+  const flags = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`has_${index}`, index % 2 === 0]))
+  t.strictSame(
+    facts({ ...flags, discount: 0, page: 'https://example.com/a', role: 'admin', nested: { plan: 'pro' } }),
+    ['Role: admin', 'Plan: pro', 'Has 0: yes', 'Has 1: no', 'Has 2: yes', 'Has 3: no'],
+  )
+  t.strictSame(
+    facts({ image_url: 'https://example.com/a.png', avatarUrl: 'https://example.com', logo: 'none' }),
+    ['Logo: none'],
+  )
+})
+
 t.test('what the type says is not repeated', async (t) => {
   const shown = (type: string, payload: JsonObject) =>
     summaryOf(aView(payload.data ?? null, { type, payload })).facts.map(
@@ -244,9 +256,9 @@ t.test('a number is a time where the name of its field says so', async (t) => {
       t.equal(summary({}, { [key]: value }).facts[0]?.value, shown, `${key}: ${value}`)
   t.strictSame(facts({ predict_time: 2.81, end: 0, bytes: 1_764_340_412, restart: 1_764_340_412 }), [
     'Predict time: 2.81',
-    'End: 0',
     'Bytes: 1,764,340,412',
     'Restart: 1,764,340,412',
+    'End: 0',
   ])
   fc.assert(
     fc.property(
