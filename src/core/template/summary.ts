@@ -4,7 +4,7 @@
  */
 import type { View } from '../event.ts'
 import { isoTime, likelyTime } from '../iso-time.ts'
-import { isObject, type Json } from '../json.ts'
+import { isObject, type Json, type JsonObject } from '../json.ts'
 import { isNumber } from '../number.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
 import { ENVELOPE_TIMES, type Field, fieldsOf } from './field.ts'
@@ -68,7 +68,7 @@ export function summaryOf(view: View): Summary {
 
 function summarize(view: View): Omit<Summary, 'what'> {
   const { event } = view
-  const id = event.subject ?? idOf(view.data) ?? event.id
+  const id = event.subject ?? idOf(isObject(view.data) ? view.data : view.payload) ?? event.id
   const fields = fieldsOf(view)
   const named = whoOf(fields, event.type, id)
   const name = named === null ? null : shortened(named.text, LONGEST_NAME)
@@ -87,8 +87,7 @@ function whatOf(type: string): string {
   return words.join(' ').toLowerCase() || type
 }
 
-function idOf(data: Json): string | null {
-  const id = isObject(data) ? data.id : null
+function idOf({ id }: JsonObject): string | null {
   return (typeof id === 'string' && id !== '') || isNumber(id) ? String(id) : null
 }
 

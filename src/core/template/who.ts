@@ -14,7 +14,7 @@ const COMPANY = /(?:^|_)(?:company|startup|organi[sz]ation)(?:_name)?$/
 // A mapping that only wraps the answer: its fields count as if they were beside it.
 const WRAPPERS = ['data', 'attributes', 'result', 'item']
 // Those whom events are about. Not an owner or an author, who has only to do with it.
-const PERSON = /^(?:customer|contact|subscriber|member|user)$/
+const PERSON = /(?:^|_)(?:customer|contact|subscriber|member|user)(?:_(?:data|details|identity|info))?$/
 const PERSON_NAME = /^(?:customer|contact|subscriber|member|user)_name$/
 const PERSON_EMAIL = /^(?:(?:customer|contact|subscriber|member|user)_)?email(?:_address)?$/
 const NAMES = ['name', 'display_name', 'full_name']

@@ -42,6 +42,8 @@ t.test('the name is the company’s before any other, wherever it is', async (t)
     [{}, { email: 'ada@example.com', subject: 'Your invoice' }, 'Your invoice'],
     [{}, { customer_email: 'ada@example.com', customer_name: 'Ada' }, 'Ada'],
     [{}, { user: { email: 'ada@example.com', username: null } }, 'ada@example.com'],
+    [{}, { contactIdentity: { email: 'ada@example.com' } }, 'ada@example.com'],
+    [{}, { public_user_data: { first_name: 'Ada' }, user_agent: { name: 'Firefox' } }, 'Ada'],
     [{}, { owner: { email: 'ada@example.com', first_name: 'Ada' }, author: { name: 'Ada' } }, null],
   ] as const) {
     t.equal(summary(enriched, data).name, name, JSON.stringify([enriched, data]))
@@ -315,6 +317,11 @@ t.test('ids that begin alike stay apart', async (t) => {
   t.equal(id('short'), 'short')
   t.equal(id(null, { id: 42 }), '42')
   t.equal(id(null), 'evt_01K9…ZZZZ')
+  t.equal(
+    summaryOf(aView(null, { subject: null, payload: { id: 'in_1' } })).id,
+    'in_1',
+    'of a payload without data',
+  )
 })
 
 t.test('any event has a summary within its limits', async (t) => {
