@@ -94,9 +94,16 @@ export function printFramed(terminal: Terminal, title: string, text: string, wid
   print(terminal, edge('└─'))
 }
 
-/** Breaks at spaces where it can; a longer word stays whole, so that an address can be copied, unless `hard`. */
+/**
+ * Breaks at spaces where it can; a longer word stays whole, so that an address can be copied, unless `hard`. The lines of
+ * an indented paragraph are indented alike.
+ */
 export function wrap(text: string, width: number, hard = false): string[] {
   return text.split('\n').flatMap((paragraph) => {
+    const [indent = ''] = /^ +(?=[^ ])/.exec(paragraph) ?? []
+    if (indent !== '' && indent.length < width / 2) {
+      return wrap(paragraph.slice(indent.length), width - indent.length, hard).map((line) => indent + line)
+    }
     const lines: string[] = []
     let line = ''
     for (const word of paragraph.split(' ')) {

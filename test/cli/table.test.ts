@@ -107,3 +107,13 @@ t.test('what a terminal shows, in columns', async (t) => {
   t.strictSame(piecesOf('東京', 1), ['東', '京'], 'one at least')
   t.strictSame(wrap('東京 大阪 a', 7, true), ['東京', '大阪 a'])
 })
+
+t.test('an indented paragraph stays indented, and its lines alike', async (t) => {
+  t.strictSame(wrap('Error  out of\n       memory\n   one two three four', 15), [
+    'Error  out of',
+    '       memory',
+    '   one two',
+    '   three four',
+  ])
+  t.strictSame(wrap('  ', 12), [''], 'but not what is empty')
+})
