@@ -95,11 +95,21 @@ const svixSecretPattern = /^whsec_([A-Za-z0-9+/]+={0,2})$/
 // Old and new, in one variable.
 const SEVERAL_SECRETS = /whsec_[\s\S]*whsec_/
 
+/** For secrets as some senders show them. */
+function hintFor(text: string): string | undefined {
+  if (/^v1, *whsec_/.test(text)) return 'leave out "v1,", so that it begins with whsec_'
+  if (text.includes('whsec_') || text === '') return undefined
+  return 'write whsec_ before a secret in base64; of one in plain text, such as polar_whs_…, write whsec_ and its base64'
+}
+
 export const svixSecret = secret()
   .superRefine((value, context) => {
     const text = value.reveal()
     if (isSvixSecret(text)) return
-    if (!SEVERAL_SECRETS.test(text)) return context.addIssue({ code: 'custom', message: SECRET_MISTAKE })
+    if (!SEVERAL_SECRETS.test(text)) {
+      const params = { hint: hintFor(text) }
+      return context.addIssue({ code: 'custom', message: SECRET_MISTAKE, params })
+    }
     const hint = 'give each a variable of its own, and list them: ["${OLD_SECRET}", "${NEW_SECRET}"]'
     context.addIssue({
       code: 'custom',
