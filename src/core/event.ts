@@ -1,4 +1,5 @@
 import { isList, isObject, type Json, type JsonObject } from './json.ts'
+import { likelyTypeAt } from './likely-type.ts'
 import { isNumber, withExactNumbers } from './number.ts'
 import { resolvePointer } from './pointer.ts'
 
@@ -122,7 +123,9 @@ export function readBody(body: Uint8Array, { eventType, subject }: Pointers): Re
       return { ok: true, type, subject: idAt(payload, subject), payload }
     }
   }
-  return unreadable('no_event_type', `no event type (a string) at ${pointers.join(' or ')}`)
+  const likely = likelyTypeAt(payload, pointers)
+  const hint = likely === null ? '' : `; if it is at ${likely}, write event_type: ${likely} under the source`
+  return unreadable('no_event_type', `no event type (a string) at ${pointers.join(' or ')}${hint}`)
 }
 
 export type ReadEvent =

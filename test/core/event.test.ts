@@ -52,6 +52,32 @@ t.test('the type is where `event_type` says, and nowhere else', async (t) => {
   }
 })
 
+t.test('where a type might be is part of the message', async (t) => {
+  const messageOf = (body: object, eventType?: string) => {
+    const read = readBody(bytes(JSON.stringify(body)), { eventType, subject: '/id' })
+    return read.ok ? read.type : read.message
+  }
+  const start = 'no event type (a string) at'
+  for (const [body, likely] of [
+    [{ id: 'a', eventName: 'email.delivered', email: { type: 'x' } }, '/eventName'],
+    [{ event_type: 'TRANSFER_PROCESSED' }, '/event_type'],
+    [{ user: { id: 'a' }, email_data: { email_action_type: 'signup' } }, '/email_data/email_action_type'],
+    [{ topic: 'orders/paid' }, '/topic'],
+  ] as const)
+    t.equal(
+      messageOf(body),
+      `${start} /type or /event; if it is at ${likely}, write event_type: ${likely} under the source`,
+    )
+  t.match(messageOf({ type: 'a.b' }, '/event'), /at \/event; if it is at \/type, write/)
+  for (const body of [
+    {},
+    { status: 'failed' },
+    { type: 'x'.repeat(257) },
+    { event: {}, 'a/type': 'b', 'event\n': 'c' },
+  ])
+    t.equal(messageOf(body), `${start} /type or /event`)
+})
+
 t.test('the subject is text, or a whole number, where `subject` says', async (t) => {
   const cases: readonly [data: string, pointer: string, subject: string | null][] = [
     ['{"id":"an_1"}', '/data/id', 'an_1'],

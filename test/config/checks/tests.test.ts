@@ -139,7 +139,7 @@ t.test('a test without an event says why', async (t) => {
 `,
     ),
     [
-      'failed_test config.yaml:17:14: tests[0] has no event: no event type (a string) at /event',
+      'failed_test config.yaml:17:14: tests[0] has no event: no event type (a string) at /event; if it is at /type, write event_type: /type under the source',
       'failed_test config.yaml:18:13: tests[1] has no event: missing.json cannot be read (ENOENT)',
       'failed_test config.yaml:19:15: tests[2] has no event: no evt_2',
       'failed_test config.yaml:20:14: tests[3] has no event: there is no source "curo"; did you mean "cuuro"?',
