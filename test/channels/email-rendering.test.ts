@@ -8,8 +8,12 @@ import {
   sharedFiles,
   templateFiles,
 } from '../../src/channels/email/template/rendering.ts'
+import { viewOf } from '../../src/core/event.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { lifecycleView } from '../../src/core/lifecycle/timeline.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 import { anyText } from '../support/any-text.ts'
+import { anEvent, aRenderView } from '../support/event.ts'
 import { goldenCases, goldenTemplates } from '../support/message-cases.ts'
 import { readTemplate, templateFile } from '../support/template-files.ts'
 import { anyView, exampleView } from './contract.ts'
@@ -70,6 +74,29 @@ t.test('a later mail of a conversation, which has the subject of the first, says
   t.equal(later?.text.split('\n')[0], 'Acme Robotics: analysis complete')
   t.match(first?.preheader, /^Started/)
   t.equal(first?.text.split('\n')[0], 'Acme Robotics: analysis started')
+  t.end()
+})
+
+t.test('so does a conversation whose stages have no templates of their own', (t) => {
+  const result = compile(readTemplate('default', { templateFiles, sharedFiles }))
+  if (!result.ok) throw new Error(JSON.stringify(result.problems))
+  const stages = ['subscription.created', 'subscription.canceled']
+  const mailOf = (type: string, data: JsonObject) => {
+    const event = anEvent({ type, subject: 'sub_1', payload: { data } })
+    const lifecycle = lifecycleView({ name: 'paid_subscription', stages, key: null }, event, [])
+    const rendered = result.renderer.render(aRenderView(viewOf(event, lifecycle)))
+    if (!rendered.ok) throw new Error(rendered.reason)
+    return rendered.message
+  }
+  const named = { customer: { name: 'Ada' }, plan: 'pro' }
+  t.equal(mailOf('subscription.created', named).subject, 'Ada: paid subscription')
+  t.equal(mailOf('subscription.created', named).preheader, 'Subscription created · Plan pro')
+  t.equal(mailOf('subscription.created', {}).subject, 'Paid subscription sub_1')
+  t.equal(mailOf('subscription.created', {}).preheader, 'Subscription created')
+  const later = mailOf('subscription.canceled', named)
+  t.equal(later.subject, 'Ada: subscription canceled', 'for where it stands alone')
+  t.equal(later.preheader, 'Subscription canceled · Plan pro')
+  t.equal(later.text.split('\n')[0], 'Ada: subscription canceled')
   t.end()
 })
 
