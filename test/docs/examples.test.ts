@@ -35,6 +35,7 @@ for (const [page, count] of Object.entries({
   'docs/routing.md': 7,
   'docs/lifecycles.md': 1,
   'docs/notices.md': 3,
+  'docs/senders.md': 1,
 })) {
   t.test(`every YAML block of ${page} is part of a configuration, and its tests hold`, async (t) => {
     const blocks = fenced(readPage(page), 'yaml')
@@ -49,6 +50,8 @@ for (const [page, count] of Object.entries({
         ...environment,
         SMTP_URL: 'smtp://127.0.0.1:2525',
         HEARTBEAT_URL: 'https://hc-ping.com/1',
+        POLAR_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 'polar').toString('base64')}`,
+        LOOPS_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 'loops').toString('base64')}`,
       })
       const problems = loaded.ok ? loaded.warnings : loaded.problems
       // An example does not use all that it leaves out.
