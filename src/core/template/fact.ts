@@ -2,6 +2,7 @@
 import { isDay, isoTime, likelyTime } from '../iso-time.ts'
 import { type Json, STEERING } from '../json.ts'
 import { isNumber, type Numeric } from '../number.ts'
+import { withoutMarkup } from './markup.ts'
 
 const LONGEST_LABEL = 30
 const LONGEST_VALUE = 200
@@ -120,7 +121,8 @@ function textValue(text: string): string | null {
   const isDate = DAY.test(text)
   const at = isDate ? (isDay(text) ? Date.parse(text) : null) : isoTime(text)
   const year = new Date(at ?? Number.NaN).getUTCFullYear()
-  if (at === null || !(year >= 0 && year <= LAST_YEAR)) return shortened(text, LONGEST_VALUE) || null
+  if (at === null || !(year >= 0 && year <= LAST_YEAR))
+    return shortened(withoutMarkup(text), LONGEST_VALUE) || null
   return isDate ? dayText(at) : timeText(at)
 }
 

@@ -9,6 +9,43 @@ import '../../support/property-seed.ts'
 // A view holds numbers as they were written, whose type is that of JSON.
 const shown = (text: string) => factValue(numberOf(text) as number)
 
+t.test('of HTML the words are shown', async (t) => {
+  for (const [html, words] of [
+    ['<p>Hello <b>world</b> &amp; all</p>\n<p>of <i>y</i>ou</p>', 'Hello world & all of you'],
+    ['<!doctype html><html><head><title>x</title></head><body><STYLE>p{}</STYLE><h1>Hi</h1></body>', 'Hi'],
+    ['<a href="https://example.com/?a=1&amp;b=2">Read</a>: &lt;b&gt; is bold', 'Read: <b> is bold'],
+    ['<p>1 &amp;lt; 2', '1 &lt; 2'],
+    ['<p>x</p><style>p {', 'x'],
+    ['<div', '<div'],
+    ['<pro> plan', '<pro> plan'],
+    ['<!here> hello', '<!here> hello'],
+    ['a <b>c</b>', 'a <b>c</b>'],
+    ['Ada <ada@example.com>', 'Ada <ada@example.com>'],
+  ] as const)
+    t.equal(factValue(html), words)
+  t.equal(factValue('<p> </p>'), null, 'nothing')
+  const part = fc.constantFrom(
+    '<p>',
+    '</p>',
+    '<br/>',
+    '<a href="x">',
+    '</a>',
+    '<style>p {}</style>',
+    'x',
+    ' ',
+    '&lt;',
+  )
+  fc.assert(
+    fc.property(fc.array(part), (parts) => {
+      const shown = factValue(`<p>${parts.join('')}`) ?? ''
+      const words = parts
+        .filter((one) => one === 'x' || one === '&lt;')
+        .map((one) => one.replace('&lt;', '<'))
+      assert.equal(shown.replaceAll(/\s/g, ''), words.join(''))
+    }),
+  )
+})
+
 t.test('numbers are rounded as they were written', async (t) => {
   const cases = [
     ['9007199254740993.125', '9,007,199,254,740,993.13'],
