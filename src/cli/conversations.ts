@@ -2,7 +2,13 @@
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Reference } from '../core/delivery/outcome.ts'
 import type { Event, LifecycleView } from '../core/event.ts'
-import { type Decision, decide, type SentMessage, stageOf } from '../core/lifecycle/lifecycle.ts'
+import {
+  type Decision,
+  decide,
+  type Lifecycle,
+  type SentMessage,
+  stageOf,
+} from '../core/lifecycle/lifecycle.ts'
 import { lifecycleView } from '../core/lifecycle/timeline.ts'
 import type { PlannedDelivery } from '../core/plan.ts'
 import { type ConversationRecord, StoreRefused } from '../store/store.ts'
@@ -12,6 +18,8 @@ import { withStore } from './with-store.ts'
 export interface Conversations {
   /** What templates see; null where the event is no stage of a lifecycle. */
   readonly view: LifecycleView | null
+  /** Why an event of a stage's type is no stage, as a remark; empty where it is one, or its type is of no lifecycle. */
+  readonly remark: string
   /** Null where the delivery belongs to no conversation. */
   readonly decisionOf: (delivery: PlannedDelivery | null) => Decision | null
 }
@@ -26,7 +34,8 @@ export async function conversationsOf(
   const { lifecycles, followUp } = compiled
   const stage = stageOf(lifecycles, event)
   const lifecycle = lifecycles.find(({ name }) => name === stage?.lifecycle)
-  if (stage === null || lifecycle === undefined) return { view: null, decisionOf: () => null }
+  if (stage === null || lifecycle === undefined)
+    return { view: null, remark: withoutKey(lifecycles, event), decisionOf: () => null }
   const names = deliveries.flatMap(({ conversation }) => conversation ?? [])
   const records = new Map<string, ConversationRecord>()
   try {
@@ -41,6 +50,7 @@ export async function conversationsOf(
   }
   return {
     view: lifecycleView(lifecycle, event, records.get('')?.events ?? []),
+    remark: '',
     decisionOf(delivery) {
       if (delivery === null || delivery.conversation === null) return null
       const sent: readonly SentMessage[] = records.get(delivery.conversation)?.sent ?? []
@@ -48,6 +58,14 @@ export async function conversationsOf(
       return decide({ lifecycle, event, sent, followUp: wanted })
     },
   }
+}
+
+function withoutKey(lifecycles: readonly Lifecycle[], { type, source }: Event): string {
+  const lifecycle = lifecycles.find(({ stages }) => stages.includes(type))
+  if (lifecycle === undefined) return ''
+  const { name, key } = lifecycle
+  const where = key === null ? `where \`subject\` of the source ${source} points` : `at ${key}, its \`key\``
+  return `It is in no conversation of the lifecycle ${name}: there is no id ${where}.`
 }
 
 /** What the message does, as in `it edits https://…`; empty where it only begins a conversation, or belongs to none. */

@@ -23,6 +23,8 @@ export function printPreview(
 ): void {
   for (const notice of noticesOf(event, preview, wanted, madeUp))
     print(terminal, colour(terminal, 'yellow', printable(notice)))
+  if (conversations.remark !== '')
+    print(terminal, colour(terminal, 'yellow', printable(conversations.remark)))
   for (const message of preview.messages) {
     const { rendered, channel } = message
     const { toText } = channels.find(({ name }) => name === channel) ?? {}

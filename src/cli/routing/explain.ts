@@ -184,7 +184,7 @@ function hintAtEnrichment(terminal: Terminal, compiled: CompiledConfig, event: E
 function showDeliveries(
   terminal: Terminal,
   { messages, skipped }: Simulation,
-  { decisionOf }: Conversations,
+  { decisionOf, remark }: Conversations,
   { fallbacks }: Pick<CompiledConfig, 'fallbacks'>,
 ): void {
   if (messages.length + skipped.length === 0) {
@@ -212,6 +212,7 @@ function showDeliveries(
     for (const line of hanging(terminal, '', printable(`${channel} ${target}: ${words}`), '  '))
       print(terminal, line)
   }
+  if (remark !== '') for (const line of hanging(terminal, '', printable(remark), '  ')) print(terminal, line)
   for (const receiver of new Set(messages.map(({ delivery }) => delivery.receiver))) {
     const fallback = fallbacks.get(receiver)?.receiver
     if (fallback !== undefined) print(terminal, `where ${receiver} cannot get it, ${fallback} does`)

@@ -314,3 +314,25 @@ t.test('what a variable holds is compared, and not shown', async (t) => {
   )
   t.match(right.out, /✓ +· data\.key in \["\$\{SECRET_KEY\}", other\]/)
 })
+
+t.test('a stage without an id says that it is in no conversation', async (t) => {
+  const lifecycles = 'lifecycles: { x: { stages: [a.b, a.c] }, y: { stages: [d.e, d.f], key: /data/y } }\n'
+  const cwd = configured(t, `${lifecycles}routes: [{ receivers: [log, team] }]\n`)
+  const remark = 'It is in no conversation of the lifecycle'
+  for (const [type, data, said] of [
+    ['a.b', 'name=Acme', `${remark} x: there is no id where \`subject\` of the source cuuro points.`],
+    ['d.f', 'id=1', `${remark} y: there is no id at /data/y, its \`key\`.`],
+    ['a.b', 'id=1', null],
+    ['other', 'name=Acme', null],
+  ] as const)
+    for (const command of ['explain', 'preview']) {
+      const { code, out } = await hookbridge([command, '--type', type, '--data', data], { cwd })
+      t.equal(code, 0)
+      const words = out.replaceAll(/\s+/g, ' ')
+      t.equal(
+        said === null ? words.includes(remark) : words.includes(said),
+        said !== null,
+        `${command} ${type} ${data}`,
+      )
+    }
+})
