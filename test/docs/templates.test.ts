@@ -88,7 +88,7 @@ t.test('every variable is there', async (t) => {
 t.test('every filter and every tag is there', async (t) => {
   const liquid = new Liquid()
   const filters = rows(under('## Filters')).flatMap(([cell = '']) => names(cell))
-  t.strictSame(filters.sort(), [...Object.keys(liquid.filters), 'slack_date', 'slack_link'].sort())
+  t.strictSame(filters.sort(), [...Object.keys(liquid.filters), 'money', 'slack_date', 'slack_link'].sort())
   const tags = rows(under('## Tags')).flatMap(([cell = '']) => names(cell))
   const noFiles = ['include', 'layout', 'block']
   t.strictSame(

@@ -108,7 +108,8 @@ function round(whole: string, fraction: string, decimals: number) {
   return { whole: digits.slice(0, -decimals), fraction: digits.slice(-decimals) }
 }
 
-function grouped(whole: string): string {
+/** With commas from 10,000 on. */
+export function grouped(whole: string): string {
   return whole.length < FEWEST_GROUPED ? whole : whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
 }
 

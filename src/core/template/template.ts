@@ -3,6 +3,7 @@ import type { View } from '../event.ts'
 import { toClosures } from './closures/closures.ts'
 import { registerDates } from './dates.ts'
 import { TemplateError } from './error.ts'
+import { registerMoney } from './money.ts'
 import { withFilter } from './other-filters.ts'
 import { noPartials, type PartialFile, type Partials, partialsOf, pathOf, toMapping } from './partials.ts'
 import { isUndefinedVariable, missingVariables, renderOnce, toTemplateError } from './rendering.ts'
@@ -148,6 +149,7 @@ function createMaker(
   const all: LiquidOptions = { ...options, templates: toMapping(partials), cache: true }
   const liquid = new Liquid(all)
   registerDates(liquid)
+  registerMoney(liquid)
   for (const name of TEXT_FILTERS.split(' ')) takeText(liquid, name)
   for (const [name, filter] of Object.entries(filters)) {
     liquid.registerFilter(name, {
