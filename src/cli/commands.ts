@@ -29,7 +29,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'config',
     group: 'Set up:',
-    description: 'print the configuration in effect: defaults filled in, secrets hidden',
+    description: 'print the effective configuration: defaults filled in, secrets hidden',
     load: async () => (await import('./config/config.ts')).defineConfig,
   },
   {
@@ -60,14 +60,14 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'completion',
     group: 'Set up:',
-    description: 'print a script that makes your shell complete commands and options',
+    description: 'print a script for your shell that completes commands and options',
     load: async () => (await import('./completion/completion.ts')).defineCompletion,
   },
   {
     name: 'demo',
     group: 'Set up:',
     description:
-      'run the real service with stand-ins for Slack and mail, and send it the events of one analysis',
+      'run the service with stand-ins for Slack and the mail server, and send it two sample events',
     load: async () => (await import('./demo.ts')).defineDemo,
   },
   {
@@ -79,7 +79,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'reload',
     group: 'Run:',
-    description: 'make the running service load the configuration again; exit 1 if it does not',
+    description: 'make the running service reload its configuration; exit 1 if it does not',
     load: async () => (await import('./service/reload.ts')).defineReload,
   },
   {
@@ -127,21 +127,21 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'destinations',
     group: 'History:',
-    description: 'list destinations: which work, which fail and why, and what waits for them',
+    description: 'list destinations: which work, which fail and why, and how many messages are waiting',
     load: async () => (await import('./history/destinations.ts')).defineDestinations,
   },
   {
     name: 'resend',
     group: 'Act on deliveries:',
     description:
-      'attempt deliveries again, to where their receivers point now (without --state: what is parked or dead)',
+      'attempt deliveries again, at the current destinations of their receivers (default: those that are parked or dead)',
     load: async () => (await import('./actions/resend.ts')).defineResend,
   },
   {
     name: 'replay',
     group: 'Act on deliveries:',
     description:
-      'plan stored events again: the routes decide anew who gets them (with --receiver: for that receiver alone)',
+      'route stored events again, with the current configuration (with --receiver: send only to that receiver)',
     load: async () => (await import('./actions/replay.ts')).defineReplay,
   },
   {
@@ -153,19 +153,19 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'backup',
     group: 'The store:',
-    description: 'back up the store to a file, also while the service runs',
+    description: 'back up the store to a file; the service may be running',
     load: async () => (await import('./service/backup.ts')).defineBackup,
   },
   {
     name: 'restore',
     group: 'The store:',
-    description: 'replace the store with a backup, while the service is stopped',
+    description: 'replace the store with a backup; the service must be stopped',
     load: async () => (await import('./service/backup.ts')).defineRestore,
   },
   {
     name: 'migrate-store',
     group: 'The store:',
-    description: 'move everything to another store, SQLite or PostgreSQL, while the service is stopped',
+    description: 'copy everything to another store, SQLite or PostgreSQL; the service must be stopped',
     load: async () => (await import('./service/migrate-store.ts')).defineMigrateStore,
   },
   {

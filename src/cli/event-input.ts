@@ -29,9 +29,9 @@ export function takesEvent(command: Command): Command {
   return command
     .argument(
       '[event]',
-      'a file with the body of an event (- for standard input), or an id of a stored event',
+      'a file with the body of an event (- for standard input), or the id of a stored event',
     )
-    .option('--type <type>', 'make up an event of this type instead')
+    .option('--type <type>', 'use a made-up event of this type instead')
     .option('--data <key=value...>', 'fields of its data: key=text, or key:=JSON as in score:=80')
     .option('--source <name>', 'the source that receives it (default: the first)')
     .option(

@@ -13,8 +13,12 @@ const engine = createEngine((text) => text.toWellFormed().replaceAll(/[\p{Cc}\u2
 
 export const consoleChannel: Channel<Nothing, Nothing, TextMessage> = {
   name: 'console',
-  settings: z.strictObject({}).describe('Messages are printed where the service runs. It has no settings.'),
-  receiver: z.strictObject({}).describe('Print the messages where the service runs. It has no settings.'),
+  settings: z
+    .strictObject({})
+    .describe("Prints messages on the service's standard output. There are no settings."),
+  receiver: z
+    .strictObject({})
+    .describe("Prints messages on the service's standard output. There are no settings."),
   templateFiles,
   targets: () => [{ target: 'console', rateKey: 'console' }],
   compile: (files) => compileText(engine, templateFiles, files),

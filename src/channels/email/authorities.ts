@@ -52,7 +52,7 @@ export function authorities(): z.ZodType<readonly string[], string> {
       return z.NEVER
     })
     .describe(
-      'Certificates of authorities (PEM, one or several) that are trusted for the mail server, beside those of the system and of Node.js.',
+      'CA certificates (PEM, one or more) to trust for the mail server, in addition to those of the system and of Node.js.',
     )
     .meta({ examples: [{ file: '/etc/hookbridge/company-ca.pem' }] })
 }

@@ -79,21 +79,23 @@ export const emailSettings: z.ZodType<EmailSettings> = z
   .strictObject({
     smtp: secret()
       .refine((url) => parseSmtpUrl(url.reveal()) !== null, { error: SMTP_MISTAKE })
-      .describe('The mail server: smtp://user:password@host:587 (the default port) or smtps://host (465).')
+      .describe(
+        'The URL of the mail server: smtp://user:password@host (default port 587), or smtps://user:password@host for TLS from the start (default port 465).',
+      )
       .meta({ examples: ['${SMTP_URL}', 'smtp://user:password@mail.example.org:587'] }),
     from: mailbox()
-      .describe('Who the mails come from.')
+      .describe('The sender of the mails.')
       .meta({ examples: ['Cuuro alerts <alerts@example.org>'] }),
     reply_to: mailbox()
       .optional()
-      .describe('Where answers go, if not to `from`.')
+      .describe('The address for replies, if it is not `from`.')
       .meta({ examples: ['team@example.org'] }),
     tls: z
       .enum(tlsModes)
       .optional()
       .describe(
-        'required: no mail without verified encryption. opportunistic: encrypt where the server offers it, ' +
-          'whatever its certificate. off: never. Default: required; off for a loopback address.',
+        'required: send only over TLS with a valid certificate. opportunistic: use TLS if the server offers it, and do not ' +
+          'verify its certificate. off: do not use TLS. Default: required; off for a loopback address.',
       ),
     ca: authorities().optional(),
     connections: z
@@ -102,19 +104,19 @@ export const emailSettings: z.ZodType<EmailSettings> = z
       .max(100)
       .default(DEFAULT_CONNECTIONS)
       .describe(
-        'Connections to the mail server at once: five at first, and more while mails wait. Where it allows fewer, fewer are used.',
+        'The most connections to the mail server at once. Hookbridge begins with five, opens more while mails are waiting, and uses fewer if the server allows fewer.',
       ),
     rate: rate()
       .optional()
       .describe(
-        'Mails to all addresses together, for a mail server that has a limit: Microsoft 365 takes 30/m. They go out evenly.',
+        'How many mails may be sent, to all addresses together, evenly spaced. Set it if the mail server has a limit: that of Microsoft 365 is 30/m. Default: no limit.',
       ),
     ehlo: z
       .string()
       .regex(EHLO, { error: EHLO_MISTAKE })
       .optional()
       .describe(
-        'The name that this machine gives to the mail server (EHLO). Default: its full name if that has a dot, ' +
+        'The name by which this machine introduces itself to the mail server (EHLO). Default: its host name if that has a dot, ' +
           'else the domain of `from`.',
       )
       .meta({ examples: ['alerts.example.org'], patternErrorMessage: EHLO_MISTAKE }),
@@ -122,7 +124,7 @@ export const emailSettings: z.ZodType<EmailSettings> = z
       .string()
       .refine(isUnsubscribe, { error: 'must be a mail address or an https URL' })
       .optional()
-      .describe('A mail address or an https URL for the header List-Unsubscribe.')
+      .describe('The mail address or https URL in the header List-Unsubscribe.')
       .meta({ examples: ['alerts@example.org', 'https://example.org/unsubscribe'] }),
     oauth2: oauth2.optional(),
   })
@@ -161,8 +163,8 @@ export const emailReceiver: z.ZodType<EmailReceiver> = z
       })
       .transform((items) => items.flat())
       .describe(
-        'The addresses; each gets a mail of its own and does not see the others. One entry, such as a variable, may hold ' +
-          'several with commas between them.',
+        'The mail addresses. Each gets a mail of its own and does not see the others. One entry, such as a variable, may hold ' +
+          'several addresses, separated by commas.',
       )
       .meta({
         uniqueItems: true,
@@ -172,11 +174,11 @@ export const emailReceiver: z.ZodType<EmailReceiver> = z
       .literal('post', { error: 'must be post, or be left out: a mail cannot be edited' })
       .optional()
       .describe(
-        'post: a later stage of a lifecycle is a mail of its own. Default: it is in the thread of the first one.',
+        'post: the mail of a later stage of a lifecycle starts a thread of its own. Default: it continues the thread of the first mail.',
       )
       .meta({ examples: ['post'] }),
   })
-  .describe('Addresses to mail to.')
+  .describe('Mail addresses to send to.')
 
 /** Null where the text is no URL of a mail server. */
 export function parseSmtpUrl(text: string): SmtpServer | null {

@@ -21,35 +21,35 @@ export const slackSettings = z
       })
       .optional()
       .describe(
-        'The bot token of the Slack app, xoxb-…; its scope is chat:write. Not needed for webhook_url.',
+        'The bot token of the Slack app, xoxb-…, with the scope chat:write. Receivers with a webhook_url do not need it.',
       )
       .meta({ examples: ['${SLACK_BOT_TOKEN}'] }),
     rate: rate()
       .prefault('1/s')
-      .describe('Messages to one Slack channel. Slack itself allows about one a second.'),
+      .describe('How many messages may go to one Slack channel. Slack allows about one a second.'),
     burst: z
       .int()
       .min(1)
       .max(1_000)
       .default(3)
-      .describe('Messages to one Slack channel that may be sent at once before `rate` limits them.'),
+      .describe('How many messages to one Slack channel may be sent at once before `rate` applies.'),
     concurrency: z
       .int()
       .min(1)
       .max(1_000)
       .default(50)
-      .describe('Attempts in flight at once, over all Slack channels.'),
+      .describe('How many attempts may be in progress at once, for all Slack channels together.'),
     api_url: z
       .string()
       .refine(isSafeUrl, { error: 'must be an https URL (http only for a loopback address)' })
       .transform((url) => (url.endsWith('/') ? url : `${url}/`))
       .prefault('https://slack.com/api/')
-      .describe("Where Slack's Web API is; another address for a proxy or a test server."),
+      .describe("The URL of Slack's Web API. Change it only for a proxy or a test server."),
     me: z
       .string({ error: ME_WORDS })
       .regex(/^[UW][A-Z0-9]{6,}$/, { error: ME_WORDS })
       .optional()
-      .describe('Your member id: who @me is in `hookbridge preview --to slack:@me`.')
+      .describe('Your member id: `hookbridge preview --to slack:@me` sends to it.')
       .meta({ examples: ['U0123456789'], patternErrorMessage: ME_WORDS }),
   })
   .describe('How Slack messages are sent.')
@@ -63,26 +63,28 @@ export const slackReceiver = z
         error: ({ input }) => channelMistake(input),
       })
       .optional()
-      .describe('The Slack channel: "#name" in quotes, or better its id, which survives renaming.')
+      .describe(
+        'The Slack channel: its id, which stays the same when the channel is renamed, or "#name" in quotes.',
+      )
       .meta({ examples: ['#deal-flow', 'C0123456789'] }),
     webhook_url: secret()
       .refine((url) => isSafeUrl(url.reveal()), {
         error: 'must be an https URL (http only for a loopback address)',
       })
       .optional()
-      .describe('The URL of an incoming webhook, a secret, instead of channel and token.')
+      .describe('The URL of an incoming webhook, in place of `channel` and the token.')
       .meta({ examples: ['${SLACK_WEBHOOK_URL}'] }),
     follow_up: z
       .enum(followUps)
       .default('post')
       .describe(
-        'What a later stage of a lifecycle does: post a message of its own, reply in the thread of the first one, update (edit) ' +
-          'the first one, or update_and_reply.',
+        'What a later stage of a lifecycle does. post: posts a message of its own. reply: replies in the thread of the first ' +
+          'message. update: edits the first message. update_and_reply: does both.',
       ),
     broadcast: z
       .enum(['last', 'always', 'never'])
       .default('last')
-      .describe('Which replies are shown in the channel as well: that of the last stage, all, or none.'),
+      .describe('Which replies are also shown in the channel: that of the last stage, all, or none.'),
   })
   .superRefine(({ webhook_url, follow_up }, context) => {
     if (webhook_url === undefined || follow_up === 'post') return
@@ -93,7 +95,7 @@ export const slackReceiver = z
     error: 'needs either channel or webhook_url, and not both',
   })
   .meta({ oneOf: [{ required: ['channel'] }, { required: ['webhook_url'] }] })
-  .describe('A Slack channel to post to: either channel or webhook_url.')
+  .describe('A Slack channel to post to. Set either `channel` or `webhook_url`.')
   .meta({ examples: [{ channel: '#deal-flow' }] })
 
 export type SlackSettings = z.output<typeof slackSettings>

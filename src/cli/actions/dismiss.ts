@@ -13,7 +13,7 @@ interface DismissFlags extends SelectFlags {
 }
 
 export const defineDismiss: Define = (command, context) => {
-  selects(command, 'ids of deliveries, or of events (then what is parked or dead of them)')
+  selects(command, 'ids of deliveries, or of events (for their parked and dead deliveries)')
     .requiredOption('--reason <text>', 'why; kept in the history')
     .action(async (ids: string[], flags: DismissFlags) => {
       checkSelection(ids, flags)

@@ -15,7 +15,7 @@ import { confirmAgain } from './again.ts'
 import { checkSelection, type SelectFlags, selectDeliveries, selects } from './select.ts'
 
 export const defineResend: Define = (command, context) => {
-  selects(command, 'ids of deliveries, or of events (then what is parked or dead of them)').action(
+  selects(command, 'ids of deliveries, or of events (for their parked and dead deliveries)').action(
     async (ids: string[], flags: SelectFlags) => {
       checkSelection(ids, flags)
       const { destinations } = load(context)

@@ -25,7 +25,9 @@ export interface SelectFlags extends EventFlags, DeliveryFlags {
 
 /** Adds what chooses deliveries, and the options of every command that changes several; `ids`: what they may be of. */
 export function selects(command: Command, ids: string): Command {
-  return withEventFilters(withDeliveryFilters(command.argument('[ids...]', `${ids}; or give filters`)))
+  return withEventFilters(
+    withDeliveryFilters(command.argument('[ids...]', `${ids}; or use the filters below`)),
+  )
     .option('--dry-run', 'print what would be done, and do nothing')
     .option('--yes', 'do not ask for confirmation')
     .option('--json', 'print JSON')

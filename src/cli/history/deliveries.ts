@@ -28,8 +28,8 @@ export const defineDeliveries: Define = (command, context) => {
   const { terminal } = context
   withEventFilters(withDeliveryFilters(command))
     .option('--limit <number>', 'how many to list (default: 50; with --follow: 10)', positive)
-    .option('--cursor <cursor>', 'continue a list: the cursor that its last line prints')
-    .option('--follow', 'keep printing what is new or has changed, until Ctrl-C')
+    .option('--cursor <cursor>', 'continue a list: the cursor from its last line')
+    .option('--follow', 'keep printing what is new or changed, until Ctrl-C')
     .option('--json', 'print JSON; with --follow, one object a line')
     .action((flags: ListFlags) =>
       withStore(context, async (store) =>
@@ -38,7 +38,7 @@ export const defineDeliveries: Define = (command, context) => {
     )
   command
     .command('show')
-    .argument('<id>', 'any id of a delivery or of its event; or the beginning of one')
+    .argument('<id>', 'the id of a delivery or of its event; a unique beginning is enough')
     .description('show one delivery with its attempts, or all deliveries of an event')
     .option('--json', 'print JSON')
     .action((id: string, _flags, self) =>

@@ -29,12 +29,12 @@ export const defineEvents: Define = (command, context) => {
     .addOption(
       new Option(
         '--kind <kind>',
-        'only events that a route took, or none did, or requests in quarantine',
+        'only events that a route took, events that no route took, or requests in quarantine',
       ).choices(['routed', 'unrouted', 'quarantined']),
     )
     .option('--limit <number>', 'how many to list (default: 50; with --follow: 10)', positive)
-    .option('--cursor <cursor>', 'continue a list: the cursor that its last line prints')
-    .option('--follow', 'keep printing what is new or has changed, until Ctrl-C')
+    .option('--cursor <cursor>', 'continue a list: the cursor from its last line')
+    .option('--follow', 'keep printing what is new or changed, until Ctrl-C')
     .option('--json', 'print JSON; with --follow, one object a line')
     .action((flags: ListFlags) =>
       withStore(context, async (store) =>
@@ -43,7 +43,10 @@ export const defineEvents: Define = (command, context) => {
     )
   command
     .command('show')
-    .argument('<id>', 'any id: of an event, its message, its subject or a delivery; or the beginning of one')
+    .argument(
+      '<id>',
+      'the id of an event, of its message, of its subject or of a delivery; a unique beginning is enough',
+    )
     .description('show one event with everything that happened to it')
     .option('--json', 'print JSON')
     .action((id: string, _flags, self) =>

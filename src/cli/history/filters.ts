@@ -31,20 +31,20 @@ export interface DestinationName {
 
 export function withEventFilters(command: Command): Command {
   return command
-    .option('--type <type>', 'only this event type')
+    .option('--type <type>', 'only events of this type')
     .option('--source <name>', 'only events from this source')
     .option('--subject <id>', 'only events about this subject, such as the id of an analysis')
     .option(
       '--since <time>',
-      'only since then: a duration before now (30m, 7d), or a time (2026-11-23T12:00:00Z)',
+      'only from this time on: how long ago (30m, 7d), or a time (2026-11-23T12:00:00Z)',
       time,
     )
-    .option('--until <time>', 'only before then, written as for --since', time)
+    .option('--until <time>', 'only before this time, written as for --since', time)
 }
 
 export function withDeliveryFilters(command: Command): Command {
   return command
-    .option('--state <state>', `only in these states, with commas between them: ${states.join(', ')}`, state)
+    .option('--state <state>', `only in these states, separated by commas: ${states.join(', ')}`, state)
     .option('--receiver <name>', 'only for this receiver')
     .option(
       '--destination <destination>',
@@ -52,7 +52,7 @@ export function withDeliveryFilters(command: Command): Command {
       destinationName,
     )
     .option('--channel <name>', `only by this channel: ${channels.map(({ name }) => name).join(', ')}`)
-    .option('--conversation <name>', 'only in this conversation, named as `deliveries show` prints it')
+    .option('--conversation <name>', 'only in this conversation; `deliveries show` prints its name')
 }
 
 export function eventFilter({ type, source, subject, since, until }: EventFlags): EventFilter {

@@ -3,7 +3,7 @@ import type { InstallFlags } from './installation.ts'
 
 export const defineInstallService: Define = (command, { terminal }) => {
   command
-    .option('--uninstall', 'stop and remove the service; the configuration and the events stay')
+    .option('--uninstall', 'stop and remove the service; keep the configuration and the events')
     .option('--dry-run', 'print what would be done, and do nothing; needs no root')
     .action(async (flags: InstallFlags) => {
       const { installService } = await import('./installation.ts')

@@ -39,10 +39,10 @@ export const defineExplain: Define = (command, context) => {
     .option('--verify <receivers>', 'exit 1 unless exactly these receivers get the event (a,b; "" for none)')
     .option(
       '--since <duration>',
-      'show what this configuration would change for the stored events of this time, such as 7d',
+      'show what this configuration would change for the events stored in this period, such as 7d',
       duration,
     )
-    .option('--fetch', 'send the requests of enrich, and show the answers')
+    .option('--fetch', 'send the requests of `enrich`, and show the responses')
     .option('--json', 'print JSON')
     .action(async (named: string | undefined, flags: ExplainFlags) => {
       const compiled = load(context)

@@ -15,8 +15,11 @@ export const defineBackup: Define = (command, context) => {
 export const defineRestore: Define = (command, context) => {
   command
     .argument('<file>', 'the backup to restore')
-    .option('--force', 'move the present store aside first')
-    .option('--incomplete', 'accept a copy without its write-ahead log; what only the log had is lost')
+    .option('--force', 'move the current store aside first')
+    .option(
+      '--incomplete',
+      'accept a copy without its write-ahead log; changes that are only in the log are lost',
+    )
     .action((file: string, options: { force?: boolean; incomplete?: boolean }) => {
       const { terminal } = context
       const { force: replace = false, incomplete = false } = options

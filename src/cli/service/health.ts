@@ -15,7 +15,7 @@ const PATIENCE = 5_000
 
 export const defineHealth: Define = (command, context) => {
   command
-    .option('--live', 'only ask whether it answers at all')
+    .option('--live', 'only ask whether the service is running (/livez)')
     .option('--url <url>', 'the service (default: where the configuration says it listens)')
     .option('--json', "print the service's answer as JSON")
     .action((flags: HealthFlags) => health(context, flags))

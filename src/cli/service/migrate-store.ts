@@ -10,15 +10,16 @@ import { CommandError, print, printable, type Terminal } from '../terminal.ts'
 
 export const defineMigrateStore: Define = (command, context) => {
   command
-    .argument('<from>', 'the existing store: sqlite:PATH or postgres://USER@HOST/DATABASE')
-    .argument('<to>', 'an empty store to copy into')
-    .option('--dry-run', 'say what would be moved, and change nothing')
+    .argument('<from>', 'the store to copy: sqlite:PATH or postgres://USER@HOST/DATABASE')
+    .argument('<to>', 'the empty store to copy it to')
+    .option('--dry-run', 'print what would be copied, and change nothing')
     .addHelpText(
       'after',
       `
-'\${NAME}' in a URL is the environment variable, or what the file that NAME_FILE
-names contains. Nothing is written to <from>. After an interruption, the same
-command continues where it stopped.`,
+In a URL, '\${NAME}' is replaced by the environment variable NAME, or by the
+content of the file that the variable NAME_FILE names. Nothing is written to
+<from>. If the command is interrupted, run it again: it continues where it
+stopped.`,
     )
     .action(async (from: string, to: string, options: { dryRun?: boolean }) => {
       const [source, target] = [storeOf(context, from), storeOf(context, to)]

@@ -32,11 +32,11 @@ export const defineSend: Define = (command, context) => {
     .option('--data <key=value...>', 'fields of its data: key=text, or key:=JSON (default: a random id)')
     .option('--file <file>', 'send this file as the body instead (- for standard input)')
     .option('--source <name>', 'the source to send as (default: that of --url, else the first)')
-    .option('--url <url>', "the service, or a webhook's URL (default: where the service listens)")
-    .option('--id <id>', 'the message id, as svix-id has it (default: a new one)')
+    .option('--url <url>', 'the URL of the service or of a webhook (default: where the service listens)')
+    .option('--id <id>', 'the message id, sent as svix-id (default: a new one)')
     .option(
       '--wait [duration]',
-      'wait until its messages are sent, and report them; exit 1 unless all arrive (default: 30s)',
+      'wait for the messages of the event, and report them; exit 1 unless all are delivered (default: 30s)',
       duration,
     )
     .option('--json', 'print the answer as JSON')

@@ -61,7 +61,7 @@ const get = z
       fail(`has a secret in the parameter ${parameter}, and URLs are logged everywhere`, 'send it in headers')
   })
   .describe(
-    'The URL that is asked by GET, a template over the event and earlier steps. Its host is plain text; https, but for a loopback address.',
+    'The URL to request with GET: a template that can use the event and the results of earlier steps. The host must be plain text, and the scheme https unless the host is a loopback address.',
   )
   .meta({ examples: ['https://api.example.com/v1/analyses/{{ data.id }}'] })
 
@@ -88,45 +88,49 @@ const headers = z
 const step = z
   .strictObject({
     name: name()
-      .describe('Templates and matches see what it fetched as `enriched.NAME`.')
+      .describe('The name of the step. Templates and matches find its result under `enriched.NAME`.')
       .meta({ examples: ['analysis'] }),
-    match: match.optional().describe('The events that it is asked for. Default: all.'),
+    match: match.optional().describe('Which events this step runs for. Default: all.'),
     get,
     headers: headers
       .prefault({})
-      .describe('Headers of the request, templates as well. Keys and tokens belong here.')
+      .describe('Headers of the request; their values are templates too. Put keys and tokens here.')
       .meta({ examples: [{ authorization: 'Bearer ${CUURO_API_KEY}' }] }),
     pick: z
       .record(name(), jsonPointer('/score'))
       .refine((fields) => Object.keys(fields).length > 0, { error: 'must have at least one field' })
       .optional()
-      .describe('The fields to keep, by name: JSON pointers into the answer. Default: the whole answer.')
+      .describe(
+        'The fields to keep: a name for each, and its JSON pointer in the response. Default: the whole response.',
+      )
       .meta({ examples: [{ score: '/score', company: '/target_company/name' }], minProperties: 1 }),
     require: z
       .array(z.string())
       .default([])
-      .describe('Fields without which the answer is not ready, so that it is asked again.')
+      .describe('Fields that the response must have. While one is missing or null, the request is repeated.')
       .meta({ examples: [['score']] }),
     within: duration()
       .refine((ms) => ms <= LONGEST_WITHIN_MS, { error: 'must be at most 24h' })
       .prefault('30s')
       .describe(
-        'How long the event waits for it, from its receipt on, at most 24h. Then the message goes without it.',
+        'How long an event may wait for this step, counted from when it was received, at most 24h. After that the message is sent without these fields.',
       ),
     timeout: duration()
       .refine((ms) => ms >= LEAST_TIMEOUT_MS && ms <= LONGEST_TIMEOUT_MS, {
         error: 'must be between 100ms and 1m',
       })
       .prefault('5s')
-      .describe('How long one request may take, from 100ms to 1m.'),
+      .describe('The timeout of one request, from 100ms to 1m.'),
     cache: duration()
       .optional()
-      .describe('How long an answer serves other events that ask for the same. Default: each event asks.')
+      .describe(
+        'How long a response is reused for other events with the same URL and headers. Default: it is not reused.',
+      )
       .meta({ examples: ['5m'] }),
     allow_private: z
       .boolean()
       .default(false)
-      .describe('Whether the host may have a private address, as a service in your own network has.'),
+      .describe('Allow a host with a private address, such as a service in your own network.'),
   })
   .superRefine(({ get: text, allow_private: allowPrivate }, context) => {
     // What a name resolves to is checked for each connection.
@@ -152,7 +156,7 @@ const step = z
       })
     }
   })
-  .describe('One GET of JSON, for what the payload leaves out.')
+  .describe('An HTTP GET request for JSON that the payload leaves out.')
 
 export const enrich = z
   .array(step)
@@ -172,9 +176,7 @@ export const enrich = z
     return z.NEVER
   })
   .prefault([])
-  .describe(
-    'What is fetched for an event before it is planned: requests, in this order, to an API of the sender or your own.',
-  )
+  .describe('HTTP requests that fetch more data about an event before it is routed. They run in this order.')
   .meta({
     examples: [
       [

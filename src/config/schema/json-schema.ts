@@ -9,9 +9,9 @@ import { schema } from './schema.ts'
 const file: JsonObject = {
   type: 'object',
   description:
-    'In place of any text: `{file: PATH}` is the content of a file, such as a systemd credential or a Docker secret, ' +
-    'without its last line break. A relative path is looked up in `$CREDENTIALS_DIRECTORY` first (as it is, and with ' +
-    '`_` for `/`, as systemd names the files of a folder), then beside the configuration.',
+    'In place of any text, `{file: PATH}` reads the text from a file, such as a systemd credential or a Docker secret, ' +
+    'and removes the last line break. A relative path is looked up first in `$CREDENTIALS_DIRECTORY` (as it is, and with ' +
+    '`_` in place of `/`, as systemd names the files of a folder), then in the folder of the configuration.',
   properties: {
     file: {
       type: 'string',
@@ -28,8 +28,8 @@ const variable: JsonObject = {
   type: 'string',
   pattern: variablePattern,
   description:
-    'In place of any text, number, true or false, or within a text: `${NAME}` or `${NAME:-default}` is an environment ' +
-    'variable. An unset variable without a default is an error. `$$` is a dollar sign.',
+    '`${NAME}` or `${NAME:-default}` is replaced by an environment variable. It can stand in place of any text, number, ' +
+    'true or false, and within a text. An unset variable without a default is an error. Write `$$` for a dollar sign.',
 }
 
 const constraints = [
@@ -57,7 +57,7 @@ export function jsonSchema(): JsonObject {
   return {
     $schema: $schema ?? '',
     title: 'Hookbridge configuration',
-    description: 'What Hookbridge receives, and where it is delivered.',
+    description: 'The configuration of Hookbridge.',
     ...asWritten(root),
     // The order of the reference: mappings first, then text.
     $defs: {

@@ -32,7 +32,7 @@ const durationText = z
     id: 'duration',
     patternErrorMessage: DURATION_MISTAKE,
     description:
-      'Whole numbers with units, the larger unit first: d (days), h (hours), m (minutes), s (seconds), ' +
+      'One or more whole numbers with units, larger units first: d (days), h (hours), m (minutes), s (seconds), ' +
       'ms (milliseconds).',
     examples: ['30s', '5m', '1h30m', '30d', '500ms'],
   })

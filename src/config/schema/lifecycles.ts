@@ -15,16 +15,16 @@ const lifecycle = z
       )
       .min(2, { error: 'must list at least two event types: a start and an end' })
       .meta({ uniqueItems: true })
-      .describe('The event types that a subject goes through, in their order.')
+      .describe('The event types of the lifecycle, in order.')
       .meta({ examples: [['analysis.created', 'analysis.completed']] }),
     key: jsonPointer('/data/id or /data/analysis/id')
       .optional()
       .describe(
-        'The JSON pointer of what belongs together, in the body of the events. Default: their subject.',
+        'The JSON pointer, in the body, of the id by which events belong together. Default: the subject of the event.',
       )
       .meta({ examples: ['/data/analysis_id'] }),
   })
-  .describe('Stages of one subject: their messages are one conversation in each destination.')
+  .describe('The stages of one subject. Their messages form one conversation in each destination.')
 
 /** No event type is a stage twice. */
 export const lifecycles = named(lifecycle, 'lifecycle').superRefine((value, context) => {

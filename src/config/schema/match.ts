@@ -6,7 +6,10 @@ import { compileMatch, vocabulary } from '../../core/match/match.ts'
 
 export const match = z
   .unknown()
-  .meta({ id: 'match', description: 'Conditions that must all hold. Without it every event matches.' })
+  .meta({
+    id: 'match',
+    description: 'Conditions on the event, all of which must hold. Without `match`, every event matches.',
+  })
   .transform((raw, context) => {
     const compiled = compileMatch(raw)
     if (compiled.ok) return compiled.match
@@ -55,8 +58,7 @@ export function matchDefinitions(): JsonObject {
       patternProperties: {
         [`^(?:${nested.map(([name]) => name).join('|')})(?:\\.[^.]+)+$`]: {
           title: nested.map(([name]) => `${name}.PATH`).join(', '),
-          description:
-            'A field within, by its path: names, and the numbers of list elements, with dots between.',
+          description: 'A nested field. PATH consists of names and list indexes (from 0), separated by dots.',
           examples: [['seed', 'series a'], { gte: 80 }],
           ...VALUE,
         },
@@ -65,16 +67,16 @@ export function matchDefinitions(): JsonObject {
     },
     value: {
       description:
-        'What a field must be: equal to a scalar, in type and case; like a text with `*`, which matches any text ' +
-        '(`\\*` is a star); any of a list; or all that its operators say. A field that is missing satisfies only ' +
-        '`exists: false` and `not`.',
+        'What the field must be. A scalar: equal to it, in type and case. A text with `*`: text of that form, where `*` ' +
+        'stands for any text and `\\*` for an asterisk. A list: any of its values. Operators: all of them must hold. ' +
+        'A missing field satisfies only `exists: false` and `not`.',
       examples: ['analysis.completed', 'analysis.*', ['seed', 'series a'], { gte: 80, lt: 100 }],
       // Where no choice fits, editors describe the first: an unknown operator is then reported as one.
       anyOf: [{ $ref: '#/$defs/operators' }, VALUES, SCALAR],
     },
     list: {
       type: 'array',
-      description: 'Any of these, at least one.',
+      description: 'The field matches if it matches any of these. The list must not be empty.',
       examples: [
         ['analysis.*', 'startup.created'],
         ['seed', 2, { gt: 80 }],
@@ -83,7 +85,7 @@ export function matchDefinitions(): JsonObject {
       items: { anyOf: [SCALAR, { $ref: '#/$defs/operators' }] },
     },
     scalar: {
-      description: 'A value without parts. Types are never converted: 80 is not "80".',
+      description: 'A single value. Types are never converted: 80 is not "80".',
       examples: ['analysis.completed', 80, true, null],
       type: ['string', 'number', 'boolean', 'null'],
     },

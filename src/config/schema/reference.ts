@@ -20,12 +20,12 @@ interface Row {
 }
 
 const PREFACE = [
-  'Every key of `config.yaml`: its value, its default, and what it is for.',
-  '[config.example.yaml](../config.example.yaml) shows all keys in one file. With ' +
-    '[config.schema.json](../config.schema.json), an editor that has a YAML language server completes and explains ' +
-    'them. `hookbridge check` reports mistakes, including unknown keys, with line and column.',
-  'Any text, number, true or false can also be a [variable](#variable), and any text a [file](#file).',
-  '`hookbridge schema --markdown` writes this page.',
+  'This page describes every key of `config.yaml`. [config.example.yaml](../config.example.yaml) shows all of them in one file.',
+  '`hookbridge check` reports mistakes, including unknown keys, with line and column. With ' +
+    '[config.schema.json](../config.schema.json), an editor with a YAML language server completes keys and shows their ' +
+    'descriptions.',
+  'Any text, number, true or false can also come from an [environment variable](#variable), and any text from a [file](#file).',
+  '`hookbridge schema --markdown` generates this page.',
 ]
 
 // Described once, and allowed nearly everywhere.

@@ -24,18 +24,20 @@ export const route = z
       .string()
       .optional()
       .describe(
-        "The template. Default: the parent route's, else the one named like the event type, else default.",
+        "The template. Default: the parent route's, else the one with the name of the event type, else `default`.",
       )
       .meta({ examples: ['analysis.completed'] }),
-    continue: z.boolean().default(false).describe('Also try the routes that follow.'),
+    continue: z.boolean().default(false).describe('Also try the routes after this one.'),
     get routes() {
       return z
         .array(route)
         .optional()
-        .describe('Routes that are tried first; if none of them matches, this route takes the event.')
+        .describe(
+          'Nested routes. They are tried for the events that match here; if none of them matches, this route takes the event.',
+        )
     },
   })
-  .meta({ id: 'route', description: 'Sends the events that match to receivers.' })
+  .meta({ id: 'route', description: 'Sends matching events to receivers.' })
 
 export const notices = z
   .strictObject({
@@ -47,7 +49,7 @@ export const notices = z
       .array(route)
       .min(1, { error: 'must have at least one route' })
       .optional()
-      .describe('Routes for notices alone, instead of receivers.')
+      .describe('Routes that only notices follow. Use either `receivers` or `routes`.')
       .meta({ examples: [[{ match: { type: 'destination.*' }, receivers: ['ops'] }]] }),
   })
   .refine(({ receivers, routes }) => (receivers === undefined) !== (routes === undefined), {

@@ -36,25 +36,27 @@ const source = z
       .max(LONGEST_TITLE, { error: `must be at most ${LONGEST_TITLE} characters` })
       .regex(/^[^\p{Cc}\u2028\u2029]*$/u, { error: 'must be one line of text' })
       .optional()
-      .describe('What readers of the messages call the sender. Default: its key.')
+      .describe('The name of the sender in messages. Default: the key.')
       .meta({ examples: ['Cuuro'] }),
     svix: z
       .strictObject({
         secrets: z
           .array(svixSecret)
           .min(1, { error: 'must list at least one secret' })
-          .describe('The signing secrets; several while rotating.')
+          .describe('The signing secrets. List the old and the new one while you rotate them.')
           .meta({ examples: [[EXAMPLE_SECRET]] }),
       })
-      .describe('Requests are signed as Svix and Standard Webhooks do.')
+      .describe('Verify requests by their Svix or Standard Webhooks signature.')
       .meta({ examples: [{ secrets: [EXAMPLE_SECRET] }] }),
     event_type: jsonPointer('/type or /meta/event')
       .optional()
-      .describe('The JSON pointer of the event type in the body. Default: /type, then /event.')
+      .describe('The JSON pointer of the event type in the body. Default: /type, else /event.')
       .meta({ examples: ['/event'] }),
     subject: jsonPointer('/data/id')
       .default('/data/id')
-      .describe('The JSON pointer of the id, in the body, of what an event is about: text or a whole number.')
+      .describe(
+        'The JSON pointer, in the body, of the id of what the event is about. The id is text or a whole number.',
+      )
       .meta({ examples: ['/data/id', '/data/object/id'] }),
     allow_ips: z
       .array(allowed)
@@ -62,14 +64,17 @@ const source = z
       .transform((rules) => rules.flat())
       .optional()
       .describe(
-        'The addresses that may send: svix, svix:REGION, addresses, networks. Default: any, with a valid signature.',
+        'The IP addresses that may send: svix, svix:REGION, addresses or networks (CIDR). Default: any address. A valid signature is required in every case.',
       )
       .meta({ examples: [['svix'], ['svix:eu', '192.0.2.0/24']] }),
   })
-  .describe('A sender, and how its requests are verified.')
+  .describe('A sender, and how to verify its requests.')
 
 const links = z
-  .record(z.string().min(1), z.string().describe('The URL, a template with the variables of the event.'))
+  .record(
+    z.string().min(1),
+    z.string().describe('The URL: a template that can use the variables of the event.'),
+  )
   .transform((byType, context) => {
     const compiled = compileLinks(byType)
     if (compiled.ok) return compiled.links
@@ -81,20 +86,22 @@ const links = z
 
 const delivery = z
   .strictObject({
-    retry_for: duration().prefault('24h').describe('How long a failing delivery is retried.'),
+    retry_for: duration()
+      .prefault('24h')
+      .describe('How long a failing delivery is retried before it is dead.'),
     ambiguous_resends: z
       .int()
       .min(0)
       .max(10)
       .default(2)
       .describe(
-        'How often a message is sent again when it is unknown whether it arrived, and that cannot be looked up. Then it is parked; 0 parks it at once.',
+        'How many times a message is sent again while it is unknown whether it arrived and Slack cannot be asked. After that it is parked. 0 parks it at once.',
       ),
     timeout: duration()
       .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })
       .prefault('10s')
       .describe(
-        'How long each step of an attempt may take, at least 100ms: connecting, a login, an answer. A mail server that took the connection has at least a minute for each answer, and ten for that to a whole message.',
+        'The timeout of each step of an attempt (connecting, logging in, waiting for a response), at least 100ms. Once connected, a mail server always has at least 1m for each reply, and 10m for the reply to a whole message.',
       ),
   })
   .describe('How deliveries are attempted.')
@@ -107,7 +114,7 @@ function createSchema(list: readonly Channel[]) {
   const fallback = z
     .string()
     .optional()
-    .describe('The receiver that gets a message where this one cannot: where it is parked or dead.')
+    .describe('The receiver that gets a message instead, if it is parked or dead here.')
     .meta({ examples: ['partners'] })
   const ofReceiver: typeof places & { fallback: typeof fallback } = { ...places, fallback }
   const receiver = z
@@ -119,14 +126,14 @@ function createSchema(list: readonly Channel[]) {
       },
     )
     .describe(
-      'A named group of destinations, in one channel or several. An empty one, {}, gets nothing: a mute.',
+      'A named group of destinations, in one or more channels. An empty receiver, {}, takes events and sends nothing.',
     )
 
   return z.strictObject({
     server: server.prefault({}),
     store: store.prefault({}),
     sources: named(source, 'source')
-      .describe('The senders. POST /webhooks/NAME receives the events of NAME.')
+      .describe('The senders. Each posts its events to /webhooks/NAME.')
       .meta({ examples: [{ cuuro: { svix: { secrets: [EXAMPLE_SECRET] } } }] }),
     enrich,
     lifecycles: lifecycles
@@ -138,21 +145,25 @@ function createSchema(list: readonly Channel[]) {
       .min(1, { error: 'must name a folder' })
       .optional()
       .describe(
-        'A folder beside this file. Its files take precedence over the templates that ship with the product.',
+        'A folder of templates, relative to this file. Its files replace those that ship with Hookbridge, one by one.',
       )
       .meta({ examples: ['templates'] }),
     links: links
       .optional()
-      .describe('The URL of the page about the subject of an event, by event type (* is a wildcard).')
+      .describe(
+        'The URL of the page about an event, for each event type (* is a wildcard). Templates use it as `link`.',
+      )
       .meta({ examples: [{ 'analysis.*': 'https://app.example.com/analyses/{{ data.id }}' }] }),
-    channels: z.strictObject(settings).prefault({}).describe('How messages are sent.'),
+    channels: z.strictObject(settings).prefault({}).describe('The settings of each way to send messages.'),
     receivers: named(receiver, 'receiver')
       .describe('Named groups of destinations.')
       .meta({ examples: [{ 'deal-flow': { slack: { channel: '#deal-flow' } } }] }),
     routes: z
       .array(route)
       .min(1, { error: 'must have at least one route' })
-      .describe('Tried in order; the first that matches takes the event.')
+      .describe(
+        'Which events go to which receivers. Routes are tried in order; the first that matches takes the event.',
+      )
       .meta({ examples: [[{ match: { type: 'analysis.*' }, receivers: ['deal-flow'] }]] }),
     unrouted: z
       .strictObject({
@@ -161,16 +172,20 @@ function createSchema(list: readonly Channel[]) {
           .meta({ examples: [['everything-else']] }),
       })
       .optional()
-      .describe('Where events go that no route takes. Without it they are stored and counted.'),
+      .describe('Where to send events that no route takes. Without it, they are only stored and counted.'),
     notices: notices
       .optional()
-      .describe('Where notices of the service itself go: destinations that fail, messages that are given up.')
+      .describe(
+        'Where to send notices of problems with the service itself, such as a destination that fails.',
+      )
       .meta({ examples: [{ receivers: ['ops'] }] }),
     delivery: delivery.prefault({}),
     tests: z
       .array(test)
       .optional()
-      .describe('Events and what is expected of them: `hookbridge check` reports where they differ.')
+      .describe(
+        'Tests of this configuration. `hookbridge check` and every reload run them, and report those that fail.',
+      )
       .meta({
         examples: [
           [

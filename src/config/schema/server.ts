@@ -59,9 +59,9 @@ export const server = z
         if (message !== null) context.addIssue({ code: 'custom', message })
       })
       .default('127.0.0.1')
-      .describe('The address to listen on; 0.0.0.0 is all of them.')
+      .describe('The address to listen on. 0.0.0.0 means all addresses.')
       .meta({ examples: ['127.0.0.1', '0.0.0.0'] }),
-    port: z.int().min(0).max(65_535).default(8080).describe('The port to listen on; 0 takes a free one.'),
+    port: z.int().min(0).max(65_535).default(8080).describe('The port to listen on. 0 means any free port.'),
     public_url: z
       .string()
       .superRefine((url, context) => {
@@ -71,7 +71,7 @@ export const server = z
       .transform((url) => url.replace(/(?<!\/)\/+$/, ''))
       .optional()
       .describe(
-        'The URL at which senders reach the service, without /webhooks/…; `hookbridge doctor` tries it.',
+        'The URL at which senders reach the service, without /webhooks/…. `hookbridge doctor` tests it.',
       )
       .meta({ examples: ['https://hooks.example.com'] }),
     trust_proxy: z
@@ -93,52 +93,58 @@ export const server = z
         { error: 'must be loopback, a list of addresses and networks, or false' },
       )
       .default('loopback')
-      .describe('The addresses whose X-Forwarded-For is believed: loopback, a list, or false.')
+      .describe(
+        'The proxies whose X-Forwarded-For header is trusted: `loopback`, a list of addresses and networks, or false for none.',
+      )
       .meta({ examples: ['loopback', ['10.0.0.0/8'], false] }),
     body_limit: size()
       .refine((bytes) => bytes >= 1_024 && bytes <= 8_388_608, { error: 'must be from 1kb to 8mb' })
       .prefault('256kb')
-      .describe('The largest body that is accepted, from 1kb to 8mb.')
+      .describe('The largest request body that is accepted, from 1kb to 8mb.')
       .meta({ examples: ['256kb', '1mb'] }),
     request_timeout: duration()
       .refine((ms) => ms >= 1_000, { error: 'must be at least 1s' })
       .prefault('10s')
-      .describe('How long receiving a request may take, at least 1s.'),
+      .describe('How long a sender may take to send a request, at least 1s.'),
     max_pending: z
       .int()
       .min(1)
       .max(100_000)
       .default(1_000)
       .describe(
-        'Requests handled at once before others are answered 429, as they are when 64 MB of large bodies are on their way.',
+        'How many requests may be in progress at once. Further ones are answered 429, as are large bodies (over 16 kB) while those in progress take 64 MB.',
       ),
     max_connections: z
       .int()
       .min(1)
       .max(100_000)
       .default(4_096)
-      .describe('Connections open at once, as far as the process may open files; further ones are closed.'),
+      .describe(
+        'How many connections may be open at once, if the limit of open files allows it. Further ones are closed.',
+      ),
     unverified: z
       .union(
         [
           z.literal(false),
           z
             .strictObject({
-              rate: rate().prefault('5/s').describe('Failures that one address may have in the long run.'),
+              rate: rate()
+                .prefault('5/s')
+                .describe('The sustained rate of failures that one address may have.'),
               burst: z
                 .int()
                 .min(1)
                 .max(1_000_000)
                 .default(100)
-                .describe('Failures that one address may have at once after a rest.'),
+                .describe('How many failures one address may have at once before `rate` applies.'),
             })
-            .describe('The pace of failures.'),
+            .describe('The limit on failures.'),
         ],
         { error: 'must be {rate: 5/s, burst: 100}, or false for no limit' },
       )
       .prefault({ rate: '5/s', burst: 100 })
       .describe(
-        'How many requests of one address (for IPv6, its /64) may fail verification before it is answered 429: `rate` in the long run (default 5/s), `burst` at once (default 100). false: no limit.',
+        'How many requests from one address (for IPv6, from one /64) may fail verification before the address is answered 429: a sustained `rate` (default 5/s) and a `burst` (default 100). false: no limit.',
       )
       .meta({ examples: [{ rate: '5/s', burst: 100 }, false] }),
     heartbeat_url: secret()
@@ -147,7 +153,7 @@ export const server = z
       })
       .optional()
       .describe(
-        'A URL that is requested every minute while the service works: of healthchecks.io, Uptime Kuma and the like, which raise the alarm when that stops. It is a secret.',
+        'A URL of a monitor, such as healthchecks.io or Uptime Kuma. The service requests it every minute while it works, and the monitor raises an alarm when the requests stop.',
       )
       .meta({ examples: ['${HEARTBEAT_URL}'] }),
     admin_socket: z
@@ -155,18 +161,18 @@ export const server = z
       .min(1, { error: 'must name a path' })
       .optional()
       .describe(
-        'A Unix socket that answers POST /-/reload without a token, /metrics and the health checks, for the service and root alone; a relative path is in $RUNTIME_DIRECTORY, else beside this file.',
+        "A Unix socket for POST /-/reload (without a token), /metrics and the health checks. Only root and the service's own user can connect. A relative path is resolved against $RUNTIME_DIRECTORY, or else against the folder of this file.",
       )
       .meta({ examples: ['/run/hookbridge/admin.sock'] }),
     admin_token: adminToken
       .optional()
       .describe(
-        'The token for POST /-/reload, at least 16 characters; without it the port does not offer /-/reload.',
+        'The token for POST /-/reload on `port`, at least 16 characters. Without it, `port` does not offer /-/reload.',
       )
       .meta({ examples: ['${HOOKBRIDGE_ADMIN_TOKEN}'] }),
     watch: z
       .boolean()
       .default(false)
-      .describe('Reload by itself when this file, a template or a file that holds a secret changes.'),
+      .describe('Reload automatically when this file, a template or a file with a secret changes.'),
   })
   .describe('The HTTP server.')

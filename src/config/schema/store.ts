@@ -34,7 +34,7 @@ export const store = z
     url: storeUrl
       .default('sqlite:data/hookbridge.db')
       .describe(
-        'sqlite:PATH, relative to the configuration file: one machine, one file. Or postgres://USER@HOST/DATABASE, which several instances share; see docs/postgresql.md.',
+        'sqlite:PATH, a file that one instance uses (relative to this file), or postgres://USER@HOST/DATABASE, which several instances can share (see docs/postgresql.md).',
       )
       .meta({
         pattern: `${sqliteUrl.source}|^postgres(ql)?://`,
@@ -47,12 +47,12 @@ export const store = z
     retain: duration()
       .prefault('30d')
       .describe(
-        'How long events are kept after they were received, or after the last replay, resend or dismissal. Those that are not finished stay.',
+        'How long finished events are kept after they were received, or after their last replay, resend or dismissal. Unfinished events are kept.',
       ),
     retain_unresolved: duration()
       .prefault('365d')
       .describe(
-        'How long events with a parked or dead delivery are kept, and requests in quarantine, unless they are dealt with before.',
+        'How long events with a parked or dead delivery, and requests in quarantine, are kept if nobody deals with them.',
       ),
     dedupe: duration()
       .refine((ms) => ms >= LEAST_DEDUPE_MS, {
@@ -60,7 +60,7 @@ export const store = z
       })
       .prefault('72h')
       .describe(
-        'How long a message id is remembered; a later request with the same id is a new event. At least 15m, and at most `retain`.',
+        'How long message ids are remembered to recognize duplicates. After that, a request with the same id is a new event. At least 15m, and at most `retain`.',
       ),
   })
   .refine((settings) => settings.retain >= settings.dedupe, {

@@ -7,41 +7,43 @@ export const test = z
       .string()
       .min(1, { error: 'must not be empty' })
       .optional()
-      .describe('A name for the test, shown where it fails.')
+      .describe('The name of the test, shown if it fails.')
       .meta({ examples: ['a completed analysis reaches the partners'] }),
     event: z
       .record(z.string(), z.unknown())
       .optional()
-      .describe("The event's body, as the sender posts it.")
+      .describe(
+        'The body of the event, as the sender posts it. A test has one of `event`, `file` and `stored`.',
+      )
       .meta({ examples: [{ event: 'analysis.completed', data: { id: '0191e29a' } }] }),
     file: z
       .string()
       .min(1, { error: 'must not be empty' })
       .optional()
-      .describe('A file with the body instead, relative to this one.')
+      .describe('A file with the body of the event, relative to this file.')
       .meta({ examples: ['events/completed.json'] }),
     stored: z
       .string()
       .min(1, { error: 'must not be empty' })
       .optional()
-      .describe('The id of a stored event instead.')
+      .describe('The id of a stored event.')
       .meta({ examples: ['evt_01K9ZZZZZZZZZZZZZZZZZZZZZZ'] }),
     source: z
       .string()
       .optional()
-      .describe('The source that receives it. Default: the first.')
+      .describe('The source of the event. Default: the first.')
       .meta({ examples: ['cuuro'] }),
     at: z.iso
       .datetime({ offset: true, error: 'must be a time such as 2026-11-24T09:00:00Z' })
       .transform((text) => Date.parse(text))
       .optional()
-      .describe('When it is received. Default: 2026-01-01T12:00:00Z.')
+      .describe('The time at which the event is received. Default: 2026-01-01T12:00:00Z.')
       .meta({ examples: ['2026-11-24T09:00:00Z'] }),
     enriched: z
       .record(z.string(), z.unknown())
       .optional()
       .describe(
-        'What enrichment fetched for it, by step. Default: nothing, or what is stored with the event.',
+        'What enrichment fetches for the event, for each step. Default: what is stored with a `stored` event, else nothing.',
       )
       .meta({ examples: [{ analysis: { score: 91 } }] }),
     expect: z
@@ -49,28 +51,28 @@ export const test = z
         routes: z
           .array(z.string())
           .optional()
-          .describe('The routes that take it, in order, by name or path; none: [].')
+          .describe('The routes that take the event, in order, by name or path; [] for none.')
           .meta({ examples: [['completed analyses']] }),
         receivers: z
           .array(z.string())
           .optional()
-          .describe('The receivers that get it, in any order; none: [].')
+          .describe('The receivers that get the event, in any order; [] for none.')
           .meta({ examples: [['deal-flow', 'partners']] }),
         rendered: z
           .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
           .optional()
-          .describe('By receiver: texts that its messages contain.')
+          .describe('Texts that the messages must contain, for each receiver.')
           .meta({ examples: [{ 'deal-flow': ['analysis is complete'] }] }),
       })
       .refine((expected) => Object.keys(expected).length > 0, {
         error: 'must have at least one of routes, receivers and rendered',
       })
       .meta({ minProperties: 1 })
-      .describe('What is expected of it.'),
+      .describe('What is expected.'),
   })
   .refine(
     ({ event, file, stored }) => [event, file, stored].filter((given) => given !== undefined).length === 1,
     { error: 'must have one of event, file and stored' },
   )
   .meta({ oneOf: [{ required: ['event'] }, { required: ['file'] }, { required: ['stored'] }] })
-  .describe('An event, and what is expected of it.')
+  .describe('An event, and what is expected to happen to it.')

@@ -40,7 +40,7 @@ const known: Readonly<Record<string, Operator>> = {
   },
   not: {
     takes: 'value',
-    description: 'The field is not this value, none of this list, or these operators do not all hold.',
+    description: 'The field does not match this value, list or mapping of operators.',
     example: 'internal',
     compile: (operand, path, problems) => {
       const test = compileValue(operand, path, problems)
@@ -53,7 +53,7 @@ const known: Readonly<Record<string, Operator>> = {
   lte: order('The field is this number or below.', (difference) => difference <= 0),
   exists: {
     takes: 'boolean',
-    description: 'true: the field is there, even if it is null. false: it is missing.',
+    description: 'true: the field is present, even if it is null. false: it is missing.',
     example: true,
     compile: (operand) => (value) => (value !== undefined) === operand,
   },
@@ -63,13 +63,13 @@ const known: Readonly<Record<string, Operator>> = {
   suffix: part('The field is text that ends with this.', '.completed', (text, end) => text.endsWith(end)),
   contains: {
     takes: 'scalar',
-    description: 'The field is text with this in it, or a list with this as an element.',
+    description: 'The field is text that contains this, or a list that has it as an element.',
     example: 'urgent',
     compile: compileContains,
   },
   regex: {
     takes: 'regex',
-    description: 'The field is text that this regular expression (RE2) matches from its start to its end.',
+    description: 'The field is text, and this regular expression (RE2) matches all of it.',
     example: 'analysis\\.(created|completed)',
     compile: compileRegex,
   },

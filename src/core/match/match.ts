@@ -71,26 +71,26 @@ const roots: Readonly<Record<string, Field>> = {
   data: {
     at: ['payload', 'data'],
     isText: false,
-    description: "The payload's data. A path leads into it: data.id, data.scores.0.",
+    description: "The payload's `data`. Use paths for its fields: data.id, data.scores.0.",
     example: { exists: true },
   },
   payload: {
     at: ['payload'],
     isText: false,
-    description: 'The whole body. A path leads into it: payload.meta.version.',
+    description: 'The whole body. Use paths for its fields: payload.meta.version.',
     example: { exists: true },
   },
   enriched: {
     at: ['enriched'],
     isText: false,
-    description: 'What enrichment fetched. A path leads into it: enriched.STEP.FIELD.',
+    description: 'What enrichment fetched. Use paths for its fields: enriched.STEP.FIELD.',
     example: { exists: true },
   },
   lifecycle: {
     at: ['lifecycle'],
     isText: false,
     description:
-      'Where the event is a stage of a lifecycle: lifecycle.name, lifecycle.stage, lifecycle.is_last (true or false).',
+      'Present if the event is a stage of a lifecycle: lifecycle.name, lifecycle.stage, lifecycle.is_last (true or false).',
     example: { exists: true },
   },
 }

@@ -49,7 +49,7 @@ const mailboxAddress = z
     error: 'must be the address of the mailbox, such as alerts@example.org',
   })
   .optional()
-  .describe('The mailbox that the mails are sent from. Default: the address of `from`.')
+  .describe('The mailbox to send from. Default: the address of `from`.')
   .meta({ examples: ['alerts@example.org'] })
 
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/, {
@@ -85,11 +85,11 @@ const microsoft = z
       .string()
       .refine(isSafeUrl, { error: SAFE_URL })
       .default(MICROSOFT_AUTHORITY)
-      .describe('Where Entra ID is, in a national cloud.')
+      .describe('The URL of Entra ID, if you use a national cloud.')
       .meta({ examples: ['https://login.microsoftonline.us'] }),
     scope: scope
       .default(MICROSOFT_SCOPE)
-      .describe('What the token is for, in a national cloud.')
+      .describe('The scope of the token, if you use a national cloud.')
       .meta({ examples: ['https://outlook.office365.us/.default'] }),
   })
   .describe('Microsoft 365: an app registration in Entra ID, with a client secret. See docs/mail.md.')
@@ -119,27 +119,29 @@ const generic = z
     client_id: z
       .string()
       .min(1, { error: 'must not be empty' })
-      .describe('The client.')
+      .describe('The client id.')
       .meta({ examples: ['hookbridge'] }),
     client_secret: secret()
       .optional()
-      .describe('Its secret. Only a refresh token may do without.')
+      .describe('The client secret. Required unless there is a refresh token.')
       .meta({ examples: ['${MAIL_CLIENT_SECRET}'] }),
     refresh_token: secret()
       .optional()
       .describe(
-        'For the grant of a refresh token; without it the client gets a token for itself (client credentials). ' +
-          'A newer one that the server hands out is kept until the service ends.',
+        'The refresh token. Without it, the client_credentials grant is used. If the server issues a new refresh token, ' +
+          'that one is used until the service stops.',
       )
       .meta({ examples: ['${MAIL_REFRESH_TOKEN}'] }),
     scope: scope
       .optional()
-      .describe('What the token is for.')
+      .describe('The scope of the token.')
       .meta({ examples: ['smtp'] }),
     client_auth: z
       .enum(['post', 'basic'])
       .default('post')
-      .describe('How the client shows its secret: in the body of the request, or as HTTP Basic.'),
+      .describe(
+        'How the client sends its secret: in the body of the request (post), or by HTTP Basic authentication (basic).',
+      ),
     user: z
       .string()
       .regex(/^[^\p{Cc}]+$/u, { error: 'must not be empty, nor have a control character' })
@@ -150,7 +152,7 @@ const generic = z
   .refine(({ client_secret, refresh_token }) => client_secret !== undefined || refresh_token !== undefined, {
     error: 'must have a client_secret, or a refresh_token',
   })
-  .describe('Any other token server.')
+  .describe('Any other OAuth 2.0 token server.')
 
 export const oauth2: z.ZodType<OAuth2Settings> = z
   .strictObject({ microsoft: microsoft.optional(), google: google.optional(), generic: generic.optional() })
