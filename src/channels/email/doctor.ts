@@ -77,7 +77,7 @@ function working({ from, oauth2 }: EmailSettings, server: SmtpServer, encrypted:
   const login = loginWords(server, oauth2 && (oauth2.user ?? from.address))
   const summary = `${nameOf(server)} answers, ${encrypted ? 'encrypted' : 'not encrypted'}, ${login}`
   // SMTP has no way to ask before a mail is on its way.
-  const sender = `Whether it takes mail from ${from.address} shows with the first mail.`
+  const sender = `Only the first mail shows whether it accepts ${from.address} as the sender.`
   if (encrypted || isLoopback(server.host)) return { ...fine('smtp_ok', summary), meaning: sender }
   const what = server.credentials === null ? 'Mail crosses' : 'Mail and the password cross'
   const hint = 'set channels.email.tls to required, or use smtps://'
