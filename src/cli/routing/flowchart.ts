@@ -31,7 +31,7 @@ export function flowchart(
 /** Not drawn where a route without a match takes every event that is left. */
 function drawUnrouted(chart: Chart, routes: readonly RouteNode[], unrouted: Router['unrouted']): void {
   if (routes.some(({ match }) => match === null)) return
-  const words = unrouted === null ? 'stored and counted as unrouted' : 'what no route takes'
+  const words = unrouted === null ? 'stored and counted as unrouted' : 'events that no route takes'
   chart.lines.push(`  unrouted["${words}"]`, `  route${routes.length - 1} -. "no route took it" .-> unrouted`)
   for (const name of unrouted?.receivers ?? []) arrow(chart, 'unrouted', idOf(chart, name))
 }

@@ -65,7 +65,7 @@ function lastBranch({ routes, unrouted }: Pick<Router, 'routes' | 'unrouted'>): 
   const catcher = routes.find(({ match }) => match === null)
   const takers = unrouted === null ? 'no one; stored and counted as unrouted' : unrouted.receivers.join(', ')
   const text = catcher === undefined ? takers : `nothing: "${catcher.taken.route}" takes every event`
-  return { title: 'what no route takes', remarks: [{ key: 'to', text }], branches: [] }
+  return { title: 'events that no route takes', remarks: [{ key: 'to', text }], branches: [] }
 }
 
 function drawAll(terminal: Terminal, branches: readonly Branch[], indent: string, width: number): string[] {

@@ -63,7 +63,7 @@ t.test('the tree', async (t) => {
 │        if    data.score < 10
 │        to    hook
 │        as    template default (inherited)
-└─ what no route takes
+└─ events that no route takes
       to    no one; stored and counted as unrouted
 
 RECEIVER   CHANNEL  TARGET
