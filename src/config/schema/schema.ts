@@ -95,7 +95,7 @@ const delivery = z
       .max(10)
       .default(2)
       .describe(
-        'How many times a message is sent again while it is unknown whether it arrived and Slack cannot be asked. After that it is parked. 0 parks it at once.',
+        'How many times a message is sent again if it is unknown whether it arrived, and this cannot be looked up in Slack. After that it is parked. 0 parks it at once.',
       ),
     timeout: duration()
       .refine((ms) => ms >= 100, { error: 'must be at least 100ms' })
