@@ -101,7 +101,7 @@ t.test('405 for a method that a path does not take', async (t) => {
   for (const [url, method, allow] of cases) {
     const { status, error, answer, headers } = await server.ask({ method, url })
     t.match({ status, error, allow: headers.allow }, { status: 405, error: 'method_not_allowed', allow })
-    t.match(answer.message, /methods in Allow; the URL of a webhook is for its sender/)
+    t.match(answer.message, /methods in the Allow header; a webhook URL accepts only signed POST requests/)
     t.match(server.rejected.at(-1), { code: 'method_not_allowed', method, path: url.split('?')[0] })
   }
   t.equal((await server.ask({ method: 'HEAD', url: '/livez' })).status, 200)
