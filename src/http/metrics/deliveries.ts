@@ -32,32 +32,32 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
   })
   const fallbacks = new Counter({
     name: 'hookbridge_fallbacks_total',
-    help: 'Messages that went to the fallback of the receiver that they were for, because it could not be reached.',
+    help: 'Messages that were sent to the fallback of this receiver, because they were parked or dead at the receiver itself.',
     labelNames: ['receiver'],
     registers,
   })
   const lookedUp = new Counter({
     name: 'hookbridge_delivery_lookups_total',
-    help: `Times that it was looked up whether an attempt without an answer had delivered, by what came of it: ${lookUps.join(', ')}.`,
+    help: `Look-ups of whether an attempt without an answer had delivered its message, by result: ${lookUps.join(', ')}.`,
     labelNames: ['channel', 'result'],
     registers,
   })
   const conversations = new Counter({
     name: 'hookbridge_conversation_messages_total',
-    help: `Messages of lifecycles, by what they did in their conversation: ${conversationSteps.join(', ')}.`,
+    help: `Messages in conversations, by what they did there: ${conversationSteps.join(', ')}.`,
     labelNames: ['channel', 'how'],
     registers,
   })
   const duration = new Histogram({
     name: 'hookbridge_attempt_duration_seconds',
-    help: 'How long attempts took, rendering included.',
+    help: 'How long attempts took, including rendering.',
     labelNames: ['channel'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   })
   const latency = new Histogram({
     name: 'hookbridge_delivery_latency_seconds',
-    help: 'From the receipt of an event, or the resend of its delivery, until it was delivered.',
+    help: 'Time from the receipt of an event, or the resend of its delivery, until the message was delivered.',
     labelNames: ['channel'],
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400],
     registers,

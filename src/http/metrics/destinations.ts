@@ -49,7 +49,7 @@ export function createDestinationMetrics(registers: Registry[], deps: Destinatio
 
   gauge(
     'hookbridge_destination_consecutive_failures',
-    'Attempts that the destination failed (retry, ambiguous, park) since one last succeeded or the configuration was reloaded; of the worst where a receiver has several.',
+    'Failed attempts (retry, ambiguous, park) since the last successful one, or since the last reload; of the worst destination if a receiver has several.',
     (states) => Math.max(0, ...states.map(({ failures }) => failures)),
   )
   gauge(

@@ -21,20 +21,20 @@ export function createEnrichmentMetrics(registers: Registry[], deps: EnrichmentD
   })
   const tries = new Counter({
     name: 'hookbridge_enrichment_tries_total',
-    help: 'Tries at the steps of enrich, by result: fetched, again (not ready, or failed and to be asked again), failed.',
+    help: 'Tries at the steps of enrich, by result: fetched, again (not ready or failed, and another try follows), failed.',
     labelNames: ['step', 'result'],
     registers,
   })
   const durations = new Histogram({
     name: 'hookbridge_enrichment_duration_seconds',
-    help: 'How long the tries at a step took, without those that the cache served.',
+    help: 'How long the tries at a step took, except those answered from the cache.',
     labelNames: ['step'],
     buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
   const refused = new Gauge({
     name: 'hookbridge_enrichment_refused',
-    help: 'Whether a step is refused with 401 or 403 (1), so that a person must act.',
+    help: '1 if the requests of a step are refused with 401 or 403, so that a person must act; otherwise 0.',
     labelNames: ['step'],
     registers,
   })

@@ -14,7 +14,7 @@ export function createHeartbeatMetrics(registers: Registry[], now: () => number)
   })
   const succeeded = new Gauge({
     name: 'hookbridge_heartbeat_last_success_timestamp_seconds',
-    help: 'When a heartbeat was answered last; 0 before the first.',
+    help: 'When a heartbeat was last answered; 0 before the first.',
     registers,
   })
   for (const result of results) heartbeats.inc({ result }, 0)

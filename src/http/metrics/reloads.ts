@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 export function createReloadMetrics(registers: Registry[]): (ok: boolean) => void {
   const successful = new Gauge({
     name: 'hookbridge_config_last_reload_successful',
-    help: 'Whether the configuration on disk could be loaded the last time (1) or has mistakes (0).',
+    help: '1 if the last reload succeeded, or none was tried; 0 if the configuration on disk has mistakes.',
     registers,
   })
   const at = new Gauge({

@@ -37,12 +37,12 @@ export function createStoreMetrics(registers: Registry[], deps: StoreDeps) {
   for (const during of activities) failures.inc({ during }, 0)
   const purged = new Counter({
     name: 'hookbridge_events_purged_total',
-    help: 'Events that were removed after store.retain.',
+    help: 'Events that were removed after store.retain or store.retain_unresolved.',
     registers,
   })
   const purgedUnresolved = new Counter({
     name: 'hookbridge_unresolved_events_purged_total',
-    help: 'Events among them with something that nobody had dealt with for store.retain_unresolved.',
+    help: 'Events that were removed after store.retain_unresolved, although a delivery was parked or dead, or the request in quarantine.',
     registers,
   })
   const commit = new Histogram({
@@ -81,7 +81,7 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
   })
   new Gauge({
     name: 'hookbridge_queue_depth',
-    help: `Deliveries that are not delivered, by state: ${backlogStates.join(', ')}. Parked ones need a person; dead ones were given up.`,
+    help: `Undelivered messages, by state: ${backlogStates.join(', ')}. For parked ones a person must act; dead ones were given up or refused.`,
     labelNames: ['channel', 'state'],
     registers,
     async collect() {
