@@ -43,7 +43,7 @@ export function fromHere({ terminal }: Context, path: string): string {
 /** For an option that is a duration: milliseconds. */
 export function duration(text: string): number {
   const ms = parseDuration(text)
-  if (ms === null) throw new InvalidArgumentError('a duration is written 30m, 12h or 7d')
+  if (ms === null) throw new InvalidArgumentError('write a duration such as 30m, 12h or 7d')
   return ms
 }
 

@@ -10,7 +10,8 @@ export const errors = {
     "the request verified, but has no event type at the place that the source's event_type names; it is kept in quarantine",
   not_planned:
     'the request verified, but could not be routed because of an unexpected error; it is kept in quarantine',
-  missing_signature: 'the request has no complete set of svix-* or webhook-* headers (id, timestamp, signature)',
+  missing_signature:
+    'the request has no complete set of svix-* or webhook-* headers (id, timestamp, signature)',
   malformed_signature: 'a signature header is malformed',
   timestamp_out_of_range:
     "the request was signed more than five minutes before or after the service's time; check both clocks",

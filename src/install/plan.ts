@@ -121,6 +121,6 @@ function foreignUnits(machine: Machine): string[] {
     .filter((name) => foundUnit(machine, name).as === 'foreign')
     .map(
       (name) =>
-        `${unitFile(machine, name)} was changed by hand, or is from elsewhere, and is left as it is: put what differs into a drop-in (systemctl edit ${name}), move the file away, and run this again`,
+        `${unitFile(machine, name)} was changed by hand, or is not from Hookbridge, so it was not replaced: put your changes into a drop-in (systemctl edit ${name}), move the file away, and run this again`,
     )
 }

@@ -82,12 +82,12 @@ function heartbeat({ host, result, reason, isNews }: Of<'heartbeat'>): LogEntry 
 
 function purged({ events, unresolved }: Of<'purged'>): LogEntry {
   if (unresolved === 0) return { level: 'debug', message: 'old events purged', fields: { events } }
-  const message = `old events purged, ${unresolved} of them with messages that were never delivered or dismissed`
+  const message = `old events purged; ${unresolved} of them had parked or dead messages, or were in quarantine`
   return { level: 'warn', message, fields: { events, unresolved } }
 }
 
 function receivedMessage(fact: Of<'received'>): string {
-  if (fact.result === 'duplicate') return 'event seen before'
+  if (fact.result === 'duplicate') return 'duplicate request: already stored'
   if (fact.enriching) return 'event stored, to be enriched'
   return fact.unrouted ? 'event stored, but no route takes it' : 'event stored'
 }

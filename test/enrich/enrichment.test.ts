@@ -432,7 +432,7 @@ t.test('doctor asks each step for the newest event, and reports fields without t
   api.answer = ({ path }) =>
     path.startsWith('/analyses') ? { body: { company: { id: 'c' } } } : { body: { name: 'A' } }
   t.match(await findings(), [
-    { code: 'enrich_incomplete', summary: /not there: score$/ },
+    { code: 'enrich_incomplete', summary: /missing in the answer: score$/ },
     { code: 'enrich_ok' },
   ])
 })

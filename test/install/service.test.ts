@@ -186,7 +186,9 @@ t.test('where something is in the way, nothing is done', async (t) => {
   const asUser = { ...machine, isRoot: false }
   t.throws(
     () => installService(terminal, {}, asUser),
-    new CommandError('only root installs and removes services: put sudo in front, or look with --dry-run'),
+    new CommandError(
+      'only root can install and remove services: run this with sudo, or see with --dry-run what it would do',
+    ),
   )
   t.strictSame(written, [])
   t.throws(() => installService(terminal, { dryRun: true }, asUser), { message: /systemd does not run/ })

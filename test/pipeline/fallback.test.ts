@@ -162,7 +162,7 @@ t.test('explain names the fallback', async (t) => {
   const { command } = await start(t, '[{ receivers: [deals] }]')
   t.match(
     await command('explain', '--type', 'analysis.completed'),
-    'where deals cannot get it, partners does',
+    'if it cannot be delivered to deals, partners gets it',
   )
   const { deliveries } = JSON.parse(await command('explain', '--type', 'analysis.completed', '--json'))
   t.match(deliveries, [{ receiver: 'deals', fallback: 'partners' }])

@@ -162,7 +162,7 @@ t.test(
     await postgres.start()
     const further = { ...begun, when: () => countOf('deliveries', url) > 0 }
     const stopped = await interrupted(further, (child) => void child.kill('SIGINT'))
-    t.match(stopped, { code: 1, output: /stopped; the same command continues where it stopped/ })
+    t.match(stopped, { code: 1, output: /stopped; run the same command again to continue/ })
     t.match(await hookbridge(['migrate-store', `sqlite:${path}`, url], { cwd }), { code: 0 })
     t.notMatch(away.output + stopped.output, secret(url))
   },

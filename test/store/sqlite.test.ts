@@ -133,7 +133,7 @@ t.test('a store of a newer program is refused, by everyone', async (t) => {
   const known = Number(database.pragma('user_version'))
   database.execute('PRAGMA user_version = 999')
   database.close()
-  const message = `${path} has schema 999, but this version of Hookbridge supports schemas up to ${known}; upgrade hookbridge`
+  const message = `${path} has schema 999, but this version of Hookbridge supports schemas up to ${known}; upgrade hookbridge, or restore a backup that this version made`
   for (const role of ['service', 'operator'] as const) {
     await t.rejects(opened(t, path, role), { name: 'StoreRefused', reason: 'newer_schema', message })
   }

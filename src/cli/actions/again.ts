@@ -9,6 +9,7 @@ const FEW = 3
 export async function confirmAgain(terminal: Terminal, again: number): Promise<void> {
   if (again <= FEW) return
   const what = `${again} messages that had been delivered would be sent again`
-  if (!canAsk(terminal)) throw new CommandError(`${what}; --yes does it, and --dry-run says which`)
+  if (!canAsk(terminal))
+    throw new CommandError(`${what}; pass --yes to send them, or --dry-run to see which they are`)
   if (!(await confirm(terminal, `${what}. Go on?`))) throw new CommandError('nothing was sent again')
 }

@@ -17,7 +17,7 @@ export const defineDismiss: Define = (command, context) => {
     .requiredOption('--reason <text>', 'why; kept in the history')
     .action(async (ids: string[], flags: DismissFlags) => {
       checkSelection(ids, flags)
-      if (flags.reason.trim() === '') throw new CommandError('--reason says why, in words', 2)
+      if (flags.reason.trim() === '') throw new CommandError('--reason must not be empty: say why', 2)
       await withStore(context, async (store) =>
         dismissCommand(context.terminal, store, ids, await withKnownNames(context, store, flags)),
       )

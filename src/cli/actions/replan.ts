@@ -63,7 +63,7 @@ export function createPlanner(
 }
 
 export function toReplay(planner: EventPlanner, record: EventRecord | null, id: string): Replay {
-  if (record === null) return { kind: 'failed', id, problem: 'it is gone', again: 0 }
+  if (record === null) return { kind: 'failed', id, problem: 'it no longer exists', again: 0 }
   const stored = eventOf(record)
   if (stored !== null) {
     const made = planner.plan(stored, 'replay')

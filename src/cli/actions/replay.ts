@@ -124,7 +124,7 @@ async function carryOut(
     case 'plan': {
       const added = await store.addPlan(id, replay.plan, receiver === undefined ? null : [receiver])
       return added === null
-        ? { kind: 'failed', id, problem: 'it is gone', again: 0 }
+        ? { kind: 'failed', id, problem: 'it no longer exists', again: 0 }
         : resultOf(replay, added)
     }
     case 'release': {

@@ -155,7 +155,7 @@ function report(terminal: Terminal, work: Work, changed: ReadonlySet<string>, fl
     return
   }
   if (requests.length + gone.length + untouched.length === 0) {
-    const others = 'none of them is parked or dead; --state delivered sends again what has arrived'
+    const others = 'none of them is parked or dead; to send delivered messages again, pass --state delivered'
     print(terminal, flags.state === undefined ? others : 'no such deliveries')
     return
   }

@@ -51,7 +51,7 @@ export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env):
 }
 
 function uncheckable(channel: string): Finding {
-  const meaning = 'Whether its messages arrive shows with the first one.'
+  const meaning = 'Only the first message shows whether its messages arrive.'
   return unknown('uncheckable', `nothing can be checked of ${channel} without sending a message`, meaning, '')
 }
 

@@ -17,9 +17,14 @@ export async function enrichmentFindings(
   const { enrich } = config
   const event = await newestFor(config.store.url, enrich)
   if (event === null) {
-    const summary = 'no stored event that a step of enrich matches: nothing to ask with'
+    const summary = 'the steps of enrich cannot be tested: no stored event matches one'
     return [
-      unknown('enrich_unknown', summary, '', '"hookbridge explain --fetch" asks with an id of your choice'),
+      unknown(
+        'enrich_unknown',
+        summary,
+        '',
+        '"hookbridge explain --fetch" sends their requests for an event of your choice',
+      ),
     ]
   }
   const { steps } = await askAll(
@@ -55,7 +60,7 @@ function findingOf({ step, verdict, durationMs }: AskedStep, id: string): Findin
   const asked = `enrich ${step.name} (${step.host}, for ${id})`
   if (verdict.kind !== 'picked') {
     const finding = verdict.kind === 'failed' ? wrong : warning
-    const meaning = 'Messages go without what it fetches.'
+    const meaning = 'Messages are sent without what it fetches.'
     return finding(
       'enrich_failed',
       `${asked}: ${verdict.reason}`,
@@ -66,11 +71,11 @@ function findingOf({ step, verdict, durationMs }: AskedStep, id: string): Findin
   const missing = Object.keys(step.pick ?? {}).filter((name) => !verdict.fields.includes(name))
   const came = `${asked}: ${verdict.fields.join(', ') || 'an answer'} in ${Math.round(durationMs)} ms`
   if (missing.length === 0) return fine('enrich_ok', came)
-  const summary = `${came}; not there: ${missing.join(', ')}`
+  const summary = `${came}; missing in the answer: ${missing.join(', ')}`
   return warning(
     'enrich_incomplete',
     summary,
     '',
-    '"hookbridge explain --fetch ID" shows what the answer has, with its JSON pointers',
+    '"hookbridge explain --fetch ID" shows the answer, with its JSON pointers',
   )
 }

@@ -28,9 +28,9 @@ export async function heartbeatFinding(
     resolve(error)
   })
   const error = await promise
-  const meaning = 'Whether it takes heartbeats shows in the log of the service, and in its metrics.'
+  const meaning = 'The log and the metrics of the service show whether it accepts heartbeats.'
   if (error === null) return { ...fine('heartbeat_ok', `${host} of ${hostSetting} can be reached`), meaning }
   const hint = error instanceof ConnectFailure ? error.hint : 'correct the URL, or open the firewall for it'
   const summary = `${host} of ${hostSetting} cannot be reached: ${wordsOf(error)}`
-  return wrong('heartbeat_unreachable', summary, 'Who watches it raises the alarm.', hint)
+  return wrong('heartbeat_unreachable', summary, 'The monitor behind it will raise the alarm.', hint)
 }

@@ -26,7 +26,7 @@ async function listDestinations(terminal: Terminal, store: Store, json: boolean)
   const now = store.now()
   const rows = (await store.destinations()).map((record) => toRow(record, now))
   if (json) return printJson(terminal, { destinations: rows.map(toJson) })
-  if (rows.length === 0) return print(terminal, 'no destinations: nothing was to be sent yet')
+  if (rows.length === 0) return print(terminal, 'no destinations yet: there has been no message to send')
   printTable(terminal, rows, [
     { title: 'DESTINATION', value: ({ record }) => nameOf(record.destination), shrinks: 'wrap', least: 20 },
     { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => styles[status] },

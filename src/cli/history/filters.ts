@@ -139,6 +139,8 @@ function time(text: string): number {
   if (ago !== null) return Date.now() - ago
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(at))
-    throw new InvalidArgumentError('a duration is written 30m, 12h or 7d, a time 2026-11-23T12:00:00Z')
+    throw new InvalidArgumentError(
+      'write a duration such as 30m, 12h or 7d, or a time such as 2026-11-23T12:00:00Z',
+    )
   return at
 }

@@ -22,7 +22,7 @@ export function oneOf(text: string, looked: LookUp): Found {
 /** Why an id does not name exactly one thing, with the candidates. */
 function notOne(text: string, looked: Exclude<LookUp, { kind: 'one' }>): string {
   if (looked.kind === 'none') {
-    return `nothing has the id ${printable(text)}; an id is the sender's, an event's, a delivery's, a subject, or the beginning of one ("hookbridge events" lists them)`
+    return `no event or delivery has the id ${printable(text)}; pass the sender's message id, the id of an event or a delivery, a subject, or the beginning of one of these ("hookbridge events" lists them)`
   }
   const width = Math.max(...looked.candidates.map(({ id }) => id.length))
   const lines = looked.candidates.map(

@@ -22,7 +22,11 @@ export async function follow<Item extends { readonly id: string }>(
   followed: Followed<Item>,
   { limit = SHOWN_AT_FIRST, cursor }: PageFlags,
 ): Promise<void> {
-  if (cursor !== undefined) throw new CommandError('--follow begins with the newest: leave --cursor out', 2)
+  if (cursor !== undefined)
+    throw new CommandError(
+      '--follow starts with the newest entries, so it cannot be combined with --cursor',
+      2,
+    )
   const stop = stopSignal()
   const states = new Map<string, string | null>()
   const first = await newest(followed, states, limit)

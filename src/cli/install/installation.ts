@@ -9,7 +9,8 @@ export interface InstallFlags {
   readonly dryRun?: boolean
 }
 
-const NEEDS_ROOT = 'only root installs and removes services: put sudo in front, or look with --dry-run'
+const NEEDS_ROOT =
+  'only root can install and remove services: run this with sudo, or see with --dry-run what it would do'
 
 /** Carries out the plan, or with `dryRun` only prints it. */
 export function installService(terminal: Terminal, flags: InstallFlags, machine: Machine): void {

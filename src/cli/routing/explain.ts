@@ -84,8 +84,8 @@ function verify(wanted: string, { receivers }: Simulation, known: readonly strin
   const more = receivers.filter((name) => !names.includes(name))
   if (missing.length + more.length === 0) return
   const parts = [
-    ...(missing.length > 0 ? [`${missing.join(', ')} should get it and does not`] : []),
-    ...(more.length > 0 ? [`${more.join(', ')} should not get it and does`] : []),
+    ...(missing.length > 0 ? [`it should go to ${missing.join(', ')}, but does not`] : []),
+    ...(more.length > 0 ? [`it should not go to ${more.join(', ')}, but does`] : []),
   ]
   throw new CommandError(parts.join('; '))
 }
@@ -215,7 +215,8 @@ function showDeliveries(
   if (remark !== '') for (const line of hanging(terminal, '', printable(remark), '  ')) print(terminal, line)
   for (const receiver of new Set(messages.map(({ delivery }) => delivery.receiver))) {
     const fallback = fallbacks.get(receiver)?.receiver
-    if (fallback !== undefined) print(terminal, `where ${receiver} cannot get it, ${fallback} does`)
+    if (fallback !== undefined)
+      print(terminal, `if it cannot be delivered to ${receiver}, ${fallback} gets it`)
   }
   const notes = new Set(messages.flatMap(({ rendered }) => rendered.notes))
   for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))

@@ -35,7 +35,7 @@ export async function followArrival(
     const event = await store.event(eventId)
     if (event === null)
       throw new CommandError(
-        `the service took the event as ${eventId}, and the store of this configuration does not have it: run this with the configuration of the service, on its machine`,
+        `the service stored the event as ${eventId}, but the store of this configuration does not have it: run this on the service's machine, with its configuration`,
       )
     const deliveries = event.plans.flatMap((plan) => plan.deliveries)
     for (const delivery of deliveries) {
@@ -59,7 +59,7 @@ function ended(
   const found = { event, deliveries }
   const show = `"${command} events show ${event.id}"`
   if (event.enriching && limitMs !== null) {
-    const verdict = `not enriched within ${limitMs / 1_000} s, so that no message is planned: ${show} shows why`
+    const verdict = `the event was not enriched within ${limitMs / 1_000} s, so no message is planned yet: ${show} shows why`
     return { ...found, arrived: false, verdict }
   }
   const missing = deliveries.filter(({ state }) => !arrivedStates.includes(state)).length
@@ -70,7 +70,7 @@ function ended(
   }
   const all = count(deliveries.length, 'message')
   if (missing === 0) {
-    const note = last?.unrouted === true ? '; no route takes it, so that unrouted.receivers got it' : ''
+    const note = last?.unrouted === true ? '; no route takes it, so unrouted.receivers got it' : ''
     return { ...found, arrived: true, verdict: `arrived: ${all}${note}` }
   }
   const when = limitMs === null ? 'did not arrive' : `not arrived within ${limitMs / 1_000} s`

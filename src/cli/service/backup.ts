@@ -33,7 +33,7 @@ export const defineRestore: Define = (command, context) => {
         const count = contents.waiting === 1 ? '1 message' : `${contents.waiting} messages`
         print(
           terminal,
-          `${count} will be sent after the start, also if that has happened since the backup was made`,
+          `${count} will be sent after the start, even if already delivered after the backup was made`,
         )
       }
     })

@@ -49,7 +49,7 @@ export function postToSocket({ command }: Terminal, socketPath: string, path: st
     const fail = (error: Error & { code?: string }) => {
       const why =
         error.code === 'EACCES'
-          ? "only root and the service's own user may open it"
+          ? "only root and the service's user may open it: run this with sudo"
           : `is "${command} serve" running with this server.admin_socket?`
       reject(new CommandError(`nothing answers at ${socketPath} (${error.code ?? error.message}); ${why}`))
     }

@@ -74,7 +74,7 @@ async function run(terminal: Terminal, copy: StoreCopy, stopped: () => boolean):
 function report(terminal: Terminal, copied: Copied): void {
   if (copied.kind === 'stopped')
     throw new CommandError(
-      'stopped; the same command continues where it stopped, and <to> cannot be used before',
+      'stopped; run the same command again to continue where it stopped. Until it has finished, <to> cannot be used',
     )
   for (const compared of copied.tables) print(terminal, lineOf(compared))
   if (copied.kind === 'different') {

@@ -14,7 +14,7 @@ const RELOAD = '/-/reload'
 const BY_SIGNAL = 'reload it with `systemctl reload hookbridge` or `kill -HUP PID`'
 const WITHOUT_TOKEN = `neither server.admin_socket nor server.admin_token is set: set one and restart the service once; until then ${BY_SIGNAL}`
 const STARTED_WITHOUT_TOKEN = `the service was started without server.admin_token: restart it, or ${BY_SIGNAL}`
-const OLD_TOKEN = `the service has another server.admin_token; if it was changed in the file since the last reload, ${BY_SIGNAL}`
+const OLD_TOKEN = `the running service has a different server.admin_token; if you changed it since the last reload, ${BY_SIGNAL}`
 
 export const defineReload: Define = (command, context) => {
   command

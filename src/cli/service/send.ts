@@ -90,7 +90,9 @@ async function wait(
   const { terminal } = context
   const id = ownProperty(result.answer, 'id')
   if (typeof id !== 'string')
-    throw new CommandError('what answered is not Hookbridge: it gave the event no id')
+    throw new CommandError(
+      'the answer has no event id, so it is not from Hookbridge; check --url, or server.host and server.port',
+    )
   const limitMs = limit === true || limit === undefined ? DEFAULT_WAIT_MS : limit
   const { deliveries, arrived, verdict } = await withStore(context, (store) =>
     followArrival(terminal, store, id, limitMs, (delivery) => {

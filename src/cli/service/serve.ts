@@ -147,7 +147,7 @@ function startFailure(error: unknown, { config }: CompiledConfig, exitCode: Exit
   // Only a socket that was passed on can be something else.
   if (code === 'EINVAL') {
     return new CommandError(
-      'what was passed on as LISTEN_FDS is not a TCP socket; give the socket unit one ListenStream, a port or an address with one',
+      'the socket that was passed as LISTEN_FDS is not a TCP socket; give the socket unit one ListenStream=, with a port or ADDRESS:PORT',
       exitCode,
     )
   }

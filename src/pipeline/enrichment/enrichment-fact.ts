@@ -67,7 +67,7 @@ export function describeEnrichment(fact: EnrichmentFact): LogEntry {
         ...(kept && { from_cache: true }),
         ...(againAt !== null && { next_try: new Date(againAt).toISOString() }),
       }
-      const message = `enrichment ${result === 'again' ? 'to be asked again' : result}`
+      const message = `enrichment ${result === 'again' ? 'will be tried again' : result}`
       const level = result === 'fetched' ? 'debug' : result === 'again' ? 'info' : 'warn'
       return { level, message: reason === null ? message : `${message}: ${reason}`, fields }
     }
@@ -80,13 +80,13 @@ export function describeEnrichment(fact: EnrichmentFact): LogEntry {
     }
     case 'enrichment_refused': {
       const { step, host, reason, id } = fact
-      const message = `the step ${step} of enrich is refused: ${reason}; messages go without what it fetches`
+      const message = `the step ${step} of enrich is refused: ${reason}; until that is corrected, messages are sent without what it fetches`
       return { level: 'error', message, fields: { step, host, id } }
     }
     case 'enrichment_host': {
       const { host } = fact
       if (!fact.failing) return { level: 'info', message: `${host} answers again`, fields: { host } }
-      const message = `${host} fails: ${fact.reason}; it is asked less often until it answers`
+      const message = `${host} fails: ${fact.reason}; it gets fewer requests until it answers`
       return { level: 'warn', message, fields: { host } }
     }
     case 'enrichment_accepted': {

@@ -142,7 +142,7 @@ t.test('what is no TCP socket is a mistake that is reported', async (t) => {
   t.teardown(() => file.close())
   for (const fd of [unix.fd(), file.fd]) {
     await t.rejects(startService(config, environment, { socket: fd }), {
-      message: /ended with 1:.*hookbridge: what was passed on as LISTEN_FDS is not a TCP socket/s,
+      message: /ended with 1:.*hookbridge: the socket that was passed as LISTEN_FDS is not a TCP socket/s,
     })
   }
 })

@@ -91,7 +91,10 @@ t.test('events are chosen by what they are, or by their deliveries, oldest first
     code: 2,
     err: /either ids, or --state/,
   })
-  t.match(await hookbridge(['replay', 'evt_none'], { cwd }), { code: 1, err: /nothing has the id evt_none/ })
+  t.match(await hookbridge(['replay', 'evt_none'], { cwd }), {
+    code: 1,
+    err: /no event or delivery has the id evt_none/,
+  })
 })
 
 t.test('before more than a few messages that had been delivered go out again, it asks', async (t) => {

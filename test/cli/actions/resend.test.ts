@@ -34,7 +34,7 @@ t.test('a filter means what is parked or dead, and it becomes due', async (t) =>
   t.equal(after[deliveryId(12)], 'ada@example.org delivered')
   t.match(await hookbridge(['resend', '--receiver', 'deals'], { cwd }), {
     code: 0,
-    out: 'none of them is parked or dead; --state delivered sends again what has arrived\n',
+    out: 'none of them is parked or dead; to send delivered messages again, pass --state delivered\n',
   })
 })
 
@@ -110,7 +110,7 @@ t.test('an id that is unknown leaves everything as it is', async (t) => {
   t.match(await hookbridge(['resend', deliveryId(11), 'dlv_none'], { cwd }), {
     code: 1,
     out: '',
-    err: /nothing has the id dlv_none/,
+    err: /no event or delivery has the id dlv_none/,
   })
   t.match(await states(cwd), { [deliveryId(11)]: '#deals parked' })
   t.match(await hookbridge(['resend'], { cwd }), {
@@ -142,7 +142,7 @@ t.test('before more than a few messages that had been delivered are sent again, 
   const before = await states(cwd)
   t.match(await hookbridge(args, { cwd }), {
     code: 1,
-    err: /4 messages that had been delivered would be sent again; --yes does it/,
+    err: /4 messages that had been delivered would be sent again; pass --yes/,
   })
   for (const answer of ['n\n', '\n', '']) {
     t.match(await hookbridge(args, { cwd, columns: 80, answer }), {

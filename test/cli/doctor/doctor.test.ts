@@ -308,7 +308,7 @@ t.test('Slack: what the scopes do not let it see is said, and is not wrong', asy
     {
       level: 'unknown',
       summary: '#general, #x, C0123456789 could not be checked: the app lacks the scope channels:read',
-      meaning: /shows with the first message/,
+      meaning: /Only the first message shows/,
       hint: /give it channels:read .*posting needs neither/,
     },
   ])

@@ -221,6 +221,6 @@ routes: [{ match: { type: "analysis.*" }, receivers: [deals] }]
   t.strictSame(await Promise.all([events, deliveries, unrouted].map((one) => one.stop())), [0, 0, 0])
   t.match(await hookbridge(['events', '--follow', '--cursor', '1-1', '--config', app.config]), {
     code: 2,
-    err: /leave --cursor out/,
+    err: /cannot be combined with --cursor/,
   })
 })

@@ -253,8 +253,8 @@ t.test('any id, and the beginning of one', async (t) => {
   t.match(several.err, new RegExp(` event +${eventId(1)} +subject 0191e29a-1644-7972-9466-000000000001`))
   t.match(await show('evt_01KARZ'), { code: 1, err: /fits 5 records/ })
   t.match(await show('dlv_2QX7'), { code: 1, err: new RegExp(` delivery +${deliveryId(6)}\n`) })
-  t.match(await show('evt_none'), { code: 1, err: /nothing has the id evt_none/ })
-  t.match(await show('%'), { code: 1, err: /nothing has the id %/ })
+  t.match(await show('evt_none'), { code: 1, err: /no event or delivery has the id evt_none/ })
+  t.match(await show('%'), { code: 1, err: /no event or delivery has the id %/ })
 })
 
 t.test('a subject of several events says how to list them', async (t) => {
@@ -408,7 +408,7 @@ t.test('what filters choose', async (t) => {
   for (const [args, message] of [
     [['--destination', 'slack:#deals', '--channel', 'email'], /give one of them/],
     [['--state', 'parked,lost'], /the states are pending, held, sending, delivered/],
-    [['--since', 'yesterday'], /30m, 12h or 7d, a time 2026-/],
+    [['--since', 'yesterday'], /30m, 12h or 7d, or a time such as 2026-/],
     [['--limit', '0'], /above 0/],
   ] as const)
     t.match(await hookbridge(['deliveries', ...args], { cwd }), { code: 2, err: message })

@@ -166,7 +166,7 @@ t.test('--verify compares the receivers', async (t) => {
   t.equal((await verify('nothing', '')).code, 0)
   t.match(await verify('analysis.completed', 'team'), {
     code: 1,
-    err: /hookbridge: team should get it and does not; log should not get it and does\n/,
+    err: /hookbridge: it should go to team, but does not; it should not go to log, but does\n/,
   })
 })
 

@@ -77,7 +77,7 @@ t.test('a failed reload prints the problems as check does, and exits 1', async (
 t.test('without access, or without a service, it prints what to do instead', async (t) => {
   const { app, reload } = await start(t)
   replaceFile(join(app.folder, 'admin'), 'another-admin-token-for-tests')
-  t.match(await reload(), { code: 1, err: /another server\.admin_token.*`kill -HUP PID`/s })
+  t.match(await reload(), { code: 1, err: /different server\.admin_token.*`kill -HUP PID`/s })
   t.ok((await app.reload('signal')).ok)
   t.match(await reload(), { code: 0, out: /no change/ })
 

@@ -151,7 +151,7 @@ t.test('send --wait reports what becomes of the messages', async (t) => {
     code: 1,
     err: /no route takes it: "hookbridge explain evt_\w+" shows why/,
   })
-  t.match(await send('other', '--wait', 'soon'), { code: 2, err: /a duration is written/ })
+  t.match(await send('other', '--wait', 'soon'), { code: 2, err: /write a duration such as/ })
   const elsewhere = await startTestApp(t, toSlack(slack.url))
   const wait = ['send', '--url', app.url, '--type', 'analysis.completed', '--wait']
   t.match(await hookbridge(['--config', elsewhere.config, ...wait]), {
@@ -164,7 +164,7 @@ t.test('send --wait follows what unrouted.receivers get', async (t) => {
   const { slack, send } = await slackApp(t, 'unrouted: { receivers: [deals] }\n')
   t.match(await send('other', '--wait'), {
     code: 0,
-    out: /^slack #deals {2}delivered\narrived: 1 message; no route takes it, so that unrouted\.receivers got it\n$/m,
+    out: /^slack #deals {2}delivered\narrived: 1 message; no route takes it, so unrouted\.receivers got it\n$/m,
     err: '',
   })
   slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"channel_not_found"}' })
@@ -182,7 +182,7 @@ t.test('send --wait waits for the enrichment too', async (t) => {
     hookbridge(['--config', app.config, 'send', '--url', app.url, '--type', 'analysis.completed', ...args])
   t.match(await send('--wait', '100ms'), {
     code: 1,
-    err: /not enriched within 0\.1 s, so that no message is planned: "hookbridge events show evt_\w+" shows why/,
+    err: /the event was not enriched within 0\.1 s, so no message is planned yet: "hookbridge events show evt_\w+" shows why/,
   })
   const waited = send('--wait')
   await until(async () => (await history(app.folder)).events.length === 2, 'the second event')

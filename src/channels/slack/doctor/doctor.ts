@@ -157,7 +157,7 @@ function classifyAll(
         classify(`${channel} (${(channels.get(channel) ?? []).join(', ')})`, channel, lookup, scopes),
       )
   }
-  const meaning = 'Whether the app may post there shows with the first message.'
+  const meaning = 'Only the first message shows whether the app may post there.'
   return [
     ...findings,
     ...[...unchecked].map(([why, { names, hint }]) =>

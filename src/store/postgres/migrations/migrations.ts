@@ -116,7 +116,7 @@ async function checkVersions(
   })
   if (found === null) return 'missing'
   if (found.compatible > supported) {
-    const message = `${database.name} has schema ${found.version}, which works with programs for schema ${found.compatible} or later, but this version of Hookbridge supports schemas up to ${supported}; upgrade hookbridge`
+    const message = `${database.name} has schema ${found.version}, which works with programs for schema ${found.compatible} or later, but this version of Hookbridge supports schemas up to ${supported}; upgrade hookbridge, or restore a backup that this version made`
     throw new StoreRefused('newer_schema', message)
   }
   return found.version < supported ? 'older' : 'current'

@@ -27,7 +27,7 @@ export function isUnfinished(database: Database): boolean {
 export function refuseNewer(database: Database): void {
   const found = versionOf(database)
   if (found <= schemaVersion) return
-  const message = `${database.path} has schema ${found}, but this version of Hookbridge supports schemas up to ${schemaVersion}; upgrade hookbridge`
+  const message = `${database.path} has schema ${found}, but this version of Hookbridge supports schemas up to ${schemaVersion}; upgrade hookbridge, or restore a backup that this version made`
   throw new StoreRefused('newer_schema', message)
 }
 
