@@ -145,7 +145,7 @@ t.test('a Prometheus configured as the docs say reads the service, and its alert
     annotations: { summary: 'Source cuuro sends requests that are not events.' },
   })
   t.match(await state('HookbridgeDeliveriesParked'), {
-    annotations: { summary: '1 messages over slack wait for a person.' },
+    annotations: { summary: '1 messages over slack are parked until a person acts.' },
   })
   const firing = (await prometheus.alerts()).filter((alert) => alert.state === 'firing')
   t.strictSame(
