@@ -116,7 +116,11 @@ export function createReloads(deps: ReloadDeps): Reloads {
       return { ok: true, changed, pending: [...waiting.keys()], warnings }
     } catch (error) {
       log.error({ err: error }, 'unexpected error while reloading')
-      return { ok: false, code: 'internal', problems: ['an unexpected error; the log has the details'] }
+      return {
+        ok: false,
+        code: 'internal',
+        problems: ["an unexpected error; the service's log has the details"],
+      }
     }
   }
 }
