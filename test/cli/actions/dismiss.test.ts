@@ -71,7 +71,7 @@ t.test('it needs a reason, and ids or filters', async (t) => {
   t.match(await hookbridge(['dismiss', deliveryId(1)], { cwd }), { code: 2, err: /--reason/ })
   t.match(await hookbridge(['dismiss', deliveryId(1), '--reason', ' '], { cwd }), {
     code: 2,
-    err: /in words/,
+    err: /say why/,
   })
   t.match(await hookbridge(['dismiss', '--reason', 'x'], { cwd }), { code: 2, err: /nothing is selected/ })
   t.match(await hookbridge(['dismiss', 'dlv_none', '--reason', 'x'], { cwd }), { code: 1, err: /dlv_none/ })
