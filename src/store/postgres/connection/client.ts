@@ -13,7 +13,8 @@ const KEEP_ALIVE_AFTER_MS = 10_000
 
 // Always use indexes: statistics lag behind tables that grow, and a page must be read in the order of its index. Hash and merge joins
 // are off because a plan is cached for a connection, perhaps while the tables are still empty. JIT is off because the cost that the
-// planner gives to disabled plans would trigger it, for 100 ms a statement.
+// planner gives to disabled plans would trigger it, for 100 ms a statement. The time limits and the isolation of transactions are those that
+// the statements are made for, whatever the server, the database or the user has as a default.
 const SETTINGS = {
   search_path: 'hookbridge, pg_catalog',
   enable_seqscan: 'off',
@@ -23,12 +24,18 @@ const SETTINGS = {
   jit: 'off',
   lock_timeout: String(LOCK_TIMEOUT_MS),
   idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+  // From PostgreSQL 14.
+  idle_session_timeout: '0',
+  // From PostgreSQL 17.
+  transaction_timeout: '0',
+  default_transaction_isolation: 'read committed',
 }
 
 // What is acknowledged is on disk, also where the server's settings say otherwise.
 const PREPARE = `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS standby,
   CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'local', false) END,
-  (SELECT count(set_config(key, value, false)) FROM json_each_text($1::json))`
+  (SELECT count(set_config(key, value, false)) FROM json_each_text($1::json)
+    WHERE current_setting(key, true) IS NOT NULL)`
 
 /** Before its first use. By a statement: poolers refuse settings that come with the start of a connection. Refuses a standby. */
 export async function prepare(client: pg.ClientBase, { statementTimeoutMs }: Target): Promise<void> {

@@ -1,0 +1,37 @@
+/** Databases as providers and administrators set them up: defaults of their own, other encodings, and users with few rights. */
+import t from 'tap'
+import { entry, event, planned } from '../store/contract/sample.ts'
+import { openedStore } from '../support/opened-store.ts'
+import { notDurable, openDatabase, startPostgres } from '../support/postgres.ts'
+
+const databaseOf = (url: string) => new URL(url).pathname.slice(1)
+
+t.test('a database that is set up', async (t) => {
+  const postgres = await startPostgres(t, { settings: notDurable })
+  const [version = 0] = postgres.query('SHOW server_version_num').map(Number)
+
+  t.test('with time limits and an isolation of its own: those of the store apply', async (t) => {
+    const url = postgres.createDatabase()
+    const defaults = {
+      statement_timeout: '3s',
+      lock_timeout: '3s',
+      idle_in_transaction_session_timeout: '3s',
+      default_transaction_isolation: 'serializable',
+      ...(version >= 14_00_00 && { idle_session_timeout: '1min' }),
+      ...(version >= 17_00_00 && { transaction_timeout: '1min' }),
+    }
+    for (const [name, value] of Object.entries(defaults))
+      postgres.query(`ALTER DATABASE ${databaseOf(url)} SET ${name} = '${value}'`)
+    // Both make the schema at once, which is an error where what one sees was settled before it waited.
+    const [one, other] = await Promise.all([openedStore(t, url), openedStore(t, url)])
+    t.equal((await one.append(entry(event(1), [planned()]))).kind, 'stored')
+    t.equal((await other.append(entry(event(2), [planned()]))).kind, 'stored')
+    const database = openDatabase(t, url)
+    for (const [name, value] of Object.entries(defaults)) {
+      const rows = await database.query('SELECT current_setting($1) AS value', [name])
+      t.not(rows[0]?.value, value, name)
+    }
+    const limits = await database.query("SELECT current_setting('idle_session_timeout', true) AS idle")
+    t.same(limits, [{ idle: version >= 14_00_00 ? '0' : null }], 'idle connections stay open')
+  })
+})
