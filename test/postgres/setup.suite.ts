@@ -1,5 +1,6 @@
 /** Databases as providers and administrators set them up: defaults of their own, other encodings, and users with few rights. */
 import t from 'tap'
+import { openPostgres } from '../../src/store/postgres.ts'
 import { entry, event, planned } from '../store/contract/sample.ts'
 import { openedStore } from '../support/opened-store.ts'
 import { notDurable, openDatabase, startPostgres } from '../support/postgres.ts'
@@ -33,5 +34,21 @@ t.test('a database that is set up', async (t) => {
     }
     const limits = await database.query("SELECT current_setting('idle_session_timeout', true) AS idle")
     t.same(limits, [{ idle: version >= 14_00_00 ? '0' : null }], 'idle connections stay open')
+  })
+
+  t.test('with another encoding, which lacks characters: it is refused, and stays empty', async (t) => {
+    for (const encoding of ['LATIN1', 'SQL_ASCII']) {
+      const url = postgres.createDatabase()
+      postgres.dropDatabase(url)
+      const locale = "LC_COLLATE 'C' LC_CTYPE 'C'"
+      postgres.query(`CREATE DATABASE ${databaseOf(url)} ENCODING '${encoding}' TEMPLATE template0 ${locale}`)
+      for (const role of ['service', 'operator'] as const)
+        await t.rejects(openPostgres({ url, role }), {
+          name: 'StoreRefused',
+          reason: 'unusable',
+          message: new RegExp(`has the encoding ${encoding}; name a database with the encoding UTF8`),
+        })
+      t.same(postgres.query("SELECT 1 FROM pg_namespace WHERE nspname = 'hookbridge'", url), [])
+    }
   })
 })

@@ -106,6 +106,7 @@ async function checkVersions(
   supported = schemaVersion,
 ): Promise<'current' | 'older' | 'missing'> {
   const look = async (session: Session) => {
+    await refuseEncoding(session, database.name)
     await refuseUnfinished(session, database.name)
     return versionsOf(session)
   }
@@ -120,6 +121,16 @@ async function checkVersions(
     throw new StoreRefused('newer_schema', message)
   }
   return found.version < supported ? 'older' : 'current'
+}
+
+/** Events may contain any character, and other encodings lack some, or do not know what a character is. */
+async function refuseEncoding(session: Reader, name: string): Promise<void> {
+  const [found] = await session.query<{ encoding: string }>(
+    "SELECT current_setting('server_encoding') AS encoding",
+  )
+  if (found === undefined || found.encoding === 'UTF8') return
+  const message = `${name} has the encoding ${found.encoding}; name a database with the encoding UTF8 in store.url (createdb --encoding=UTF8 --template=template0 makes one)`
+  throw new StoreRefused('unusable', message)
 }
 
 /** Whether `migrate-store` has begun to fill it, and not come to the end. */
