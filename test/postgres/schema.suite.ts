@@ -45,7 +45,7 @@ t.test('PostgreSQL', async (t) => {
     const own = url.replace(/\/\/[^@]*@/, '//plain:plain@')
     await t.rejects(migrate(openDatabase(t, own)), {
       name: 'StoreUnavailable',
-      message: /make it the owner of the database or of the schema hookbridge/,
+      message: /make it the owner of the database, or of the schema hookbridge and its tables/,
     })
     postgres.query('CREATE SCHEMA hookbridge AUTHORIZATION plain', url)
     await migrate(openDatabase(t, own))

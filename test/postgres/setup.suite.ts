@@ -51,4 +51,37 @@ t.test('a database that is set up', async (t) => {
       t.same(postgres.query("SELECT 1 FROM pg_namespace WHERE nspname = 'hookbridge'", url), [])
     }
   })
+
+  t.test('for a user with few rights, who is told which one is missing', async (t) => {
+    const url = postgres.createDatabase()
+    await (await openPostgres({ url, role: 'service' })).close()
+    postgres.query("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+    const own = url.replace(/\/\/[^@]*@/, '//guest:guest@')
+    const refused = (missing: RegExp) => ({ name: 'StoreUnavailable', message: missing })
+    const operator = { url: own, role: 'operator' } as const
+    const service = { url: own, role: 'service' } as const
+
+    const schema = refused(/owner of .* the schema hookbridge and its tables .*denied for schema hookbridge/)
+    await t.rejects(openPostgres(operator), schema)
+    await t.rejects(openPostgres(service), schema)
+
+    postgres.query('GRANT USAGE ON SCHEMA hookbridge TO guest', url)
+    await t.rejects(openPostgres(operator), refused(/denied for table schema_version/))
+
+    postgres.query('GRANT SELECT ON ALL TABLES IN SCHEMA hookbridge TO guest', url)
+    const reading = await openPostgres(operator)
+    t.same((await reading.events({}, { limit: 1 })).items, [], 'reading takes no right to write')
+    await t.rejects(reading.dismiss(['dlv_1'], 'over', 1), refused(/denied for table/))
+    await reading.close()
+    await t.rejects(openPostgres(service), refused(/denied for table instances/))
+
+    postgres.query('GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA hookbridge TO guest', url)
+    postgres.query('GRANT USAGE ON ALL SEQUENCES IN SCHEMA hookbridge TO guest', url)
+    const working = await openedStore(t, own)
+    t.equal(
+      (await working.append(entry(event(1), [planned()]))).kind,
+      'stored',
+      'a service needs to own nothing',
+    )
+  })
 })

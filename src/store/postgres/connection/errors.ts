@@ -21,7 +21,10 @@ const words: ReadonlyMap<string, string> = new Map([
   ['28000', 'the server refuses this user; check store.url and pg_hba.conf'],
   ['28P01', 'the password is wrong; check store.url, PGPASSWORD or the password file'],
   ['3D000', 'there is no such database; make it (createdb), or correct store.url'],
-  ['42501', 'the user may not do this; make it the owner of the database or of the schema hookbridge'],
+  [
+    '42501',
+    'the user may not do this; make it the owner of the database, or of the schema hookbridge and its tables',
+  ],
   ['53100', 'the disk of the server is full; make room'],
   ['53300', 'the server has no connection left; raise max_connections, or run fewer instances'],
   [LOCK_NOT_AVAILABLE, 'a lock was waited for too long; see pg_locks for who has it'],

@@ -153,6 +153,9 @@ async function versionsOf(session: Session): Promise<Versions | null> {
     "SELECT 1 AS found FROM pg_tables WHERE schemaname = 'hookbridge' AND tablename = 'schema_version'",
   )
   if (there.length === 0) return null
-  const [versions] = await session.query<Versions>('SELECT version, compatible FROM schema_version')
+  // With its schema: by its name alone, a user who may not use the schema is told that there is no such table.
+  const [versions] = await session.query<Versions>(
+    'SELECT version, compatible FROM hookbridge.schema_version',
+  )
   return versions ?? null
 }
