@@ -114,6 +114,9 @@ t.test('the manifest has what a rolling deployment needs', async (t) => {
   const [container] = deployment.spec.template.spec.containers
   t.equal(container.livenessProbe.httpGet.path, '/livez')
   t.equal(container.readinessProbe.httpGet.path, '/readyz')
+  const { httpGet, periodSeconds, failureThreshold } = container.startupProbe
+  t.equal(httpGet.path, '/livez')
+  t.equal(periodSeconds * failureThreshold, 30 * 60, 'an update of the schema is not cut off')
   const mounted = deployment.spec.template.spec.volumes.map(({ name }: { name: string }) => name)
   t.same(
     container.volumeMounts.map(({ name }: { name: string }) => name),
