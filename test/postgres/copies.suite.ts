@@ -1,4 +1,7 @@
-/** The commands of docs/postgresql.md, as they are written there: a backup of one moment, any moment, and what `backup` says instead. */
+/**
+ * The commands of docs/postgresql.md, as they are written there: a backup of one moment, any moment, who has a lock, and what `backup` says
+ * instead.
+ */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -6,7 +9,8 @@ import { openStore } from '../../src/store/open.ts'
 import { fenced, readPage, section } from '../docs/pages.ts'
 import { entry, event, eventId, planned } from '../store/contract/sample.ts'
 import { hookbridge } from '../support/hookbridge.ts'
-import { startPostgres } from '../support/postgres.ts'
+import { openedStore } from '../support/opened-store.ts'
+import { openDatabase, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
 const page = readPage('docs/postgresql.md')
@@ -79,6 +83,24 @@ t.test('any moment', async (t) => {
   t.same(await stored(url), [eventId(1), eventId(2)])
   await receive(url, 4)
   t.same(await stored(url), [eventId(1), eventId(2), eventId(4)])
+})
+
+t.test('who has a lock', async (t) => {
+  const url = postgres.createDatabase()
+  const store = await openedStore(t, url)
+  const database = openDatabase(t, `${url}?application_name=forgotten`)
+  await database.write(async (forgotten) => {
+    const [own] = await forgotten.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await forgotten.run('LOCK TABLE events')
+    const refused = t.rejects(store.append(entry(event(1), [planned()])), {
+      name: 'StoreUnavailable',
+      message: /a lock was waited for too long; find out who has it/,
+    })
+    const found = () => postgres.shell(commands('transactions'), url)
+    await until(() => found().includes(`{${own?.pid}}`), 'one that waits for it')
+    t.match(found(), new RegExp(`\\b${own?.pid} .* forgotten `))
+    await refused
+  })
 })
 
 t.test('backup and restore say what to use instead, without the password', async (t) => {

@@ -27,7 +27,10 @@ const words: ReadonlyMap<string, string> = new Map([
   ],
   ['53100', 'the disk of the server is full; make room'],
   ['53300', 'the server has no connection left; raise max_connections, or run fewer instances'],
-  [LOCK_NOT_AVAILABLE, 'a lock was waited for too long; see pg_locks for who has it'],
+  [
+    LOCK_NOT_AVAILABLE,
+    'a lock was waited for too long; find out who has it (docs/postgresql.md, "When it is slow, or waits for a lock")',
+  ],
   ['57014', 'a statement took too long'],
   ['57P01', 'the server is shutting down'],
   ['57P03', 'the server is starting up'],
