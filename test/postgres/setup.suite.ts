@@ -84,4 +84,32 @@ t.test('a database that is set up', async (t) => {
       'a service needs to own nothing',
     )
   })
+
+  t.test('whose tables are dropped under a service, and made again, is used again', async (t) => {
+    const url = postgres.createDatabase()
+    const store = await openedStore(t, url)
+    await store.append(entry(event(1), [planned({ target: '#one' })]))
+    postgres.query('DROP SCHEMA hookbridge CASCADE', url)
+    await t.rejects(store.append(entry(event(2), [planned({ target: '#one' })])), {
+      name: 'StoreUnavailable',
+      message: /the tables of the store are gone; restore them/,
+    })
+    // The number of the first instance, which is still connected, is given again.
+    await t.rejects(openPostgres({ url, role: 'service' }), {
+      name: 'StoreUnavailable',
+      message: /a lock was waited for too long/,
+    })
+    // It has the number that #one had.
+    postgres.query(
+      `INSERT INTO hookbridge.rates (channel, key) VALUES ('slack', 'slack:#another');
+       INSERT INTO hookbridge.destinations (channel, target, rate) VALUES ('slack', '#another', 1)`,
+      url,
+    )
+    await store.append(entry(event(2), [planned({ target: '#one' })]))
+    const { items } = await store.deliveries({}, { limit: 10 })
+    t.same(
+      items.map(({ destination }) => destination.target),
+      ['#one'],
+    )
+  })
 })

@@ -5,6 +5,7 @@
  */
 import { ADVISORY } from './connection/advisory.ts'
 import type { Database } from './connection/database.ts'
+import { asUnavailable } from './connection/errors.ts'
 import type { Connection, Session } from './connection/session.ts'
 import { refuseUnfinished } from './migrations/migrations.ts'
 import { SERVER_TIME, type ServerClock } from './server-clock.ts'
@@ -97,7 +98,7 @@ export class Instance {
       await this.#options.clock.read(connection)
     } catch (error) {
       void connection.close().catch(() => {})
-      throw error
+      throw asUnavailable(error, this.#database.name)
     }
     connection.onNotification((_channel, sender) => {
       if (sender !== String(this.number)) this.#options.onDue()

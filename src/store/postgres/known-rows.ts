@@ -2,7 +2,7 @@
 import type { Destination } from '../../core/delivery/destination.ts'
 import { type EventType, StoreUnavailable } from '../store.ts'
 import type { Database } from './connection/database.ts'
-import { codeOf, NOT_NULL_VIOLATION } from './connection/errors.ts'
+import { codeOf, isUnavailable, NOT_NULL_VIOLATION, UNDEFINED_TABLE } from './connection/errors.ts'
 
 export interface DestinationIds {
   readonly id: number
@@ -33,6 +33,8 @@ export class KnownRows {
     try {
       return await transaction()
     } catch (error) {
+      // Those that are made again may have other ids.
+      if (isUnavailable(error, UNDEFINED_TABLE)) this.#forget()
       if (codeOf(error) !== NOT_NULL_VIOLATION) throw error
       // A row that was made is gone, as after a failover to a server that did not have it yet.
       this.#forget()

@@ -22,6 +22,10 @@ const words: ReadonlyMap<string, string> = new Map([
   ['28P01', 'the password is wrong; check store.url, PGPASSWORD or the password file'],
   ['3D000', 'there is no such database; make it (createdb), or correct store.url'],
   [
+    UNDEFINED_TABLE,
+    'the tables of the store are gone; restore them, or restart the service, which makes new ones',
+  ],
+  [
     '42501',
     'the user may not do this; make it the owner of the database, or of the schema hookbridge and its tables',
   ],
@@ -48,8 +52,8 @@ const words: ReadonlyMap<string, string> = new Map([
 ])
 
 // Classes of errors that may pass: connection, resources, operator intervention, system, and locks that were waited for too long. And
-// mistakes of set-up, which a person can correct while the service runs.
-const PASSING = /^(08|53|57|58)|^(25006|25P03|26000|42P05|55P03|28000|28P01|3D000|42501)$/
+// mistakes of people, who can correct them while the service runs.
+const PASSING = /^(08|53|57|58)|^(25006|25P03|26000|42P05|55P03|28000|28P01|3D000|42501|42P01)$/
 
 // Errors of sockets and of TLS, which have codes of Node's.
 const NETWORK =
@@ -73,6 +77,11 @@ export function unavailable(error: unknown, name: string): StoreUnavailable {
   const why = words.get(codeOf(error) ?? '') ?? (NO_PASSWORD.test(message) ? ASKS_FOR_PASSWORD : undefined)
   const text = why === undefined ? message : `${why} (${message})`
   return new StoreUnavailable(`the store ${name} is unavailable: ${text}`, { cause: error })
+}
+
+/** Whether `unavailable` made it of an error of PostgreSQL with this code. */
+export function isUnavailable(error: unknown, code: string): boolean {
+  return error instanceof StoreUnavailable && codeOf(error.cause) === code
 }
 
 /** That no connection of the pool became free in time. */

@@ -3,10 +3,10 @@
  * version before it can ignore, and says so in `compatible`; where it cannot, the older instances are refused, and have to be stopped.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { StoreRefused, StoreUnavailable } from '../../store.ts'
+import { StoreRefused } from '../../store.ts'
 import { ADVISORY } from '../connection/advisory.ts'
 import type { Database } from '../connection/database.ts'
-import { codeOf, LOCK_NOT_AVAILABLE, UNDEFINED_TABLE } from '../connection/errors.ts'
+import { isUnavailable, LOCK_NOT_AVAILABLE, UNDEFINED_TABLE } from '../connection/errors.ts'
 import type { Reader, Session } from '../connection/session.ts'
 import { migration1 } from './1.ts'
 
@@ -38,7 +38,7 @@ export async function migrate(database: Database, upTo = steps): Promise<void> {
     try {
       await database.writeUnlimited((session) => takeSteps(session, upTo, database.name))
     } catch (error) {
-      if (!(error instanceof StoreUnavailable) || codeOf(error.cause) !== LOCK_NOT_AVAILABLE) throw error
+      if (!isUnavailable(error, LOCK_NOT_AVAILABLE)) throw error
       if (tries === MOST_TRIES) throw error
       await pause(LET_PASS_MS)
     }
@@ -111,7 +111,7 @@ async function checkVersions(
     return versionsOf(session)
   }
   const found = await database.read(look).catch((error: unknown) => {
-    if (codeOf(error) !== UNDEFINED_TABLE) throw error
+    if (!isUnavailable(error, UNDEFINED_TABLE)) throw error
     // Another instance made the schema just then: a transaction may see tables that it does not find by name. The next one does.
     return database.read(look)
   })
