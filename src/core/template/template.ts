@@ -1,6 +1,13 @@
-import { analyzeSync, Liquid, type LiquidOptions, type Template as LiquidTemplate } from 'liquidjs'
+import {
+  analyzeSync,
+  type Context,
+  Liquid,
+  type LiquidOptions,
+  type Template as LiquidTemplate,
+} from 'liquidjs'
 import type { View } from '../event.ts'
 import { toClosures } from './closures/closures.ts'
+import { meteredOperators, meterFilters } from './cost.ts'
 import { registerDates } from './dates.ts'
 import { TemplateError } from './error.ts'
 import { registerMoney } from './money.ts'
@@ -100,7 +107,12 @@ export function createEngine(
   filters: Readonly<Record<string, Filter>> = {},
 ): Engine {
   const options: LiquidOptions = {
-    outputEscape: (value: unknown) => escapeText(toText(value)),
+    outputEscape(this: { readonly context: Context }, value: unknown) {
+      const text = toText(value)
+      this.context.memoryLimit.use(text.length)
+      return escapeText(text)
+    },
+    operators: meteredOperators,
     strictFilters: true,
     ownPropertyOnly: true,
     lenientIf: true,
@@ -157,6 +169,7 @@ function createMaker(
       handler: (value: unknown, ...args: unknown[]) => filter.apply(value, ...args),
     })
   }
+  meterFilters(liquid)
   let collecting: Liquid | undefined
   // Made when a variable is first missing: an engine takes milliseconds to make.
   const collector = () => {
@@ -205,7 +218,7 @@ function compile(
   }
   const parsed = attempt(() => liquid.parse(text))
   const rendered = attempt(() => partialsOf(liquid, parsed, partials))
-  const write = attempt(() => toClosures(liquid, parsed, (value) => escapeText(toText(value))))
+  const write = attempt(() => toClosures(liquid, parsed, { toText, escapeText }))
   return {
     unknown: attempt(() => unknownVariables(parsed, fields, partials)),
     partials: rendered,

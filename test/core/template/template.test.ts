@@ -176,6 +176,34 @@ t.test('one rendering is bounded in work and memory', async (t) => {
   )
 })
 
+t.test('what is written and read in a loop counts', async (t) => {
+  const data = { title: 'x'.repeat(10_000), list: Array.from({ length: 1_000 }, () => ({})) }
+  const read = '{% for item in data.list %}'
+  for (const [body, message] of [
+    ['{{ data.title }}', /memory alloc limit exceeded/],
+    ['{{ data }}', /memory alloc limit exceeded/],
+    ['{% cycle data.title, data.title %}', /memory alloc limit exceeded/],
+    ['{% assign found = data.list | where: "a" %}', /takes over 500000 steps/],
+    ['{% if data.list == data.list %}{% endif %}', /takes over 500000 steps/],
+    ['{% if data.list contains "a" %}{% endif %}', /takes over 500000 steps/],
+  ] as const) {
+    const template = engine.compile(`${read}${body}{% endfor %}`)
+    t.match(
+      failure(() => template.render({ data })),
+      { line: 1, message },
+      body,
+    )
+    t.doesNotThrow(() => template.render({ data: { ...data, list: [1, 2, 3] } }), body)
+  }
+  const searched = engine.compile(
+    `${read}{% for item in data.list limit: 10 %}{% if data.title contains "a" %}{% endif %}{% endfor %}{% endfor %}`,
+  )
+  t.match(
+    failure(() => searched.render({ data })),
+    { message: /takes over 500000 steps/ },
+  )
+})
+
 t.test('a template reads no file', async (t) => {
   for (const [text, message] of [
     [

@@ -19,6 +19,7 @@ import {
   UnlessTag,
   Value,
 } from 'liquidjs'
+import { costOf } from '../cost.ts'
 import {
   evaluator,
   FALL_BACK,
@@ -28,35 +29,32 @@ import {
   named,
   operand,
   type State,
+  spend,
 } from './values.ts'
 
 /** The rendered template; undefined where LiquidJS decides. */
 type Write = (view: object) => string | undefined
 
-/** Writes a value as an output does. */
-type WriteValue = (value: unknown) => string
+/** How an output writes a value. */
+interface Writer {
+  readonly toText: (value: unknown) => string
+  readonly escapeText: (text: string) => string
+}
 
 type Run = (state: State) => void
 
 /** What a part of a template is compiled with: `loops` are those that it is in. */
 interface Scope {
   readonly liquid: Liquid
-  readonly writeValue: WriteValue
+  readonly writer: Writer
   readonly loops: LoopVariables
 }
 
-/** Far more than a message takes: LiquidJS has the limit for a rendering that goes on. */
-const MOST_STEPS = 20_000
-
 /** Null where the template has other parts. The partials that it renders must be known to end. */
-export function toClosures(
-  liquid: Liquid,
-  parsed: readonly Template[],
-  writeValue: WriteValue,
-): Write | null {
+export function toClosures(liquid: Liquid, parsed: readonly Template[], writer: Writer): Write | null {
   let run: Run
   try {
-    run = list(parsed, { liquid, writeValue, loops: [] })
+    run = list(parsed, { liquid, writer, loops: [] })
   } catch (error) {
     if (error === FALL_BACK) return null
     throw error
@@ -76,8 +74,7 @@ export function toClosures(
 function list(templates: readonly Template[], scope: Scope): Run {
   const runs = templates.map((template) => part(template, scope))
   return (state) => {
-    state.steps += runs.length + 1
-    if (state.steps > MOST_STEPS) throw FALL_BACK
+    spend(state, runs.length + 1)
     for (const run of runs) run(state)
   }
 }
@@ -105,11 +102,13 @@ function output({ value }: Output, scope: Scope): Run {
     false,
     scope.loops,
   )
-  const write = isEscaped ? scope.writeValue : onlyText
+  const { toText, escapeText } = scope.writer
   return (state) => {
     const result = evaluate(state)
-    if (result instanceof Drop) throw FALL_BACK
-    state.text += write(result)
+    if (result instanceof Drop || (!isEscaped && typeof result !== 'string')) throw FALL_BACK
+    const text = toText(result)
+    spend(state, costOf(text))
+    state.text += isEscaped ? escapeText(text) : text
   }
 }
 
@@ -178,9 +177,4 @@ function text(content: string): Run {
   return (state) => {
     state.text += content
   }
-}
-
-function onlyText(value: unknown): string {
-  if (typeof value !== 'string') throw FALL_BACK
-  return value
 }

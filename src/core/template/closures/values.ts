@@ -10,6 +10,7 @@ import {
   toValue,
   toValueSync,
 } from 'liquidjs'
+import { costOf } from '../cost.ts'
 
 export interface Loop {
   item: unknown
@@ -38,6 +39,14 @@ export type LoopVariables = readonly string[]
 /** Thrown where LiquidJS decides: about a part that is not known here, or a value. */
 export const FALL_BACK = new Error('left to LiquidJS')
 
+/** Far more than a message takes: LiquidJS has the limit for a rendering that goes on. */
+const MOST_STEPS = 20_000
+
+export function spend(state: State, steps: number): void {
+  state.steps += steps
+  if (state.steps > MOST_STEPS) throw FALL_BACK
+}
+
 // LiquidJS gives these to every value.
 const OF_ANY = ['size', 'first', 'last']
 
@@ -65,14 +74,17 @@ function filtered(liquid: Liquid, before: Evaluate, { name, args }: Filter, loop
   return (state) => {
     const values = [before(state)]
     for (const other of others) values.push(other(state))
-    state.context ??= new Context(
-      state.view,
-      liquid.options,
-      { sync: true, strictVariables: true, globals: state.view },
-      { liquid },
-    )
+    state.context ??= contextOf(state, liquid)
     return toValueSync(Reflect.apply(handler, { context: state.context, liquid }, values))
   }
+}
+
+function contextOf(state: State, liquid: Liquid): Context {
+  const { view } = state
+  const options = { sync: true, strictVariables: true, globals: view }
+  const context = new Context(view, liquid.options, options, { liquid })
+  context.renderLimit.use = (steps) => spend(state, steps)
+  return context
 }
 
 function expression(
@@ -100,7 +112,11 @@ function operator({ options }: Liquid, name: string, operands: Evaluate[]): Eval
   const context = new Context({}, options)
   if (name === 'not') return (state) => !isTrue(right(state))
   if (left === undefined) throw FALL_BACK
-  return (state) => toValueSync(Reflect.apply(apply, undefined, [left(state), right(state), context]))
+  return (state) => {
+    const [one, other] = [left(state), right(state)]
+    spend(state, costOf(one) + costOf(other))
+    return toValueSync(Reflect.apply(apply, undefined, [one, other, context]))
+  }
 }
 
 export function isTrue(value: unknown): boolean {
