@@ -164,11 +164,8 @@ t.test('links', (t) => {
 t.test('a value within a link keeps to its place', (t) => {
   const href = (target: string, x: string) => /href="([^"]*)"/.exec(html(`[a](${target})`, { x }))?.[1]
   for (const [target, value, wanted] of [
-    [
-      'https://ok.example/a/{{ data.x }}',
-      '../../admin?x=1#f',
-      'https://ok.example/a/..%2F..%2Fadmin%3Fx%3D1%23f',
-    ],
+    ['https://ok.example/a/{{ data.x }}', 'b/admin?x=1#f', 'https://ok.example/a/b%2Fadmin%3Fx%3D1%23f'],
+    ['https://ok.example/a/{{ data.x }}', '../../admin', undefined],
     ['https://ok.example/a/{{ data.x }}/b', '..', undefined],
     ['https://ok.example/a/{{ data.x }}', '.', undefined],
     ['https://ok.example/a/.{{ data.x }}', '.', undefined],
@@ -257,13 +254,14 @@ t.test('email.html and email.txt take over their parts', (t) => {
 })
 
 t.test('values in a page of one’s own stay in their place', async (t) => {
-  const evil = '../../admin?x=1#f'
+  const evil = 'b/admin?x=1#f'
   const cases: readonly (readonly [html: string, value: string | number, expected: string])[] = [
     [
       '<a href="https://ok.example/{{ data.x }}">a</a>',
       evil,
-      '<a href="https://ok.example/..%2F..%2Fadmin%3Fx%3D1%23f">a</a>',
+      '<a href="https://ok.example/b%2Fadmin%3Fx%3D1%23f">a</a>',
     ],
+    ['<a href="https://ok.example/{{ data.x }}">a</a>', '../admin', '<a >a</a>'],
     ['<a href="https://ok.example{{ data.x }}/b">a</a>', '@evil.example', '<a >a</a>'],
     ['<a href="{{ data.x }}">a</a>', 'javascript:alert(1)', '<a >a</a>'],
     ['<a class="b" HREF = \'{{ data.x }}\' id=c>a</a>', ' JaVaScRiPt:alert(1)', '<a class="b"  id=c>a</a>'],

@@ -369,7 +369,8 @@ t.test('URLs', async (t) => {
     button('{{ data.u }}', { u: 'https://a.example/x?a=1&b=%20#c' }).url,
     'https://a.example/x?a=1&b=%20#c',
   )
-  t.equal(button('https://a.example/{{ data.u }}', { u: '../b?c d' }).url, 'https://a.example/..%2Fb%3Fc%20d')
+  t.equal(button('https://a.example/{{ data.u }}', { u: 'a/b?c d' }).url, 'https://a.example/a%2Fb%3Fc%20d')
+  t.equal(button('https://a.example/{{ data.u }}', { u: '../b' }).url, undefined)
   t.equal(
     button('{{ data.u }}/{{ data.v }}', { u: 'https://a.example', v: 'b/c' }).url,
     'https://a.example/b%2Fc',

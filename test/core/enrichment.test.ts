@@ -71,7 +71,7 @@ t.test('the host is fixed, and values stay in their place', async (t) => {
     url: 'https://api.example.com:8443/v1/a%2Fb%3Fc%23d?of=%C3%A9%26x',
     headers: {},
   })
-  for (const id of ['..', '.', '', '%2e%2e'.slice(0, 0)]) {
+  for (const id of ['..', '.', '', '../../admin', 'a/../b', 'a\\..']) {
     t.match(requestOf({ get: 'https://api.example.com/v1/{{ data.id }}/x' }, data({ id })), { ok: false })
   }
   t.match(requestOf({ get }, data({})), { ok: false, reason: 'the event has no data.id' })

@@ -60,8 +60,11 @@ function encode(value: string): string {
   return encodeURIComponent(value.toWellFormed())
 }
 
-/** Whether a path has the segment `.` or `..`, which a URL drops together with the one before; there is no escape for them. */
+/**
+ * Whether a path has the segment `.` or `..`, which a URL drops together with the one before; there is no escape for them. Many servers
+ * and proxies decode `%2F` before they look for such segments, so it counts as the slash that it is to them.
+ */
 export function hasDotSegment(url: string): boolean {
   const path = /^[^?#]*/.exec(url)?.[0] ?? ''
-  return /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i.test(path)
+  return /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i.test(path)
 }

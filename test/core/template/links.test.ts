@@ -38,10 +38,11 @@ t.test('a link with an empty value is no link', async (t) => {
 t.test('no value leaves its place in the URL', async (t) => {
   const link = links({ '*': 'https://a.example/x/{{ data.id }}/y' })
   t.equal(
-    link(view('a', { id: '../../b?c#d@e\r\nf' })),
-    'https://a.example/x/..%2F..%2Fb%3Fc%23d%40e%0D%0Af/y',
+    link(view('a', { id: 'a/..b/c?c#d@e\r\nf' })),
+    'https://a.example/x/a%2F..b%2Fc%3Fc%23d%40e%0D%0Af/y',
   )
-  for (const id of ['.', '..']) t.equal(link(view('a', { id })), '', 'it would drop the segment before it')
+  for (const id of ['.', '..', '../../b', 'b/..', 'b\\..\\c', 'b/./c'])
+    t.equal(link(view('a', { id })), '', 'it would drop the segment before it')
   t.equal(link(view('a', { id: '%2e' })), 'https://a.example/x/%252e/y')
   t.throws(
     () =>
