@@ -6,6 +6,7 @@ import type { Event } from '../../core/event.ts'
 import { escapeHtml } from '../../core/html.ts'
 import { skippedBecause } from '../../core/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
+import { printable, printableLines } from '../terminal.ts'
 import { nameOf, noticesOf } from './text.ts'
 
 export interface PageContent {
@@ -68,14 +69,14 @@ export function previewPage(content: PageContent): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>Preview: ${escapeHtml(event.type)}</title>
+<title>Preview: ${plain(event.type)}</title>
 <style>${[css, ...used.map(([, { css }]) => css)].join('')}
 </style>
 </head>
 <body>
 <header>
-<h1>${escapeHtml(event.type)}</h1>
-<p>Preview of ${escapeHtml(event.id)} from ${escapeHtml(event.source)}</p>${notes([...notices, ...skipped])}
+<h1>${plain(event.type)}</h1>
+<p>Preview of ${plain(event.id)} from ${plain(event.source)}</p>${notes([...notices, ...skipped])}
 </header>
 ${drawn.join('\n')}
 </body>
@@ -92,10 +93,10 @@ function drawMessage(content: PageContent, message: PreviewedMessage): string {
   ]
   const body = rendered.ok
     ? `${notes(rendered.notes)}\n${toHtml(content, message, rendered.message)}`
-    : `<p class="failure">${escapeHtml(rendered.reason)}</p>`
+    : `<p class="failure">${plain(rendered.reason)}</p>`
   return `<article>
-<h2>${escapeHtml(nameOf(message))}</h2>
-<p class="facts">${escapeHtml(facts.join(' · '))}</p>
+<h2>${plain(nameOf(message))}</h2>
+<p class="facts">${plain(facts.join(' · '))}</p>
 ${body}
 </article>`
 }
@@ -112,11 +113,16 @@ function toHtml(
   }
   const channel = channels.find((one) => one.name === name)
   if (channel === undefined) throw new Error(`no channel ${name}`)
-  return `<pre class="plain">${escapeHtml(channel.toText(message))}</pre>`
+  return `<pre class="plain">${escapeHtml(printableLines(channel.toText(message)))}</pre>`
 }
 
 function notes(lines: readonly string[]): string {
   if (lines.length === 0) return ''
-  const items = lines.map((line) => `<li>${escapeHtml(line)}</li>`)
+  const items = lines.map((line) => `<li>${plain(line)}</li>`)
   return `\n<div class="note"><ul>${items.join('')}</ul></div>`
+}
+
+/** Text from outside as the page shows it: it can neither be markup nor change the direction of what is around it. */
+function plain(text: string): string {
+  return escapeHtml(printable(text))
 }

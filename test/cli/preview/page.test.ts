@@ -114,6 +114,14 @@ t.test('a hostile event adds no markup', async () => {
   )
 })
 
+t.test('a page steers neither a terminal nor the direction of its text', async (t) => {
+  const text = 'a\u001b[2J\u0007\u009b31m\r\n\u202eb\u2066c\u2028d'
+  const payload = { data: { id: text, name: text, [text]: text }, event: text }
+  const html = page(anEvent({ type: text, payload, id: text, source: text, subject: text }))
+  t.notMatch(html, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/)
+  t.match(html, '<title>Preview: a\\x1b[2J\\x07\\x9b31m\\x0d\\n\\u202eb\\u2066c\\u2028d</title>')
+})
+
 t.test('--html writes the page', async (t) => {
   const cwd = temporaryFolder(t)
   const args = ['--config', example, 'preview', '--type', 'analysis.completed']
