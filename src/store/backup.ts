@@ -1,12 +1,10 @@
 /** Copies a store while a service uses it, and restores a copy. */
 import {
   accessSync,
-  chmodSync,
-  chownSync,
   closeSync,
   constants,
-  copyFileSync,
   fsyncSync,
+  lchownSync,
   linkSync,
   openSync,
   renameSync,
@@ -30,7 +28,7 @@ import {
 } from './sqlite/file/obstacle.ts'
 import { partOf, removeAbandonedParts, removePart } from './sqlite/file/part.ts'
 import { realPath } from './sqlite/file/paths.ts'
-import { createPrivately } from './sqlite/file/private-file.ts'
+import { copyPrivately, createPrivately } from './sqlite/file/private-file.ts'
 import { inUse, refuseForeign, refuseNewer } from './sqlite/file/refusals.ts'
 import { StoreRefused } from './store.ts'
 
@@ -96,6 +94,7 @@ async function copy(source: Database, target: string, progress: (done: number) =
   const made = partOf(target)
   using(target, backupToWrite, () => {
     removeAbandonedParts(target)
+    removePart(made)
     createPrivately(made)
   })
   try {
@@ -135,9 +134,9 @@ export function restore(
       throw new StoreRefused('exists', `there is a store at ${path}; add --force to move it aside`)
     }
     if (!incomplete) refuseParts(from)
-    copyFileSync(from, made)
-    chmodSync(made, 0o600)
-    if (!incomplete && isThere(`${from}-wal`)) copyFileSync(`${from}-wal`, `${made}-wal`)
+    removePart(made)
+    copyPrivately(from, made)
+    if (!incomplete && isThere(`${from}-wal`)) copyPrivately(`${from}-wal`, `${made}-wal`)
     const contents = finish(made)
     const movedTo = moveAside(path)
     renameSync(made, path)
@@ -223,7 +222,7 @@ function moveAside(path: string): string | null {
 export function giveToOwner(path: string): void {
   if (process.getuid?.() !== 0) return
   const { uid, gid } = statSync(dirname(path))
-  for (const each of [path, `${path}.lock`]) chownSync(each, uid, gid)
+  for (const each of [path, `${path}.lock`]) lchownSync(each, uid, gid)
 }
 
 function isSameFile(one: string, other: string): boolean {

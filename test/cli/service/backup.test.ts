@@ -2,12 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   utimesSync,
   watch,
   writeFileSync,
@@ -16,6 +19,7 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
+import { giveToOwner } from '../../../src/store/backup.ts'
 import { checkDamage } from '../../../src/store/damage.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
 import type { Store } from '../../../src/store/store.ts'
@@ -58,6 +62,39 @@ t.test('what killed backups have left is removed by the next one', async (t) => 
     kept.sort(),
   )
 })
+
+t.test('neither follows a link in a folder that another user may write to', async (t) => {
+  const cwd = t.testdir({ 'config.yaml': 'store: { url: "sqlite:stores/store.db" }\n', other: 'not theirs' })
+  const store = await openSqlite({ path: join(cwd, 'stores/store.db'), role: 'service' })
+  await store.close()
+  const link = (...names: string[]) => {
+    for (const name of names) symlinkSync(join(cwd, 'other'), join(cwd, name))
+  }
+  link(`copy.db.${process.pid}.part`)
+  t.match(await hookbridge(['backup', 'copy.db'], { cwd }), { code: 0 })
+  link(`stores/store.db.${process.pid}.part`, `stores/store.db.${process.pid}.part-wal`)
+  await hookbridge(['restore', 'copy.db', '--force'], { cwd })
+  t.equal(readFileSync(join(cwd, 'other'), 'utf8'), 'not theirs')
+  for (const name of ['copy.db', 'stores/store.db']) {
+    const found = lstatSync(join(cwd, name))
+    t.ok(found.isFile(), `${name} is no link`)
+    t.equal(found.mode & 0o777, 0o600)
+  }
+})
+
+const forRoot = process.getuid?.() === 0 ? {} : { skip: 'needs root' }
+t.test(
+  'what root restores belongs to the owner of the folder, and what a link there leads to does not',
+  forRoot,
+  async (t) => {
+    const [uid, gid] = [12_345, 12_345]
+    const folder = t.testdir({ other: '', 'store.db': '', 'store.db.lock': t.fixture('symlink', 'other') })
+    chownSync(folder, uid, gid)
+    giveToOwner(join(folder, 'store.db'))
+    t.match(statSync(join(folder, 'store.db')), { uid, gid })
+    t.match(statSync(join(folder, 'other')), { uid: 0 })
+  },
+)
 
 t.test('a backup of a running service, restored', async (t) => {
   const cwd = t.testdir({ 'config.yaml': 'store: { url: "sqlite:store.db" }\n' })

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, copyFileSync, fchmodSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { makeFolders } from '../../../files/folders.ts'
 
@@ -12,5 +12,19 @@ export function createPrivately(path: string): void {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+}
+
+/**
+ * Copies to a file that must not exist, for its owner alone. The folder may be another user's, as the service's is where root restores:
+ * a link that is there is not followed.
+ */
+export function copyPrivately(from: string, to: string): void {
+  copyFileSync(from, to, constants.COPYFILE_EXCL)
+  const copy = openSync(to, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    fchmodSync(copy, 0o600)
+  } finally {
+    closeSync(copy)
   }
 }
