@@ -4,7 +4,7 @@ import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { asRun } from './command-name.ts'
 import { commands } from './commands.ts'
 import { configFile, usualFiles } from './config-file.ts'
-import { CommandError, type ExitCode, type Terminal, wrapped } from './terminal.ts'
+import { CommandError, type ExitCode, printableLines, type Terminal, wrapped } from './terminal.ts'
 
 const PASSWORD_OF_URL = /(\w:\/\/[^\s:@/]*):[^\s,]*@/g
 
@@ -30,8 +30,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
+/** Complaints repeat arguments, names in files and what servers say. */
 function complain(terminal: Terminal, message: string): void {
-  terminal.err.write(`${wrapped(terminal, 'err', `hookbridge: ${asRun(terminal.command, message)}`)}\n`)
+  const text = `hookbridge: ${asRun(terminal.command, printableLines(message))}`
+  terminal.err.write(`${wrapped(terminal, 'err', text)}\n`)
 }
 
 async function program(terminal: Terminal, argv: readonly string[]): Promise<Command> {
@@ -46,7 +48,7 @@ async function program(terminal: Terminal, argv: readonly string[]): Promise<Com
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
       // Complaints repeat the arguments.
-      outputError: (text, write) => write(text.replace(PASSWORD_OF_URL, '$1:***@')),
+      outputError: (text, write) => write(printableLines(text.replace(PASSWORD_OF_URL, '$1:***@'))),
       getOutHelpWidth: () => terminal.out.columns ?? 80,
       getErrHelpWidth: () => terminal.out.columns ?? 80,
     })

@@ -49,6 +49,7 @@ t.test('the configuration is the one that is named, or where it usually is', asy
 
 t.test('bad usage exits 2 and says what was meant', async (t) => {
   t.match(await hookbridge(['chekc']), { code: 2, err: /unknown command 'chekc'\n\(Did you mean check\?\)/ })
+  t.match(await hookbridge(['fo\u001b[31mo']), { code: 2, err: "unknown command 'fo\\x1b[31mo'\n(" })
   t.match(await hookbridge(['events', '--jsn']), {
     code: 2,
     err: /unknown option '--jsn'\n\(Did you mean --json\?\)/,

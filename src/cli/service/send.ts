@@ -7,7 +7,7 @@ import { type Context, type Define, duration, fromHere } from '../context.ts'
 import { eventBody } from '../event-input.ts'
 import { deliveryJson } from '../history/json.ts'
 import { reading } from '../named-file.ts'
-import { CommandError, colour, print, printJson } from '../terminal.ts'
+import { CommandError, colour, print, printableLines, printJson } from '../terminal.ts'
 import { withStore } from '../with-store.ts'
 import { followArrival, printDelivery } from './arrival.ts'
 import { at, baseOf, postTo, serviceUrl, sourceOf } from './client.ts'
@@ -60,7 +60,10 @@ async function send(context: Context, { config }: CompiledConfig, flags: SendFla
   const ok = status >= 200 && status < 300
   const result = { status, message_id: messageId, answer }
   if (!flags.json) {
-    print(terminal, `POST ${target}  ${colour(terminal, ok ? 'green' : 'red', String(status))}\n${text}`)
+    print(
+      terminal,
+      `POST ${target}  ${colour(terminal, ok ? 'green' : 'red', String(status))}\n${printableLines(text)}`,
+    )
   } else if (!ok || flags.wait === undefined) printJson(terminal, result)
   if (!ok) throw new CommandError(`the service refused the event (${status})`)
   if (flags.wait !== undefined) await wait(context, flags, result)

@@ -51,6 +51,19 @@ t.test('send signs an event and prints the answer', async (t) => {
   })
 })
 
+t.test('what another program answers in place of the service does not steer the terminal', async (t) => {
+  const app = await startTestApp(t, yaml)
+  const words = 'a\u001b[2J\u009b31m\u202eb'
+  const other = await startJsonApi(t, () => ({ body: `{"id":"${words}"}` }))
+  const args = ['--config', app.config, 'send', '--url', other.url, '--type', 'x']
+  const shown = '{"id":"a\\x1b[2J\\x9b31m\\u202eb"}\n'
+  t.match(await hookbridge(args), { code: 0, out: `200\n${shown}` })
+  other.answer = () => ({ body: { id: words } })
+  const waited = await hookbridge([...args, '--wait'])
+  t.match(waited, { code: 1, err: 'took the event as a\\x1b[2J\\x9b31m\\u202eb, and' })
+  t.notMatch(waited.out + waited.err, /[\u001b\u009b\u202e]/)
+})
+
 t.test('send --url takes what one has: an address, or the URL of a webhook', async (t) => {
   const app = await startTestApp(t, yaml)
   const send = (...args: string[]) =>
