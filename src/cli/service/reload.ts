@@ -2,7 +2,15 @@ import { loadService } from '../../config/part.ts'
 import { ownProperty } from '../../core/json.ts'
 import type { Secret } from '../../core/secret.ts'
 import { type Context, type Define, problemLine, summary } from '../context.ts'
-import { CommandError, colour, print, printJson, type Terminal, wrapped } from '../terminal.ts'
+import {
+  CommandError,
+  colour,
+  print,
+  printableLines,
+  printJson,
+  type Terminal,
+  wrapped,
+} from '../terminal.ts'
 import { type Answer, at, baseOf, postTo, postToSocket, serviceUrl } from './client.ts'
 
 interface ReloadFlags {
@@ -73,7 +81,8 @@ function printAnswer(terminal: Terminal, { status, text, body }: Answer, quiet: 
   throw new CommandError(`not reloaded: ${typeof message === 'string' ? message : `${status} ${text}`}`)
 }
 
+/** As a terminal may show them. */
 function texts(body: unknown, key: string): readonly string[] {
   const list = ownProperty(body, key)
-  return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'string').map(printableLines) : []
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startTestApp } from '../../support/app.ts'
 import { hookbridge } from '../../support/hookbridge.ts'
+import { startJsonApi } from '../../support/json-api.ts'
 import { edit, replaceFile } from '../../support/replace.ts'
 import { environment, startService, temporaryFolder } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
@@ -72,6 +73,18 @@ t.test('a failed reload prints the problems as check does, and exits 1', async (
     out: /config\.yaml:2:1: not valid YAML/,
     err: /the service was not asked/,
   })
+})
+
+t.test('what another program answers in place of the service does not steer the terminal', async (t) => {
+  const { app } = await start(t)
+  const words = 'a\u001b[2J\u009b31m\u202eb'
+  const body = { warnings: [words], changed: [words], pending: [], problems: [words], message: words }
+  const other = await startJsonApi(t, (_request, number) => ({ status: number === 1 ? 200 : 422, body }))
+  for (const code of [0, 1]) {
+    const ran = await hookbridge(['--config', app.config, 'reload', '--url', other.url])
+    t.match(ran, { code, out: 'a\\x1b[2J\\x9b31m\\u202eb' })
+    t.notMatch(ran.out + ran.err, /[\u001b\u009b\u202e]/)
+  }
 })
 
 t.test('without access, or without a service, it prints what to do instead', async (t) => {
