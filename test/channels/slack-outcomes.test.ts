@@ -260,6 +260,7 @@ t.test('answers that name no error, to the Web API', async (t) => {
     ['Slack', { status: 200, body: json('Something went wrong.') }, 'park', `HTTP 200 ${NOT_SLACKS}: ${LOOK_API}${RESEND} (Something went wrong.)`],
     ['Slack', { status: 200, body: json('missing_scope', { needed: 'chat:write.public', provided: 'channels:read' }) }, 'park', `missing_scope: give the app the scope chat:write.public (OAuth & Permissions), and reinstall it${RESEND} (needed: chat:write.public; provided: channels:read)`],
     ['Slack', { status: 200, body: json('never_heard_of', { response_metadata: { messages: ['[ERROR] the moon is full'] } }) }, 'park', /^never_heard_of: .*; then resend \(\[ERROR\] the moon is full\)$/],
+    ['another server', { status: 200, body: json('never_heard_of', { response_metadata: { messages: [{ toString: 1 }, 'the moon is full'] } }) }, 'park', /^never_heard_of: .*; then resend \(the moon is full\)$/],
     // No answer, or not all of it.
     ['nobody', 'accept-and-hang', 'ambiguous', `no answer within ${TIMEOUT_MS} ms`],
     ['a reset', 'accept-and-reset', 'ambiguous', /^the connection was lost before the answer: \S/],

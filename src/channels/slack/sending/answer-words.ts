@@ -23,8 +23,9 @@ export function shownStatus({ status, isWhole, location }: Answer, secrets: read
 export function wordsOf({ text, isHtml }: Answer, body: unknown): string {
   if (isHtml) return pageWords(text)
   if (!isObject(body)) return text.trim()
-  const messages = ownProperty(ownProperty(body, 'response_metadata'), 'messages')
-  if (Array.isArray(messages) && messages.length > 0) return messages.map(String).join('; ')
+  const given = ownProperty(ownProperty(body, 'response_metadata'), 'messages')
+  const messages = Array.isArray(given) ? given.filter((message) => typeof message === 'string') : []
+  if (messages.length > 0) return messages.join('; ')
   const named = ['needed', 'provided'].flatMap((key) => {
     const value = ownProperty(body, key)
     return typeof value === 'string' && value !== '' ? [`${key}: ${value}`] : []
