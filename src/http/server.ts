@@ -15,6 +15,7 @@ import { HardenedResponse, hardeningLines } from './hardening.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { affordableConnections } from './limits/connections.ts'
 import { createFailures, type Failures, type FailuresDeps } from './limits/failures.ts'
+import { watchPipelining } from './limits/pipelining.ts'
 import { intendedPath, methodsOf } from './paths.ts'
 import { addressOf, createRefuse, hintOf, observeRefusal, pathOf } from './refuse.ts'
 import { passedOn, watchUnmet } from './unmet.ts'
@@ -70,6 +71,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   const failures = createFailures(deps)
   const refuse = createRefuse(failures, observe)
   const refuseMalformed = createRefuseMalformed(deps, failures)
+  const isTooMany = watchPipelining()
   const server = fastify({
     loggerInstance: log,
     // Every refusal and every event is logged once, as a fact of the pipeline.
@@ -92,6 +94,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     },
     clientErrorHandler: (error, socket) => answerRaw(error, socket, deps.countError, refuseMalformed),
     frameworkErrors: (error, request, reply) => {
+      if (isCutOff(request, reply)) return reply
       const code = codeOf(error)
       refuseMalformed(request.socket, code, request)
       return sendError(reply.header('connection', 'close'), code)
@@ -116,6 +119,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   lastAnswersOnClose(server)
   const unmetBy = watchUnmet(server.server)
   server.addHook('onRequest', (request, reply, done) => {
+    if (isCutOff(request, reply)) return
     const unmet = unmetBy(request.raw)
     if (unmet === null && !request.is404) return done()
     // The body of a request that no route handles is not read.
@@ -138,6 +142,19 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.register(async (scope) => webhookRoutes(scope, { ...deps, failures, refuse }))
   server.register(async (scope) => adminRoutes(scope, { ...deps, failures, refuse }))
   return server
+
+  /** Ends a connection with too many requests at once; those that have arrived with them are not handled. */
+  function isCutOff(request: FastifyRequest, reply: FastifyReply): boolean {
+    const { socket } = request.raw
+    if (!socket.destroyed) {
+      if (!isTooMany(request.raw, reply.raw)) return false
+      refuseMalformed(socket, 'bad_request', request)
+      deps.countError('bad_request')
+      socket.destroy()
+    }
+    reply.hijack()
+    return true
+  }
 
   /** Refuses what `unmet` says, a path that does not exist, or a method that its path does not take. */
   function refuseUnrouted(
