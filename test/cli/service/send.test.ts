@@ -60,7 +60,7 @@ t.test('what another program answers in place of the service does not steer the 
   t.match(await hookbridge(args), { code: 0, out: `200\n${shown}` })
   other.answer = () => ({ body: { id: words } })
   const waited = await hookbridge([...args, '--wait'])
-  t.match(waited, { code: 1, err: 'took the event as a\\x1b[2J\\x9b31m\\u202eb, and' })
+  t.match(waited, { code: 1, err: 'stored the event as a\\x1b[2J\\x9b31m\\u202eb, but' })
   t.notMatch(waited.out + waited.err, /[\u001b\u009b\u202e]/)
 })
 
