@@ -75,7 +75,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   'close-with-grace': ['cli'],
   commander: ['cli'],
   'fast-string-truncated-width': ['cli'],
-  'fastest-levenshtein': ['core/nearest'],
+  'fastest-levenshtein': ['core/text/nearest'],
   fastify: ['http'],
   jose: ['channels/email'],
   liquidjs: ['core'],

@@ -1,9 +1,9 @@
 /** Checks a configuration without running it: mistakes, warnings, and its tests. */
 
 import { checkNotices } from '../config/checks/notices.ts'
-import { checkSenders } from '../config/checks/senders.ts'
-import { checkShortSecrets } from '../config/checks/short-secrets.ts'
-import { runTests, storedIds } from '../config/checks/tests.ts'
+import { checkShortSecrets } from '../config/checks/secrets/short-secrets.ts'
+import { checkSenders } from '../config/checks/senders/senders.ts'
+import { runTests, storedIds } from '../config/checks/tests/tests.ts'
 import { caught } from '../config/checks/unexpected.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Env } from '../config/file/interpolate.ts'

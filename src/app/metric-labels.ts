@@ -1,7 +1,7 @@
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Match } from '../core/match/match.ts'
 import { NOTICE_TEMPLATE } from '../core/notice/notice.ts'
-import type { RouteNode } from '../core/route.ts'
+import type { RouteNode } from '../core/routing/route.ts'
 import type { MetricLabels } from '../http/metrics/labels.ts'
 
 /** The labels that the configuration makes possible: their metrics start at 0. */

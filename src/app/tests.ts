@@ -1,4 +1,4 @@
-import { runTests, storedIds } from '../config/checks/tests.ts'
+import { runTests, storedIds } from '../config/checks/tests/tests.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
 import type { Problem } from '../config/problem.ts'
 import { type Event, eventOf } from '../core/event.ts'

@@ -12,7 +12,7 @@ import {
   type Filter,
   type Template,
 } from '../core/template/template.ts'
-import type { UrlPiece } from '../core/template/url.ts'
+import type { UrlPiece } from '../core/template/urls/url.ts'
 
 /** A rendered text, with a mark for each value. */
 export interface WithValues {

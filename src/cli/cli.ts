@@ -4,7 +4,7 @@ import { StoreRefused, StoreUnavailable } from '../store/store.ts'
 import { asRun } from './command-name.ts'
 import { commands } from './commands.ts'
 import { configFile, usualFiles } from './config-file.ts'
-import { CommandError, type ExitCode, printableLines, type Terminal, wrapped } from './terminal.ts'
+import { CommandError, type ExitCode, printableLines, type Terminal, wrapped } from './terminal/terminal.ts'
 
 const PASSWORD_OF_URL = /(\w:\/\/[^\s:@/]*):[^\s,]*@/g
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { isThere } from '../files/presence.ts'
-import type { Terminal } from './terminal.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 /** Where a configuration is looked for that is not named. */
 export const usualFiles = ['config.yaml', '/etc/hookbridge/config.yaml'] as const

@@ -5,7 +5,7 @@ import { formatProblem, type Problem } from '../config/problem.ts'
 import { parseDuration } from '../config/schema/units.ts'
 import { type Proxies, readProxies } from '../network/proxies.ts'
 import { asRun } from './command-name.ts'
-import { CommandError, type ExitCode, printable, type Terminal } from './terminal.ts'
+import { CommandError, type ExitCode, printable, type Terminal } from './terminal/terminal.ts'
 
 export interface Context {
   readonly terminal: Terminal

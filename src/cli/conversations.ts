@@ -10,7 +10,7 @@ import {
   stageOf,
 } from '../core/lifecycle/lifecycle.ts'
 import { lifecycleView } from '../core/lifecycle/timeline.ts'
-import type { PlannedDelivery } from '../core/plan.ts'
+import type { PlannedDelivery } from '../core/routing/plan.ts'
 import { type ConversationRecord, StoreRefused } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { withStore } from './with-store.ts'

@@ -1,6 +1,6 @@
 /** Files that the user names: a command that cannot use one says why, and what to do. */
 import { type Remedy, wordsFor } from '../files/failure.ts'
-import { CommandError, type ExitCode, printable } from './terminal.ts'
+import { CommandError, type ExitCode, printable } from './terminal/terminal.ts'
 
 const readable: Remedy = {
   use: 'read',

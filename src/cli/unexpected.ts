@@ -1,8 +1,8 @@
 /** The message of a command that ends with an unexpected exception. */
 import { relative } from 'node:path'
 import { packageFolder, packageVersion } from '../config/package.ts'
-import { describeThrown } from '../core/thrown.ts'
-import { printable } from './terminal.ts'
+import { describeThrown } from '../core/text/thrown.ts'
+import { printable } from './terminal/terminal.ts'
 
 // Enough to show where it came from, without the frames of the argument parser.
 const MOST_CALLS = 4

@@ -3,7 +3,7 @@ import { formatProblem } from '../config/problem.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
-import { CommandError } from './terminal.ts'
+import { CommandError } from './terminal/terminal.ts'
 
 /** Opens the store. Needs only `store.url`, so that the history can be read while the rest of the configuration is broken. */
 export async function withStore<T>(

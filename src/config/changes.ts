@@ -1,6 +1,6 @@
 /** The difference between two configurations, as names of keys: the values may be secrets. */
 import { dirname, resolve, sep } from 'node:path'
-import { isObject, ownProperty } from '../core/json.ts'
+import { isObject, ownProperty } from '../core/json/json.ts'
 import { Secret } from '../core/secret.ts'
 import { passwordsOf, withoutPassword } from '../postgres-url/password.ts'
 import type { CompiledConfig } from './compiled.ts'

@@ -1,10 +1,10 @@
 /** A configuration as it takes effect: defaults and variables filled in, secrets hidden. */
 import { Document, isScalar } from 'yaml'
-import { isObject, type Json, ownProperty } from '../core/json.ts'
+import { isObject, type Json, ownProperty } from '../core/json/json.ts'
 import { redact, Secret } from '../core/secret.ts'
 import { withoutPassword } from '../postgres-url/password.ts'
 import { withPaths } from './checks/paths.ts'
-import { isSecret, passwordIn, withoutSecret } from './checks/secrets.ts'
+import { isSecret, passwordIn, withoutSecret } from './checks/secrets/secrets.ts'
 import { readDocument } from './file/document.ts'
 import type { Env, Interpolated } from './file/interpolate.ts'
 import { isAt } from './file/origin.ts'

@@ -1,6 +1,6 @@
 /** Loads parts of a configuration, for commands that must work even if the rest of it is broken. */
 import * as z from 'zod'
-import { ownProperty } from '../core/json.ts'
+import { ownProperty } from '../core/json/json.ts'
 import { withPaths } from './checks/paths.ts'
 import { readDocument } from './file/document.ts'
 import type { Env } from './file/interpolate.ts'

@@ -1,5 +1,5 @@
 /** A mistake in the configuration or a template, and how to fix it. */
-import { nearest } from '../core/nearest.ts'
+import { nearest } from '../core/text/nearest.ts'
 
 export const problemCodes = [
   'unreadable_file',

@@ -1,7 +1,7 @@
-import { isList, isObject, type Json, type JsonObject } from './json.ts'
-import { likelyTypeAt } from './likely-type.ts'
-import { isNumber, withExactNumbers } from './number.ts'
-import { resolvePointer } from './pointer.ts'
+import { isList, isObject, type Json, type JsonObject } from './json/json.ts'
+import { isNumber, withExactNumbers } from './json/number.ts'
+import { resolvePointer } from './json/pointer.ts'
+import { likelyTypeAt } from './receiving/likely-type.ts'
 
 /** One verified webhook, stored. Times are milliseconds since the epoch. */
 export interface Event {

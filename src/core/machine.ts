@@ -1,6 +1,6 @@
 /** Decides whether measurements of the machine are good enough for the service. */
 import { type Finding, fine, unknown, warning, wrong } from './finding.ts'
-import { LONGER_SECRET, SHORT_SECRET, SHORTEST_SECRET_BYTES } from './signing-secret.ts'
+import { LONGER_SECRET, SHORT_SECRET, SHORTEST_SECRET_BYTES } from './receiving/signing-secret.ts'
 
 const GIB = 2 ** 30
 const LEAST_FREE_BYTES = GIB

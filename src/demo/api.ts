@@ -2,7 +2,7 @@
  * A stand-in for an API that has what the events leave out. Its address, its fields and what is in them are invented: it
  * follows no particular API.
  */
-import type { JsonObject } from '../core/json.ts'
+import type { JsonObject } from '../core/json/json.ts'
 import { startLoopbackServer } from './loopback.ts'
 
 export interface DemoApi {

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http'
-import { isObject } from '../core/json.ts'
+import { isObject } from '../core/json/json.ts'
 
 export interface LoopbackServer {
   /** Without a slash at its end. */

@@ -1,6 +1,6 @@
 /** A stand-in for Slack in the demo: it accepts every message, reply and edit, and keeps them in memory. */
 import type { IncomingMessage } from 'node:http'
-import { isObject, type JsonObject } from '../core/json.ts'
+import { isObject, type JsonObject } from '../core/json/json.ts'
 import { startLoopbackServer } from './loopback.ts'
 
 export interface DemoSlack {

@@ -3,7 +3,7 @@ import type { Answer, Verdict } from '../core/enrichment/answer.ts'
 import { afterTry, nextStep, notAsked, notBegun, type Progress } from '../core/enrichment/progress.ts'
 import type { Step } from '../core/enrichment/step.ts'
 import type { Event } from '../core/event.ts'
-import { isObject, type Json, type JsonObject } from '../core/json.ts'
+import { isObject, type Json, type JsonObject } from '../core/json/json.ts'
 import { type EnrichClientDeps, type Later, openEnrichClient } from './client.ts'
 
 export interface AskedStep {

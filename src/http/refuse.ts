@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { bareAddress } from '../core/addresses.ts'
 import { type ErrorCode, unverified } from '../core/errors.ts'
+import { bareAddress } from '../core/receiving/addresses.ts'
 import type { Observe } from '../pipeline/fact.ts'
 import { sendError } from './errors.ts'
 import type { Failures } from './limits/failures.ts'

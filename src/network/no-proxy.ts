@@ -1,6 +1,6 @@
 /** NO_PROXY: the hosts that are reached without a proxy. */
 import { BlockList, isIP } from 'node:net'
-import { parseAddressEntry } from '../core/addresses.ts'
+import { parseAddressEntry } from '../core/receiving/addresses.ts'
 
 export interface NoProxy {
   /** `hostname`: as in a URL. */

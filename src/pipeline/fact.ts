@@ -4,7 +4,7 @@ import type { Outcome } from '../core/delivery/outcome.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Step } from '../core/lifecycle/lifecycle.ts'
 import type { NoticeType } from '../core/notice/notice.ts'
-import type { QuarantineCode } from '../core/quarantine.ts'
+import type { QuarantineCode } from '../core/receiving/quarantine.ts'
 import type { Completed } from '../store/store.ts'
 import type { EnrichmentFact } from './enrichment/enrichment-fact.ts'
 

@@ -1,4 +1,4 @@
-import { describeThrown } from '../core/thrown.ts'
+import { describeThrown } from '../core/text/thrown.ts'
 import { StoreUnavailable } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 

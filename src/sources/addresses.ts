@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { type AddressRule, bareAddress, parseAddressEntry, withoutZone } from '../core/addresses.ts'
+import { type AddressRule, bareAddress, parseAddressEntry, withoutZone } from '../core/receiving/addresses.ts'
 
 /**
  * A source's `allow_ips`: whether it lists an address. In a flood it avoids signature checks, but it never replaces them:

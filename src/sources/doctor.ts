@@ -1,8 +1,8 @@
 /** Checks what can be checked of the senders: their secrets, and the difference between their clock and ours. */
 import type { Finding } from '../core/finding.ts'
 import { classifyClock, classifySecrets, refusedClock } from '../core/machine.ts'
+import { sizeOfSecret } from '../core/receiving/signing-secret.ts'
 import type { Secret } from '../core/secret.ts'
-import { sizeOfSecret } from '../core/signing-secret.ts'
 
 /** When a request was signed and when it came, in milliseconds since the epoch. */
 interface Timing {

@@ -1,7 +1,7 @@
 /** Checks whether senders reach this service: sends its public address a request without a signature. */
 import type { ErrorCode } from '../core/errors.ts'
 import { type Finding, fine, unknown, warning, wrong } from '../core/finding.ts'
-import { ownProperty } from '../core/json.ts'
+import { ownProperty } from '../core/json/json.ts'
 import { ConnectFailure } from '../network/connect-failure.ts'
 import { type HttpClient, openHttp } from '../network/http.ts'
 import type { Proxies } from '../network/proxies.ts'

@@ -1,6 +1,6 @@
 import type { Progress, StepResult, Tried } from '../core/enrichment/progress.ts'
 import type { Event } from '../core/event.ts'
-import type { NewPlan, PlanCause } from '../core/plan.ts'
+import type { NewPlan, PlanCause } from '../core/routing/plan.ts'
 
 /** The events that are planned after their enrichment. */
 export interface Enrichments {

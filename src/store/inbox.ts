@@ -1,5 +1,5 @@
 import type { Event } from '../core/event.ts'
-import type { NewPlan } from '../core/plan.ts'
+import type { NewPlan } from '../core/routing/plan.ts'
 
 /** Takes in events, quarantined requests, and further plans of stored events. */
 export interface Inbox {

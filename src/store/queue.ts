@@ -3,7 +3,7 @@ import type { RateLimit } from '../core/delivery/destination.ts'
 import type { Outcome } from '../core/delivery/outcome.ts'
 import type { Event } from '../core/event.ts'
 import type { SentMessage, Step } from '../core/lifecycle/lifecycle.ts'
-import type { NewDelivery } from '../core/plan.ts'
+import type { NewDelivery } from '../core/routing/plan.ts'
 
 /** The deliveries that are to be attempted. */
 export interface Queue {

@@ -9,7 +9,7 @@ import type { Inbox } from './inbox.ts'
 import type { Queue } from './queue.ts'
 import type { Upkeep } from './upkeep.ts'
 
-export type { NewDelivery, NewPlan, PlanCause } from '../core/plan.ts'
+export type { NewDelivery, NewPlan, PlanCause } from '../core/routing/plan.ts'
 export type * from './enrichments.ts'
 export type * from './history.ts'
 export type * from './inbox.ts'

@@ -1,7 +1,7 @@
 /** Random routes and events of ours, and both in Alertmanager's words. */
 import fc from 'fast-check'
 import { type View, viewOf } from '../../src/core/event.ts'
-import type { Json, JsonObject } from '../../src/core/json.ts'
+import type { Json, JsonObject } from '../../src/core/json/json.ts'
 import { anEvent } from '../support/event.ts'
 import '../support/property-seed.ts'
 import type { Labels } from './amtool.ts'

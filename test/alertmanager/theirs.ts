@@ -1,7 +1,7 @@
 /** Random routes and alerts of Alertmanager, and both in our words. */
 import fc from 'fast-check'
 import { type View, viewOf } from '../../src/core/event.ts'
-import type { Json, JsonObject } from '../../src/core/json.ts'
+import type { Json, JsonObject } from '../../src/core/json/json.ts'
 import { anEvent } from '../support/event.ts'
 import { type Labels, quoted } from './amtool.ts'
 import type { OurRoute } from './ours.ts'

@@ -8,7 +8,7 @@ import { compile, sharedFiles, templateFiles } from '../../src/channels/email/te
 import type { SlackMessage } from '../../src/channels/slack/message.ts'
 import { mrkdwnHtml, plainTextHtml } from '../../src/channels/slack/preview/mrkdwn-html.ts'
 import { slack } from '../../src/channels/slack/slack.ts'
-import { isObject, type Json } from '../../src/core/json.ts'
+import { isObject, type Json } from '../../src/core/json/json.ts'
 import { anyText } from '../support/any-text.ts'
 import { growth } from '../support/cpu-time.ts'
 import { type Tag, tagsOf } from '../support/html.ts'

@@ -101,7 +101,7 @@ t.test('what planning or a channel throws is reported by every command, without 
   const { folder, ours } = await copyWith(t, code.replace('({ text }) => text', shown), (folder) => {
     const start = 'const { destinations, lifecycles } = planner\n'
     edit(
-      join(folder, 'src/core/plan.ts'),
+      join(folder, 'src/core/routing/plan.ts'),
       start,
       `${start}if (event.type === 'analysis.completed') ${throws}\n`,
     )
@@ -112,7 +112,7 @@ t.test('what planning or a channel throws is reported by every command, without 
       `^hookbridge: unexpected error in ${command}: TypeError: out of order\n {2}in ${where.source}.*\n` +
         'This is a bug in Hookbridge .*\nPlease report it with these lines.*\n$',
     )
-  const planned = /.*plan \(src\/core\/plan\.ts:\d+:\d+\), from /
+  const planned = /.*plan \(src\/core\/routing\/plan\.ts:\d+:\d+\), from /
   const event = ['--type', 'analysis.completed']
   t.match(await ours('explain', ...event), { code: 1, err: bug('explain', planned) })
   t.match(await ours('--config', 'config.yaml', 'explain', ...event), {

@@ -4,7 +4,7 @@ import { openOnFirstUse } from '../../src/channels/sender.ts'
 import { isSafeUrl } from '../../src/channels/settings.ts'
 import { compileText, type TextMessage } from '../../src/channels/text-template.ts'
 import type { Outcome } from '../../src/core/delivery/outcome.ts'
-import { ownProperty } from '../../src/core/json.ts'
+import { ownProperty } from '../../src/core/json/json.ts'
 import { createEngine } from '../../src/core/template/template.ts'
 
 type Settings = z.output<typeof settings>

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parseYaml } from '../../src/config/file/yaml.ts'
 import { jsonSchema } from '../../src/config/schema/json-schema.ts'
-import { isObject, type Json, type JsonObject } from '../../src/core/json.ts'
+import { isObject, type Json, type JsonObject } from '../../src/core/json/json.ts'
 import { operatorNames } from '../../src/core/match/condition.ts'
 import { ajv } from '../support/validator.ts'
 

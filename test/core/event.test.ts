@@ -1,6 +1,6 @@
 import t from 'tap'
 import { readBody, viewOf } from '../../src/core/event.ts'
-import { resolvePointer } from '../../src/core/pointer.ts'
+import { resolvePointer } from '../../src/core/json/pointer.ts'
 import { createEngine } from '../../src/core/template/template.ts'
 import { anEvent } from '../support/event.ts'
 

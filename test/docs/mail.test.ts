@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { causes } from '../../src/channels/email/sending/causes.ts'
+import { causes } from '../../src/channels/email/sending/replies/causes.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { hookbridge } from '../support/hookbridge.ts'
 import { startMailServer } from '../support/mail-server.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { shortId } from '../../src/core/template/fact.ts'
+import { shortId } from '../../src/core/template/summary/fact.ts'
 import { startTestApp } from '../support/app.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { scrape } from '../support/metrics.ts'

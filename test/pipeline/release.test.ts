@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { createIds } from '../../src/app/ids.ts'
-import { compileRoutes, type Router } from '../../src/core/route.ts'
+import { compileRoutes, type Router } from '../../src/core/routing/route.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { createReceive, type ReceiveSettings } from '../../src/pipeline/receive.ts'

@@ -1,12 +1,12 @@
 /** Claims of several instances: what was leased is sent, whatever else happens to the database. */
 import t from 'tap'
 import { createAppends } from '../../src/store/postgres/batched.ts'
-import { StoreClock } from '../../src/store/postgres/clock.ts'
+import { StoreClock } from '../../src/store/postgres/clock/clock.ts'
+import { ServerClock } from '../../src/store/postgres/clock/server-clock.ts'
 import { DueNotifier } from '../../src/store/postgres/due-notifier.ts'
 import { KnownRows } from '../../src/store/postgres/known-rows.ts'
 import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
 import { Claims } from '../../src/store/postgres/queue/claims.ts'
-import { ServerClock } from '../../src/store/postgres/server-clock.ts'
 import type { Arrival, Store } from '../../src/store/store.ts'
 import {
   completeRetry,

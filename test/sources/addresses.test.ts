@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { isIPv4, isIPv6 } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
-import { parseAddressEntry } from '../../src/core/addresses.ts'
+import { parseAddressEntry } from '../../src/core/receiving/addresses.ts'
 import { compileAllowList, compileTrust, isPrivate } from '../../src/sources/addresses.ts'
 
 function allowed(entries: readonly string[]): (ip: string) => boolean {

@@ -1,6 +1,6 @@
 /** The clock of the database server, as instances keep it between two readings. */
 import t from 'tap'
-import { ServerClock } from '../../src/store/postgres/server-clock.ts'
+import { ServerClock } from '../../src/store/postgres/clock/server-clock.ts'
 
 const SERVER = Date.UTC(2026, 5, 1)
 

@@ -1,5 +1,5 @@
 import { type Event, type View, viewOf } from '../../src/core/event.ts'
-import { summaryOf } from '../../src/core/template/summary.ts'
+import { summaryOf } from '../../src/core/template/summary/summary.ts'
 import type { RenderView } from '../../src/core/template/template.ts'
 
 /** A Cuuro event as the service makes it, with what a test wants different. */

@@ -1,6 +1,6 @@
 /** The refusals of test/fixtures/mail-replies.txt, and what becomes of a mail after each. */
 import { readFileSync } from 'node:fs'
-import type { Step } from '../../src/channels/email/sending/reply.ts'
+import type { Step } from '../../src/channels/email/sending/replies/reply.ts'
 
 export const STEPS: readonly Step[] = [
   'greeting',

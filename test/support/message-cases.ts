@@ -1,6 +1,6 @@
 /** What the shipped templates have to look good with: hardly anything, much, and values of any length and direction. */
 import { type LifecycleView, viewOf } from '../../src/core/event.ts'
-import type { JsonObject } from '../../src/core/json.ts'
+import type { JsonObject } from '../../src/core/json/json.ts'
 import { quarantined, unrouted } from '../../src/core/notice/inbox.ts'
 import {
   dead,

@@ -1,6 +1,6 @@
 /** Sends signed events as Svix does: each again until it is acknowledged. It cuts some connections before the answer. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseJson } from '../../src/core/json.ts'
+import { parseJson } from '../../src/core/json/json.ts'
 import { type SignedEvent, signedHeaders } from '../support/service.ts'
 import { eventHead } from '../support/siege.ts'
 import { type Connection, createConnection } from './connection.ts'

@@ -1,5 +1,5 @@
 /** Buffers lines of the log: many are written at once, since a system call for each is expensive under load. */
-import { withoutSteering } from '../../core/json.ts'
+import { withoutSteering } from '../../core/json/json.ts'
 
 /** Buffers up to MANY characters until it is flushed: pino's destination. */
 interface Output {

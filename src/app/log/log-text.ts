@@ -1,6 +1,6 @@
 /** The log for a person at a terminal: one line for each event and each attempt, and for everything else. */
 import { styleText } from 'node:util'
-import { isObject, parseJson } from '../../core/json.ts'
+import { isObject, parseJson } from '../../core/json/json.ts'
 
 type Entry = Readonly<Record<string, unknown>>
 type Style = 'dim' | 'green' | 'yellow' | 'red' | 'cyan'

@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino'
 import type { Env } from '../../config/file/interpolate.ts'
-import { withoutSteering } from '../../core/json.ts'
+import { withoutSteering } from '../../core/json/json.ts'
 import { gather, MANY } from './lines.ts'
 
 const STDOUT = 1

@@ -1,5 +1,5 @@
 /** Mail's part of a preview: the line in the mailbox, and both parts of the mail. */
-import { escapeHtml } from '../../core/html.ts'
+import { escapeHtml } from '../../core/text/html.ts'
 import type { ChannelPreview, PreviewContext, ReceiverAt } from '../preview.ts'
 import { type Mailbox, parseMailbox } from './address.ts'
 import type { EmailReceiver, EmailSettings } from './settings.ts'

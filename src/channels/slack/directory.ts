@@ -1,6 +1,6 @@
 /** Looks channels up in Slack, as far as the app's scopes allow. */
 import type { WebClient } from '@slack/web-api'
-import { isObject, ownProperty } from '../../core/json.ts'
+import { isObject, ownProperty } from '../../core/json/json.ts'
 import { type AttemptContext, type FailedCall, failedCall } from './sending/outcome.ts'
 
 /** Calls a method of the Web API. Never throws. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json/json.ts'
 
 /** A rendered message, as Slack takes it. Plain JSON. */
 export interface SlackMessage {

@@ -1,6 +1,6 @@
 /** The question before messages that had been delivered are sent again. */
-import { canAsk, confirm } from '../ask.ts'
-import { CommandError, type Terminal } from '../terminal.ts'
+import { canAsk, confirm } from '../terminal/ask.ts'
+import { CommandError, type Terminal } from '../terminal/terminal.ts'
 
 // A few that were named one by one are intended.
 const FEW = 3

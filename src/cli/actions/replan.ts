@@ -11,7 +11,7 @@ import {
   type NewPlan,
   type PlanCause,
   skippedBecause,
-} from '../../core/plan.ts'
+} from '../../core/routing/plan.ts'
 import type { EventRecord } from '../../store/store.ts'
 
 /** What a replay of one event or request does. `again`: how many of its deliveries were delivered before. */

@@ -14,8 +14,8 @@ import {
   withEventFilters,
 } from '../history/filters.ts'
 import { type FoundRecord, findOne, withWholeSubject } from '../history/find.ts'
-import { progressCount } from '../progress.ts'
-import { CommandError, type Terminal } from '../terminal.ts'
+import { progressCount } from '../terminal/progress.ts'
+import { CommandError, type Terminal } from '../terminal/terminal.ts'
 
 export interface SelectFlags extends EventFlags, DeliveryFlags {
   readonly dryRun?: boolean

@@ -1,7 +1,7 @@
 /** `hookbridge completion SHELL`, and the hidden command by which the shell learns what may come next. */
 import { Argument, type Command } from 'commander'
 import { type Context, type Define, fromHere } from '../context.ts'
-import { print } from '../terminal.ts'
+import { print } from '../terminal/terminal.ts'
 import { complete } from './candidates.ts'
 import { type Shell, scriptFor, shells } from './scripts.ts'
 

@@ -2,7 +2,7 @@
 import { channels } from '../../channels/channels.ts'
 import { cuuroTypes } from '../../config/checks/match/known-events.ts'
 import { readDocument } from '../../config/file/document.ts'
-import { isObject, ownProperty } from '../../core/json.ts'
+import { isObject, ownProperty } from '../../core/json/json.ts'
 import type { NameKind } from './candidates.ts'
 
 export function namesOf(kind: NameKind, configFile: string): readonly string[] {

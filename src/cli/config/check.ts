@@ -2,7 +2,15 @@ import { Option } from 'commander'
 import { type Checked, checkConfig } from '../../app/check.ts'
 import type { Problem } from '../../config/problem.ts'
 import { type Context, type Define, problemLine, summary } from '../context.ts'
-import { CommandError, colour, print, printable, printJson, type Terminal, wrapped } from '../terminal.ts'
+import {
+  CommandError,
+  colour,
+  print,
+  printable,
+  printJson,
+  type Terminal,
+  wrapped,
+} from '../terminal/terminal.ts'
 
 interface CheckFlags {
   readonly json?: boolean

@@ -1,7 +1,7 @@
 import { loadEffective } from '../../config/effective.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { type Context, type Define, summary } from '../context.ts'
-import { CommandError, printable, printJson } from '../terminal.ts'
+import { CommandError, printable, printJson } from '../terminal/terminal.ts'
 
 export const defineConfig: Define = (command, context) => {
   command

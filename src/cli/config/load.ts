@@ -1,7 +1,7 @@
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { type Loaded, loadConfig } from '../../config/load.ts'
 import { type Context, problemLine, summary } from '../context.ts'
-import { CommandError, type ExitCode } from '../terminal.ts'
+import { CommandError, type ExitCode } from '../terminal/terminal.ts'
 
 /** Loads the configuration, or fails with every problem it has. Leaves warnings to `check`, `doctor` and `serve`. */
 export function load(context: Context): CompiledConfig {

@@ -1,7 +1,7 @@
 import { jsonSchema } from '../../config/schema/json-schema.ts'
 import { configReference } from '../../config/schema/reference.ts'
 import type { Define } from '../context.ts'
-import { printJson } from '../terminal.ts'
+import { printJson } from '../terminal/terminal.ts'
 
 export const defineSchema: Define = (command, { terminal }) => {
   command

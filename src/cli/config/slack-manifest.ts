@@ -4,9 +4,9 @@ import type { YamlDocument } from '../../config/file/yaml-document.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { schema } from '../../config/schema/schema.ts'
 import { fill } from '../../config/validate/fill.ts'
-import { isObject, ownProperty } from '../../core/json.ts'
+import { isObject, ownProperty } from '../../core/json/json.ts'
 import { type Context, type Define, summary } from '../context.ts'
-import { CommandError, printable, textWidth, wrap } from '../terminal.ts'
+import { CommandError, printable, textWidth, wrap } from '../terminal/terminal.ts'
 
 const TOKEN =
   'Install it to the workspace (OAuth & Permissions), and put its bot token, xoxb-…, into channels.slack.token.'

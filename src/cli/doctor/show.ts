@@ -1,7 +1,7 @@
 /** Findings as a person reads them. */
 import type { Finding, Level } from '../../core/finding.ts'
 import { asRun } from '../command-name.ts'
-import { colour, print, printableLines, type Terminal, textWidth, wrap } from '../terminal.ts'
+import { colour, print, printableLines, type Terminal, textWidth, wrap } from '../terminal/terminal.ts'
 
 const marks = {
   fine: ['✓', 'green'],

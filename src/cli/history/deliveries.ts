@@ -1,7 +1,7 @@
 import type { DeliverySummary, Page, PageRequest, Store } from '../../store/store.ts'
 import { type Define, positive } from '../context.ts'
-import { printTable } from '../table.ts'
-import { colour, listWidth, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { printTable } from '../terminal/table.ts'
+import { colour, listWidth, print, printable, printJson, type Terminal } from '../terminal/terminal.ts'
 import { withStore } from '../with-store.ts'
 import { describeDelivery, hanging } from './describe.ts'
 import {

@@ -3,7 +3,7 @@
 import type { Delivery } from '../../core/delivery/delivery.ts'
 import type { Step } from '../../core/lifecycle/lifecycle.ts'
 import type { DeliveryRecord, EventRecord, PlanRecord } from '../../store/store.ts'
-import { colour, printable, printableLines, type Terminal, textWidth, wrap } from '../terminal.ts'
+import { colour, printable, printableLines, type Terminal, textWidth, wrap } from '../terminal/terminal.ts'
 import { type Attempts, foldAttempts, nameAttempts, wordsOf } from './attempts.ts'
 import { nameOf, shortly, stateStyles, when } from './words.ts'
 

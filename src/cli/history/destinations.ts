@@ -1,8 +1,8 @@
 import { availableAt, type DestinationStatus, statusOf } from '../../core/delivery/destination.ts'
 import type { DestinationRecord, Store } from '../../store/store.ts'
 import type { Define } from '../context.ts'
-import { printTable } from '../table.ts'
-import { print, printable, printJson, type Style, type Terminal } from '../terminal.ts'
+import { printTable } from '../terminal/table.ts'
+import { print, printable, printJson, type Style, type Terminal } from '../terminal/terminal.ts'
 import { withStore } from '../with-store.ts'
 import { isoOrNull, nameOf, shortly } from './words.ts'
 

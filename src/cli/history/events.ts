@@ -1,11 +1,19 @@
 import { Option } from 'commander'
 import { type State, states, unresolvedStates } from '../../core/delivery/delivery.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
-import { codeOf } from '../../core/quarantine.ts'
+import { codeOf } from '../../core/receiving/quarantine.ts'
 import type { EventFilter, EventSummary, Page, PageRequest, Store } from '../../store/store.ts'
 import { type Define, positive } from '../context.ts'
-import { printTable } from '../table.ts'
-import { colour, listWidth, print, printable, printJson, type Style, type Terminal } from '../terminal.ts'
+import { printTable } from '../terminal/table.ts'
+import {
+  colour,
+  listWidth,
+  print,
+  printable,
+  printJson,
+  type Style,
+  type Terminal,
+} from '../terminal/terminal.ts'
 import { withStore } from '../with-store.ts'
 import { describeEvent } from './describe.ts'
 import { type EventFlags, eventFilter, withEventFilters } from './filters.ts'

@@ -4,7 +4,7 @@ import { channels } from '../../channels/channels.ts'
 import { parseDuration } from '../../config/schema/units.ts'
 import { type Delivery, type State, states } from '../../core/delivery/delivery.ts'
 import type { DeliveryFilter, EventFilter, Page, PageRequest } from '../../store/store.ts'
-import { CommandError } from '../terminal.ts'
+import { CommandError } from '../terminal/terminal.ts'
 
 export interface EventFlags {
   readonly type?: string

@@ -1,6 +1,6 @@
 import { eventOfFound, type LookUp, lookUp } from '../../store/lookup.ts'
 import type { DeliveryRecord, EventRecord, Found, Store } from '../../store/store.ts'
-import { CommandError, printable } from '../terminal.ts'
+import { CommandError, printable } from '../terminal/terminal.ts'
 
 /** The event that an id names, and the delivery, if the id is a delivery's. */
 export interface FoundRecord {

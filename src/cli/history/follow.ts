@@ -1,7 +1,7 @@
 /** `--follow`: a list whose new and changed items are printed as they come, until Ctrl-C. */
 import { setTimeout } from 'node:timers/promises'
 import type { Page, PageRequest } from '../../store/store.ts'
-import { CommandError } from '../terminal.ts'
+import { CommandError } from '../terminal/terminal.ts'
 import type { PageFlags } from './pager.ts'
 
 interface Followed<Item extends { readonly id: string }> {

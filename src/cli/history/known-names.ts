@@ -5,7 +5,7 @@ import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
 import type { Store } from '../../store/store.ts'
 import { namesOf } from '../completion/names.ts'
 import type { Context } from '../context.ts'
-import { printable, wrapped } from '../terminal.ts'
+import { printable, wrapped } from '../terminal/terminal.ts'
 import type { DeliveryFlags, DestinationName, EventFlags } from './filters.ts'
 
 type Flags = EventFlags & DeliveryFlags

@@ -1,6 +1,6 @@
 /** A page of a list, and the remark about what it does not show. */
 import type { Page, PageRequest } from '../../store/store.ts'
-import { CommandError, print, type Terminal } from '../terminal.ts'
+import { CommandError, print, type Terminal } from '../terminal/terminal.ts'
 
 export interface PageFlags {
   /** 50 where it is left out. */

@@ -1,7 +1,7 @@
 /** Words and colours of the history. */
 import type { State } from '../../core/delivery/delivery.ts'
 import type { Destination } from '../../core/delivery/destination.ts'
-import { printable, type Style } from '../terminal.ts'
+import { printable, type Style } from '../terminal/terminal.ts'
 
 export const stateStyles = {
   pending: 'cyan',

@@ -5,11 +5,11 @@ import { answeredConfig, type CredentialName, credentialFiles, starterConfig } f
 import { makeFolders } from '../../files/folders.ts'
 import { isThere } from '../../files/presence.ts'
 import { copyTemplates, schemaText, starterFiles } from '../../install/starter-files.ts'
-import { canAsk } from '../ask.ts'
 import { shellWord } from '../command-name.ts'
 import { type Context, type Define, fromHere } from '../context.ts'
 import { writing } from '../named-file.ts'
-import { CommandError, print, type Terminal } from '../terminal.ts'
+import { canAsk } from '../terminal/ask.ts'
+import { CommandError, print, type Terminal } from '../terminal/terminal.ts'
 import type { Interview } from './interview.ts'
 
 export const defineInit: Define = (command, context) => {

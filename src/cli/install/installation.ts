@@ -1,7 +1,7 @@
 import type { Machine } from '../../install/machine.ts'
 import { type InstallPlan, planInstallation, planRemoval } from '../../install/plan.ts'
 import { type Step, verbs } from '../../install/step.ts'
-import { CommandError, colour, print, type Terminal, textWidth, wrap } from '../terminal.ts'
+import { CommandError, colour, print, type Terminal, textWidth, wrap } from '../terminal/terminal.ts'
 import { whatIsNext, whatStays } from './next-steps.ts'
 
 export interface InstallFlags {

@@ -4,10 +4,10 @@ import { type Mistake, mistakes } from '../../config/answers.ts'
 import type { CredentialName, Destinations } from '../../config/starter.ts'
 import type { Finding } from '../../core/finding.ts'
 import type { Proxies } from '../../network/proxies.ts'
-import { type Questions, withQuestions } from '../ask.ts'
 import { proxiesOf } from '../context.ts'
 import { showFinding, withProgress } from '../doctor/show.ts'
-import { CommandError, colour, print, type Terminal, textWidth, wrap } from '../terminal.ts'
+import { type Questions, withQuestions } from '../terminal/ask.ts'
+import { CommandError, colour, print, type Terminal, textWidth, wrap } from '../terminal/terminal.ts'
 
 export interface Interview {
   readonly destinations: Destinations

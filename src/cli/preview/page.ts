@@ -3,10 +3,10 @@ import { channels } from '../../channels/channels.ts'
 import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Event } from '../../core/event.ts'
-import { escapeHtml } from '../../core/html.ts'
-import { skippedBecause } from '../../core/plan.ts'
+import { skippedBecause } from '../../core/routing/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
-import { printable, printableLines } from '../terminal.ts'
+import { escapeHtml } from '../../core/text/html.ts'
+import { printable, printableLines } from '../terminal/terminal.ts'
 import { nameOf, noticesOf } from './text.ts'
 
 export interface PageContent {

@@ -7,7 +7,7 @@ import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Outcome } from '../../core/delivery/outcome.ts'
 import type { Preview } from '../../core/template/preview.ts'
 import { proxiesOf } from '../context.ts'
-import { CommandError, colour, print, printable, type Terminal } from '../terminal.ts'
+import { CommandError, colour, print, printable, type Terminal } from '../terminal/terminal.ts'
 import { nameOf } from './text.ts'
 
 export interface Addressee {

@@ -1,10 +1,18 @@
 /** A preview in the terminal: each message in a frame, and under it the notes for its author. */
 import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
-import { skippedBecause } from '../../core/plan.ts'
+import { skippedBecause } from '../../core/routing/plan.ts'
 import type { Preview, PreviewedMessage, Wanted } from '../../core/template/preview.ts'
 import { type Conversations, inWords } from '../conversations.ts'
-import { colour, print, printable, printFramed, type Terminal, textWidth, wrap } from '../terminal.ts'
+import {
+  colour,
+  print,
+  printable,
+  printFramed,
+  type Terminal,
+  textWidth,
+  wrap,
+} from '../terminal/terminal.ts'
 
 export interface PreviewText {
   readonly wanted: Wanted

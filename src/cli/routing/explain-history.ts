@@ -1,16 +1,16 @@
 /** `hookbridge explain --since`: what a configuration would change for the events that are stored. */
 
-import { type Simulation, simulate } from '../../config/checks/simulate.ts'
+import { type Simulation, simulate } from '../../config/checks/tests/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import type { Delivery } from '../../core/delivery/delivery.ts'
 import type { Destination } from '../../core/delivery/destination.ts'
-import { describeThrown } from '../../core/thrown.ts'
+import { describeThrown } from '../../core/text/thrown.ts'
 import type { EventRecord, Store } from '../../store/store.ts'
 import { storedEvent } from '../event-input.ts'
 import { pages } from '../history/filters.ts'
-import { progressBar } from '../progress.ts'
-import { printTable } from '../table.ts'
-import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { progressBar } from '../terminal/progress.ts'
+import { printTable } from '../terminal/table.ts'
+import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal/terminal.ts'
 
 type Kind = 'newly routed' | 'no longer routed' | 'moved' | 'template fails' | 'routing fails'
 

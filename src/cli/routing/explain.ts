@@ -1,17 +1,17 @@
-import { SAMPLE_ID, type Simulation, simulate } from '../../config/checks/simulate.ts'
+import { SAMPLE_ID, type Simulation, simulate } from '../../config/checks/tests/simulate.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { Condition } from '../../core/match/evaluate.ts'
-import { plan, plannedJson, routingView, skippedBecause } from '../../core/plan.ts'
-import type { Visit } from '../../core/route.ts'
+import { plan, plannedJson, routingView, skippedBecause } from '../../core/routing/plan.ts'
+import type { Visit } from '../../core/routing/route.ts'
 import { load } from '../config/load.ts'
 import { type Define, duration } from '../context.ts'
 import { type Conversations, conversationsOf, decisionJson, inWords } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { hanging } from '../history/describe.ts'
-import { printTable } from '../table.ts'
+import { printTable } from '../terminal/table.ts'
 import {
   CommandError,
   colour,
@@ -21,7 +21,7 @@ import {
   type Terminal,
   textWidth,
   wrap,
-} from '../terminal.ts'
+} from '../terminal/terminal.ts'
 import { withStore } from '../with-store.ts'
 import { explainHistory } from './explain-history.ts'
 import { fetchFor, missingField } from './fetch.ts'

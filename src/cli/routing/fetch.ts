@@ -3,11 +3,11 @@ import type { CompiledConfig } from '../../config/compiled.ts'
 import { packageVersion } from '../../config/package.ts'
 import { type Event, viewOf } from '../../core/event.ts'
 import { type Condition, matches } from '../../core/match/evaluate.ts'
-import { routingView } from '../../core/plan.ts'
+import { routingView } from '../../core/routing/plan.ts'
 import { redact } from '../../core/secret.ts'
 import { type AskedStep, askAll, pointersOf } from '../../enrich/ask.ts'
 import { proxiesOf } from '../context.ts'
-import { colour, print, printable, type Terminal } from '../terminal.ts'
+import { colour, print, printable, type Terminal } from '../terminal/terminal.ts'
 
 /** The event with what was fetched for it. */
 export async function fetchFor(

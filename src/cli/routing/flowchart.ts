@@ -2,7 +2,7 @@
 
 import type { Destination } from '../../core/delivery/destination.ts'
 import { describe } from '../../core/match/describe.ts'
-import type { RouteNode, Router } from '../../core/route.ts'
+import type { RouteNode, Router } from '../../core/routing/route.ts'
 
 type Destinations = ReadonlyMap<string, readonly Destination[]>
 

@@ -1,10 +1,10 @@
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { describe } from '../../core/match/describe.ts'
-import type { RouteMatch, RouteNode } from '../../core/route.ts'
+import type { RouteMatch, RouteNode } from '../../core/routing/route.ts'
 import { load } from '../config/load.ts'
 import type { Define } from '../context.ts'
-import { printTable } from '../table.ts'
-import { CommandError, print, printJson, type Terminal } from '../terminal.ts'
+import { printTable } from '../terminal/table.ts'
+import { CommandError, print, printJson, type Terminal } from '../terminal/terminal.ts'
 import { flowchart } from './flowchart.ts'
 import { drawRoutes } from './route-tree.ts'
 

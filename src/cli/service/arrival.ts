@@ -2,7 +2,7 @@
 import { type Delivery, finalStates, type State } from '../../core/delivery/delivery.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../../store/store.ts'
 import { count, nameOf, stateStyles } from '../history/words.ts'
-import { CommandError, colour, print, printable, type Terminal } from '../terminal.ts'
+import { CommandError, colour, print, printable, type Terminal } from '../terminal/terminal.ts'
 
 export interface Arrival {
   readonly event: EventRecord

@@ -2,8 +2,8 @@ import { loadStoreUrl } from '../../config/part.ts'
 import { formatProblem } from '../../config/problem.ts'
 import { backUp, type Contents, restore } from '../../store/backup.ts'
 import { type Context, type Define, fromHere } from '../context.ts'
-import { progressBar } from '../progress.ts'
-import { CommandError, print, printable } from '../terminal.ts'
+import { progressBar } from '../terminal/progress.ts'
+import { CommandError, print, printable } from '../terminal/terminal.ts'
 
 export const defineBackup: Define = (command, context) => {
   command

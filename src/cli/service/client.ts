@@ -1,5 +1,5 @@
 /** The client that commands use for the running service. */
-import { CommandError, type Terminal } from '../terminal.ts'
+import { CommandError, type Terminal } from '../terminal/terminal.ts'
 
 // As in src/http/hardening.ts: an import would load Node's WebSocket, also for `serve`.
 const { request } = process.getBuiltinModule('node:http')

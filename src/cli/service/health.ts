@@ -1,7 +1,7 @@
 import { loadService } from '../../config/part.ts'
-import { ownProperty } from '../../core/json.ts'
+import { ownProperty } from '../../core/json/json.ts'
 import { type Context, type Define, problemLine, summary } from '../context.ts'
-import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal.ts'
+import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal/terminal.ts'
 import { at, baseOf, noAnswer, serviceUrl } from './client.ts'
 
 interface HealthFlags {

@@ -5,8 +5,8 @@ import type { Copied, StoreCopy } from '../../store/copying/copy-store.ts'
 import { StoreRefused, StoreUnavailable } from '../../store/store.ts'
 import { type Context, type Define, fromHere } from '../context.ts'
 import { reading } from '../named-file.ts'
-import { progressLine } from '../progress.ts'
-import { CommandError, print, printable, type Terminal } from '../terminal.ts'
+import { progressLine } from '../terminal/progress.ts'
+import { CommandError, print, printable, type Terminal } from '../terminal/terminal.ts'
 
 export const defineMigrateStore: Define = (command, context) => {
   command

@@ -1,5 +1,5 @@
 import { loadService } from '../../config/part.ts'
-import { ownProperty } from '../../core/json.ts'
+import { ownProperty } from '../../core/json/json.ts'
 import type { Secret } from '../../core/secret.ts'
 import { type Context, type Define, problemLine, summary } from '../context.ts'
 import {
@@ -10,7 +10,7 @@ import {
   printJson,
   type Terminal,
   wrapped,
-} from '../terminal.ts'
+} from '../terminal/terminal.ts'
 import { type Answer, at, baseOf, postTo, postToSocket, serviceUrl } from './client.ts'
 
 interface ReloadFlags {

@@ -10,7 +10,7 @@ import { asRun } from '../command-name.ts'
 import { loadWithWarnings } from '../config/load.ts'
 import { type Define, proxiesOf } from '../context.ts'
 import { cheapChecks, runCheck } from '../doctor/cheap-checks.ts'
-import { CommandError, type ExitCode, type Terminal } from '../terminal.ts'
+import { CommandError, type ExitCode, type Terminal } from '../terminal/terminal.ts'
 
 // A stop takes seven seconds at the most; this is for one that hangs.
 const STOP_DEADLINE = 9_000

@@ -1,6 +1,6 @@
 /** Whether messages would have a button with a link, if `links` were set. */
 import type { Event } from '../../core/event.ts'
-import { plan, skippedBecause } from '../../core/plan.ts'
+import { plan, skippedBecause } from '../../core/routing/plan.ts'
 import { render } from '../../core/template/render.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, START, warning } from '../problem.ts'

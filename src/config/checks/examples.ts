@@ -5,7 +5,7 @@ import type { Interpolated } from '../file/interpolate.ts'
 import { demoConfig, exampleConfig } from '../package.ts'
 import { type Problem, pathName, warning } from '../problem.ts'
 import { textsIn } from './match/texts.ts'
-import { isSecret } from './secrets.ts'
+import { isSecret } from './secrets/secrets.ts'
 
 // From the documentation of Svix and of Standard Webhooks: every reader can sign with them.
 const PUBLISHED = [

@@ -1,5 +1,5 @@
 /** Variables in keys, which are not replaced: a value can never change the structure. */
-import { isObject } from '../../core/json.ts'
+import { isObject } from '../../core/json/json.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { type Path, type Problem, quote, warning } from '../problem.ts'
 

@@ -1,5 +1,5 @@
 /** Follow-ups that a valid configuration asks for, and that nothing can bring about. */
-import { ownProperty } from '../../core/json.ts'
+import { ownProperty } from '../../core/json/json.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { type Path, type Problem, pathName, warning } from '../problem.ts'
 import type { Config } from '../schema/schema.ts'

@@ -2,7 +2,7 @@
 import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
-import { type Plan, plan } from '../../core/plan.ts'
+import { type Plan, plan } from '../../core/routing/plan.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, quote, START, warning } from '../problem.ts'
 

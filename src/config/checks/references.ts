@@ -1,5 +1,5 @@
 /** Names that must exist elsewhere: checked even where other parts are wrong. */
-import { isObject, ownProperty } from '../../core/json.ts'
+import { isObject, ownProperty } from '../../core/json/json.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'

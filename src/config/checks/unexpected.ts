@@ -1,5 +1,5 @@
 /** Reports a check that throws as a problem. */
-import { describeThrown } from '../../core/thrown.ts'
+import { describeThrown } from '../../core/text/thrown.ts'
 import type { Problem } from '../problem.ts'
 
 type Place = Pick<Problem, 'severity' | 'file' | 'line' | 'column'>

@@ -1,7 +1,7 @@
 /** Reads the configuration file: a YAML document that is a mapping. */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { isObject } from '../../core/json.ts'
+import { isObject } from '../../core/json/json.ts'
 import { error as errorAt, type Problem, type ProblemCode, START } from '../problem.ts'
 import { isUtf16 } from './utf16.ts'
 import { type ParsedYaml, parseYaml } from './yaml.ts'

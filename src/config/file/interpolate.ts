@@ -1,7 +1,7 @@
 /** Replaces variables and files in text: after the YAML is parsed, so that no value can change the structure. */
-import { isObject } from '../../core/json.ts'
-import { nearest } from '../../core/nearest.ts'
-import { ExactNumber } from '../../core/number.ts'
+import { isObject } from '../../core/json/json.ts'
+import { ExactNumber } from '../../core/json/number.ts'
+import { nearest } from '../../core/text/nearest.ts'
 import { error, type Path, type Problem, quote } from '../problem.ts'
 import type { Note } from './fingerprint.ts'
 import type { Origin } from './origin.ts'

@@ -16,7 +16,7 @@ import {
   type YAMLMap,
 } from 'yaml'
 import type { Position } from '../../channels/channel.ts'
-import { numberOf } from '../../core/number.ts'
+import { numberOf } from '../../core/json/number.ts'
 import type { Problem, ProblemCode } from '../problem.ts'
 import { slipBefore, slipInKey } from './slips.ts'
 import { describeSyntaxError } from './syntax.ts'

@@ -1,5 +1,5 @@
 /** What the schema allows at one path of the configuration. */
-import { isObject, type Json, type JsonObject } from '../../core/json.ts'
+import { isObject, type Json, type JsonObject } from '../../core/json/json.ts'
 import type { Path } from '../problem.ts'
 
 export interface Expected {

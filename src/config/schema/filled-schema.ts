@@ -1,6 +1,6 @@
 /** The JSON schema of a configuration, or of a part of one, whose variables and files are filled in. */
 import * as z from 'zod'
-import { isObject, type JsonObject } from '../../core/json.ts'
+import { isObject, type JsonObject } from '../../core/json/json.ts'
 
 const made = new WeakMap<z.core.$ZodType, JsonObject>()
 

@@ -1,5 +1,5 @@
 /** The JSON schema of the configuration (draft 2020-12), for editors. The loader checks more than a schema can. */
-import { isObject, type Json, type JsonObject } from '../../core/json.ts'
+import { isObject, type Json, type JsonObject } from '../../core/json/json.ts'
 import { variablePattern } from '../file/variable.ts'
 import { filledSchema } from './filled-schema.ts'
 import { matchDefinitions } from './match.ts'

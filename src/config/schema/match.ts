@@ -1,6 +1,6 @@
 /** A `match`, and its JSON schema: fields, operators and their descriptions come from what compiles it. */
 import * as z from 'zod'
-import type { JsonObject } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json/json.ts'
 import { type Operand, operators } from '../../core/match/condition.ts'
 import { compileMatch, vocabulary } from '../../core/match/match.ts'
 

@@ -1,7 +1,7 @@
 /** The reference of the configuration in Markdown, made from its JSON schema. */
 import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'yaml'
-import { isObject, type Json, type JsonObject } from '../../core/json.ts'
+import { isObject, type Json, type JsonObject } from '../../core/json/json.ts'
 
 /** A part of the schema with a heading of its own. */
 interface Section {

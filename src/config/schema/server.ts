@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
 import { isSafeUrl, rate, secret } from '../../channels/settings.ts'
-import { networkPattern } from '../../core/addresses.ts'
+import { networkPattern } from '../../core/receiving/addresses.ts'
 import { adminToken, duration, isBare, isNetwork, size } from './kinds.ts'
 
 const WEBHOOK_PATH = /\/webhooks(?:\/[^/]*)?\/*$/

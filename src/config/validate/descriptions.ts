@@ -1,6 +1,6 @@
 /** Messages and hints for the issues that Zod found. */
 import type * as z from 'zod'
-import { isObject, ownProperty } from '../../core/json.ts'
+import { isObject, ownProperty } from '../../core/json/json.ts'
 import { isAt, type Origin } from '../file/origin.ts'
 import { slipInValue } from '../file/slips.ts'
 import { variablePattern } from '../file/variable.ts'

@@ -1,9 +1,9 @@
 /** Turns what Zod found into problems with a place and a hint. */
 import type * as z from 'zod'
 import type { Position } from '../../channels/channel.ts'
-import type { JsonObject } from '../../core/json.ts'
-import { nearest } from '../../core/nearest.ts'
+import type { JsonObject } from '../../core/json/json.ts'
 import { redact, Secret } from '../../core/secret.ts'
+import { nearest } from '../../core/text/nearest.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { conceal, concerns } from '../file/origin.ts'
 import type { Path, Problem } from '../problem.ts'

@@ -3,7 +3,7 @@
  * value that a store keeps: `take` changes it when messages are claimed, `settle` when an attempt ended. Times are
  * milliseconds since the epoch, given by the caller; a clock that is set back neither delays messages nor adds tokens.
  */
-import { fractionOf } from '../fraction.ts'
+import { fractionOf } from '../text/fraction.ts'
 import type { Outcome } from './outcome.ts'
 
 export interface Destination {

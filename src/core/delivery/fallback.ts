@@ -1,6 +1,6 @@
 /** Fallbacks: a message that its receiver cannot get goes to another one, once. */
 
-import { isSame, type NewDelivery, type Place, type Start } from '../plan.ts'
+import { isSame, type NewDelivery, type Place, type Start } from '../routing/plan.ts'
 import { type Delivery, type NextState, type State, unresolvedStates } from './delivery.ts'
 import type { Destination } from './destination.ts'
 

@@ -1,6 +1,6 @@
 /** Decides where a resent delivery goes: to the destination that its receiver has now. */
 
-import { isSame } from '../plan.ts'
+import { isSame } from '../routing/plan.ts'
 import { type Delivery, type State, unresolvedStates } from './delivery.ts'
 import type { Destination } from './destination.ts'
 

@@ -1,7 +1,7 @@
 /** What the answer to a step's request leads to. */
 
-import { isObject, type Json, type JsonObject, ownProperty } from '../json.ts'
-import { resolvePointer } from '../pointer.ts'
+import { isObject, type Json, type JsonObject, ownProperty } from '../json/json.ts'
+import { resolvePointer } from '../json/pointer.ts'
 import type { Step } from './step.ts'
 
 /** How one request ended. */

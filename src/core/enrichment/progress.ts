@@ -1,6 +1,6 @@
 /** How far the enrichment of an event has come, which step is asked next, and when it is asked again: the whole policy. */
 import { type Event, viewOf } from '../event.ts'
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../json/json.ts'
 import { matches } from '../match/evaluate.ts'
 import type { Verdict } from './answer.ts'
 import type { Step, StepRequest } from './step.ts'

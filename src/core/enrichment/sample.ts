@@ -1,6 +1,6 @@
 /** What the steps of enrich might fetch for an event that no sender has sent, so that its message can be looked at. */
 import { type Event, enrichedOf } from '../event.ts'
-import { isObject, type JsonObject, ownProperty } from '../json.ts'
+import { isObject, type JsonObject, ownProperty } from '../json/json.ts'
 import { afterTry, nextStep, notAsked, notBegun, type Progress } from './progress.ts'
 import type { Step } from './step.ts'
 

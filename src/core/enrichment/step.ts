@@ -3,7 +3,7 @@ import type { View } from '../event.ts'
 import type { Match } from '../match/match.ts'
 import type { Secret } from '../secret.ts'
 import { createEngine, eventFields, type Template, TemplateError } from '../template/template.ts'
-import { compileUrlTemplate } from '../template/url-template.ts'
+import { compileUrlTemplate } from '../template/urls/url-template.ts'
 
 /** As it is written in the configuration; times in milliseconds. */
 export interface StepSettings {

@@ -1,8 +1,8 @@
 /** When the stages of a subject happened, by the best time known, and how long they took: what templates see as `lifecycle`. */
 import type { Event, LifecycleView } from '../event.ts'
-import { epochTime, isoTime } from '../iso-time.ts'
-import { ownProperty } from '../json.ts'
-import { isNumber } from '../number.ts'
+import { ownProperty } from '../json/json.ts'
+import { isNumber } from '../json/number.ts'
+import { epochTime, isoTime } from '../text/iso-time.ts'
 import type { Lifecycle } from './lifecycle.ts'
 
 type Timed = Pick<Event, 'id' | 'type' | 'messageId' | 'receivedAt' | 'payload' | 'enriched'>

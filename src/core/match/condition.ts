@@ -1,6 +1,6 @@
 /** What one field must be: values, wildcards and operators, each compiled to a test that takes bounded time. */
-import { isObject, type Json, ownProperty } from '../json.ts'
-import { compareNumbers, ExactNumber, isNumber, type Numeric } from '../number.ts'
+import { isObject, type Json, ownProperty } from '../json/json.ts'
+import { compareNumbers, ExactNumber, isNumber, type Numeric } from '../json/number.ts'
 import { equals } from './equals.ts'
 import { otherOperators } from './other-names.ts'
 import { fail, type MatchPath, type MatchProblem, type ValueTest } from './problem.ts'

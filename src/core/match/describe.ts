@@ -1,5 +1,5 @@
 /** A condition as text, on one line: `type = analysis.* and data.score >= 80`. */
-import { isObject } from '../json.ts'
+import { isObject } from '../json/json.ts'
 import type { Condition } from './evaluate.ts'
 import type { Match } from './match.ts'
 

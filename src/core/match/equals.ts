@@ -1,4 +1,4 @@
-import { compareNumbers, isNumber } from '../number.ts'
+import { compareNumbers, isNumber } from '../json/number.ts'
 
 /** A test for one scalar, in type and value: numbers as they were written, exactly. */
 export function equals(wanted: unknown): (value: unknown) => boolean {

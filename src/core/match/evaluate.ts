@@ -1,6 +1,6 @@
 /** Whether a match holds for an event, and why. */
 import type { View } from '../event.ts'
-import { ownProperty } from '../json.ts'
+import { ownProperty } from '../json/json.ts'
 import type { Key, Match } from './match.ts'
 
 /** One condition and whether it held: what `explain` draws. */

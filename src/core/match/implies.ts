@@ -2,7 +2,7 @@
  * Compares matches without an event: whether one can ever hold, and whether one holds wherever another does.
  * It handles equality, lists, wildcards, prefixes and suffixes, in any and all; of other conditions it assumes nothing.
  */
-import { isObject } from '../json.ts'
+import { isObject } from '../json/json.ts'
 import type { Match } from './match.ts'
 import {
   endsWith,

@@ -1,5 +1,5 @@
 /** A match is a condition on an event, compiled once from the configuration. */
-import { isObject, type Json, ownProperty } from '../json.ts'
+import { isObject, type Json, ownProperty } from '../json/json.ts'
 import { compileValue } from './condition.ts'
 import { otherCombinators } from './other-names.ts'
 import { fail, type MatchPath, type MatchProblem, type ValueTest } from './problem.ts'

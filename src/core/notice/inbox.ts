@@ -1,6 +1,6 @@
 /** Notices about incoming requests. */
-import { codeOf, type QuarantineCode, wordsOf } from '../quarantine.ts'
-import { shortened } from '../template/fact.ts'
+import { codeOf, type QuarantineCode, wordsOf } from '../receiving/quarantine.ts'
+import { shortened } from '../template/summary/fact.ts'
 import { iso, type Notice } from './notice.ts'
 
 // A title is a notification too, of which a phone shows about so much.

@@ -1,5 +1,5 @@
 /** Notices: what the service itself has to say, as events of a built-in source. This file composes them; see pipeline/notices. */
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../json/json.ts'
 import { placeOf, type RecordedNotice, type Trouble } from './noticed.ts'
 
 /** The source of notices. No source of a configuration has this name. */

@@ -1,6 +1,6 @@
 /** Whether a destination's state is worth a notice, given the last one about it. */
 import { type DestinationState, isBroken } from '../delivery/destination.ts'
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../json/json.ts'
 
 /** What a destination's notices are about. The counts are of messages that are not notices themselves. */
 export interface Trouble {

@@ -1,5 +1,5 @@
 /** Notices about many destinations of one channel at once, such as all of those that a token reaches. */
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../json/json.ts'
 import { type Count, iso, messages, type Notice, waitingAndParked } from './notice.ts'
 import type { RecordedNotice, Trouble } from './noticed.ts'
 

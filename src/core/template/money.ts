@@ -1,6 +1,6 @@
 /** The filter for amounts in the smallest unit of their currency, as most senders have them. */
 import type { Liquid } from 'liquidjs'
-import { grouped } from './fact.ts'
+import { grouped } from './summary/fact.ts'
 
 const AMOUNT = /^(-?)(\d{1,30})$/
 const CODE = /^[a-z]{3}$/i

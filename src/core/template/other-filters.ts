@@ -1,5 +1,5 @@
 /** Filters that do not exist, and those that were probably meant. */
-import { nearest } from '../nearest.ts'
+import { nearest } from '../text/nearest.ts'
 import { TemplateError } from './error.ts'
 
 const UNDEFINED = /^undefined filter: (\S+)$/

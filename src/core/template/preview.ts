@@ -1,6 +1,6 @@
 /** The messages that an event would send, as the service plans them; or a template's, where no route sends any. */
 import type { Event, LifecycleView } from '../event.ts'
-import { type PlannedDelivery, type Planner, plan, routingView, skippedBecause } from '../plan.ts'
+import { type PlannedDelivery, type Planner, plan, routingView, skippedBecause } from '../routing/plan.ts'
 import { type RenderDeps, type RenderedMessage, render } from './render.ts'
 
 export interface PreviewDeps extends RenderDeps, Planner {

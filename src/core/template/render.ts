@@ -1,8 +1,8 @@
 /** One message, from an event and where it goes: for the service, a preview and the tests of a configuration alike. */
 import type { Delivery, StandIn } from '../delivery/delivery.ts'
 import { type Event, type LifecycleView, type View, viewOf } from '../event.ts'
-import { describeThrown } from '../thrown.ts'
-import { summaryOf } from './summary.ts'
+import { describeThrown } from '../text/thrown.ts'
+import { summaryOf } from './summary/summary.ts'
 import type { RenderView } from './template.ts'
 
 export interface Renderer<Message> {

@@ -1,4 +1,4 @@
-import { ExactNumber } from '../number.ts'
+import { ExactNumber } from '../json/number.ts'
 
 /**
  * Renders templates that contain only text and variables, as most parts of a message do, without LiquidJS, which takes far

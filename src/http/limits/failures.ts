@@ -1,5 +1,5 @@
 /** The limit of requests that do not verify, by client address: `server.unverified`. */
-import { createFailureLimiter, type FailureLimit } from '../../core/failure-limiter.ts'
+import { createFailureLimiter, type FailureLimit } from '../../core/receiving/failure-limiter.ts'
 
 export interface FailuresDeps {
   /** Null where nothing is limited. */

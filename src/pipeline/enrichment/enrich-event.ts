@@ -11,7 +11,7 @@ import {
 } from '../../core/enrichment/progress.ts'
 import type { Step, StepRequest } from '../../core/enrichment/step.ts'
 import type { Event } from '../../core/event.ts'
-import { makePlan, type Planner } from '../../core/plan.ts'
+import { makePlan, type Planner } from '../../core/routing/plan.ts'
 import { type Enrichments, type LeasedEnrichment, StoreUnavailable } from '../../store/store.ts'
 import type { Observe } from '../fact.ts'
 import type { Ids } from '../receive.ts'

@@ -1,9 +1,9 @@
 /** Finds what notices report of incoming requests: events without a route, and requests in quarantine. */
 import { eventOf } from '../../core/event.ts'
-import { isObject } from '../../core/json.ts'
+import { isObject } from '../../core/json/json.ts'
 import { quarantined, type Unrouted, unrouted } from '../../core/notice/inbox.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
-import { codeOf } from '../../core/quarantine.ts'
+import { codeOf } from '../../core/receiving/quarantine.ts'
 import type { Store } from '../../store/store.ts'
 import type { Observe } from '../fact.ts'
 import type { AppendNotice } from './append-notice.ts'

@@ -1,6 +1,6 @@
 /** The notices that are stored: what this process, one before it, or another instance has reported already. */
 import { eventOf } from '../../core/event.ts'
-import { isObject } from '../../core/json.ts'
+import { isObject } from '../../core/json/json.ts'
 import { NOTICE_SOURCE, type NoticeType } from '../../core/notice/notice.ts'
 import type { RecordedNotice } from '../../core/notice/noticed.ts'
 import type { Store } from '../../store/store.ts'

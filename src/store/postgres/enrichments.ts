@@ -1,6 +1,6 @@
 /** The events that are planned after their enrichment: how far they have come, and who works on them. */
 import type { Progress } from '../../core/enrichment/progress.ts'
-import type { PlanCause } from '../../core/plan.ts'
+import type { PlanCause } from '../../core/routing/plan.ts'
 import {
   leasedEnrichmentOf,
   storedEnriched,

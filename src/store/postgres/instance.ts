@@ -3,12 +3,13 @@
  * others then see within seconds that it is gone, and take over its leases. One that is suspended, or cut off, keeps its
  * lock for longer; its leases then end by their time.
  */
+
+import { SERVER_TIME, type ServerClock } from './clock/server-clock.ts'
 import { ADVISORY } from './connection/advisory.ts'
 import type { Database } from './connection/database.ts'
 import { asUnavailable } from './connection/errors.ts'
 import type { Connection, Session } from './connection/session.ts'
 import { refuseUnfinished } from './migrations/migrations.ts'
-import { SERVER_TIME, type ServerClock } from './server-clock.ts'
 
 /** Also how long an instance may take to connect again, after a failover too, before its leases are taken over. */
 const GONE_AFTER_MS = 3_000

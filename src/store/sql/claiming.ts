@@ -8,7 +8,7 @@ import {
   newDestination,
   take,
 } from '../../core/delivery/destination.ts'
-import { fractionOf } from '../../core/fraction.ts'
+import { fractionOf } from '../../core/text/fraction.ts'
 import type { ClaimLimits, ClaimRequest } from '../store.ts'
 import { destinationStateOf, type RateRow } from './backlog.ts'
 

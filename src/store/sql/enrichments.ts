@@ -1,7 +1,7 @@
 /** The rows of enrichments. */
 import type { StepResult, Tried } from '../../core/enrichment/progress.ts'
 import type { Event } from '../../core/event.ts'
-import type { PlanCause } from '../../core/plan.ts'
+import type { PlanCause } from '../../core/routing/plan.ts'
 import type { EnrichmentRecord, LeasedEnrichment } from '../enrichments.ts'
 import { type EventRow, eventOfRow } from './rows.ts'
 

@@ -4,7 +4,7 @@ import type { Destination } from '../../core/delivery/destination.ts'
 import type { Outcome } from '../../core/delivery/outcome.ts'
 import { type Event, enrichedOf, eventOf } from '../../core/event.ts'
 import type { Step } from '../../core/lifecycle/lifecycle.ts'
-import type { PlannedRoute } from '../../core/plan.ts'
+import type { PlannedRoute } from '../../core/routing/plan.ts'
 import type {
   Attempt,
   DeliveryRecord,

@@ -1,6 +1,6 @@
 /** The states that deliveries are given, and the lists of states that queries ask for. */
 import { finalStates, type NextState, type State } from '../../core/delivery/delivery.ts'
-import type { Start } from '../../core/plan.ts'
+import type { Start } from '../../core/routing/plan.ts'
 
 /** What a replay cancels; what is being sent, once its attempt has ended. */
 export const replaceableStates = [

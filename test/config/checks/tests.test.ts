@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { runTests, storedIds } from '../../../src/config/checks/tests.ts'
+import { runTests, storedIds } from '../../../src/config/checks/tests/tests.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { Event } from '../../../src/core/event.ts'
 import { environment, lines } from '../../support/config-fixtures.ts'

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Json } from '../../../src/core/json.ts'
+import type { Json } from '../../../src/core/json/json.ts'
+import { compareNumbers, numberOf } from '../../../src/core/json/number.ts'
 import { evaluate, matches } from '../../../src/core/match/evaluate.ts'
 import { compileMatch, type Match } from '../../../src/core/match/match.ts'
 import { wildcard } from '../../../src/core/match/wildcard.ts'
-import { compareNumbers, numberOf } from '../../../src/core/number.ts'
 import { growth } from '../../support/cpu-time.ts'
 import { aView } from '../../support/event.ts'
 

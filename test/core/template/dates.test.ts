@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { Liquid } from 'liquidjs'
 import t from 'tap'
+import { readDate } from '../../../src/core/template/dates/wall-time.ts'
 import { createEngine } from '../../../src/core/template/template.ts'
-import { readDate } from '../../../src/core/template/wall-time.ts'
 import '../../support/property-seed.ts'
 
 // Of opposite signs; both put their clocks forward and back.

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { numberOf } from '../../../src/core/number.ts'
-import { factValue } from '../../../src/core/template/fact.ts'
+import { numberOf } from '../../../src/core/json/number.ts'
+import { factValue } from '../../../src/core/template/summary/fact.ts'
 import '../../support/property-seed.ts'
 
 // A view holds numbers as they were written, whose type is that of JSON.

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { View } from '../../../src/core/event.ts'
-import type { Json } from '../../../src/core/json.ts'
-import { compileLinks } from '../../../src/core/template/links.ts'
+import type { Json } from '../../../src/core/json/json.ts'
+import { compileLinks } from '../../../src/core/template/urls/links.ts'
 import { anyText } from '../../support/any-text.ts'
 
 function view(type: string, data: Json): View {

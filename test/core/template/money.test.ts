@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { numberOf } from '../../../src/core/number.ts'
+import { numberOf } from '../../../src/core/json/number.ts'
 import { createEngine } from '../../../src/core/template/template.ts'
 import '../../support/property-seed.ts'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import type { JsonObject } from '../../../src/core/json.ts'
-import { withExactNumbers } from '../../../src/core/number.ts'
-import { summaryOf } from '../../../src/core/template/summary.ts'
+import type { JsonObject } from '../../../src/core/json/json.ts'
+import { withExactNumbers } from '../../../src/core/json/number.ts'
+import { summaryOf } from '../../../src/core/template/summary/summary.ts'
 import { anyJson } from '../../support/any-text.ts'
 import { aView } from '../../support/event.ts'
 

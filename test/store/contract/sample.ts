@@ -1,6 +1,6 @@
 import type { Destination } from '../../../src/core/delivery/destination.ts'
 import type { Event } from '../../../src/core/event.ts'
-import type { PlannedDelivery } from '../../../src/core/plan.ts'
+import type { PlannedDelivery } from '../../../src/core/routing/plan.ts'
 import type {
   Arrival,
   ClaimLimits,

@@ -1,5 +1,5 @@
 /** What Slack checks of a message's blocks, in Slack's words: written from its rules, and not from our own. */
-import { isObject } from '../../../src/core/json.ts'
+import { isObject } from '../../../src/core/json/json.ts'
 
 const TOTAL_TEXT = 12_000
 const textTypes = ['mrkdwn', 'plain_text']

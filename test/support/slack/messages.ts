@@ -1,5 +1,5 @@
 /** The methods chat.postMessage and chat.update, and the incoming webhook. */
-import { isObject } from '../../../src/core/json.ts'
+import { isObject } from '../../../src/core/json/json.ts'
 import { type Arguments, failure, missingScope, type SlackAnswer, success, tooMany } from './answer.ts'
 import { areBlocksTooLong, checkBlocks } from './blocks.ts'
 import { shownMessage } from './history.ts'

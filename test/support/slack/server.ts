@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { isObject } from '../../../src/core/json.ts'
+import { isObject } from '../../../src/core/json/json.ts'
 import { answerMethod } from './methods.ts'
 import type { SlackServerMessage, SlackServerOptions, Workspace } from './workspace.ts'
 

@@ -1,5 +1,5 @@
 /** Why the mail server does not accept a token that the token server issued. */
-import { isObject } from '../../../core/json.ts'
+import { isObject } from '../../../core/json/json.ts'
 import type { Secret } from '../../../core/secret.ts'
 import type { Explanation, LoginProblem } from './problem.ts'
 import type { OAuth2Settings } from './settings.ts'

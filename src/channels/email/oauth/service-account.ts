@@ -1,6 +1,6 @@
 /** The JSON key of a Google service account, as the Cloud console hands it out. */
 import { createPrivateKey } from 'node:crypto'
-import { isObject } from '../../../core/json.ts'
+import { isObject } from '../../../core/json/json.ts'
 import { Secret } from '../../../core/secret.ts'
 import { isSafeUrl } from '../../settings.ts'
 

@@ -1,7 +1,7 @@
 /** Why the token server issued no token, and what to do about it. */
 
 import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../../../core/delivery/retry-after.ts'
-import { isObject } from '../../../core/json.ts'
+import { isObject } from '../../../core/json/json.ts'
 import { ConnectFailure, wordsOf } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'
 import type { LoginProblem } from './problem.ts'

@@ -1,6 +1,6 @@
 /** Why a connection failed, where no reply of the server says it. Pure. */
 import { TLS_PORT } from '../settings.ts'
-import type { CauseName } from './causes.ts'
+import type { CauseName } from './replies/causes.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 
 /** A server that answers in plain text to the first bytes of TLS. */

@@ -1,5 +1,5 @@
 /** Which command the mail server answers. Nodemailer does not say so of a reply that breaks off with the connection. */
-import type { Step } from './reply.ts'
+import type { Step } from './replies/reply.ts'
 
 const STEPS: readonly (readonly [verb: string, Step])[] = [
   ['EHLO', 'hello'],

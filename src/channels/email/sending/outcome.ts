@@ -3,11 +3,11 @@ import type { Outcome } from '../../../core/delivery/outcome.ts'
 import type { Secret } from '../../../core/secret.ts'
 import { remoteWords } from '../../remote-words.ts'
 import type { LoginProblem } from '../oauth/problem.ts'
-import { type Cause, type CauseName, type Concern, causes } from './causes.ts'
 import { causeOfFailure } from './connection-failure.ts'
-import { parseReply, replyWords } from './reply.ts'
+import { type Cause, type CauseName, type Concern, causes } from './replies/causes.ts'
+import { parseReply, replyWords } from './replies/reply.ts'
+import { classify, type Verdict } from './replies/verdict.ts'
 import type { SmtpFailure } from './smtp-failure.ts'
-import { classify, type Verdict } from './verdict.ts'
 
 /** What the outcome of a failure depends on, beside the failure. */
 export interface MailSetup {

@@ -10,12 +10,12 @@ import type { EmailReceiver, EmailSettings, SmtpServer } from '../settings.ts'
 import type { Mail } from '../template/rendering.ts'
 import { sessionSettings, setupOf } from './connection.ts'
 import { Connections } from './connections.ts'
-import { compose, fixedHeaders, messageId } from './mime.ts'
+import { compose, fixedHeaders, messageId } from './mail/mime.ts'
+import { threadOf } from './mail/thread.ts'
 import { diagnose, type MailSetup } from './outcome.ts'
-import { parseReply, SERVICE_CLOSING } from './reply.ts'
+import { parseReply, SERVICE_CLOSING } from './replies/reply.ts'
 import { type Envelope, Session, type SmtpResult, type SmtpTimeouts } from './session.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
-import { threadOf } from './thread.ts'
 
 /** Servers take their time to greet and to check an address, with new clients on purpose: RFC 5321, 4.5.3.2. */
 const SHORTEST_ANSWER_TIMEOUT_MS = 60_000

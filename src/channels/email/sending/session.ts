@@ -16,8 +16,8 @@ import { notOffered, refusalProblem } from '../oauth/refusal.ts'
 import type { AccessToken, Tokens } from '../oauth/tokens.ts'
 import { withCertificate } from './certificate.ts'
 import { Dialogue } from './dialogue.ts'
-import { hostNames } from './echoes.ts'
-import { MessageBody } from './message-body.ts'
+import { MessageBody } from './mail/message-body.ts'
+import { hostNames } from './replies/echoes.ts'
 import {
   NO_UTF8_RECIPIENT,
   NO_UTF8_SENDER,

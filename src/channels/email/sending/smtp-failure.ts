@@ -2,7 +2,7 @@
 import type { LoginProblem } from '../oauth/problem.ts'
 import type { CertificateFailure } from './certificate.ts'
 import { stepOfCommand } from './dialogue.ts'
-import type { Step } from './reply.ts'
+import type { Step } from './replies/reply.ts'
 
 /** Codes of our own, beside nodemailer's. */
 export const NO_UTF8_SENDER = 'EUTF8SENDER'

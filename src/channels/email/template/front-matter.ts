@@ -1,5 +1,5 @@
 /** The front matter of email.md: `subject`, and `preheader` if there is one. */
-import { isObject } from '../../../core/json.ts'
+import { isObject } from '../../../core/json/json.ts'
 import type { Position, TemplateFile, TemplateProblem } from '../../channel.ts'
 
 export interface FrontMatter {

@@ -1,5 +1,5 @@
 /** Puts the values of a template that is HTML itself (email.html, layout.html) back, each as its place in the page needs it. */
-import { escapeHtml } from '../../../core/html.ts'
+import { escapeHtml } from '../../../core/text/html.ts'
 import { fill } from '../../values.ts'
 import { linkTarget } from './markdown.ts'
 

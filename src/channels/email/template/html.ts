@@ -1,6 +1,6 @@
 /** The HTML part: parsed Markdown, written with the inline styles that mail clients need. */
 import type { Token } from 'markdown-it'
-import { escapeHtml } from '../../../core/html.ts'
+import { escapeHtml } from '../../../core/text/html.ts'
 import { fill } from '../../values.ts'
 import { isButton, linkTarget } from './markdown.ts'
 

@@ -1,6 +1,6 @@
 /** Markdown, parsed; and the one rule for where a link in a mail may lead. */
 import MarkdownIt, { type Token } from 'markdown-it'
-import { joinUrl } from '../../../core/template/url.ts'
+import { joinUrl } from '../../../core/template/urls/url.ts'
 import { piecesOf } from '../../values.ts'
 
 const markdown = new MarkdownIt({ html: false, linkify: false })

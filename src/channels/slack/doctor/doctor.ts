@@ -1,7 +1,7 @@
 /** Checks the token, and whether the app may post to each channel; posts nothing. */
 import type { WebClient } from '@slack/web-api'
 import { type Finding, fine, unknown, wrong } from '../../../core/finding.ts'
-import { ownProperty } from '../../../core/json.ts'
+import { ownProperty } from '../../../core/json/json.ts'
 import { redact } from '../../../core/secret.ts'
 import type { Proxies } from '../../../network/proxies.ts'
 import type { ChannelDoctor } from '../../doctor.ts'

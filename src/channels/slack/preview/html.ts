@@ -1,6 +1,7 @@
 /** A message as Slack draws it: the post with its blocks, and the notification that announces it. */
-import { escapeHtml } from '../../../core/html.ts'
-import { ownProperty } from '../../../core/json.ts'
+
+import { ownProperty } from '../../../core/json/json.ts'
+import { escapeHtml } from '../../../core/text/html.ts'
 import type { PreviewContext } from '../../preview.ts'
 import type { SlackMessage } from '../message.ts'
 import { safeLink } from '../mrkdwn.ts'

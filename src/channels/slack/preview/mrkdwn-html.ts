@@ -1,5 +1,5 @@
 /** Slack's texts as HTML. Every text is escaped where it is written, and the tags are constants: no text can add one. */
-import { escapeHtml } from '../../../core/html.ts'
+import { escapeHtml } from '../../../core/text/html.ts'
 import { decode, type Mark, type MrkdwnWriter, readMrkdwn } from '../mrkdwn.ts'
 import { dateWords, type ReaderClock } from './date.ts'
 import { withEmoji } from './emoji.ts'

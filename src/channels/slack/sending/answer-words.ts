@@ -1,5 +1,5 @@
 /** What the history shows of an answer. */
-import { isObject, ownProperty } from '../../../core/json.ts'
+import { isObject, ownProperty } from '../../../core/json/json.ts'
 import { redact, type Secret } from '../../../core/secret.ts'
 import type { Answer } from './transport.ts'
 

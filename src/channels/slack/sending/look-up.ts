@@ -2,7 +2,7 @@
 import type { WebClient } from '@slack/web-api'
 import type { Unanswered } from '../../../core/delivery/delivery.ts'
 import type { Outcome } from '../../../core/delivery/outcome.ts'
-import { ownProperty } from '../../../core/json.ts'
+import { ownProperty } from '../../../core/json/json.ts'
 import type { Addressed } from '../../channel.ts'
 import { lookUpChannels, readerOf } from '../directory.ts'
 import { type AttemptContext, failedCall, fromException } from './outcome.ts'

@@ -2,7 +2,7 @@
 import { WebAPIRequestError } from '@slack/web-api'
 import type { Outcome } from '../../../core/delivery/outcome.ts'
 import { LONGEST_RETRY_AFTER_MS } from '../../../core/delivery/retry-after.ts'
-import { ownProperty, parseJson } from '../../../core/json.ts'
+import { ownProperty, parseJson } from '../../../core/json/json.ts'
 import type { Secret } from '../../../core/secret.ts'
 import { ConnectFailure } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'

@@ -1,7 +1,7 @@
 /** The calls that post and edit messages. They throw what WebClient throws. */
 import type { WebClient } from '@slack/web-api'
 import type { Reference } from '../../../core/delivery/outcome.ts'
-import { ownProperty } from '../../../core/json.ts'
+import { ownProperty } from '../../../core/json/json.ts'
 import type { SlackMessage } from '../message.ts'
 
 /** The identity of a message in Slack. */

@@ -1,7 +1,7 @@
 /** One pool of connections to Slack. Node's fetch costs many times the CPU of undici's dispatcher, on which it is built. */
 import type { FetchFunction } from '@slack/web-api'
 import { readRetryAfter } from '../../../core/delivery/retry-after.ts'
-import { ownProperty, parseJson } from '../../../core/json.ts'
+import { ownProperty, parseJson } from '../../../core/json/json.ts'
 import { openAgent } from '../../../network/http-client.ts'
 import type { ChannelEnvironment } from '../../channel.ts'
 import { exchange, type Response } from './exchange.ts'

@@ -2,8 +2,8 @@
  * The blocks of slack.yaml: a YAML structure whose string leaves are templates. The structure is fixed when it is compiled;
  * rendering only fills in text and leaves things out, so no value can change it.
  */
-import { isObject, type Json, type JsonObject, ownProperty } from '../../../core/json.ts'
-import { nearest } from '../../../core/nearest.ts'
+import { isObject, type Json, type JsonObject, ownProperty } from '../../../core/json/json.ts'
+import { nearest } from '../../../core/text/nearest.ts'
 import {
   type CompileContext,
   conditionLeaf,

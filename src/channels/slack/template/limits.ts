@@ -1,5 +1,5 @@
 /** Slack's limits on a message as a whole. What is too long is cut where a reader sees it, and never refused. */
-import { isObject, type Json, type JsonObject } from '../../../core/json.ts'
+import { isObject, type Json, type JsonObject } from '../../../core/json/json.ts'
 import { MOST_BLOCKS } from '../message.ts'
 import { escapeText } from './literal.ts'
 import { LONGEST_TOTAL } from './shape.ts'

@@ -1,5 +1,5 @@
 /** slack.yaml: the text and the blocks of a message. */
-import { isObject, type Json, ownProperty } from '../../../core/json.ts'
+import { isObject, type Json, ownProperty } from '../../../core/json/json.ts'
 import type { RenderView } from '../../../core/template/template.ts'
 import type { Compiled, RenderResult, TemplateFiles } from '../../channel.ts'
 import { oneLine } from '../../values.ts'

@@ -1,8 +1,9 @@
 /** Text that is safe where Slack reads it: what its leaves are rendered with, and the filters that write its own markup. */
-import { epochTime, isoTime } from '../../../core/iso-time.ts'
-import { isNumber } from '../../../core/number.ts'
+
+import { isNumber } from '../../../core/json/number.ts'
 import { type Filter, toText } from '../../../core/template/template.ts'
-import { joinUrl, type UrlPiece } from '../../../core/template/url.ts'
+import { joinUrl, type UrlPiece } from '../../../core/template/urls/url.ts'
+import { epochTime, isoTime } from '../../../core/text/iso-time.ts'
 import { createValueEngine, oneLine, type ValueEngine } from '../../values.ts'
 import { escapeText, literal } from './literal.ts'
 

@@ -1,6 +1,6 @@
 /** The conditions of all routes and steps, one by one. */
 
-import { isObject } from '../../../core/json.ts'
+import { isObject } from '../../../core/json/json.ts'
 import { both, possible, type Terms, termsOf, termsOfEqual } from '../../../core/match/implies.ts'
 import type { FieldMatch, Match } from '../../../core/match/match.ts'
 import type { Path } from '../../problem.ts'

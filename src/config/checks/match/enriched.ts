@@ -1,7 +1,7 @@
 /** Steps and fields of `enrich` that matches, templates and tests name, and that nothing fetches. */
 import type { Position, TemplateFile } from '../../../channels/channel.ts'
 import type { Step } from '../../../core/enrichment/step.ts'
-import { isObject } from '../../../core/json.ts'
+import { isObject } from '../../../core/json/json.ts'
 import { Secret } from '../../../core/secret.ts'
 import type { YamlDocument } from '../../file/yaml-document.ts'
 import { error, meant, type Path, type Problem } from '../../problem.ts'

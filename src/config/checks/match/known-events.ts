@@ -1,10 +1,10 @@
 /** Which events sources send, where that is known: Cuuro's documentation, and the events of the configuration's tests. */
 import type { Event } from '../../../core/event.ts'
-import { nearest } from '../../../core/nearest.ts'
+import { nearest } from '../../../core/text/nearest.ts'
 import type { CompiledConfig } from '../../compiled.ts'
 import type { Config } from '../../schema/schema.ts'
-import { sampleEvent } from '../simulate.ts'
-import { eventsOfTests } from '../tests.ts'
+import { sampleEvent } from '../tests/simulate.ts'
+import { eventsOfTests } from '../tests/tests.ts'
 
 /** What Cuuro documents, November 2026. */
 export const cuuroTypes: readonly string[] = ['startup.created', 'analysis.created', 'analysis.completed']

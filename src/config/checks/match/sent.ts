@@ -1,6 +1,6 @@
 /** Which events senders send, as far as that is known, and how to report a type that is not among them. */
 import type { Event } from '../../../core/event.ts'
-import { isObject } from '../../../core/json.ts'
+import { isObject } from '../../../core/json/json.ts'
 import type { CompiledConfig } from '../../compiled.ts'
 import { meant, quote } from '../../problem.ts'
 import type { KnownEvents } from './known-events.ts'

@@ -4,13 +4,13 @@
  */
 import { type DestinationState, SLOW_AFTER_MS } from '../../../core/delivery/destination.ts'
 import type { Event } from '../../../core/event.ts'
-import type { NewDelivery } from '../../../core/plan.ts'
+import type { NewDelivery } from '../../../core/routing/plan.ts'
 import type { RateRow } from '../../sql/backlog.ts'
 import { allowedNow, choose, isFailing, type OpenRate, openRate, statesAfter } from '../../sql/claiming.ts'
 import { deliveryTo } from '../../sql/rows.ts'
 import type { ClaimRequest, Leased } from '../../store.ts'
+import { SERVER_TIME } from '../clock/server-clock.ts'
 import { anyOf, type Change, type Session } from '../connection/session.ts'
-import { SERVER_TIME } from '../server-clock.ts'
 import type { NewRow, PlannedRow } from './insert-deliveries.ts'
 import { lockFreeRates, stateChanges } from './rates.ts'
 

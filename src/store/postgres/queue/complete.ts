@@ -1,7 +1,7 @@
 /** `Queue.complete` for many attempts at once, each of another delivery. */
 import { ambiguousAfter, type NextState, type State } from '../../../core/delivery/delivery.ts'
 import { startOfFallback } from '../../../core/delivery/fallback.ts'
-import type { NewDelivery } from '../../../core/plan.ts'
+import type { NewDelivery } from '../../../core/routing/plan.ts'
 import type { RateRow } from '../../sql/backlog.ts'
 import { standInOf } from '../../sql/rows.ts'
 import { afterReplay, isFinal } from '../../sql/states.ts'

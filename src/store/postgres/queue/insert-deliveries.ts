@@ -1,4 +1,4 @@
-import type { NewDelivery } from '../../../core/plan.ts'
+import type { NewDelivery } from '../../../core/routing/plan.ts'
 import type { DeliveryColumns } from '../../sql/rows.ts'
 import { beginning, released } from '../../sql/states.ts'
 import type { EventType } from '../../store.ts'

@@ -3,9 +3,9 @@ import { SLOW_AFTER_MS } from '../../../core/delivery/destination.ts'
 import type { RateRow } from '../../sql/backlog.ts'
 import { type OpenRate, openRate } from '../../sql/claiming.ts'
 import type { ClaimRequest } from '../../store.ts'
+import { SERVER_TIME } from '../clock/server-clock.ts'
 import { Records } from '../connection/records.ts'
 import type { Reader, Value } from '../connection/session.ts'
-import { SERVER_TIME } from '../server-clock.ts'
 
 export type RateSnapshot = RateRow & {
   /** The same in each row: when the statement ran. */

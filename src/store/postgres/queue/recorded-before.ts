@@ -1,6 +1,6 @@
 /** Attempts that were recorded by a transaction whose answer was lost. */
 import type { NextState } from '../../../core/delivery/delivery.ts'
-import type { NewDelivery } from '../../../core/plan.ts'
+import type { NewDelivery } from '../../../core/routing/plan.ts'
 import { afterReplay } from '../../sql/states.ts'
 import type { Attempt, Completed } from '../../store.ts'
 import type { Session } from '../connection/session.ts'

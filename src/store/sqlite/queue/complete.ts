@@ -1,7 +1,7 @@
 import { ambiguousAfter, type Delivery, type NextState, type State } from '../../../core/delivery/delivery.ts'
 import { settle } from '../../../core/delivery/destination.ts'
 import { startOfFallback } from '../../../core/delivery/fallback.ts'
-import type { NewDelivery } from '../../../core/plan.ts'
+import type { NewDelivery } from '../../../core/routing/plan.ts'
 import { destinationStateOf } from '../../sql/backlog.ts'
 import { standInOf } from '../../sql/rows.ts'
 import { afterReplay, isFinal } from '../../sql/states.ts'

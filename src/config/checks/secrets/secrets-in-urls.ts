@@ -1,0 +1,61 @@
+/**
+ * Variables that hold secrets, in URLs that others see: those of `enrich` are in the logs of every server on their way, and
+ * links are in messages. They are judged by names alone, so that what passes with the values of a test passes in production.
+ */
+import type { Interpolated } from '../../file/interpolate.ts'
+import { isAt } from '../../file/origin.ts'
+import { variablePattern } from '../../file/variable.ts'
+import { type Path, type Problem, pathName, warning } from '../../problem.ts'
+import { isSecretParameter, parametersOf, secretParametersOf } from '../../schema/enrich.ts'
+import { type TextAt, textsIn } from '../match/texts.ts'
+
+const VARIABLE = new RegExp(variablePattern, 'g')
+/** A key alone may be one of a project, or of a tenant. */
+const SECRET_VARIABLE =
+  /(?:^|_)(?:(?:api|access|secret|private|signing|auth)_?key|token|secret|password|passwd|pwd|signature|credentials?)(?:_?\d+)?$/i
+
+/** Checked even where other parts of the configuration are wrong. */
+export function checkSecretsInUrls({ document, value, origins }: Interpolated): Problem[] {
+  const filled = textsIn(value)
+  return textsIn(document.value)
+    .filter(({ path }) => path[0] === 'links' || (path[0] === 'enrich' && path[2] === 'get'))
+    .filter(({ path }) => !origins.some((origin) => origin.broken && isAt(origin, path)))
+    .filter(({ path }) => !isReported(filled.find((one) => isSamePath(one.path, path))))
+    .flatMap((one) => checkUrl(one, document))
+}
+
+/** A value that is long enough for a secret is an error already. */
+function isReported(one: TextAt | undefined): boolean {
+  return one?.path[0] === 'enrich' && secretParametersOf(one.text).length > 0
+}
+
+function isSamePath(one: Path, other: Path): boolean {
+  return one.length === other.length && one.every((key, index) => key === other[index])
+}
+
+/** A warning: a variable or a parameter named like a secret may hold none, and some APIs take their key nowhere else. */
+function checkUrl({ path, text }: TextAt, document: Interpolated['document']): Problem[] {
+  const name = pathName(path)
+  const isLink = path[0] === 'links'
+  // A password before the host is reported as that.
+  const rest = text.replace(/^[a-z]+:\/\/[^/?#]*@/i, '')
+  const named = variablesIn(rest)
+    .filter(({ variable }) => SECRET_VARIABLE.test(variable))
+    .map((one) => ({ ...one, by: one.written }))
+  const inParameters = parametersOf(rest)
+    .filter(([parameter]) => isSecretParameter(parameter))
+    .flatMap(([parameter, value]) => variablesIn(value).map((one) => ({ ...one, by: parameter })))
+  const found = new Map([...inParameters, ...named].map((one) => [one.written, one]))
+  return [...found.values()].map(({ written, variable, by }) => {
+    const message = `${name} has a secret in it, judged by the name of ${by}, and ${isLink ? 'links are in messages' : 'URLs are logged everywhere'}`
+    const move = isLink
+      ? 'leave it out'
+      : `send it in headers, such as authorization: "Bearer \${${variable}}"`
+    const hint = by === written ? `${move}; if it is no secret, give the variable another name` : move
+    return warning('doubtful_setting', document.file, document.textAt(path, written), message, hint)
+  })
+}
+
+function variablesIn(text: string): readonly { readonly written: string; readonly variable: string }[] {
+  return [...text.matchAll(VARIABLE)].map(([written, variable = '']) => ({ written, variable }))
+}

@@ -1,0 +1,126 @@
+/** Secrets in plain text in the file, which ends up in backups and repositories, and secrets that are used twice. */
+import type { Interpolated } from '../../file/interpolate.ts'
+import { isAt } from '../../file/origin.ts'
+import { variablePattern, withoutBraces } from '../../file/variable.ts'
+import { type Path, type Problem, pathName, warning } from '../../problem.ts'
+import { isSecretHeader } from '../../schema/enrich.ts'
+import { expectedIn } from '../../schema/expected-in.ts'
+import { schema } from '../../schema/schema.ts'
+import { type TextAt, textsIn } from '../match/texts.ts'
+
+/** Checked even where other parts of the configuration are wrong. */
+export function checkSecrets(filled: Interpolated): Problem[] {
+  const written = textsIn(filled.document.value)
+  return [...written.flatMap((one) => checkWritten(one, filled)), ...repeated(filled)]
+}
+
+export function isSecret(path: Path): boolean {
+  const [root, , key, name] = path
+  if (root === 'enrich' && key === 'headers') return isSecretHeader(String(name))
+  return expectedIn(schema, path).secret
+}
+
+/** Whether the file itself holds a secret. */
+export function hasPlainSecret({ document }: Interpolated): boolean {
+  return textsIn(document.value).some((one) => plainSecretIn(one) !== null)
+}
+
+function checkWritten(one: TextAt, { document, origins }: Interpolated): Problem[] {
+  const { path, text } = one
+  if (origins.some((origin) => origin.broken && isAt(origin, path))) return []
+  const { file } = document
+  const bare = bareVariables(one).map((name) => {
+    const written = `$${name}`
+    const message = `${written} is text and not a variable`
+    return warning('wrong_variable', file, document.textAt(path, written), message, `write \${${name}}`)
+  })
+  const found = plainSecretIn(one)
+  if (found === null) return bare
+  const isDefault = plainSecretIn({ path, text: text.replace(VARIABLE, HOLE) }) === null
+  const hint = isDefault
+    ? 'remove it as a default, and set the variable'
+    : text.includes('${')
+      ? 'put it into a variable as well'
+      : 'write ${NAME} and set the variable, or {file: PATH}'
+  return [
+    ...bare,
+    warning('plain_secret', file, document.at(path), `${pathName(path)} ${found.what} in plain text`, hint),
+  ]
+}
+
+/** A text without the secret that is written in the file. */
+export function withoutSecret(one: TextAt): string {
+  const { text } = one
+  const found = plainSecretIn(one)
+  if (found === null) return text
+  return found.password === '' ? '***' : text.replace(`:${found.password}@`, ':***@')
+}
+
+// What stands in place of a variable: no text has it.
+const HOLE = '\u0000'
+const VARIABLE = new RegExp(variablePattern, 'g')
+
+interface PlainSecret {
+  readonly what: string
+  /** Empty where the whole text is the secret. */
+  readonly password: string
+}
+
+/** The secret as written in the file; null if it comes from a variable. */
+function plainSecretIn(one: TextAt): PlainSecret | null {
+  const written = bareVariables(one).reduce(
+    (text, name) => text.replaceAll(`$${name}`, HOLE),
+    one.text.replace(VARIABLE, (_, _name, preset?: string) => preset || HOLE),
+  )
+  const isLiteral = (secret: string) => secret !== '' && !secret.includes(HOLE)
+  const password = passwordIn(written)
+  if (isLiteral(password)) return { what: 'has a password', password }
+  // The URL of a webhook is a secret as a whole; that of a mail server has a password or none.
+  const isUrl = /^(?!https?:)[a-z][a-z\d+.-]*:\/\//i.test(written)
+  return isSecret(one.path) && !isUrl && isLiteral(written) ? { what: 'is a secret', password: '' } : null
+}
+
+/** The password of a URL, which may have variables in it; empty where there is none. */
+export function passwordIn(text: string): string {
+  return /^[a-z][a-z\d+.-]*:\/\/[^/?#:]*:([^/?#]*)@/i.exec(text)?.[1] ?? ''
+}
+
+/** The names of variables without braces. In a secret only what stands alone: the rest may be part of a password. */
+function bareVariables({ path, text }: TextAt): string[] {
+  const isFree = path[0] === 'tests' || path.includes('match')
+  if (isFree || !text.includes('$')) return []
+  const secret = isSecret(path)
+  return withoutBraces(text).filter(
+    (name) => !secret || new RegExp(`(?:^|[/:@])\\$${name}(?:$|[/:@])`).test(text),
+  )
+}
+
+interface SecretAt {
+  readonly path: Path
+  readonly value: string
+}
+
+/** Secrets of the service itself that are the same. Several receivers may well share a webhook, and steps a key. */
+function repeated({ value, document, origins }: Interpolated): Problem[] {
+  const secrets = textsIn(value)
+    .filter(({ path }) => path[0] !== 'receivers' && path[0] !== 'enrich' && isSecret(path))
+    .filter(({ path }) => !origins.some((origin) => origin.broken && isAt(origin, path)))
+    .map(({ path, text }): SecretAt => ({ path, value: text }))
+  return secrets.flatMap(({ path, value: text }, index) => {
+    const first = secrets.slice(0, index).find((other) => other.value === text)
+    if (first === undefined) return []
+    const message = `${pathName(path)} is the same secret as ${pathName(first.path)}`
+    return [
+      warning('repeated_secret', document.file, document.at(path), message, toSeparate(first.path, path)),
+    ]
+  })
+}
+
+function toSeparate(one: Path, other: Path): string {
+  const [list, otherList] = [one, other].map((path) => pathName(path.slice(0, -1)))
+  if (list === otherList) return 'remove one; while rotating, list the old one and the new one'
+  const areSources = one[0] === 'sources' && other[0] === 'sources'
+  return areSources
+    ? 'give each source the secret of its own endpoint: a request for one passes for the other'
+    : 'use another one: who knows one of them knows both'
+}

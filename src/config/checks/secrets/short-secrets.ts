@@ -1,0 +1,20 @@
+/** Signing secrets that can be guessed. For `check` alone: `doctor` and `serve` have findings of their own about them. */
+import {
+  LONGER_SECRET,
+  SHORT_SECRET,
+  SHORTEST_SECRET_BYTES,
+  sizeOfSecret,
+} from '../../../core/receiving/signing-secret.ts'
+import type { CompiledConfig } from '../../compiled.ts'
+import { type Problem, pathName, warning } from '../../problem.ts'
+
+export function checkShortSecrets({ config, document }: CompiledConfig): readonly Problem[] {
+  return Object.entries(config.sources).flatMap(([name, { svix }]) =>
+    svix.secrets.flatMap((secret, index) => {
+      if (sizeOfSecret(secret) >= SHORTEST_SECRET_BYTES) return []
+      const path = ['sources', name, 'svix', 'secrets', index]
+      const message = `${pathName(path)} has less than ${SHORTEST_SECRET_BYTES} bytes. ${SHORT_SECRET.replace(/\.$/, '')}`
+      return [warning('doubtful_setting', document.file, document.at(path), message, LONGER_SECRET)]
+    }),
+  )
+}

@@ -1,0 +1,88 @@
+/** Routes and renders an event as the service would: for the tests of a configuration, and for `explain`. */
+import { channels } from '../../../channels/channels.ts'
+import { type Event, type LifecycleView, readBody } from '../../../core/event.ts'
+import { type PlannedDelivery, plan, routingView, skippedBecause } from '../../../core/routing/plan.ts'
+import { type RenderedMessage, render } from '../../../core/template/render.ts'
+import type { CompiledConfig } from '../../compiled.ts'
+import { meant, quote } from '../../problem.ts'
+import type { Config } from '../../schema/schema.ts'
+
+export interface Simulation {
+  readonly routes: readonly string[]
+  readonly receivers: readonly string[]
+  readonly unrouted: boolean
+  readonly messages: readonly Message[]
+  /** Planned, and not sent. */
+  readonly skipped: readonly PlannedDelivery[]
+}
+
+interface Message {
+  readonly delivery: PlannedDelivery
+  readonly rendered: RenderedMessage
+  /** As its reader sees it; empty where no template renders it. */
+  readonly text: string
+}
+
+/** `lifecycle`: what templates see of it, where more is known than the event itself says. */
+export function simulate(
+  compiled: CompiledConfig,
+  event: Event,
+  lifecycle: LifecycleView | null = routingView(compiled, event).lifecycle,
+): Simulation {
+  const { routes, unrouted, deliveries } = plan(compiled, event)
+  return {
+    routes: unrouted ? [] : routes.map(({ route }) => route),
+    receivers: [...new Set(routes.flatMap(({ receivers }) => receivers))],
+    unrouted,
+    messages: deliveries
+      .filter((delivery) => skippedBecause(delivery) === null)
+      .map((delivery) => toMessage(compiled, event, delivery, lifecycle)),
+    skipped: deliveries.filter((delivery) => skippedBecause(delivery) !== null),
+  }
+}
+
+function toMessage(
+  compiled: CompiledConfig,
+  event: Event,
+  delivery: PlannedDelivery,
+  lifecycle: LifecycleView | null,
+): Message {
+  const { templates, links, sourceTitle } = compiled
+  const rendered = render({ renderers: templates.renderers, links, sourceTitle }, event, {
+    ...delivery,
+    channel: delivery.destination.channel,
+    lifecycle,
+  })
+  const channel = channels.find(({ name }) => name === delivery.destination.channel)
+  return { delivery, rendered, text: rendered.ok && channel ? channel.toText(rendered.message) : '' }
+}
+
+export const SAMPLE_ID = 'evt_SAMPLE'
+
+/** The event that a body sent to a source becomes; a message where it does not become one. */
+export function sampleEvent(
+  { sources }: Config,
+  body: Uint8Array,
+  named: string | undefined,
+  at: number,
+): Event | string {
+  const source = named ?? Object.keys(sources)[0] ?? ''
+  const settings = sources[source]
+  if (settings === undefined)
+    return `there is no source ${quote(source)}; ${meant(source, Object.keys(sources))}`
+  const read = readBody(body, { eventType: settings.event_type, subject: settings.subject })
+  if (!read.ok) return read.message
+  const { type, subject, payload } = read
+  return {
+    id: SAMPLE_ID,
+    messageId: 'msg_sample',
+    source,
+    type,
+    subject,
+    receivedAt: at,
+    sentAt: at,
+    secretIndex: 0,
+    payload,
+    enriched: {},
+  }
+}

@@ -1,0 +1,28 @@
+/** Where an event type probably is, for whoever has to write it into the configuration. */
+import { isObject, type JsonObject } from '../json/json.ts'
+
+const LIKELY_KEY = /^event|type$|^topic$|^action$/i
+// Names that are the same as JSON pointers, and read well in a message.
+const PLAIN_KEY = /^[a-z]\w{0,39}$/i
+
+/**
+ * The JSON pointer of the first text that is called like one, in the payload or in a mapping there; null where none is.
+ * `tried`: the pointers that were no use.
+ */
+export function likelyTypeAt(payload: JsonObject, tried: readonly string[]): string | null {
+  const top = Object.entries(payload).filter(([key]) => PLAIN_KEY.test(key))
+  const nested = top.flatMap(([outer, value]) =>
+    isObject(value)
+      ? Object.entries(value).map(([key, inner]) => [`${outer}/${key}`, key, inner] as const)
+      : [],
+  )
+  const found = [...top.map(([key, value]) => [key, key, value] as const), ...nested].find(
+    ([path, key, value]) =>
+      PLAIN_KEY.test(key) &&
+      LIKELY_KEY.test(key) &&
+      !tried.includes(`/${path}`) &&
+      typeof value === 'string' &&
+      value !== '',
+  )
+  return found === undefined ? null : `/${found[0]}`
+}

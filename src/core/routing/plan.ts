@@ -1,0 +1,163 @@
+/** The routes and deliveries of an event under one configuration: for the service, explain, preview, tests and replay alike. */
+import type { Delivery, StandIn } from '../delivery/delivery.ts'
+import type { Destination } from '../delivery/destination.ts'
+import { type Event, type View, viewOf } from '../event.ts'
+import { conversationOf, type Lifecycle, type Stage, stageOf } from '../lifecycle/lifecycle.ts'
+import { lifecycleView } from '../lifecycle/timeline.ts'
+import { NOTICE_SOURCE, NOTICE_TEMPLATE } from '../notice/notice.ts'
+import { describeThrown } from '../text/thrown.ts'
+import type { RouteMatch, Router, Routing } from './route.ts'
+
+export interface Plan {
+  /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
+  readonly routes: readonly PlannedRoute[]
+  /** No configured route takes the event. */
+  readonly unrouted: boolean
+  /** What the event is in its lifecycle; left out where it belongs to none. */
+  readonly stage?: Stage
+  readonly deliveries: readonly PlannedDelivery[]
+}
+
+export type PlannedRoute = Pick<RouteMatch, 'route' | 'path' | 'receivers'>
+
+/** A delivery before it has an id. */
+export interface PlannedDelivery
+  extends Pick<Delivery, 'route' | 'receiver' | 'destination' | 'template' | 'conversation' | 'group'> {
+  readonly start: Start
+}
+
+/** In which state a delivery begins. */
+export type Start =
+  | { readonly kind: 'pending' }
+  /** Not before `until`. */
+  | { readonly kind: 'held'; readonly until: number; readonly reason: string }
+  /** Recorded, and never attempted. */
+  | { readonly kind: 'skipped'; readonly reason: string }
+
+/** A plan as a store takes it: with its deliveries' ids, when and why it was made, and by which configuration. */
+export interface NewPlan {
+  readonly at: number
+  readonly cause: PlanCause
+  /** Identifies the configuration. */
+  readonly fingerprint: string
+  readonly routes: readonly PlannedRoute[]
+  readonly unrouted: boolean
+  readonly stage?: Stage
+  readonly deliveries: readonly NewDelivery[]
+}
+
+/** Why an event was planned: it arrived, it was released from quarantine, or a person replayed it. */
+export type PlanCause = 'received' | 'quarantine' | 'replay'
+
+export interface NewDelivery extends PlannedDelivery {
+  readonly id: string
+  /** Of a fallback, which no route planned; null or left out for others. */
+  readonly standsInFor?: StandIn | null
+}
+
+export interface Making extends Pick<NewPlan, 'at' | 'cause' | 'fingerprint'> {
+  /** Gives a new delivery its id. */
+  readonly newId: () => string
+}
+
+export type MadePlan =
+  | { readonly ok: true; readonly plan: NewPlan }
+  | { readonly ok: false; readonly code: 'not_planned'; readonly message: string }
+
+/** `plan`, ready for a store. What planning throws is a bug that concerns this event alone, and a value here. */
+export function makePlan(
+  planner: Planner,
+  event: Event,
+  { at, cause, fingerprint, newId }: Making,
+  receiver?: string,
+): MadePlan {
+  try {
+    const planned = plan(planner, event, receiver)
+    const deliveries = planned.deliveries.map((delivery) => ({ ...delivery, id: newId() }))
+    return { ok: true, plan: { at, cause, fingerprint, ...planned, deliveries } }
+  } catch (error) {
+    const message = `unexpected error while it was routed: ${describeThrown(error)}`
+    return { ok: false, code: 'not_planned', message }
+  }
+}
+
+/** The part of a configuration that planning needs. */
+export interface Planner {
+  readonly router: Pick<Router, 'route'>
+  /** The routes of notices; null where they go nowhere. */
+  readonly notices?: Pick<Router, 'route'> | null
+  /** Where each receiver's messages go. */
+  readonly destinations: ReadonlyMap<string, readonly Destination[]>
+  readonly lifecycles: readonly Lifecycle[]
+}
+
+/**
+ * The deliveries of an event, in the order of its routes. A destination that two routes or receivers share gets one
+ * message. With `receiver` the plan is for that receiver alone. Throws for a receiver without an entry in
+ * `destinations`: the configuration was checked for that.
+ */
+export function plan(planner: Planner, event: Event, receiver?: string): Plan {
+  const { destinations, lifecycles } = planner
+  const stage = stageOf(lifecycles, event)
+  const { matches, unrouted } = routingOf(planner, event)
+  const deliveries: PlannedDelivery[] = []
+  for (const { route, receivers, template } of matches) {
+    for (const name of receivers) {
+      if (receiver !== undefined && name !== receiver) continue
+      const ofReceiver = destinations.get(name)
+      if (ofReceiver === undefined)
+        throw new Error(`route ${route} names a receiver without destinations: ${name}`)
+      for (const destination of ofReceiver) {
+        const earlier = deliveries.find((other) => isSame(other.destination, destination))
+        const start: Start =
+          earlier === undefined
+            ? { kind: 'pending' }
+            : { kind: 'skipped', reason: `already sent by route ${earlier.route}` }
+        deliveries.push({
+          route,
+          receiver: name,
+          destination,
+          template,
+          conversation: stage === null ? null : conversationOf(stage, destination),
+          group: null,
+          start,
+        })
+      }
+    }
+  }
+  const routes = matches.map(({ route, path, receivers }) => ({ route, path, receivers }))
+  return { routes, unrouted, ...(stage !== null && { stage }), deliveries }
+}
+
+/** Notices have routes of their own; what those do not take is not unrouted, which would be a notice again. */
+function routingOf(planner: Planner, event: Event): Routing {
+  const view = routingView(planner, event)
+  if (event.source !== NOTICE_SOURCE) return planner.router.route(view)
+  const { matches } = planner.notices?.route(view) ?? { matches: [] }
+  const templated = matches.map((match) => ({ ...match, template: match.template ?? NOTICE_TEMPLATE }))
+  return { matches: templated, unrouted: false }
+}
+
+/** What routes see of an event: of its lifecycle, what the event itself says. */
+export function routingView({ lifecycles }: Pick<Planner, 'lifecycles'>, event: Event): View {
+  const stage = stageOf(lifecycles, event)
+  const lifecycle = lifecycles.find(({ name }) => name === stage?.lifecycle)
+  return viewOf(event, lifecycle === undefined ? null : lifecycleView(lifecycle, event, []))
+}
+
+export type Place = Pick<Destination, 'channel' | 'target'>
+
+export function isSame(one: Place, other: Place): boolean {
+  return one.channel === other.channel && one.target === other.target
+}
+
+/** A planned delivery as commands print it. */
+export function plannedJson({ start, destination: { channel, target }, ...planned }: PlannedDelivery) {
+  const { kind: state, ...more } = start
+  return { ...planned, channel, target, state, ...more }
+}
+
+/** Why a planned delivery is not sent; null where it is. */
+export function skippedBecause({ start }: Pick<PlannedDelivery, 'start'>): string | null {
+  return start.kind === 'skipped' ? start.reason : null
+}

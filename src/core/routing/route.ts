@@ -1,0 +1,184 @@
+/**
+ * Routing: which routes take an event. Routes are tried in order and the first that matches stops its siblings,
+ * unless it says `continue`; its own routes are tried first, and it takes the event itself if none of them does.
+ */
+import type { View } from '../event.ts'
+import { type Condition, evaluate, matches } from '../match/evaluate.ts'
+import type { Match } from '../match/match.ts'
+import { type Candidates, indexMatches } from './route-index.ts'
+
+/** A route as configured. A child inherits `receivers` and `template` from its parent unless it has its own. */
+export interface RouteInput {
+  readonly name?: string | undefined
+  /** Without one the route matches everything. */
+  readonly match?: Match | undefined
+  readonly receivers?: readonly string[] | undefined
+  readonly template?: string | undefined
+  readonly continue?: boolean | undefined
+  readonly routes?: readonly RouteInput[] | undefined
+}
+
+export interface Router {
+  route(view: View): Routing
+  /** Every route that is tried for an event, with its result, parents before their children. */
+  visits(view: View): readonly Visit[]
+  /** The routes as configured, in their order. */
+  readonly routes: readonly RouteNode[]
+  /** The receivers of the events that no route takes; null where there are none. */
+  readonly unrouted: RouteMatch | null
+}
+
+export interface Routing {
+  /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
+  readonly matches: readonly RouteMatch[]
+  /** No configured route takes the event. */
+  readonly unrouted: boolean
+}
+
+export interface RouteMatch {
+  /** The route's name, or its path where it has none. */
+  readonly route: string
+  /** `routes[0].routes[1]` */
+  readonly path: string
+  readonly receivers: readonly string[]
+  readonly template: string | null
+}
+
+/** The result of trying one route. */
+export interface Visit extends RouteMatch {
+  /** 0 for a route at the top. */
+  readonly depth: number
+  readonly result: 'no_match' | 'took' | 'child_took'
+  /** It matched, and `continue` let its later siblings be tried. */
+  readonly continued: boolean
+  readonly conditions: readonly Condition[]
+}
+
+/** A compiled route, with what it inherits. */
+export interface RouteNode {
+  readonly taken: RouteMatch
+  readonly depth: number
+  /** Null where it matches everything. */
+  readonly match: Match | null
+  readonly continues: boolean
+  /** What it inherits from its parent. */
+  readonly inherits: Readonly<Record<keyof Inherited, boolean>>
+  readonly routes: readonly RouteNode[]
+  /** Which of them can take an event; null where they are few. */
+  readonly candidates: Candidates | null
+}
+
+/** What is inherited: at the top, nothing. */
+type Inherited = Pick<RouteMatch, 'receivers' | 'template'>
+
+// With fewer siblings, trying all of them is cheaper than finding candidates.
+const INDEX_FROM = 8
+
+const noConditions = { matched: true, conditions: [] } as const
+
+/** Compiles the routes; `unrouted` are the receivers of the events that no route takes. */
+export function compileRoutes(
+  routes: readonly RouteInput[],
+  unrouted?: { readonly receivers: readonly string[] },
+): Router {
+  const nodes = compileLevel(routes, 'routes', 0, { receivers: [], template: null })
+  const candidates = indexOf(nodes)
+  const last: RouteMatch | null =
+    unrouted === undefined || unrouted.receivers.length === 0
+      ? null
+      : { route: 'unrouted', path: 'unrouted', receivers: unrouted.receivers, template: null }
+  const fallback = last === null ? [] : [last]
+
+  return {
+    routes: nodes,
+    unrouted: last,
+    route(view) {
+      const taken: RouteMatch[] = []
+      tryEach(nodes, candidates, view, taken, null)
+      return { matches: taken.length > 0 ? taken : fallback, unrouted: taken.length === 0 }
+    },
+    visits(view) {
+      const visits: Visit[] = []
+      tryEach(nodes, null, view, [], visits)
+      return visits
+    },
+  }
+}
+
+function compileLevel(
+  routes: readonly RouteInput[],
+  at: string,
+  depth: number,
+  inherited: Inherited,
+): RouteNode[] {
+  return routes.map((input, index) => {
+    const path = `${at}[${index}]`
+    const receivers = input.receivers ?? inherited.receivers
+    const template = input.template ?? inherited.template
+    const below = compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, { receivers, template })
+    return {
+      taken: { route: input.name ?? path, path, receivers, template },
+      depth,
+      match: input.match ?? null,
+      continues: input.continue ?? false,
+      inherits: {
+        receivers: input.receivers === undefined && inherited.receivers.length > 0,
+        template: input.template === undefined && inherited.template !== null,
+      },
+      routes: below,
+      candidates: indexOf(below),
+    }
+  })
+}
+
+function indexOf(nodes: readonly RouteNode[]): Candidates | null {
+  return nodes.length < INDEX_FROM ? null : indexMatches(nodes.map(({ match }) => match))
+}
+
+/** Tries the siblings in their order: all of them where visits are recorded or there are no `candidates`. */
+function tryEach(
+  nodes: readonly RouteNode[],
+  candidates: Candidates | null,
+  view: View,
+  taken: RouteMatch[],
+  visits: Visit[] | null,
+): void {
+  if (candidates === null || visits !== null) {
+    for (const node of nodes) {
+      if (tryOne(node, view, taken, visits) && !node.continues) return
+    }
+    return
+  }
+  for (const position of candidates(view)) {
+    const node = nodes[position]
+    if (node !== undefined && tryOne(node, view, taken, null) && !node.continues) return
+  }
+}
+
+/** Whether the route, or one below it, took the event. Conditions are recorded only where `visits` is not null. */
+function tryOne(node: RouteNode, view: View, taken: RouteMatch[], visits: Visit[] | null): boolean {
+  if (visits === null) {
+    if (node.match !== null && !matches(node.match, view)) return false
+    takeWithin(node, view, taken, null)
+    return true
+  }
+  const { matched, conditions } = node.match === null ? noConditions : evaluate(node.match, view)
+  const below: Visit[] = []
+  const result = matched ? takeWithin(node, view, taken, below) : 'no_match'
+  const continued = matched && node.continues
+  visits.push({ ...node.taken, depth: node.depth, result, continued, conditions }, ...below)
+  return matched
+}
+
+function takeWithin(
+  node: RouteNode,
+  view: View,
+  taken: RouteMatch[],
+  visits: Visit[] | null,
+): 'took' | 'child_took' {
+  const before = taken.length
+  tryEach(node.routes, node.candidates, view, taken, visits)
+  if (taken.length > before) return 'child_took'
+  taken.push(node.taken)
+  return 'took'
+}
