@@ -118,10 +118,7 @@ export function restore(
   from: string,
   { replace, incomplete }: { readonly replace: boolean; readonly incomplete: boolean },
 ): Contents & { readonly movedTo: string | null } {
-  refusePostgres(
-    url,
-    'pg_restore --clean --if-exists --single-transaction --dbname=URL FILE, while no instance runs',
-  )
+  refusePostgres(url, 'replace its schema with pg_restore and psql, while no instance runs')
   using(from, backupToRead, () => refuseUnreadable(from, 'the name of the copy'))
   const configured = pathOf(url)
   const path = using(configured, storeOfService, () => realPath(configured))
@@ -153,7 +150,7 @@ export function restore(
 
 function refusePostgres(url: string, instead: string): void {
   if (!isPostgres(url)) return
-  const message = `${withoutPassword(url)} is a PostgreSQL database, which its own tools back up: ${instead} (docs/postgresql.md, "Backups")`
+  const message = `${withoutPassword(url)} is a PostgreSQL database; use its own tools: ${instead} (docs/postgresql.md, "Backups")`
   throw new StoreRefused('unusable', message)
 }
 
