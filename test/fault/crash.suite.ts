@@ -19,10 +19,18 @@ import { until } from '../support/until.ts'
 const EVENTS = 2_000
 const SENDERS = 20
 
+/** More than there are kills: a message that each of them interrupts is not parked. */
+const RESENDS = 'delivery: { ambiguous_resends: 10 }\n'
+
 t.test('2,000 events at concurrency 20, three kills', { timeout: 600_000 }, async (t) => {
   const folder = temporaryFolder(t)
   const sinks = await startSinks(t, 5)
-  const config = writeConfig({ folder, slackUrl: sinks.slack.url, smtpUrl: sinks.mail.url })
+  const config = writeConfig({
+    folder,
+    slackUrl: sinks.slack.url,
+    smtpUrl: sinks.mail.url,
+    extra: RESENDS,
+  })
   let service: Service = await startService(config, environment)
   t.teardown(() => service.end('SIGKILL'))
 
@@ -42,7 +50,15 @@ t.test('2,000 events at concurrency 20, three kills', { timeout: 600_000 }, asyn
   // Counting which have arrived keeps the sinks, which are in this process, from answering: not before there are enough.
   const isThere = () =>
     slack.messages.length + mail.messages.length >= 2 * EVENTS && arrivals(sinks).size >= 2 * EVENTS
-  await until(isThere, 'every delivery to arrive', 240_000)
+  try {
+    await until(isThere, 'every delivery to arrive', 240_000)
+  } catch (error) {
+    const { deliveries } = await history(folder)
+    for (const delivery of deliveries.filter(({ state }) => state !== 'delivered').slice(0, 20))
+      t.comment(delivery)
+    t.comment(service.output().slice(-10_000))
+    throw error
+  }
   await until(
     async () => (await history(folder)).deliveries.every(({ state }) => state === 'delivered'),
     'every delivery to be recorded',
@@ -101,7 +117,7 @@ receivers:
   deals: { slack: { channel: "#deals" }, fallback: partners }
   partners: { email: { to: [partners@acme.io] } }
 routes: [{ receivers: [deals] }]
-`,
+${RESENDS}`,
   )
   const count = 300
   let service = await startService(config, environment)
@@ -139,7 +155,7 @@ t.test('kills around a notice: it is stored and sent once', { timeout: 300_000 }
     folder,
     slackUrl: sinks.slack.url,
     smtpUrl: sinks.mail.url,
-    extra: 'notices: { routes: [{ receivers: [ops] }] }',
+    extra: `notices: { routes: [{ receivers: [ops] }] }\n${RESENDS}`,
   })
   edit(config, 'receivers:\n', 'receivers:\n  ops: { email: { to: [ops@example.com] } }\n')
   let service = await startService(config, environment)

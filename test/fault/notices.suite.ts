@@ -48,6 +48,8 @@ receivers:
 enrich: [{ name: score, match: { type: analysis.created }, get: "http://${host}/{{ data.id }}" }]
 routes: [{ match: { type: "analysis.*" }, receivers: [deal-flow] }]
 notices: { receivers: [ops] }
+# More than there are kills: a notice that each of them interrupts is not parked.
+delivery: { ambiguous_resends: 10 }
 `,
     )
     sinks.slack.behave = () => ({ status: 200, headers: {}, body: '{"ok":false,"error":"not_in_channel"}' })

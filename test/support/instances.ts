@@ -51,7 +51,8 @@ lifecycles: { analysis: { stages: [analysis.created, analysis.completed] } }
 channels:
   slack: { token: "\${SLACK_BOT_TOKEN}", rate: ${SLACK_RATE}/s, burst: ${SLACK_BURST}, api_url: "${sinks.slack.url}" }
   email: { smtp: "${sinks.mail.url}", from: "Alerts <alerts@example.com>" }
-delivery: { timeout: 5s }
+# More resends than there are kills: a message that each of them interrupts is not parked.
+delivery: { timeout: 5s, ambiguous_resends: 10 }
 receivers:
   stories: { slack: { channel: "#stories", follow_up: reply } }
   alerts: { slack: { channel: "#alerts" } }

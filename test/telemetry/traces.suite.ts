@@ -148,7 +148,7 @@ t.test(
       attributes: { 'hookbridge.step': 'analysis', 'hookbridge.result': 'fetched' },
     })
     const lines = logged(service).filter(({ msg }) =>
-      /^(?:event enriched|enrichment to be)/.test(String(msg)),
+      /^(?:event enriched|enrichment will be)/.test(String(msg)),
     )
     t.equal(lines.length, 2)
     for (const line of lines) t.equal(line.trace_id, traceId)
