@@ -18,7 +18,7 @@ interface Way {
   readonly channel: string
 }
 
-/** Warns even where no one is to be notified on purpose: whoever reads the configuration later should know. */
+/** Warns even if nobody is to be notified on purpose: later readers of the configuration should know that. */
 export function checkNotices(compiled: CompiledConfig): readonly Problem[] {
   const { document, notices } = compiled
   const ordinary = waysOf(compiled, ordinaryReceivers(compiled)).filter(({ channel }) => channel !== CONSOLE)

@@ -1,4 +1,4 @@
-/** Where an event type probably is, for whoever has to write it into the configuration. */
+/** Guesses where a payload has its event type, for a hint about `event_type`. */
 import { isObject, type JsonObject } from '../json/json.ts'
 
 const LIKELY_KEY = /^event|type$|^topic$|^action$/i

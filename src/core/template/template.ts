@@ -1,23 +1,19 @@
-import {
-  analyzeSync,
-  type Context,
-  Liquid,
-  type LiquidOptions,
-  type Template as LiquidTemplate,
-} from 'liquidjs'
+import { type Context, Liquid, type LiquidOptions } from 'liquidjs'
 import type { View } from '../event.ts'
 import { toClosures } from './closures/closures.ts'
 import { meteredOperators, meterFilters } from './cost.ts'
 import { registerDates } from './dates/dates.ts'
-import { TemplateError } from './error.ts'
+import type { TemplateError } from './error.ts'
 import { registerMoney } from './money.ts'
 import { withFilter } from './other-filters.ts'
-import { noPartials, type PartialFile, type Partials, partialsOf, pathOf, toMapping } from './partials.ts'
+import { noPartials, type PartialFile, type Partials, partialsOf, toMapping } from './partials.ts'
 import { isUndefinedVariable, missingVariables, renderOnce, toTemplateError } from './rendering.ts'
 import type { Summary } from './summary/summary.ts'
+import { type Fields, unknownVariables } from './unknown-variables.ts'
 import { readVariables } from './variables.ts'
 
 export { TemplateError } from './error.ts'
+export type { Fields } from './unknown-variables.ts'
 
 /** What a template sees: the event, and the route and receiver of the message. */
 export interface RenderView extends View {
@@ -57,9 +53,6 @@ export interface Engine {
    */
   compile(text: string, fields?: Fields, partials?: Partials): Template
 }
-
-/** The variables that a template sees, and the fields of each; null where they differ from event to event. */
-export type Fields = Readonly<Record<string, readonly string[] | null>>
 
 /** The fields of `View`. */
 export const eventFields: Fields = {
@@ -234,28 +227,4 @@ function compile(
       return { text: attempt(() => renderOnce(liquid, parsed, view, false)), missing }
     },
   }
-}
-
-// Properties that LiquidJS gives to every value.
-const OF_ANY = ['size', 'first', 'last']
-
-/** Variables that are neither known nor set in the template. */
-function unknownVariables(parsed: LiquidTemplate[], fields: Fields, partials: Partials): TemplateError[] {
-  const { globals, locals } = analyzeSync(parsed, { partials: partials.size > 0 })
-  return Object.values(globals)
-    .flat()
-    .flatMap((variable) => {
-      const [root, field] = variable.segments
-      if (typeof root !== 'string') return []
-      // A loop may read what it sets further down; `offset: continue` is a word of the language.
-      if (Object.hasOwn(locals, root) || root === 'continue') return []
-      const known = Object.hasOwn(fields, root) ? fields[root] : undefined
-      if (known === null) return []
-      if (known !== undefined && (typeof field !== 'string' || [...known, ...OF_ANY].includes(field)))
-        return []
-      const names = known === undefined ? Object.keys(fields) : known.map((name) => `${root}.${name}`)
-      const { row, col, file } = variable.location
-      const there = names.length === 0 ? `${root} has no fields` : `known: ${names.join(', ')}`
-      return [new TemplateError(`unknown variable ${variable}; ${there}`, row, col, pathOf(partials, file))]
-    })
 }

@@ -153,7 +153,7 @@ async function versionsOf(session: Session): Promise<Versions | null> {
     "SELECT 1 AS found FROM pg_tables WHERE schemaname = 'hookbridge' AND tablename = 'schema_version'",
   )
   if (there.length === 0) return null
-  // With its schema: by its name alone, a user who may not use the schema is told that there is no such table.
+  // With its schema: by its name alone, a user without rights to the schema gets the error that there is no such table.
   const [versions] = await session.query<Versions>(
     'SELECT version, compatible FROM hookbridge.schema_version',
   )
