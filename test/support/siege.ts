@@ -4,7 +4,14 @@ import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { newEvent, type Service, signedHeaders, startService, temporaryFolder } from './service.ts'
+import {
+  newEvent,
+  type Service,
+  type SignedEvent,
+  signedHeaders,
+  startService,
+  temporaryFolder,
+} from './service.ts'
 import { watchStalls } from './stalls.ts'
 import { until } from './until.ts'
 
@@ -147,8 +154,12 @@ function createSender(url: string) {
   }
 }
 
-function sendEvent(url: string, agent: Agent | undefined): Promise<number | string> {
-  const { messageId, body } = newEvent('startup.created')
+/** Resolves with the status of the answer, or what went wrong. */
+export function sendEvent(
+  url: string,
+  agent: Agent | undefined,
+  { messageId, body }: SignedEvent = newEvent('startup.created'),
+): Promise<number | string> {
   return new Promise((resolve) => {
     const sent = request(`${url}/webhooks/cuuro`, {
       method: 'POST',
