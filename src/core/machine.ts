@@ -18,8 +18,8 @@ export function classifySpace(free: number, total: number, folder: string): Find
   return warning(
     'disk_space_low',
     summary,
-    'On a full disk the service takes no events: it answers 503, and senders try again later.',
-    'make room, or keep finished events for less long (store.retain)',
+    'On a full disk the service cannot accept events: it answers 503, and senders try again later.',
+    'free some space, or keep finished events for a shorter time (store.retain)',
   )
 }
 
@@ -31,8 +31,8 @@ export function classifySync(times: readonly number[]): Finding {
   return warning(
     'disk_sync_slow',
     summary,
-    `Each answer waits for such a write, some ${Math.max(1, Math.floor(1000 / typical))} of them a second. ` +
-      'Events that arrive together share one.',
+    `Each answer waits for such a write, and the disk does about ${Math.max(1, Math.floor(1000 / typical))} of them a second. ` +
+      'Events that arrive together share one write.',
     'put the store on a local SSD; network disks and SD cards are slow at this',
   )
 }
@@ -42,8 +42,8 @@ export function classifyClock(source: string, skews: readonly number[], newest: 
   if (skews.length === 0) {
     return unknown(
       'clock_unknown',
-      `no request from ${source} yet: nothing to compare the clock with`,
-      'A request more than five minutes off is refused, and leaves no event.',
+      `the clock cannot be compared with that of ${source}: no request has arrived yet`,
+      'A request whose timestamp is more than five minutes off is refused, and not stored.',
       '',
     )
   }
@@ -59,7 +59,7 @@ export function classifyClock(source: string, skews: readonly number[], newest: 
   return finding(
     'clock_skewed',
     summary,
-    'Requests more than 300 s off are refused, and their events come late or never.',
+    'Requests more than 300 s off are refused, and their events arrive late or never.',
     'set the clock by NTP: timedatectl set-ntp true',
   )
 }
@@ -70,8 +70,8 @@ export function refusedClock(source: string, skew: number, at: number): Finding 
   const [where, which] = skew > 0 ? ['before', 'ahead'] : ['after', 'behind']
   return wrong(
     'clock_refused',
-    `the last request that ${source} signed was refused (${minute(at)}): it was signed ${seconds} s ${where} the time here`,
-    `The clock here is ${which}, or the sender's is wrong${skew > 0 ? ', or an old request was sent again' : ''}. Requests more than 300 s off leave no event.`,
+    `the last request that ${source} signed was refused (${minute(at)}): it was signed ${seconds} s ${where} the time of this machine`,
+    `The clock of this machine is ${which}, or the sender's is wrong${skew > 0 ? ', or an old request was sent again' : ''}. Requests more than 300 s off are not stored.`,
     'compare `date -u` with another clock, and set it by NTP: timedatectl set-ntp true',
   )
 }
@@ -83,7 +83,7 @@ export function classifySecrets(source: string, sizes: readonly number[]): Findi
   if (short.length === 0) return fine('secrets_ok', `${source}: ${number} well-formed and long enough`)
   return warning(
     'secret_short',
-    `${source}: ${short.join(', ')} ${short.length === 1 ? 'has' : 'have'} less than ${SHORTEST_SECRET_BYTES} bytes`,
+    `${source}: ${short.join(', ')} ${short.length === 1 ? 'has' : 'have'} fewer than ${SHORTEST_SECRET_BYTES} bytes`,
     SHORT_SECRET,
     LONGER_SECRET,
   )

@@ -132,9 +132,9 @@ export function guardAddresses({ allowPrivate, setting, resolve = lookUp }: Guar
     const isPrivate = addresses.some((address) => reachOf(address) === 'private')
     const kind = isPrivate ? 'a private' : 'a link-local or reserved'
     const hint = isPrivate
-      ? `if it is meant to be in your own network, set allow_private: true in ${setting}`
+      ? `if the host is in your own network, set allow_private: true in ${setting}`
       : `check the host of get in ${setting}, and what its name resolves to`
-    const message = `${host} has ${kind} address, and was not asked`
+    const message = `${host} has ${kind} address: no request was sent`
     return new ConnectFailure({ code: 'address_refused', message, hint, permanent: true })
   }
   return {

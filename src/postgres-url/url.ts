@@ -63,12 +63,12 @@ export function parseUrl(url: string): ParsedUrl {
   const [, account = '', authority = '', path = '', query = ''] = parts
   if (authority.includes('@') || path.includes('@'))
     return failed(
-      'has an @ too many; in the user, the password and the database, write %40 for @ and %2F for /',
+      'has more than one @; in the user, the password and the database, write %40 for @ and %2F for /',
     )
   try {
     return parsed(account, authority, decodeURIComponent(path), new URLSearchParams(query))
   } catch {
-    return failed('has a % that encodes nothing; write %25 for the character itself')
+    return failed('has a % that is not part of an encoded character; write %25 for % itself')
   }
 }
 
@@ -77,16 +77,19 @@ function parsed(account: string, authority: string, path: string, parameters: UR
     if (!PARAMETERS.has(name))
       // What is no name may be the rest of a password.
       return failed(
-        `has an unknown parameter${/^\w+$/.test(name) ? ` ${name}` : ''}; known are ${list(PARAMETERS)}`,
+        `has an unknown parameter${/^\w+$/.test(name) ? ` ${name}` : ''}; known: ${list(PARAMETERS)}`,
       )
   const hosts = hostsOf(parameters.get('host') ?? authority, parameters.get('port'))
   if (hosts === null) return failed('has a port that is not a number from 1 to 65535')
   const sslMode = parameters.get('sslmode')
   const isKnown = (mode: string | null): mode is SslMode | null =>
     mode === null || sslModes.some((each) => each === mode)
-  if (!isKnown(sslMode)) return failed(`has sslmode=${sslMode}; write one of ${list(sslModes)}`)
+  if (!isKnown(sslMode))
+    return failed(`has sslmode=${sslMode}, which is not supported; use one of ${list(sslModes)}`)
   if ((parameters.get('target_session_attrs') ?? 'read-write') !== 'read-write')
-    return failed('has target_session_attrs; leave it out, since the store needs a server that takes writes')
+    return failed(
+      'must not set target_session_attrs; leave it out, since the store always needs a server that accepts writes',
+    )
   const limits = limitsOf(parameters)
   if (typeof limits === 'string') return failed(limits)
   const colon = account.indexOf(':')
@@ -119,7 +122,7 @@ function limitsOf(
     return 'has a statement_timeout that is not from 1s to 10min; write 30s, or milliseconds without a unit'
   const pool = parameters.get('pool_max_conns')
   const poolSize = pool === null ? null : wholeNumber(pool, 2, 100)
-  if (pool !== null && poolSize === null) return 'has pool_max_conns that are not a number from 2 to 100'
+  if (pool !== null && poolSize === null) return 'has a pool_max_conns that is not a number from 2 to 100'
   return { poolSize, connectTimeoutMs: seconds * 1_000, statementTimeoutMs }
 }
 

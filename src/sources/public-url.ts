@@ -8,7 +8,7 @@ import type { Proxies } from '../network/proxies.ts'
 
 const LARGEST_ANSWER_BYTES = 5_000_000
 const UNREACHED =
-  'Senders do not reach this service. They retry, and their events are lost when they give up.'
+  'Senders cannot reach this service. They retry, but their events are lost once they give up.'
 const TLS_FAILURE = /ERR_SSL|ERR_TLS|EPROTO/
 
 /** `code` is the error of an answer of ours; null for any other answer. */
@@ -87,9 +87,9 @@ function classify({ status, code }: ProbeResult, url: string): Finding {
   ) {
     return warning(
       'public_url_busy',
-      `${url} reaches this service, which answers ${status} ${code} now`,
+      `${url} reaches this service, which currently answers ${status} ${code}`,
       '',
-      'read its log',
+      'look into its log',
     )
   }
   const { finding, what, hint } = elsewhere(status, code)
@@ -108,7 +108,7 @@ function elsewhere(status: number, code: string | null): { finding: string; what
     return {
       finding: 'public_url_wrong_path',
       what: 'reaches the service at another path',
-      hint: 'let the proxy forward the path unchanged: /webhooks/…, without a prefix',
+      hint: 'configure the proxy to forward the path unchanged: /webhooks/…, without a prefix',
     }
   }
   if (status >= 300 && status < 400) {
@@ -122,27 +122,27 @@ function elsewhere(status: number, code: string | null): { finding: string; what
     return {
       finding: 'public_url_login',
       what: `asks for a login (${status})`,
-      hint: 'let the proxy forward /webhooks/ without one: requests are signed',
+      hint: 'configure the proxy to forward /webhooks/ without a login: requests are signed',
     }
   }
   if (status === 404 || status === 405) {
     return {
       finding: 'public_url_not_found',
       what: `does not exist (${status})`,
-      hint: 'let the proxy forward POST /webhooks/ to this service',
+      hint: 'configure the proxy to forward POST /webhooks/ to this service',
     }
   }
   if (status >= 502 && status <= 504) {
     return {
       finding: 'public_url_bad_gateway',
       what: `reaches the proxy, but the proxy does not reach this service (${status})`,
-      hint: 'start "hookbridge serve", and let the proxy forward to server.host and server.port',
+      hint: 'start "hookbridge serve", and configure the proxy to forward to server.host and server.port',
     }
   }
   return {
     finding: 'public_url_other',
     what: `is answered by another service (${status})`,
-    hint: 'correct server.public_url, or let the proxy forward /webhooks/ to this service',
+    hint: 'correct server.public_url, or configure the proxy to forward /webhooks/ to this service',
   }
 }
 
@@ -155,7 +155,7 @@ function unanswered(error: unknown, url: string, timeout: number): Finding {
   if (error instanceof ConnectFailure) return notConnected(error, url)
   const code = causeOf(error)
   if (TLS_FAILURE.test(code)) {
-    const hint = 'let the proxy terminate TLS there, or correct the port in server.public_url'
+    const hint = 'configure the proxy to terminate TLS there, or correct the port in server.public_url'
     return wrong('public_url_tls', `${url} does not speak TLS (${code})`, UNREACHED, hint)
   }
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) {
@@ -193,7 +193,7 @@ function notConnected({ code, message, hint }: ConnectFailure, url: string): Fin
   }
   const renew =
     code === 'certificate_untrusted'
-      ? 'use a certificate of a public authority, with its intermediate certificates: senders trust no other'
+      ? 'use a certificate of a public authority, with its intermediate certificates: senders trust no others'
       : hint
   const seen = 'If a proxy decrypts outgoing TLS, this is its certificate: then check from another network.'
   return wrong('public_url_certificate', `${url}: ${message}`, `${UNREACHED} ${seen}`, renew)

@@ -28,7 +28,7 @@ function damaged(path: string, found: string): Finding {
   return wrong(
     'store_damaged',
     `${path} is damaged: ${found}`,
-    'Events may be lost, and messages repeated or missing; SQLite refuses what touches the damaged part.',
+    'Events may be lost, and messages repeated or missing: SQLite fails whenever it reads the damaged part.',
     'look into the system log for errors of the disk, stop the service, and restore a backup ("hookbridge restore FILE")',
   )
 }
@@ -36,7 +36,7 @@ function damaged(path: string, found: string): Finding {
 function unfinished(path: string, limitMs: number): Finding {
   return unknown(
     'store_check_unfinished',
-    `${path} was not read to its end in ${limitMs / 1000} s: no damage is known`,
+    `the check of ${path} for damage did not end within ${limitMs / 1000} s`,
     '',
     'give it more time with --timeout',
   )

@@ -57,7 +57,7 @@ async function checkOpening(url: string): Promise<Finding> {
       return wrong(
         'store_unavailable',
         error.message,
-        'Without it the service neither takes events nor delivers any.',
+        'Without it the service can neither accept events nor deliver them.',
         '',
       )
     }
@@ -75,7 +75,7 @@ function refused({ reason, message }: StoreRefused, name: string): Finding {
       'store_missing',
       `there is no store at ${name} yet`,
       '',
-      '"hookbridge serve" makes it; or correct store.url',
+      '"hookbridge serve" creates it; if there should be one, correct store.url',
     )
   }
   const finding = reason === 'older_schema' ? warning : wrong
@@ -117,8 +117,8 @@ async function checkWrites(folder: string): Promise<Finding> {
     return wrong(
       'store_not_writable',
       `a file in ${folder} cannot be written: ${words}`,
-      'The service then takes no events, if it runs as this user.',
-      "make room, or give the service's user the folder (chown)",
+      'If the service runs as this user, it cannot accept events.',
+      "free some space, or make the service's user the owner of the folder (chown)",
     )
   } finally {
     await unlink(path).catch(() => {})
@@ -132,8 +132,8 @@ async function checkMissing(folder: string): Promise<Finding> {
     const summary = `the speed of the disk cannot be measured: there is no folder ${folder} yet`
     return unknown('disk_sync_unknown', summary, '', '')
   } catch {
-    const hint = `make the folder and give it to the service's user, or correct store.url`
-    const summary = `there is no folder ${folder}, and this user cannot make it in ${above}`
+    const hint = `create the folder with the service's user as its owner, or correct store.url`
+    const summary = `there is no folder ${folder}, and this user cannot create it in ${above}`
     return wrong('store_folder_missing', summary, '', hint)
   }
 }

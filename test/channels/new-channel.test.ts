@@ -92,7 +92,7 @@ t.test('a folder and a line make it a channel of the product', async (t) => {
     out: /<pre class="plain">[^<]*analysis\.created 42/,
   })
   t.match(await ours('preview', ...event, '--to', 'ntfy:deals'), { code: 2 }, 'it has no addresses')
-  t.match(await ours('doctor', '--timeout', '1s'), { out: /nothing can be checked of ntfy/ })
+  t.match(await ours('doctor', '--timeout', '1s'), { out: /ntfy cannot be checked without/ })
 })
 
 t.test('what planning or a channel throws is reported by every command, without a stack trace', async (t) => {

@@ -198,11 +198,11 @@ t.test('check fails for warnings where it is strict, and annotates for GitHub', 
   t.match(out, /^::warning file=\S+config\.yaml,line=12,col=5::no event reaches this route/m)
   t.match(
     out,
-    /^::error file=\S+,line=14,col=\d+::the test "100%25, all: reported" failed: .*%0A- log \(wanted\)$/m,
+    /^::error file=\S+,line=14,col=\d+::the test "100%25, all: reported" failed: .*%0A- log \(expected\)$/m,
   )
   t.match(JSON.parse((await hookbridge(['check', '--json'], { cwd })).out), [
     { severity: 'warning', code: 'unreachable_route' },
-    { severity: 'error', code: 'failed_test', detail: '- log (wanted)' },
+    { severity: 'error', code: 'failed_test', detail: '- log (expected)' },
   ])
 })
 
@@ -261,7 +261,7 @@ t.test('what came from outside neither steers the terminal nor begins a line', a
     `${readFileSync(app.config, 'utf8')}tests: [{ stored: ${id}, expect: { rendered: { log: [nowhere] } } }]\n`,
   )
   const { out } = await hookbridge(['check', '--config', app.config])
-  t.match(out, /no message to log says "nowhere"\n {4}.*analysis\.x/)
+  t.match(out, /no message to log contains "nowhere"\n {4}.*analysis\.x/)
   t.notMatch(out, /[\u0080-\u009f\u202e]/)
 })
 

@@ -259,7 +259,7 @@ t.test('a file that cannot stand for a text', async (t) => {
     [Buffer.from([0xff, 0x61]), /is not valid UTF-8/],
     [Buffer.from('\ufeffsecret', 'utf16le'), /is UTF-16 \(save it as UTF-8; in PowerShell/],
     [Buffer.alloc(70_000, 'a'), /is larger than 64 kB/],
-    [Buffer.from('a\n\n'), /must be a signing secret.*write whsec_ before/],
+    [Buffer.from('a\n\n'), /must be a signing secret.*put whsec_ before/],
   ] as const) {
     const other = write(t, minimal.replace('"${SECRET}"', '{ file: secret }'))
     writeFileSync(join(other, '../secret'), content)

@@ -19,14 +19,17 @@ t.test('one slow write is no slow disk', async (t) => {
   t.match(classifySync([30, 40]), {
     level: 'warning',
     summary: /35\.0 ms/,
-    meaning: /some 28 of them a second/,
+    meaning: /about 28 of them a second/,
   })
-  t.match(classifySync([3_000]), { level: 'warning', meaning: /some 1 of them/ })
+  t.match(classifySync([3_000]), { level: 'warning', meaning: /about 1 of them/ })
 })
 
 t.test('clocks: a minute is warned of, four are wrong', async (t) => {
   const at = Date.UTC(2026, 10, 23, 12, 5)
-  t.match(classifyClock('cuuro', [], 0), { level: 'unknown', summary: /no request from cuuro yet/ })
+  t.match(classifyClock('cuuro', [], 0), {
+    level: 'unknown',
+    summary: /with that of cuuro: no request has arrived yet/,
+  })
   t.match(classifyClock('cuuro', [-300, 900_000, 200], at), {
     level: 'fine',
     summary: 'the clock agrees with that of cuuro (last request: 2026-11-23 12:05 UTC)',
@@ -42,6 +45,6 @@ t.test('secrets: 24 bytes are long enough', async (t) => {
   t.match(classifySecrets('cuuro', [24, 64]), { level: 'fine', summary: /its 2 signing secrets are/ })
   t.match(classifySecrets('cuuro', [32, 23]), {
     level: 'warning',
-    summary: 'cuuro: secrets[1] has less than 24 bytes',
+    summary: 'cuuro: secrets[1] has fewer than 24 bytes',
   })
 })

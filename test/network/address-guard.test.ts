@@ -96,7 +96,7 @@ t.test('a name that turns private is refused, and looked up once a connection', 
   t.equal((await http.fetch(`http://api.internal:${port}/`)).status, 200)
   await t.rejects(http.fetch(`http://api.internal:${port}/`), {
     code: 'address_refused',
-    message: 'api.internal has a link-local or reserved address, and was not asked',
+    message: 'api.internal has a link-local or reserved address: no request was sent',
     permanent: true,
   })
   t.same(asked, ['api.internal', 'api.internal'])
@@ -107,8 +107,8 @@ t.test('without allow_private a private address is refused, also beside a public
   const { http, port } = await client(t, false, resolve)
   for (const path of ['', 'x'])
     await t.rejects(http.fetch(`http://api.internal:${port}/${path}`), {
-      message: 'api.internal has a private address, and was not asked',
-      hint: 'if it is meant to be in your own network, set allow_private: true in enrich[0]',
+      message: 'api.internal has a private address: no request was sent',
+      hint: 'if the host is in your own network, set allow_private: true in enrich[0]',
     })
   const guard = guardAddresses({
     allowPrivate: false,

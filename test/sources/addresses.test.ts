@@ -87,10 +87,7 @@ t.test('svix stands for all its regions, svix:<region> for one', async (t) => {
 })
 
 t.test('a mistake is described', async (t) => {
-  t.match(
-    mistakeIn('svix:mars'),
-    /unknown preset "svix:mars"; known are svix, svix:us, svix:us-east, svix:eu/,
-  )
+  t.match(mistakeIn('svix:mars'), /unknown preset "svix:mars"; known: svix, svix:us, svix:us-east, svix:eu/)
   t.equal(mistakeIn('10.0.0.0/33'), '"10.0.0.0/33": the number after / must be 0 to 32')
   t.match(
     mistakeIn('300.1.1.1'),

@@ -76,10 +76,10 @@ t.test('what is wrong with a URL is reported', async (t) => {
     ['postgres:db', /must be postgres:\/\/USER@HOST\/DATABASE/],
     [
       'postgres://a@h/d?sslmode=prefer',
-      /sslmode=prefer; write one of disable, require, verify-ca, verify-full/,
+      /sslmode=prefer, which is not supported; use one of disable, require, verify-ca, verify-full/,
     ],
     ['postgres://a@h/d?sslmod=require', /unknown parameter sslmod/],
-    ['postgres://a@h/d?target_session_attrs=any', /takes writes/],
+    ['postgres://a@h/d?target_session_attrs=any', /accepts writes/],
     ['postgres://a@h:70000/d', /port/],
     ['postgres://a@h/d?connect_timeout=0', /connect_timeout .* from 1 to 60/],
     ['postgres://a@h/d?connect_timeout=5s', /connect_timeout .* seconds/],

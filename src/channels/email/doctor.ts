@@ -13,7 +13,7 @@ import { Session } from './sending/session.ts'
 import type { SmtpFailure } from './sending/smtp-failure.ts'
 import { type EmailReceiver, type EmailSettings, parseSmtpUrl, type SmtpServer } from './settings.ts'
 
-const UNTIL_FIXED = 'Mail waits meanwhile; once this is fixed it goes out, or can be resent.'
+const UNTIL_FIXED = 'Mail waits until this is fixed. It is then sent, or can be resent.'
 
 export const emailDoctor: ChannelDoctor<EmailSettings, EmailReceiver> = {
   async check(settings, _receivers, timeoutMs, proxies) {
@@ -42,7 +42,7 @@ async function checkToken(tokens: Tokens, proxies: Proxies): Promise<Finding> {
   const result = await tokens.get()
   if (!result.ok) return loginFailed(result.problem, result.problem.summary, 'The token server said')
   const minutes = Math.round(result.token.lifetimeMs / 60_000)
-  return fine('oauth_token', `${url.host} issues access tokens, good for ${minutes} min${through}`)
+  return fine('oauth_token', `${url.host} issues access tokens, valid for ${minutes} min${through}`)
 }
 
 function loginFailed({ code, hint, reason }: LoginProblem, summary: string, who: string): Finding {
@@ -84,7 +84,7 @@ function working({ from, oauth2 }: EmailSettings, server: SmtpServer, encrypted:
   return warning(
     'smtp_not_encrypted',
     summary,
-    `${what} the network where others can read it. ${sender}`,
+    `${what} the network without encryption, where others can read it. ${sender}`,
     hint,
   )
 }
@@ -96,8 +96,13 @@ function loginWords({ credentials }: SmtpServer, user: string | undefined): stri
 }
 
 function notAnswering(server: SmtpServer): Finding {
-  const hint = 'try again; if it stays so, ask the administrator of the mail server'
-  return wrong('smtp_silent', `${nameOf(server)} greets, and then does not answer`, UNTIL_FIXED, hint)
+  const hint = 'try again; if this persists, ask the administrator of the mail server'
+  return wrong(
+    'smtp_silent',
+    `${nameOf(server)} sends its greeting, but then does not answer`,
+    UNTIL_FIXED,
+    hint,
+  )
 }
 
 function failed(failure: SmtpFailure, settings: EmailSettings, server: SmtpServer): Finding {
@@ -119,22 +124,22 @@ interface Unreachable {
 function unreachable(failure: SmtpFailure, server: SmtpServer): Unreachable {
   const { code, originalCode, timeout } = failure
   if (failure.response !== undefined) {
-    const hint = 'try again in some minutes; if it stays so, ask the administrator of the mail server'
-    return { finding: 'smtp_refused_now', what: 'refuses connections now', hint }
+    const hint = 'try again in a few minutes; if this persists, ask the administrator of the mail server'
+    return { finding: 'smtp_refused_now', what: 'currently refuses connections', hint }
   }
   if (code === 'EDNS') return notFound(originalCode, server)
   if (originalCode === 'ECONNREFUSED') {
-    const hint = `start the mail server, or correct host and port in channels.email.smtp (usual are 587 and 465)`
+    const hint = `start the mail server, or correct host and port in channels.email.smtp (usually 587 or 465)`
     return { finding: 'smtp_not_listening', what: 'refuses the connection: nothing listens there', hint }
   }
   if (timeout === 'connection') {
     const hint = `check host and port in channels.email.smtp, and that no firewall blocks port ${server.port}: many networks block 25`
-    return { finding: 'smtp_timeout', what: 'does not take the connection in time', hint }
+    return { finding: 'smtp_timeout', what: 'does not accept the connection in time', hint }
   }
   if (timeout !== undefined) return slow(server)
   if (failure.step !== 'greeting' || code === 'ECONNECTION' || originalCode === 'ECONNRESET') {
     const hint =
-      'check the port in channels.email.smtp, and whether the mail server or a firewall lets the address of this machine in'
+      'check the port in channels.email.smtp, and whether the mail server and any firewall allow the address of this machine'
     return { finding: 'smtp_closed', what: 'closes the connection without an answer', hint }
   }
   const hint = 'check host and port in channels.email.smtp, and the network of this machine'
@@ -157,6 +162,6 @@ function notFound(code: string | undefined, { host }: SmtpServer): Unreachable {
 /** It took the connection, and then no answer came. */
 function slow({ secure }: SmtpServer): Unreachable {
   const other = secure ? 'smtp://' : 'smtps://'
-  const hint = `try again with --timeout 60s: some servers let a client wait; if it never answers, the port may want ${other} in channels.email.smtp`
-  return { finding: 'smtp_silent', what: 'takes the connection and does not answer in time', hint }
+  const hint = `try again with --timeout 60s: some servers make a client wait; if it never answers, the port may expect ${other} in channels.email.smtp`
+  return { finding: 'smtp_silent', what: 'accepts the connection but does not answer in time', hint }
 }

@@ -55,7 +55,7 @@ const SMTP_MISTAKE =
 const EHLO =
   /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z0-9]|\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-fA-F:.]+)\])$/
 const EHLO_MISTAKE =
-  'must be a full name in the DNS, such as alerts.example.org, or an address in brackets, such as [192.0.2.1]'
+  'must be a fully qualified domain name, such as alerts.example.org, or an address in brackets, such as [192.0.2.1]'
 
 function mailbox(): z.ZodType<Mailbox, string> {
   return z.string({ error: ADDRESS_MISTAKE }).transform((text, context) => {
@@ -134,12 +134,13 @@ export const emailSettings: z.ZodType<EmailSettings> = z
     const mistake = oauth2Mistake(oauth2, { hasPassword: server.credentials !== null, from: from.address })
     if (mistake !== null) context.addIssue({ code: 'custom', path: ['oauth2'], message: mistake })
     if (tls === undefined || tls === 'required' || server.secure || isLoopback(server.host)) return
-    const message = 'must be required with oauth2: others could read the token, and use it'
+    const message = 'must be required with oauth2: otherwise others could read and use the token'
     context.addIssue({ code: 'custom', path: ['tls'], message })
   })
   .superRefine((settings, context) => {
     if (settings.tls !== 'off' || parseSmtpUrl(settings.smtp.reveal())?.secure !== true) return
-    const message = 'an smtps:// server is always encrypted: remove this line, or write smtp://'
+    const message =
+      'a connection to an smtps:// server is always encrypted: remove this line, or write smtp://'
     context.addIssue({ code: 'custom', path: ['tls'], message })
   })
   .describe('How mail is sent.')

@@ -31,16 +31,16 @@ function ofPort({ host, port, secure }: SmtpServer): SettingsWarning[] {
   ]
   if (READING_PORTS.includes(port))
     return warn(
-      `port ${port} is where mail is read`,
-      'send to port 587 with smtp://, or to 465 with smtps://',
+      `port ${port} is for reading mail, not for sending it`,
+      'use port 587 with smtp://, or 465 with smtps://',
     )
   // A tunnel may end there.
   if (isLoopback(host)) return []
   if (port === TLS_PORT && !secure)
-    return warn('port 465 expects TLS from the first byte, and smtp:// starts without it', 'write smtps://')
+    return warn('port 465 expects TLS from the start, but smtp:// starts without it', 'write smtps://')
   if (STARTTLS_PORTS.includes(port) && secure) {
     const hint = 'write smtp://, which encrypts with STARTTLS, or use port 465'
-    return warn(`smtps:// starts with TLS, and port ${port} expects plain text first`, hint)
+    return warn(`smtps:// starts with TLS, but port ${port} expects plain text first`, hint)
   }
   return []
 }
@@ -49,9 +49,9 @@ function ofEncryption({ tls }: EmailSettings, { host, credentials }: SmtpServer)
   if (credentials === null || isLoopback(host) || tls === undefined || tls === 'required') return []
   const message =
     tls === 'off'
-      ? 'the password crosses the network without encryption'
-      : 'anyone in between can switch the encryption off, and read the password'
-  const hint = 'remove the line: without it, no password is sent without encryption'
+      ? 'the password is sent without encryption'
+      : 'an attacker in the network can turn the encryption off and read the password'
+  const hint = 'remove this line: by default, passwords are sent only over TLS'
   return [{ code: 'doubtful_setting', path: ['tls'], message, hint }]
 }
 
@@ -79,7 +79,7 @@ function ofExamples(
       ? []
       : example(asciiDomainOf(mailbox.address), path, 'put your own address here', receiver)
   return [
-    ...example(server.host, ['smtp'], 'put the name of your mail server there'),
+    ...example(server.host, ['smtp'], 'put the name of your mail server here'),
     ...ofAddress(settings.from, ['from']),
     ...ofAddress(settings.reply_to, ['reply_to']),
     ...[...receivers].flatMap(([name, { to }]) =>

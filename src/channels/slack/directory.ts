@@ -102,7 +102,7 @@ function missingScopes(isPublicSeen: boolean, isPrivateSeen: boolean): Lookup | 
 function lacking(scope: string): Lookup {
   const hint =
     scope === 'channels:read'
-      ? 'give it channels:read (and groups:read for private channels) and reinstall it; posting needs neither'
+      ? 'add channels:read (and groups:read for private channels) to the app and reinstall it; posting needs neither'
       : `give it ${scope} and reinstall it; posting does not need it`
   return { kind: 'unchecked', why: `the app lacks the scope ${scope}`, hint }
 }

@@ -7,7 +7,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^xoxp-/, 'a user token (xoxp-), which posts in the name of a person'],
   [/^xoxa-/, 'a workspace token (xoxa-), which Slack retired'],
   [/^xox[cds]-/, 'a token of a browser session (xoxc-, xoxd-, xoxs-)'],
-  [/^https?:\/\//, 'a URL; that of an incoming webhook belongs into webhook_url of a receiver'],
+  [/^https?:\/\//, 'a URL; the URL of an incoming webhook belongs in webhook_url of a receiver'],
   [/^[0-9a-f]{32}$/, "a client secret or a signing secret of Slack's"],
 ]
 const WANTED = 'put the bot token here: OAuth & Permissions > Bot User OAuth Token, xoxb-…'
@@ -17,8 +17,9 @@ export function tokenMistake(token: string): string | null {
   if (/[\r\n]/.test(token)) return 'contains a line break; it must be one line'
   if (/^["'`“”‘’]|["'`“”‘’]$/.test(token))
     return 'has quotes around it that are part of the value; remove them'
-  if (/^Bearer\s/i.test(token)) return 'begins with "Bearer"; give the token alone'
-  if (/[^\x21-\x7e]/.test(token)) return 'contains a space, or a character that no token has; copy it again'
+  if (/^Bearer\s/i.test(token)) return 'begins with "Bearer"; give only the token'
+  if (/[^\x21-\x7e]/.test(token))
+    return 'contains a space, or a character that tokens do not contain; copy it again'
   const kind = KINDS.find(([pattern]) => pattern.test(token))
   return kind === undefined ? null : `is ${kind[1]}; ${WANTED}`
 }
@@ -33,8 +34,8 @@ export function channelMistake(text: unknown): string {
   if (typeof text !== 'string') return CHANNEL_WORDS
   const id = LINK.exec(text)?.[1]
   if (id !== undefined) return `is a URL; write the id in it: ${id}`
-  if (WEBHOOK.test(text)) return 'is the URL of an incoming webhook, a secret; give it as webhook_url'
-  if (/^[cdguw]0[a-z0-9]{7,}$/i.test(text)) return `ids are in capitals: ${text.toUpperCase()}`
-  if (/^#[^\s#@<>]{1,80}$/.test(text)) return `names of channels have no capitals: "${text.toLowerCase()}"`
+  if (WEBHOOK.test(text)) return 'is the URL of an incoming webhook, which is a secret; set it as webhook_url'
+  if (/^[cdguw]0[a-z0-9]{7,}$/i.test(text)) return `ids are in capitals: write ${text.toUpperCase()}`
+  if (/^#[^\s#@<>]{1,80}$/.test(text)) return `channel names have no capitals: write "${text.toLowerCase()}"`
   return CHANNEL_WORDS
 }

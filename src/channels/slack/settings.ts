@@ -92,7 +92,7 @@ export const slackReceiver = z
     context.addIssue({ code: 'custom', path: ['follow_up'], message })
   })
   .refine((receiver) => (receiver.channel === undefined) !== (receiver.webhook_url === undefined), {
-    error: 'needs either channel or webhook_url, and not both',
+    error: 'must have either channel or webhook_url, but not both',
   })
   .meta({ oneOf: [{ required: ['channel'] }, { required: ['webhook_url'] }] })
   .describe('A Slack channel to post to. Set either `channel` or `webhook_url`.')

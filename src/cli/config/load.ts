@@ -16,5 +16,5 @@ export function loadWithWarnings(
   const loaded = loadConfig(file(), terminal.env)
   if (loaded.ok) return loaded
   for (const problem of loaded.problems) terminal.err.write(`${problemLine(terminal, problem)}\n`)
-  throw new CommandError(`${summary(loaded.problems)}; nothing was started`, exitCode)
+  throw new CommandError(summary(loaded.problems), exitCode)
 }

@@ -29,11 +29,16 @@ export async function runCheck(
 ): Promise<readonly Finding[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<readonly Finding[]>((resolve) => {
-    const summary = `this took longer than ${limitMs / 1000} s, and was given up`
+    const summary = `the check did not end within ${limitMs / 1000} s`
     timer = setTimeout(
       () =>
         resolve([
-          wrong('check_timeout', summary, '', 'run it again; look for a disk or a network that hangs'),
+          wrong(
+            'check_timeout',
+            summary,
+            '',
+            'run doctor again; if this persists, look for a disk or a network that hangs',
+          ),
         ]),
       limitMs,
     )
@@ -47,7 +52,7 @@ export async function runCheck(
         'check_failed',
         `the check of ${group} failed: ${words}`,
         '',
-        'correct what it names; otherwise it is a bug of hookbridge',
+        'fix what the error names; if it names nothing that you can fix, please report it as a bug in Hookbridge',
       ),
     ]
   } finally {

@@ -52,7 +52,7 @@ export function checksOf(compiled: CompiledConfig, timeoutMs: number, env: Env):
 
 function uncheckable(channel: string): Finding {
   const meaning = 'Only the first message shows whether its messages arrive.'
-  return unknown('uncheckable', `nothing can be checked of ${channel} without sending a message`, meaning, '')
+  return unknown('uncheckable', `${channel} cannot be checked without sending a message`, meaning, '')
 }
 
 async function clockFindings({ config }: CompiledConfig): Promise<readonly Finding[]> {
@@ -71,7 +71,12 @@ async function clockFindings({ config }: CompiledConfig): Promise<readonly Findi
     // The check of the store says why it does not open.
     if (!(error instanceof StoreRefused || error instanceof StoreUnavailable)) throw error
     return [
-      unknown('clock_unknown', 'without a store there are no requests to compare the clock with', '', ''),
+      unknown(
+        'clock_unknown',
+        'the clock cannot be checked: there is no store with earlier requests to compare it with',
+        '',
+        '',
+      ),
     ]
   }
 }

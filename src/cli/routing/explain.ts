@@ -176,7 +176,7 @@ function resultRemarks({ result, continued, receivers }: Visit): Remark[] {
 function hintAtEnrichment(terminal: Terminal, compiled: CompiledConfig, event: Event): void {
   const field = missingField(compiled, event)
   if (field === null) return
-  const hint = `nothing is fetched for this event: give values, such as --enriched ${field}:=VALUE (= for text), or ask with --fetch`
+  const hint = `explain fetches nothing by itself: give values, such as --enriched ${field}:=VALUE (= for text), or use --fetch`
   for (const line of hanging(terminal, '', printable(hint), '  '))
     print(terminal, colour(terminal, 'yellow', line))
 }

@@ -45,7 +45,7 @@ function ownUrl(terminal: Terminal, file: string): string {
   if (loaded.ok) return serviceUrl(loaded.service)
   const problems = loaded.problems.map((problem) => `${problemLine(terminal, problem)}\n`)
   throw new CommandError(
-    `${problems.join('')}${summary(loaded.problems)}; the service was not asked. --url names its address`,
+    `${problems.join('')}${summary(loaded.problems)}; no request was sent to the service. --url names its address`,
   )
 }
 

@@ -36,7 +36,7 @@ async function reload({ terminal, file }: Context, flags: ReloadFlags): Promise<
   if (!loaded.ok) {
     for (const problem of loaded.problems)
       print(terminal, colour(terminal, 'red', problemLine(terminal, problem)))
-    throw new CommandError(`${summary(loaded.problems)}; the service was not asked`)
+    throw new CommandError(`${summary(loaded.problems)}; no request was sent to the service`)
   }
   const { admin_token: token, admin_socket: socket } = loaded.service
   const answer =

@@ -20,7 +20,7 @@ export function checkButtons(compiled: CompiledConfig): readonly Problem[] {
   if (types.size === 0) return []
   const message = `links is missing: messages about ${[...types].join(', ')} have no button that opens a page`
   const hint =
-    'set links, such as {"analysis.*": "https://HOST/{{ data.id }}"}; `links: {}` for messages without buttons'
+    'set links, such as {"analysis.*": "https://HOST/{{ data.id }}"}, or set `links: {}` if you want no buttons'
   return [warning('doubtful_setting', document.file, START, message, hint)]
 }
 

@@ -20,7 +20,7 @@ export function checkExamples({ document, value }: Interpolated): Problem[] {
       warning('example_value', document.file, document.at(path), `${pathName(path)}: ${message}`, hint),
     ]
     if (isSecret(path)) {
-      const message = 'this secret is published as an example, and anyone can sign requests with it'
+      const message = 'this secret is a published example: anyone can sign requests with it'
       return PUBLISHED.includes(text) ? warn(message, "copy your own from the endpoint's page") : []
     }
     const isPublic =

@@ -13,8 +13,8 @@ export function checkKeys(document: YamlDocument): Problem[] {
       const key = String(path.at(-1))
       const variable = VARIABLE.exec(key)?.[0]
       if (variable === undefined) return []
-      const message = `a variable in a key is not replaced: ${quote(key)}`
-      const hint = `write what ${variable} stands for`
+      const message = `variables are not replaced in keys: ${quote(key)}`
+      const hint = `write the value of ${variable} itself`
       return [warning('wrong_variable', document.file, document.keyAt(path), message, hint)]
     })
 }

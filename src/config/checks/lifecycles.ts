@@ -20,14 +20,14 @@ function checkReceiver(config: Config, document: YamlDocument, path: Path): Prob
   if (idle.length > 0) return idle
   const how = written(document, followUp) ?? 'post'
   if (written(document, broadcast) === undefined || how === 'reply' || how === 'update_and_reply') return []
-  const message = `${pathName(broadcast)} does nothing: with follow_up: ${String(how)} there are no replies`
+  const message = `${pathName(broadcast)} has no effect: with follow_up: ${String(how)} there are no replies`
   const hint = 'remove it, or set follow_up to reply or update_and_reply'
   return [warning('doubtful_setting', document.file, document.keyAt(broadcast), message, hint)]
 }
 
 function withoutLifecycle({ lifecycles }: Config, document: YamlDocument, path: Path): Problem[] {
   if (lifecycles !== undefined || written(document, path) === undefined) return []
-  const message = `${pathName(path)} does nothing: there are no lifecycles`
+  const message = `${pathName(path)} has no effect: there are no lifecycles`
   const hint = 'add lifecycles: {analysis: {stages: [analysis.created, analysis.completed]}}, or remove it'
   return [warning('doubtful_setting', document.file, document.keyAt(path), message, hint)]
 }

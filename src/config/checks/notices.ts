@@ -50,17 +50,17 @@ export function checkNotices(compiled: CompiledConfig): readonly Problem[] {
   }
   if (!silencedWith(deliveries.map(({ receiver }) => receiver))) return []
   const channel = only?.channel ?? ''
-  const message = `notices go through ${channel} alone, as all messages do: if it refuses them, no one is notified`
+  const message = `notices are sent only through ${channel}, like all other messages: if ${channel} fails, no one is notified`
   const hint =
     channel === 'slack'
-      ? 'add a receiver with email, or one with a webhook_url of Slack, which needs no token'
+      ? 'add a receiver with email, or one with a Slack webhook_url, which needs no token'
       : 'add a receiver in another channel, such as slack with a webhook_url'
   return [warning('doubtful_setting', document.file, place, message, hint)]
 }
 
 function whatToWrite(compiled: CompiledConfig, silencedWith: (names: readonly string[]) => boolean): string {
   const { name, isSilenced } = bestReceiver(compiled, silencedWith)
-  const best = isSilenced ? ', best with a receiver in another channel' : ''
+  const best = isSilenced ? ', preferably with a receiver in another channel' : ''
   return `write notices: { receivers: [${name}] }${best}`
 }
 

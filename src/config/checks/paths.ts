@@ -30,7 +30,7 @@ export function checkSocketPath(
   if (server.admin_socket === undefined) return []
   const length = Buffer.byteLength(socketPath(file, server.admin_socket, env))
   if (length <= MAX_SOCKET_PATH_BYTES) return []
-  const message = `server.admin_socket: the absolute path has ${length} bytes, and a socket's has at most ${MAX_SOCKET_PATH_BYTES}`
+  const message = `server.admin_socket: the absolute path has ${length} bytes, but that of a Unix socket can have at most ${MAX_SOCKET_PATH_BYTES}`
   const hint = 'use a folder with a shorter path, such as /run/hookbridge'
   return [error('wrong_value', file, document.at(['server', 'admin_socket']), message, hint)]
 }

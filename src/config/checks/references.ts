@@ -32,7 +32,7 @@ export function checkReferences(filled: Interpolated, templates: ReadonlySet<str
 
 function checkSourceNames({ document, value }: Interpolated): Problem[] {
   if (ownProperty(ownProperty(value, 'sources'), NOTICE_SOURCE) === undefined) return []
-  const message = `the source ${NOTICE_SOURCE} is built in: its events are the notices of the service`
+  const message = `the name ${NOTICE_SOURCE} is reserved for the built-in source of notices`
   const place = document.keyAt(['sources', NOTICE_SOURCE])
   return [error('wrong_value', document.file, place, message, 'choose another name for this source')]
 }
@@ -56,7 +56,7 @@ function checkRoute(route: object, path: Path, inherited: boolean, context: Cont
   // A merge key is reported as such, and may stand for receivers.
   const isComplete =
     hasReceivers || Object.hasOwn(route, '<<') || (Array.isArray(routes) && routes.length > 0)
-  const message = 'a route without receivers and without routes'
+  const message = 'this route has neither receivers nor routes'
   return [
     ...(isComplete
       ? []
@@ -151,16 +151,16 @@ function checkFallbacks(receivers: unknown, context: Context): Problem[] {
     // Of those in a circle the first one reports it.
     if (names.at(-1) === name) {
       if (all.find((other) => names.includes(other)) !== name) return []
-      const message = `the fallback leads back to where the message came from: ${names.join(' > ')}`
-      return report(
-        'wrong_fallback',
-        message,
-        'name a receiver that does not depend on this one, or remove it',
-      )
+      const message = `the fallbacks form a loop: ${names.join(' > ')}`
+      return report('wrong_fallback', message, 'choose a fallback outside this loop, or remove it')
     }
     const settings = ownProperty(receivers, fallback)
     if (isObject(settings) && Object.keys(settings).length === 0)
-      return report('wrong_fallback', `the receiver ${written} gets nothing`, 'name one with a channel')
+      return report(
+        'wrong_fallback',
+        `the receiver ${written} has no channel, and so sends nothing`,
+        'choose a receiver that has one',
+      )
     return []
   })
 }

@@ -25,7 +25,7 @@ export function checkTimeouts({ enrich }: Config, document: YamlDocument): Probl
   return enrich.flatMap(({ timeout, within }, index) => {
     const path = ['enrich', index, 'timeout']
     if (timeout <= within || !document.has(path)) return []
-    const message = `${pathName(path)} is longer than enrich[${index}].within, after which the message goes without the answer`
+    const message = `${pathName(path)} is longer than enrich[${index}].within, after which the message is sent without the response`
     const hint = `lower it to ${formatDuration(within)} or less, or raise within`
     return [warning('doubtful_setting', document.file, document.at(path), message, hint)]
   })

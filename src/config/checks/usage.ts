@@ -37,8 +37,8 @@ export function checkUsage(
   const unusedReceivers = Object.keys(config.receivers)
     .filter((name) => !used.includes(name))
     .map((name) => {
-      const message = `no route names the receiver "${name}"`
-      return warn('unused_receiver', ['receivers', name], message, 'add it to a route, or remove it')
+      const message = `the receiver "${name}" is never used`
+      return warn('unused_receiver', ['receivers', name], message, 'name it in a route, or remove it')
     })
   const problems = [
     ...[...unreachable, ...forNotices.unreachable].map(({ code, path, message, hint }) =>

@@ -90,7 +90,7 @@ export function interpolate({ document, env, folder, wantedAt, note }: Interpola
     const other = otherSpelling(written)
     const { types, secret } = other === null ? NOTHING : wantedAt(path)
     if (other === null || types.length === 0 || (other.onlySecret && !secret)) return false
-    const message = 'this is text and not a variable'
+    const message = 'this is plain text, not a variable'
     problems.push(
       error('wrong_variable', document.file, document.at(path), message, `write \${${other.name}}`),
     )
@@ -102,7 +102,7 @@ export function interpolate({ document, env, folder, wantedAt, note }: Interpola
     const place = document.textAt(path, match)
     if (name === undefined) {
       const hint = /^\$\{\{? *\w+(\.\w+)+ *\}?$/.test(match)
-        ? 'a value of the event is written {{ data.id }}, and a variable ${NAME}'
+        ? 'write {{ data.id }} for a value of the event, and ${NAME} for an environment variable'
         : 'write ${NAME} or ${NAME:-default}; $$ is a dollar sign'
       return error('wrong_variable', document.file, place, `${quote(match)} is not a variable`, hint)
     }

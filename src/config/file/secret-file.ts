@@ -18,7 +18,7 @@ type ReadFile =
   | { readonly ok: false; readonly reason: string; readonly hint: string }
 
 const LARGEST_FILE = 65_536
-const RESTART = 'restart the service: systemd passes credentials on when it starts'
+const RESTART = 'restart the service, since systemd passes credentials to it only at its start'
 const LET_READ = 'make it readable for the user of the service'
 
 /** The text of the first file that exists of those that the name may mean. */
@@ -66,7 +66,7 @@ function readText(path: string, mayBeCredential: boolean): ReadFile | null {
 }
 
 function toFind(name: string, mayBeCredential: boolean): string {
-  if (name.startsWith('~')) return 'write the whole path: ~ is a part of the name here'
+  if (name.startsWith('~')) return 'write the full path: ~ is not expanded'
   const [variable] = withoutBraces(name)
   if (variable !== undefined) return `write \${${variable}}`
   return mayBeCredential

@@ -30,18 +30,18 @@ const OPERATORS: Readonly<Record<string, string>> = {
 const kinds: readonly Kind[] = [
   {
     pattern: new RegExp(`(?<slip>[${SPACES}])`, 'd'),
-    message: 'a character that looks like a space, or like nothing, and is another one',
-    hint: ({ groups }) => `remove it, or type a space (it is U+${codeOf(groups?.slip ?? '')})`,
+    message: 'an invisible character, or one that only looks like a space',
+    hint: ({ groups }) => `delete U+${codeOf(groups?.slip ?? '')}, or replace it with a space`,
   },
   {
     pattern: /(?:^|[[{,:-])\s*(?<slip>[“”„‟‘’‚‛«»])/d,
     message: 'typographic quotes',
-    hint: () => 'type straight ones: "…"',
+    hint: () => 'use straight quotes: "…"',
   },
   {
     pattern: /^\s*(?:-\s+)?[\w.-]+(?<slip>：)/d,
-    message: 'a wide colon',
-    hint: () => 'type : and a space',
+    message: 'a full-width colon',
+    hint: () => 'write : and a space',
   },
   {
     pattern: /^\s*(?<slip>\/\/|\/\*)/d,
@@ -134,11 +134,11 @@ export function slipBefore(text: string, offset: number): Slip | null {
 export function slipInKey(key: string): Omit<Slip, 'offset'> | null {
   const space = new RegExp(`[${SPACES}]`).exec(key)?.[0]
   if (space !== undefined) {
-    const hint = `remove it, or type a space (it is U+${codeOf(space)})`
-    return { message: 'a character that looks like a space, or like nothing, within a key', hint }
+    const hint = `delete U+${codeOf(space)}, or replace it with a space`
+    return { message: 'an invisible character, or one that only looks like a space, in a key', hint }
   }
   if (/^[“”„‟‘’‚‛«»]/.test(key))
-    return { message: 'typographic quotes around a key', hint: 'type straight ones: "…"' }
+    return { message: 'typographic quotes around a key', hint: 'use straight quotes: "…"' }
   const [, item] = /^[-–—]\s*([A-Za-z]\w*)$/.exec(key) ?? []
   if (item !== undefined)
     return { message: 'an item of a list needs a space after its dash', hint: `write - ${item}: …` }
@@ -148,11 +148,11 @@ export function slipInKey(key: string): Omit<Slip, 'offset'> | null {
 /** What a value that cannot be used has too much; null where it is something else. */
 export function slipInValue(text: string): string | null {
   if (/^[“”„‟‘’‚‛«»].*[“”„‟‘’‚‛«»]$/.test(text))
-    return 'its typographic quotes are text: type straight ones, "…"'
+    return 'typographic quotes are part of the text: use straight quotes, "…"'
   const [edge] = new RegExp(`^[${SPACES}]|[${SPACES}]$`).exec(text) ?? []
   return edge === undefined
     ? null
-    : `remove the character U+${codeOf(edge)} at its edge, which looks like a space or like nothing`
+    : `delete U+${codeOf(edge)} at its start or end: it is invisible, or only looks like a space`
 }
 
 /** Of the same length; comments stay, because a # may be meant as text. */

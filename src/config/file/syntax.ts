@@ -7,12 +7,12 @@ const syntax: Partial<Record<YAMLError['code'], readonly [message: string, hint:
   BAD_DQ_ESCAPE: ['an unknown escape in double quotes', 'write \\\\ for a backslash, or use single quotes'],
   BAD_INDENT: [
     'wrong indentation, or a bracket that is never closed',
-    'align the keys of a mapping; close every { and [; put a value with # in quotes, because # starts a comment',
+    'align the keys of a mapping; close every { and [; put a value that contains # in quotes, because # starts a comment',
   ],
   BAD_SCALAR_START: ['a value cannot start with this character', 'put the value in quotes'],
   BLOCK_AS_IMPLICIT_KEY: [
     'a mapping where a value was expected',
-    'put a value with ": " in quotes, or begin the mapping on the next line, indented',
+    'put a value that contains ": " in quotes, or start the mapping on the next line, indented',
   ],
   BLOCK_IN_FLOW: [
     'a list or mapping in lines within { } or [ ]',
@@ -27,7 +27,7 @@ const syntax: Partial<Record<YAMLError['code'], readonly [message: string, hint:
   TAG_RESOLVE_FAILED: ['an unknown tag', 'put a value that starts with ! in quotes'],
   UNEXPECTED_TOKEN: [
     'unexpected character',
-    'put a value with quotes, brackets or ${…} inside brackets in quotes',
+    'inside brackets, put a value that contains quotes, brackets or ${…} in quotes',
   ],
 }
 

@@ -88,18 +88,22 @@ function toTree(document: Document, fail: Fail): Pairs {
       const target = anchors.get(node.source)
       if (target !== undefined && !path.includes(target)) return target
       const name = `the alias *${node.source}`
-      if (target !== undefined) fail(node, `${name} is within its own anchor`, 'remove it')
-      else fail(node, `${name} has no anchor before it`, 'put a value that starts with * in quotes')
+      if (target !== undefined) fail(node, `${name} refers to a value that contains it`, 'remove it')
+      else fail(node, `${name} refers to no anchor above it`, 'if it is text, put it in quotes')
       return undefined
     }
     values += 1
     if (isScalar(node)) keepAsWritten(node)
     if (values > MOST_VALUES) {
-      fail(latest, `more than ${MOST_VALUES} values, aliases expanded`, 'use fewer aliases, or shorten it')
+      fail(
+        latest,
+        `more than ${MOST_VALUES} values, after aliases are expanded`,
+        'use fewer aliases, or shorten the file',
+      )
       return visit.BREAK
     }
     if (isCollection(node) && path.filter(isCollection).length >= DEEPEST) {
-      fail(latest, `more than ${DEEPEST} levels, aliases expanded`, 'nest less')
+      fail(latest, `more than ${DEEPEST} levels, after aliases are expanded`, 'use fewer levels')
       return visit.BREAK
     }
     // A node in place of an alias is older than an anchor of the same name set since.
@@ -130,7 +134,7 @@ function pairsOf(map: YAMLMap, fail: Fail): Map<string, Pair> {
   for (const pair of map.items) {
     const { key } = pair
     if (!isScalar(key)) {
-      fail(key, 'a key must be text', 'put a value with { or [ in quotes')
+      fail(key, 'a key must be text', 'put a value that contains { or [ in quotes')
       continue
     }
     const name = textOf(key)

@@ -55,10 +55,17 @@ const get = z
     // A host that is not plain text is reported when it is compiled.
     if (origin === '' || authority.includes('{')) return
     if (authority.includes('@'))
-      return fail('has a user or a password, which a URL must not hold', 'send it in headers: authorization')
-    if (!isSafeUrl(origin)) fail('must be https, but for a loopback address', 'write https://')
+      return fail(
+        'must not contain a user or a password',
+        'send them in the authorization header, under headers',
+      )
+    if (!isSafeUrl(origin))
+      fail('must be an https URL, unless the host is a loopback address', 'write https://')
     for (const parameter of secretParametersOf(text))
-      fail(`has a secret in the parameter ${parameter}, and URLs are logged everywhere`, 'send it in headers')
+      fail(
+        `must not contain a secret, as in the parameter ${parameter}: URLs end up in logs`,
+        'send it in headers',
+      )
   })
   .describe(
     'The URL to request with GET: a template that can use the event and the results of earlier steps. The host must be plain text, and the scheme https unless the host is a loopback address.',
@@ -76,7 +83,9 @@ export function parametersOf(url: string): (readonly [string, string])[] {
 
 const headers = z
   .record(
-    z.string().regex(headerPattern, { error: 'is not the name of a header that can be set' }),
+    z.string().regex(headerPattern, {
+      error: 'cannot be set as a header: it is not a valid name, or HTTP itself sets it',
+    }),
     z.string({ error: 'must be text' }).min(1, { error: 'must not be empty' }).meta({ writeOnly: true }),
   )
   .transform((entries) =>
@@ -137,8 +146,8 @@ const step = z
     const host = URL.parse(/^https?:\/\/[^/?#]+/i.exec(text)?.[0] ?? '')?.hostname ?? ''
     if (mayReachHost(host, allowPrivate)) return
     const isPrivate = reachOfHost(host) === 'private'
-    const message = `has ${isPrivate ? 'a private' : 'a link-local or reserved'} address, which is not asked`
-    const hint = isPrivate ? 'if it is meant to be in your own network, set allow_private: true' : ''
+    const message = `requests to ${isPrivate ? 'a private' : 'a link-local or reserved'} address are not allowed`
+    const hint = isPrivate ? 'if the host is in your own network, set allow_private: true' : ''
     const params = { code: 'wrong_value', hint }
     context.addIssue({ code: 'custom', path: ['get'], message, params })
   })
@@ -163,8 +172,9 @@ export const enrich = z
   .superRefine((steps, context) => {
     for (const [index, { name }] of steps.entries()) {
       if (steps.findIndex((other) => other.name === name) === index) continue
-      const message = 'is the name of an earlier step'
-      context.addIssue({ code: 'custom', path: [index, 'name'], message, params: { code: 'wrong_value' } })
+      const params = { code: 'wrong_value', hint: 'choose another name' }
+      const message = 'is already the name of an earlier step'
+      context.addIssue({ code: 'custom', path: [index, 'name'], message, params })
     }
   })
   .transform((steps, context) => {

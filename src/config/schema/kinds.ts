@@ -15,7 +15,7 @@ const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/
 const NAME_MISTAKE =
   'is not a valid name: use up to 64 letters, digits, ".", "_" and "-", starting with a letter or digit'
 const SECRET_MISTAKE =
-  "must be a signing secret, whsec_ and base64: copy it whole from the endpoint's page, without spaces or line breaks"
+  "must be a signing secret, whsec_ followed by base64: copy all of it from the endpoint's page, without spaces or line breaks"
 
 function withLikely(mistake: string, likely: string): string {
   return likely === '' ? mistake : `${mistake}; write ${likely}`
@@ -97,9 +97,9 @@ const SEVERAL_SECRETS = /whsec_[\s\S]*whsec_/
 
 /** For secrets as some senders show them. */
 function hintFor(text: string): string | undefined {
-  if (/^v1, *whsec_/.test(text)) return 'leave out "v1,", so that it begins with whsec_'
+  if (/^v1, *whsec_/.test(text)) return 'leave out "v1,", so that the secret begins with whsec_'
   if (text.includes('whsec_') || text === '') return undefined
-  return 'write whsec_ before a secret in base64; of one in plain text, such as polar_whs_…, write whsec_ and its base64'
+  return 'put whsec_ before a secret in base64; encode one in plain text, such as polar_whs_…, in base64 first'
 }
 
 export const svixSecret = secret()
@@ -113,7 +113,7 @@ export const svixSecret = secret()
     const hint = 'give each a variable of its own, and list them: ["${OLD_SECRET}", "${NEW_SECRET}"]'
     context.addIssue({
       code: 'custom',
-      message: 'must be one signing secret, and has several',
+      message: 'must be one signing secret, but contains several',
       params: { hint },
     })
   })

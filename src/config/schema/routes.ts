@@ -53,5 +53,5 @@ export const notices = z
       .meta({ examples: [[{ match: { type: 'destination.*' }, receivers: ['ops'] }]] }),
   })
   .refine(({ receivers, routes }) => (receivers === undefined) !== (routes === undefined), {
-    error: 'must have either receivers or routes',
+    error: 'must have either receivers or routes, but not both',
   })

@@ -122,7 +122,7 @@ function createSchema(list: readonly Channel[]) {
     .refine(
       (value) => value.fallback === undefined || names.some((channel) => value[channel] !== undefined),
       {
-        error: `must have one of ${names.join(', ')} beside its fallback`,
+        error: `must have at least one of ${names.join(', ')} in addition to its fallback`,
       },
     )
     .describe(

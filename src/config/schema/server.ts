@@ -14,10 +14,10 @@ function hostMistake(host: string): string | null {
   const bare = name.replace(/^\[(.*)\]$/, '$1')
   if (scheme !== undefined || (port !== undefined && isIP(host) === 0))
     return `must be an address alone: write host: ${asYaml(bare)}${port === undefined ? '' : ` and port: ${port}`}`
-  if (host === '*') return 'must be an address: for all of them write 0.0.0.0'
+  if (host === '*') return 'must be an address: for all addresses write 0.0.0.0'
   if (host !== bare && isIP(bare) === 6) return `must be without brackets: write ${asYaml(bare)}`
-  if (host.includes('/') && isNetwork(host)) return 'must be one address, and this is a network'
-  if (host.includes('/')) return 'must be an address; a Unix socket for commands is server.admin_socket'
+  if (host.includes('/') && isNetwork(host)) return 'must be one address, not a network'
+  if (host.includes('/')) return 'must be an address; for a Unix socket set server.admin_socket'
   if (/\s/.test(host)) return 'must be one address, without spaces'
   return null
 }
@@ -149,7 +149,8 @@ export const server = z
       .meta({ examples: [{ rate: '5/s', burst: 100 }, false] }),
     heartbeat_url: secret()
       .refine((url) => isHeartbeat(url.reveal()), {
-        error: 'must be an https URL without a user and a fragment, such as https://hc-ping.com/YOUR-KEY',
+        error:
+          'must be an https URL without a user, password or fragment, such as https://hc-ping.com/YOUR-KEY',
       })
       .optional()
       .describe(

@@ -64,11 +64,11 @@ export const store = z
       ),
   })
   .refine((settings) => settings.retain >= settings.dedupe, {
-    error: 'must not be below store.dedupe (72h by default)',
+    error: 'must be at least as long as store.dedupe (72h by default)',
     path: ['retain'],
   })
   .refine((settings) => settings.retain_unresolved >= settings.retain, {
-    error: 'must not be below store.retain (30d by default)',
+    error: 'must be at least as long as store.retain (30d by default)',
     path: ['retain_unresolved'],
   })
   .describe('Where events and deliveries are stored, and for how long.')

@@ -72,7 +72,7 @@ export const test = z
   })
   .refine(
     ({ event, file, stored }) => [event, file, stored].filter((given) => given !== undefined).length === 1,
-    { error: 'must have one of event, file and stored' },
+    { error: 'must have exactly one of event, file and stored' },
   )
   .meta({ oneOf: [{ required: ['event'] }, { required: ['file'] }, { required: ['stored'] }] })
   .describe('An event, and what is expected to happen to it.')

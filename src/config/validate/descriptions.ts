@@ -134,7 +134,9 @@ function checkOrigin(origin: Origin | undefined): string {
 }
 
 function sentence(name: string, words: string): string {
-  return /^(must|needs|is|has|cannot)\b/.test(words) ? `${name} ${words}` : `${name}: ${words}`
+  return /^(must|needs|is|has|cannot|contains|begins)\b/.test(words)
+    ? `${name} ${words}`
+    : `${name}: ${words}`
 }
 
 const typeWords: Readonly<Record<string, string>> = {

@@ -92,7 +92,8 @@ function compileStep(settings: StepSettings, index: number): CompiledStep {
     if (missing.length > 0)
       return { ok: false, reason: `the event has no ${[...new Set(missing)].join(', ')}` }
     const url = get?.urlOf(view) ?? ''
-    if (url === '') return { ok: false, reason: 'a value of the event is empty, or leads to another path' }
+    if (url === '')
+      return { ok: false, reason: 'a value of the event is empty, or would change the path of the URL' }
     return {
       ok: true,
       url,
@@ -105,7 +106,7 @@ function compileHeader(value: string | Secret): Template {
   const text = typeof value === 'string' ? value : value.reveal()
   // HTTP cannot send these characters; a secret from a file often ends with a line break.
   if (/[^\t\x20-\x7e]/.test(text)) {
-    throw new TemplateError('has a line break, or another character that no header can have', 1, 1)
+    throw new TemplateError('contains a line break, or another character that a header cannot contain', 1, 1)
   }
   let template: Template
   try {

@@ -110,7 +110,7 @@ const MAX_DEPTH = 32
 export function compileMatch(raw: unknown): CompiledMatch {
   if (isDeeper(raw, MAX_DEPTH)) {
     const message = `nested more than ${MAX_DEPTH} levels deep`
-    return { ok: false, problems: [{ path: [], message, hint: 'nest less' }] }
+    return { ok: false, problems: [{ path: [], message, hint: 'use fewer levels' }] }
   }
   const problems: MatchProblem[] = []
   const match = compileMapping(raw, [], problems)
@@ -158,7 +158,8 @@ function compileField(path: string, wanted: unknown, place: MatchPath, problems:
   }
   if (start === undefined) {
     const known = [...Object.keys(roots), ...Object.keys(combinators)].join(', ')
-    const payload = root === '' ? '' : `a field of the payload is "data.${path}" or "payload.${path}"; `
+    const payload =
+      root === '' ? '' : `for a field of the payload write "data.${path}" or "payload.${path}"; `
     fail(
       problems,
       place,

@@ -12,7 +12,11 @@ export function compileRegex(operand: string, path: MatchPath, problems: MatchPr
     regex = RE2JS.compile(operand)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return fail(problems, path, `not a regular expression of RE2: ${reason}`)
+    return fail(
+      problems,
+      path,
+      `not a valid RE2 regular expression: ${reason.replace(/^error parsing regexp: /, '')}`,
+    )
   }
   const size = regex.programSize()
   if (size > LARGEST_REGEX_PROGRAM) {

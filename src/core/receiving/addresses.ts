@@ -38,7 +38,7 @@ export function parseAddressEntry(entry: string): AddressEntry {
   const preset = presets.get(entry)
   if (preset !== undefined) return { ok: true, rules: preset.flatMap(toRules) }
   if (/^svix\b/.test(entry))
-    return refuse(`unknown preset "${entry}"; known are ${[...presets.keys()].join(', ')}`)
+    return refuse(`unknown preset "${entry}"; known: ${[...presets.keys()].join(', ')}`)
   const rule = toRule(entry)
   return typeof rule === 'string' ? refuse(rule) : { ok: true, rules: [rule] }
 }

@@ -4,7 +4,7 @@ import type { Secret } from '../secret.ts'
 export const SHORTEST_SECRET_BYTES = 24
 export const SHORT_SECRET = 'A short secret can be guessed, and with it anyone could send events.'
 export const LONGER_SECRET =
-  'let the sender make a new one (in Cuuro: rotate the secret), and list both meanwhile'
+  'create a new secret at the sender (in Cuuro: rotate the secret), and list both until the old one has expired'
 
 /** The bytes of a signing secret, which is written whsec_ and base64. */
 export function sizeOfSecret(secret: Secret): number {

@@ -58,7 +58,10 @@ t.test('settings that are refused', (t) => {
     [{ from: 'a@example.org, b@example.org' }, /^from: must be a mail address/],
     [{ unsubscribe: 'http://example.org' }, /^unsubscribe: must be a mail address or an https URL/],
     [{ unsubscribe: 'https://example.org/>\r\nBcc: b@example.org' }, /^unsubscribe: must be/],
-    [{ smtp: 'smtps://mail.example.org', tls: 'off' }, /^tls: an smtps:\/\/ server is always encrypted/],
+    [
+      { smtp: 'smtps://mail.example.org', tls: 'off' },
+      /^tls: a connection to an smtps:\/\/ server is always encrypted/,
+    ],
     [{ connections: 0 }, /^connections: /],
   ] as const) {
     t.match(mistakes(settings), [mistake], JSON.stringify(settings))

@@ -735,8 +735,8 @@ t.test('settings', async (t) => {
 
   const google = (service_account: string) => oauth2(server, 'google', { service_account })
   const cases: readonly [unknown, RegExp, object?][] = [
-    [{}, /^oauth2: must have one of microsoft, google and generic$/],
-    [{ ...oauth2(server, 'microsoft'), ...oauth2(server, 'google') }, /^oauth2: must have one of/],
+    [{}, /^oauth2: must have exactly one of microsoft, google and generic$/],
+    [{ ...oauth2(server, 'microsoft'), ...oauth2(server, 'google') }, /^oauth2: must have exactly one of/],
     [oauth2(server, 'microsoft', { tenant: undefined }), /^oauth2\.microsoft\.tenant: /],
     [
       oauth2(server, 'microsoft', { tenant: 'common' }),
@@ -783,7 +783,7 @@ t.test('settings', async (t) => {
     ],
     [
       oauth2(server, 'generic', { client_secret: undefined }),
-      /^oauth2\.generic: must have a client_secret, or a refresh_token/,
+      /^oauth2\.generic: must have a client_secret or a refresh_token/,
     ],
     [
       oauth2(server, 'generic', { token_url: 'http://id.example.org/token' }),
@@ -793,7 +793,7 @@ t.test('settings', async (t) => {
     [oauth2(server, 'generic', { user: 'a\x01b' }), /^oauth2\.generic\.user: /],
     [
       oauth2(server, 'microsoft'),
-      /^oauth2: channels\.email\.smtp has a user and a password too/,
+      /^oauth2: cannot be combined with a user and a password in channels\.email\.smtp/,
       { smtp: 'smtp://u:p@smtp.example.org' },
     ],
     [oauth2(server, 'microsoft'), /^tls: must be required with oauth2/, { tls: 'off' }],

@@ -150,7 +150,7 @@ t.test('a token that cannot be one is refused with what it is, and never repeate
     ['xoxe-1-secretpart', /a refresh token/],
     ['xoxe.xoxp-1-secretpart', /a configuration token/],
     ['xoxc-1-secretpart', /a browser session/],
-    ['https://hooks.slack.com/services/T0/B0/secretpart', /belongs into webhook_url/],
+    ['https://hooks.slack.com/services/T0/B0/secretpart', /belongs in webhook_url/],
     ['8f742231b10e8888abcd99yyyzzz85a5'.replace('yyyzzz', 'abcdef'), /a signing secret/],
   ] as const) {
     t.match(of(token), words, token)
@@ -165,13 +165,13 @@ t.test('a channel that cannot be one is refused with what to write', async (t) =
     return parsed.success ? null : parsed.error.issues.map(({ message }) => message).join()
   }
   for (const [channel, words] of [
-    ['#Deal-Flow', /no capitals: "#deal-flow"/],
-    ['#Über-uns', /no capitals: "#über-uns"/],
-    ['c0123456789', /in capitals: C0123456789/],
+    ['#Deal-Flow', /no capitals: write "#deal-flow"/],
+    ['#Über-uns', /no capitals: write "#über-uns"/],
+    ['c0123456789', /in capitals: write C0123456789/],
     ['https://acme.slack.com/archives/C0123456789', /is a URL; write the id in it: C0123456789$/],
     ['https://acme.slack.com/archives/C0123456789/p1700000000000100', /the id in it: C0123456789$/],
     ['https://app.slack.com/client/T0123456789/C0123456789', /the id in it: C0123456789$/],
-    ['https://hooks.slack.com/services/T0/B0/secret', /give it as webhook_url$/],
+    ['https://hooks.slack.com/services/T0/B0/secret', /set it as webhook_url$/],
     ['deal-flow', /must be "#name"/],
   ] as const)
     t.match(of(channel), words, channel)

@@ -197,7 +197,7 @@ t.test('mail with access tokens: the step that fails', async (t) => {
       {
         level: 'fine',
         code: 'oauth_token',
-        summary: /^127\.0\.0\.1:\d+ issues access tokens, good for 60 min$/,
+        summary: /^127\.0\.0\.1:\d+ issues access tokens, valid for 60 min$/,
       },
       { level: 'fine', code: 'smtp_ok', summary: /the access token is accepted for alerts@example\.org$/ },
     ])
@@ -272,8 +272,8 @@ t.test('Slack: each channel', async (t) => {
   t.match(of('#foreign'), {
     code: 'not_in_channel',
     level: 'wrong',
-    meaning: /wait as parked/,
-    hint: /write \/invite and its name there; or give it the scope chat:write\.public/,
+    meaning: /are parked until/,
+    hint: /write \/invite and its name there; or add the scope chat:write\.public/,
   })
   t.match(of('#missing'), { level: 'wrong', code: 'channel_not_found', hint: /correct the channel/ })
   t.match(of('#secret'), {
@@ -309,7 +309,7 @@ t.test('Slack: what the scopes do not let it see is said, and is not wrong', asy
       level: 'unknown',
       summary: '#general, #x, C0123456789 could not be checked: the app lacks the scope channels:read',
       meaning: /Only the first message shows/,
-      hint: /give it channels:read .*posting needs neither/,
+      hint: /add channels:read .*posting needs neither/,
     },
   ])
   const some = await slackServer(t, { scopes: ['chat:write', 'channels:read'] })
@@ -345,7 +345,7 @@ t.test('Slack: whether a message can be looked up is said, and is not wrong', as
     summary:
       'whether a message arrived cannot be looked up: the app lacks the scope channels:history and groups:history',
     meaning: 'A message whose attempt ended without an answer may arrive twice.',
-    hint: /^give it channels:history and groups:history and reinstall it, or leave it/,
+    hint: /^add channels:history and groups:history to the app and reinstall it, or ignore this/,
   })
   const half = await slack(['channels:history'])
   t.match((await doctor(t, { slackUrl: half.url, receivers })).in('slack').at(-1), {
@@ -369,7 +369,7 @@ t.test('Slack: a token that is refused, and a Slack that cannot be reached', asy
     {
       level: 'wrong',
       summary: 'Slack does not accept the token: invalid_auth',
-      meaning: /wait as parked/,
+      meaning: /messages are parked/,
       hint: /^put the app's bot token into channels\.slack\.token; if it is there/,
     },
     { level: 'unknown', summary: 'webhook:hook could not be checked', meaning: /without posting/ },
@@ -440,9 +440,9 @@ t.test('Slack: an answer is never the fault of the network', async (t) => {
     [200, json('not_allowed_token_type'), 'token_refused', /: not_allowed_token_type$/, /bot token into/],
     [200, json('accesslimited'), 'token_refused', /: accesslimited$/, /allow this network/],
     [200, json('error_of_tomorrow'), 'token_refused', /: error_of_tomorrow$/, /this version does not know/],
-    [200, json('internal_error'), 'slack_failing', /cannot say now: internal_error$/, later],
-    [429, json('ratelimited'), 'slack_failing', /cannot say now: ratelimited$/, later],
-    [500, '', 'slack_failing', /cannot say now: HTTP 500$/, later],
+    [200, json('internal_error'), 'slack_failing', /with a temporary error: internal_error$/, later],
+    [429, json('ratelimited'), 'slack_failing', /with a temporary error: ratelimited$/, later],
+    [500, '', 'slack_failing', /with a temporary error: HTTP 500$/, later],
     [503, page, 'slack_failing', /HTTP 503 \(a page: Who are you\?\)$/, later],
     [200, page, 'slack_wrong_answer', /answers, but not as Slack does: HTTP 200 .*Who are you/, /proxy/],
     [302, '', 'slack_wrong_answer', /HTTP 302, a redirect to https:\/\/login\.example\/$/, /api_url/],
@@ -554,7 +554,7 @@ t.test('a mail server that cannot be reached, or does not speak', async (t) => {
   const server = await mailServer(t, { auth: { user: 'alerts', pass: password } })
   for (const [step, behaviour, expected] of [
     ['auth', 'drop', { code: 'smtp_closed', summary: /closes the connection/ }],
-    ['connect', 'drop', { code: 'smtp_closed', hint: /lets the address of this machine in/ }],
+    ['connect', 'drop', { code: 'smtp_closed', hint: /allow the address of this machine/ }],
     ['hello', 'drop', { code: 'smtp_closed', summary: /closes the connection/ }],
   ] as const) {
     server.behave = (name) => (name === step ? behaviour : undefined)
@@ -598,7 +598,7 @@ t.test('a mail server that cannot be reached, or does not speak', async (t) => {
   t.match(greeted.found, {
     level: 'wrong',
     code: 'smtp_silent',
-    summary: /greets, and then does not answer/,
+    summary: /sends its greeting, but then does not answer/,
   })
 })
 
@@ -720,7 +720,7 @@ t.test('the store and the clock', async (t) => {
     }
   }
   const clock = async () => (await doctor(t, {}, folder)).in('clock')[0]
-  t.match(await clock(), { level: 'unknown', summary: /nothing to compare/, meaning: /five minutes/ })
+  t.match(await clock(), { level: 'unknown', summary: /cannot be compared/, meaning: /five minutes/ })
   await skewed(1, 10)
   t.match(await clock(), { level: 'fine', summary: /agrees with that of cuuro/ })
   await skewed(90, 50)
@@ -733,12 +733,12 @@ t.test('the store and the clock', async (t) => {
   t.match(await clock(), {
     level: 'wrong',
     code: 'clock_refused',
-    summary: /last request that cuuro signed was refused .* signed 432 s before the time here/s,
-    meaning: /clock here is ahead/,
+    summary: /last request that cuuro signed was refused .* signed 432 s before the time of this machine/s,
+    meaning: /clock of this machine is ahead/,
     hint: /set-ntp/,
   })
   await refused(later, later + 600_000)
-  t.match(await clock(), { summary: /600 s after/, meaning: /clock here is behind/ })
+  t.match(await clock(), { summary: /600 s after/, meaning: /clock of this machine is behind/ })
   await refused(0, 600_000)
   t.match(await clock(), { summary: /280\.5 s behind/ }, 'what came later counts')
   await store.close()
@@ -772,7 +772,7 @@ t.test('a check that fails or hangs is a finding', async (t) => {
     { level: 'wrong', summary: 'the check of moon failed: no *** there', hint: /\w/ },
   ])
   const hanging = { group: 'moon', run: () => new Promise<never>(() => {}) }
-  t.match(await runCheck(hanging, { secrets }, 50), [{ level: 'wrong', summary: /longer than 0\.05 s/ }])
+  t.match(await runCheck(hanging, { secrets }, 50), [{ level: 'wrong', summary: /not end within 0\.05 s/ }])
 })
 
 t.test('serve warns of what can be seen at no cost', async (t) => {
@@ -785,7 +785,7 @@ t.test('serve warns of what can be seen at no cost', async (t) => {
   const service = await startService(file, { ...environment, WEBHOOK_SECRET: short })
   t.teardown(() => service.end('SIGKILL'))
   await until(() => service.output().includes('other users of this machine'), 'the warnings')
-  t.match(service.output(), /"level":40.*cuuro: secrets\[0\] has less than 24 bytes/)
+  t.match(service.output(), /"level":40.*cuuro: secrets\[0\] has fewer than 24 bytes/)
   t.match(service.output(), /"level":40.*config\.yaml:\d+:\d+: warning: no event reaches this route/)
   t.notOk(service.output().includes(short.slice(6)))
   t.equal((await service.end('SIGTERM')).code, 0)

@@ -108,7 +108,7 @@ tests:
   t.match(shown.out, 'enriched.analysis.score >= 80')
   t.notMatch(shown.out, '--fetch')
   const bare = await hookbridge(['explain', '--type', 'analysis.completed'], { cwd })
-  t.match(bare.out, /nothing is fetched for this event: .*--enriched analysis\.score:=VALUE .*--fetch\n$/)
+  t.match(bare.out, /explain fetches nothing by itself: .*--enriched analysis\.score:=VALUE .*--fetch\n$/)
   t.match(shown.out, 'team@example.org')
   const json = ['--json', '--enriched', 'analysis.score:=9e999', 'analysis:={"score":79}']
   const other = await hookbridge(['explain', '--type', 'analysis.completed', ...json], { cwd })
@@ -144,7 +144,7 @@ enrich:
   const explained = async (...args: string[]) => (await hookbridge(['explain', ...args], { cwd })).out
   t.match(
     await explained('--type', 'analysis.completed'),
-    /nothing is fetched.*--enriched analysis\.score:=VALUE/,
+    /explain fetches nothing by itself.*--enriched analysis\.score:=VALUE/,
   )
   const order = ['--type', 'order.paid']
   t.notMatch(await explained(...order), 'nothing is fetched')

@@ -60,5 +60,5 @@ t.test('without an address in the configuration it says what is wrong there', as
   writeFileSync(config, 'server: { port: eighty }\n')
   const { code, err } = await hookbridge(['--config', config, 'health'])
   t.equal(code, 1)
-  t.match(err, /config\.yaml:1:17: .*port.*\n.*the service was not asked/s)
+  t.match(err, /config\.yaml:1:17: .*port.*\n.*no request was sent to the service/s)
 })

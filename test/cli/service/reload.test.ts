@@ -41,7 +41,7 @@ t.test('reload prints what changed and what waits for a restart', async (t) => {
   edit(app.config, 'port: 0', 'port: 8081')
   const { code, out } = await reload()
   t.equal(code, 0)
-  t.match(out, /config\.yaml:\d+:\d+: warning: no route names the receiver "spare"/)
+  t.match(out, /config\.yaml:\d+:\d+: warning: the receiver "spare" is never used/)
   t.match(out, /server\.port changed from 0 to 8081: takes effect at the next start/)
   t.match(out, /reloaded: routes; 1 change waits for a restart/)
   t.match(await reload(), { code: 0, out: /reloaded; 1 change waits for a restart/ })
@@ -71,7 +71,7 @@ t.test('a failed reload prints the problems as check does, and exits 1', async (
   t.match(await reload(), {
     code: 1,
     out: /config\.yaml:2:1: not valid YAML/,
-    err: /the service was not asked/,
+    err: /no request was sent to the service/,
   })
 })
 
@@ -107,7 +107,7 @@ t.test('without access, or without a service, it prints what to do instead', asy
   edit(app.config, 'watch: false', 'admin_token: { file: admin }')
   t.match(await reload(), { code: 1, err: /started without server\.admin_token.*`kill -HUP PID`/s })
   rmSync(app.config)
-  t.match(await reload(), { code: 1, out: /there is no configuration/, err: /was not asked/ })
+  t.match(await reload(), { code: 1, out: /there is no configuration/, err: /no request was sent/ })
 })
 
 t.test('SIGHUP reloads the process, and ends it neither before nor after', async (t) => {

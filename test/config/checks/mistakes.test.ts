@@ -73,26 +73,26 @@ const ofSecrets: readonly Row[] = [
   ].map(
     (written): Row => [
       secrets(`['${written}']`),
-      'wrong_variable 1:39: this is text and not a variable (write ${SECRET})',
+      'wrong_variable 1:39: this is plain text, not a variable (write ${SECRET})',
     ],
   ),
-  [{ server: '{ port: $PORT }' }, 'wrong_variable 4:17: this is text and not a variable (write ${PORT})'],
+  [{ server: '{ port: $PORT }' }, 'wrong_variable 4:17: this is plain text, not a variable (write ${PORT})'],
   [
     smtp('smtp://$USER:$PASSWORD@mail.acme.io'),
-    'wrong_variable 4:57: warning: $USER is text and not a variable (write ${USER})',
-    'wrong_variable 4:63: warning: $PASSWORD is text and not a variable (write ${PASSWORD})',
+    'wrong_variable 4:57: warning: $USER is plain text, not a variable (write ${USER})',
+    'wrong_variable 4:63: warning: $PASSWORD is plain text, not a variable (write ${PASSWORD})',
   ],
   [
     { store: '{ url: "sqlite:$HOME/hookbridge.db" }' },
-    'wrong_variable 4:23: warning: $HOME is text and not a variable (write ${HOME})',
+    'wrong_variable 4:23: warning: $HOME is plain text, not a variable (write ${HOME})',
   ],
   [
     { links: '{ "*": "https://app.acme.io/${data.id}" }' },
-    'wrong_variable 4:36: "${data.id}" is not a variable (a value of the event is written {{ data.id }}, and a variable ${NAME})',
+    'wrong_variable 4:36: "${data.id}" is not a variable (write {{ data.id }} for a value of the event, and ${NAME} for an environment variable)',
   ],
   [
     secrets('[{ file: ~/secret }]'),
-    'unreadable_file 1:47: the file "~/secret" does not exist (write the whole path: ~ is a part of the name here)',
+    'unreadable_file 1:47: the file "~/secret" does not exist (write the full path: ~ is not expanded)',
   ],
   [
     secrets('[{ file: $HOME/secret }]'),
@@ -111,7 +111,7 @@ const ofSecrets: readonly Row[] = [
   ...['TWO_SECRETS', 'TWO_LINES'].map(
     (name): Row => [
       secrets(`["\${${name}}"]`),
-      'wrong_value 1:39: sources.cuuro.svix.secrets[0] must be one signing secret, and has several (give each a variable of its own, and list them: ["${OLD_SECRET}", "${NEW_SECRET}"])',
+      'wrong_value 1:39: sources.cuuro.svix.secrets[0] must be one signing secret, but contains several (give each a variable of its own, and list them: ["${OLD_SECRET}", "${NEW_SECRET}"])',
     ],
   ),
   // In plain text, as a whole or in part.
@@ -126,11 +126,11 @@ const ofSecrets: readonly Row[] = [
   [
     smtp('smtp://$USER:hunter2@mail.acme.io'),
     'plain_secret 4:49: warning: channels.email.smtp has a password in plain text (write ${NAME} and set the variable, or {file: PATH})',
-    'wrong_variable 4:57: warning: $USER is text and not a variable (write ${USER})',
+    'wrong_variable 4:57: warning: $USER is plain text, not a variable (write ${USER})',
   ],
   [
     smtp('${SMTP_URL:-smtp://hookbridge:hunter2@mail.acme.io}'),
-    'plain_secret 4:49: warning: channels.email.smtp has a password in plain text (remove it as a default, and set the variable)',
+    'plain_secret 4:49: warning: channels.email.smtp has a password in plain text (remove the default value, and set the variable)',
   ],
   [
     { links: '{ "*": "https://hookbridge:hunter2@app.acme.io/{{ data.id }}" }' },
@@ -142,12 +142,12 @@ const ofSecrets: readonly Row[] = [
   ],
   [
     get('?q=1&api_key=${USER}'),
-    'wrong_value 4:26: enrich[0].get has a secret in the parameter api_key, and URLs are logged everywhere (send it in headers)',
+    'wrong_value 4:26: enrich[0].get must not contain a secret, as in the parameter api_key: URLs end up in logs (send it in headers)',
   ],
   // In CI it may be shorter.
   [
     get('?q=1&api_key=${SHORT}'),
-    'doubtful_setting 4:62: warning: enrich[0].get has a secret in it, judged by the name of api_key, and URLs are logged everywhere (send it in headers, such as authorization: "Bearer ${SHORT}")',
+    'doubtful_setting 4:62: warning: enrich[0].get seems to contain a secret, by the name of api_key: URLs end up in logs (send it in headers, such as authorization: "Bearer ${SHORT}")',
   ],
   ...[
     ['?key=${API_KEY}', '54'],
@@ -156,28 +156,28 @@ const ofSecrets: readonly Row[] = [
   ].map(
     ([rest = '', column]): Row => [
       get(rest),
-      `doubtful_setting 4:${column}: warning: enrich[0].get has a secret in it, judged by the name of \${API_KEY}, and URLs are logged everywhere (send it in headers, such as authorization: "Bearer \${API_KEY}"; if it is no secret, give the variable another name)`,
+      `doubtful_setting 4:${column}: warning: enrich[0].get seems to contain a secret, by the name of \${API_KEY}: URLs end up in logs (send it in headers, such as authorization: "Bearer \${API_KEY}"; if it is not a secret, rename the variable)`,
     ],
   ),
   [
     { links: '{ "*": "https://app.acme.io/{{ data.id }}?t=${API_KEY}" }' },
-    'doubtful_setting 4:52: warning: links.* has a secret in it, judged by the name of ${API_KEY}, and links are in messages (leave it out; if it is no secret, give the variable another name)',
+    'doubtful_setting 4:52: warning: links.* seems to contain a secret, by the name of ${API_KEY}: links appear in messages (leave it out; if it is not a secret, rename the variable)',
   ],
   // Twice.
   [
     secrets('["${SECRET}", "${OTHER_SECRET}", "${SECRET}"]'),
-    'repeated_secret 1:71: warning: sources.cuuro.svix.secrets[2] is the same secret as sources.cuuro.svix.secrets[0] (remove one; while rotating, list the old one and the new one)',
+    'repeated_secret 1:71: warning: sources.cuuro.svix.secrets[2] is the same secret as sources.cuuro.svix.secrets[0] (remove one; during a rotation, list the old and the new secret)',
   ],
   [
     {
       sources:
         '{ cuuro: { svix: { secrets: ["${SECRET}"] } }, billing: { svix: { secrets: ["${OTHER_SECRET}", "${SECRET}"] } } }',
     },
-    'repeated_secret 1:105: warning: sources.billing.svix.secrets[1] is the same secret as sources.cuuro.svix.secrets[0] (give each source the secret of its own endpoint: a request for one passes for the other)',
+    'repeated_secret 1:105: warning: sources.billing.svix.secrets[1] is the same secret as sources.cuuro.svix.secrets[0] (give each source the secret of its own endpoint; otherwise each accepts the requests of the other)',
   ],
   [
     { server: '{ admin_token: "${SECRET}" }' },
-    'repeated_secret 4:24: warning: server.admin_token is the same secret as sources.cuuro.svix.secrets[0] (use another one: who knows one of them knows both)',
+    'repeated_secret 4:24: warning: server.admin_token is the same secret as sources.cuuro.svix.secrets[0] (use a different secret: anyone who learns one of them knows both)',
   ],
 ]
 
@@ -195,8 +195,9 @@ const noType = (type: string, hint: string, place = '3:27') =>
 const noField = (name: string, hint: string, place = '3:21') =>
   `unknown_field ${place}: warning: no event of cuuro has ${name} (${hint})`
 const TYPES =
-  'known: analysis.completed, analysis.created, startup.created; if it is new, add an event that has it to tests'
-const FIELDS = 'known: data.id; if it is new, add an event that has it to tests'
+  'known: analysis.completed, analysis.created, startup.created; if it is new, add an event that has it under tests'
+const FIELDS =
+  'known: data.id; enrich can fetch others (docs/enrichment.md); if it is new, add an event that has it under tests'
 
 const ofEvents: readonly Row[] = [
   // Operators as text: of a sender whose events may have any field.
@@ -238,7 +239,7 @@ const ofEvents: readonly Row[] = [
   [match('or: [{ type: a }]'), 'wrong_match 3:21: unknown field "or" (write any)'],
   [
     match('type: “a.one”', acme),
-    'text_operator 3:27: warning: "“a.one”" is compared as text (its typographic quotes are text: type straight ones, "…")',
+    'text_operator 3:27: warning: "“a.one”" is compared as text (typographic quotes are part of the text: use straight quotes, "…")',
   ],
   // Regular expressions as other languages write them, and such as would search.
   ...[
@@ -296,11 +297,11 @@ const ofEvents: readonly Row[] = [
   [match('any: [{ data.score: 80 }]'), noField('data.score', FIELDS, '3:29')],
   [
     match('data.id: 42'),
-    'text_operator 3:30: warning: data.id is text, which no number equals (put the value in quotes)',
+    'text_operator 3:30: warning: data.id is text, and a number never equals text (put the value in quotes)',
   ],
   [
     match('data.score: "80"', test('event: analysis.completed, data: { id: "1", score: 80 }')),
-    'text_operator 3:33: warning: data.score is a number, which no text equals (remove the quotes)',
+    'text_operator 3:33: warning: data.score is a number, and text never equals a number (remove the quotes)',
   ],
   [
     { links: '{ analysis.complete: "https://app.acme.io/{{ data.id }}" }' },
@@ -312,7 +313,7 @@ const ofEvents: readonly Row[] = [
   ],
   [
     { links: '{ "*": "https://app.acme.io/{{ data.slug }}" }' },
-    `unknown_field 4:39: warning: no event has data.slug, and so no message has this link (${FIELDS})`,
+    `unknown_field 4:39: warning: no event has data.slug, so no message has this link (${FIELDS})`,
   ],
   [
     test('event: analysis.complete, data: { id: "1" }'),
@@ -334,7 +335,7 @@ const ofMail: readonly Row[] = [
     doubt(
       '4:49',
       'smtp',
-      'port 465 expects TLS from the first byte, and smtp:// starts without it (write smtps://)',
+      'port 465 expects TLS from the start, but smtp:// starts without it (write smtps://)',
     ),
   ],
   ...[25, 587].map(
@@ -343,7 +344,7 @@ const ofMail: readonly Row[] = [
       doubt(
         '4:49',
         'smtp',
-        `smtps:// starts with TLS, and port ${port} expects plain text first (write smtp://, which encrypts with STARTTLS, or use port 465)`,
+        `smtps:// starts with TLS, but port ${port} expects plain text first (write smtp://, which encrypts with STARTTLS, or use port 465)`,
       ),
     ],
   ),
@@ -353,7 +354,7 @@ const ofMail: readonly Row[] = [
       doubt(
         '4:49',
         'smtp',
-        `port ${port} is where mail is read (send to port 587 with smtp://, or to 465 with smtps://)`,
+        `port ${port} is for reading mail, not for sending it (use port 587 with smtp://, or 465 with smtps://)`,
       ),
     ],
   ),
@@ -362,7 +363,7 @@ const ofMail: readonly Row[] = [
     doubt(
       '4:97',
       'tls',
-      'the password crosses the network without encryption (remove the line: without it, no password is sent without encryption)',
+      'the password is sent without encryption (remove this line: by default, passwords are sent only over TLS)',
     ),
   ],
   [
@@ -370,7 +371,7 @@ const ofMail: readonly Row[] = [
     doubt(
       '4:97',
       'tls',
-      'anyone in between can switch the encryption off, and read the password (remove the line: without it, no password is sent without encryption)',
+      'an attacker in the network can turn the encryption off and read the password (remove this line: by default, passwords are sent only over TLS)',
     ),
   ],
 ]
@@ -423,11 +424,11 @@ const ofLifecycles: readonly Row[] = [
   ],
   [
     { ...analysis, ...slackTo('channel: "#deals", follow_up: update, broadcast: last') },
-    'doubtful_setting 2:68: warning: receivers.ops.slack.broadcast does nothing: with follow_up: update there are no replies (remove it, or set follow_up to reply or update_and_reply)',
+    'doubtful_setting 2:68: warning: receivers.ops.slack.broadcast has no effect: with follow_up: update there are no replies (remove it, or set follow_up to reply or update_and_reply)',
   ],
   [
     slackTo('channel: "#deals", follow_up: update_and_reply'),
-    'doubtful_setting 2:49: warning: receivers.ops.slack.follow_up does nothing: there are no lifecycles (add lifecycles: {analysis: {stages: [analysis.created, analysis.completed]}}, or remove it)',
+    'doubtful_setting 2:49: warning: receivers.ops.slack.follow_up has no effect: there are no lifecycles (add lifecycles: {analysis: {stages: [analysis.created, analysis.completed]}}, or remove it)',
   ],
   [
     {
@@ -442,7 +443,7 @@ const ofLifecycles: readonly Row[] = [
       receivers: '{ ops: { email: { to: [ops@acme.io], follow_up: post } } }',
       channels: mail.channels('smtp: "${SMTP_URL}"'),
     },
-    'doubtful_setting 2:49: warning: receivers.ops.email.follow_up does nothing: there are no lifecycles (add lifecycles: {analysis: {stages: [analysis.created, analysis.completed]}}, or remove it)',
+    'doubtful_setting 2:49: warning: receivers.ops.email.follow_up has no effect: there are no lifecycles (add lifecycles: {analysis: {stages: [analysis.created, analysis.completed]}}, or remove it)',
   ],
 ]
 
@@ -456,7 +457,7 @@ const ofExamples: readonly Row[] = [
     example('2:48', 'receivers.ops.email.to[1]', 'example.com'),
     example('4:28', 'channels.email.from', 'hooks.example.org'),
     example('4:59', 'channels.email.reply_to', 'acme.test'),
-    example('4:78', 'channels.email.smtp', 'mail.example.net', 'put the name of your mail server there'),
+    example('4:78', 'channels.email.smtp', 'mail.example.net', 'put the name of your mail server here'),
   ],
   [
     {
@@ -468,7 +469,7 @@ const ofExamples: readonly Row[] = [
   ],
   [
     secrets('["${PUBLISHED}"]'),
-    "example_value 1:39: warning: sources.cuuro.svix.secrets[0]: this secret is published as an example, and anyone can sign requests with it (copy your own from the endpoint's page)",
+    "example_value 1:39: warning: sources.cuuro.svix.secrets[0]: this secret is a published example: anyone can sign requests with it (copy your own from the endpoint's page)",
   ],
 ]
 
@@ -533,9 +534,9 @@ const ofUnits: readonly Row[] = [
   address(':8080', 'an address alone: write host: 0.0.0.0 and port: 8080'),
   address('[::1]:8080', 'an address alone: write host: "::1" and port: 8080'),
   address('[::]', 'without brackets: write "::"'),
-  address('*', 'an address: for all of them write 0.0.0.0'),
-  address('10.0.0.0/8', 'one address, and this is a network'),
-  address('/run/hookbridge.sock', 'an address; a Unix socket for commands is server.admin_socket'),
+  address('*', 'an address: for all addresses write 0.0.0.0'),
+  address('10.0.0.0/8', 'one address, not a network'),
+  address('/run/hookbridge.sock', 'an address; for a Unix socket set server.admin_socket'),
   ...[
     ['hooks.acme.io', 'https://hooks.acme.io'],
     ['hooks.acme.io:8443/webhooks/cuuro', 'https://hooks.acme.io:8443'],
@@ -579,7 +580,7 @@ const lines = (...more: readonly string[]) =>
   [`sources: ${sound.sources}`, ...more].map((line) => `${line}\n`).join('')
 const slackAlone = `sources: ${sound.sources}\nreceivers: { ops: { slack: { webhook_url: "\${HOOK}" } } }\n`
 const noLinks = (types: string) =>
-  `doubtful_setting 1:1: warning: links is missing: messages about ${types} have no button that opens a page (set links, such as {"analysis.*": "https://HOST/{{ data.id }}"}; \`links: {}\` for messages without buttons)`
+  `doubtful_setting 1:1: warning: links is missing: messages about ${types} have no button that opens a page (set links, such as {"analysis.*": "https://HOST/{{ data.id }}"}, or set \`links: {}\` if you want no buttons)`
 
 const ofLinks: readonly Row[] = [
   [
@@ -597,25 +598,25 @@ const ofLinks: readonly Row[] = [
 ]
 
 const yaml = (place: string, message: string) => `syntax ${place}: not valid YAML: ${message}`
-const QUOTES = 'its typographic quotes are text: type straight ones, "…"'
+const QUOTES = 'typographic quotes are part of the text: use straight quotes, "…"'
 const CANNOT_START = 'a value cannot start with this character (put the value in quotes)'
 
 const ofYaml: readonly Row[] = [
   // A space, or the lack of one.
   [
     lines('receivers:', '\u00a0\u00a0ops: { console: {} }'),
-    'syntax 3:1: a character that looks like a space, or like nothing, within a key (remove it, or type a space (it is U+00A0))',
+    'syntax 3:1: an invisible character, or one that only looks like a space, in a key (delete U+00A0, or replace it with a space)',
   ],
   [
     lines('receivers:\u00a0{ ops: { console: {} } }'),
     yaml(
       '2:11',
-      'a character that looks like a space, or like nothing, and is another one (remove it, or type a space (it is U+00A0))',
+      'an invisible character, or one that only looks like a space (delete U+00A0, or replace it with a space)',
     ),
   ],
   [
     lines('\u200breceivers: { ops: { console: {} } }'),
-    'syntax 2:1: a character that looks like a space, or like nothing, within a key (remove it, or type a space (it is U+200B))',
+    'syntax 2:1: an invisible character, or one that only looks like a space, in a key (delete U+200B, or replace it with a space)',
   ],
   [lines('receivers:', '\tops: { console: {} }'), yaml('3:1', 'a tab as indentation (indent with spaces)')],
   [
@@ -643,7 +644,7 @@ const ofYaml: readonly Row[] = [
     'syntax 4:2: an item of a list needs a space after its dash (write - receivers: …)',
   ],
   // Other characters than those meant.
-  [lines('receivers： { ops: { console: {} } }'), yaml('2:10', 'a wide colon (type : and a space)')],
+  [lines('receivers： { ops: { console: {} } }'), yaml('2:10', 'a full-width colon (write : and a space)')],
   [
     lines('receivers = { ops: { console: {} } }'),
     yaml('2:11', 'a key ends with a colon (write receivers: …)'),
@@ -654,7 +655,7 @@ const ofYaml: readonly Row[] = [
   ],
   [
     lines('links: { “*”: “https://app.acme.io” }'),
-    'syntax 2:10: typographic quotes around a key (type straight ones: "…")',
+    'syntax 2:10: typographic quotes around a key (use straight quotes: "…")',
   ],
   [{ store: '{ retain: “30d” }' }, `wrong_value 4:18: store.retain ${DURATION} (${QUOTES})`],
   [{ server: '{ watch: “true” }' }, `wrong_type 4:18: server.watch must be true or false (${QUOTES})`],
@@ -664,7 +665,7 @@ const ofYaml: readonly Row[] = [
   ],
   [
     { server: '{ port: 8080\u00a0}' },
-    'wrong_type 4:17: server.port must be a whole number (remove the character U+00A0 at its edge, which looks like a space or like nothing)',
+    'wrong_type 4:17: server.port must be a whole number (delete U+00A0 at its start or end: it is invisible, or only looks like a space)',
   ],
   // What YAML reads as something else without quotes.
   [
@@ -683,7 +684,7 @@ const ofYaml: readonly Row[] = [
   [{ routes: '[{ match: { type: * }, receivers: [ops] }]' }, yaml('3:27', CANNOT_START)],
   [
     { routes: '[{ match: { type: *.completed }, receivers: [ops] }]' },
-    'syntax 3:27: the alias *.completed has no anchor before it (put a value that starts with * in quotes)',
+    'syntax 3:27: the alias *.completed refers to no anchor above it (if it is text, put it in quotes)',
   ],
   [
     { routes: '\n- match: { data.score: >= 80 }' },
@@ -757,18 +758,18 @@ const ofVariables: readonly Row[] = [
       enrich:
         '[{ name: a, get: "https://api.acme.io/", headers: { authorization: "Bearer ${KEY_WITH_NEWLINE}" } }]',
     },
-    'wrong_value 4:76: enrich[0].headers.authorization has a line break, or another character that no header can have (check the text here and the value of ${KEY_WITH_NEWLINE})',
+    'wrong_value 4:76: enrich[0].headers.authorization contains a line break, or another character that a header cannot contain (check the text here and the value of ${KEY_WITH_NEWLINE})',
   ],
 ]
 
 const ofSteps: readonly Row[] = [
   [
     get('', ', within: 5s, timeout: 30s'),
-    'doubtful_setting 4:73: warning: enrich[0].timeout is longer than enrich[0].within, after which the message goes without the answer (lower it to 5s or less, or raise within)',
+    'doubtful_setting 4:73: warning: enrich[0].timeout is longer than enrich[0].within, after which the message is sent without the response (lower it to 5s or less, or raise within)',
   ],
   [
     get('', ', timeout: 1m'),
-    'doubtful_setting 4:61: warning: enrich[0].timeout is longer than enrich[0].within, after which the message goes without the answer (lower it to 30s or less, or raise within)',
+    'doubtful_setting 4:61: warning: enrich[0].timeout is longer than enrich[0].within, after which the message is sent without the response (lower it to 30s or less, or raise within)',
   ],
 ]
 
@@ -806,7 +807,7 @@ const both = {
     '{ cuuro: { svix: { secrets: ["${SECRET}"] } }, acme: { svix: { secrets: ["${OTHER_SECRET}"] } } }',
 }
 const noKnown = (place: string, type: string, meant: string) =>
-  `unknown_type ${place}: warning: no known event has ${type} (did you mean "${meant}"? If another sender has it, add an event that has it to tests)`
+  `unknown_type ${place}: warning: no known event has ${type} (did you mean "${meant}"? If another sender uses this type, add an event of this type under tests)`
 const twoStages = '[analysis.created, analysis.complete]'
 const link = (key: string, more = '') => ({
   links: `{ "${key}": "https://app.acme.io/{{ data.id }}"${more} }`,
@@ -829,7 +830,7 @@ const ofBoth: readonly Row[] = [
   ...[both, {}].map(
     (sources): Row => [
       { ...sources, ...link('${USER}.*') },
-      'wrong_variable 4:10: warning: a variable in a key is not replaced: "${USER}.*" (write what ${USER} stands for)',
+      'wrong_variable 4:10: warning: variables are not replaced in keys: "${USER}.*" (write the value of ${USER} itself)',
     ],
   ),
 ]
@@ -967,13 +968,13 @@ t.test('files of secrets that other users may read', { skip: process.platform ==
   t.strictSame(found(), [], 'in a folder that only its owner may enter')
   chmodSync(open, 0o755)
   t.strictSame(found(), [
-    `readable_secret config.yaml:20:25: warning: other users of this machine may read the file of {file: key} (run: chmod o= ${key})`,
+    `readable_secret config.yaml:20:25: warning: other users of this machine can read the file of {file: key} (run: chmod o= ${key})`,
   ])
   t.strictSame(found({ KUBERNETES_SERVICE_HOST: '10.0.0.1' }), [], 'in a pod')
   chmodSync(key, 0o640)
   t.strictSame(found(), [], 'the group may')
   writeFileSync(config, starterConfig().replace('"${CUURO_WEBHOOK_SECRET}"', `"${secret}"`))
   t.strictSame(found(), [
-    `readable_secret config.yaml:1:1: warning: other users of this machine may read config.yaml, which holds a secret (run: chmod o= ${config})`,
+    `readable_secret config.yaml:1:1: warning: other users of this machine can read config.yaml, which holds a secret (run: chmod o= ${config})`,
   ])
 })

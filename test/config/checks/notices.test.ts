@@ -59,7 +59,8 @@ t.test(
   },
 )
 
-const alone = (channel: string) => new RegExp(`^15:1 notices go through ${channel} alone, as all messages do`)
+const alone = (channel: string) =>
+  new RegExp(`^15:1 notices are sent only through ${channel}, like all other messages`)
 const noOne = (why: RegExp, hint: RegExp) =>
   new RegExp(
     `^15:1 ${why.source}: no one is notified when messages cannot be delivered \\(${hint.source}\\)$`,

@@ -20,8 +20,8 @@ routes: [{ receivers: [log] }]
       ({ severity, line, column, message, hint }) => `${severity} ${line}:${column} ${message} (${hint})`,
     )
   const warning =
-    'warning 1:49 sources.shop.svix.secrets[1] has less than 24 bytes. A short secret can be guessed, and with it anyone ' +
-    'could send events (let the sender make a new one (in Cuuro: rotate the secret), and list both meanwhile)'
+    'warning 1:49 sources.shop.svix.secrets[1] has fewer than 24 bytes. A short secret can be guessed, and with it anyone ' +
+    'could send events (create a new secret at the sender (in Cuuro: rotate the secret), and list both until the old one has expired)'
   t.same(await found('whsec_AAAA'), [warning])
   t.same(await found(secretOf(23)), [warning])
   t.same(await found(secretOf(32)), [])

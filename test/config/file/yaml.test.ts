@@ -71,7 +71,10 @@ t.test('aliases cannot make a small file large, or endless', async (t) => {
     ).join('\n')
   const cost = cpuTime()
   t.match(parseYaml('a.yaml', bomb(60)), { ok: false, problems: [{ code: 'syntax', line: 6 }] })
-  t.match(parseYaml('a.yaml', 'a: &a [*a]'), { ok: false, problems: [{ message: /within its own anchor/ }] })
+  t.match(parseYaml('a.yaml', 'a: &a [*a]'), {
+    ok: false,
+    problems: [{ message: /refers to a value that contains it/ }],
+  })
   t.match(parseYaml('a.yaml', 'a: &a {b: {c: *a}}'), { ok: false, problems: [{ line: 1, column: 15 }] })
   const chain = Array.from(
     { length: 2_000 },
@@ -110,5 +113,5 @@ t.test('a key that would reach a prototype', async (t) => {
 
 t.test('an alias stands for the anchor before it, also where the name is used again', async (t) => {
   t.same(document('a: &x 1\nz: &z [*x]\nb: &x 2\nc: [*z, *x]').value, { a: 1, z: [1], b: 2, c: [[1], 2] })
-  t.match(parseYaml('a.yaml', 'a: *x\nb: &x 1'), { ok: false, problems: [{ message: /no anchor before/ }] })
+  t.match(parseYaml('a.yaml', 'a: *x\nb: &x 1'), { ok: false, problems: [{ message: /no anchor above it/ }] })
 })

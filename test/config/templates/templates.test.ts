@@ -189,7 +189,7 @@ t.test('a template that no route names, for a type that no event has', async (t)
   const text = readFileSync(file, 'utf8')
   writeFileSync(file, text.replace('cuuro:', 'acme: { svix: { secrets: ["${OTHER_SECRET}"] } }, cuuro:'))
   t.same(reported(folder), [
-    `${unknown} known event has the type "analysis.complete" (did you mean "analysis.completed"? If another sender has it, add an event that has it to tests)`,
+    `${unknown} known event has the type "analysis.complete" (did you mean "analysis.completed"? If another sender uses this type, add an event of this type under tests)`,
   ])
   writeFileSync(file, text.replace('[{ receivers:', '[{ template: analysis.complete, receivers:'))
   t.same(reported(folder), [], 'a route names it')

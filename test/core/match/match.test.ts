@@ -278,9 +278,13 @@ t.test('mistakes have a path and helpful words', async (t) => {
     [{ 'data.x': { prefix: 1 } }, ['data.x', 'prefix'], /"prefix" takes text/],
     [{ 'data.x': { contains: ['a'] } }, ['data.x', 'contains'], /"contains" takes text, or one element/],
     [{ 'data.x': { regex: 5 } }, ['data.x', 'regex'], /"regex" takes a regular expression/],
-    [{ 'data.x': { regex: '(a' } }, ['data.x', 'regex'], /of RE2: .*missing closing \): `\(a`/],
-    [{ 'data.x': { regex: 'a(?=b)' } }, ['data.x', 'regex'], /of RE2: .*`\(\?=`/],
-    [{ 'data.x': { regex: '(a)\\1' } }, ['data.x', 'regex'], /of RE2/],
+    [
+      { 'data.x': { regex: '(a' } },
+      ['data.x', 'regex'],
+      /valid RE2 regular expression: missing closing \): `\(a`/,
+    ],
+    [{ 'data.x': { regex: 'a(?=b)' } }, ['data.x', 'regex'], /valid RE2 regular expression: .*`\(\?=`/],
+    [{ 'data.x': { regex: '(a)\\1' } }, ['data.x', 'regex'], /not a valid RE2/],
     [{ 'data.x': { regex: '(?:a{30}b){30}' } }, ['data.x', 'regex'], /too large/],
   ]
   for (const [raw, path, message] of cases) {

@@ -53,7 +53,7 @@ const mailboxAddress = z
   .meta({ examples: ['alerts@example.org'] })
 
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/, {
-  error: 'must be one scope, or several with a space between them',
+  error: 'must be one scope, or several separated by spaces',
 })
 
 const microsoft = z
@@ -76,7 +76,7 @@ const microsoft = z
       .meta({ examples: ['11111111-2222-3333-4444-555555555555'] }),
     client_secret: secret()
       .refine((value) => !GUID.test(value.reveal()), {
-        error: "is the secret's ID: copy its Value, which Entra shows once, when the secret is made",
+        error: "is the secret's ID: copy its Value, which Entra shows only once, when the secret is created",
       })
       .describe('The Value of a client secret of the app registration.')
       .meta({ examples: ['${M365_CLIENT_SECRET}'] }),
@@ -144,13 +144,13 @@ const generic = z
       ),
     user: z
       .string()
-      .regex(/^[^\p{Cc}]+$/u, { error: 'must not be empty, nor have a control character' })
+      .regex(/^[^\p{Cc}]+$/u, { error: 'must not be empty or contain control characters' })
       .optional()
       .describe('The user who logs in to the mail server. Default: the address of `from`.')
       .meta({ examples: ['alerts@example.org'] }),
   })
   .refine(({ client_secret, refresh_token }) => client_secret !== undefined || refresh_token !== undefined, {
-    error: 'must have a client_secret, or a refresh_token',
+    error: 'must have a client_secret or a refresh_token',
   })
   .describe('Any other OAuth 2.0 token server.')
 
@@ -164,7 +164,7 @@ export const oauth2: z.ZodType<OAuth2Settings> = z
       ...(generic ? [{ ...generic, provider: 'generic' as const }] : []),
     ]
     if (only !== undefined && others.length === 0) return only
-    context.addIssue({ code: 'custom', message: 'must have one of microsoft, google and generic' })
+    context.addIssue({ code: 'custom', message: 'must have exactly one of microsoft, google and generic' })
     return z.NEVER
   })
   .describe('Log in to the mail server with tokens (OAuth 2.0) instead of a password.')
@@ -179,7 +179,7 @@ export function oauth2Mistake(
   { hasPassword, from }: { readonly hasPassword: boolean; readonly from: string },
 ): string | null {
   if (hasPassword)
-    return 'channels.email.smtp has a user and a password too: remove them from the URL, or remove oauth2'
+    return 'cannot be combined with a user and a password in channels.email.smtp: remove them from the URL, or remove oauth2'
   const user = settings.user ?? from
   if (settings.provider === 'google' && CONSUMER_DOMAINS.includes(asciiDomainOf(user).toLowerCase()))
     return `a service account cannot use ${user}, which is not a Google Workspace mailbox: use an app password in channels.email.smtp`

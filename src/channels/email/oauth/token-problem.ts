@@ -49,7 +49,7 @@ export function tokenProblem(failure: TokenFailure): LoginProblem {
         : `${server} cannot issue a token now`,
       hint: limited
         ? 'wait; if it stays so, find out what else asks for tokens of this client'
-        : 'try again in some minutes; if it stays so, ask the administrator of the token server',
+        : 'try again in a few minutes; if this persists, ask the administrator of the token server',
       reason,
     }
   }

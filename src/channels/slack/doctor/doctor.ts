@@ -15,7 +15,7 @@ import { openTransport } from '../sending/transport.ts'
 import { type SlackReceiver, type SlackSettings, slackSettings } from '../settings.ts'
 import { slackTarget } from '../target.ts'
 
-const PARKED = 'Slack refuses every message to it; they wait as parked until this is fixed.'
+const PARKED = 'Slack refuses every message to it; the messages are parked until this is fixed.'
 const CONNECTIONS = 4
 
 export const slackDoctor: ChannelDoctor<SlackSettings, SlackReceiver> = {
@@ -83,7 +83,7 @@ function historyFinding(looked: ReadonlyMap<string, Lookup>, scopes: readonly st
     return [fine('lookups_ok', 'whether a message arrived is looked up before it is sent again')]
   const summary = `whether a message arrived cannot be looked up: the app lacks the scope ${missing.join(' and ')}`
   const meaning = 'A message whose attempt ended without an answer may arrive twice.'
-  const hint = `give it ${missing.join(' and ')} and reinstall it, or leave it: posting does not need it`
+  const hint = `add ${missing.join(' and ')} to the app and reinstall it, or ignore this: posting does not need it`
   return [unknown('lookups_unavailable', summary, meaning, hint)]
 }
 
@@ -94,16 +94,16 @@ function scopesOf(answer: unknown): readonly string[] | null {
 
 /** What an answer says is never the network's fault, and what is not Slack's answer is never the token's. */
 function refusedToken({ from, reason, hint }: FailedCall, apiUrl: string): Finding {
-  const waiting = 'Messages to Slack wait, and are tried again until they arrive or are given up.'
-  const parking = 'No message to Slack can be sent; they wait as parked.'
+  const waiting = 'Messages to Slack are retried until they are delivered or dead.'
+  const parking = 'No message to Slack can be sent; messages are parked.'
   if (from === 'network') {
     const summary = `Slack cannot be reached: ${reason}`
     const look = `check that this machine reaches ${apiUrl} (network, proxy, DNS), then run this again`
     return wrong('slack_unreachable', summary, waiting, hint || look)
   }
   if (hint === '') {
-    const look = 'run this again later; https://slack-status.com says how Slack is'
-    return wrong('slack_failing', `${apiUrl} answers, and cannot say now: ${reason}`, waiting, look)
+    const look = 'run this again later; https://slack-status.com shows the status of Slack'
+    return wrong('slack_failing', `${apiUrl} answers, but with a temporary error: ${reason}`, waiting, look)
   }
   if (from === 'slack')
     return wrong('token_refused', `Slack does not accept the token: ${reason}`, parking, hint)
@@ -124,7 +124,7 @@ function scopeFinding(scopes: readonly string[] | null): Finding {
   return wrong(
     'scope_missing',
     `the app lacks the scope chat:write (it has: ${listed})`,
-    'It may not post at all: messages wait as parked.',
+    'It cannot post at all: messages are parked.',
     hintFor('missing_scope', ''),
   )
 }
@@ -174,7 +174,7 @@ function classify(
 ): Finding {
   if (lookup.kind === 'absent') {
     const hint = hintFor('channel_not_found', channel)
-    return wrong('channel_not_found', `${shown}: the app sees no such channel`, PARKED, hint)
+    return wrong('channel_not_found', `${shown}: the app cannot find this channel`, PARKED, hint)
   }
   if (lookup.archived) {
     return wrong('is_archived', `${shown} is archived`, PARKED, hintFor('is_archived', channel))
@@ -183,7 +183,9 @@ function classify(
   if (!lookup.private && scopes?.includes('chat:write.public'))
     return fine('channel_ok', `${shown}: the app may post without being in the channel`)
   const invite = hintFor('not_in_channel', channel)
-  const hint = lookup.private ? invite : `${invite}; or give it the scope chat:write.public and reinstall it`
+  const hint = lookup.private
+    ? invite
+    : `${invite}; or add the scope chat:write.public to the app and reinstall it`
   return wrong('not_in_channel', `${shown}: the app is not in the channel`, PARKED, hint)
 }
 
@@ -192,7 +194,7 @@ function webhookNotes(receivers: ReadonlyMap<string, SlackReceiver>): Finding[] 
     receiver.webhook_url === undefined ? [] : [slackTarget(receiver, name)],
   )
   if (names.length === 0) return []
-  const why = 'An incoming webhook cannot be tried without posting a message.'
+  const why = 'An incoming webhook cannot be tested without posting a message.'
   const summary = `${names.join(', ')} could not be checked`
   return [unknown('webhook_unchecked', summary, why, 'post one: "hookbridge send --type TYPE"')]
 }

@@ -70,7 +70,10 @@ export function unknownIn([name, field]: readonly string[], { steps, what }: Kno
   const step = steps.find((one) => one.name === name)
   if (step === undefined) {
     const names = steps.map((one) => one.name)
-    const how = what === 'step' ? 'docs/enrichment.md shows how to fetch it' : ''
+    const how =
+      what === 'step'
+        ? 'docs/enrichment.md shows how to fetch it'
+        : 'a step can use only the results of steps before it'
     const hint = names.length === 0 ? how : meant(name, names)
     return { message: `enriched.${name}: no ${what} of enrich has this name`, hint }
   }

@@ -112,34 +112,44 @@ function leaks(below: readonly Route[], path: Path, terms: Terms, facts: KnownFi
   // Each of them takes no more than this.
   const most = below.flatMap(({ match }) => termsOf(match)).map(({ fields }) => ({ fields, exact: true }))
   if (below.length === 0 || covers(most, terms, facts)) return []
-  const message = 'an event that matches here and none of the routes below is not delivered'
-  return [{ code: 'no_receivers', path, message, hint: 'add receivers, or a last route without match' }]
+  const message = 'an event that matches this route and none of its nested routes is not delivered'
+  return [
+    { code: 'no_receivers', path, message, hint: 'add receivers, or a last nested route without match' },
+  ]
 }
 
 function impossible({ match }: Route, place: Path, own: Terms, checker: Checker): Unreachable {
   const path = match === undefined ? place : [...place, 'match']
   if (possible(own, checker.facts).length === 0) {
-    const message = 'this match can never hold: no event has such values'
+    const message = 'no event can match this'
     return { code: 'impossible_match', path, message, hint: hintFor(match, checker) }
   }
-  const message = `no event that matches ${placed(place.slice(0, -2), checker)} can match here`
-  return { code: 'impossible_match', path, message, hint: 'change one of the two, or move this route out' }
+  const message = `no event that matches the parent route, ${placed(place.slice(0, -2), checker)}, can match this`
+  return {
+    code: 'impossible_match',
+    path,
+    message,
+    hint: 'change one of the two, or move this route out of its parent',
+  }
 }
 
 function hintFor(match: Match | undefined, { facts, events: { sources, types } }: Checker): string {
   const fields = fieldsOf(match)
   const missing = fields.find(({ path }) => facts.isMissing(path))?.path
-  if (missing?.startsWith('enriched.')) return 'this version does not fetch anything into enriched'
-  if (missing?.startsWith('lifecycle.')) return `a route may use ${AT_ROUTING.join(', ')}`
+  if (missing?.startsWith('lifecycle.')) return `a match can only use ${AT_ROUTING.join(', ')}`
   if (missing !== undefined)
-    return `there is no ${missing}; a field of the payload is payload.NAME or data.NAME`
+    return `there is no ${missing}; for a field of the payload write data.NAME or payload.NAME`
   const source = fields.find(({ path }) => path === 'source')?.wanted
   if (typeof source === 'string' && !source.includes('*') && !sources.includes(source))
     return `there is no such source; ${meant(source, sources)}`
   const type = fields.find(({ path }) => path === 'type')?.wanted
   if (typeof type === 'string' && types !== undefined && !types.includes(type))
     return `there is no such notice; ${meant(type, types)}`
-  return 'type and source are text; compare a field with one value, or with a list of values'
+  const textual = fields.find(
+    ({ path, wanted }) => facts.isText(path) && ['number', 'boolean'].includes(typeof wanted),
+  )
+  if (textual !== undefined) return `${textual.path} is text, but this value is not`
+  return 'its conditions contradict each other, or fit none of the sources'
 }
 
 /** Sources of a list that do not exist; where there is but one, the match is impossible. */
@@ -180,7 +190,7 @@ function taken(takenBy: readonly Path[] | null, path: Path, checker: Checker): U
     code: 'unreachable_route',
     path,
     message: `no event reaches this route: ${places} ${takenBy.length === 1 ? 'takes' : 'take'} all of them`,
-    hint: `move it up, or set \`continue: true\` in ${names}, or let ${takenBy.length === 1 ? 'it' : 'them'} match less`,
+    hint: `move this route up, set \`continue: true\` in ${names}, or narrow ${takenBy.length === 1 ? 'its match' : 'their matches'}`,
   }
 }
 

@@ -33,15 +33,21 @@ export function typesOf(events: readonly Event[]): readonly string[] {
 }
 
 /** How to correct a name, or to make it known. */
-export function toName(name: string, known: readonly string[]): string {
+export function toName(name: string, known: readonly string[], otherwise = ''): string {
   const hint = meant(name, known)
-  return hint.startsWith('did you mean') ? hint : `${hint}; if it is new, add an event that has it to tests`
+  return hint.startsWith('did you mean')
+    ? hint
+    : `${hint}; ${otherwise}if it is new, add an event that has it under tests`
 }
 
 /** How to correct the path of a field, or to make it known. */
 export function toField(path: string, events: readonly Event[]): string {
   const names = new Set(events.flatMap(({ payload }) => fieldsOf(payload.data, 'data')))
-  return toName(path.replace(/^payload\.(?=data\.)/, ''), [...names])
+  return toName(
+    path.replace(/^payload\.(?=data\.)/, ''),
+    [...names],
+    'enrich can fetch others (docs/enrichment.md); ',
+  )
 }
 
 function fieldsOf(value: unknown, path: string): string[] {

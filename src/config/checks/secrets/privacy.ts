@@ -16,11 +16,11 @@ export function checkPrivacy(filled: Interpolated, env: Env): Problem[] {
   const { document, origins } = filled
   const ofFiles = origins.flatMap(({ path, written, file }) => {
     if (file === undefined || !isSecret(path) || MANAGED.test(resolve(file)) || !othersRead(file)) return []
-    const message = `other users of this machine may read the file of ${written}`
+    const message = `other users of this machine can read the file of ${written}`
     return [warning('readable_secret', document.file, document.at([...path, 'file']), message, toHide(file))]
   })
   if (!hasPlainSecret(filled) || !othersRead(document.file)) return ofFiles
-  const message = `other users of this machine may read ${basename(document.file)}, which holds a secret`
+  const message = `other users of this machine can read ${basename(document.file)}, which holds a secret`
   return [warning('readable_secret', document.file, START, message, toHide(document.file)), ...ofFiles]
 }
 

@@ -47,11 +47,11 @@ function checkUrl({ path, text }: TextAt, document: Interpolated['document']): P
     .flatMap(([parameter, value]) => variablesIn(value).map((one) => ({ ...one, by: parameter })))
   const found = new Map([...inParameters, ...named].map((one) => [one.written, one]))
   return [...found.values()].map(({ written, variable, by }) => {
-    const message = `${name} has a secret in it, judged by the name of ${by}, and ${isLink ? 'links are in messages' : 'URLs are logged everywhere'}`
+    const message = `${name} seems to contain a secret, by the name of ${by}: ${isLink ? 'links appear in messages' : 'URLs end up in logs'}`
     const move = isLink
       ? 'leave it out'
       : `send it in headers, such as authorization: "Bearer \${${variable}}"`
-    const hint = by === written ? `${move}; if it is no secret, give the variable another name` : move
+    const hint = by === written ? `${move}; if it is not a secret, rename the variable` : move
     return warning('doubtful_setting', document.file, document.textAt(path, written), message, hint)
   })
 }

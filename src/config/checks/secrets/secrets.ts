@@ -31,14 +31,14 @@ function checkWritten(one: TextAt, { document, origins }: Interpolated): Problem
   const { file } = document
   const bare = bareVariables(one).map((name) => {
     const written = `$${name}`
-    const message = `${written} is text and not a variable`
+    const message = `${written} is plain text, not a variable`
     return warning('wrong_variable', file, document.textAt(path, written), message, `write \${${name}}`)
   })
   const found = plainSecretIn(one)
   if (found === null) return bare
   const isDefault = plainSecretIn({ path, text: text.replace(VARIABLE, HOLE) }) === null
   const hint = isDefault
-    ? 'remove it as a default, and set the variable'
+    ? 'remove the default value, and set the variable'
     : text.includes('${')
       ? 'put it into a variable as well'
       : 'write ${NAME} and set the variable, or {file: PATH}'
@@ -118,9 +118,9 @@ function repeated({ value, document, origins }: Interpolated): Problem[] {
 
 function toSeparate(one: Path, other: Path): string {
   const [list, otherList] = [one, other].map((path) => pathName(path.slice(0, -1)))
-  if (list === otherList) return 'remove one; while rotating, list the old one and the new one'
+  if (list === otherList) return 'remove one; during a rotation, list the old and the new secret'
   const areSources = one[0] === 'sources' && other[0] === 'sources'
   return areSources
-    ? 'give each source the secret of its own endpoint: a request for one passes for the other'
-    : 'use another one: who knows one of them knows both'
+    ? 'give each source the secret of its own endpoint; otherwise each accepts the requests of the other'
+    : 'use a different secret: anyone who learns one of them knows both'
 }

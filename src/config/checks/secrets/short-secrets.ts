@@ -13,7 +13,7 @@ export function checkShortSecrets({ config, document }: CompiledConfig): readonl
     svix.secrets.flatMap((secret, index) => {
       if (sizeOfSecret(secret) >= SHORTEST_SECRET_BYTES) return []
       const path = ['sources', name, 'svix', 'secrets', index]
-      const message = `${pathName(path)} has less than ${SHORTEST_SECRET_BYTES} bytes. ${SHORT_SECRET.replace(/\.$/, '')}`
+      const message = `${pathName(path)} has fewer than ${SHORTEST_SECRET_BYTES} bytes. ${SHORT_SECRET.replace(/\.$/, '')}`
       return [warning('doubtful_setting', document.file, document.at(path), message, LONGER_SECRET)]
     }),
   )

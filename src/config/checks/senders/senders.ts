@@ -119,10 +119,10 @@ function checkKind(
     warning('text_operator', document.file, document.at(path), message, hint),
   ]
   if (typeof value === 'number' && are('string'))
-    return warn(`${name} is text, which no number equals`, 'put the value in quotes')
+    return warn(`${name} is text, and a number never equals text`, 'put the value in quotes')
   const isNumeric = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value)
   return isNumeric && are('number')
-    ? warn(`${name} is a number, which no text equals`, 'remove the quotes')
+    ? warn(`${name} is a number, and text never equals a number`, 'remove the quotes')
     : []
 }
 

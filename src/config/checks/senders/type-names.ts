@@ -54,12 +54,12 @@ function checkLinks(checker: Checker): Problem[] {
     const missing = missingIn(links, linked)
     if (typeof missing === 'string') {
       const message = `links.${key} fails for ${typesOf(linked).join(', ')}: ${missing}`
-      const hint = 'a value such as {{ data.id }} is enough'
+      const hint = 'simplify the template: a variable such as {{ data.id }} is enough'
       return [warning('wrong_link', document.file, document.at(path), message, hint)]
     }
     const [name] = missing.every((names) => names.length > 0) ? (missing[0] ?? []) : []
     if (name === undefined || !/^(?:data|payload)\./.test(name)) return []
-    const message = `no event has ${name}, and so no message has this link`
+    const message = `no event has ${name}, so no message has this link`
     return [
       warning('unknown_field', document.file, document.textAt(path, name), message, toField(name, linked)),
     ]
@@ -115,7 +115,7 @@ function unknownType(name: string, names: readonly string[], checker: Checker): 
   const isMeant = wildcard(meant)
   const others = names.map((other) => wildcard(other))
   if (cuuroTypes.some((type) => isMeant(type) && others.some((covers) => covers(type)))) return null
-  const hint = `did you mean "${meant}"? If another sender has it, add an event that has it to tests`
+  const hint = `did you mean "${meant}"? If another sender uses this type, add an event of this type under tests`
   return { message: `no known event has ${like}`, hint }
 }
 

@@ -114,7 +114,7 @@ function compareTexts(
     return fragments
       .filter((fragment) => !texts.some((text) => text.includes(fragment)))
       .map((fragment) =>
-        report('rendered', `no message to ${receiver} says ${quote(fragment)}`, '', texts.join('\n\n')),
+        report('rendered', `no message to ${receiver} contains ${quote(fragment)}`, '', texts.join('\n\n')),
       )
   })
 }
@@ -122,11 +122,11 @@ function compareTexts(
 /** Two lists as lines, with a mark before what is only in one of them. */
 function difference(wanted: readonly string[], found: readonly string[]): string {
   const lines = [
-    ...wanted.map((name) => (found.includes(name) ? `  ${name}` : `- ${name} (wanted)`)),
-    ...found.filter((name) => !wanted.includes(name)).map((name) => `+ ${name} (found)`),
+    ...wanted.map((name) => (found.includes(name) ? `  ${name}` : `- ${name} (expected)`)),
+    ...found.filter((name) => !wanted.includes(name)).map((name) => `+ ${name} (actual)`),
   ]
   if (lines.every((line) => line.startsWith('  ')))
-    return `wanted ${wanted.join(', ')}\nfound  ${found.join(', ')}`
+    return `expected ${wanted.join(', ')}\nactual   ${found.join(', ')}`
   return lines.length === 0 ? '' : lines.join('\n')
 }
 
