@@ -40,18 +40,18 @@ export interface View {
   readonly lifecycle: LifecycleView | null
 }
 
-/** Times are in ISO 8601. Routes see the name, the stage and whether it is the last: the rest is known when it is sent. */
+/** Times are in ISO 8601. Routes see only the name, the stage and whether it is the last: the rest is known only when a message is sent. */
 export interface LifecycleView {
   readonly name: string
   readonly stage: string
   readonly is_last: boolean
-  /** When the first stage was; null where it has not come. */
+  /** When the first stage happened; null if it has not arrived. */
   readonly started_at: string | null
-  /** From the first stage to this one: `12 min`. Null for the first, and where that is not known. */
+  /** The time from the first stage to this one: `12 min`. Null for the first stage, or if it is not known. */
   readonly elapsed: string | null
   /** These are times of receipt, because no better ones are known. */
   readonly approximate: boolean
-  /** All of them; `at` is null for one that has not come. */
+  /** All stages; `at` is null for one that has not arrived. */
   readonly stages: readonly { readonly name: string; readonly at: string | null }[]
 }
 
@@ -93,7 +93,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Where a source's events say what they are: JSON pointers (RFC 6901). */
 export interface Pointers {
-  /** Without one /type and then /event are tried. */
+  /** If it is not set, /type is tried, then /event. */
   readonly eventType?: string | undefined
   readonly subject: string
 }
@@ -164,13 +164,13 @@ export function readJson(bytes: Uint8Array): Json | undefined {
   }
 }
 
-/** Parsed within a list, so that a bare number keeps its digits too. */
+/** Parsed inside a list, so that a number by itself keeps its digits too. */
 function exact(text: string, value: Json): Json {
   const list = withExactNumbers(`[${text}]`, [value])
   return isList(list) ? (list[0] ?? null) : value
 }
 
-/** The value of a JSON text. One that is nested too deep is read without its exact numbers, since that is recursive. */
+/** The value of a JSON text. If it is nested too deeply, numbers are not kept exactly, because that is recursive. */
 function readPayload(text: string): unknown {
   const value: Json = JSON.parse(text)
   return isTooDeep(text, value) ? value : withExactNumbers(text, value)
@@ -180,7 +180,7 @@ function isTooDeep(text: string, value: Json): boolean {
   return text.length > 2 * DEEPEST && isDeeper(value, DEEPEST)
 }
 
-/** Text, or a whole number as text; null where it is empty or too long for an id. */
+/** Text, or a whole number as text; null if it is empty or too long for an id. */
 export function idAt(payload: JsonObject, pointer: string): string | null {
   const found = resolvePointer(payload, pointer)
   const text = isNumber(found) && /^-?\d+$/.test(String(found)) ? String(found) : found
@@ -205,7 +205,7 @@ function unreadable(code: UnreadableCode, message: string): ReadBody {
 const receivedTime = isoTimes()
 const sentTime = isoTimes()
 
-/** Formats milliseconds as ISO 8601, and keeps the last. */
+/** Formats milliseconds as ISO 8601, and remembers the last result. */
 function isoTimes(): (ms: number) => string {
   let last = Number.NaN
   let text = ''

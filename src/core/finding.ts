@@ -11,7 +11,7 @@ export interface Finding {
   readonly hint: string
 }
 
-/** `unknown`: it could not be found out, which is neither good nor bad. */
+/** `unknown`: it could not be checked, which is neither good nor bad. */
 export type Level = 'fine' | 'warning' | 'wrong' | 'unknown'
 
 export function fine(code: string, summary: string): Finding {

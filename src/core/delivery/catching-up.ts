@@ -18,8 +18,8 @@ export interface InFlight {
 }
 
 /**
- * How many more attempts may begin; `perDestination`: at most while it catches up, of each instance. One that shared it with others
- * would not reach what its channel allows now, which follows what the instance uses.
+ * How many more attempts may begin. `perDestination`: the limit of each instance while the destination catches up. The limit is not
+ * shared between instances: what a channel allows depends on what its own instance uses.
  */
 export function roomFor(
   state: DestinationState,
@@ -31,8 +31,8 @@ export function roomFor(
 }
 
 /**
- * The state before messages are claimed. `inFlight`: attempts; `isMuch`: whether more is due than is sent in order. Because a claim
- * left nothing, a destination has not caught up: while answers are waited for, as many messages may arrive as before.
+ * The state before messages are claimed. `inFlight`: attempts; `isMuch`: whether more is due than is sent in order. A claim that left
+ * nothing does not mean that a destination has caught up: while it answers, just as many new messages may arrive.
  */
 export function beforeClaim(
   state: DestinationState,
@@ -45,7 +45,7 @@ export function beforeClaim(
   return starts ? { ...now, catchingUp: true } : now
 }
 
-/** The state after messages were claimed. `inFlight`: with the attempts at those; `isLeft`: something is due that was not claimed. */
+/** The state after messages were claimed. `inFlight` includes the attempts at those; `isLeft`: something that is due was not claimed. */
 export function afterClaim(state: DestinationState, inFlight: number, isLeft: boolean): DestinationState {
   if (!state.catchingUp) return state
   if (!isLeft && inFlight <= 1) return { ...state, ...inOrder }

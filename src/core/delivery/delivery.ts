@@ -6,11 +6,11 @@ import type { Destination } from './destination.ts'
 import type { Outcome } from './outcome.ts'
 
 export const states = [
-  /** To be attempted as soon as its destination takes it. */
+  /** Attempted as soon as its destination's rate limit allows. */
   'pending',
   /**
-   * Waits for a time, or for an earlier message of its conversation; the reason says which. Plans of this version hold
-   * nothing for a time: stores carry that, groups and `merged` for digests.
+   * Waits for a time, or for an earlier message of its conversation; the reason says which. This version never plans to hold
+   * a message for a time: stores support that, groups and `merged` for digests to come.
    */
   'held',
   /** Leased: an attempt is under way. */
@@ -67,12 +67,12 @@ export interface Delivery {
   /** What it is the fallback of; null where its own route planned it. */
   readonly standsInFor: StandIn | null
   readonly state: State
-  /** Why it is in this state, where that needs words. */
+  /** Why it is in this state; empty if the state says enough. */
   readonly reason: string | null
-  /** When it is to be attempted next; null in a final state, and while it waits for another delivery. */
+  /** When it is attempted next; null in a final state, and while it waits for another delivery. */
   readonly dueAt: number | null
   readonly attempts: number
-  /** Counted since the delivery was created or resent, or since the message was looked for and not found. */
+  /** Counted since the delivery was created or resent, or since a look-up did not find the message. */
   readonly ambiguousAttempts: number
   readonly createdAt: number
   /** Since when `delivery.retry_for` counts: its creation, or the last resend. */
@@ -80,17 +80,17 @@ export interface Delivery {
 }
 
 /**
- * Attempts of which nobody knows whether they delivered. When the first and the last of them began, in milliseconds
+ * Attempts of which it is unknown whether the message arrived: when the first and the last of them began, in milliseconds
  * since the epoch.
  */
 export interface Unanswered {
   readonly since: number
   readonly latest: number
-  /** When the last one began that got no answer, and may still be under way; null where each was answered. */
+  /** When the last one without an answer began, which may still be in progress; null if each was answered. */
   readonly underWay: number | null
 }
 
-/** Of a delivery's attempts, the latest first; null where it is known of all whether they delivered. */
+/** From a delivery's attempts, the latest first; null if it is known for all of them whether the message arrived. */
 export function unansweredOf(
   attempts: Iterable<{ readonly startedAt: number; readonly outcome: Outcome }>,
 ): Unanswered | null {
@@ -101,7 +101,7 @@ export function unansweredOf(
   for (const { startedAt, outcome } of attempts) {
     // A delivered message is only sent again because a person asked for it.
     if (outcome.kind === 'sent') break
-    // It began before the one that followed it, even where the clock was set back in between: by this much, or more.
+    // It began before the attempt that followed it, even if the clock was set back in between, by this much or more.
     const setBack = Math.max(0, startedAt - before)
     before = Math.min(before, startedAt)
     if (outcome.kind === 'ambiguous') {
@@ -128,9 +128,9 @@ export interface StandIn {
 }
 
 export interface Policy {
-  /** Milliseconds during which a failing delivery is tried again. */
+  /** For how many milliseconds a failing delivery is retried. */
   readonly retryFor: number
-  /** How often a message is sent again at most while it may have arrived. */
+  /** How many times at most a message that may have arrived is sent again. */
   readonly ambiguousResends: number
 }
 
@@ -173,7 +173,7 @@ export function nextState(
     const budgetEnd = delivery.retryingSince + policy.retryFor
     const backoffEnd = now + backoff(delivery.attempts, random)
     if (backoffEnd <= budgetEnd) return { state, dueAt: Math.max(backoffEnd, now + (after ?? 0)), reason }
-    // Where the destination asks for a time, there is one attempt more: then, or at the end of the budget, whichever is later.
+    // If the destination asks to wait, there is one more attempt: after that wait, or at the end of the budget, whichever is later.
     if (after !== undefined && now < budgetEnd)
       return { state, dueAt: Math.max(budgetEnd, now + after), reason }
     return {

@@ -17,15 +17,15 @@ export interface Destination {
 export interface RateLimit {
   /** Messages a second; Infinity where nothing limits them. */
   readonly rate: number
-  /** Messages that may go at once after an idle time. */
+  /** How many messages may be sent at once after an idle time. */
   readonly burst: number
 }
 
 export interface DestinationState {
-  /** Messages that may go at once, as of `refilledAt`. */
+  /** How many messages may be sent at once, as of `refilledAt`. */
   readonly tokens: number
   readonly refilledAt: number
-  /** Failed attempts since one last succeeded. */
+  /** Failed attempts since the last success. */
   readonly failures: number
   readonly failingSince: number | null
   /** Why the last attempt failed; null while it works. */
@@ -50,17 +50,17 @@ export interface Pause {
 
 /** After this many failures in a row a destination counts as broken. */
 const BROKEN_AFTER = 3
-// At most; a probe comes after half to all of its interval.
+// An upper limit: a probe is made after between half of its interval and all of it.
 const FIRST_PROBE_MS = 1_000
 const LONGEST_PROBE_MS = 30_000
 const SUCCESS_RESOLUTION_MS = 1_000
 const TOLERATED_MS = 1_000
 /**
  * An attempt may wait for minutes for the answer to a mail's final dot. After this time it no longer counts as in flight, so that
- * others can begin, also those behind it to the same destination.
+ * others can begin, including later ones to the same destination.
  */
 export const SLOW_AFTER_MS = 30_000
-/** A destination that nothing was sent to yet. */
+/** A destination to which nothing has been sent yet. */
 export function newDestination(limit: RateLimit, now: number): DestinationState {
   return {
     tokens: finite(limit.burst),
@@ -80,7 +80,7 @@ export function isBroken({ failures }: Pick<DestinationState, 'failures'>): bool
   return failures >= BROKEN_AFTER
 }
 
-/** How many messages the rate limit and the pauses let go now. A broken destination gets one at a time. */
+/** How many messages the rate limit and the pauses allow now. A broken destination gets one at a time. */
 export function allowance(state: DestinationState, limit: RateLimit, now: number): number {
   if (pausedFor(state, now) > 0) return 0
   const tokens = limit.rate === Number.POSITIVE_INFINITY ? limit.burst : refill(state, limit, now).tokens
@@ -96,11 +96,11 @@ export function availableAt(state: DestinationState, limit: RateLimit, now: numb
   const { tokens, refilledAt } = refill(anchored, limit, unpausedAt)
   if (tokens >= 1) return unpausedAt
   const at = refilledAt + Math.ceil(((1 - tokens) * 1000) / limit.rate)
-  // Fractions of a token are not exact: the millisecond before or after may be the first.
+  // Fractions of a token are not exact: the result may be a millisecond off.
   return [at - 1, at].find((time) => allowance(anchored, limit, time) >= 1) ?? at + 1
 }
 
-/** The state after so many messages were claimed; the same value if nothing limits them. */
+/** The state after this many messages were claimed; the same value if nothing limits them. */
 export function take(
   state: DestinationState,
   limit: RateLimit,
@@ -136,7 +136,7 @@ export function settle(
       return { ...failed(anchored, outcome.reason, now), backoff: null }
     case 'ambiguous':
     case 'retry': {
-      // Attempts that were under way when it asked for a pause end so too: together they count as one failure.
+      // Attempts that were in progress when it asked for a pause usually end in the same way: together they count as one failure.
       const isSameBurst = outcome.after !== undefined && anchored.retryAfter !== null
       const next = isSameBurst ? anchored : backedOff(failed(anchored, outcome.reason, now), now, rateKey)
       if (outcome.after === undefined) return next
@@ -146,7 +146,7 @@ export function settle(
   }
 }
 
-/** The state under a new configuration: failures are forgotten, so that it is tried at once; Retry-After still holds. */
+/** The state under a new configuration: failures are forgotten, so that it is tried at once; Retry-After is still respected. */
 export function reconfigured(state: DestinationState): DestinationState {
   return state.failures === 0 && state.backoff === null ? state : { ...state, ...healthy }
 }

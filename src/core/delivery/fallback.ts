@@ -12,7 +12,7 @@ export interface Fallback {
 
 /**
  * The deliveries to add when another one becomes parked or dead. None if that is a fallback itself: a message that can be
- * delivered nowhere must not go around.
+ * delivered nowhere must not be passed on and on.
  */
 export function fallbackDeliveries(
   fallback: Fallback | null,
@@ -41,7 +41,7 @@ type Sibling = Pick<Delivery, 'route' | 'state' | 'standsInFor'> & { readonly de
 const NOT_SENT: ReadonlySet<State> = new Set(['skipped', 'cancelled'])
 
 /**
- * How a fallback starts among the deliveries of its plan, of which a destination gets only one. Null if it was added before,
+ * The state in which a fallback starts: a destination gets only one delivery of a plan. Null if the fallback was added before,
  * when the same delivery failed for the first time.
  */
 export function startOfFallback(

@@ -11,8 +11,8 @@ export type Outcome =
      */
     | { readonly kind: 'retry'; readonly reason: string; readonly after?: number; readonly counts?: false }
     /**
-     * The message may or may not have arrived. `after`: as of `retry`; a look-up waits for it too. `answered`: the destination has
-     * answered that it failed, so that nothing of the attempt is under way any more.
+     * The message may or may not have arrived. `after`: as for `retry`; a look-up also waits for it. `answered`: the destination has
+     * answered that it failed, so nothing of the attempt is still in progress.
      */
     | {
         readonly kind: 'ambiguous'
@@ -30,16 +30,16 @@ export type Outcome =
 interface Remarks {
   /** What the history should say beyond that: kept with the attempt's notes. */
   readonly notes?: readonly string[]
-  /** Set where an earlier attempt had ended without an answer, and its message was looked for before another was sent. */
+  /** Set if an earlier attempt had ended without an answer, and its message was looked up before another one was sent. */
   readonly lookUp?: LookUp
 }
 
 export const lookUps = [
   /** It had arrived: nothing was sent. */
   'found',
-  /** None had arrived. */
+  /** It had not arrived. */
   'absent',
-  /** The destination does not let us look. */
+  /** The destination does not allow look-ups. */
   'not_allowed',
   /** There were more messages than could be searched. */
   'incomplete',

@@ -7,7 +7,7 @@ import type { Destination } from './destination.ts'
 export type Resend =
   /** Its receiver still has its destination. */
   | { readonly kind: 'requeue' }
-  /** Its receiver has another one in its place. */
+  /** Its receiver has another destination instead. */
   | { readonly kind: 'redirect'; readonly destination: Destination }
   /** Its receiver has no destination left for it. */
   | { readonly kind: 'gone'; readonly reason: string; readonly hint: string }
@@ -20,14 +20,14 @@ export type Destinations = ReadonlyMap<string, readonly Destination[]>
 const replacedStates: readonly State[] = ['skipped', 'merged', 'cancelled']
 const unresolved: readonly State[] = unresolvedStates
 
-/** Whether it goes where it was planned for; then the rest of its plan is not needed. */
+/** Whether it goes to the destination that it was planned for; if so, the rest of its plan is not needed. */
 export function isCurrent({ state, receiver, destination }: Delivery, destinations: Destinations): boolean {
   return !replacedStates.includes(state) && isAmong(destination, destinations.get(receiver) ?? [])
 }
 
 /**
  * Decides for those deliveries of one plan that are `wanted`. An orphan is a delivery to a destination that its
- * receiver has no longer. The k-th orphan of a receiver and channel gets the k-th destination, in the order of the
+ * receiver no longer has. The k-th orphan of a receiver and channel gets the k-th destination, in the order of the
  * configuration, that no delivery of the plan goes to. If there are fewer of those than orphans, what is parked or
  * dead comes first, then what is wanted. No two deliveries of the plan get the same destination.
  */

@@ -14,8 +14,8 @@ const RFC_850 = new RegExp(`^${LONG_DAY}, (\\d{2})-${MONTH}-(\\d{2}) ${TIME} GMT
 const ASCTIME = new RegExp(`^${SHORT_DAY} ${MONTH} ([ \\d]\\d) ${TIME} (\\d{4})$`)
 
 /**
- * Milliseconds to wait, however long; null where it cannot be read. `date` is the Date of the same answer: a date is
- * compared with the clock that it was made by, and with `now` (milliseconds since the epoch) where there is none.
+ * Milliseconds to wait, however long; null if it cannot be read. `date` is the Date header of the same answer: a date is
+ * compared with the clock of the server that sent it, or else with `now` (milliseconds since the epoch).
  */
 export function readRetryAfter(text: string, date: string | null, now: number): number | null {
   const value = text.trim()

@@ -9,17 +9,17 @@ export type Answer =
   | {
       readonly kind: 'answer'
       readonly status: number
-      /** Undefined where it is no JSON. */
+      /** Undefined if it is not JSON. */
       readonly body: Json | undefined
       /** Milliseconds that it asks us to wait; null where it does not. */
       readonly retryAfter: number | null
     }
-  /** There was no answer, or none that may be used. `permanent`: another request would end in the same way. */
+  /** There was no answer, or none that can be used. `permanent`: another request would end in the same way. */
   | { readonly kind: 'none'; readonly reason: string; readonly permanent: boolean }
 
 export type Verdict =
   | { readonly kind: 'picked'; readonly value: Json; readonly fields: readonly string[] }
-  /** To be asked again: it is not ready, or failed in a way that may pass. */
+  /** The request is repeated: the answer is not ready, or the failure may pass. */
   | {
       readonly kind: 'again'
       readonly reason: string
@@ -31,9 +31,9 @@ export type Verdict =
   /** `status`: 401 or 403, for which a person must act; null for any other reason. */
   | { readonly kind: 'failed'; readonly reason: string; readonly status: 401 | 403 | null }
 
-/** Of what one step adds to an event, as JSON. */
+/** Limit for what one step adds to an event, as JSON. */
 const LARGEST_BYTES = 16 * 1024
-// Timeouts and limits of the server, and what is not there yet.
+// Timeouts and limits of the server, and resources that do not exist yet.
 const PASSING: ReadonlySet<number> = new Set([404, 408, 409, 423, 425, 429])
 const UNAVAILABLE: ReadonlySet<number> = new Set([403, 408, 429])
 
@@ -77,7 +77,7 @@ function pickFrom(
   return { kind: 'picked', value, fields: isObject(value) ? Object.keys(value) : [] }
 }
 
-/** Those that the answer has. */
+/** Those fields that the answer has. */
 function pickedFields(pick: Readonly<Record<string, string>>, body: Json): JsonObject {
   return Object.fromEntries(
     Object.entries(pick).flatMap(([name, pointer]): [string, Json][] => {

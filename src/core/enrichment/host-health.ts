@@ -1,15 +1,15 @@
 /**
- * The health of a host that steps of enrich ask: how many requests it gets at once, and when none. Times are milliseconds of a
- * clock that is never set.
+ * The health of a host that steps of enrich request: how many requests it gets at once, and when it gets none. Times are milliseconds of a
+ * monotonic clock.
  */
 import type { Verdict } from './answer.ts'
 
 export interface HostHealth {
-  /** Requests that it could not serve since one that it did. */
+  /** Requests that it could not serve since the last one that it served. */
   readonly failures: number
   /** Why the last one failed; null while it works. */
   readonly reason: string | null
-  /** It is not asked until then. `from`: what was sent before that and fails is the same failure. */
+  /** No request is made until then. `from`: failures of requests that were sent before that count as the same failure. */
   readonly pause: { readonly from: number; readonly until: number } | null
 }
 
@@ -31,14 +31,14 @@ export function requestsAtOnce(health: HostHealth): number {
   return isFailing(health) ? 1 : REQUESTS_AT_ONCE
 }
 
-/** Whole milliseconds until it may be asked; 0 for now. */
+/** Whole milliseconds until a request may be made; 0 for now. */
 export function pausedFor({ pause }: HostHealth, now: number): number {
   return Math.max(0, Math.ceil((pause?.until ?? now) - now))
 }
 
 /**
- * The health after a request that began at `startedAt`. `within`: of its step; pauses that we choose are at most half of it, so
- * that an event still gets an answer of a host that works again in time.
+ * The health after a request that began at `startedAt`. `within`: that of its step. Pauses that we choose are at most half of it, so
+ * that an event still gets an answer if the host recovers in time.
  */
 export function settleHost(
   health: HostHealth,

@@ -10,7 +10,7 @@ export interface Progress {
   readonly enriched: JsonObject
   /** The steps that have ended. */
   readonly steps: readonly StepResult[]
-  /** The step that was asked and is to be asked again. */
+  /** The step whose request was made and will be repeated. */
   readonly current: Tried | null
 }
 
@@ -26,13 +26,13 @@ export interface StepResult extends Tried {
 
 export interface Tried {
   readonly step: string
-  /** 0 where it waits for its first. */
+  /** 0 while it waits for the first one. */
   readonly tries: number
-  /** When it was its turn first; milliseconds since the epoch. */
+  /** When its turn came first; milliseconds since the epoch. */
   readonly since: number
-  /** The milliseconds of all pauses between its tries: clocks may be set. */
+  /** The sum of all pauses between its tries, in milliseconds: a clock may be changed in between. */
   readonly paused: number
-  /** Why the last try that fetched nothing did not; null where each did. */
+  /** Why the last try that fetched nothing failed; null if each try fetched something. */
   readonly reason: string | null
 }
 
@@ -43,7 +43,7 @@ export type Next =
 
 export const notBegun: Progress = { enriched: {}, steps: [], current: null }
 
-/** The first step that matches the event and has not ended. A step of which the configuration has no more is left out. */
+/** The first step that matches the event and has not ended. A step that is no longer in the configuration is left out. */
 export function nextStep(steps: readonly Step[], event: Event, progress: Progress): Next {
   const view = viewOf({ ...event, enriched: progress.enriched })
   const step = steps.find(
@@ -58,7 +58,7 @@ export function needsEnrichment(steps: readonly Step[], event: Event): boolean {
 }
 
 export interface Times {
-  /** When the event was received; within a step's `within` since then it is asked again. */
+  /** When the event was received; the request is repeated for a step's `within` since then. */
   readonly receivedAt: number
   /** When this try began, and when it ended. */
   readonly startedAt: number
@@ -69,7 +69,7 @@ export interface Times {
 
 export interface AfterTry {
   readonly progress: Progress
-  /** When the step is to be asked again; null where it has ended. */
+  /** When the step is tried again; null if it has ended. */
   readonly againAt: number | null
 }
 
@@ -77,8 +77,8 @@ const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 30_000
 
 /**
- * A step is asked again until its time is over, the last time at its very end, and at least once: also after a downtime in
- * which that time passed. It has failed at once where another try is of no use, or is asked for too late.
+ * A step is tried again until its time is over, the last time at its very end. It is tried at least once, even after a downtime in
+ * which that time passed. It fails at once if another try is useless, or would be too late.
  */
 export function afterTry(step: Step, progress: Progress, verdict: Verdict, times: Times): AfterTry {
   const before = progress.current?.step === step.name ? progress.current : null
@@ -108,14 +108,14 @@ export interface Waiting {
 }
 
 /**
- * How long a step's request may wait for its turn, in milliseconds: until the step's time is over, which begins anew with the
- * process for one that was never asked; and at least as long as one request, for the one in front.
+ * How long a step's request may wait for its turn, in milliseconds: until the step's time is over (for one that was never tried, that
+ * time starts again with the process), and at least as long as one request, so that the one before it can end.
  */
 export function patience(step: Step, progress: Progress, times: Waiting): number {
   return Math.max(step.timeout, leftFor(step, progress, times))
 }
 
-/** After a wait in vain: the step is tried again in `afterMs`, or has ended where that is too late, or null. */
+/** After it did not get a turn: the step is tried again in `afterMs`, or has ended if that is too late or null. */
 export function afterWait(
   step: Step,
   progress: Progress,
@@ -134,7 +134,7 @@ export function afterWait(
   return { progress: { ...progress, current }, againAt: now + afterMs }
 }
 
-/** Milliseconds of a step's time. Clocks may be set: the pauses count as well. */
+/** The milliseconds of a step's time that have passed. The pauses count as well, because a clock may be changed. */
 function leftFor({ name, within }: Step, { current }: Progress, times: Waiting): number {
   const before = current?.step === name ? current : null
   const isNew = before === null || before.tries === 0
@@ -142,7 +142,7 @@ function leftFor({ name, within }: Step, { current }: Progress, times: Waiting):
   return Math.max(0, Math.min(since + within - times.now, within - (before?.paused ?? 0)))
 }
 
-/** A step that cannot be asked, for a reason in the event. */
+/** A step whose request cannot be made, for a reason in the event. */
 export function notAsked({ name }: Step, progress: Progress, reason: string, now: number): Progress {
   const tried = { step: name, tries: 0, since: now, paused: 0, reason }
   return ended(progress, tried, { kind: 'failed', reason, status: null }, now)
@@ -164,7 +164,7 @@ function ended({ enriched, steps }: Progress, tried: Tried, verdict: Verdict, no
   }
 }
 
-/** Milliseconds until the next try; null where none is in time. `after`: what the answer asked for; `left`: of the step's time. */
+/** Milliseconds until the next try; null if it would be too late. `after`: what the answer asked for; `left`: what is left of the step's time. */
 function pauseOf(tries: number, after: number | null, left: number, random: number): number | null {
   if (left <= 0 || (after ?? 0) > left) return null
   const limit = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries - 1, 20))

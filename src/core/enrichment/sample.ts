@@ -10,7 +10,7 @@ export interface Sample {
   readonly madeUp: readonly string[]
 }
 
-/** Values by the names of `pick`, for the steps that match; `given` comes before them. */
+/** Values by the names of `pick`, for the steps that match; `given` takes precedence. */
 export function sampleEnrichment(steps: readonly Step[], event: Event, given: JsonObject): Sample {
   const madeUp: string[] = []
   let progress: Progress = { ...notBegun, enriched: given }

@@ -10,17 +10,17 @@ export interface StepSettings {
   readonly name: string
   readonly match?: Match | undefined
   readonly get: string
-  /** Those that may hold a secret are one. */
+  /** Values that may contain a secret are of the class Secret. */
   readonly headers: Readonly<Record<string, string | Secret>>
   /** JSON pointers by the names of fields; without it the whole answer is kept. */
   readonly pick?: Readonly<Record<string, string>> | undefined
   /** Fields without which the answer counts as not ready. */
   readonly require: readonly string[]
-  /** Since the event was received; then it is planned without what this step fetches. */
+  /** Milliseconds since the event was received, after which it is planned without this step's fields. */
   readonly within: number
-  /** Of one request. */
+  /** The timeout of one request. */
   readonly timeout: number
-  /** For how long an answer serves further events with the same request; undefined: for none. */
+  /** For how long an answer is reused for other events with the same request; undefined: it is not reused. */
   readonly cache?: number | undefined
   readonly allow_private: boolean
 }
@@ -33,7 +33,7 @@ export interface Step extends StepSettings {
 
 export type StepRequest =
   | { readonly ok: true; readonly url: string; readonly headers: Readonly<Record<string, string>> }
-  /** The event has no value for a variable, or one that makes no URL. */
+  /** The event lacks a variable, or its value does not result in a URL. */
   | { readonly ok: false; readonly reason: string }
 
 export interface StepProblem {
@@ -46,12 +46,12 @@ export type CompiledSteps =
   | { readonly ok: true; readonly steps: readonly Step[] }
   | { readonly ok: false; readonly problems: readonly StepProblem[] }
 
-// What is put into a header stays on its line.
+// A value cannot start another header line.
 const headerEngine = createEngine((text) =>
   text.toWellFormed().replaceAll(/[^\x20-\x7e]+/gu, (part) => encodeURIComponent(part)),
 )
 
-/** A step sees what the steps before it fetch: whether such a step is there is not checked here. */
+/** A step can use what earlier steps fetch; whether these exist is not checked here. */
 export function compileSteps(settings: readonly StepSettings[]): CompiledSteps {
   const compiled = settings.map((one, index) => compileStep(one, index))
   const problems = compiled.flatMap((one) => (one.ok ? [] : one.problems))
@@ -113,7 +113,7 @@ function compileHeader(value: string | Secret): Template {
     template = headerEngine.compile(text, eventFields)
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error
-    // Its message quotes what may be a secret.
+    // Its message may quote a secret.
     throw new TemplateError('is not a valid template', 1, 1)
   }
   const [unknown] = template.unknown

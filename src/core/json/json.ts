@@ -12,7 +12,7 @@ export function isObject(value: unknown): value is JsonObject {
   )
 }
 
-/** Reads an own property; a name on the prototype chain is as missing as any other. */
+/** Reads an own property; names on the prototype chain do not count. */
 export function ownProperty(value: unknown, key: string): unknown {
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
 }
@@ -22,7 +22,7 @@ export const STEERING = '\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2
 
 const STEERING_CHARACTERS = new RegExp(`[${STEERING}]`, 'g')
 
-/** The same JSON, in which such characters are escapes: JSON.stringify leaves them as they are. */
+/** The same JSON with these characters escaped, which JSON.stringify does not do. */
 export function withoutSteering(json: string): string {
   return json.replace(STEERING_CHARACTERS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

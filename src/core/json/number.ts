@@ -10,7 +10,7 @@ declare global {
 
 type NumberReviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown
 
-/** A number that JavaScript would change, or print otherwise. Templates and JSON.stringify write it as it was written. */
+/** A number that JavaScript would change or print differently. Templates and JSON.stringify write it as it was written. */
 export class ExactNumber {
   readonly #text: string
 
@@ -27,7 +27,7 @@ export class ExactNumber {
     return JSON.rawJSON(this.#text)
   }
 
-  /** For arithmetic in templates, which is JavaScript's. */
+  /** For arithmetic in templates, which uses JavaScript's numbers. */
   valueOf(): number {
     return Number(this.#text)
   }
@@ -60,7 +60,7 @@ export function isNumber(value: unknown): value is Numeric {
   return typeof value === 'number' || value instanceof ExactNumber
 }
 
-/** The number that a text of JSON writes: JavaScript's, where that is printed the same. */
+/** Parses a JSON number: a JavaScript number if that prints the same, or else an ExactNumber. */
 export function numberOf(text: string): Numeric {
   const value = Number(text)
   return String(value) === text ? value : new ExactNumber(text)
@@ -78,7 +78,7 @@ export function withExactNumbers(text: string, value: unknown): unknown {
   )
 }
 
-/** Below 0, 0 or above 0, as one is less than the other, equal or more. Exact, however long they are. */
+/** Below 0, 0 or above 0 if one is less than, equal to or greater than the other. Exact, however long they are. */
 export function compareNumbers(one: Numeric, other: Numeric): number {
   if (typeof one === 'number' && typeof other === 'number') return one - other
   const [first, second] = [decimal(String(one)), decimal(String(other))]
@@ -86,7 +86,7 @@ export function compareNumbers(one: Numeric, other: Numeric): number {
   return first.sign * compareMagnitudes(first, second)
 }
 
-/** NaN if either is NaN: it is then neither less, equal nor more. */
+/** NaN if either is NaN, so that no comparison holds. */
 function compareWith(one: ExactNumber, other: unknown): number {
   if (isNumber(other)) return compareNumbers(one, other)
   return typeof other === 'string' ? Number(one) - Number(other) : Number.NaN

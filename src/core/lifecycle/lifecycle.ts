@@ -14,7 +14,7 @@ export interface Lifecycle {
   readonly key: string | null
 }
 
-/** What an event is in its lifecycle. */
+/** The place of an event in its lifecycle. */
 export interface Stage {
   readonly lifecycle: string
   readonly key: string
@@ -24,7 +24,7 @@ export interface Stage {
   readonly last: string
 }
 
-/** Null if its type is not a stage, or if it has no key: then its messages stand alone. */
+/** Null if its type is not a stage, or if it has no key: its messages are then not part of a conversation. */
 export function stageOf(
   lifecycles: readonly Lifecycle[],
   { type, subject, payload }: Pick<Event, 'type' | 'subject' | 'payload'>,
@@ -41,19 +41,19 @@ export function stageOf(
 /** The last round of a key so far. */
 export interface Round {
   readonly number: number
-  /** Whether its first and its last stage have come. */
+  /** Whether its first and its last stage have arrived. */
   readonly hasFirst: boolean
   readonly hasLast: boolean
 }
 
-/** The round of an event that comes now, counted from 1: the first stage begins another once both ends of the last have come. */
+/** The round of an event that arrives now, counted from 1. The first stage begins a new round if the last round has both its first and last stage. */
 export function roundOf(latest: Round | null, { stage, first }: Stage): number {
   if (latest === null) return 1
   const begins = stage === first && latest.hasFirst && latest.hasLast
   return begins ? latest.number + 1 : latest.number
 }
 
-/** The messages of all rounds of a key to one destination, which go out one at a time: `analysis/0191e29a/slack/#deal-flow`. */
+/** Identifies the messages of all rounds of a key to one destination, which are sent one at a time: `analysis/0191e29a/slack/#deal-flow`. */
 export function conversationOf({ lifecycle, key }: Stage, destination: Destination): string {
   return `${lifecycle}/${encodeURIComponent(key.toWellFormed())}/${placeOf(destination)}`
 }
@@ -80,7 +80,7 @@ export interface FollowUp {
 export const POST: FollowUp = { how: 'post', broadcast: 'never' }
 
 /**
- * How a message continues a conversation. A channel that finds its first message gone, or not to be changed any more, sends
+ * How a message continues a conversation. If its first message is gone or can no longer be changed, the channel sends
  * the message as a new first one, and says so: `restarts` of the outcome.
  */
 export interface Follows {
@@ -95,7 +95,7 @@ export interface Follows {
 export const steps = [
   /** It begins the conversation. */
   'first',
-  /** It took the place of a first message that was gone. */
+  /** It replaced a first message that was gone. */
   'restarted',
   /** A message of its own. */
   'post',
@@ -135,7 +135,7 @@ export interface Deciding {
 /**
  * What a message does in its conversation:
  * - nothing was sent: it is the first message;
- * - a later stage was sent: it is skipped, for its news is old;
+ * - a later stage was sent: it is skipped, because it is outdated;
  * - its own event was sent (it is resent or replayed): it does the same again, and the first message is a new first message;
  * - otherwise it follows the first message, as the receiver wants.
  */

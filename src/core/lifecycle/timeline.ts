@@ -14,7 +14,7 @@ interface StageTime {
   readonly approximate: boolean
 }
 
-/** `events`: the first event of each stage that has come. */
+/** `events`: the first event of each stage that has arrived. */
 export function lifecycleView(lifecycle: Lifecycle, event: Timed, events: readonly Timed[]): LifecycleView {
   const { name, stages } = lifecycle
   const ofStage = (stage: string) =>
@@ -42,7 +42,7 @@ export function lifecycleView(lifecycle: Lifecycle, event: Timed, events: readon
 }
 
 const EARLIEST = Date.UTC(2000, 0, 1)
-// How far the clocks of a sender may be ahead of ours.
+// How far a sender's clock may be ahead of ours.
 const CLOCKS_DIFFER_MS = 5 * 60_000
 
 function isSane(at: number | null, { receivedAt }: Timed): at is number {
@@ -61,7 +61,7 @@ function timeOf(lifecycle: Lifecycle, event: Timed, all: readonly Timed[]): Stag
   return { at: event.receivedAt, approximate: true }
 }
 
-/** What was fetched for one event says when other stages were, also where these never came. */
+/** The fields fetched for one event can say when other stages happened, even if their events never arrived. */
 function fetchedTime(
   lifecycle: Lifecycle,
   stage: string,
@@ -74,7 +74,7 @@ function fetchedTime(
   return at === undefined || at === null ? null : { at, approximate: false }
 }
 
-/** From the step that has the name of the lifecycle, or of the type's first word: others are about other things. */
+/** Only from the step that is named like the lifecycle or the first word of the type: other steps are about other things. */
 function enrichedTime({ name }: Lifecycle, enriched: Event['enriched'], type: string): number | null {
   const steps = new Set([name, wordsOf(type)[0] ?? ''])
   return [...steps].map((step) => namedTime(ownProperty(enriched, step), type)).find(isFound) ?? null
@@ -109,7 +109,7 @@ const RESENT_WITHIN_MS = 30 * 86_400_000
 
 /**
  * When Svix made a message: its ids are `msg_` and a KSUID (https://github.com/segmentio/ksuid). That is not documented, so
- * what it says is only taken where it is near the receipt.
+ * it is only used if it is close to the time of receipt.
  */
 function messageTime(messageId: string): number | null {
   const [, digits] = KSUID.exec(messageId) ?? []

@@ -1,6 +1,6 @@
 /**
- * Finds the matches that hold wherever another one does. They are indexed by how the text of a field must begin, so that a
- * thousand can be compared with each other in the time that a few would take.
+ * Finds matches that hold whenever another one does. They are indexed by the prefix that the text of a field must have, so that a
+ * thousand can be compared with each other about as fast as a few.
  */
 import {
   byKnownValues,
@@ -22,8 +22,8 @@ interface Candidate<T> {
 interface Coverage<T> {
   add(of: T, terms: Terms): void
   /**
-   * The first of those added that holds wherever one of `covered` does, or else several that together do, in order; null
-   * where that is not known.
+   * The first of those added that holds whenever one of `covered` does, or else several that together do, in order; null
+   * if that is not known.
    */
   covering(covered: Terms): readonly T[] | null
 }
@@ -57,7 +57,7 @@ export function createCoverage<T>(facts: KnownFields): Coverage<T> {
     },
   }
 
-  /** Where the fewest are, of the fields that the term needs. */
+  /** Of the fields that the term requires, the one with the fewest candidates. */
   function bucketFor({ fields }: Term): Candidate<T>[] {
     const buckets = fields.filter((field) => !isVacuous(field, facts)).map(bucketOf)
     return buckets.reduce(
@@ -75,7 +75,7 @@ export function createCoverage<T>(facts: KnownFields): Coverage<T> {
     return bucket
   }
 
-  /** All that may cover the term, and some that do not. */
+  /** All that may cover the term, and possibly some that do not. */
   function candidatesFor({ fields }: Term): Candidate<T>[] {
     return fields.reduce((found, { path, predicate }) => {
       const beginnings = paths.get(path)
@@ -86,7 +86,7 @@ export function createCoverage<T>(facts: KnownFields): Coverage<T> {
   }
 }
 
-/** Those of the beginnings of a text, found by what there is less of: beginnings that are known, or characters. */
+/** The entries whose key is a prefix of a text: looked up by each of its prefixes, or by each known key, whichever are fewer. */
 function* bucketsFor<B>(beginnings: ReadonlyMap<string, B>, text: string): Generator<B> {
   if (beginnings.size <= text.length) {
     for (const [beginning, bucket] of beginnings) if (text.startsWith(beginning)) yield bucket
@@ -98,7 +98,7 @@ function* bucketsFor<B>(beginnings: ReadonlyMap<string, B>, text: string): Gener
   }
 }
 
-/** Whether one of `covering` holds wherever one of `covered` does. False where that is not known. */
+/** Whether one of `covering` holds whenever one of `covered` does. False if that is not known. */
 export function covers(covering: Terms, covered: Terms, facts: KnownFields): boolean {
   const coverage = createCoverage<null>(facts)
   coverage.add(null, covering)

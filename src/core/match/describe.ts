@@ -3,7 +3,7 @@ import { isObject } from '../json/json.ts'
 import type { Condition } from './evaluate.ts'
 import type { Match } from './match.ts'
 
-/** A text, and the operator that joins its parts: it needs brackets within an operator that binds more tightly. */
+/** A text, and the operator that joins its parts; it needs parentheses inside an operator that binds more tightly. */
 interface Description {
   readonly text: string
   readonly binding: 'or' | 'and' | 'one'

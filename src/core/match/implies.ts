@@ -1,5 +1,5 @@
 /**
- * Compares matches without an event: whether one can ever hold, and whether one holds wherever another does.
+ * Compares matches without an event: whether one can ever hold, and whether one holds whenever another does.
  * It handles equality, lists, wildcards, prefixes and suffixes, in any and all; of other conditions it assumes nothing.
  */
 import { isObject } from '../json/json.ts'
@@ -21,19 +21,19 @@ export interface FieldPredicate {
   readonly predicate: Predicate
 }
 
-/** Predicates that all hold wherever the match does. */
+/** Predicates that all hold whenever the match does. */
 export interface Term {
   readonly fields: readonly FieldPredicate[]
-  /** The match also holds wherever they do. */
+  /** The match also holds whenever they do. */
   readonly exact: boolean
 }
 
-/** Wherever the match holds, one of these does. */
+/** Whenever the match holds, one of these does. */
 export type Terms = readonly Term[]
 
-/** What is known of the fields that every event has. */
+/** What is known about the fields of events. */
 export interface KnownFields {
-  /** The values that a field can have, where they are few and known. */
+  /** The values that a field can have, if they are few and known. */
   readonly values: ReadonlyMap<string, readonly string[]>
   /** Whether a field is text, in every event. */
   readonly isText: (path: string) => boolean
@@ -117,14 +117,14 @@ function isPossible(
   return !others.some((other) => excludes(predicate, other))
 }
 
-/** A term for each value that a field of few values can have: several may cover together what none covers alone. */
+/** One term for each value of a field with few values: several together may cover what none covers alone. */
 export function byKnownValues(term: Term, facts: KnownFields): Terms {
   const values = [...facts.values].map(([path, known]) => known.flatMap((value) => termsOfEqual(path, value)))
   const split = values.reduce<Terms>(both, [{ ...term, exact: true }])
   return split.some(({ exact }) => !exact) ? [term] : possible(split, facts)
 }
 
-/** Whether the first holds wherever the second does. False where that is not known. */
+/** Whether the first holds whenever the second does. False if that is not known. */
 export function follows({ fields, exact }: Term, term: Term, facts: KnownFields): boolean {
   return (
     exact &&

@@ -1,4 +1,4 @@
-/** What a field's value must be, as far as one such condition can be compared with another without an event. */
+/** A condition on a field's value, in a form that can be compared with another one without an event. */
 import { equals } from './equals.ts'
 import { literals, wildcard } from './wildcard.ts'
 
@@ -28,7 +28,7 @@ export function endsWith(text: string): Predicate {
   return { kind: 'wildcard', pattern: `*${escaped(text)}` }
 }
 
-/** A pattern that matches this text alone. */
+/** A pattern that matches only this text. */
 function escaped(text: string): string {
   return text.replace(/(?<!\\)(\\*)\*/g, '$1$1\\*')
 }

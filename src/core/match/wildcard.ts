@@ -1,7 +1,7 @@
 /** Patterns in which `*` matches any text. */
 
 /**
- * A test for a pattern in which `*` matches any text, also none. `\*` is a literal star, and a backslash
+ * A test for a pattern in which `*` matches any text, including none. `\*` is a literal star, and a backslash
  * before a star is written twice; elsewhere a backslash is itself. The time is linear in the text.
  */
 export function wildcard(pattern: string): (text: string) => boolean {

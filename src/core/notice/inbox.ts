@@ -3,7 +3,7 @@ import { codeOf, type QuarantineCode, wordsOf } from '../receiving/quarantine.ts
 import { shortened } from '../template/summary/fact.ts'
 import { iso, type Notice } from './notice.ts'
 
-// A title is a notification too, of which a phone shows about so much.
+// A title is also a notification, and a phone shows about this much of it.
 const LONGEST_TITLE = 80
 const MOST_NAMED = 10
 

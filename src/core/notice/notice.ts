@@ -1,11 +1,11 @@
-/** Notices: what the service itself has to say, as events of a built-in source. This file composes them; see pipeline/notices. */
+/** Notices: messages about problems of the service itself, as events of a built-in source. This file composes them; see pipeline/notices. */
 import type { JsonObject } from '../json/json.ts'
 import { placeOf, type RecordedNotice, type Trouble } from './noticed.ts'
 
 /** The source of notices. No source of a configuration has this name. */
 export const NOTICE_SOURCE = 'hookbridge'
 
-/** The template of a notice for which no route names one. */
+/** The template of a notice if its route names none. */
 export const NOTICE_TEMPLATE = 'notice'
 
 export const noticeTypes = [
@@ -22,7 +22,7 @@ export type NoticeType = (typeof noticeTypes)[number]
 
 export interface Notice {
   readonly type: NoticeType
-  /** What it is about, and what tells it from others of its type. */
+  /** What it is about, and what distinguishes it from others of its type. */
   readonly key: string
   /** What it is about, and what its template shows. */
   readonly data: NoticeData
@@ -34,7 +34,7 @@ export interface NoticeData extends JsonObject {
   readonly id: string
   /** What does not work, in one line. */
   readonly title: string
-  /** Why, in the words of who refused. */
+  /** Why, in the words of the server that refused. */
   readonly reason: string
   readonly since: string
   /** What waits because of it; empty where nothing does. */
@@ -75,7 +75,7 @@ export function failing(trouble: Trouble, reason: string, now: number): Notice {
   }
 }
 
-/** `failed`: the notice that this one ends; `wentOut`: what was delivered since. */
+/** `failed`: the notice of the failure that is over now; `wentOut`: what was delivered since. */
 export function recovered(trouble: Trouble, failed: RecordedNotice, wentOut: string, now: number): Notice {
   const place = placeOf(trouble)
   const { waiting, parked } = trouble
@@ -161,7 +161,7 @@ export function waitingAndParked(waiting: number, parked: number): string {
   ].join(', ')
 }
 
-/** The options of a command that choose what goes there; a shell takes # for a comment. */
+/** The options with which a command selects what goes there, quoted because # starts a comment in a shell. */
 function chosen({ channel, targets }: Trouble): string {
   const [target = '', ...others] = targets
   if (others.length > 0 || target.includes("'")) return `--channel ${channel}`

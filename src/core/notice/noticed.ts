@@ -19,7 +19,7 @@ export function placeOf({ channel, targets }: Pick<Trouble, 'channel' | 'targets
   return `${channel} ${first}${more.length === 0 ? '' : ` and ${more.length} more`}`
 }
 
-/** A notice that is stored, as far as it decides whether there is another one. */
+/** The part of a stored notice that decides whether there is another one. */
 export interface RecordedNotice {
   readonly eventId: string
   readonly type: string
@@ -54,7 +54,7 @@ export function worksAgain({ state }: Trouble, { health }: Noticed): boolean {
   return state.lastSuccessAt !== null && String(state.lastSuccessAt) !== String(health?.data.last_success_at)
 }
 
-/** How many are dead that no notice has counted. */
+/** How many dead messages no notice has counted yet. */
 export function newlyDead({ dead: total }: Trouble, noticed: Noticed, now: number): number {
   return hasPassed(noticed.dead, now) ? Math.max(0, total - numberIn(noticed.dead, 'total')) : 0
 }

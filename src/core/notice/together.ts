@@ -1,9 +1,9 @@
-/** Notices about many destinations of one channel at once, such as all of those that a token reaches. */
+/** Notices about many destinations of one channel at once, such as all those that use one token. */
 import type { JsonObject } from '../json/json.ts'
 import { type Count, iso, messages, type Notice, waitingAndParked } from './notice.ts'
 import type { RecordedNotice, Trouble } from './noticed.ts'
 
-/** More than this many at once make one notice together. */
+/** More than this many at once are combined into one notice. */
 export const MOST_ALONE = 3
 
 /** `reason`: of each of them. */
@@ -92,7 +92,7 @@ export function deadTogether(
   }
 }
 
-/** What a notice about several says of one of them; null where it is not among them. */
+/** What a notice about several says about one of them; null if it is not among them. */
 export function partOf(notice: RecordedNotice, rateKey: string): RecordedNotice | null {
   const { destinations } = notice.data
   if (!Array.isArray(destinations)) return null

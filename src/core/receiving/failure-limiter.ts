@@ -28,7 +28,7 @@ interface Bucket {
 }
 
 /**
- * `max`: the networks remembered in either table, of which the least recently used is forgotten first. There are two tables, so that
+ * `max`: how many networks each table remembers; the least recently used is forgotten first. There are two tables, so that
  * failures from many addresses cannot push out a sender.
  */
 export function createFailureLimiter(max: {
@@ -37,7 +37,7 @@ export function createFailureLimiter(max: {
 }): FailureLimiter {
   const failing = new Map<string, Bucket>()
   const senders = new Map<string, true>()
-  // The events of one sender come one after another: its entry need not be moved to the end each time.
+  // The events of one sender come one after another: so its entry need not be moved to the end each time.
   let latest: string | undefined
 
   return {

@@ -6,8 +6,8 @@ const LIKELY_KEY = /^event|type$|^topic$|^action$/i
 const PLAIN_KEY = /^[a-z]\w{0,39}$/i
 
 /**
- * The JSON pointer of the first text that is called like one, in the payload or in a mapping there; null where none is.
- * `tried`: the pointers that were no use.
+ * The JSON pointer of the first text with a name that suggests an event type, in the payload or in a mapping in it; null if there is none.
+ * `tried`: the pointers that did not find a type.
  */
 export function likelyTypeAt(payload: JsonObject, tried: readonly string[]): string | null {
   const top = Object.entries(payload).filter(([key]) => PLAIN_KEY.test(key))

@@ -13,7 +13,7 @@ export interface Plan {
   readonly routes: readonly PlannedRoute[]
   /** No configured route takes the event. */
   readonly unrouted: boolean
-  /** What the event is in its lifecycle; left out where it belongs to none. */
+  /** The place of the event in its lifecycle; left out if it belongs to none. */
   readonly stage?: Stage
   readonly deliveries: readonly PlannedDelivery[]
 }
@@ -64,7 +64,7 @@ export type MadePlan =
   | { readonly ok: true; readonly plan: NewPlan }
   | { readonly ok: false; readonly code: 'not_planned'; readonly message: string }
 
-/** `plan`, ready for a store. What planning throws is a bug that concerns this event alone, and a value here. */
+/** `plan`, ready for a store. An exception while planning is a bug that concerns only this event, so it is returned as a value. */
 export function makePlan(
   planner: Planner,
   event: Event,
@@ -129,7 +129,7 @@ export function plan(planner: Planner, event: Event, receiver?: string): Plan {
   return { routes, unrouted, ...(stage !== null && { stage }), deliveries }
 }
 
-/** Notices have routes of their own; what those do not take is not unrouted, which would be a notice again. */
+/** Notices have routes of their own. A notice that they do not take is not reported as unrouted, which would cause another notice. */
 function routingOf(planner: Planner, event: Event): Routing {
   const view = routingView(planner, event)
   if (event.source !== NOTICE_SOURCE) return planner.router.route(view)
@@ -138,7 +138,7 @@ function routingOf(planner: Planner, event: Event): Routing {
   return { matches: templated, unrouted: false }
 }
 
-/** What routes see of an event: of its lifecycle, what the event itself says. */
+/** What routes see of an event: of its lifecycle, only what follows from the event itself. */
 export function routingView({ lifecycles }: Pick<Planner, 'lifecycles'>, event: Event): View {
   const stage = stageOf(lifecycles, event)
   const lifecycle = lifecycles.find(({ name }) => name === stage?.lifecycle)

@@ -16,7 +16,7 @@ interface FieldIndex {
   readonly positions: Map<string, number[]>
 }
 
-/** A condition that every event of the match fulfils: the field is one of these texts. */
+/** A condition that holds for every event that the match takes: the field is one of these texts. */
 interface Equality {
   readonly field: FieldMatch
   readonly texts: readonly string[]

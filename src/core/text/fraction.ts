@@ -1,5 +1,5 @@
 /**
- * A number from 0 up to 1 that is always the same for a text, and spread evenly over different ones: FNV-1a, with its last bits mixed into
+ * A number in [0, 1) that is always the same for a text, and evenly distributed over different texts: FNV-1a, with its last bits mixed into
  * the first ones.
  */
 export function fractionOf(text: string): number {

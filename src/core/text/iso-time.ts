@@ -2,7 +2,7 @@ const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d
 
 const DAY_LENGTH = '2026-10-25'.length
 
-/** Milliseconds since the epoch of a time in ISO 8601 with its zone; null for anything else, and for a day that there is not. */
+/** Milliseconds since the epoch of a time in ISO 8601 with its zone; null for anything else, and for a day that does not exist. */
 export function isoTime(value: unknown): number | null {
   if (typeof value !== 'string' || !ISO_TIME.test(value)) return null
   const at = Date.parse(value)
@@ -27,7 +27,7 @@ export function likelyTime(number: number): number | null {
   return at >= FIRST_TIME_MS && at < LAST_TIME_MS ? at : null
 }
 
-/** Whether there is such a day; JavaScript takes 2026-02-30 for 2 March. `text`: in ISO 8601. */
+/** Whether the day exists; JavaScript reads 2026-02-30 as 2 March. `text`: in ISO 8601. */
 export function isDay(text: string): boolean {
   const at = Date.parse(text)
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text)

@@ -1,4 +1,4 @@
-// The message of an exception may quote what it was about.
+// The message of an exception may quote data that it was about.
 const MAX_LENGTH = 300
 
 /** What was thrown, on one line. */
