@@ -15,7 +15,7 @@ import type { ChannelPreview } from './preview.ts'
 
 export type { Follows, Renderer, RenderResult }
 
-/** What a channel has said of a message that it sent. */
+/** What a channel reported about a message that it sent. */
 export type MessageRef = Reference
 
 export interface Channel<Settings = unknown, Receiver = unknown, Message = unknown> {
@@ -24,24 +24,24 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
   readonly settings: ZodType<Settings>
   /** The schema of `receivers.<receiver>.<name>`. */
   readonly receiver: ZodType<Receiver>
-  /** The files of a template folder that this channel reads, the most important first. */
+  /** The files of a template folder that this channel reads, the most important one first. */
   readonly templateFiles: readonly string[]
   /** Files at the top of the templates folder that it reads, such as a layout. */
   readonly sharedFiles?: readonly string[]
-  /** What the receiver's settings need that the channel's settings lack, as a sentence; null if nothing. */
+  /** As a sentence: which of the channel's settings the receiver needs and are missing; null if none. */
   missingSettings?(settings: Settings | undefined, receiver: Receiver): string | null
-  /** What is valid and probably wrong, for `hookbridge check`. Pure. */
+  /** Settings that are valid but probably wrong, for `hookbridge check`. Pure. */
   warnings?(
     settings: Settings | undefined,
     receivers: ReadonlyMap<string, Receiver>,
   ): readonly SettingsWarning[]
-  /** Where the messages for a receiver go: one for each target. Pure. */
+  /** The targets of a receiver: each gets one message. Pure. */
   targets(receiver: Receiver, receiverName: string): readonly Target[]
-  /** What a later stage of a lifecycle does there; without it each stage is a message of its own. Pure. */
+  /** What a later stage of a lifecycle does at this receiver; without this method, each stage is a message of its own. Pure. */
   followUp?(receiver: Receiver): FollowUp
   /** Compiles the files of one template. Pure. */
   compile(files: TemplateFiles): Compiled<Message>
-  /** The message as its reader sees it, in plain text: for terminals and for tests of a configuration. Pure. */
+  /** The message as plain text, as its reader sees it: for terminals and for tests of a configuration. Pure. */
   toText(message: Message): string
   /** Opens what sending needs. Makes no connection before the first attempt. */
   open(
@@ -57,9 +57,9 @@ export interface Channel<Settings = unknown, Receiver = unknown, Message = unkno
 
 export interface SettingsWarning {
   readonly code: 'doubtful_setting' | 'example_value'
-  /** Of the receiver whose settings it concerns; without one, the channel's own. */
+  /** The receiver that has these settings; if undefined, they are the channel's own. */
   readonly receiver?: string
-  /** Within those settings. */
+  /** The path within those settings. */
   readonly path: readonly (string | number)[]
   /** What is wrong, on one line and without secrets. */
   readonly message: string
@@ -70,7 +70,7 @@ export interface SettingsWarning {
 export interface Target {
   /** Its name in lists and logs, never a secret. Unique within the receiver. */
   readonly target: string
-  /** Targets with the same rate key share a rate limit and their health: for the remote they are one place. */
+  /** Targets with the same rate key share a rate limit and their health, because the remote counts them as one. */
   readonly rateKey: string
 }
 
@@ -128,9 +128,9 @@ export interface ChannelEnvironment {
 
 /** How much may be sent at once. */
 export interface SendingLimits {
-  /** Of one destination. */
+  /** The limits of one destination. */
   readonly rateLimit: RateLimit
-  /** Attempts in flight at once to one destination for which so many messages wait that their order is given up. */
+  /** Attempts in flight at once to one destination while it catches up, which does not keep the order of messages. */
   readonly perDestination: number
   /** Attempts in flight at once over all destinations. Read at each claim: it may follow what the destination allows. */
   readonly concurrency: number
@@ -140,26 +140,26 @@ export interface SendingLimits {
 export const UNLIMITED: RateLimit = { rate: Number.POSITIVE_INFINITY, burst: Number.POSITIVE_INFINITY }
 
 export interface OpenChannel<Message> extends SendingLimits {
-  /** Makes one attempt. Never throws for what the destination does; never retries; ends by itself. */
+  /** Makes one attempt. Does not throw whatever the destination does, does not retry, and always ends. */
   send(message: Message, delivery: Addressed): Promise<Outcome>
-  /** Whether an attempt can find out if earlier ones delivered, as far as is known. Without it none can. */
+  /** Whether an attempt can find out if the message of an earlier one arrived, as far as is known. Without this method, none can. */
   canLookUp?(target: string): boolean
   /** Waits for attempts in flight, then closes connections. Idempotent. */
   close(): Promise<void>
 }
 
-/** What an attempt needs of its delivery: the same on every attempt, but for what happened in between. */
+/** What an attempt needs to know of its delivery. It is the same for each attempt, except for what happened in between. */
 export interface Addressed {
   readonly id: string
   readonly receiver: string
   readonly target: string
-  /** The conversation that it continues; null where it begins one, or belongs to none. */
+  /** The conversation that it continues; null if it begins one, or belongs to none. */
   readonly follows: Follows | null
-  /** Earlier attempts that ended without an answer, so that the message may have arrived; null where there are none. */
+  /** Earlier attempts that ended without an answer, so that the message may have arrived; null if there are none. */
   readonly unanswered: UnansweredAttempts | null
 }
 
 export interface UnansweredAttempts extends Unanswered {
-  /** Whether the message may be sent again where it cannot be found out if it arrived. */
+  /** Whether the message may be sent again if it is impossible to find out whether it arrived. */
   readonly mayResend: boolean
 }

@@ -4,8 +4,8 @@ import type { Proxies } from '../network/proxies.ts'
 
 export interface ChannelDoctor<Settings = unknown, Receiver = unknown> {
   /**
-   * Checks, without sending a message, whether messages to these receivers would arrive. Never throws for what the
-   * destination does; ends by itself; no finding holds a secret. What cannot be found out is a finding too.
+   * Checks, without sending a message, whether messages to these receivers would arrive. Does not throw whatever the
+   * destination does, and always ends. No finding contains a secret. What cannot be checked is a finding too.
    * `timeoutMs`: how long to wait for each answer.
    */
   check(

@@ -3,7 +3,7 @@ import type { Addressed, OpenChannel, SendingLimits } from './channel.ts'
 
 /** The part of an open channel that needs the sending libraries. */
 export interface Sender<Message> {
-  /** How many attempts may be in flight now, where that changes with what the destination allows. */
+  /** How many attempts may be in flight now, if that depends on what the destination allows. */
   concurrency?(): number
   send(message: Message, delivery: Addressed): Promise<Outcome>
   canLookUp?(target: string): boolean
@@ -11,10 +11,10 @@ export interface Sender<Message> {
   close(): Promise<void>
 }
 
-/** Of all attempts, for one destination: however slow it is, the others get their turn. */
+/** The share of all attempts that one destination may use: however slow it is, others can be sent to. */
 const MOST_OF_ALL = 0.8
 
-/** `concurrency`: until the sender is loaded, and if it does not set one itself. */
+/** `concurrency`: the limit until the sender is loaded, or if the sender does not set one. */
 export interface SenderLimits extends SendingLimits {
   /** How many more attempts may begin now, whatever is in flight. */
   room?(): number

@@ -10,7 +10,7 @@ export function secret(): z.ZodType<Secret, string> {
     z
       .string({ error })
       .min(1, { error })
-      // Says in the JSON schema that the value must not be shown.
+      // Marks the value in the JSON schema as one that must not be shown.
       .meta({ writeOnly: true })
       .transform((value) => new Secret(value))
   )
@@ -33,7 +33,7 @@ const rateText = z
 
 const OTHER_RATE = /^(\d{1,9}(?:\.\d{1,3})?)\s*(?:(?:r|req|requests?)\s*)?(?:\/|p|per)\s*(s|m|h)[a-z]*$/i
 
-/** With what is probably meant, as `60/m` for "60 per minute". */
+/** Includes what was probably meant, such as `60/m` for "60 per minute". */
 function rateMistake(written: unknown): string {
   const [, count, unit = ''] = OTHER_RATE.exec(String(written).trim()) ?? []
   if (count !== undefined && Number(count) > 0) return `${RATE_MISTAKE}; write ${count}/${unit.toLowerCase()}`

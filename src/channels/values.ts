@@ -1,6 +1,6 @@
 /**
- * Keeps values out of what is parsed. While a template is rendered every value is set aside, and a mark takes its place;
- * it comes back when it is known what it stands in: a paragraph, a code span, a table or the target of a link. So no value
+ * Keeps values out of the text that is parsed. While a template is rendered, a mark is inserted in place of every value;
+ * the value is put back once its context is known: a paragraph, a code span, a table or the target of a link. So no value
  * can ever be read as markup.
  */
 import { randomBytes } from 'node:crypto'
@@ -30,25 +30,26 @@ export interface ValueEngine {
   compile: (...args: Parameters<Engine['compile']>) => ValueTemplate
 }
 
-// Noncharacters, which Markdown gives no meaning, around what no sender can know: no value makes a mark, not even `raw`.
+// Noncharacters, which have no meaning in Markdown, around a number that no sender can know: no value can imitate a mark, not even
+// with `raw`.
 const OPEN = `\uFDD0${randomBytes(6).toString('hex')}\uFDD0`
 const CLOSE = '\uFDD1'
 const MARK = new RegExp(`${OPEN}(\\d+)${CLOSE}`, 'g')
 
 export interface ValueEngineOptions {
   readonly filters?: Readonly<Record<string, Filter>>
-  /** Matches values that are the same wherever they stand: no mark is made for them, which saves time. */
+  /** Matches values that need no escaping in any context: no mark is made for them, which saves time. */
   readonly plain?: RegExp
 }
 
-/** Values are set aside without line breaks and control characters, unless their last filter is `raw` or a safe one. */
+/** Values are stored without line breaks and control characters, unless their last filter is `raw` or a safe one. */
 export function createValueEngine({ filters, plain }: ValueEngineOptions = {}): ValueEngine {
   // Of the current rendering: rendering is synchronous, so there is never a second one.
   let values: string[] = []
   let inlines = false
   const engine = createEngine((value) => {
     if (inlines && plain?.test(value)) return value
-    // A captured block arrives as a value that holds marks: they are resolved first.
+    // A captured block is a value that contains marks, which are resolved first.
     values.push(oneLine(fill(value, values)))
     return OPEN + (values.length - 1) + CLOSE
   }, filters)
@@ -73,7 +74,7 @@ export function createValueEngine({ filters, plain }: ValueEngineOptions = {}): 
   }
 }
 
-/** Writes a value; `around` are the two characters beside it, or blanks. In place of another value it is a colon, for caution. */
+/** Writes a value. `around`: the characters before and after it, or blanks; a colon, to be safe, if that is another value. */
 export type WriteValue = (value: string, around: string) => string
 
 /** Puts the values back, each as `write` gives it. */

@@ -1,4 +1,4 @@
-/** Prints messages where the service runs: to try a route without an account anywhere. */
+/** Prints messages to standard output, to try a route without any account. */
 import * as z from 'zod'
 import { createEngine } from '../../core/template/template.ts'
 import { type Channel, UNLIMITED } from '../channel.ts'

@@ -9,7 +9,7 @@ export interface Mailbox {
 }
 
 const WITH_NAME = /^(?<name>[^<>]*)<(?<address>[^<>]*)>$/
-// The characters of an atom (RFC 5322, RFC 6532); a quoted local part is legal, and hardly used.
+// The characters of an atom (RFC 5322, RFC 6532); a quoted local part is valid, but rarely used.
 const LOCAL_PART = /^[\w!#$%&'*+/=?^`{|}~\p{L}\p{M}\p{N}-]+(?:\.[\w!#$%&'*+/=?^`{|}~\p{L}\p{M}\p{N}-]+)*$/u
 const DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/i
 const DOMAIN_CHARACTERS = /^[\p{L}\p{M}\p{N}.-]+$/u
@@ -26,7 +26,7 @@ export function parseMailbox(text: string): Mailbox | null {
   return isAddress(address) ? { name: unquote(name.trim()), address } : null
 }
 
-/** One address, or several with commas or semicolons between them: as one variable may hold them. Null where one is none. */
+/** One address, or several separated by commas or semicolons, as in a variable. Null if one of them is not an address. */
 export function parseMailboxes(text: string): Mailbox[] | null {
   const single = parseMailbox(text)
   // `Doe, Jane <jane@example.org>` is one, `joe@example.org, Jane <jane@example.org>` are two.
@@ -40,12 +40,12 @@ export function parseMailboxes(text: string): Mailbox[] | null {
   return mailboxes.length === 0 ? null : mailboxes
 }
 
-/** As it goes over the wire: the domain in ASCII (RFC 5891). */
+/** The address as it is sent: with the domain in ASCII (RFC 5891). */
 export function wireAddress(address: string): string {
   return `${localPartOf(address)}@${asciiDomainOf(address)}`
 }
 
-/** Whether it can only go over the wire with SMTPUTF8 (RFC 6531). */
+/** Whether it can only be sent with SMTPUTF8 (RFC 6531). */
 export function needsUtf8(address: string): boolean {
   return !ASCII.test(localPartOf(address))
 }
@@ -61,7 +61,7 @@ export function asciiDomainOf(address: string): string {
   return ASCII.test(domain) ? domain : domainToASCII(domain)
 }
 
-/** Whether it is a full name in the DNS, in ASCII. */
+/** Whether it is a fully qualified domain name, in ASCII. */
 export function isDomainName(text: string): boolean {
   return DOMAIN.test(text)
 }

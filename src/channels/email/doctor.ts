@@ -76,7 +76,7 @@ function nameOf({ host, port }: SmtpServer): string {
 function working({ from, oauth2 }: EmailSettings, server: SmtpServer, encrypted: boolean): Finding {
   const login = loginWords(server, oauth2 && (oauth2.user ?? from.address))
   const summary = `${nameOf(server)} answers, ${encrypted ? 'encrypted' : 'not encrypted'}, ${login}`
-  // SMTP has no way to ask before a mail is on its way.
+  // SMTP offers no way to ask before sending a mail.
   const sender = `Only the first mail shows whether it accepts ${from.address} as the sender.`
   if (encrypted || isLoopback(server.host)) return { ...fine('smtp_ok', summary), meaning: sender }
   const what = server.credentials === null ? 'Mail crosses' : 'Mail and the password cross'
@@ -159,7 +159,7 @@ function notFound(code: string | undefined, { host }: SmtpServer): Unreachable {
   return { finding: 'smtp_no_host', what, hint }
 }
 
-/** It took the connection, and then no answer came. */
+/** The server accepted the connection, but did not answer. */
 function slow({ secure }: SmtpServer): Unreachable {
   const other = secure ? 'smtp://' : 'smtps://'
   const hint = `try again with --timeout 60s: some servers make a client wait; if it never answers, the port may expect ${other} in channels.email.smtp`

@@ -50,7 +50,7 @@ export const email: Channel<EmailSettings, EmailReceiver, Mail> = {
   doctor: async () => (await import('./doctor.ts')).emailDoctor,
 }
 
-/** For deliveries that were planned before the channel left the configuration. */
+/** For deliveries that were planned before the channel was removed from the configuration. */
 const unconfigured: Sender<Mail> = {
   send: () => Promise.resolve({ kind: 'park', reason: NOT_CONFIGURED }),
   close: () => Promise.resolve(),

@@ -1,6 +1,6 @@
 /**
- * Keeps to `channels.email.rate` over all addresses. Mails go out evenly, one an interval, so that no span of time sees more
- * than the rate allows, also after a restart.
+ * Limits mail to `channels.email.rate` over all addresses. Mails are sent evenly, one in each interval, so that no period has more
+ * than the rate allows, even after a restart.
  */
 const SECOND_MS = 1_000
 
@@ -16,7 +16,7 @@ export class Pace {
     this.#now = now
   }
 
-  /** How many more mails may go out within a second from now, which is how far ahead mails are claimed. */
+  /** How many more mails may be sent within a second from now, which is how far ahead mails are claimed. */
   room(): number {
     const wait = this.waitMs()
     return wait > SECOND_MS ? 0 : 1 + Math.floor((SECOND_MS - wait) / this.#intervalMs)
@@ -27,7 +27,7 @@ export class Pace {
     return Math.max(0, this.#nextAt - this.#now())
   }
 
-  /** Takes the place of the next mail. Returns how long it has to wait, in milliseconds. */
+  /** Reserves the time of the next mail. Returns how long it has to wait, in milliseconds. */
   take(): number {
     const wait = this.waitMs()
     this.#nextAt = this.#now() + wait + this.#intervalMs

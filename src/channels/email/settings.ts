@@ -42,9 +42,12 @@ export interface SmtpServer {
 /** Where mail servers expect TLS from the first byte, and where STARTTLS: RFC 8314, section 3. */
 export const TLS_PORT = 465
 export const SUBMISSION_PORT = 587
-/** What Postfix takes of one client by default (smtpd_client_connection_count_limit). Where it is less, sending finds out. */
+/**
+ * What Postfix accepts from one client by default (smtpd_client_connection_count_limit). If a server allows fewer, sending finds
+ * that out.
+ */
 const DEFAULT_CONNECTIONS = 50
-/** What large providers allow, or little more: Microsoft 365 three. More follow while mails wait. */
+/** About what large providers allow (Microsoft 365: three). More are opened while mails wait. */
 export const FIRST_CONNECTIONS = 5
 const ADDRESS_MISTAKE = 'must be a mail address, such as jane@example.org or "Jane Doe <jane@example.org>"'
 const ADDRESSES_MISTAKE = `${ADDRESS_MISTAKE}, or several with commas between them`

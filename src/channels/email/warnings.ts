@@ -1,4 +1,4 @@
-/** Settings of mail that are valid and probably wrong. */
+/** Mail settings that are valid but probably wrong. */
 import { isLoopback } from '../../network/loopback.ts'
 import type { SettingsWarning } from '../channel.ts'
 import { isReservedName } from '../settings.ts'
@@ -13,7 +13,7 @@ import {
 } from './settings.ts'
 
 const STARTTLS_PORTS = [25, SUBMISSION_PORT]
-// Of IMAP and POP3, which read mail. Some providers do take mail on 80, 443 and 2525.
+// IMAP and POP3, for reading mail. Some providers do accept mail on 80, 443 and 2525.
 const READING_PORTS = [110, 143, 993, 995]
 
 export function warnings(

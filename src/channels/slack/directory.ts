@@ -34,7 +34,7 @@ export type Lookup =
       readonly kind: 'unchecked'
       readonly why: string
       readonly hint: string
-      /** Slack does not answer now, about any channel. */
+      /** Slack answers about no channel at the moment. */
       readonly isSilent?: boolean
       /** Milliseconds that it asks us to wait. */
       readonly after?: number
@@ -72,7 +72,7 @@ async function lookUpId(read: Reader, id: string): Promise<Lookup> {
   return info.failed.name === 'channel_not_found' ? { kind: 'absent' } : unchecked(info.failed)
 }
 
-/** No method of Slack's takes a name: it is looked for in the list of all channels. */
+/** No method of Slack's accepts a name, so it is searched for in the list of all channels. */
 async function lookUpNames(
   read: Reader,
   names: readonly string[],

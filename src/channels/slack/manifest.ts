@@ -9,7 +9,7 @@ export interface Wanted {
 }
 
 export function slackManifest({ channels, webhooks }: Wanted): string {
-  // People are written to with chat:write alone; a channel is also looked up by doctor, and posted to without an invitation.
+  // Messages to people only need chat:write. For channels, doctor looks them up, and the app posts without an invitation.
   const scopes = [
     ...(channels.length > 0 ? ['chat:write'] : []),
     ...(channels.some(isChannel) ? ['chat:write.public', 'channels:read'] : []),
@@ -32,7 +32,7 @@ export function newAppUrl(manifest: string): string {
   return NEW_APP_URL + encodeURIComponent(manifest)
 }
 
-/** What else a receiver's channel may be is a person, or a conversation with one. */
+/** Otherwise the receiver's channel is a person, or a conversation with one. */
 export function isChannel(name: string): boolean {
   return !/^[DUW][A-Z0-9]+$/.test(name)
 }

@@ -12,7 +12,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
 ]
 const WANTED = 'put the bot token here: OAuth & Permissions > Bot User OAuth Token, xoxb-…'
 
-/** Null for what may be a bot token. Servers that imitate Slack have tokens of other forms. */
+/** Null if it may be a bot token. Servers that imitate Slack have tokens of other forms. */
 export function tokenMistake(token: string): string | null {
   if (/[\r\n]/.test(token)) return 'contains a line break; it must be one line'
   if (/^["'`“”‘’]|["'`“”‘’]$/.test(token))
@@ -29,7 +29,7 @@ export const CHANNEL_WORDS =
 const LINK = /^https:\/\/[\w.-]+\/(?:archives|client\/[TE][A-Z0-9]+)\/([CDG][A-Z0-9]{6,})(?:[/?#]|$)/
 const WEBHOOK = /^https:\/\/hooks\./
 
-/** Why a text is no channel, with what it should be where the text says that. */
+/** Why a text is not a channel, and what to write instead if that can be told from the text. */
 export function channelMistake(text: unknown): string {
   if (typeof text !== 'string') return CHANNEL_WORDS
   const id = LINK.exec(text)?.[1]

@@ -1,6 +1,6 @@
 /** Reads Slack's mrkdwn. It has no lists: a line that begins with a bullet is a line like any other. */
 
-/** Writes what is read, as HTML or plain text. Texts come without entities; what is written comes back as `inner`. */
+/** Writes what is read, as HTML or plain text. Texts have no entities; `inner` is text that was written before. */
 export interface MrkdwnWriter {
   text(text: string): string
   /** Text within code, where nothing but links and dates is parsed. */
@@ -42,7 +42,7 @@ export function decode(text: string): string {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
 }
 
-/** Where a link may lead; null for anything but an http, https or mailto URL. */
+/** The target of a link; null for anything but an http, https or mailto URL. */
 export function safeLink(url: unknown): string | null {
   if (typeof url !== 'string' || !URL.canParse(url)) return null
   const { protocol, href } = new URL(url)
@@ -71,7 +71,7 @@ function readLines(text: string, writer: MrkdwnWriter): string[] {
     )
 }
 
-/** One line; `within` are the marks that are open around it, so that each nests but once. */
+/** One line; `within`: the marks that are open around it, since each can be nested only once. */
 function inline(text: string, writer: MrkdwnWriter, within: string): string {
   let written = ''
   let done = 0
@@ -99,7 +99,7 @@ function isMark(text: string): text is Mark {
   return text === '*' || text === '_' || text === '~'
 }
 
-/** Where the text that this mark opens ends, after its second mark; null where it opens none. */
+/** The end of the text that this mark opens, after the closing mark; null if it opens none. */
 function closing(text: string, open: number, mark: Mark): number | null {
   if (/[\p{L}\p{N}]/u.test(text.charAt(open - 1)) || /^(?:\s|$)/.test(text.charAt(open + 1))) return null
   const token = new RegExp(TOKEN)

@@ -15,7 +15,7 @@ export function toText({ text, blocks }: SlackMessage): string {
   return drawn.length === 0 ? plain(text) : drawn.map((block) => block.join('\n')).join('\n\n')
 }
 
-/** The URL of a button is below its label: a link to the same page is its words alone. */
+/** The URL of a button is below its label; for a link to the same page, only its text is shown. */
 function withoutUrls(shown: readonly string[]): MrkdwnWriter {
   const link: MrkdwnWriter['link'] = (url, label) =>
     shown.includes(url) ? label : plainWriter.link(url, label)

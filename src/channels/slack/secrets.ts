@@ -1,7 +1,7 @@
 import { Secret } from '../../core/secret.ts'
 import type { SlackReceiver, SlackSettings } from './settings.ts'
 
-/** What must not be shown of an answer: the token, and each webhook's URL in the forms in which a remote repeats it. */
+/** What must not be shown of an answer: the token, and each webhook's URL in every form in which a remote may repeat it. */
 export function slackSecrets(
   { token }: SlackSettings,
   receivers: ReadonlyMap<string, SlackReceiver>,
@@ -21,5 +21,5 @@ function formsOf(url: string): readonly string[] {
     .sort((a, b) => b.length - a.length)
 }
 
-// Team and webhook ids have about eleven characters, the secret itself 24; what is shorter is no secret, such as "services".
+// Team and webhook ids have about eleven characters, the secret itself 24; shorter parts are not secret, such as "services".
 const SHORTEST_PART = 10

@@ -26,7 +26,7 @@ export const slack: Channel<SlackSettings, SlackReceiver, SlackMessage> = {
   open(given, receivers, env) {
     const settings = given ?? slackSettings.parse({})
     const { rate, burst, concurrency } = settings
-    // Half of all attempts: however many messages wait for one slow channel, others get their turn.
+    // Half of all attempts, so that one slow channel with many messages does not delay the others.
     const limits = { rateLimit: { rate, burst }, perDestination: Math.ceil(concurrency / 2), concurrency }
     const lookingUp = { canLookUp: (target: string) => canLookUp(settings, target) }
     return openOnFirstUse({ ...limits, ...lookingUp }, async () => {

@@ -7,7 +7,7 @@ export function slackTarget(receiver: SlackReceiver, receiverName: string): stri
   return receiver.channel ?? WEBHOOK + receiverName
 }
 
-/** Whether what was posted there can be found again, unless Slack refuses it: what a webhook posts has no identity. */
+/** Whether a message that was posted there can be looked up, unless Slack refuses it: a webhook's messages have no identity. */
 export function canLookUp({ token }: SlackSettings, target: string): boolean {
   return token !== undefined && !target.startsWith(WEBHOOK)
 }

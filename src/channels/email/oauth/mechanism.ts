@@ -3,9 +3,9 @@ import type { SMTPConnectionCustomAuthHandler } from 'nodemailer/lib/smtp-connec
 
 export type BearerMechanism = (typeof BEARER_MECHANISMS)[number]
 
-/** The preferred one first: OAUTHBEARER is the standard, and Microsoft has XOAUTH2 alone. */
+/** The preferred one first: OAUTHBEARER is the standard, and Microsoft supports only XOAUTH2. */
 const BEARER_MECHANISMS = ['OAUTHBEARER', 'XOAUTH2'] as const
-/** Those that nodemailer has. */
+/** The password mechanisms of nodemailer. */
 const PASSWORD_MECHANISMS = ['PLAIN', 'LOGIN', 'CRAM-MD5']
 
 /** The name of nodemailer's custom handler: it would replace XOAUTH2 by the first mechanism that takes a password. */
@@ -13,7 +13,7 @@ export const BEARER_LOGIN = 'BEARER'
 
 const SOH = '\x01'
 
-/** The mechanisms in the server's answer to EHLO; `AUTH=` is an old spelling that some servers send beside. */
+/** The mechanisms in the server's answer to EHLO; `AUTH=` is an old spelling that some servers send as well. */
 export function mechanismsOf(ehlo: string): string[] {
   const lists = [...ehlo.matchAll(/^250[ -]AUTH[ =](.*)$/gim)].map(([, list = '']) => list)
   const names = lists.flatMap((list) => list.toUpperCase().split(/[\s=]+/))
@@ -50,7 +50,7 @@ function saslName(user: string): string {
   return user.replaceAll('=', '=3D').replaceAll(',', '=2C')
 }
 
-/** For nodemailer's `customAuth`. Rejects with a Refusal where the server said why before it refused. */
+/** For nodemailer's `customAuth`. Rejects with a Refusal if the server said why before it refused. */
 export const bearerLogin: SMTPConnectionCustomAuthHandler = async ({ auth, sendCommand }) => {
   const { user, pass: token, options } = auth.credentials
   const { mechanism, host, port }: Pick<Login, 'mechanism' | 'host' | 'port'> = Object(options)
@@ -72,7 +72,7 @@ function isSuccess(response: string): boolean {
 
 /** Nodemailer adds the server's last answer. */
 export class Refusal extends Error {
-  /** JSON, as a rule: status, scope. Empty where the server gave none. */
+  /** Usually JSON with status and scope. Empty if the server gave none. */
   readonly explanation: string
 
   constructor(explanation: string) {

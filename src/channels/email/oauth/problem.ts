@@ -1,4 +1,4 @@
-/** Why there is no token, or why the mail server does not accept it, as the operator reads it. */
+/** Why there is no token, or why the mail server does not accept it, as shown to the operator. */
 /** What is wrong, and what to do about it. */
 export interface Explanation {
   /** The code of the doctor's finding. */
@@ -12,6 +12,6 @@ export interface LoginProblem extends Explanation {
   readonly kind: 'park' | 'retry'
   /** Milliseconds that the token server asked to wait. */
   readonly after?: number
-  /** In the remote's own words, without secrets. */
+  /** What the remote said, without secrets. */
   readonly reason: string
 }

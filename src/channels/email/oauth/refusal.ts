@@ -39,7 +39,7 @@ export function refusalProblem(refused: Refused): LoginProblem {
   }
 }
 
-/** `offered`: the mechanisms of the server. A password or a token is sent to no server that did not ask for one. */
+/** `offered`: the mechanisms of the server. A password or a token is only sent to a server that asks for one. */
 export function notOffered(offered: readonly string[], wanted: 'password' | 'token'): LoginProblem {
   if (offered.length === 0) {
     return {
@@ -107,7 +107,7 @@ function microsoft({ token, user, reason }: Refused): Explanation {
   }
 }
 
-/** For a diagnosis alone: the signature is not verified. Empty where the token is no JWT. */
+/** Only for diagnosis: the signature is not verified. Empty if the token is not a JWT. */
 function claimsOf(token: Secret): { readonly aud?: unknown; readonly roles?: unknown } {
   try {
     const claims: unknown = JSON.parse(

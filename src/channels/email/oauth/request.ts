@@ -1,4 +1,4 @@
-/** Asks the token server for an access token: one request, no memory. */
+/** Makes one request for an access token to the token server, and keeps nothing. */
 import { createPrivateKey } from 'node:crypto'
 import { SignJWT } from 'jose'
 import {
@@ -48,7 +48,7 @@ const GOOGLE_SCOPE = 'https://mail.google.com/'
 const ASSERTION_LIFETIME_S = 300
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
-/** Whatever the server does becomes a result. `user`: who is logged in to the mail server. */
+/** Never throws: any failure is a result. `user`: the user who logs in to the mail server. */
 export async function requestToken(settings: OAuth2Settings, context: Context): Promise<IssuedResult> {
   const url = tokenUrl(settings)
   let answer: HttpAnswer | null = null
@@ -96,7 +96,7 @@ async function send(
   client: Client,
   fetch: Fetch,
 ): Promise<Response> {
-  // The configuration allows http for a loopback address alone.
+  // The configuration allows http only for a loopback address.
   const options = {
     [customFetch]: fetch,
     [allowInsecureRequests]: true,

@@ -1,4 +1,4 @@
-/** The JSON key of a Google service account, as the Cloud console hands it out. */
+/** The JSON key of a Google service account, as downloaded from the Cloud console. */
 import { createPrivateKey } from 'node:crypto'
 import { isObject } from '../../../core/json/json.ts'
 import { Secret } from '../../../core/secret.ts'
@@ -6,7 +6,7 @@ import { isSafeUrl } from '../../settings.ts'
 
 export interface ServiceAccount {
   readonly client_email: string
-  /** What the Admin console asks for when it delegates; a number. */
+  /** The number that the Admin console asks for to delegate access. */
   readonly client_id: string
   readonly private_key_id: string
   /** PKCS #8, PEM. */
@@ -56,7 +56,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What else the consoles hand out. */
+/** Other files that can be downloaded from the consoles. */
 function kindOf(key: object): string {
   if ('installed' in key || 'web' in key) return 'this file is that of an OAuth client'
   if ('type' in key && key.type === 'authorized_user') return "this file has a user's own login (gcloud)"

@@ -1,4 +1,4 @@
-/** The settings `channels.email.oauth2`: who issues the tokens that a mail server takes instead of a password. */
+/** The settings `channels.email.oauth2`: who issues the tokens that a mail server accepts instead of a password. */
 import * as z from 'zod'
 import type { Secret } from '../../../core/secret.ts'
 import { isSafeUrl, secret } from '../../settings.ts'
@@ -12,7 +12,7 @@ export interface MicrosoftSettings {
   readonly tenant: string
   readonly client_id: string
   readonly client_secret: Secret
-  /** The address of the mailbox; undefined is that of `from`. */
+  /** The address of the mailbox; if undefined, that of `from`. */
   readonly user?: string | undefined
   readonly authority: string
   readonly scope: string
@@ -29,7 +29,7 @@ export interface GenericSettings {
   readonly token_url: string
   readonly client_id: string
   readonly client_secret?: Secret | undefined
-  /** With it the grant is that of a refresh token, otherwise that of the client's own credentials. */
+  /** If set, the refresh_token grant is used, or else client_credentials. */
   readonly refresh_token?: Secret | undefined
   readonly scope?: string | undefined
   readonly client_auth: 'post' | 'basic'
@@ -173,7 +173,7 @@ function rename<T extends { mailbox?: string | undefined }>({ mailbox, ...rest }
   return { ...rest, user: mailbox }
 }
 
-/** What is wrong with these settings beside the others of `channels.email`; null if nothing. */
+/** What is wrong with these settings in combination with the others of `channels.email`; null if nothing. */
 export function oauth2Mistake(
   settings: OAuth2Settings,
   { hasPassword, from }: { readonly hasPassword: boolean; readonly from: string },

@@ -1,6 +1,6 @@
 /**
- * What an error of the token server means for the operator. Whether to try again does not depend on it: Microsoft says
- * that numbers and words of its errors change, so they choose no more than the hint.
+ * What an error of the token server means for the operator. It does not decide whether to retry: Microsoft says
+ * that the numbers and texts of its errors change, so they are only used to choose a hint.
  */
 import type { Explanation } from './problem.ts'
 import type { OAuth2Settings } from './settings.ts'
@@ -15,7 +15,7 @@ interface Asked {
 interface Rule {
   readonly provider?: Provider
   readonly error?: readonly string[]
-  /** Of the description. */
+  /** Matched against the description. */
   readonly says?: RegExp
   readonly words: (asked: Asked) => Explanation
 }

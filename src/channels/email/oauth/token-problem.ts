@@ -12,7 +12,7 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** False where it broke off, so that its text is missing. */
+  /** False if the response broke off, so that its text is missing. */
   readonly isWhole: boolean
 }
 
@@ -20,14 +20,14 @@ export interface TokenFailure {
   readonly settings: OAuth2Settings
   readonly url: string
   readonly user: string
-  /** Null where none came. */
+  /** Null if there was none. */
   readonly answer: HttpAnswer | null
   readonly error: unknown
   /** Removes the secrets of the request. */
   readonly words: (text: string) => string
 }
 
-/** Errors of RFC 6749 and its extensions that pass by themselves; all others need a person. */
+/** Errors of RFC 6749 and its extensions that are temporary; all others need a person. */
 const PASSING = ['temporarily_unavailable', 'server_error', 'slow_down', 'rate_limit_exceeded']
 const PASSING_STATUS = [408, 421, 425, 429]
 
@@ -53,7 +53,7 @@ export function tokenProblem(failure: TokenFailure): LoginProblem {
       reason,
     }
   }
-  // What is wrong would have been in the text.
+  // The missing text would have said what is wrong.
   if (!answer.isWhole) return unreachable(failure, server)
   if (error === '') return { ...notOAuth(failure, answer, server), kind: 'park' }
   return { kind: 'park', ...hintFor(failure, error, description), reason }
@@ -78,7 +78,7 @@ function unreachable({ error, words }: TokenFailure, server: string): LoginProbl
   }
 }
 
-/** An answer that no token endpoint gives. */
+/** A response that cannot be from a token endpoint. */
 function notOAuth({ settings, error }: TokenFailure, answer: HttpAnswer, server: string) {
   const { status, headers, text } = answer
   const target = headers.get('location') ?? undefined
@@ -94,7 +94,7 @@ function notOAuth({ settings, error }: TokenFailure, answer: HttpAnswer, server:
     generic:
       'correct channels.email.oauth2.generic.token_url: the token endpoint takes a POST and answers in JSON',
   }
-  // Of a success the body may hold the token.
+  // The body of a success may contain the token.
   const words = status === 200 ? wordsOf(error) : text
   return {
     code: 'oauth_url',

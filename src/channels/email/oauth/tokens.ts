@@ -1,4 +1,4 @@
-/** The access token of one channel: kept until shortly before it ends, and fetched by one request at a time. */
+/** The access token of one channel: kept until shortly before it expires, and fetched by one request at a time. */
 import type { Secret } from '../../../core/secret.ts'
 import { type HttpClient, openHttp } from '../../../network/http.ts'
 import type { Proxies } from '../../../network/proxies.ts'
@@ -18,21 +18,21 @@ export type TokenResult =
   | { readonly ok: true; readonly token: AccessToken }
   | { readonly ok: false; readonly problem: LoginProblem }
 
-/** Where the server does not say how long a token is good for. */
+/** Used if the server does not say how long a token is valid. */
 const DEFAULT_LIFETIME_MS = 10 * 60_000
-/** A new token is fetched this long before the old one ends, but not before four fifths of a short life are over. */
+/** A new token is fetched this long before the old one expires; for a short-lived token, only after four fifths of its life. */
 const RENEW_BEFORE_MS = 5 * 60_000
 const RENEW_AT_LEAST = 0.8
-/** A token with less time left is not used: it would end during the login. */
+/** A token with less time left is not used, because it could expire during the login. */
 const USELESS_MS = 10_000
-/** If new tokens are refused too, the token is not the fault: a refused one is replaced no more often than this. */
+/** A refused token is not replaced more often than this: if new ones are refused too, the token is not the cause. */
 const REPLACE_EVERY_MS = 30_000
-/** A failure is given to all that ask within this time: a burst of messages makes one request. */
+/** A failure is the result for all calls within this time, so that a burst of messages makes one request. */
 const FAILURE_HOLD_MS = 2_000
 
 const LARGEST_ANSWER_BYTES = 65_536
 
-/** `from`: who logs in where the settings do not say. `timeout`: milliseconds for a request. Connects to nothing yet. */
+/** `from`: the user who logs in, unless the settings name one. `timeout`: milliseconds for a request. Connects to nothing yet. */
 export function openTokens(
   settings: OAuth2Settings,
   from: string,
@@ -75,7 +75,7 @@ export class Tokens {
     return this.#settings
   }
 
-  /** A token that is good for a login. */
+  /** A token that is valid long enough for a login. */
   async get(): Promise<TokenResult> {
     const token = this.#token
     if (token === null) return this.#fetch()
@@ -83,12 +83,12 @@ export class Tokens {
     if (age < Math.max(token.lifetimeMs - RENEW_BEFORE_MS, token.lifetimeMs * RENEW_AT_LEAST))
       return { ok: true, token }
     const renewed = await this.#fetch()
-    // While the token server is away, the token in hand is used until it ends.
+    // While the token server is unavailable, the present token is used until it expires.
     const left = token.issuedAt + token.lifetimeMs - this.#now()
     return !renewed.ok && this.#token === token && left > USELESS_MS ? { ok: true, token } : renewed
   }
 
-  /** Another one in place of a token that the mail server refused; null where that would not help. */
+  /** A replacement for a token that the mail server refused; null if that would not help. */
   async replace(refused: AccessToken): Promise<TokenResult | null> {
     if (this.#token !== null && this.#token !== refused) return { ok: true, token: this.#token }
     if (this.#token === refused) {

@@ -7,7 +7,7 @@ import { chainOf } from '../../../network/peer-certificates.ts'
 
 export interface CertificateFailure {
   readonly originalCode?: string | undefined
-  /** What is wrong with the server's certificate, where that is why no connection was made. */
+  /** What is wrong with the server's certificate, if that is why no connection was made. */
   readonly certificate?: ConnectProblem | undefined
 }
 
@@ -33,7 +33,7 @@ export async function withCertificate<F extends CertificateFailure>(
 
 /**
  * The certificates that the server sends, fetched over a second connection that ends after EHLO: Nodemailer does not expose
- * those that it refused. Empty where that fails.
+ * those that it refused. Empty if that fails.
  */
 function look(options: SMTPConnectionOptions): Promise<ReturnType<typeof chainOf>> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** Why a connection failed, where no reply of the server says it. Pure. */
+/** Why a connection failed, if no reply of the server says it. Pure. */
 import { TLS_PORT } from '../settings.ts'
 import type { CauseName } from './replies/causes.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
@@ -8,7 +8,7 @@ const PLAIN_TEXT = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/
 const OTHER_TLS = /^(?:ERR_TLS|ERR_SSL|EPROTO)/
 
 /**
- * Null where it may pass by itself. Not for certificates: certificate.ts describes those. `response` is what the server said
+ * Null if it may be temporary. Not for certificates, which certificate.ts describes. `response` is what the server said
  * instead of a reply that refuses something.
  */
 export function causeOfFailure(
@@ -16,14 +16,14 @@ export function causeOfFailure(
   { port, secure }: { readonly port: number; readonly secure: boolean },
 ): CauseName | null {
   const { code, originalCode = '', response, timeout } = failure
-  // What came is no reply, or one to another command: nothing was refused.
+  // What arrived is not a reply, or one to another command: nothing was refused.
   if (response !== undefined) return null
   if (code === 'EAUTH' || code === 'ECONFIG') return 'login'
   if (secure && PLAIN_TEXT.test(originalCode)) return 'tlsUnexpected'
   if (OTHER_TLS.test(originalCode)) return 'tls'
-  // It waits for our first bytes of TLS, as we wait for its greeting.
+  // The server waits for our TLS handshake while we wait for its greeting.
   if (!secure && port === TLS_PORT && timeout === 'greeting') return 'tlsExpected'
-  // Larger than the server takes, or an address that SMTP cannot carry: found before anything was sent.
+  // Larger than the server accepts, or an address that SMTP cannot transmit: found before anything was sent.
   if (code === 'EMESSAGE') return 'tooLarge'
   if (code === NO_UTF8_SENDER) return 'internationalSender'
   if (code === NO_UTF8_RECIPIENT) return 'internationalRecipient'

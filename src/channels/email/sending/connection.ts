@@ -42,13 +42,13 @@ function connectionOptions(
     requireTLS: mode === 'required',
     ignoreTLS: mode === 'off',
     opportunisticTLS: mode === 'opportunistic',
-    // A connection that may do without encryption gains nothing by refusing a certificate.
+    // If encryption is optional, refusing a certificate gains nothing.
     tls:
       mode === 'required' || secure
         ? { rejectUnauthorized: mode !== 'opportunistic', secureContext: trustAlso(settings.ca ?? []) }
         : { rejectUnauthorized: mode !== 'opportunistic' },
     dnsTimeout: connectMs,
-    // The session limits each of its steps; these are longer.
+    // The session has a limit for each of its steps; these are longer.
     connectionTimeout: connectMs + answerMs + MARGIN_MS,
     greetingTimeout: connectMs + answerMs + MARGIN_MS,
     // Without any traffic.
@@ -58,14 +58,14 @@ function connectionOptions(
   }
 }
 
-/** Servers refuse a name that cannot be one in the DNS, as a container's: then the sender's domain is the best there is. */
+/** Servers refuse a name that is not a valid domain name, such as a container's. The sender's domain is then the best choice. */
 export function ehloName({ ehlo, from }: Pick<EmailSettings, 'ehlo' | 'from'>, machine: string): string {
   if (ehlo !== undefined) return ehlo
   const isFullName = isDomainName(machine) && !/(?:^localhost\.|\.localdomain$)/i.test(machine)
   return isFullName ? machine : asciiDomainOf(from.address)
 }
 
-/** What the outcome of a failure depends on, beside the failure. */
+/** What the outcome of a failure depends on, besides the failure itself. */
 export function setupOf(settings: EmailSettings, server: SmtpServer): MailSetup {
   const hasLogin = server.credentials !== null || settings.oauth2 !== undefined
   return { server, hasLogin, secrets: secretsOf(settings, server) }

@@ -1,7 +1,7 @@
 /**
- * The connections to the mail server: few at first, more while mails keep them busy. Servers allow only so many at once and
- * refuse the next in many ways; then this keeps to what was open, and the mail waits for one of those instead of failing.
- * After a while it tries one more.
+ * The connections to the mail server: few at first, more while mails keep them busy. Servers limit how many may be open, and
+ * refuse further ones in many ways. No more are opened then, and the mail waits for one of those that are open instead of failing.
+ * After a while, one more is tried.
  */
 import { FIRST_CONNECTIONS } from '../settings.ts'
 import type { SmtpFailure } from './smtp-failure.ts'
@@ -11,7 +11,7 @@ const IDLE_TIMEOUT_MS = 15_000
 /** After a refusal, how long until one connection more is tried. */
 const GROW_AFTER_MS = 60_000
 
-/** To be opened once, and closed. */
+/** Opened once, and closed once. */
 export interface Connection {
   /** Null when it is ready for a mail. */
   open(): Promise<SmtpFailure | null>
@@ -33,22 +33,22 @@ export type TakeResult<Session> =
 
 export interface ConnectionsDeps<Session> {
   readonly create: () => Session
-  /** The most there may be at once. */
+  /** The maximum number of connections. */
   readonly max: number
   /** How long to wait for one that is in use, in milliseconds. */
   readonly waitMs: number
-  /** Whether the failure means that the server allows no further connection. `others`: which of ours it has already. */
+  /** Whether the failure means that the server allows no further connection. `others`: our other open connections. */
   readonly isLimit: (failure: SmtpFailure, others: 'none' | 'opening' | 'open') => boolean
   /** Milliseconds that never go back. */
   readonly now: () => number
 }
 
-/** Null: something changed, look again. */
+/** Null: something changed, so look again. */
 type Wake<Session> = (result: TakeResult<Session> | null) => void
 
 export class Connections<Session extends Connection> {
   readonly #deps: ConnectionsDeps<Session>
-  /** The one that was used last is taken first, so that the others time out. */
+  /** The one that was used last is reused first, so that the others can time out. */
   readonly #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = []
   readonly #waiting = new Set<Wake<Session>>()
   #opening = 0
@@ -70,7 +70,7 @@ export class Connections<Session extends Connection> {
     return Math.min(max, limit + Math.floor((now() - at) / GROW_AFTER_MS))
   }
 
-  /** An idle one, a new one, or the next that is free. */
+  /** An idle connection, a new one, or the next that becomes free. */
   async take(): Promise<TakeResult<Session>> {
     for (;;) {
       const idle = this.#takeIdle()
@@ -97,7 +97,7 @@ export class Connections<Session extends Connection> {
     }, IDLE_TIMEOUT_MS)
     this.#idle.push({ session, timer })
     this.#wakeOne()
-    // There may be one more than before.
+    // The limit may have grown by one.
     this.#wakeOne()
   }
 
@@ -106,7 +106,7 @@ export class Connections<Session extends Connection> {
     this.#wakeOne()
   }
 
-  /** The server refused this one because of the others. Returns whether any of those is left to wait for. */
+  /** The server refused this connection because of the others. Returns whether there are others to wait for. */
   discardAsTooMany(session: Session): boolean {
     this.#close(session)
     this.#shrink()
@@ -137,7 +137,7 @@ export class Connections<Session extends Connection> {
     return null
   }
 
-  /** Null where the server refuses one more than it already holds. */
+  /** Null if the server refuses a further connection. */
   async #openOne(): Promise<TakeResult<Session> | null> {
     const session = this.#deps.create()
     this.#opening++
@@ -155,7 +155,7 @@ export class Connections<Session extends Connection> {
     }
     this.#shrink()
     if (others !== 'none') return null
-    // All that waited are refused with it: together they are one failure.
+    // All that are waiting get the same refusal: together they are one failure.
     for (const wake of [...this.#waiting]) wake({ ok: false, failure, repeats: true })
     return { ok: false, failure, repeats: false }
   }

@@ -1,4 +1,4 @@
-/** Which command the mail server answers. Nodemailer does not say so of a reply that breaks off with the connection. */
+/** Which command the mail server is answering. Nodemailer does not report that if the connection drops during a reply. */
 import type { Step } from './replies/reply.ts'
 
 const STEPS: readonly (readonly [verb: string, Step])[] = [
@@ -22,12 +22,12 @@ export class Dialogue {
   #answered: Step | null = null
   #said: Step | null = null
 
-  /** The step that the last reply answered. Null for the greeting, and for a reply that nothing waited for. */
+  /** The step that the last reply answered. Null for the greeting, and for a reply that no command waited for. */
   get answered(): Step | null {
     return this.#answered
   }
 
-  /** To be nodemailer's `logger`, with `transactionLog`: all levels come to this method. */
+  /** Used as nodemailer's `logger`, with `transactionLog`: all levels call this method. */
   debug({ tnx }: { readonly tnx?: string }, line: string): void {
     if (tnx === 'server') this.#answered = this.#unanswered.shift() ?? null
     if (tnx !== 'client') return

@@ -9,7 +9,7 @@ import { parseReply, replyWords } from './replies/reply.ts'
 import { classify, type Verdict } from './replies/verdict.ts'
 import type { SmtpFailure } from './smtp-failure.ts'
 
-/** What the outcome of a failure depends on, beside the failure. */
+/** What the outcome of a failure depends on, besides the failure itself. */
 export interface MailSetup {
   readonly server: { readonly port: number; readonly secure: boolean }
   readonly hasLogin: boolean
@@ -17,7 +17,7 @@ export interface MailSetup {
 }
 
 export interface Diagnosis {
-  /** Null where it is unknown, and may pass by itself. */
+  /** Null if it is unknown, and may be temporary. */
   readonly cause: Cause | null
   readonly concern: Concern
   readonly outcome: Exclude<Outcome, { kind: 'sent' }>
@@ -25,7 +25,7 @@ export interface Diagnosis {
   readonly words: string
 }
 
-/** Refusals of the login itself. Where a token was refused, its own claims say more than these. */
+/** Refusals of the login itself. If a token was refused, its claims say more than these. */
 const ABOUT_LOGIN: readonly (CauseName | null)[] = [
   'login',
   'appPassword',

@@ -17,16 +17,16 @@ import { parseReply, SERVICE_CLOSING } from './replies/reply.ts'
 import { type Envelope, Session, type SmtpResult, type SmtpTimeouts } from './session.ts'
 import { NO_UTF8_RECIPIENT, NO_UTF8_SENDER, type SmtpFailure } from './smtp-failure.ts'
 
-/** Servers take their time to greet and to check an address, with new clients on purpose: RFC 5321, 4.5.3.2. */
+/** Servers may be slow to greet and to check an address, for new clients even on purpose: RFC 5321, 4.5.3.2. */
 const SHORTEST_ANSWER_TIMEOUT_MS = 60_000
 const ACCEPT_TIMEOUT_MS = 10 * 60_000
-/** Claims follow the rate to within about a second. A mail that was claimed earlier than this goes back to the store. */
+/** Claims are at most about a second ahead of the rate. A mail that was claimed further ahead is returned to the store. */
 const LONGEST_PACE_MS = 2_000
 const PACED = 'held back by channels.email.rate'
 const ALONE = 'sent as a mail of its own: the earlier mails of the conversation have no Message-ID'
-/** How many connections one mail is tried over, where the server says with the mail that there are too many. */
+/** On how many connections one mail is tried, if the server says only when it gets the mail that there are too many. */
 const MOST_CONNECTIONS_TRIED = 5
-/** The session has carried as many mails as the server allows; said with 4yz as well as 5yz. */
+/** The session has sent as many mails as the server allows; servers say so with 4yz as well as 5yz. */
 const SESSION_IS_USED_UP = /\b(?:per|in (?:one|this|a single)|this) (?:smtp )?(?:connection|session)\b/i
 
 export function patientTimeouts(timeout: number): SmtpTimeouts {
@@ -128,7 +128,7 @@ export class MailSender implements Sender<Mail> {
     }
   }
 
-  /** As the receiver names it; without its name where the configuration has changed since. */
+  /** As the receiver writes it; without the name if the configuration has changed since. */
   #mailbox(delivery: Addressed): Mailbox | null {
     const named = this.#receivers
       .get(delivery.receiver)
@@ -169,7 +169,7 @@ function isRefusal({ code, response = '', responseCode }: SmtpFailure): boolean 
   return parseReply(response) !== null && responseCode !== SERVICE_CLOSING
 }
 
-/** Whether the server allows no further connection: some say so, some say "not now", and some hang up. */
+/** Whether the server allows no further connection: some servers say so, some say "not now", and some hang up. */
 function isConnectionLimit(
   failure: SmtpFailure,
   others: 'none' | 'opening' | 'open',
@@ -180,6 +180,6 @@ function isConnectionLimit(
   if (others === 'none' || outcome.kind !== 'retry') return false
   if (failure.response !== undefined) return failure.step === 'greeting' || failure.step === 'hello'
   if (failure.step !== 'greeting' || failure.code === 'EDNS') return false
-  // It is there: it holds others, or took this connection before it hung up.
+  // The server is up: it has other connections open, or accepted this one before it hung up.
   return others === 'open' || failure.code === 'ECONNECTION' || failure.originalCode === 'ECONNRESET'
 }

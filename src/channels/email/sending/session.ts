@@ -30,11 +30,11 @@ import {
 export interface SessionSettings extends SmtpTimeouts {
   readonly connection: SMTPConnectionOptions
   readonly credentials: { readonly user: string; readonly pass: string } | null
-  /** What logs in instead of a password; null where nothing does. */
+  /** What logs in instead of a password; null if a password or nothing does. */
   readonly tokens: Tokens | null
 }
 
-/** Addresses as they go over the wire. */
+/** Addresses as they are sent. */
 export interface Envelope {
   readonly from: string
   readonly to: string
@@ -42,7 +42,7 @@ export interface Envelope {
 
 /** Milliseconds. */
 export interface SmtpTimeouts {
-  /** For a server to take the connection. */
+  /** For a server to accept the connection. */
   readonly connectMs: number
   /** Each for: greeting, EHLO and TLS, once connected; the login; MAIL, RCPT and DATA together. */
   readonly answerMs: number
@@ -65,9 +65,9 @@ export class Session {
   readonly #connection: SMTPConnection
   readonly #dialogue = new Dialogue()
   readonly #settings: SessionSettings
-  /** Fails the step that is under way. */
+  /** Fails the current step. */
   #fail: ((error: Error) => void) | null = null
-  /** Gives the step that is under way this long from now. */
+  /** Sets how much longer the current step may take. */
   #extend: (ms: number) => void = () => {}
   #begun = false
   #sending = false
@@ -81,7 +81,7 @@ export class Session {
     this.#settings = settings
     const log = { logger: this.#dialogue, transactionLog: true }
     this.#connection = new SMTPConnection({ ...settings.connection, ...log })
-    // An error without a listener would end the process, also one of an idle connection.
+    // An error without a listener would end the process, even on an idle connection.
     this.#connection.on('error', (error: Error) => this.#fail?.(error))
     this.#connection.once('end', () => {
       this.#ended = true
@@ -107,7 +107,7 @@ export class Session {
   /** Connects and logs in. */
   async open(): Promise<SmtpFailure | null> {
     const { connectMs, answerMs, credentials, tokens } = this.#settings
-    // Before connecting: the mail server would otherwise wait while the token server answers.
+    // Before connecting, or the mail server would have to wait for the token server.
     const token = await tokens?.get()
     if (token?.ok === false) return withoutLogin(token.problem)
     const connected = await this.#step<unknown>(
@@ -201,7 +201,7 @@ export class Session {
     this.#connection.close()
   }
 
-  /** `more`: how much longer it may take when its time is over; null ends it. */
+  /** `more`: called when its time is over, returns how much longer it may take; null ends it. */
   #step<T>(
     action: (done: Done<T>) => void,
     timeoutMs = this.#settings.answerMs,
@@ -210,7 +210,7 @@ export class Session {
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined
       const settle = (error: Error | null | undefined, value?: T) => {
-        // One failure may be reported twice, and the second time another step can be under way.
+        // A failure may be reported twice, and the next step may have begun by then.
         if (this.#fail !== settle) return
         clearTimeout(timer)
         this.#fail = null

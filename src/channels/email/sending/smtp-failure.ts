@@ -4,11 +4,11 @@ import type { CertificateFailure } from './certificate.ts'
 import { stepOfCommand } from './dialogue.ts'
 import type { Step } from './replies/reply.ts'
 
-/** Codes of our own, beside nodemailer's. */
+/** Our own codes, in addition to nodemailer's. */
 export const NO_UTF8_SENDER = 'EUTF8SENDER'
 export const NO_UTF8_RECIPIENT = 'EUTF8RECIPIENT'
 
-/** Why a step failed, in nodemailer's words; see its errors.js for the codes. */
+/** Why a step failed, as nodemailer reports it; see its errors.js for the codes. */
 export interface SmtpFailure extends CertificateFailure {
   readonly message: string
   readonly code?: string | undefined
@@ -17,15 +17,15 @@ export interface SmtpFailure extends CertificateFailure {
   /** The server's own words. */
   readonly response?: string | undefined
   readonly responseCode?: number | undefined
-  /** Full names of hosts that they may repeat. */
+  /** Full host names that these words may repeat. */
   readonly names?: readonly string[]
   /** Where in the dialogue it happened. */
   readonly step: Step
-  /** What was waited for in vain, where it took too long. */
+  /** What timed out, if something did. */
   readonly timeout?: 'connection' | 'greeting' | 'answer' | undefined
   /** Whether any of the message may have left this machine. */
   readonly begun: boolean
-  /** Why no access token was issued or accepted, or no login was tried. */
+  /** Why no access token was issued or accepted, or why no login was tried. */
   readonly login?: LoginProblem | undefined
 }
 
@@ -48,7 +48,7 @@ export function stepOf(
   if (begun) return 'message'
   if (command === 'DATA') return code === 'EMESSAGE' ? 'message' : 'data'
   const step = stepOfCommand(command) ?? (response === undefined ? null : answered)
-  // A reply that nothing waited for, as 421 between two commands.
+  // A reply that no command waited for, such as 421 between two commands.
   return step ?? (sending ? 'mail' : 'greeting')
 }
 

@@ -15,7 +15,7 @@ export interface Field {
 
 const KEYS = ['subject', 'preheader']
 
-/** Adds what is wrong to `problems`; null where there is no subject to go on with. */
+/** Adds what is wrong to `problems`; null if there is no usable subject. */
 export function readFrontMatter(file: TemplateFile, problems: TemplateProblem[]): FrontMatter | null {
   const { yaml, path } = file
   const mapping = yaml?.value

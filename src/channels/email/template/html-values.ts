@@ -1,9 +1,9 @@
-/** Puts the values of a template that is HTML itself (email.html, layout.html) back, each as its place in the page needs it. */
+/** Puts the values of an HTML template (email.html, layout.html) back, each escaped for its place in the page. */
 import { escapeHtml } from '../../../core/text/html.ts'
 import { fill } from '../../values.ts'
 import { linkTarget } from './markdown.ts'
 
-// A tag with its attributes, whose quoted values may hold a `>`; within a comment too, where Outlook reads some.
+// A tag with its attributes, whose quoted values may contain a `>`; also within a comment, because Outlook reads some comments.
 const TAG = /<[a-z](?:[^<>"']|"[^"]*"|'[^']*')*>/gi
 const ATTRIBUTE = /(?<![^\s"'/])([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/g
 /** Attributes that hold one URL. */
@@ -18,7 +18,7 @@ const URLS: ReadonlySet<string> = new Set([
   'xlink:href',
 ])
 
-/** A URL that holds a value is encoded as in email.md. One that leads to anything but http, https or mailto is left out. */
+/** A URL that contains a value is encoded as in email.md. One that is not http, https or mailto is left out. */
 export function fillHtml(html: string, values: readonly string[]): string {
   if (values.length === 0) return html
   let filled = ''

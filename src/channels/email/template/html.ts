@@ -4,7 +4,7 @@ import { escapeHtml } from '../../../core/text/html.ts'
 import { fill } from '../../values.ts'
 import { isButton, linkTarget } from './markdown.ts'
 
-// What is not said here, such as the font, comes from the layout; so do the colours of a dark screen.
+// What is not set here, such as the font, comes from the layout, and so do the colours for dark mode.
 const STYLES: Readonly<Record<string, string>> = {
   h1: 'margin:0 0 12px;font-size:22px;line-height:1.3;font-weight:700',
   h2: 'margin:24px 0 8px;font-size:18px;line-height:1.3;font-weight:700',
@@ -35,7 +35,7 @@ const BUTTON =
 /** Writes tokens as HTML; every value and every text is escaped. */
 export function toHtml(tokens: readonly Token[], values: readonly string[]): string {
   let html = ''
-  // A table of labels and values has a head without words: drawing it would leave a gap.
+  // A table of labels and values has an empty head, which would be shown as a gap.
   let facts = false
   let skipping = false
   for (const [index, token] of tokens.entries()) {
@@ -48,7 +48,7 @@ export function toHtml(tokens: readonly Token[], values: readonly string[]): str
   return html
 }
 
-/** Whether the head of the table that opens here holds no words. */
+/** Whether the head of the table that begins here is empty. */
 export function isEmptyHead(tokens: readonly Token[], index: number): boolean {
   for (let at = index + 1; at < tokens.length; at += 1) {
     const token = tokens[at]
@@ -80,7 +80,7 @@ function block(token: Token, values: readonly string[]): string {
 function inline(children: readonly Token[], values: readonly string[]): string {
   const button = isButton(children)
   let html = ''
-  // Whether each link that is open leads anywhere; one that does not is written as its words alone.
+  // For each open link, whether it has a valid target; if not, only its text is written.
   const open: boolean[] = []
   for (const token of children) {
     switch (token.type) {

@@ -1,4 +1,4 @@
-/** Markdown, parsed; and the one rule for where a link in a mail may lead. */
+/** Parses Markdown, and decides which links a mail may contain. */
 import MarkdownIt, { type Token } from 'markdown-it'
 import { joinUrl } from '../../../core/template/urls/url.ts'
 import { piecesOf } from '../../values.ts'
@@ -31,7 +31,7 @@ export function createParser(): (text: string) => readonly Token[] {
   }
 }
 
-/** The target as a mail may hold it; null for anything but an http, https or mailto URL. */
+/** The target in a form that a mail may contain; null for anything but an http, https or mailto URL. */
 export function linkTarget(url: string, values: readonly string[]): string | null {
   const joined = joinUrl(piecesOf(url, values))
   return joined === null ? null : normalizeLink(joined)

@@ -1,4 +1,4 @@
-/** The files of a template become a mail: subject, HTML part and text part. */
+/** Renders the files of a template as a mail: subject, HTML part and text part. */
 import {
   createEngine,
   type Engine,
@@ -36,10 +36,10 @@ export const templateFiles = ['email.md', 'email.html', 'email.txt'] as const
 export const sharedFiles = ['layout.html', 'layout.txt'] as const
 
 const LONGEST_SUBJECT = 200
-/** In place of the text while the lines around it are wrapped. */
+/** Stands for the text while the lines around it are wrapped. */
 const CONTENT = '\u0000'
 
-/** What a layout sees: the message's fields, and the parts that it frames. */
+/** What a layout sees: the fields of the message, and the parts that it surrounds. */
 const layoutFields: Fields = { ...messageFields, subject: [], preheader: [], content: [] }
 
 const headers = createEngine(oneLine)
@@ -47,7 +47,7 @@ const plain = createEngine(oneLine)
 /** For Markdown and HTML. */
 const valueEngine = createValueEngine()
 
-/** What a mail is made of; each part remembers where it came from, so that a note can say so. */
+/** The parts of a mail; each keeps the path of its file, so that a note can name it. */
 interface Parts {
   readonly subject: Part<Template>
   readonly preheader: Part<Template> | null
@@ -64,7 +64,7 @@ interface Part<T> {
   readonly file: TemplateFile
 }
 
-/** `email.md` and `layout.html` are needed; `email.html` and `email.txt` take over a part entirely. */
+/** `email.md` and `layout.html` are required; `email.html` and `email.txt` replace a part completely. */
 export function compile({ files, partials }: TemplateFiles): Compiled<Mail> {
   const problems: TemplateProblem[] = []
   const markdown = files.get('email.md')

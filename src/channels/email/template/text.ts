@@ -5,7 +5,7 @@ import { isEmptyHead } from './html.ts'
 import { linkTarget } from './markdown.ts'
 
 const WIDTH = 72
-// A longer label, such as one that a value is, has its own width: it would widen all the others.
+// A longer label, such as one that comes from a value, has its own width, or it would widen all the others.
 const WIDEST_LABEL = 30
 const GAP = '  '
 
@@ -118,7 +118,7 @@ function heading(text: string, tag: string): string {
 /** `isParagraph`: not an item of a list, a heading or a cell. */
 function inline(children: readonly Token[], values: readonly string[], isParagraph = false): string {
   const words: string[] = []
-  // How many words are before those of each open link, and where it leads.
+  // For each open link, how many words precede it, and its target.
   const open: { readonly start: number; readonly target: string | null }[] = []
   for (const [index, token] of children.entries()) {
     switch (token.type) {

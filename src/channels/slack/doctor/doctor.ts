@@ -92,7 +92,7 @@ function scopesOf(answer: unknown): readonly string[] | null {
   return Array.isArray(scopes) ? scopes.map(String).filter((scope) => /^[\w:.-]{1,64}$/.test(scope)) : null
 }
 
-/** What an answer says is never the network's fault, and what is not Slack's answer is never the token's. */
+/** An answer is never the fault of the network, and an answer that is not Slack's is never the fault of the token. */
 function refusedToken({ from, reason, hint }: FailedCall, apiUrl: string): Finding {
   const waiting = 'Messages to Slack are retried until they are delivered or dead.'
   const parking = 'No message to Slack can be sent; messages are parked.'

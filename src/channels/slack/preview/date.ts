@@ -50,7 +50,7 @@ export function timeWords(time: number, clock: ReaderClock): string {
   return dateWords(time, '{time}', clock)
 }
 
-// An Intl.DateTimeFormat takes ten times longer to make than to use.
+// Creating an Intl.DateTimeFormat takes ten times as long as using it.
 const formats = new Map<string, Intl.DateTimeFormat>()
 const relative = new Intl.RelativeTimeFormat('en-US')
 const ordinals = new Intl.PluralRules('en-US', { type: 'ordinal' })

@@ -89,7 +89,7 @@ function title(block: unknown, clock: ReaderClock): string {
   return text === undefined ? '' : `<div>${textOf(text, clock)}</div>`
 }
 
-/** The alternative text instead of the image: fetching it would show its server who opens the preview. */
+/** The alternative text instead of the image: fetching the image would tell its server who opens the preview. */
 function image(element: unknown): string {
   const words = escapeHtml(String(ownProperty(element, 'alt_text') ?? 'image'))
   const url = safeLink(ownProperty(element, 'image_url'))

@@ -11,7 +11,7 @@ export function mrkdwnHtml(text: string, clock: ReaderClock): string {
   return readMrkdwn(text, htmlWriter(clock)).join('')
 }
 
-/** Text of a plain_text element, in which only emoji are read. */
+/** Text of a plain_text element, in which only emoji are interpreted. */
 export function plainTextHtml(text: string): string {
   return words(decode(text)).replaceAll('\n', '<br>')
 }

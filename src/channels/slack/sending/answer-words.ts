@@ -4,17 +4,17 @@ import { redact, type Secret } from '../../../core/secret.ts'
 import type { Answer } from './transport.ts'
 
 const LONGEST_TITLE = 100
-// Where the title of a page is.
+// The title of a page must be within this.
 const LONGEST_START = 4_000
 
-/** An answer that names no error, by its status. */
+/** Describes an answer that names no error, by its status. */
 export function shownStatus({ status, isWhole, location }: Answer, secrets: readonly Secret[]): string {
   if (isSuccess(status)) return `HTTP ${status} with an answer that is not Slack's`
   const shown = `HTTP ${status}${isWhole ? '' : ' with an incomplete answer'}`
   if (status < 300 || status >= 400 || location === null) return shown
   const url = URL.parse(location)
   if (url === null) return `${shown}, a redirect to ${location}`
-  // What follows the path may name a session.
+  // The query may identify a session.
   const path = redact(url.pathname, secrets) + (url.search === '' ? '' : '?…')
   return `${shown}, a redirect to ${url.protocol}//${url.host}${path}`
 }

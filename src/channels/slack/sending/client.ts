@@ -3,8 +3,8 @@ import type { SlackSettings } from '../settings.ts'
 import type { Transport } from './transport.ts'
 
 /**
- * Null without a token. The SDK's retries are off: ours are recorded, and survive a restart. So is its time limit: the transport has one,
- * without a signal for each call.
+ * Null without a token. The SDK's retries are off, because ours are recorded and survive a restart. Its timeout is off too: the
+ * transport has one that needs no signal for each call.
  */
 export function openClient(
   { token, api_url, concurrency }: SlackSettings,
@@ -22,7 +22,7 @@ export function openClient(
   })
 }
 
-// What it would log are our messages and Slack's answers: those are recorded with the attempt, redacted.
+// It would log our messages and Slack's answers, which are recorded with the attempt, redacted.
 const silent: Logger = {
   debug() {},
   info() {},

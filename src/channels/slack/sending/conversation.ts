@@ -6,14 +6,14 @@ import { type AttemptContext, failedCall, fromException } from './outcome.ts'
 import type { Poster } from './poster.ts'
 import { edit, type Place, placeIn, referenceOf } from './posting.ts'
 
-/** What is wrong with the first message, so that it cannot be edited: by the name of Slack's error. */
+/** Why the first message cannot be edited, by the name of Slack's error. */
 const notEditable: Readonly<Record<string, string>> = {
   message_not_found: 'is deleted',
   channel_not_found: 'is in a channel that is gone',
   cant_update_message: 'was posted by another app',
   edit_window_closed: 'is too old to be edited in this workspace',
   block_mismatch: 'has blocks of another kind',
-  // Slack takes fewer characters of text in an edit than in a new message.
+  // Slack accepts less text in an edit than in a new message.
   msg_too_long: 'cannot take so much text in an edit',
 }
 
@@ -29,7 +29,7 @@ const notRepliable: Readonly<Record<string, string>> = {
 
 const NOT_IDENTIFIED = 'cannot be found: Slack did not say where it is'
 
-/** Throws what WebClient throws where nothing was posted, or where that is unknown. */
+/** Throws what WebClient throws if nothing was posted, or if that is unknown. */
 export async function follow(
   poster: Poster,
   message: SlackMessage,
@@ -43,7 +43,7 @@ export async function follow(
     if (edited !== null) return edited
     if (how === 'update') return { kind: 'sent', reference: referenceOf(place, null) }
   }
-  // Beside an edit the reply is the news alone: the first message says the rest.
+  // After an edit, the reply only says what is new: the first message contains the rest.
   const reply = how === 'reply' ? message : { text: message.text, blocks: [] }
   try {
     return await poster.post(reply, { ...place, broadcast })
@@ -54,7 +54,7 @@ export async function follow(
   }
 }
 
-/** Null where it is edited; else why it cannot be, or how the attempt ended. */
+/** Null if it was edited; else why it cannot be, or how the attempt ended. */
 async function editFirst(
   { client, context }: Poster,
   message: SlackMessage,
@@ -68,7 +68,7 @@ async function editFirst(
     if (why !== null) return why
     const outcome = fromException(error, context)
     if (outcome.kind !== 'ambiguous') return outcome
-    // Nothing is posted yet, and an edit that is made again changes nothing more.
+    // Nothing was posted yet, and repeating an edit does no harm.
     const { reason, after } = outcome
     return { kind: 'retry', reason, ...(after !== undefined && { after }) }
   }

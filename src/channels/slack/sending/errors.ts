@@ -7,9 +7,9 @@
 export type Meaning =
   /** A person must act; `hint` says how. */
   | { readonly kind: 'park'; readonly hint: string; readonly webhookHint?: string }
-  /** The message is at fault. */
+  /** The message is the cause. */
   | { readonly kind: 'refuse'; readonly hint: string }
-  /** Slack did not take the message, and may later. */
+  /** Slack did not accept the message, but may do so later. */
   | { readonly kind: 'retry' }
   /** Slack may have posted the message before it failed. */
   | { readonly kind: 'ambiguous' }
@@ -131,7 +131,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   slack_connect_file_link_sharing_blocked: sharedContent,
   slack_connect_lists_sharing_blocked: sharedContent,
 
-  // Of an edit: for what else it is refused, the conversation restarts (conversation.ts).
+  // Of an edit. After other errors of an edit, the conversation restarts (conversation.ts).
   is_inactive: archived,
   update_failed: ambiguous,
 
@@ -157,14 +157,14 @@ const meanings: Readonly<Record<string, Meaning>> = {
   unknown_method: outdated,
   upgrade_required: outdated,
 
-  // Of this moment.
+  // Temporary.
   ratelimited: retry,
   rate_limited: retry,
   // A workspace of the free plan gets too many messages in a short time; to webhooks as a 429
   // (https://slack.com/help/articles/115002422943, https://github.com/slack-go/slack/pull/1383).
   message_limit_exceeded: retry,
   service_unavailable: retry,
-  // The request came in part, and was not carried out.
+  // Only a part of the request arrived, and it was not carried out.
   request_timeout: retry,
   // The workspace, or the channel, is being moved.
   team_added_to_org: retry,
@@ -181,15 +181,15 @@ const PASSES =
   /unavailable|timeout|timed_out|try_again|temporar|overload|busy|migrating|in_progress|rate_?limit|too_many_requests/
 
 /**
- * What an error means that no table has. Slack names what passes by itself in words that say so. Any other new name is
- * most likely a new rule or permission: it parks at once, with its name and Slack's words. That costs a resend where it
- * would have passed; retrying would hide from people for a day what only they can correct.
+ * What an error means that no table contains. The names of temporary errors usually say so. Any other new name is
+ * most likely a new rule or permission: the message is parked at once, with the name and Slack's words. That costs a resend if it
+ * was temporary, but retrying would hide for a day what only people can correct.
  */
 export const unknownError = park(
   'an error that this version does not know: look it up at https://docs.slack.dev/reference/methods/chat.postMessage, and correct its cause',
 )
 
-/** Null for what is no name of an error. */
+/** Null if it is not the name of an error. */
 export function meaningOf(name: unknown): Meaning | null {
   if (!isErrorName(name)) return null
   if (Object.hasOwn(meanings, name)) return meanings[name] ?? unknownError
@@ -198,7 +198,7 @@ export function meaningOf(name: unknown): Meaning | null {
   return /(?:^|_)error$/.test(name) ? ambiguous : unknownError
 }
 
-/** Whether the tables have it: in an answer that is plain text, any other word may be anything. */
+/** Whether the tables contain it: in a plain-text answer, other words may mean anything. */
 export function isKnownError(name: string): boolean {
   return Object.hasOwn(meanings, name)
 }
@@ -208,14 +208,14 @@ export function isErrorName(name: unknown): name is string {
 }
 
 export interface HintContext {
-  /** The delivery's. */
+  /** The outcome for the delivery. */
   readonly target: string
   readonly isWebhook: boolean
   /** The scope that Slack says is missing. */
   readonly scope?: string
 }
 
-/** What a person does about it; empty where it may pass by itself. */
+/** What a person can do about it; empty if it may be temporary. */
 export function hintOf(meaning: Meaning, { target, isWebhook, scope = 'chat:write' }: HintContext): string {
   if (meaning.kind === 'retry' || meaning.kind === 'ambiguous') return ''
   const hint = meaning.kind === 'park' && isWebhook ? (meaning.webhookHint ?? meaning.hint) : meaning.hint
@@ -223,7 +223,7 @@ export function hintOf(meaning: Meaning, { target, isWebhook, scope = 'chat:writ
   return hint.replace('{target}', place).replace('{scope}', scope)
 }
 
-/** What a person does about an error of Slack's in a channel, or with the token. */
+/** What a person can do about one of Slack's errors, for a channel or the token. */
 export function hintFor(name: string, target: string): string {
   return hintOf(meaningOf(name) ?? unknownError, { target, isWebhook: false })
 }

@@ -13,7 +13,7 @@ export interface Response {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
-  /** False where the rest of the body did not come, or was not read: its status is the answer. */
+  /** False if the rest of the body did not arrive or was not read, so that only the status counts. */
   readonly isWhole: boolean
 }
 
@@ -29,9 +29,9 @@ export class NotSent extends Error {
 }
 
 /**
- * As undici's `request`, without the stream that it makes of every answer. A failure is NotSent unless the request began: whatever failed
- * before, a proxy or a handshake, took no message. Otherwise it is what undici throws, or a TimeoutError. An answer that breaks off is none
- * where it begins like a success: a success is in its body.
+ * Like undici's `request`, but without creating a stream for every answer. A failure is NotSent unless the request began: what
+ * failed before that (a proxy, a handshake) did not receive the message. Otherwise it is what undici throws, or a TimeoutError. An
+ * answer that breaks off is an error if its status is a success: whether it is one depends on the body.
  */
 export function exchange(dispatcher: Dispatcher, sent: Request, timeoutMs: number): Promise<Response> {
   const { url, method, headers, body } = sent
@@ -73,7 +73,7 @@ export function exchange(dispatcher: Dispatcher, sent: Request, timeoutMs: numbe
   })
 }
 
-/** Without the mark of the byte order, which some servers put first. */
+/** Without the byte order mark that some servers send. */
 function textOf(chunks: readonly Buffer[]): string {
   const [first = Buffer.alloc(0)] = chunks
   return (chunks.length > 1 ? Buffer.concat(chunks) : first).toString().replace(/^\ufeff/, '')

@@ -13,7 +13,7 @@ export type LookedUp =
   /** `threadTs`: the first message of the thread that it is a reply in. */
   | { readonly kind: 'found'; readonly place: Place; readonly threadTs: string | null }
   | { readonly kind: 'absent' }
-  /** Slack does not let the app look, or there is too much to look through. */
+  /** Slack does not allow the app to read the messages, or there are too many. */
   | { readonly kind: 'not_allowed' | 'incomplete'; readonly why: string }
   | { readonly kind: 'failed'; readonly outcome: Outcome }
 
@@ -35,9 +35,9 @@ interface Thread {
 const MESSAGES_A_PAGE = 50
 const MOST_PAGES = 10
 const MOST_READS = 3
-// With less time left there is none to read again; a timer may fire a moment early, too.
+// With less time left, another try is not possible; and a timer may fire a moment early.
 const LEAST_READ_MS = 20
-/** How far the times may be off, after they were put right by the date of Slack's answers. */
+/** How far the times may be off after they were corrected with the date of Slack's answers. */
 const TOLERANCE_MS = 60_000
 
 export class LookUps {
@@ -58,7 +58,7 @@ export class LookUps {
     this.#clockAhead = clockAhead
   }
 
-  /** To be called for what was posted to a target. */
+  /** To be called after something was posted to a target. */
   posted(target: string, reference: unknown): void {
     const place = placeIn(reference)
     if (place !== null) this.#ids.set(target, place.channel)
@@ -69,7 +69,7 @@ export class LookUps {
     return !this.#closed.has(target)
   }
 
-  /** Looks where any attempt of this delivery may have posted. */
+  /** Searches wherever an attempt of this delivery may have posted. */
   async find(delivery: Addressed, unanswered: Unanswered, context: AttemptContext): Promise<LookedUp> {
     const { id, target, follows } = delivery
     const first = follows === null ? null : placeIn(follows.first)
@@ -82,13 +82,13 @@ export class LookUps {
     return found
   }
 
-  /** Its answer is of no interest but for its date. Null, unless it shows that Slack does not answer now. */
+  /** Only the date of its answer is used. Null, unless it shows that Slack does not answer now. */
   async #askTheTime(context: AttemptContext): Promise<LookedUp | null> {
     try {
       await this.#read('auth.test', {}, context)
       return null
     } catch (error) {
-      // What Slack refuses, it refuses to the next call as well, which says more.
+      // If Slack refuses this call, it also refuses the next one, which says more.
       return failedCall(error, context).from === 'slack' ? null : unread(error, 'auth.test', 0, context)
     }
   }
@@ -96,7 +96,7 @@ export class LookUps {
   #times({ since, latest }: Unanswered): Pick<Sought, 'oldest' | 'latest'> {
     const { least, most } = this.#clockAhead() ?? { least: 0, most: 0 }
     const seconds = (ms: number) => (ms / 1000).toFixed(6)
-    // What began later than now began before the clock was set back, by at least as much.
+    // An attempt that seems to begin in the future began before the clock was set back, by at least that much.
     const setBack = 2 * Math.max(0, since - this.#now())
     return {
       oldest: seconds(since - setBack + least - TOLERANCE_MS),
@@ -110,7 +110,7 @@ export class LookUps {
       if (reply.kind !== 'absent') return reply
     }
     const there = first && (await this.#search('conversations.history', { channel: first.channel }, sought))
-    // What the app may not read may be gone: then the message was posted where the target is now.
+    // A channel that the app may not read may be gone: then the message was posted where the target is now.
     if (there !== null && there.kind !== 'not_allowed') return there
     const channel = await this.#channelOf(sought)
     if (typeof channel !== 'string') return channel
@@ -135,7 +135,7 @@ export class LookUps {
         const ts = ownProperty(message, 'ts')
         if (deliveryIn(message) !== deliveryId || typeof ts !== 'string') continue
         const threadTs = ownProperty(message, 'thread_ts')
-        // The first message of a thread names itself.
+        // The first message of a thread refers to itself.
         const isReply = typeof threadTs === 'string' && threadTs !== ts
         return {
           kind: 'found',
@@ -154,7 +154,7 @@ export class LookUps {
   }
 
   /**
-   * Asks again at once where the connection was lost: reading twice does no harm. All of it takes no longer than one call may.
+   * Tries again at once if the connection was lost, since reading twice does no harm. Both tries share the time limit of one call.
    * Throws what WebClient throws.
    */
   async #read(method: string, options: Record<string, unknown>, context: AttemptContext): Promise<unknown> {
@@ -169,7 +169,7 @@ export class LookUps {
     }
   }
 
-  /** No method takes the name of a channel but the one that posts. */
+  /** Only the method that posts accepts the name of a channel. */
   async #channelOf({ target, context }: Sought): Promise<string | LookedUp> {
     const known = this.#ids.get(target) ?? (/^[CDG]/.test(target) ? target : undefined)
     if (known !== undefined) return known
@@ -180,7 +180,7 @@ export class LookUps {
       }
     }
     const read = readerOf(this.#client, context)
-    // One after the other: without its scope, either is refused.
+    // One after the other, because each may be refused for a missing scope.
     for (const scope of ['channels:read', 'groups:read']) {
       const lookup = (await lookUpChannels(read, [target], [scope])).get(target)
       if (lookup?.kind === 'found') {
@@ -209,7 +209,7 @@ async function answeredBy<T>(end: number, answer: Promise<T>): Promise<T> {
   }
 }
 
-/** What it means that Slack did not show messages. */
+/** What it means that Slack refused to return messages. */
 function unread(error: unknown, method: string, page: number, context: AttemptContext): LookedUp {
   const { name, reason, hint } = failedCall(error, context)
   if (method === 'conversations.replies' && (name === 'thread_not_found' || name === 'channel_not_found')) {
@@ -220,7 +220,7 @@ function unread(error: unknown, method: string, page: number, context: AttemptCo
     return { kind: 'not_allowed', why: hint === '' ? reason : `${reason}: ${hint}` }
   }
   const { kind, after } = outcome
-  // The next attempt would begin with the first page again.
+  // The next attempt would start from the first page again.
   if (page > 0 && kind === 'retry' && after !== undefined)
     return { kind: 'incomplete', why: `Slack shows no more now (${reason})` }
   if (/EXCEEDED_MAX_SIZE/.test(reason)) return { kind: 'incomplete', why: 'Slack shows too much at once' }
@@ -229,7 +229,7 @@ function unread(error: unknown, method: string, page: number, context: AttemptCo
 
 function failed(what: string, after?: number): LookedUp {
   const reason = `cannot look up whether an earlier attempt arrived: ${what}`
-  // A pause for reading is none for posting.
+  // A pause for reading does not apply to posting.
   return {
     kind: 'failed',
     outcome: { kind: 'retry', reason, ...(after !== undefined && { after, counts: false }) },

@@ -28,14 +28,14 @@ export interface AttemptContext {
   readonly secrets: readonly Secret[]
 }
 
-/** Why a call failed that carried no message. */
+/** Why a call that sent no message failed. */
 export interface FailedCall {
-  /** Slack named an error; an answer over HTTP named none; or there was no answer. */
+  /** Slack named an error; an HTTP answer named none; or there was no answer. */
   readonly from: 'slack' | 'answer' | 'network'
   /** Slack's name for it; null where it gave none. */
   readonly name: string | null
   readonly reason: string
-  /** Empty where it may pass by itself. */
+  /** Empty if it may be temporary. */
   readonly hint: string
   /** The scope that is missing, in Slack's words; null where none is. */
   readonly needed: string | null
@@ -50,28 +50,28 @@ interface Failure {
   /** The name, or the status, or what happened to the connection. */
   readonly what: string
   readonly hint: string
-  /** The remote's own; empty where it said no more than `what`. */
+  /** What the remote said; empty if it said no more than `what`. */
   readonly words: string
   /** Milliseconds that it asked us to wait, however long. */
   readonly after: number | null
   readonly needed: string | null
-  /** Slack itself has answered: the request is not under way any more. */
+  /** Slack itself has answered: the request is no longer in progress. */
   readonly answered: boolean
 }
 
-// Slack itself asks to wait for a second or more.
+// Slack always asks to wait for at least a second.
 const SHORTEST_PAUSE_MS = 1_000
-// A number of seconds says nothing beyond that, and may be Infinity.
+// The number of seconds in the message adds nothing, and may be Infinity.
 const YEAR_MS = 365 * 24 * 60 * 60_000
 
-/** What an attempt means that ended with an exception of WebClient's or of the transport's. */
+/** The outcome of an attempt that ended with an exception of WebClient or the transport. */
 export function fromException(error: unknown, context: AttemptContext): Outcome {
   const failure = connectFailure(error)
   if (failure !== null) return failure.outcome
   return toOutcome(classify(error, context), context.secrets)
 }
 
-/** What a failed call means that carried no message: nothing of it can have arrived. */
+/** The outcome of a failed call that sent no message: nothing can have arrived. */
 export function failedCall(error: unknown, context: AttemptContext): FailedCall {
   const blocked = connectFailure(error)
   if (blocked !== null) {
@@ -86,8 +86,8 @@ export function failedCall(error: unknown, context: AttemptContext): FailedCall 
 }
 
 /**
- * What a webhook's answer means. Slack answers `ok`, and a trigger of Workflow Builder, or a server that imitates
- * Slack's webhooks, JSON or nothing at all. A page is neither's: it is that of a proxy, which may have stood in between.
+ * What a webhook's answer means. Slack answers `ok`; a trigger of Workflow Builder, or a server that imitates
+ * Slack's webhooks, answers JSON or nothing at all. An HTML page comes from a proxy in between.
  * `isSlack`: the webhook is one of Slack's own.
  */
 export function fromWebhook(answer: Answer, isSlack: boolean, context: AttemptContext): Outcome {
@@ -104,7 +104,7 @@ export function fromWebhook(answer: Answer, isSlack: boolean, context: AttemptCo
   return { kind: 'sent', reference: { channel, response: remoteWords(words, context.secrets) } }
 }
 
-/** Where a proxy or a certificate is at fault, and not Slack. */
+/** For failures of a proxy or a certificate, not of Slack. */
 function connectFailure(error: unknown): ConnectFailure | null {
   const original = originalOf(error)
   const cause = original instanceof NotSent ? original.cause : original
@@ -142,7 +142,7 @@ function fromAnswer(answer: Answer, { target, secrets }: AttemptContext): Failur
     words: words === name ? '' : words,
     after: answer.status === 429 ? Math.max(SHORTEST_PAUSE_MS, answer.retryAfter ?? 0) : answer.retryAfter,
     needed: scope,
-    // What a gateway answers (502, 504) may be said of a request that goes on behind it.
+    // A gateway may answer (502, 504) while the request continues behind it.
     answered: name !== null || answer.status === 500,
   }
 }
@@ -171,7 +171,7 @@ function scopeIn(body: unknown): string | null {
 function meaningOfUnnamed(answer: Answer, words: string, body: unknown, context: HintContext): Meaning {
   if (!isSuccess(answer.status)) return meaningOfStatus(answer, words, context)
   if (successIn(body) === false) return unknownError
-  // The message may have been taken, and the answer lost or replaced on its way.
+  // The message may have been accepted, and the answer lost or replaced on its way.
   return { kind: 'ambiguous' }
 }
 
@@ -230,7 +230,7 @@ function toOutcome(
   }
 }
 
-/** What is said of a pause that is cut; empty for any other. */
+/** A remark about a pause that is cut; empty for any other pause. */
 function pauseWords(after: number | null): string {
   if (after === null || after <= LONGEST_RETRY_AFTER_MS) return ''
   const asked = after > YEAR_MS ? 'more than a year' : `${Math.round(after / 1000)} s`

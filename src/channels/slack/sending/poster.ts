@@ -1,4 +1,4 @@
-/** Posts the message of one attempt, unless an earlier attempt without an answer turns out to have posted it. */
+/** Posts the message of one attempt, unless a look-up shows that an earlier attempt without an answer has posted it. */
 import type { WebClient } from '@slack/web-api'
 import type { Unanswered } from '../../../core/delivery/delivery.ts'
 import type { Outcome } from '../../../core/delivery/outcome.ts'
@@ -9,7 +9,7 @@ import type { AttemptContext } from './outcome.ts'
 import { post, referenceOf, type Thread } from './posting.ts'
 
 const ARRIVED = 'an earlier attempt had arrived: found in Slack by its metadata, and not sent again'
-// What Slack has posted can be read soon after; it does not say how soon.
+// A message can be read soon after it was posted; Slack does not document how soon.
 const READABLE_AFTER_MS = 1_000
 const PARENT_GONE = 'posted as a new message: the first message of the conversation is deleted'
 
@@ -48,7 +48,7 @@ export class Poster {
       : { kind: 'sent', reference, restarts: true, notes: [PARENT_GONE] }
   }
 
-  /** The outcome of the attempt with what came of the look-up. */
+  /** The outcome of the attempt, with the result of the look-up. */
   withRemarks(outcome: Outcome): Outcome {
     const looked = this.#looked
     if (looked === null) return outcome
@@ -64,7 +64,7 @@ export class Poster {
     }
   }
 
-  /** How the attempt ends without a message; null where it is to be posted. */
+  /** The outcome if nothing is posted; null if the message is to be posted. */
   async #beforePosting(): Promise<Outcome | null> {
     const { unanswered, follows } = this.delivery
     if (unanswered === null || this.#looked !== null) return null

@@ -6,7 +6,7 @@ import type { SlackMessage } from '../message.ts'
 
 /** The identity of a message in Slack. */
 export interface Place {
-  /** The channel's id: only chat.postMessage takes a name. */
+  /** The channel's id: only chat.postMessage accepts a name. */
   readonly channel: string
   readonly ts: string
 }
@@ -18,7 +18,7 @@ export interface Thread extends Place {
 
 export interface Posted {
   readonly reference: Reference
-  /** False where Slack posted a reply into the channel: it does so, without an error, where the thread's message is deleted. */
+  /** False if Slack posted a reply into the channel, which it does without an error if the first message of the thread was deleted. */
   readonly inThread: boolean
 }
 
@@ -37,7 +37,7 @@ export async function post(
     ...content(message, message.blocks.length > 0),
     unfurl_links: false,
     unfurl_media: false,
-    // The message can be found by it in the channel's history, should the end of an attempt be unknown.
+    // The message can be found by it in the channel's history, if it is unknown how an attempt ended.
     metadata: JSON.stringify({ event_type: EVENT_TYPE, event_payload: { delivery_id: deliveryId } }),
     ...(thread !== null && { thread_ts: thread.ts, reply_broadcast: thread.broadcast }),
   })
@@ -48,9 +48,9 @@ export async function post(
   return { reference: referenceOf(place, inThread ? thread.ts : null), inThread }
 }
 
-/** Leaves the message's metadata as they are: it is still the message of the delivery that posted it. */
+/** Keeps the message's metadata: it is still the message of the delivery that posted it. */
 export async function edit(client: WebClient, { channel, ts }: Place, message: SlackMessage): Promise<void> {
-  // Without `blocks` it would keep those that it has.
+  // Without `blocks`, the message would keep its present ones.
   await client.apiCall('chat.update', { channel, ts, ...content(message, true) })
 }
 
@@ -62,11 +62,11 @@ export function deliveryIn(message: unknown): unknown {
 }
 
 function content({ text, blocks }: SlackMessage, withBlocks: boolean) {
-  // As JSON already, because WebClient would walk through a structure three times for a log that is switched off.
+  // Passed as JSON, because WebClient would walk through a structure three times for a log that is off.
   return { text, ...(withBlocks && { blocks: JSON.stringify(blocks) }), parse: 'none', link_names: false }
 }
 
-/** Null where it names no message. */
+/** Null if it names no message. */
 export function placeIn(reference: unknown): Place | null {
   const channel = ownProperty(reference, 'channel')
   const ts = ownProperty(reference, 'ts')

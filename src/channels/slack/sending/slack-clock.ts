@@ -1,7 +1,7 @@
 /**
- * How far Slack's clock is ahead of ours, which is the one that attempts are recorded with. It may be set at any time, so that
- * the time at which an attempt began may have been read from another clock than today's: its message is looked for by every
- * clock that ours has been lately.
+ * How far Slack's clock is ahead of ours, by which attempts are recorded. Our clock may be set at any time, so the
+ * recorded start of an attempt may be by an earlier setting of it. Its message is therefore looked up with every setting
+ * that our clock has had lately.
  */
 
 /** Milliseconds; both are the same unless our clock was set. */
@@ -28,13 +28,13 @@ export interface Clocks {
   readonly beganAt: number
 }
 
-/** Dates are full seconds, and answers take their time. */
+/** Dates are in whole seconds, and answers take some time. */
 const SAME_MS = 10_000
-/** Most attempts are looked up within minutes; each clock more is more to read. */
+/** Most attempts are looked up within minutes, and each further setting means more to read. */
 const REMEMBERED_MS = 3_600_000
 
 export function createSlackClock({ now, monotonic, beganAt }: Clocks): SlackClock {
-  // A clock is the time that it says this process began at.
+  // A setting of the clock is identified by the start time of this process according to it.
   let slack: number | null = null
   let ours: { readonly began: number; readonly until: number }[] = []
   remember(beganAt)
@@ -51,7 +51,7 @@ export function createSlackClock({ now, monotonic, beganAt }: Clocks): SlackCloc
     answered(date) {
       const isFirst = slack === null
       slack = date - monotonic()
-      // An attempt of an earlier process: its clock may have been right.
+      // An attempt of an earlier process, whose clock may have been right.
       if (isFirst) remember(slack)
     },
     ahead() {

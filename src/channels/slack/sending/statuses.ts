@@ -1,4 +1,4 @@
-/** What an answer means by its status alone: it names no error of Slack's, and may come from a proxy. */
+/** The meaning of an answer's status, if it names none of Slack's errors; it may come from a proxy. */
 import type { HintContext, Meaning } from './errors.ts'
 import type { Answer } from './transport.ts'
 
@@ -24,7 +24,7 @@ function park(hint: string): Meaning {
   return { kind: 'park', hint }
 }
 
-/** Redirects are not followed: the message would go to an address that is not configured, and a POST may become a GET. */
+/** Redirects are not followed: the message would be sent to an address that is not configured, and a POST may become a GET. */
 function redirected(setting: string): string {
   return (
     `if the address has changed, put the new one into ${setting}; ` +
@@ -63,19 +63,20 @@ function refused({ status, isWhole }: Status, setting: string, isWebhook: boolea
   }
 }
 
-// Words of proxies that passed a request on, and lost the connection before the answer: Envoy, Varnish, Fastly.
+// Messages of proxies (Envoy, Varnish, Fastly) that forwarded a request and lost the connection before the answer.
 const LOST_AFTERWARDS =
   /reset before headers(?!.*connection failure)|backend fetch failed|first byte timeout|backend read error/i
-// Cloudflare, when it did not get through: refused, unreachable, no TLS, no DNS. Its 520, 522 and 524 may come after.
+// Cloudflare, if it could not connect: refused, unreachable, no TLS, no DNS. After 520, 522 and 524 the request may have been
+// forwarded.
 const NOT_PASSED_ON: ReadonlySet<number> = new Set([521, 523, 525, 526, 530])
 
 function failed(status: number, words: string): Meaning {
   // Not Implemented, HTTP Version Not Supported: it did not understand the request, and will not.
   if (status === 501 || status === 505)
     return park('the proxy in between does not support this request: correct it, or go around it')
-  // RFC 6585: from a captive portal, never from a server.
+  // RFC 6585: from a captive portal, not from a server.
   if (status === 511) return park('the network asks for a login: log in, or have this machine exempted')
-  // RFC 9110: it is not able to handle the request now. Proxies say it too where they reach no server.
+  // RFC 9110: the server cannot handle the request now. Proxies also answer it if they reach no server.
   if (status === 503 && !LOST_AFTERWARDS.test(words)) return { kind: 'retry' }
   if (NOT_PASSED_ON.has(status)) return { kind: 'retry' }
   // A server may fail after it posted the message; a gateway (502, 504) does not say whether it had passed it on.

@@ -8,11 +8,11 @@ import { exchange, type Response } from './exchange.ts'
 import { type ClockAhead, createSlackClock } from './slack-clock.ts'
 
 export interface Transport {
-  /** What WebClient calls instead of fetch. Throws a FailedAnswer for every answer that is no success. */
+  /** What WebClient calls instead of fetch. Throws a FailedAnswer for every answer that is not a success. */
   readonly fetch: FetchFunction
   /** Posts JSON. Throws what undici throws, a TimeoutError, and NotSent. */
   post(url: string, body: string): Promise<Answer>
-  /** Of the Web API's clock, by its successes; null before the first. */
+  /** The Web API's clock, from its successful answers; null before the first one. */
   clockAhead(): ClockAhead | null
   close(): Promise<void>
 }
@@ -21,16 +21,16 @@ export interface Transport {
 export interface Answer {
   readonly status: number
   readonly text: string
-  /** False where the rest of the text is missing. */
+  /** False if the rest of the text is missing. */
   readonly isWhole: boolean
   readonly isHtml: boolean
   /** Milliseconds that it asks us to wait; null where it does not ask, or cannot be read. */
   readonly retryAfter: number | null
-  /** Where a redirect leads, as a whole URL where it can be one. */
+  /** The target of a redirect, as an absolute URL if possible. */
   readonly location: string | null
 }
 
-/** The Web API answered something else than success. */
+/** The Web API did not answer with a success. */
 export class FailedAnswer extends Error {
   override readonly name = 'FailedAnswer'
   readonly answer: Answer
@@ -45,7 +45,7 @@ type FetchResponse = Awaited<ReturnType<FetchFunction>>
 
 const LARGEST_ANSWER_BYTES = 1_000_000
 
-/** Connects on first use, to as many as `connections` sockets. */
+/** Connects on first use, with up to `connections` sockets. */
 export function openTransport(
   connections: number,
   { timeout: timeoutMs, proxies, now, beganAt }: Omit<ChannelEnvironment, 'print'>,
@@ -80,7 +80,7 @@ export function openTransport(
   }
 }
 
-/** Every failed answer is one of ours: WebClient would lose its headers, or take a page for the name of an error. */
+/** Converts every failed answer: WebClient would lose its headers, or read a page as the name of an error. */
 function toFetchResponse(url: string, response: Response): FetchResponse {
   const { status, text } = response
   if (status !== 200 || !isSuccess(text)) throw new FailedAnswer(toAnswer(url, response))
@@ -102,7 +102,7 @@ function toFetchResponse(url: string, response: Response): FetchResponse {
   }
 }
 
-/** Every method of the Web API answers an object whose `ok` says whether it succeeded. */
+/** Every method of the Web API returns an object whose `ok` says whether it succeeded. */
 function isSuccess(text: string): boolean {
   return ownProperty(parseJson(text), 'ok') === true
 }
@@ -115,7 +115,7 @@ function toAnswer(url: string, response: Response): Answer {
     status,
     text,
     isWhole,
-    // Slack says text/html of the plain `ok` of a webhook too.
+    // Slack sends even the plain `ok` of a webhook as text/html.
     isHtml: text.trimStart().startsWith('<'),
     retryAfter: retryAfter === null ? null : readRetryAfter(retryAfter, header(response, 'date'), Date.now()),
     location: location === null ? null : (URL.parse(location, url)?.href ?? location),
@@ -124,6 +124,6 @@ function toAnswer(url: string, response: Response): Answer {
 
 function header({ headers }: Response, name: string): string | null {
   const value = headers[name.toLowerCase()]
-  // Of several, the first: what a proxy adds comes after what the server said.
+  // The first one, if there are several: a proxy adds its own after the server's.
   return Array.isArray(value) ? (value[0] ?? null) : (value ?? null)
 }

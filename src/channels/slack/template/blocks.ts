@@ -58,7 +58,7 @@ function listOf(
   }
 }
 
-/** An item of a list, which may say `if`. */
+/** An item of a list, which may have an `if`. */
 function conditional(
   context: CompileContext,
   raw: unknown,
@@ -94,7 +94,7 @@ function typed(
   return shaped(context, raw, type, path, shape, longest)
 }
 
-// What people look for under another name, which Slack or others use.
+// Other names that people may use for a type, from Slack or elsewhere.
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   markdown: 'mrkdwn',
   text: 'section',

@@ -29,7 +29,7 @@ export interface RenderingState {
   cut: boolean
 }
 
-/** Renders one node of the template; undefined where it is left out. */
+/** Renders one node of the template; undefined if it is left out. */
 export type Render<T> = (rendering: RenderingState) => T | undefined
 
 export function problem(context: CompileContext, path: NodePath, message: string): void {
@@ -45,7 +45,7 @@ function problemAt(
   context.problems.push({ path, line, column, message })
 }
 
-/** Text in Slack's mrkdwn or plain text, cut to `longest`; undefined where it is empty. */
+/** Text in Slack's mrkdwn or plain text, cut to `longest`; undefined if it is empty. */
 export function textLeaf(
   context: CompileContext,
   raw: unknown,
@@ -75,7 +75,7 @@ export function textLeaf(
   }
 }
 
-/** A URL that is safe to send; undefined, with a note, where what is rendered is none. */
+/** A URL that is safe to send; undefined, with a note, if the rendered text is not one. */
 export function urlLeaf(context: CompileContext, raw: unknown, path: NodePath): Render<string> {
   const { render } = leaf(context, raw, path, urlEngine)
   const at = locationOf(context, path)
@@ -89,7 +89,7 @@ export function urlLeaf(context: CompileContext, raw: unknown, path: NodePath): 
   }
 }
 
-/** A condition: true unless it renders as nothing or as `false`. That a variable is missing is then an answer. */
+/** A condition: true unless it renders as nothing or as `false`. A missing variable is not a mistake here. */
 export function conditionLeaf(
   context: CompileContext,
   raw: unknown,

@@ -1,4 +1,4 @@
-/** Slack's limits on a message as a whole. What is too long is cut where a reader sees it, and never refused. */
+/** Slack's limits on a whole message. What is too long is cut visibly, so that Slack never refuses it. */
 import { isObject, type Json, type JsonObject } from '../../../core/json/json.ts'
 import { MOST_BLOCKS } from '../message.ts'
 import { escapeText } from './literal.ts'
@@ -23,8 +23,8 @@ export function cut(text: string, longest: number): string {
 const FENCE = '```'
 
 /**
- * Cuts text in mrkdwn. Of a link that leaves too little room for the rest, or in which the text would end, the words stay.
- * A code span that is cut is closed, so that what is in it stays what it is.
+ * Cuts text in mrkdwn. Only the words are kept of a link that is too long, or in which the text would end.
+ * A code span that is cut is closed, so that its content is still shown as code.
  */
 export function cutMrkdwn(text: string, longest: number): string {
   if (text.length <= longest) return text
@@ -105,12 +105,12 @@ function remark(eventId: string): JsonObject {
 }
 
 /**
- * The length to which every text must be cut so that all fit together; null where they fit as they are. One
- * length for all takes from the longest first and leaves headings, buttons and short fields whole.
+ * The length to which every text must be cut so that all fit together; null if they fit as they are. One
+ * length for all shortens the longest texts first, and leaves headings, buttons and short fields whole.
  */
 function longestFitting(blocks: readonly JsonObject[]): number | null {
   const room = LONGEST_TOTAL - LONGEST_REMARK
-  // The quick way for nearly every message: its JSON is longer than its texts.
+  // A fast path for nearly every message: its JSON is longer than its texts.
   if (JSON.stringify(blocks).length <= room) return null
   const lengths: number[] = []
   for (const block of blocks) {

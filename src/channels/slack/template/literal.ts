@@ -1,7 +1,7 @@
 /**
- * Values as Slack shows them: as text. Slack's markup has no escape but for `&`, `<` and `>`, and an invisible character
- * beside a mark switches the markup on rather than off. So a mark that would be markup is replaced by a character that looks
- * like it; where Slack does not read it, such as within a word, it stays.
+ * Makes Slack show values as plain text. Slack's markup can only escape `&`, `<` and `>`, and an invisible character
+ * beside a mark turns the markup on rather than off. So a mark that would be markup is replaced by a character that looks
+ * like it. It stays where Slack would not interpret it, such as within a word.
  */
 import { fill } from '../../values.ts'
 
@@ -27,7 +27,7 @@ const SOFT_HYPHEN = '\u00ad'
 const SPECIAL = /[*_~`:>\uff0a\uff3f\uff40\uff1e]/
 const GRAVE = /[`\uff40]/g
 // It opens a span unless a letter is before it or a space after it, and closes one unless a space is before it or a letter after.
-// A program that reads 16 bits at a time takes a letter beyond U+FFFF for none.
+// A program that reads 16 bits at a time does not recognize a letter beyond U+FFFF as one.
 const EMPHASIS =
   /(?<![[\p{L}\p{N}]&&[\0-\uffff]])[*_~\uff0a\uff3f](?!\s)|(?<!\s)[*_~\uff0a\uff3f](?![[\p{L}\p{N}]&&[\0-\uffff]])/gv
 // A colon on either side of what may be the name of an emoji; or a time, such as 12:30:45, whose colons stay.
@@ -46,13 +46,13 @@ export function fillMrkdwn(text: string, values: readonly string[]): string {
     .join('')
 }
 
-/** Within code only the mark that ends it is read. Without words it would be two marks more. */
+/** Within code, only the closing mark is interpreted. An empty code span would become two more marks. */
 function codeSpan(span: string, values: readonly string[]): string {
   const filled = fill(span, values, (value) => escapeText(value.replaceAll(GRAVE, lookalike)))
   return /^[`\s]*$/.test(filled) ? '' : filled
 }
 
-/** The values of a text that Slack shows as it is; in `plain_text` it reads emoji all the same. */
+/** The values of a text that Slack shows as it is; only emoji are interpreted, even in `plain_text`. */
 export function fillPlain(text: string, values: readonly string[]): string {
   return fill(text, values, (value, around) => escapeText(withoutEmoji(value, around, lookalike)))
 }
@@ -70,7 +70,7 @@ export function literal(untrimmed: string, around = '  '): string {
   return escapeText(text)
 }
 
-/** A space beside a mark of the template would make it plain text. */
+/** A space next to a mark of the template would make that mark plain text. */
 function trimmed(value: string, around: string): string {
   const start = /^[*_~]/.test(around) ? value.trimStart() : value
   return /[*_~]$/.test(around) ? start.trimEnd() : start

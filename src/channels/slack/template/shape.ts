@@ -1,7 +1,7 @@
 /**
  * The blocks and elements a template may hold, with Slack's limits. The list is closed: what Slack would refuse
  * is found at load, and nothing that mentions people by itself, such as rich_text, can be written. It leaves out
- * what needs an answer to a click; a button opens a URL.
+ * elements whose clicks need a response; a button opens a URL.
  */
 export type Slot =
   /** Sent as written, never rendered: no value can change it. */
@@ -20,7 +20,7 @@ export type Slot =
 export interface Shape {
   readonly slots: Readonly<Record<string, Slot>>
   readonly required: readonly string[]
-  /** Of these at least one must be there. */
+  /** At least one of these must be present. */
   readonly oneOf?: readonly string[]
 }
 

@@ -41,7 +41,7 @@ export function compileTemplate({ files, partials }: TemplateFiles): Compiled<Sl
 }
 
 function render(text: Render<string>, list: Render<Json[]>, view: RenderView): RenderResult<SlackMessage> {
-  // A copy, because Liquid's increment tag writes into what it is given.
+  // A copy, because Liquid's increment tag modifies its context.
   const ownView = { ...view }
   const notes = new Set<string>()
   try {

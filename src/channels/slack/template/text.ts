@@ -1,4 +1,4 @@
-/** Text that is safe where Slack reads it: what its leaves are rendered with, and the filters that write its own markup. */
+/** Text that is safe in Slack: how values are written in leaves, and the filters that write Slack's own markup. */
 
 import { isNumber } from '../../../core/json/number.ts'
 import { type Filter, toText } from '../../../core/template/template.ts'
@@ -15,7 +15,7 @@ export function cleanText(text: string): string {
   return text.toWellFormed().replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')
 }
 
-// Nothing that Slack, or what is around it, could read as anything else.
+// Contains nothing that Slack or the surrounding text could interpret differently.
 const PLAIN = /^[A-Za-z0-9](?:[A-Za-z0-9 .,/()+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))*(?<! )$/
 
 /** For leaves in Slack's mrkdwn, where links and dates can be written. */
@@ -27,7 +27,7 @@ export const mrkdwnEngine: ValueEngine = createValueEngine({
   },
 })
 
-/** For leaves that Slack shows as they are, where a link is its label and a date its fallback. */
+/** For leaves that Slack shows as they are, in which a link becomes its label and a date its fallback. */
 export const plainEngine: ValueEngine = createValueEngine({
   plain: PLAIN,
   filters: {
@@ -48,7 +48,7 @@ function safeFilter(apply: (value: unknown, argument: unknown) => string): Filte
 
 function link(target: string, label: string): string {
   const url = finishUrl([{ value: oneLine(target) }])
-  // There is no escape for the bar that ends the URL.
+  // The bar that ends the URL cannot be escaped.
   const words = literal(oneLine(label)).replaceAll('|', '\u00a6')
   if (url === null) return words || literal(oneLine(target))
   return `<${escapeText(url.replaceAll('|', '%7C'))}${words.trim() === '' ? '' : `|${words}`}>`
@@ -72,7 +72,7 @@ function utc(time: number): string {
   return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-/** The URL as Slack takes it; null where it is no http, https or mailto URL of acceptable length. */
+/** The URL in a form that Slack accepts; null if it is not an http, https or mailto URL of acceptable length. */
 export function finishUrl(pieces: readonly UrlPiece[]): string | null {
   const joined = joinUrl(pieces)
   if (joined === null) return null

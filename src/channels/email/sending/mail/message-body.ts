@@ -1,4 +1,4 @@
-/** A mail as nodemailer reads it. */
+/** A mail in the form that nodemailer reads. */
 import type { Socket } from 'node:net'
 import { Readable, Transform } from 'node:stream'
 
@@ -7,7 +7,7 @@ const LINE_BREAK = '\r\n'
 const DOT_LINE = '\n.'
 
 /**
- * Calls `asked` when the server has asked for the message, and not before. Nodemailer would read it as a stream and look at every byte
+ * Calls `asked` only when the server has asked for the message. Nodemailer would read it as a stream and look at every byte
  * for line breaks and dots; ours is in memory, and all its line breaks are CRLF.
  */
 export class MessageBody extends Readable {
@@ -23,10 +23,10 @@ export class MessageBody extends Readable {
 
   override pipe<T extends NodeJS.WritableStream>(destination: T): T {
     const socket = this.#asked()
-    // The message and the dot that ends it leave together.
+    // The message and its final dot are sent together.
     socket?.cork()
     if (destination instanceof Transform && !this.#message.includes(DOT_LINE)) {
-      // Past the transformation, which ends it with a line break and the dot.
+      // Bypasses the transformation, which would add a line break and the dot.
       destination.push(withoutLastBreak(this.#message))
       destination.end()
     } else {

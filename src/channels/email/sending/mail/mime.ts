@@ -1,6 +1,6 @@
 /**
  * A mail as the bytes that go over the wire. Nodemailer's own composer reads every message through a chain of
- * streams, which costs as much as sending it; our mails all have the same structure and are in memory, so they are put
+ * streams, which costs as much as sending it. Our mails all have the same structure and are in memory, so they are put
  * together here, with nodemailer's functions for everything that needs encoding.
  */
 import { hash } from 'node:crypto'
@@ -53,14 +53,14 @@ export function fixedHeaders(settings: HeaderSettings, to: Mailbox, receiver: st
   return headers.join('\r\n')
 }
 
-/** The same on every attempt: a mail system that has seen it drops the duplicate. */
+/** The same for every attempt, so that a mail system that has seen it can drop the duplicate. */
 export function messageId(deliveryId: string, from: Mailbox): string {
   return `<${hash('sha256', deliveryId, 'hex').slice(0, 40)}@${asciiDomainOf(from.address)}>`
 }
 
 /** The whole message; its lines end in CR LF, which nodemailer's connection then need not convert. */
 export function compose(mail: MailParts): Buffer {
-  // The sender of an event cannot foresee its id, so no text can hold this line.
+  // The sender of an event cannot predict its id, so no text can contain this line.
   const boundary = `=_${hash('sha256', `boundary ${mail.deliveryId}`, 'hex').slice(0, 40)}`
   const message = [
     mail.fixed,
@@ -79,7 +79,7 @@ export function compose(mail: MailParts): Buffer {
     `--${boundary}--`,
     '',
   ]
-  // ASCII, but for addresses that need SMTPUTF8: their headers are UTF-8 then (RFC 6532).
+  // ASCII, unless an address needs SMTPUTF8: headers are then UTF-8 (RFC 6532).
   return Buffer.from(message.join('\r\n'))
 }
 
@@ -122,7 +122,7 @@ function part(type: string, content: string): string {
   )
 }
 
-/** Whether it may travel as it is: ASCII without control characters, in lines that no server breaks. */
+/** Whether it may be sent unencoded: ASCII without control characters, in lines that no server breaks. */
 function isPlain(lines: string): boolean {
   if (/[^\t\r\n\x20-\x7e]/.test(lines)) return false
   for (let start = 0; start < lines.length; ) {

@@ -8,7 +8,7 @@ export interface Thread {
   readonly subject: string
 }
 
-// The first, by which every mail of the conversation is found, and the latest: RFC 5322 lets the ones in between go.
+// The first, by which every mail of the conversation is found, and the latest: RFC 5322 allows the others to be left out.
 const MOST_REFERENCES = 10
 const MESSAGE_ID = /^<[^<>\s]{1,500}>$/
 
@@ -23,8 +23,8 @@ export function threadOf(subject: string, follows: Follows | null): Thread {
 }
 
 /**
- * Gmail and Outlook begin another conversation where the subject is another one, whatever the mail refers to; they disregard
- * nothing but the prefix of a reply. What is new is in the preview text, and in the mail.
+ * Gmail and Outlook begin another conversation if the subject differs, whatever mail it refers to; they ignore only
+ * the prefix of a reply. So what is new is in the preview text and the body.
  */
 function replySubject(subject: string, first: MessageRef | undefined): string {
   const before = first?.subject

@@ -1,4 +1,4 @@
-/** What a mail server's refusal can be about: in words for the operator, with what to do about it. */
+/** The causes of a mail server's refusals, as shown to the operator, with what to do about them. */
 
 import type { Explanation } from '../../oauth/problem.ts'
 

@@ -1,15 +1,15 @@
-/** What servers repeat of a client in their replies: addresses, and names of hosts. Words in them say nothing about a reason. */
+/** Parts of replies that only repeat what the client sent: addresses and host names. Words in them do not give a reason. */
 import { asciiDomainOf, isDomainName } from '../../address.ts'
 
 const IN_BRACKETS = /<(?!https?:)[^<>\s]{1,512}>/gi
-/** Also as a parameter of a URL. What precedes the @ ends where a URL has other parts. */
+/** An address may also be a parameter of a URL; its local part ends at the delimiters of a URL. */
 const ADDRESS = /[^\s<>()[\]:;,"/=?&]{1,64}(?:@|%40)[^\s<>()[\]:;,"/?&]{1,255}/gi
 const ANY_HOST = 'x.x'
 const ANY_ADDRESS = `x@${ANY_HOST}`
 
 /**
- * All of them become the same, so that the sentence around them keeps its shape. `names`: full names of hosts that the server may
- * repeat without an address, also as the end of a longer name. Other names stay, as those of block lists do.
+ * Replaces them all by the same placeholder, so that the sentence stays readable. `names`: full host names that the server may
+ * repeat by themselves, or at the end of a longer name. Other names are kept, such as those of block lists.
  */
 export function withoutEchoes(text: string, names: readonly string[]): string {
   const anonymous = text.replaceAll(IN_BRACKETS, `<${ANY_ADDRESS}>`).replaceAll(ADDRESS, ANY_ADDRESS)

@@ -1,5 +1,5 @@
 /**
- * Phrases with which servers say what their codes do not. The first rule that matches decides, so narrow rules stand before
+ * Phrases with which servers say more than their codes. The first rule that matches decides, so narrow rules come before
  * wide ones. Each rule has replies in test/fixtures/mail-replies.txt that need it.
  */
 import type { CauseName } from './causes.ts'
@@ -136,7 +136,7 @@ const rules: readonly Rule[] = [
     words:
       /client host|(?:your|this|connecting|sending|sender) (?:ip|host|server|mta)\b.{0,60}(?:reject|denied|block|not (?:allowed|permitted|authori)|banned|refused)|not (?:allowed|permitted|authori[sz]ed) to connect|connection (?:refused|rejected|denied)|not accepting connections|access .{0,40}(?:rejected|denied by ip)|banned sender|error: access denied for|protocol error|not authorized to send (?:e-?)?mail directly/i,
   },
-  // 5yz for what passes.
+  // 5yz for temporary failures.
   {
     cause: 'moment',
     words:
@@ -162,7 +162,7 @@ export function causeOfWords({ words: said }: Reply, step: Step): CauseName | 'm
 }
 
 /**
- * Servers say 4yz for what waiting does not change: an encryption that they require, a relay that they deny (Postfix, unless
+ * Some servers use 4yz although waiting does not help: required encryption, denied relaying (Postfix, unless
  * configured otherwise), an account that must be verified first.
  */
 export function isPermanentWhateverItsCode(cause: CauseName, words: string): boolean {
@@ -170,12 +170,12 @@ export function isPermanentWhateverItsCode(cause: CauseName, words: string): boo
   return cause === 'unverifiedSender' && /not allowed to send/i.test(words)
 }
 
-/** Exchange Online could not take a mail from the account: what it says of a mailbox concerns the account's own. */
+/** Exchange Online could not accept a mail from the account: the mailbox that it mentions is the account's own. */
 export function isSubmission(words: string): boolean {
   return /storedrv\.submission/i.test(words)
 }
 
-/** Of a mailbox; a limit for submissions is another thing. */
+/** About a mailbox, not about a limit for submissions. */
 export function isOverQuota(words: string): boolean {
   return /(?<!submission)quotaexceeded/i.test(words)
 }
@@ -184,7 +184,7 @@ const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const LONGEST_PAUSE_MS = 60 * MINUTE_MS
 
-/** How long until a limit of this kind lets some mail through again. Undefined where the words name no period. */
+/** How long until a limit of this kind allows mail again. Undefined if the words name no period. */
 export function quotaPauseMs(words: string): number | undefined {
   const asked = askedToWaitMs(words)
   if (asked !== undefined) return asked

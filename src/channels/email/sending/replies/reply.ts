@@ -8,16 +8,16 @@ export interface Reply {
   readonly code: number
   /** The enhanced status code, as `5.7.26`; null where there is none. */
   readonly enhanced: string | null
-  /** The same without its class, as `7.26`. */
+  /** The same without its class: `7.26`. */
   readonly status: string | null
   /**
-   * Whether both codes say so, where there are two: a mail that is given up by mistake is lost, and one that is tried again by
-   * mistake costs some attempts.
+   * Only if both codes say so, if there are two: a mail that is given up by mistake is lost, while one that is retried by
+   * mistake only costs some attempts.
    */
   readonly permanent: boolean
   /** Without codes, on one line. */
   readonly text: string
-  /** The same without what it repeats of the client: the words that say why. */
+  /** The same without what it repeats of the client: only the words that say why. */
   readonly words: string
 }
 
@@ -25,10 +25,10 @@ export interface Reply {
 export const SERVICE_CLOSING = 421
 
 const LINE = /^(\d{3})(?:[ -]|$)(?:#?([245])\.(\d{1,3})\.(\d{1,3})(?=\D|$))?/
-/** More says nothing new, and the time it takes to read a reply must not be up to the server. */
+/** More would add nothing, and the server must not decide how long it takes to read a reply. */
 const LONGEST_TEXT = 4_000
 
-/** Null where the text is no refusal (4yz, 5yz). `names`: full names of hosts that it may repeat. */
+/** Null if the text is not a refusal (4yz, 5yz). `names`: full host names that it may repeat. */
 export function parseReply(response: string, names: readonly string[] = []): Reply | null {
   const lines = response.slice(0, LONGEST_TEXT).split(/\r?\n/)
   const matches = lines.map((line) => LINE.exec(line))
@@ -45,7 +45,7 @@ export function parseReply(response: string, names: readonly string[] = []): Rep
   return { ...basic, permanent, enhanced: `${statusClass}.${status}`, status }
 }
 
-/** As one line, each code once: of a reply of many lines the operator sees the text. */
+/** As one line, with each code once, so that a reply of many lines is readable. */
 export function replyWords({ code, enhanced, text }: Reply): string {
   return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ')
 }

@@ -1,5 +1,5 @@
 /**
- * What a mail server's refusal concerns, and what follows. Servers use the basic code as they like, so it says little. In
+ * What a mail server's refusal concerns, and what to do. Servers use the basic code inconsistently, so it says little. In
  * this order: enhanced status codes that mean one thing (RFC 3463, and IANA's registry of RFC 5248), phrases that servers
  * are known to use, the other status codes, and the step at which the refusal came. Pure.
  */
@@ -14,7 +14,7 @@ import {
   quotaPauseMs,
 } from './reply-words.ts'
 
-/** Try again, wait for a person, or give this mail up. */
+/** Try again, wait for a person, or give up this mail. */
 export type Verdict =
   | {
       readonly kind: 'retry'
@@ -32,7 +32,7 @@ const EXCEEDED_STORAGE = 552
 const QUOTA_PAUSE_MS = 15 * 60_000
 const GREYLIST_PAUSE_MS = 60_000
 
-/** `hasLogin`: whether this session had logged in, or would have. */
+/** `hasLogin`: whether this session had logged in, or was going to. */
 export function classify(reply: Reply, step: Step, hasLogin: boolean): Verdict {
   const found = causeOf(reply, step)
   if (found === 'moment') return soon(reply)
@@ -45,7 +45,7 @@ export function classify(reply: Reply, step: Step, hasLogin: boolean): Verdict {
   const isPermanent =
     reply.permanent ||
     isPermanentWhateverItsCode(cause, reply.words) ||
-    // What is parked is not lost, and a wrong login that is tried again and again may lock the account.
+    // A parked mail is not lost, and retrying a wrong login may lock the account.
     (kind === 'park' && reply.enhanced?.startsWith('5.') === true && reply.code !== SERVICE_CLOSING)
   return isPermanent ? { kind, concern, cause } : { ...soon(reply), concern, cause }
 }
@@ -57,7 +57,7 @@ function soon({ words }: Reply): Verdict & { kind: 'retry' } {
 
 type Found = CauseName | 'moment'
 
-/** Postfix says "currently unavailable" to clients that it has blocked: with 521 it does not mean the moment. */
+/** Postfix answers "currently unavailable" to clients that it has blocked; with 521 that is not temporary. */
 function ofWords(reply: Reply, step: Step): Found | null {
   const found = causeOfWords(reply, step)
   return found === 'moment' && reply.code === NO_MAIL_HERE ? 'client' : found
@@ -67,12 +67,12 @@ function causeOf(reply: Reply, step: Step): Found {
   return (
     exactStatus(reply, step) ??
     ofWords(reply, step) ??
-    // While the server says "not now", a guess from the step, such as "the recipient is refused", would mislead.
+    // If the server says "not now", a guess from the step, such as "the recipient is refused", would mislead.
     (reply.permanent ? (familyOf(reply, step) ?? causeOfStep[step]) : 'moment')
   )
 }
 
-/** Status codes that servers use for one thing alone. */
+/** Status codes that servers use consistently. */
 const exact: Readonly<Record<string, CauseName>> = {
   '1.1': 'recipient',
   '1.3': 'recipient',
@@ -118,9 +118,9 @@ function inRange(status: string): CauseName | null {
 
 function exactStatus({ code, status, permanent, words }: Reply, step: Step): CauseName | null {
   if (status === null) return null
-  // With this code x.1.1 comes for full mailboxes too: the words decide.
+  // With this code, x.1.1 is used for full mailboxes too: the words decide.
   if (status === '1.1' && code === EXCEEDED_STORAGE) return null
-  // Microsoft counts what was submitted under the code of a full mailbox; greylists answer 4.1.1 and 4.2.2.
+  // Microsoft uses the code of a full mailbox for submission limits; greylists answer 4.1.1 and 4.2.2.
   if (status === '2.2' && /submission ?quota/i.test(words)) return 'quota'
   if (isSubmission(words) && (status === '2.2' || isOverQuota(words))) return 'ownMailboxFull'
   if (status === '7.8' && (step !== 'auth' || /app(?:lication)?[- ](?:specific )?password/i.test(words)))
@@ -135,7 +135,7 @@ function exactStatus({ code, status, permanent, words }: Reply, step: Step): Cau
 
 /** The other codes, by their subject: RFC 3463, 3.2 to 3.8. */
 function familyOf({ code, status, words }: Reply, step: Step): Found | null {
-  // Our commands come in order: at AUTH it means that the server offers none here, elsewhere that its session went wrong.
+  // Our commands are in order: at AUTH this means that the server offers no login here, elsewhere that its session is broken.
   if (code === BAD_SEQUENCE) return step === 'auth' ? 'loginMethod' : 'moment'
   if (code === NO_MAIL_HERE) return 'client'
   switch (status?.split('.')[0]) {
@@ -145,7 +145,7 @@ function familyOf({ code, status, words }: Reply, step: Step): Found | null {
       if (step === 'auth' || step === 'mail') return 'accountBlocked'
       return isSubmission(words) ? 'notForThisLogin' : 'recipient'
     case '3':
-      // 5.3.0 says nothing; the others mean the system, which may recover.
+      // 5.3.0 says nothing; the others are about the mail system, which may recover.
       return status === '3.0' || status === '3.3' ? null : 'moment'
     case '4':
       if (status === '4.5') return 'quota'
