@@ -164,7 +164,10 @@ function ended({ enriched, steps }: Progress, tried: Tried, verdict: Verdict, no
   }
 }
 
-/** Milliseconds until the next try; null if it would be too late. `after`: what the answer asked for; `left`: what is left of the step's time. */
+/**
+ * Milliseconds until the next try; null if it would be too late. `after`: what the answer asked for; `left`: what is left of the
+ * step's time.
+ */
 function pauseOf(tries: number, after: number | null, left: number, random: number): number | null {
   if (left <= 0 || (after ?? 0) > left) return null
   const limit = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries - 1, 20))

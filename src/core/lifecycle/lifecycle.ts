@@ -46,7 +46,10 @@ export interface Round {
   readonly hasLast: boolean
 }
 
-/** The round of an event that arrives now, counted from 1. The first stage begins a new round if the last round has both its first and last stage. */
+/**
+ * The round of an event that arrives now, counted from 1. The first stage begins a new round if the last round has both its first
+ * and its last stage.
+ */
 export function roundOf(latest: Round | null, { stage, first }: Stage): number {
   if (latest === null) return 1
   const begins = stage === first && latest.hasFirst && latest.hasLast
