@@ -1,4 +1,4 @@
-/** Copies a store while a service uses it, and restores a copy. */
+/** Copies a store while a service uses it, and restores such a copy. */
 import {
   accessSync,
   closeSync,
@@ -45,8 +45,8 @@ export interface Contents {
 const BUSY_TIMEOUT_MS = 10_000
 
 /**
- * Copies the store to a new file for its owner alone, checks the copy, and puts it at `target` in one step. `progress` is called
- * with the part that is done, from 0 to 1. Throws StoreRefused or StoreUnavailable, and then leaves nothing behind.
+ * Copies the store to a new file that only its owner can read, checks the copy, and moves it to `target` in one step. `progress` is called
+ * with the share that is done, from 0 to 1. Throws StoreRefused or StoreUnavailable, and then leaves nothing behind.
  */
 export async function backUp(
   url: string,
@@ -84,7 +84,7 @@ function refuseTarget(path: string, target: string, replace: boolean): void {
   if (found === undefined) return
   const refused = (why: string) => new StoreRefused('exists', `${target} ${why}`)
   if (found.isDirectory()) throw refused('is a folder; name a file in it')
-  // A backup would take the place of a device, too.
+  // A backup would also replace a device.
   if (!found.isFile()) throw refused('is not a regular file; name another file')
   if (isSameFile(path, target)) throw refused('is the store itself; name another file')
   if (!replace) throw refused('exists; name another file, or add --force to replace it')
@@ -110,8 +110,8 @@ async function copy(source: Database, target: string, progress: (done: number) =
 }
 
 /**
- * Puts a copy in the place of the store, which no service may be using; a store that is there is moved aside. `incomplete`: also
- * a copy that lacks its write-ahead log, as it is.
+ * Replaces the store by a copy; no service may be using the store. A store that exists is moved aside. `incomplete`: also accept
+ * a copy that lacks its write-ahead log.
  */
 export function restore(
   url: string,
@@ -154,7 +154,7 @@ function refusePostgres(url: string, instead: string): void {
   throw new StoreRefused('unusable', message)
 }
 
-/** What `work` returns; what fails is said of this file. */
+/** Returns what `work` returns; errors name this file. */
 function using<T>(path: string, role: FileRole, work: () => T): T {
   try {
     return work()
@@ -170,7 +170,7 @@ function refuseUnreadable(path: string, where: string): void {
   accessSync(path, constants.R_OK)
 }
 
-/** Checks a copy, and makes it one file that is whole, with a marker of its own. */
+/** Checks a copy, and makes it one complete file, with a marker of its own. */
 function finish(path: string): Contents {
   const database = new Database(path, BUSY_TIMEOUT_MS)
   try {
@@ -197,8 +197,8 @@ function finish(path: string): Contents {
 }
 
 /**
- * The store stays at its path too until another file replaces it: a process that ends in between leaves no path without a store, where the
- * next start would make an empty one. A store without its log is refused.
+ * The store also stays at its path until another file replaces it. If the process ends in between, the path still has a store;
+ * otherwise the next start would create an empty one. A store without its log is refused.
  */
 function moveAside(path: string): string | null {
   if (!isThere(path)) return null
@@ -206,7 +206,7 @@ function moveAside(path: string): string | null {
   try {
     linkSync(path, aside)
   } catch {
-    // Some file systems have no links.
+    // Some file systems do not support links.
     renameSync(path, aside)
   }
   // SQLite finds a log by the name of its file.
@@ -215,7 +215,7 @@ function moveAside(path: string): string | null {
   return aside
 }
 
-/** Made by root, the files belong to the user whose folder it is: the service's. */
+/** If root made the files, they are given to the owner of the folder, which is the service's user. */
 export function giveToOwner(path: string): void {
   if (process.getuid?.() !== 0) return
   const { uid, gid } = statSync(dirname(path))
@@ -227,7 +227,7 @@ function isSameFile(one: string, other: string): boolean {
   return a.dev === b.dev && a.ino === b.ino
 }
 
-/** Waits until a file, or the names in a folder, are on the disk. */
+/** Waits until a file, or the entries of a folder, are on disk. */
 function sync(path: string): void {
   const file = openSync(path, 'r')
   try {

@@ -31,7 +31,7 @@ export async function checkStore(url: string, limitMs: number): Promise<readonly
 
 /** The cheap checks: free space, and the permissions of the files. */
 export async function checkFolder(url: string): Promise<readonly Finding[]> {
-  // Its server is asked by `checkStore` alone.
+  // Only `checkStore` connects to its server.
   if (isPostgres(url)) return []
   const path = pathOf(url)
   const folder = await nearestFolder(dirname(path))
@@ -138,7 +138,7 @@ async function checkMissing(folder: string): Promise<Finding> {
   }
 }
 
-/** As the store commits: an append, and a wait until it is on the disk. */
+/** Like a commit of the store: an append, and a wait until it is on disk. */
 async function timeWrites(path: string): Promise<number[]> {
   const file = await open(path, 'ax', 0o600)
   try {

@@ -6,17 +6,17 @@ import type { NewPlan, PlanCause } from '../core/routing/plan.ts'
 export interface Enrichments {
   /**
    * Leases events to a holder, the longest due first. An event whose lease expired, or whose holder is gone, is leased
-   * again: to ask twice for the same does no harm.
+   * again: requesting the same thing twice does no harm.
    */
   claimEnrichments(request: EnrichmentClaim): Promise<ClaimedEnrichments>
-  /** Stores what was fetched so far, and when to go on. False, and nothing changes, where the lease was lost. */
+  /** Stores what was fetched so far, and when to continue. False, and nothing changes, if the lease was lost. */
   keepEnrichment(lease: Lease, progress: Progress, dueAt: number): Promise<boolean>
   /**
-   * Stores what was fetched, how, and the first plan of the event, in one transaction. False, and nothing changes, where the
+   * Stores what was fetched, how, and the first plan of the event, in one transaction. False, and nothing changes, if the
    * lease was lost, or the event was replayed meanwhile.
    */
   endEnrichment(lease: Lease, progress: Progress, plan: NewPlan): Promise<boolean>
-  /** Makes the events due that wait for a later try, for a configuration that asks otherwise. */
+  /** Makes events due that wait for a later try, after a reload with other steps. */
   expediteEnrichments(now: number): Promise<void>
   /** How many events wait for their enrichment. */
   waitingEnrichments(): Promise<number>
@@ -34,14 +34,14 @@ export interface EnrichmentClaim {
 
 export interface ClaimedEnrichments {
   readonly leased: readonly LeasedEnrichment[]
-  /** When the next can be claimed, if only time passes; null where none waits. */
+  /** When the next one can be claimed, if nothing changes until then; null if none waits. */
   readonly nextDueAt: number | null
 }
 
 export interface LeasedEnrichment {
   readonly event: Event
   readonly progress: Progress
-  /** Of the plan that follows. */
+  /** For the plan that follows. */
   readonly cause: PlanCause
 }
 
@@ -50,9 +50,9 @@ export interface Lease {
   readonly holder: string
 }
 
-/** What became of the enrichment of an event, for its history. */
+/** How far the enrichment of an event has come, for its history. */
 export interface EnrichmentRecord {
   readonly steps: readonly StepResult[]
-  /** Null where it has ended. */
+  /** Null if it has ended. */
   readonly waiting: { readonly dueAt: number; readonly current: Tried | null } | null
 }

@@ -21,7 +21,7 @@ export interface History {
   /** One delivery with its attempts. */
   delivery(id: string): Promise<DeliveryRecord | null>
   /**
-   * A conversation as it is for this event; for one that is not stored, as if it came now. It is the conversation of a
+   * A conversation as this event sees it; an event that is not stored is treated as if it arrived now. It is the conversation of a
    * destination: `conversation` of its deliveries.
    */
   conversation(eventId: string, stage: Stage, conversation: string): Promise<ConversationRecord>
@@ -32,9 +32,9 @@ export interface History {
   find(text: string, limit: number): Promise<readonly Found[]>
   /** Every destination with deliveries, past or pending, in the order of channel and target. */
   destinations(): Promise<readonly DestinationRecord[]>
-  /** The last request of a source that was signed, but refused for its timestamp; null where there was none. */
+  /** The last request of a source that was correctly signed but refused for its timestamp; null if there was none. */
   refusedClock(source: string): Promise<Timing | null>
-  /** The types of all stored events, each once for each source, in no order. */
+  /** The types of all stored events, each once for each source, in no particular order. */
   types(): Promise<readonly EventType[]>
 }
 
@@ -84,13 +84,13 @@ export interface EventSummary {
   readonly type: string | null
   readonly subject: string | null
   readonly receivedAt: number
-  /** By its last plan no route took it. */
+  /** No route took it in its last plan. */
   readonly unrouted: boolean
   /** Why it is quarantined; null for an event. */
   readonly problem: string | null
-  /** Of a quarantined request, the event that was made from it. */
+  /** For a quarantined request, the event that was made from it. */
   readonly releasedAs: string | null
-  /** It is planned after its enrichment, which has not ended. */
+  /** It is planned after its enrichment, which has not ended yet. */
   readonly enriching: boolean
   /** How many of its deliveries are in each state; states without any are left out. */
   readonly counts: Readonly<Partial<Record<State, number>>>
@@ -102,7 +102,7 @@ export interface EventRecord extends Omit<EventSummary, 'counts'> {
   readonly body: Uint8Array
   /** What enrichment fetched, by step; empty where it fetched nothing. */
   readonly enriched: JsonObject
-  /** Null where no step was for it. */
+  /** Null if no step matched it. */
   readonly enrichment: EnrichmentRecord | null
   /** The quarantined request that it was made from. */
   readonly releasedFrom: string | null
@@ -138,7 +138,7 @@ export interface Found {
 
 export interface DestinationRecord {
   readonly destination: Destination
-  /** Null where nothing was claimed for it yet. */
+  /** Null if nothing has been claimed for it yet. */
   readonly state: DestinationState | null
   /** Deliveries that are not finished. */
   readonly waiting: number

@@ -10,9 +10,9 @@ export interface Inbox {
    */
   append(arrival: Arrival): Promise<Appended>
   /**
-   * Adds a plan to a stored event (a replay); one that waits for its enrichment waits no longer. What its earlier plans have not delivered to the receivers of `replaces`
-   * (null: to any) is cancelled; what is being sent, once its attempt has ended without success. Null where there is
-   * no such event.
+   * Adds a plan to a stored event (a replay); if the event was waiting for its enrichment, that ends. What its earlier plans have
+   * not delivered to the receivers of `replaces` (null: to any) is cancelled; a delivery that is being sent is cancelled once its
+   * attempt has failed. Null if there is no such event.
    */
   addPlan(eventId: string, plan: NewPlan, replaces: readonly string[] | null): Promise<AddedPlan | null>
   /**
@@ -34,17 +34,17 @@ export type Arrival =
       readonly event: Event
       /** The request's body as it was signed. */
       readonly body: Uint8Array
-      /** Null where the event is planned after its enrichment. */
+      /** Null if the event is planned after its enrichment. */
       readonly plan: NewPlan | null
       readonly dedupeFor: number
-      /** The quarantined request that it was made from; that stays, and refers to this event. */
+      /** The quarantined request that it was made from, which is kept and refers to this event. */
       readonly releasedFrom?: string
     }
   | { readonly kind: 'quarantine'; readonly request: QuarantinedRequest; readonly dedupeFor: number }
 
 export type Appended =
   | { readonly kind: 'stored'; readonly id: string }
-  /** `quarantined`: what was seen before is in quarantine. */
+  /** `quarantined`: the earlier request is in quarantine. */
   | { readonly kind: 'duplicate'; readonly id: string; readonly quarantined: boolean }
 
 export interface AddedPlan {
@@ -53,7 +53,7 @@ export interface AddedPlan {
   readonly cancelled: readonly string[]
 }
 
-/** A verified request that cannot become an event, stored whole. */
+/** A verified request that cannot become an event, stored completely. */
 export interface QuarantinedRequest {
   readonly id: string
   readonly messageId: string

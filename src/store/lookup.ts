@@ -4,7 +4,7 @@ import type { EventRecord, Found, Store } from './store.ts'
 export type LookUp =
   | { readonly kind: 'one'; readonly found: Found }
   | { readonly kind: 'none' }
-  /** `more`: there are others. */
+  /** `more`: whether there are others. */
   | { readonly kind: 'several'; readonly candidates: readonly Found[]; readonly more: boolean }
 
 const MOST_CANDIDATES = 10

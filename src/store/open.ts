@@ -2,10 +2,13 @@ import { isPostgres } from '../postgres-url/url.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Store } from './store.ts'
 
-/** `service`: a process that delivers; of SQLite's there is one. `operator`: a command, which may run beside it. */
+/**
+ * `service`: a process that delivers, only one of which can use a SQLite store. `operator`: a command, which may run at the same
+ * time.
+ */
 export type Role = 'service' | 'operator'
 
-/** Opens the store that `store.url` names: `sqlite:PATH`, or `postgres://…`, whose driver is loaded only then. */
+/** Opens the store that `store.url` names: `sqlite:PATH`, or `postgres://…`, whose driver is loaded only if needed. */
 export async function openStore(url: string, role: Role): Promise<Store> {
   if (!isPostgres(url)) return openSqlite({ path: pathOf(url), role })
   const { openPostgres } = await import('./postgres.ts')

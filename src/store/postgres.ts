@@ -45,7 +45,7 @@ export interface PostgresOptions {
   readonly role: 'service' | 'operator'
 }
 
-// One for each kind of batch, for claims and renewals, and for what the history and the metrics read.
+// One for each kind of batch, one for claims and renewals, and one for reads of the history and the metrics.
 const SERVICE_CONNECTIONS = 10
 const OPERATOR_CONNECTIONS = 2
 /** Opens a store. Throws StoreRefused, or StoreUnavailable if the server cannot be used. */
@@ -89,7 +89,7 @@ function createStore(
   const report: Committed = (changes, durationMs) => {
     for (const listener of committed) listener(changes, durationMs)
   }
-  // Where nothing was found to change, the commit says nothing of how long one takes.
+  // If nothing was changed, the time of the commit is not representative.
   const write = <T>(work: Work<T>, changed: (result: T) => boolean = () => true): Promise<T> =>
     database.write(work, (durationMs, result) => {
       if (changed(result)) report(1, durationMs)
@@ -113,7 +113,7 @@ function createStore(
   })
   database.onLost(() => due.changed())
   const completions = createCompletions(database, batched)
-  /** The plans after an enrichment, and the deliveries that were skipped, that may have been stored, though the answer was lost. */
+  /** Plans after an enrichment, and skipped deliveries, that may have been stored although the server's answer was lost. */
   const unknown = new WeakSet<object>()
   const remembered = <T>(asked: object, change: Promise<T>): Promise<T> =>
     change.catch((error: unknown) => {
@@ -216,11 +216,11 @@ function createStore(
         ({ events }) => events > 0,
       ),
     quarantined: (after, limit) => database.read((session) => quarantined(session, after, limit)),
-    // Takes an id, and with it writes to the log.
+    // Takes an id, which writes to the write-ahead log.
     probe: () =>
       write(async (session) => void (await session.query('SELECT pg_current_xact_id()::text AS id'))),
     now: () => serverClock.now(),
-    // What goes away comes back: nothing needs a restart.
+    // A lost connection is reopened, so nothing needs a restart.
     onLoss: () => {},
     loss: () => null,
     close() {

@@ -26,7 +26,7 @@ export interface SqliteOptions {
 }
 
 // How long the event loop may be blocked while another process writes; each such write takes one fsync.
-// Less than the shortest server.request_timeout: no request that came meanwhile is taken for a slow one.
+// Less than the shortest server.request_timeout, so that no request that arrived meanwhile counts as slow.
 const SERVICE_BUSY_TIMEOUT_MS = 500
 const OPERATOR_BUSY_TIMEOUT_MS = 10_000
 
@@ -107,24 +107,24 @@ function closedOnError(database: Database, open: () => Store): Store {
 }
 
 function configure(database: Database): void {
-  // A write-ahead log lets others read while the service writes; FULL is what makes a commit outlive a power cut.
+  // A write-ahead log allows reads while the service writes; with FULL, a commit survives a power cut.
   const mode = database.pragma('journal_mode = WAL')
   if (mode !== 'wal' && mode !== 'memory') {
     throw new StoreUnavailable(`${database.path} cannot have a write-ahead log; put it on a local disk`)
   }
   database.execute('PRAGMA synchronous = FULL')
-  // Truncates a log that a slow reader made long.
+  // Truncates a log that became long because of a slow reader.
   database.execute('PRAGMA journal_size_limit = 67108864')
   // The service copies the log into the file itself, and marks both.
   database.execute('PRAGMA wal_autocheckpoint = 0')
-  // A commit that divides pages walks through all of the cache: 4 MB hold what is written to, and the system keeps the rest.
+  // A commit that splits pages walks through the whole cache: 4 MB are enough for what is written to; the system caches the rest.
   database.execute('PRAGMA cache_size = -4000')
 }
 
-/** Ends the leases of earlier processes, which no longer run since this one has the lock, and records the holder. */
+/** Ends the leases of earlier processes, which cannot be running because this one has the lock, and records the holder. */
 function takeOver(database: Database): void {
   const now = Date.now()
-  // Through the index of what is due, for finished deliveries may be many. The clock may have been set back since.
+  // Uses the index of due deliveries, because there may be many finished ones. The clock may have been set back since.
   database
     .prepare(
       `UPDATE deliveries INDEXED BY deliveries_due SET due_at = min(due_at, leased_at, ?)

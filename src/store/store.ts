@@ -36,7 +36,7 @@ export class StoreRefused extends Error {
     | 'foreign'
     | 'exists'
     | 'damaged'
-    /** The URL is none, or the command is not for this kind of store. */
+    /** It is not a valid URL, or the command does not support this kind of store. */
     | 'unusable'
 
   constructor(reason: StoreRefused['reason'], message: string) {

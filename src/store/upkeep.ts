@@ -13,11 +13,11 @@ export interface Upkeep {
   quarantined(after: string, limit: number): Promise<readonly QuarantinedRequest[]>
   /** Commits a change without effect: shows whether the store takes changes. */
   probe(): Promise<void>
-  /** The time, in milliseconds since the epoch: all that share a store go by its clock, commands too, whatever their own ones say. */
+  /** The time, in milliseconds since the epoch: all processes that share a store use its clock, not their own, commands included. */
   now(): number
   /** Calls back after each commit that changed something. */
   onCommit(listener: Committed): void
-  /** Calls back when the store finds that it cannot go on without a restart: its file was deleted, moved or replaced. */
+  /** Calls back when the store finds that it cannot continue without a restart: its file was deleted, moved or replaced. */
   onLoss(listener: (message: string) => void): void
   /** The message of `onLoss`, while it holds; null while the store works. */
   loss(): string | null
@@ -28,7 +28,7 @@ export interface Upkeep {
 export interface ChannelBacklog {
   readonly channel: string
   readonly counts: Readonly<Record<BacklogState, number>>
-  /** When the first is to be claimed, in the past or in the future; null where none is. */
+  /** When the first one is due, in the past or in the future; null if none is. */
   readonly firstDueAt: number | null
 }
 
@@ -49,9 +49,9 @@ export interface PurgeRequest {
   readonly before: number
   /** Events received before it are removed, even if they are unresolved. */
   readonly unresolvedBefore: number
-  /** Where the last purge ended; null to begin. */
+  /** Where the last purge ended; null to begin with the oldest. */
   readonly after: string | null
-  /** Events that are looked at. */
+  /** How many events are read. */
   readonly limit: number
 }
 
@@ -59,7 +59,7 @@ export interface Purged {
   readonly events: number
   /** Those among them that were unresolved: quarantined, or with a parked or dead delivery. */
   readonly unresolved: number
-  /** Where to continue; null when no old event is left to look at. */
+  /** Where to continue; null when there are no more old events. */
   readonly next: string | null
 }
 

@@ -7,10 +7,10 @@ export interface Compared {
   readonly table: string
   readonly rows: number
   readonly targetRows: number
-  /** Of all rows of the source in the order of their keys, as hexadecimal digits. */
+  /** A hash of all rows of the source in the order of their keys, as hexadecimal digits. */
   readonly sha256: string
   readonly targetSha256: string
-  /** The keys of the first rows that differ, or that only one of the stores has. */
+  /** The keys of the first rows that differ or are in only one of the stores. */
   readonly differing: readonly string[]
 }
 
@@ -20,7 +20,7 @@ export function isEqual({ rows, targetRows, sha256, targetSha256, differing }: C
   return rows === targetRows && sha256 === targetSha256 && differing.length === 0
 }
 
-/** `seen` is called with how many rows were compared; null where it says to stop. */
+/** `seen` is called with the number of rows compared so far; null if it returns that the copy should stop. */
 export async function compareTable(
   from: Side,
   to: Side,
@@ -50,7 +50,7 @@ export async function compareTable(
   }
 }
 
-/** Less than 0 where the first comes first, and where there is no second. */
+/** Less than 0 if the first row comes first, or if there is no second one. */
 function orderOf(table: Table, one: Row | null, other: Row | null): number {
   if (one === null) return 1
   return other === null ? -1 : compareKeys(keyOf(table, one), keyOf(table, other))
@@ -66,7 +66,7 @@ class Reader {
   #after: Row | null = null
   #isEnd = false
   rows = 0
-  /** The present row. */
+  /** The current row. */
   text = ''
 
   constructor(side: Side, table: Table) {
@@ -74,7 +74,7 @@ class Reader {
     this.#table = table
   }
 
-  /** Whether the present row is the first of a batch. */
+  /** Whether the current row is the first of a batch. */
   get isAtBatch(): boolean {
     return this.#at === 1
   }

@@ -1,6 +1,6 @@
 /**
- * Moves everything from one store to another of either kind, and compares them at the end. Rows are copied in the order of their keys,
- * in batches that are a transaction each: a copy that ended early goes on after the greatest key. Nothing is written to the source.
+ * Copies everything from one store to another of either kind, and compares them at the end. Rows are copied in the order of their keys,
+ * in batches that are one transaction each, so an interrupted copy continues after the greatest key. Nothing is written to the source.
  */
 import { isPostgres } from '../../postgres-url/url.ts'
 import { pathOf } from '../open.ts'
@@ -13,14 +13,14 @@ import { lastOf, tables } from './tables.ts'
 export interface Progress {
   readonly phase: 'copy' | 'compare'
   readonly table: string
-  /** Rows of all tables, those included that an earlier run copied. */
+  /** The number of rows in all tables, including those that an earlier run copied. */
   readonly done: number
   readonly total: number
 }
 
 export interface CopyOptions {
   readonly progress: (progress: Progress) => void
-  /** Asked between batches: true ends the copy. */
+  /** Called between batches: true ends the copy. */
   readonly stopped: () => boolean
 }
 
@@ -37,12 +37,12 @@ export class StoreCopy {
   readonly #from: Side
   readonly #to: Target
 
-  /** Throws StoreRefused where either cannot be used, and StoreUnavailable. */
+  /** Throws StoreRefused if either store cannot be used, and StoreUnavailable. */
   static async open(from: string, to: string): Promise<StoreCopy> {
     const source = await openSource(from)
     let target: Target | undefined
     try {
-      // Its lock could not be taken twice.
+      // The same lock could not be taken twice.
       if (!isPostgres(to) && source.identity === identityOf(pathOf(to))) throw sameStore()
       target = await openTarget(to)
       if (target.identity === source.identity) throw sameStore()

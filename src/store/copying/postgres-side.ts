@@ -28,7 +28,7 @@ export async function openPostgresSource(url: string): Promise<Side> {
   })
 }
 
-/** Makes the tables where there are none. */
+/** Creates the tables if there are none. */
 export async function openPostgresTarget(url: string): Promise<Target> {
   return opened(url, async (database) => {
     if (!(await refuseOtherVersion(database))) await migrate(database)
@@ -41,9 +41,9 @@ export async function openPostgresTarget(url: string): Promise<Target> {
 /** Tables that a service writes to before anything else. */
 const OWN_TABLES = ['instances', 'clock']
 
-/** Reads on one connection, whose locks let others read, and nobody change anything. */
+/** Reads on one connection, whose locks allow others to read, but not to change anything. */
 async function hold(database: Database): Promise<Connection> {
-  // A service that runs is found without making its statements wait.
+  // Detects a running service without blocking its statements.
   await refuseInUse(database, database.name)
   const connection = await database.connect(() => {})
   try {
@@ -58,7 +58,7 @@ async function hold(database: Database): Promise<Connection> {
   }
 }
 
-/** Keeps another copy to the same database away. */
+/** Prevents another copy to the same database. */
 async function takeLock(database: Database) {
   let lost = false
   const connection = await database.connect(() => {
@@ -88,7 +88,7 @@ async function opened<T>(url: string, open: (database: Database) => Promise<T>):
 
 type Raw = Readonly<Record<string, Cell>>
 
-/** `connection`: to read on. Its end ends the locks. */
+/** `connection`: the one to read on. The locks end with it. */
 async function side(database: Database, connection: Connection): Promise<Side> {
   async function all(sql: string, values: Row = []): Promise<readonly Raw[]> {
     try {
@@ -143,7 +143,7 @@ function target(database: Database, side: Side, isLost: () => boolean): Target {
     },
     begin: (from) =>
       write(async (session) => {
-        // A service that starts meanwhile looks for the mark once it is in this table.
+        // A service that starts meanwhile registers in this table first, and then looks for the mark.
         await session.run('LOCK TABLE instances IN ACCESS EXCLUSIVE MODE')
         await refuseInUse(session, database.name)
         await session.run('CREATE TABLE unfinished_copy (source text NOT NULL)')
@@ -166,7 +166,7 @@ function target(database: Database, side: Side, isLost: () => boolean): Target {
   }
 }
 
-/** Services hold a lock each while they are connected. */
+/** Each service holds a lock while it is connected. */
 async function refuseInUse(session: Pick<Session, 'query'>, name: string): Promise<void> {
   const [row] = await session.query<{ names: string | null }>(
     `SELECT string_agg(coalesce(instances.name, 'process ' || pid), ', ') AS names

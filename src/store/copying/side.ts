@@ -1,15 +1,15 @@
 import type { Row, Table } from './tables.ts'
 
-/** A store that rows are copied from or to. Until it is closed, no service uses it and nothing else changes it. */
+/** A store that rows are copied from or to. Until it is closed, no service can use it and nothing else can change it. */
 export interface Side {
   /** Its URL without the password. */
   readonly name: string
   /** The same for every URL of this store. */
   readonly identity: string
-  /** Rows in the order of their keys, from after a key on, or from the first one; as many as fit into the memory at once. */
+  /** Rows in the order of their keys, after a given key or from the first one, as many as fit into memory at once. */
   rows(table: Table, after: Row | null): Promise<readonly Row[]>
   count(table: Table): Promise<number>
-  /** Says which store this is, and in what state: another text after a service has run on it. */
+  /** Identifies this store and its state: the text is different after a service has used it. */
   state(): Promise<string>
   /** The latest time that a service has seen on its clock. */
   seenAt(): Promise<number>
@@ -22,10 +22,10 @@ export interface Target extends Side {
   unfinished(): Promise<string | null>
   /** Marks it as an unfinished copy. */
   begin(from: string): Promise<void>
-  /** The greatest key that is there: a copy goes on after it. */
+  /** The greatest existing key: a copy continues after it. */
   lastKey(table: Table): Promise<Row | null>
   /** In one transaction. */
   insert(table: Table, rows: readonly Row[]): Promise<void>
-  /** Makes it a store: numbers go on after the greatest ones, and leases end. */
+  /** Makes it a usable store: numbering continues after the greatest numbers, and leases end. */
   finish(seenAt: number): Promise<void>
 }

@@ -41,7 +41,7 @@ function refuseMissing(path: string): void {
   }
 }
 
-/** What names the store, whichever path leads to it; the folders of one that is still to be made are made. */
+/** Identifies the store, whichever path leads to it. If it does not exist yet, its folders are created. */
 export function identityOf(path: string): string {
   try {
     return `sqlite:${realPath(path)}`
@@ -50,7 +50,7 @@ export function identityOf(path: string): string {
   }
 }
 
-/** Makes the file where there is none. */
+/** Creates the file if there is none. */
 export async function openSqliteTarget(path: string): Promise<Target> {
   if (isEmpty(path)) {
     const store = await openSqlite({ path, role: 'service' })
@@ -61,9 +61,9 @@ export async function openSqliteTarget(path: string): Promise<Target> {
     if (!isUnfinished(database)) refuseForeign(database)
     refuseNewer(database)
     refuseOtherVersion(database)
-    // Each batch is a transaction, and a copy that a power cut ended goes on after the last one on the disk.
+    // Each batch is a transaction: after a power cut, the copy continues after the last one that is on disk.
     database.execute('PRAGMA synchronous = NORMAL')
-    // Message ids come in no order: each goes to another page of their index.
+    // Message ids are in no particular order, so each is written to another page of their index.
     database.execute('PRAGMA cache_size = -64000')
   })
 }
@@ -72,7 +72,7 @@ function isEmpty(path: string): boolean {
   return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
 }
 
-/** A store of an older schema is not brought up to date to find out that it is not empty. */
+/** A store with an older schema is not migrated only to find out that it is not empty. */
 function refuseOtherVersion(database: Database): void {
   const found = versionOf(database)
   if (found === schemaVersion) return

@@ -1,4 +1,4 @@
-/** What a store consists of, in the order in which rows can refer to those before them. Both kinds of store have these columns. */
+/** The tables of a store, ordered so that rows refer only to tables before their own. Both kinds of store have these columns. */
 
 export type ColumnType = 'bigint' | 'integer' | 'text' | 'bytea'
 export type Cell = null | number | string | Uint8Array
@@ -8,7 +8,7 @@ export type Row = readonly Cell[]
 export interface Table {
   readonly name: string
   readonly columns: readonly (readonly [name: string, type: ColumnType])[]
-  /** How many of the columns, from the first on, are the primary key. */
+  /** How many of the first columns form the primary key. */
   readonly key: number
   /** Whether the first column is numbered by the store. */
   readonly numbered: boolean
@@ -62,10 +62,10 @@ function table(name: string, key: number, numbered: boolean, columns: string): T
 }
 
 const MOST_ROWS = 1_000
-// Bodies may have megabytes each, and each is in the memory several times.
+// Each body may have megabytes, and is in memory several times.
 const MOST_BYTES = 4_000_000
 
-/** `SELECT` of rows in the order of the key; `after`: those that follow a key. `parameter` names the n-th value, from 1 on. */
+/** `SELECT` of rows in the order of the key; `after`: only those after a key. `parameter` names the n-th value, counted from 1. */
 export function selectRows(
   { name, columns, key }: Table,
   after: boolean,
@@ -79,7 +79,7 @@ export function selectRows(
   return `SELECT ${names.join(', ')} FROM ${name} WHERE ${follows}${fits} ORDER BY ${keys.join(', ')} LIMIT ${MOST_ROWS}`
 }
 
-/** Sizes are read without what is measured. */
+/** Sizes are read without reading the values. */
 function lastThatFits(follows: string): string {
   return `SELECT max(seq) FROM (
     SELECT seq, size, sum(size) OVER (ORDER BY seq) AS bytes FROM (
@@ -105,7 +105,7 @@ export function compareKeys(one: Row, other: Row): number {
   return 0
 }
 
-/** The key of the last one; null where there is none. */
+/** The key of the last row; null if there is none. */
 export function lastOf(table: Table, rows: readonly Row[]): Row | null {
   const last = rows.at(-1)
   return last === undefined ? null : keyOf(table, last)

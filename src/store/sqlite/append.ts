@@ -90,7 +90,7 @@ const REPLACEABLE = quoted(replaceableStates)
 
 type Replaced = { readonly id: string; readonly rate: number; readonly conversation: string | null }
 
-/** Cancels what is not delivered. What is being sent is cancelled when its attempt ends, unless it was delivered. */
+/** Cancels deliveries that are not delivered. One that is being sent is cancelled when its attempt ends, unless it was delivered. */
 function replaceEarlier(
   database: Database,
   event: number,
@@ -122,7 +122,7 @@ function firstOfMessage(
 ): { readonly id: string; readonly quarantined: boolean } | undefined {
   const message = [origin.messageId, origin.source, origin.receivedAt - dedupeFor] as const
   const ofMessage = 'FROM events WHERE message_id = ? AND source = ? AND received_at > ?'
-  // Duplicates are rare: this reads the index alone.
+  // Duplicates are rare, so this reads only the index.
   if (database.prepare(`SELECT 1 AS found ${ofMessage} LIMIT 1`).get(...message) === undefined)
     return undefined
   const found = database

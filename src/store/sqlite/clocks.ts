@@ -1,4 +1,4 @@
-/** The clocks of senders, as far as a request was refused for its timestamp. */
+/** The clocks of senders whose requests were refused for their timestamp. */
 import type { Timing } from '../store.ts'
 import type { Database } from './database.ts'
 

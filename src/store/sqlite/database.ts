@@ -26,15 +26,15 @@ export class Database {
   readonly #busyTimeoutMs: number
   #waitsForMs: number
   readonly #statements = new Map<string, Statement<Row>>()
-  /** How many rows this connection had changed after its last write. */
+  /** How many rows this connection had changed in total after its last write. */
   #changed = 0
   readonly known = new KnownRows()
   /** What claims have read through this connection. */
   readonly schedule = new ClaimSchedule()
 
   /**
-   * `busyTimeoutMs`: how long to wait (blocking) for another process that is writing. Once that was in vain, each further change
-   * waits for a moment only, until one is possible: otherwise several in a row would block this process for their sum.
+   * `busyTimeoutMs`: how long to wait (blocking) for another process that is writing. After such a timeout, each further change
+   * waits only briefly until one succeeds: otherwise several in a row would block this process for the sum of their timeouts.
    */
   constructor(path: string, busyTimeoutMs: number) {
     this.path = path
@@ -65,9 +65,9 @@ export class Database {
     return typeof value === 'number' || typeof value === 'string' ? value : null
   }
 
-  /** Copies a snapshot of the database; `progress` is called with the part that is done, from 0 to 1. */
+  /** Copies a snapshot of the database; `progress` is called with the share that is done, from 0 to 1. */
   async copyTo(path: string, progress: (done: number) => void): Promise<void> {
-    // Held open, or each commit of another process would make SQLite begin the copy again.
+    // Kept open, because otherwise each commit of another process would make SQLite restart the copy.
     this.execute('BEGIN')
     try {
       this.prepare('SELECT count(*) FROM sqlite_schema').get()
@@ -80,12 +80,12 @@ export class Database {
     }
   }
 
-  /** How many pages the write-ahead log has. Before SQLite 3.51, which has no NOOP, this also copies them. */
+  /** How many pages the write-ahead log has. Before SQLite 3.51, which introduced NOOP, this also copies them. */
   pagesOfLog(): number {
     return this.#checkpointed('NOOP').log
   }
 
-  /** Copies the write-ahead log into the file; false where another process still needs a part of it. */
+  /** Copies the write-ahead log into the file; false if another process still needs a part of it. */
   checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): boolean {
     if (!this.#connection.isOpen) return false
     const { busy, log, checkpointed } = this.#checkpointed(mode)
@@ -94,7 +94,7 @@ export class Database {
 
   /**
    * Runs `work` in a write transaction: all of it is on disk when this returns, or none of it and this throws.
-   * `committed` is called with how many milliseconds the commit took, where there was something to commit.
+   * `committed` is called with the milliseconds that the commit took, if there was something to commit.
    */
   write<T>(work: () => T, committed: (durationMs: number) => void = () => {}): T {
     let began = 0
@@ -173,8 +173,8 @@ export class Database {
 }
 
 /**
- * The application id of a database. `file`: without what its write-ahead log has; `with log`: the log must be there.
- * 0 of a file that is no database, undefined of one that cannot be read now.
+ * The application id of a database. `file`: without its write-ahead log; `with log`: the log must exist.
+ * 0 if the file is not a database, undefined if it cannot be read now.
  */
 export function applicationIdOf(path: string, part: 'file' | 'with log'): number | undefined {
   try {
@@ -197,7 +197,7 @@ const PAGES_AT_ONCE = 2_000
 const APPLICATION_ID_TIMEOUT_MS = 2_000
 const SQLITE_BUSY = 5
 const SQLITE_NOT_A_DATABASE = 26
-// Errors that may pass. SQLite's codes: https://sqlite.org/rescode.html
+// Errors that may be temporary. SQLite's codes: https://sqlite.org/rescode.html
 const unavailable: ReadonlyMap<number, string> = new Map([
   [SQLITE_BUSY, 'another process holds it too long'],
   [6, 'another connection holds it'],
@@ -211,13 +211,13 @@ const unavailable: ReadonlyMap<number, string> = new Map([
   [SQLITE_NOT_A_DATABASE, 'the file is not a SQLite database; check store.url'],
 ])
 
-// For these the cause shows when another file is written beside the store.
+// For these, writing another file beside the store shows the cause.
 const vague: ReadonlySet<number> = new Set([8, 10, 14])
 
-/** Turns an error that the disk or another process caused into StoreUnavailable; others stay as they are. */
+/** Turns an error that the disk or another process caused into StoreUnavailable; returns others unchanged. */
 export function asUnavailable(error: unknown, path: string, role: FileRole = storeOfService): unknown {
   if (!(error instanceof Error)) return error
-  // The file system's own errors, from making the file.
+  // Errors of the file system, from creating the file.
   if ('syscall' in error) {
     const words = wordsFor(error, path, role) ?? error.message
     return new StoreUnavailable(`${role.name} ${path} cannot be ${role.done}: ${words}`, { cause: error })
@@ -237,6 +237,6 @@ export function isBusy(error: unknown): boolean {
 function primaryCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
     return undefined
-  // An extended code holds the primary one in its lowest byte.
+  // The lowest byte of an extended code is the primary code.
   return error.errcode & 0xff
 }

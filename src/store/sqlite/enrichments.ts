@@ -119,7 +119,7 @@ export function enrichmentRecord(
   return enrichmentRecordOf(enrichment, row)
 }
 
-/** Ends the leases of earlier processes; at the start of the one that now has the store. The clock may have been set since. */
+/** Ends the leases of earlier processes, when the process that now has the store starts. The clock may have been set since. */
 export function releaseEnrichments(database: Database, now: number): void {
   database
     .prepare(

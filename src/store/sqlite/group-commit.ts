@@ -3,14 +3,14 @@ import { asUnavailable, type Database } from './database.ts'
 import type { StoreFiles } from './file/store-files.ts'
 
 interface Operation {
-  /** Whether its result must outlive the process: it is then rejected once the file at its path is another one. */
+  /** Whether its result must survive the process. If so, it is rejected once another file is at the store's path. */
   readonly needsFile: boolean
   /** Runs inside the transaction; what it returns is called after the commit. */
   readonly perform: () => () => void
   readonly reject: (error: unknown) => void
 }
 
-// A commit waits for what comes meanwhile, but for no more turns of the event loop than this.
+// A commit waits for further changes, but for at most this many turns of the event loop.
 const MAX_TURNS = 3
 
 interface Failure {
@@ -44,7 +44,7 @@ export class GroupCommit {
     return this.#ask(change, true)
   }
 
-  /** The same for changes that only this process needs: they go on after the file was moved. */
+  /** The same for changes that only this process needs: they still work after the file was moved. */
   runAnyhow<T>(change: () => T): Promise<T> {
     return this.#ask(change, false)
   }
@@ -63,7 +63,7 @@ export class GroupCommit {
     return promise
   }
 
-  /** Under load, requests have come while the turn handled others: another turn, which waits for nothing, takes them in. */
+  /** Under load, requests arrived while this turn handled others. Another turn, which does not wait, includes them. */
   #gather(before: number, turn: number): void {
     const count = this.#waiting.length
     if (count > before && turn < MAX_TURNS) setImmediate(() => this.#gather(count, turn + 1))
@@ -83,7 +83,7 @@ export class GroupCommit {
     else this.#commitOneByOne(batch)
   }
 
-  /** Rejects the operations that are not possible any more, and returns the others. */
+  /** Rejects the operations that are no longer possible, and returns the others. */
   #withoutLost(batch: readonly Operation[]): readonly Operation[] {
     const loss = this.#files?.check() ?? null
     if (loss === null) return batch
@@ -114,7 +114,7 @@ export class GroupCommit {
           for (const listener of this.#listeners) listener(batch.length, durationMs)
         },
       )
-      // The file may have been moved meanwhile: what is acknowledged now was in it after the commit.
+      // The file may have been moved meanwhile: only what was in it after the commit is acknowledged now.
       const kept = new Set(this.#withoutLost(batch))
       for (const [index, operation] of batch.entries()) if (kept.has(operation)) done[index]?.()
       this.#tidy()
@@ -124,7 +124,7 @@ export class GroupCommit {
     }
   }
 
-  /** What was committed is on disk whether this succeeds or not: the next commit tries again. */
+  /** The commit is on disk whether this succeeds or not: the next one tries again. */
   #tidy(): void {
     try {
       this.#after()

@@ -1,6 +1,6 @@
 /**
- * Rows that are never changed nor removed, as read or written before: kinds of events, and destinations. There are few, and every event
- * names some of them.
+ * Caches rows that are never changed or removed: kinds of events, and destinations. There are few, and every event
+ * refers to some of them.
  */
 import type { Destination } from '../../core/delivery/destination.ts'
 
@@ -17,7 +17,7 @@ export class KnownRows {
   /** By the id of their place. */
   readonly destinations = new Map<number, Destination>()
 
-  /** To be called after a rollback: the ids may be given to other rows. */
+  /** Called after a rollback, because the ids may be given to other rows. */
   forget(): void {
     this.kinds.clear()
     this.places.clear()

@@ -41,7 +41,7 @@ export function withKind(database: Database, event: number): PlannedEvent {
   return { seq: event, kind: kindIdOf(database, found.source, found.type) }
 }
 
-/** The id of a kind of events; made where there is none. */
+/** The id of a kind of events; the row is created if there is none. */
 export function kindIdOf(database: Database, source: string, type: string): number {
   const { kinds } = database.known
   const key = JSON.stringify([source, type])

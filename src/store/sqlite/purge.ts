@@ -15,8 +15,9 @@ type OldEvent = {
 }
 
 /**
- * `Upkeep.purge`, inside a transaction. Plans, deliveries and attempts go with their event. The oldest go first, whatever their kind: their
- * rows, and those of their deliveries, share pages, so that a step changes few of them however large the file is.
+ * `Upkeep.purge`, inside a transaction. Plans, deliveries and attempts are removed with their event. The oldest are removed first,
+ * whatever their kind: their rows and those of their deliveries share pages, so that a step changes few pages however large the
+ * file is.
  */
 export function purge(database: Database, request: PurgeRequest): Purged {
   const { after, before, limit } = request
@@ -38,7 +39,7 @@ export function purge(database: Database, request: PurgeRequest): Purged {
 
 type Place = { readonly time: number; readonly seq: number }
 
-/** Those received before a time, from a position on. Each kind has an index of its own by time. */
+/** Events received before a time, starting at a position. Each kind has its own range of the index, by time. */
 function oldest(database: Database, before: number, after: Position): Iterable<Place> {
   const select = database.prepare<Place>(OLDEST_OF_KIND)
   const streams = kindsOf(database).map(

@@ -1,4 +1,4 @@
-/** What a DeliveryRow is made of; conditions follow. */
+/** Selects the columns of a DeliveryRow; conditions follow. */
 export const SELECT_DELIVERY = `SELECT deliveries.*, events.id AS event_id, destinations.channel, destinations.target,
     rates.key AS rate_key
   FROM deliveries

@@ -25,7 +25,7 @@ import { complete, skip } from './queue/complete.ts'
 import { reconfigure } from './queue/rates.ts'
 import { dismiss, requeue } from './queue/requeue.ts'
 
-/** What a service watches beside its database. */
+/** What a service watches in addition to its database. */
 interface Watched {
   readonly files: StoreFiles
   readonly checkpoints: Checkpoints
@@ -78,7 +78,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
         if (claimed.leased.length > 0) clock.keep(request.now)
         return claimed
       }),
-    // A look is cheap here.
+    // Checking is cheap here.
     idleUntil: () => null,
     renew: (holder, ids, leaseUntil) => commits.runAnyhow(() => renew(database, holder, ids, leaseUntil)),
     complete: (...completion) => commits.runAnyhow(() => complete(database, ...completion)),
@@ -106,7 +106,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
     loss: () => files?.loss?.message ?? null,
     async close() {
       commits.flush()
-      // What goes on is in the log, which SQLite does not copy into a file that was moved.
+      // Further changes are in the log, which SQLite does not copy into a file that was moved.
       if (files?.loss?.kind === 'moved') checkpoints?.copyAll()
       const mayClose = watched === undefined || (watched.files.mayBeClosed() && watched.checkpoints.finish())
       if (mayClose) database.close()
@@ -115,7 +115,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
   }
 }
 
-/** Twice: SQLite does not write a row that stays the same. */
+/** Twice, because SQLite does not write a row that does not change. */
 function probe(database: Database): void {
   for (const _ of [1, 2]) database.prepare('UPDATE holder SET pid = -pid').run()
 }

@@ -1,10 +1,10 @@
 import type { Database } from '../database.ts'
 import { mark, markerOf, newRound } from './log-marker.ts'
 
-// A burst writes the same pages of the indexes again and again: each is copied once in so many pages of the log.
+// A burst writes the same pages of the indexes again and again; with this, each is copied only once per this many pages of the log.
 const PAGES = 4_000
 
-/** Copies the write-ahead log into the file, again and again, and marks both: see log-marker.ts. */
+/** Copies the write-ahead log into the file from time to time, and marks both: see log-marker.ts. */
 export class Checkpoints {
   readonly #database: Database
   readonly #copied: () => void
@@ -13,7 +13,7 @@ export class Checkpoints {
   #pagesBefore = 0
   #isMarked = true
 
-  /** `copied` is called after the file was written. To be made by the one process that serves, before it does anything else. */
+  /** `copied` is called after the file was written. Only the service process creates this, before it does anything else. */
   constructor(database: Database, copied: () => void) {
     this.#database = database
     this.#copied = copied
@@ -25,7 +25,7 @@ export class Checkpoints {
     return this.#round
   }
 
-  /** To be called after each commit. Fails with the errors of the disk: the next call then goes on. */
+  /** Called after each commit. Fails with the errors of the disk; the next call then continues. */
   afterCommit(): void {
     if (!this.#isMarked) this.#markWhole()
     const pages = this.#database.pagesOfLog()
@@ -36,7 +36,7 @@ export class Checkpoints {
   }
 
   /**
-   * Ends what a full disk interrupted; false where it cannot be done now. Until then the database must not be closed: SQLite would
+   * Finishes what a full disk interrupted; false if that is not possible now. Until then the database must not be closed: SQLite would
    * copy and delete the log, and the next start would refuse a file that is marked as incomplete without it.
    */
   finish(): boolean {
@@ -50,7 +50,7 @@ export class Checkpoints {
     }
   }
 
-  /** Copies all there is and empties the log. False where another process still reads it. */
+  /** Copies everything and empties the log. False if another process is still reading it. */
   copyAll(): boolean {
     return this.#database.checkpoint('TRUNCATE')
   }
@@ -59,7 +59,7 @@ export class Checkpoints {
     try {
       return this.#database.pagesOfLog() === 0
     } catch {
-      // Before SQLite 3.51 it tries to copy pages that are not there.
+      // Before SQLite 3.51, it tries to copy pages that do not exist.
       return false
     }
   }

@@ -1,6 +1,6 @@
 /**
- * A SQLite file that is in use is two files: what was committed last is in the write-ahead log beside it. The database says
- * states this in its application id, so that a copy of one without the other is detected:
+ * A SQLite store that is in use consists of two files: the last commits are in the write-ahead log beside the file. The database
+ * records this in its application id, so that a copy of one without the other is detected:
  *
  * - While the log is in use, the id in the file itself is `inLog`, and the id in the log replaces it. Only a reader of the
  *   file without its log sees `inLog`.
@@ -14,7 +14,7 @@ import { applicationIdOf, type Database } from '../database.ts'
 
 interface Marker {
   readonly round: number
-  /** What was committed last is in the log. */
+  /** The last commits are in the log. */
   readonly inLog: boolean
 }
 
@@ -31,21 +31,21 @@ export function mark(database: Database, { round, inLog }: Marker): void {
   database.execute(`PRAGMA application_id = ${TAG * 2 ** 24 + round * 2 + (inLog ? 1 : 0)}`)
 }
 
-/** Null where there is none: the store of an earlier version, or a database of another program. */
+/** Null if there is none: the store of an earlier version, or a database of another program. */
 export function markerOf(applicationId: number): Marker | null {
   if (applicationId >>> 24 !== TAG) return null
   return { round: (applicationId >>> 1) % ROUNDS, inLog: (applicationId & 1) === 1 }
 }
 
-/** What the file says without its log; undefined where it cannot be read now. */
+/** What the file itself records, without its log; undefined if it cannot be read now. */
 export function markerOfFile(path: string): Marker | null | undefined {
   const id = applicationIdOf(path, 'file')
   return id === undefined ? undefined : markerOf(id)
 }
 
 /**
- * To be called once the store is open: a process that ended between two steps of `Checkpoints` left the mark of a file
- * without its log on a file that has it.
+ * Called once the store is open: a process that ended between two steps of `Checkpoints` left the mark of a file
+ * without its log on a file that has one.
  */
 export function markWhole(database: Database): void {
   const marker = markerOf(Number(database.pragma('application_id')))
@@ -55,8 +55,8 @@ export function markWhole(database: Database): void {
 const TRIES = 5
 
 /**
- * Throws StoreRefused where the file lacks its log, or where the log beside it belongs to another file. What cannot be read
- * is not refused: opening it reports why.
+ * Throws StoreRefused if the file lacks its log, or if the log beside it belongs to another file. A file that cannot be read
+ * is not refused, because opening it reports why.
  */
 export function refuseParts(path: string): void {
   const log = `${path}-wal`

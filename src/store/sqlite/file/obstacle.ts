@@ -5,10 +5,10 @@ import { type Remedy, wordsFor } from '../../../files/failure.ts'
 
 const PAGE = Buffer.alloc(4_096)
 
-/** What a database file is to the operator, for messages about one that cannot be used. */
+/** How messages call a database file that cannot be used. */
 export interface FileRole extends Remedy {
   readonly name: string
-  /** What failed, where that is not for SQLite to say. */
+  /** What failed, if SQLite does not say it. */
   readonly done: 'made' | 'opened' | 'read' | 'written'
 }
 
@@ -20,7 +20,7 @@ export const storeOfService: FileRole = {
   permit: 'give it to the user that the service runs as (chown)',
 }
 
-/** Of a command, which makes none. */
+/** For a command, which does not create the file. */
 export const storeOfOperator: FileRole = {
   name: 'the store',
   done: 'opened',
@@ -43,7 +43,7 @@ export const backupToRead: FileRole = {
   permit: 'run this as a user who may',
 }
 
-/** Null where the file may be used, and a file be written beside it. */
+/** Null if the file can be used, and a file can be written beside it. */
 export function obstacleTo(path: string, remedy: Remedy): string | null {
   try {
     const found = statSync(path, { throwIfNoEntry: false })

@@ -1,8 +1,8 @@
-/** The name that a copy has while it is made, and what is left of copies whose process was killed. */
+/** The name of a copy while it is being made, and the removal of copies whose process was killed. */
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** A copy is written all the time: one that was not for so long has no process, wherever that ran. */
+/** A copy is written continuously. If one was not written for this long, its process has ended, wherever it ran. */
 const ABANDONED_AFTER_MS = 3_600_000
 const PART = /\.(\d+)\.part(?:-wal|-shm|-journal)?$/
 
@@ -10,12 +10,12 @@ export function partOf(target: string): string {
   return `${target}.${process.pid}.part`
 }
 
-/** With what SQLite keeps beside it. */
+/** Including the files that SQLite keeps beside it. */
 export function removePart(part: string): void {
   for (const end of ['', '-wal', '-shm', '-journal']) rmSync(part + end, { force: true })
 }
 
-/** Removes what copies to `target` have left that were killed. */
+/** Removes the remains of copies to `target` that were killed. */
 export function removeAbandonedParts(target: string): void {
   const folder = dirname(target)
   for (const name of readdirSync(folder)) {
@@ -28,7 +28,7 @@ export function removeAbandonedParts(target: string): void {
   }
 }
 
-/** Another one than this, whose number may have been that of another before: in a container it often is. */
+/** A process other than this one. An earlier process may have had the same number as this one, which is common in containers. */
 function isRunning(pid: number): boolean {
   if (pid === process.pid) return false
   try {

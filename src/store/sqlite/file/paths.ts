@@ -3,8 +3,8 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { makeFolders } from '../../../files/folders.ts'
 
 /**
- * The path without symbolic links, of a file that need not exist; its folders are made. SQLite names its log after this
- * path, and the lock of a service is beside it, so that a store is the same one under all its paths.
+ * Resolves symbolic links in the path of a file, which need not exist; its folders are created. SQLite names its log after this
+ * path, and the lock of a service is beside it, so all paths of a store lead to the same log and lock.
  */
 export function realPath(path: string, links = 0): string {
   try {

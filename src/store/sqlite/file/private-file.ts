@@ -3,8 +3,8 @@ import { dirname } from 'node:path'
 import { makeFolders } from '../../../files/folders.ts'
 
 /**
- * Makes an empty file, and its folders, that only their owner may read; what exists already is left as it is.
- * An existing file is not even opened: closing it again would drop this process's locks on it.
+ * Creates an empty file, and its folders, that only their owner can read; existing ones are not changed.
+ * An existing file is not even opened, because closing it would release this process's locks on it.
  */
 export function createPrivately(path: string): void {
   makeFolders(dirname(path), 0o700)
@@ -16,8 +16,8 @@ export function createPrivately(path: string): void {
 }
 
 /**
- * Copies to a file that must not exist, for its owner alone. The folder may be another user's, as the service's is where root restores:
- * a link that is there is not followed.
+ * Copies to a file that must not exist, and that only its owner can read. The folder may belong to another user, such as the
+ * service's when root restores: a symbolic link at that path is not followed.
  */
 export function copyPrivately(from: string, to: string): void {
   copyFileSync(from, to, constants.COPYFILE_EXCL)

@@ -18,7 +18,7 @@ export function refuseForeign(database: Database): void {
   throw new StoreRefused('foreign', `${database.path} is the database of another program; correct store.url`)
 }
 
-/** Whether `migrate-store` has begun to fill it, and not come to the end. */
+/** Whether `migrate-store` has begun to fill it, but not finished. */
 export function isUnfinished(database: Database): boolean {
   const sql = "SELECT 1 AS found FROM sqlite_schema WHERE type = 'table' AND name = 'unfinished_copy'"
   return database.prepare(sql).get() !== undefined
@@ -42,7 +42,7 @@ export function inUse(path: string): string {
   return `another hookbridge service${described(path)} is using ${path}; stop it, or give this one another store.url`
 }
 
-/** For `migrate-store`, which has the lock of a service too. */
+/** For `migrate-store`, which also holds the lock of a service. */
 export function inUseOfCopy(path: string): string {
   return `a hookbridge service${described(path)}, or another migrate-store, is using ${path}; stop it, and run this again`
 }

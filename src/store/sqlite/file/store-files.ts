@@ -1,10 +1,10 @@
-/** Finds out that the files of an open store were deleted, moved or replaced: what is committed then is lost with a restart. */
+/** Detects that the files of an open store were deleted, moved or replaced: later commits would be lost at a restart. */
 import { type Stats, statSync, truncateSync, unlinkSync } from 'node:fs'
 import { markerOfFile } from './log-marker.ts'
 
 /**
- * `moved`: the database is open and whole, though not where it was; what was accepted can still be delivered from it.
- * `broken`: the file and its log do not match any more, and the database cannot be used.
+ * `moved`: the database is open and complete, but not at its path; what was accepted can still be delivered from it.
+ * `broken`: the file and its log no longer match, and the database cannot be used.
  */
 export interface Loss {
   readonly kind: 'moved' | 'broken'
@@ -15,16 +15,16 @@ export interface Loss {
 type Found = Pick<Stats, 'dev' | 'ino' | 'mtimeMs' | 'size'> | undefined
 
 export interface OpenLog {
-  /** The number of the log's present round, which the file has too. */
+  /** The number of the log's current round, which is also in the file. */
   readonly round: number
-  /** Copies the log into the file and empties it; false where that is not possible now. */
+  /** Copies the log into the file and empties it; false if that is not possible now. */
   copyAll(): boolean
-  /** By SQLite's own count: a log that was emptied behind its back is not. */
+  /** By SQLite's own count, which does not notice a log that was emptied by others. */
   isEmpty(): boolean
 }
 
 export class StoreFiles {
-  /** As it was configured; a link on its way may be changed. */
+  /** As configured; a symbolic link in it may be changed. */
   readonly #path: string
   readonly #realPath: string
   readonly #listeners: ((message: string) => void)[] = []
@@ -33,10 +33,10 @@ export class StoreFiles {
   readonly #index: Found
   #openLog: OpenLog | undefined
   #loss: Loss | null = null
-  /** The files were separated: only opening them again helps. */
+  /** The file and its log were separated: only reopening helps. */
   #isFinal = false
 
-  /** The store must be open, and have been written to. */
+  /** The store must be open, and must have been written to. */
   constructor(path: string, realPath: string) {
     this.#path = path
     this.#realPath = realPath
@@ -64,7 +64,7 @@ export class StoreFiles {
     if (isSame(file, this.#file)) this.#file = file
   }
 
-  /** Three stat(2), some 10 µs: to be called before each commit, and before its result is acknowledged. */
+  /** Three calls of stat(2), about 10 µs. Called before each commit, and before its result is acknowledged. */
   check(): Loss | null {
     if (this.#isFinal) return this.#loss
     const before = this.#loss
@@ -73,14 +73,14 @@ export class StoreFiles {
       try {
         this.#save(this.#loss)
       } catch {
-        // The disk may be gone as well; the loss is reported anyway.
+        // The disk may be gone too; the loss is reported anyway.
       }
       for (const listener of this.#listeners) listener(this.#loss.message)
     }
     return this.#loss
   }
 
-  /** Whether SQLite may close the file: it deletes the log by its path, though that may be the log of another file by now. */
+  /** Whether SQLite may close the file: it deletes the log by its path, which may be the log of another file by now. */
   mayBeClosed(): boolean {
     const file = found(this.#realPath)
     const log = found(`${this.#realPath}-wal`)
@@ -97,26 +97,26 @@ export class StoreFiles {
     ] as const) {
       const now = found(name)
       if (!isSame(now, then)) return broken(name, 'was deleted or replaced')
-      // SQLite's shell and litestream empty a log that they have copied.
+      // SQLite's shell and litestream empty a log after they have copied it.
       if (now?.size === 0 && this.#openLog?.isEmpty() !== true) return broken(name, 'was emptied')
     }
     if (file?.mtimeMs === this.#file?.mtimeMs && file?.size === this.#file?.size) return null
-    // Another program wrote to it. The marker stays if that was SQLite, copying the log, and not if a file was copied over it.
+    // Another program wrote to it. The marker is still there if SQLite copied the log, but not if another file was copied over it.
     const marker = markerOfFile(this.#realPath)
-    // Where it cannot be read (too many open files), the next check looks again.
+    // If it cannot be read (too many open files), the next check tries again.
     if (marker === undefined) return null
     if (marker?.round !== this.#openLog?.round) return broken(this.#path, 'was overwritten by another file')
     this.#file = file
     return null
   }
 
-  /** Puts file and log together for the next start where they match, and removes a log that would damage another file. */
+  /** Brings file and log together for the next start if they match, and removes a log that would damage another file. */
   #save({ kind }: Loss): void {
     const file = found(this.#realPath)
     const log = found(`${this.#realPath}-wal`)
     const isFileHere = isSame(file, this.#file)
     if (kind === 'moved') {
-      // The log would be taken for that of whatever file comes to this path.
+      // SQLite would apply the log to whatever file is put at this path.
       if (isFileHere || !this.#copyLog()) return
       this.#isFinal = this.#removeOwn()
       return
@@ -133,7 +133,7 @@ export class StoreFiles {
     return this.#openLog?.copyAll() ?? false
   }
 
-  /** Deletes the log and its index where they still are at their path. */
+  /** Deletes the log and its index if they are still at their path. */
   #removeOwn(): boolean {
     const own = [
       [`${this.#realPath}-wal`, this.#log],
@@ -149,7 +149,7 @@ function found(path: string): Found {
   try {
     return statSync(path, { throwIfNoEntry: false })
   } catch {
-    // What cannot be looked at cannot be opened at the next start.
+    // A file that cannot be inspected cannot be opened at the next start either.
     return undefined
   }
 }

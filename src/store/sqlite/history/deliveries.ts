@@ -26,7 +26,7 @@ const SELECT_CANDIDATE = `SELECT seq, created_at AS time, event, kind, destinati
 const NEWEST_FIRST = `AND created_at >= ? AND (created_at, seq) < (?, ?)
   ORDER BY created_at DESC, seq DESC LIMIT ? + 0`
 
-/** In the order in which they were made. */
+/** In the order in which they were created. */
 function pageByCreation(
   database: Database,
   filter: DeliveryFilter,
@@ -93,7 +93,7 @@ function pageOfSubject(
   { cursor, limit }: PageRequest,
 ): Page<DeliverySummary> {
   const select = database.prepare<DeliveryCandidate>(`${SELECT_CANDIDATE} WHERE event = ? ORDER BY seq DESC`)
-  // The event within which the previous page ended, and the last delivery shown: the page begins with its other ones.
+  // The event in which the previous page ended, and the last delivery shown: this page begins with the event's other deliveries.
   const [time = START.time, event = START.seq, delivery = START.seq] =
     cursor === undefined ? [] : numbersOf(cursor, 3)
   const events = merge([eventsOfSubject(database, subject)], { time, seq: event + 1 })

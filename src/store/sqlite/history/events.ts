@@ -10,7 +10,7 @@ import { IS_OF_KIND, kindsOf } from './kinds.ts'
 import { merge, type Stream, takePage } from './merge.ts'
 import { countsOfEvents } from './places.ts'
 
-/** Without the body and what follows it. */
+/** The columns without the body and those after it. */
 type SummaryRow = Omit<EventRow, 'body' | 'enriched' | 'enrichment'>
 
 const SUMMARY_COLUMNS = `seq, id, message_id, source, type, subject, received_at, sent_at, secret_index, unrouted, problem,
@@ -35,7 +35,7 @@ export function eventPage(database: Database, filter: EventFilter, page: PageReq
   }
 }
 
-/** The events of the filter's subject, and those of its kinds: either way finds all wanted ones. */
+/** Two searches, by the filter's subject and by its kinds: each finds all matching events. */
 function waysTo(database: Database, filter: EventFilter): readonly (readonly Stream<EventCandidate>[])[] {
   const { type, source, subject, kind, since } = filter
   const bySubject = subject === undefined ? [] : [[eventsOfSubject(database, subject, since)]]

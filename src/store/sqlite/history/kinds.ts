@@ -12,7 +12,10 @@ export interface Kind {
 /** The condition of the index, for the three values of a kind in this order. */
 export const IS_OF_KIND = 'source = ? AND type IS ? AND unrouted IS ?'
 
-/** All there are, in the order of their index: read by skipping through it, whatever its length. */
+/**
+ * All existing kinds, in the order of the index, found by skipping from one to the next, so that the length of the index does not
+ * matter.
+ */
 export function kindsOf(database: Database): readonly Kind[] {
   const nextSource = database.prepare<{ source: string }>(
     'SELECT source FROM events WHERE source > ? ORDER BY source LIMIT 1',
@@ -32,7 +35,7 @@ export function kindsOf(database: Database): readonly Kind[] {
   return kinds
 }
 
-/** Read in the same way. */
+/** Found in the same way. */
 export function typesOf(database: Database): readonly EventType[] {
   return kindsOf(database).flatMap(({ source, type, unrouted }) =>
     type === null || unrouted === 1 ? [] : [{ source, type }],

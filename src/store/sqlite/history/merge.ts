@@ -2,7 +2,7 @@
 import { Merge, type Order } from '../../sql/merge.ts'
 import { type Position, searchPage, type Taken } from '../../sql/pages.ts'
 
-/** Rows behind a position, in the order of the merge, at most so many. */
+/** At most this many rows after a position, in the order of the merge. */
 export type Stream<Row extends Position> = (after: Position, limit: number) => readonly Row[]
 
 const FIRST_BATCH = 4

@@ -24,7 +24,7 @@ type DestinationRow = {
   readonly rate: number
 }
 
-/** Skips through the index from one pair to the next; thousands of deliveries cost as much as one. */
+/** Skips from one pair to the next in the index, so that thousands of deliveries cost as much as one. */
 export function placesOf(database: Database, filter: PlaceFilter): Place[] {
   const { receiver } = filter
   const found: Place[] = []
@@ -61,7 +61,7 @@ function destinationRows(database: Database): DestinationRow[] {
     .all()
 }
 
-// Reads the index alone.
+// Reads only the index.
 export const COUNT_OF_PLACE =
   'SELECT count(*) AS count FROM deliveries WHERE destination = ? AND receiver = ? AND state = ?'
 

@@ -51,7 +51,7 @@ export function conversationFor(
   return record ?? nextConversationRecord(database, conversation, stage)
 }
 
-/** Deliveries with their attempts, in the order in which they were made. */
+/** Deliveries with their attempts, in the order in which they were created. */
 function recordsOf(
   database: Database,
   condition: string,

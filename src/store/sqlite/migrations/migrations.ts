@@ -6,7 +6,7 @@ import { migration4 } from './4.ts'
 import { migration5 } from './5.ts'
 
 /**
- * The steps that lead from an empty file to the present schema. PRAGMA user_version counts the steps a file has
+ * The steps from an empty file to the current schema. PRAGMA user_version counts the steps that a file has
  * taken: a step that was released is never changed, only followed by another.
  */
 const migrations: readonly string[] = [migration1, migration2, migration3, migration4, migration5]
@@ -18,7 +18,7 @@ export function versionOf(database: Database): number {
   return Number(database.pragma('user_version'))
 }
 
-/** Brings the schema to this program's version; to be called inside a write transaction. */
+/** Migrates the schema to this program's version; must be called inside a write transaction. */
 export function migrate(database: Database): void {
   for (const step of migrations.slice(versionOf(database))) database.execute(step)
   database.execute(`PRAGMA user_version = ${schemaVersion}`)

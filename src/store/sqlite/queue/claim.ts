@@ -25,7 +25,7 @@ import { releaseNext } from './insert-delivery.ts'
 import { openRates } from './open-rates.ts'
 import { saveState } from './rates.ts'
 
-/** `Queue.claim`, inside a transaction. It costs as much as there are deliveries taken and attempts in flight, however many wait. */
+/** `Queue.claim`, inside a transaction. Its cost depends on the deliveries taken and the attempts in flight, not on how many wait. */
 export function claim(database: Database, request: ClaimRequest): Claimed {
   const { now } = request
   const { rates, later } = openRates(database, request)
@@ -42,11 +42,11 @@ export function claim(database: Database, request: ClaimRequest): Claimed {
   }
 }
 
-// A bare `LIMIT ?` would be prepared anew at each call: its value may change the plan.
+// A bare `LIMIT ?` would be prepared again at each call, because its value may change the query plan.
 export const FIRST_OF_RATE = `SELECT seq, due_at FROM deliveries WHERE due_at IS NOT NULL AND rate = ?
   ORDER BY due_at, seq LIMIT ? + 0`
 
-/** As many as may be claimed, and one more, which shows when the next is due. */
+/** As many as may be claimed, and one more, which shows when the next one is due. */
 function candidatesOf(database: Database, rate: OpenRate): Candidate[] {
   return database
     .prepare<{ seq: number; due_at: number }>(FIRST_OF_RATE)
@@ -80,7 +80,7 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
       parkUnreadable(database, row, request.now)
       return []
     }
-    // The claim of an interrupted attempt only records it: if that is interrupted too, the start stays the same.
+    // The claim of an interrupted attempt only records it. If that is interrupted too, the start of the attempt does not change.
     const interruptedAt = row.state === 'sending' ? row.leased_at : null
     update.run(request.leaseUntil, interruptedAt ?? request.now, request.holder, seq)
     const stored = deliveryTo(destinationOf(database, row.destination), event.id, row)
@@ -89,7 +89,7 @@ function lease(database: Database, taken: readonly Candidate[], request: ClaimRe
   })
 }
 
-/** Null where an attempt is damaged. */
+/** Null if an attempt is damaged. */
 function pastOf(database: Database, row: LeasedRow): Pick<Leased, 'unanswered' | 'conversation'> | null {
   const { seq, event, attempts, conversation: key } = row
   try {
@@ -97,7 +97,7 @@ function pastOf(database: Database, row: LeasedRow): Pick<Leased, 'unanswered' |
     const conversation = key === null ? null : conversationRecord(database, key, event)
     return { unanswered, conversation }
   } catch (error) {
-    // Any other one is about the store.
+    // Any other error concerns the store.
     if (!(error instanceof SyntaxError)) throw error
     return null
   }

@@ -1,12 +1,13 @@
 import type { Database } from '../database.ts'
 
-// NTP sets clocks back by less in the course of keeping time.
+// NTP corrections of a running clock are smaller than this.
 const TOLERATED_MS = 1_000
 const SAVED_EVERY_MS = 60_000
 
 /**
- * Due times are by the wall clock, which people and NTP may set back, also while no service runs. The due times of waiting
- * deliveries, and of enrichments, are then moved back as well, so that none waits longer. Held deliveries wait for a time of day, and stay.
+ * Due times refer to the wall clock, which people and NTP may set back, even while no service runs. The due times of waiting
+ * deliveries and enrichments are then moved back as well, so that none waits longer. Held deliveries wait for a time of day and are
+ * not moved.
  */
 export class Clock {
   readonly #database: Database
@@ -17,7 +18,7 @@ export class Clock {
     this.#database = database
   }
 
-  /** To be called inside a write transaction, with the current time. */
+  /** Must be called inside a write transaction, with the current time. */
   follow(now: number): void {
     const seenAt = this.#seenAt ?? this.#stored()
     this.#seenAt = now
@@ -29,7 +30,7 @@ export class Clock {
     this.#save(now)
   }
 
-  /** To be called with other writes, so that an idle service writes nothing. */
+  /** Called together with other writes, so that an idle service writes nothing. */
   keep(now: number): void {
     if (Math.abs(now - this.#savedAt) >= SAVED_EVERY_MS) this.#save(now)
   }
@@ -45,7 +46,7 @@ export class Clock {
     return this.#savedAt
   }
 
-  /** The start of the retry budget is not moved before now, or a new delivery would have no time left. */
+  /** The start of the retry budget is only moved back to now, or a new delivery would have no time left. */
   #moveBack(ms: number, now: number): void {
     this.#database
       .prepare(

@@ -79,7 +79,7 @@ type SiblingRow = {
   readonly stands_in_for: string | null
 }
 
-/** Whether it is to be sent. */
+/** Whether it will be sent. */
 function addFallback(database: Database, plan: OfPlan, fallback: NewDelivery): boolean {
   const siblings = database
     .prepare<SiblingRow>(
@@ -116,7 +116,7 @@ export function skip(
 function settleRate(database: Database, id: number, { outcome }: Attempt, now: number): void {
   const row = rateRow(database, id)
   const state = destinationStateOf(row)
-  // The claim made it.
+  // The claim created the row.
   if (state === null) return
   const next = settle(state, outcome, now, row.key)
   if (next !== state) saveState(database, id, next)

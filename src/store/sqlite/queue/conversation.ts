@@ -12,7 +12,7 @@ import { EVENT_COLUMNS, type EventRow } from '../../sql/rows.ts'
 import type { ConversationRecord } from '../../store.ts'
 import type { Database } from '../database.ts'
 
-/** Gives an event its round. One that is planned again keeps it, unless its lifecycle or key is another one now. */
+/** Assigns a round to an event. One that is planned again keeps its round, unless its lifecycle or key has changed. */
 export function insertStage(database: Database, event: number, stage: Stage): void {
   const before = stageRow(database, event)
   const { lifecycle, key } = stage
@@ -40,7 +40,7 @@ function latestRound(database: Database, { lifecycle, key, first, last }: Stage)
     : { number: row.round, hasFirst: row.has_first === 1, hasLast: row.has_last === 1 }
 }
 
-/** Null where the event belongs to no lifecycle. */
+/** Null if the event belongs to no lifecycle. */
 export function conversationRecord(
   database: Database,
   conversation: string,
@@ -50,7 +50,7 @@ export function conversationRecord(
   return row === undefined ? null : recordOf(database, conversation, row)
 }
 
-/** The same for an event that would come now. */
+/** The same for an event that would arrive now. */
 export function nextConversationRecord(
   database: Database,
   conversation: string,

@@ -3,7 +3,7 @@ import type { Destination } from '../../../core/delivery/destination.ts'
 import type { Database } from '../database.ts'
 import type { Place } from '../known-rows.ts'
 
-/** Where a destination stands; made where it is new. */
+/** The row of a destination; created if it is new. */
 export function placeOf(database: Database, { channel, target, rateKey }: Destination): Place {
   const { places } = database.known
   const key = JSON.stringify([channel, rateKey, target])

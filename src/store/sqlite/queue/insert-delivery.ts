@@ -3,7 +3,7 @@ import type { NewDelivery } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { placeOf } from './destinations.ts'
 
-/** The plan that a delivery belongs to: its event's row, its number, and when the delivery is made. */
+/** The plan that a delivery belongs to: the row of its event, its number, and when the delivery is created. */
 export interface OfPlan {
   readonly event: number
   /** The id of the event's kind. */
@@ -68,7 +68,7 @@ function isOpen(database: Database, conversation: string): boolean {
   )
 }
 
-/** Whether another delivery of the conversation is the one to be sent now. */
+/** Whether it is the turn of another delivery of the conversation. */
 export function isBehind(database: Database, conversation: string, seq: number): boolean {
   return (
     database
@@ -80,7 +80,7 @@ export function isBehind(database: Database, conversation: string, seq: number):
   )
 }
 
-/** Releases the next delivery of a conversation, if none is under way. */
+/** Releases the next delivery of a conversation, if none is in progress. */
 export function releaseNext(database: Database, conversation: string, now: number): void {
   const next = database
     .prepare<{ seq: number; rate: number; due_at: number | null; held_until: number | null }>(

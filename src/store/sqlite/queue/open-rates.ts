@@ -1,4 +1,4 @@
-/** What a claim looks at: the rate keys of which something may be claimed now. */
+/** The rate keys that a claim looks at: those of which something may be claimed now. */
 import {
   claimableAt,
   isFailing,
@@ -15,13 +15,13 @@ import type { Group } from './schedule.ts'
 
 export interface Looked {
   readonly rates: readonly OpenRate[]
-  /** When others are to be looked at. */
+  /** When the others have to be looked at. */
   readonly later: readonly number[]
 }
 
 /**
- * Those that have changed or have attempts in flight, and of the others the longest due, as many as attempts may begin. So a claim costs as
- * much as there are changes and attempts, however many rate keys there are, broken or not.
+ * Those that have changed or have attempts in flight, and of the others those that are due the longest, as many as attempts may
+ * begin. So the cost of a claim depends on changes and attempts, not on how many rate keys there are, broken or not.
  */
 export function openRates(database: Database, request: ClaimRequest): Looked {
   const { schedule } = database
@@ -29,7 +29,7 @@ export function openRates(database: Database, request: ClaimRequest): Looked {
   schedule.follow(conditions, () => allRates(database))
   let rates = lookAtChanged(database, request)
   const inFlight = new Set(rates.map(({ key }) => key))
-  // Of attempts that the schedule does not know of: other ones than those that were claimed before.
+  // For attempts that the schedule does not know: those that were not claimed by an earlier claim of this process.
   if ([...request.inFlight.keys()].some((key) => !inFlight.has(key))) {
     schedule.forget()
     schedule.follow(conditions, () => allRates(database))
@@ -47,7 +47,7 @@ export function openRates(database: Database, request: ClaimRequest): Looked {
       const most = group.isFailing ? Math.min(limits.free, roomForFailing(known, limits)) : limits.free
       rates.push(...firstOf(database, group, most, request))
       const nextAt = schedule.nextAt(group)
-      // What has to wait for the end of an attempt is not looked at because time passes.
+      // A rate key that waits for the end of an attempt does not have to be looked at again just because time passes.
       if (nextAt !== undefined && (nextAt > request.now || !group.isFailing)) later.push(nextAt)
     }
   }
@@ -58,7 +58,7 @@ function lookAtChanged(database: Database, request: ClaimRequest): OpenRate[] {
   return database.schedule.takeChanged().flatMap((id) => look(database, id, request) ?? [])
 }
 
-/** The longest due of the group, until so many of them can be claimed from. */
+/** Those of the group that are due the longest, until this many can be claimed from. */
 function firstOf(database: Database, group: Group, most: number, request: ClaimRequest): OpenRate[] {
   const { now } = request
   const found: OpenRate[] = []
@@ -73,18 +73,18 @@ function firstOf(database: Database, group: Group, most: number, request: ClaimR
   return found
 }
 
-/** Null where it has no unfinished deliveries. */
+/** Null if it has no unfinished deliveries. */
 function look(database: Database, id: number, request: ClaimRequest): OpenRate | null {
   const dueAt = database.prepare<{ due_at: number }>(FIRST_DUE).get(id)?.due_at
   if (dueAt === undefined) return null
   const isMuchDue = (limits: ClaimLimits) => isMuch(database, id, limits, request.now)
   const rate = openRate(rateRow(database, id), { dueAt, elsewhere: 0, isMuchDue }, request)
-  // Stored even if nothing is claimed, or the clock would be found set back at every claim.
+  // Stored even if nothing is claimed, or every claim would detect again that the clock was set back.
   if (rate.stored !== null && rate.state !== rate.stored) saveState(database, id, rate.state)
   return rate
 }
 
-/** Returns it with its turn. */
+/** Returns it with the time of its turn. */
 function file({ schedule }: Database, rate: OpenRate, now: number): OpenRate {
   const { id, channel } = rate
   if (rate.inFlight > 0) {
@@ -96,13 +96,16 @@ function file({ schedule }: Database, rate: OpenRate, now: number): OpenRate {
     schedule.file(id, { channel, isFailing: false }, at)
     return rate
   }
-  // Those of one moment in any order.
+  // Those with the same time may be in any order.
   const turn = Math.max(at, schedule.keepPlace(id, now - rate.turn))
   schedule.file(id, { channel, isFailing: true }, turn)
   return { ...rate, turn }
 }
 
-/** Skips through the index of what is due from one rate key to the next; thousands that wait for one cost as much as one. */
+/**
+ * Skips from one rate key to the next in the index of what is due, so that thousands of deliveries of one rate key cost as much as
+ * one.
+ */
 function allRates(database: Database): readonly number[] {
   const next = database.prepare<{ rate: number }>(
     'SELECT rate FROM deliveries WHERE due_at IS NOT NULL AND rate > ? ORDER BY rate LIMIT 1',
@@ -120,7 +123,7 @@ function rateLimitsOf({ channels }: ClaimRequest): string {
   return [...channels].map(([name, { rate, burst }]) => `${name} ${rate} ${burst}`).join('\n')
 }
 
-/** Whether more is due than `inOrderUpTo`; reads so many entries of the index at the most. */
+/** Whether more than `inOrderUpTo` are due; reads at most that many entries of the index. */
 function isMuch(database: Database, rate: number, { inOrderUpTo }: ClaimLimits, now: number): boolean {
   if (inOrderUpTo === Number.POSITIVE_INFINITY) return false
   return database.prepare(MORE_DUE).get(rate, now, inOrderUpTo) !== undefined

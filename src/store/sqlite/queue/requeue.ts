@@ -1,4 +1,4 @@
-/** What a person asks for: to attempt deliveries again, or to close them. */
+/** Requests of a person: attempting deliveries again, or closing them. */
 import { type State, unresolvedStates } from '../../../core/delivery/delivery.ts'
 import { quoted } from '../../sql/rows.ts'
 import { notRequeued, requeued } from '../../sql/states.ts'
@@ -24,7 +24,7 @@ export function requeue(database: Database, requests: readonly Requeue[], now: n
     `SELECT seq, rate, event, kind, plan, state, conversation FROM deliveries
      WHERE id = ?1 AND state NOT IN (${LEFT_ALONE}) AND (?2 IS NULL OR (state = ?2 AND attempts = ?3))`,
   )
-  // The earliest of a conversation is the one to be sent first.
+  // The earliest delivery of a conversation is sent first.
   const seqOf = database.prepare<{ seq: number }>('SELECT seq FROM deliveries WHERE id = ?')
   const inOrder = requests
     .map((request) => ({ request, seq: seqOf.get(request.deliveryId)?.seq ?? 0 }))
@@ -54,7 +54,7 @@ function replace(database: Database, found: Requeueable, instead: NewDelivery, n
   if (found.conversation !== null) releaseNext(database, found.conversation, now)
 }
 
-/** False where it is due already, or waits for its turn in its conversation. */
+/** False if it is already due, or waits for its turn in its conversation. */
 function makeDue(database: Database, { seq, state, conversation }: Requeueable, now: number): boolean {
   if (state === 'pending') return false
   const waits = conversation !== null && isBehind(database, conversation, seq)

@@ -1,6 +1,6 @@
 import { Heap } from '../../sql/heap.ts'
 
-/** What else decides when something can be claimed: if it is not as it was, everything is looked at again. */
+/** Other values that decide when something can be claimed: if they change, everything is looked at again. */
 export interface Conditions {
   /** Changes with every commit of another connection. */
   readonly version: number
@@ -9,7 +9,7 @@ export interface Conditions {
   readonly limits: string
 }
 
-/** The rate keys of one channel that work, or those that fail. */
+/** The rate keys of one channel that work, or those that are failing. */
 export interface Group {
   readonly channel: string
   readonly isFailing: boolean
@@ -26,36 +26,39 @@ interface Channel {
   readonly failing: Heap<Filed>
 }
 
-// Of what was filed and is not current any more.
+// Entries that are outdated.
 const MOST_LEFTOVERS = 10_000
 
 /**
- * When a claim has to look at each rate key again, so that those for which nothing is due, or whose destination is paused, cost it nothing.
- * In memory: each change of a rate key's deliveries or state is followed by `changed`, so that the next claim reads that key again. After
- * a rollback, or a change by another process, a claim reads all of them.
+ * When a claim has to look at each rate key again, so that rate keys without due deliveries, or with a paused destination, cost nothing.
+ * It is in memory: after each change of a rate key's deliveries or state, `changed` is called, and the next claim reads that key
+ * again. After a rollback, or a change by another process, a claim reads all of them.
  */
 export class ClaimSchedule {
   #conditions: Conditions | null = null
   readonly #changed = new Set<number>()
   readonly #filed = new Map<number, Filed>()
   readonly #channels = new Map<string, Channel>()
-  /** Of the rate keys that fail, since when each waits for its turn. */
+  /** For rate keys that are failing, since when each waits for its turn. */
   readonly #waitingSince = new Map<number, number>()
   #leftovers = 0
 
-  /** To be called when something of a rate key may have become due at another time. */
+  /** Called when the time at which something of a rate key becomes due may have changed. */
   changed(rate: number): void {
-    // Before its first claim a process looks at all of them then; an operator claims nothing.
+    // Not needed before the first claim, which looks at all of them; an operator claims nothing.
     if (this.#conditions !== null) this.#changed.add(rate)
   }
 
-  /** To be called when something of it was leased. */
+  /** Called when something of it was leased. */
   tried(rate: number): void {
     this.#waitingSince.delete(rate)
     this.changed(rate)
   }
 
-  /** A rate key that fails keeps its place among those that fail until it is tried. Returns it: `now` where it has none yet. */
+  /**
+   * A failing rate key keeps its place in the queue of failing ones until it is tried. Returns that place: `now` if it has none
+   * yet.
+   */
   keepPlace(rate: number, now: number): number {
     const place = this.#waitingSince.get(rate) ?? now
     this.#waitingSince.set(rate, place)
@@ -71,7 +74,7 @@ export class ClaimSchedule {
     this.#leftovers = 0
   }
 
-  /** To be called first by each claim; `all` reads the rate keys that have unfinished deliveries. */
+  /** Each claim calls this first; `all` reads the rate keys that have unfinished deliveries. */
   follow(conditions: Conditions, all: () => Iterable<number>): void {
     const before = this.#conditions
     const isSame =
@@ -87,7 +90,7 @@ export class ClaimSchedule {
     this.#conditions = conditions
   }
 
-  /** What is to be looked at in any case. Each is to be filed again, or marked as changed, unless it has no unfinished deliveries. */
+  /** The rate keys to look at in any case. Each must be filed or marked as changed again, unless it has no unfinished deliveries. */
   takeChanged(): readonly number[] {
     const changed = [...this.#changed]
     this.#changed.clear()
@@ -95,7 +98,7 @@ export class ClaimSchedule {
     return changed
   }
 
-  /** Until `at` there is nothing to look at. */
+  /** Nothing has to be looked at before `at`. */
   file(rate: number, group: Group, at: number): void {
     this.#drop(rate)
     const filed = { rate, at, isCurrent: true }
@@ -103,7 +106,7 @@ export class ClaimSchedule {
     this.#heap(group).push(filed)
   }
 
-  /** The first of the group that is to be looked at now; as with `takeChanged`. */
+  /** The first of the group that is to be looked at now; the rest as for `takeChanged`. */
   take(group: Group, now: number): number | undefined {
     const first = this.#first(group)
     if (first === undefined || first.at > now) return undefined
@@ -112,7 +115,7 @@ export class ClaimSchedule {
     return first.rate
   }
 
-  /** When the first of the group is to be looked at. */
+  /** When the first of the group has to be looked at. */
   nextAt(group: Group): number | undefined {
     return this.#first(group)?.at
   }
