@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 
 export type Listening =
   | { readonly host: string; readonly port: number }
-  /** A listening socket that was passed to this process, and that outlives it. */
+  /** A listening socket that was passed to this process, and stays open after it. */
   | { readonly fd: number }
 
 // Node calls listen() on the socket again, and its own default would shorten the backlog. The kernel caps it.

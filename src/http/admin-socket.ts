@@ -15,7 +15,7 @@ export class AdminSocketRefused extends Error {}
 interface AdminSocketDeps extends HealthDeps, ReloadRouteDeps {
   readonly log: FastifyBaseLogger
   readonly limits: Pick<ServerLimits, 'requestTimeout'>
-  /** Counts the errors that requests are answered with. */
+  /** Counts error responses. */
   readonly countError: (code: ErrorCode) => void
 }
 
@@ -25,7 +25,7 @@ export interface AdminSocket {
   closeAllConnections(): void
 }
 
-/** Listens at a path, for the service's user and root alone. Throws AdminSocketRefused. */
+/** Listens at a path, only for the service's user and root. Throws AdminSocketRefused. */
 export async function openAdminSocket(path: string, deps: AdminSocketDeps): Promise<AdminSocket> {
   const server = fastify({
     loggerInstance: deps.log,
@@ -69,7 +69,7 @@ export async function openAdminSocket(path: string, deps: AdminSocketDeps): Prom
   }
 }
 
-/** Removes a socket that a killed process left behind. One that is in use, and any other file, stays. */
+/** Removes a socket that a killed process left behind. One that is in use, or any other file, is kept. */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
@@ -92,7 +92,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   if (code === 'ECONNREFUSED') unlinkSync(path)
 }
 
-/** Null where something answers, else the error's code. */
+/** Null if something answers, else the error's code. */
 function tryConnecting(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path)

@@ -7,7 +7,7 @@ import type { Failures } from './limits/failures.ts'
 import { addressOf, type Refuse } from './refuse.ts'
 
 export interface AdminDeps extends ReloadRouteDeps {
-  /** Undefined where the route is off. */
+  /** Undefined if the route is off. */
   readonly adminToken: () => Secret | undefined
 }
 
@@ -15,7 +15,7 @@ export interface ReloadRouteDeps {
   readonly reload: () => Promise<ReloadAnswer>
 }
 
-/** How a reload ended, as it is answered. */
+/** How a reload ended, as the response says it. */
 export type ReloadAnswer =
   | {
       readonly ok: true
@@ -23,13 +23,13 @@ export type ReloadAnswer =
       readonly changed: readonly string[]
       /** The keys that take effect only at the next start. */
       readonly pending: readonly string[]
-      /** About each of `pending`, and what needs attention, in sentences. */
+      /** Sentences about each of `pending`, and about what needs attention. */
       readonly warnings: readonly string[]
     }
   | {
       readonly ok: false
       readonly code: 'reload_failed' | 'stopping' | 'internal'
-      /** One line a mistake. */
+      /** One line for each mistake. */
       readonly problems: readonly string[]
     }
 
@@ -44,7 +44,7 @@ export function adminRoutes(
 ): void {
   scope.addHook('onRequest', (request, reply, done) => {
     const token = adminToken()
-    // Before the limit, so that others who share an address cannot lock the operator out.
+    // Checked before the limit, so that others who share an address cannot lock the operator out.
     if (token !== undefined && isBearer(request.headers.authorization, token)) return done()
     if (failures.wait(addressOf(request)) > 0) refuse(request, reply, 'rate_limited')
     else if (token === undefined) refuse(request, reply, 'not_found')
@@ -53,9 +53,9 @@ export function adminRoutes(
   reloadRoute(scope, { reload })
 }
 
-/** Without a check of its own. */
+/** Without an authorization check of its own. */
 export function reloadRoute(scope: FastifyInstance, { reload }: ReloadRouteDeps): void {
-  // A body means nothing here: it is read and ignored.
+  // A body has no meaning here: it is read and ignored.
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   scope.post('/-/reload', async (_request, reply) => {
@@ -65,7 +65,7 @@ export function reloadRoute(scope: FastifyInstance, { reload }: ReloadRouteDeps)
   })
 }
 
-/** Takes the same time whatever part of the token is right, and however long it is. */
+/** Takes the same time whichever part of the token is right, and however long it is. */
 function isBearer(header: string | undefined, token: Secret): boolean {
   const [, given = ''] = /^Bearer +(\S+) *$/i.exec(header ?? '') ?? []
   const digest = (text: string) => createHash('sha256').update(text).digest()

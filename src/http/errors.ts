@@ -32,7 +32,7 @@ export const statuses = {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Counts an error that a request is answered with. */
+    /** Counts an error response. */
     countError(code: ErrorCode): void
   }
 }

@@ -12,7 +12,7 @@ const hardening = {
   'x-content-type-options': 'nosniff',
 } as const
 
-/** As the header lines of an answer that is written to a socket. */
+/** As header lines, for an answer that is written to a socket. */
 export const hardeningLines = Object.entries(hardening)
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('')

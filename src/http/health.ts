@@ -16,7 +16,7 @@ export function healthRoutes(server: FastifyInstance, deps: HealthDeps): void {
   server.get('/livez', async () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
     const problems = deps.notReady()
-    // A failed reload does not make the service unready: it works with the configuration from before.
+    // A failed reload does not make the service unready: it keeps working with its old configuration.
     const last = deps.lastReload()
     const reload = last === null ? {} : { reload: last }
     if (problems.length === 0) return { status: 'ready', ...reload }
@@ -37,7 +37,7 @@ export function healthRoutes(server: FastifyInstance, deps: HealthDeps): void {
   })
 }
 
-/** Callers that ask while the value is being made share it. */
+/** Callers that ask while the value is being computed share it. */
 function shared<T>(make: () => Promise<T>): () => Promise<T> {
   let making: Promise<T> | undefined
   return () => {

@@ -9,12 +9,12 @@ const methods: ReadonlyMap<string, string> = new Map([
   ['/-/reload', 'POST'],
 ])
 
-/** The Allow header of a path; undefined where nothing is there. */
+/** The Allow header of a path; undefined if the path does not exist. */
 export function methodsOf(path: string): string | undefined {
   return WEBHOOK.test(path) ? 'POST' : methods.get(path)
 }
 
-/** The path of a source that differs by case, slashes or spaces alone. */
+/** The path of a source that differs only in case, slashes or spaces. */
 export function intendedPath(path: string, sources: Iterable<string>): string | undefined {
   const wanted = plain(path)
   for (const source of sources) {

@@ -12,15 +12,15 @@ declare module 'fastify' {
   }
 }
 
-/** What is reported of a refusal beside its code. */
+/** What is reported about a refusal, in addition to its code. */
 export interface RefusalDetails {
-  /** More precise than the code's own; the client gets it. */
+  /** More precise than the code's message; sent to the client. */
   readonly message?: string
-  /** For the log alone. */
+  /** Only for the log. */
   readonly hint?: string
 }
 
-/** Refuses a request: observes it, counts it against its address where it was not verified, and answers. */
+/** Refuses a request: observes it, counts it against its address if it was not verified, and answers. */
 export type Refuse = (
   request: FastifyRequest,
   reply: FastifyReply,
@@ -31,14 +31,14 @@ export type Refuse = (
 export function createRefuse(failures: Failures, observe: Observe): Refuse {
   return (request, reply, code, { message, hint } = {}) => {
     observeRefusal(request, code, failures, observe, hint ?? message)
-    // Where the body was not read, the connection cannot be used again.
+    // If the body was not read, the connection cannot be used again.
     if (!request.raw.complete) reply.header('connection', 'close')
     if (code !== 'rate_limited') return sendError(reply, code, message === undefined ? {} : { message })
     return sendError(reply, code, {}, Math.ceil(failures.wait(addressOf(request)) / 1000))
   }
 }
 
-/** Refuses a request that cannot be answered: its client has gone. */
+/** Refuses a request that cannot be answered because its client has disconnected. */
 export function observeRefusal(
   request: FastifyRequest,
   code: ErrorCode,
@@ -74,7 +74,7 @@ export function pathOf(url: string): string {
   return (url.split('?', 1)[0] ?? '').slice(0, MAX_PATH_LENGTH)
 }
 
-/** The client's address; empty where the connection ended before it was read. */
+/** The client's address; empty if the connection ended before it was read. */
 export function addressOf({ ip }: { readonly ip: string | undefined }): string {
   return ip === undefined ? '' : bareAddress(ip)
 }

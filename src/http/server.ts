@@ -26,7 +26,7 @@ export interface ServerDeps extends HealthDeps, WebhookDeps, AdminDeps, Failures
   readonly observe: Observe
   /** Whether `server.trust_proxy` lists a peer: the client's address is then in X-Forwarded-For. */
   readonly isProxy: (peer: string) => boolean
-  /** Counts the errors that requests are answered with. */
+  /** Counts error responses. */
   readonly countError: (code: ErrorCode) => void
   readonly limits: ServerLimits
 }
@@ -36,7 +36,7 @@ export interface ServerLimits {
   readonly bodyLimit: number
   /** Milliseconds in which a whole request must have arrived. */
   readonly requestTimeout: number
-  /** Connections at once; further ones are closed as they come. */
+  /** Connections at once; further ones are closed immediately. */
   readonly maxConnections: number
 }
 
@@ -48,13 +48,13 @@ function noSchemas(): never {
 }
 
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
-// Proxies keep connections for their next request, and what they send on one that is just being closed is answered 502. Caddy
-// keeps them for two minutes, Google's load balancer for ten.
+// Proxies keep connections for their next request. If they send it on one that is just being closed, they answer 502. Caddy
+// keeps connections for two minutes, Google's load balancer for ten.
 const PROXY_KEEP_ALIVE_TIMEOUT_MS = 620_000
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000
 // How long requests that are on their way may still arrive while the server stops.
 const ARRIVAL_GRACE_MS = 100
-// Beyond the time that a request may take: for a client that does not read its answer.
+// Added to the time that a request may take, for a client that does not read its answer.
 const UNREAD_GRACE_MS = 5_000
 
 const fastifyErrors: Readonly<Record<string, ErrorCode>> = {
@@ -76,7 +76,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     loggerInstance: log,
     // Every refusal and every event is logged once, as a fact of the pipeline.
     logController: new LogController({ disableRequestLogging: true }),
-    // Each line says what it is about; a logger for each request would cost as much as a part of its answer.
+    // Each log line names its subject; a logger for each request would be relatively expensive.
     childLoggerFactory: (logger) => logger,
     bodyLimit: limits.bodyLimit,
     trustProxy: deps.isProxy,
@@ -101,7 +101,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     },
   })
   server.server.maxConnections = affordableConnections(limits.maxConnections)
-  // Node looks the peer's address up when it is first read, which is too late once the client has gone.
+  // Node looks the peer's address up when it is first read, which is too late once the client has disconnected.
   server.server.on('connection', (socket) => socket.remoteAddress)
   server.server.on('drop', (dropped) => {
     observe({ kind: 'rejected', source: '', code: 'overloaded', address: dropped?.remoteAddress ?? '' })
@@ -143,7 +143,7 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   server.register(async (scope) => adminRoutes(scope, { ...deps, failures, refuse }))
   return server
 
-  /** Ends a connection with too many requests at once; those that have arrived with them are not handled. */
+  /** Ends a connection with too many requests at once; those that arrived with them are not handled. */
   function isCutOff(request: FastifyRequest, reply: FastifyReply): boolean {
     const { socket } = request.raw
     if (!socket.destroyed) {
@@ -156,7 +156,10 @@ export function createServer(deps: ServerDeps): FastifyInstance {
     return true
   }
 
-  /** Refuses what `unmet` says, a path that does not exist, or a method that its path does not take. */
+  /**
+   * Refuses a request for the reason that `unmet` gives, for a path that does not exist, or for a method that its path does not
+   * support.
+   */
   function refuseUnrouted(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -174,14 +177,14 @@ export function createServer(deps: ServerDeps): FastifyInstance {
   }
 }
 
-/** False where the peer is over its limit of failures, so that it is not worth an answer. */
+/** False if the peer is over its limit of failures, so that it gets no answer. */
 type RefuseMalformed = (
   socket: Socket,
   code: ErrorCode,
   request?: Pick<FastifyRequest, 'method' | 'url' | 'headers'>,
 ) => boolean
 
-/** For what never became a request: it counts against the peer, unless that is a proxy, which has many clients. */
+/** For something that never became a request: it counts against the peer, unless that is a proxy, which has many clients. */
 function createRefuseMalformed(
   { isProxy, observe, readSignature }: ServerDeps,
   failures: Failures,
@@ -193,7 +196,7 @@ function createRefuseMalformed(
       path: pathOf(request.url),
       ...(messageId !== '' && { messageId }),
     }
-    // A request whose body is late is observed by its route, which has its source.
+    // A request whose body is late is observed by its route, which knows the source.
     if (code !== 'request_timeout')
       observe({ kind: 'rejected', source: '', code, address: remoteAddress, ...asked })
     if (remoteAddress === '' || isProxy(remoteAddress)) return true

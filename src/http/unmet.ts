@@ -1,11 +1,11 @@
-/** What Node would refuse by itself: with an empty answer, and without anyone hearing of it. The service does so instead. */
+/** Requests that Node would refuse by itself, with an empty answer and without any record. The service refuses them instead. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { ErrorCode } from '../core/errors.ts'
 
 /** For Fastify's option `http`. */
 export const passedOn = { requireHostHeader: false } as const
 
-/** Says which error a request must be refused with; null for nearly all. */
+/** The error with which a request must be refused; null for nearly all requests. */
 export type Unmet = (request: IncomingMessage) => ErrorCode | null
 
 export function watchUnmet(server: Server): Unmet {

@@ -15,7 +15,7 @@ export interface WebhookDeps {
   /** Whether the address is a private one, not routed on the internet. */
   readonly isPrivate: (address: string) => boolean
   readonly receive: Receive
-  /** Asked once for each request. */
+  /** Called once for each request. */
   readonly settings: () => WebhookSettings
   readonly inFlight: InFlight
 }
@@ -41,7 +41,7 @@ interface SourceParams {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of a webhook request that was let in; null for others. */
+    /** For a webhook request that was admitted; null for others. */
     webhook: Head | null
   }
 }
@@ -51,7 +51,7 @@ interface Head {
   readonly settings: WebhookSettings
   readonly signature: SignatureHeaders
   readonly address: string
-  /** Reserved for its body. */
+  /** The bytes reserved for its body. */
   readonly bytes: number
   isInFlight: boolean
 }
@@ -64,12 +64,12 @@ export function statusOf(outcome: keyof typeof accepted | ErrorCode): number {
   return outcome === 'stored' || outcome === 'duplicate' ? accepted[outcome] : statuses[outcome]
 }
 
-// Bodies up to this size always fit: the in-flight limit bounds them.
+// Bodies up to this size are always accepted: the in-flight limit bounds them.
 const SMALL_BODY_BYTES = 16_384
 /** Larger bodies may use this much memory at once, however many requests are in flight. */
 const LARGE_BODIES_BYTES = 64 * 1_024 * 1_024
 
-/** `POST /webhooks/<source>`: checks in order of their cost, then passes the unchanged body on. */
+/** `POST /webhooks/<source>`: runs the checks in order of their cost, then passes on the unchanged body. */
 export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
   const { failures, refuse, inFlight } = deps
   const bodyLimit = scope.initialConfig.bodyLimit ?? 0
@@ -109,7 +109,7 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     reply.raw.once('close', () => leave(request))
     done()
   })
-  // Not only when the answer has been read: a client that does not read would count for as long as it stays connected.
+  // Not only when the answer has been read, or a client that does not read would count for as long as it stays connected.
   scope.addHook('onSend', (request, _reply, payload, done) => {
     leave(request)
     done(null, payload)
@@ -129,7 +129,7 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
       head.settings,
     )
     if (received.kind === 'rejected') return refuse(request, reply, received.code, clockDetails(received))
-    // A captured request can be sent again by anyone: only one that is new shows where its sender is.
+    // Anyone can repeat a captured request: only a new one proves that the address belongs to the sender.
     const isNew = received.kind === 'quarantined' ? !received.repeated : received.kind === 'stored'
     if (isNew) failures.verified(head.address)
     return answer(reply, received)
@@ -155,7 +155,7 @@ export function webhookRoutes(scope: FastifyInstance, deps: RoutesDeps): void {
     return isFull ? 'overloaded' : null
   }
 
-  /** Whether signed requests are known to come from an address: those are verified, whatever else comes from there. */
+  /** Whether signed requests are known to come from an address: requests that look signed are then always verified. */
   function isTrusted(request: FastifyRequest, address: string): boolean {
     return failures.hasVerified(address) || deps.isPublished(address) || isUnlistedProxy(request, address)
   }

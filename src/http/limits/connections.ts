@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 
-// Fifty connections each to Slack and to the mail server, the store, the log, templates while they are read.
+// For fifty connections each to Slack and to the mail server, the store, the log, and templates while they are read.
 const OTHER_DESCRIPTORS = 160
 
 /** How many of the connections wanted the process may have, given how many files it may open. */

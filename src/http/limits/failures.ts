@@ -1,15 +1,15 @@
-/** The limit of requests that do not verify, by client address: `server.unverified`. */
+/** The limit on requests that fail verification, by client address: `server.unverified`. */
 import { createFailureLimiter, type FailureLimit } from '../../core/receiving/failure-limiter.ts'
 
 export interface FailuresDeps {
-  /** Null where nothing is limited. */
+  /** Null if nothing is limited. */
   readonly failureLimit: () => FailureLimit | null
   /** Monotonic milliseconds. */
   readonly clock: () => number
 }
 
 export interface Failures {
-  /** Milliseconds until a request from this address may fail again; 0 where it may now. */
+  /** Milliseconds until a request from this address may fail again; 0 if it may now. */
   wait(address: string): number
   failed(address: string): void
   verified(address: string): void

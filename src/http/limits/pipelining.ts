@@ -1,11 +1,11 @@
-/** Bounds the requests that a client sends before it has the answers to those before them: each answer waits in memory. */
+/** Limits how many requests a client may send without waiting for the answers, because each answer waits in memory. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** Senders and proxies wait for each answer. */
 const MOST_WAITING = 16
 
-/** Whether more requests of its connection wait for their turn than may. */
+/** Whether too many requests of its connection are waiting. */
 export type IsTooMany = (request: IncomingMessage, response: ServerResponse) => boolean
 
 export function watchPipelining(): IsTooMany {

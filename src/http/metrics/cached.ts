@@ -1,11 +1,11 @@
 const MIN_INTERVAL_MS = 1_000
 /** Counting blocks the event loop, so it may take at most a hundredth of the time. */
 const PAUSE_FACTOR = 100
-/** A read during which the machine stalled seems to have taken seconds; its answer must not stand for minutes. */
+/** If the machine stalls during a read, the read seems to have taken seconds; its result must still not be reused for minutes. */
 const MAX_PAUSE_MS = 30_000
 
 /**
- * Reads again only when the last answer is old, however often it is asked; null where the store cannot be read.
+ * Reads again only when the last result is old, however often it is called; null if the store cannot be read.
  * `clock`: monotonic milliseconds.
  */
 export function cached<Answer>(

@@ -81,7 +81,7 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       if (step !== undefined) conversations.inc({ channel, how: step.how })
       if (next.fallbacks !== undefined) fallbacks.inc({ receiver }, next.fallbacks.length)
       if (isEnd(next.state)) deliveries.inc({ ...destination, outcome: next.state })
-      // An earlier process made the attempt: how it ended is not known, nor when.
+      // An earlier process made the attempt: it is unknown how and when it ended.
       if (times === null) return
       duration.observe({ channel }, durationMs / 1000)
       if (outcome.kind === 'sent') latency.observe({ channel }, Math.max(0, now() - retryingSince) / 1000)
@@ -102,7 +102,7 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       for (const channel of channels) {
         for (const how of conversationSteps) conversations.inc({ channel, how }, 0)
       }
-      // `zero` would reset what was measured before a reload.
+      // `zero` would reset what has been measured since before a reload.
       for (const channel of channels) {
         if (initialized.has(channel)) continue
         initialized.add(channel)

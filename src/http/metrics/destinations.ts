@@ -9,7 +9,7 @@ export interface DestinationDeps {
   readonly destinations: History['destinations']
   /** Monotonic milliseconds. */
   readonly clock: () => number
-  /** Called where the store cannot be read. */
+  /** Called if the store cannot be read. */
   readonly observe: Observe
 }
 
@@ -22,7 +22,7 @@ export function createDestinationMetrics(registers: Registry[], deps: Destinatio
   })
   const labelNames = ['channel', 'receiver'] as const
 
-  /** `measure`: undefined where there is no value. */
+  /** `measure`: returns undefined if there is no value. */
   function gauge(
     name: string,
     help: string,
@@ -36,7 +36,7 @@ export function createDestinationMetrics(registers: Registry[], deps: Destinatio
       async collect() {
         const found = await read()
         this.reset()
-        // What cannot be read is missing: a 0 would be wrong.
+        // A value that cannot be read is left out: a 0 would be wrong.
         if (found === null) return
         for (const destination of configured) {
           const value = measure(statesOf(found, destination))

@@ -4,7 +4,7 @@ export interface MetricLabels {
   /** Event types. */
   readonly types: readonly string[]
   readonly channels: readonly string[]
-  /** Of enrich. */
+  /** The steps of enrich. */
   readonly steps: readonly string[]
   readonly destinations: readonly DestinationLabels[]
   /** The receivers that have a fallback. */
@@ -15,6 +15,6 @@ export interface MetricLabels {
 export interface DestinationLabels {
   readonly channel: string
   readonly receiver: string
-  /** Where its messages go; no label. */
+  /** Where its messages go; not a label. */
   readonly targets: readonly string[]
 }

@@ -65,7 +65,7 @@ export function createProcessMetrics(registry: Registry, deps: ProcessDeps) {
 }
 
 const SAMPLE_INTERVAL_MS = 100
-/** Bounds the samples for a time in which the machine was suspended. */
+/** Limits the number of samples for a time in which the machine was suspended. */
 const MAX_SAMPLES_AT_ONCE = 600
 
 function sampleLag(observe: (seconds: number) => void): () => void {
@@ -75,7 +75,7 @@ function sampleLag(observe: (seconds: number) => void): () => void {
     // Before the first sample, the service was starting.
     const late = last === undefined ? 0 : Math.max(0, now - last - SAMPLE_INTERVAL_MS)
     last = now
-    // While the event loop was blocked, the samples that fell due in that time would have been late as well.
+    // Samples that became due while the event loop was blocked would have been late as well.
     for (let missed = 0; missed < MAX_SAMPLES_AT_ONCE; missed++) {
       if (missed > 0 && late <= missed * SAMPLE_INTERVAL_MS) break
       observe((late - missed * SAMPLE_INTERVAL_MS) / 1000)

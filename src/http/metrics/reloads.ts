@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
-/** Named as Prometheus and Alertmanager name theirs. What a service starts with counts as loaded. */
+/** Named as Prometheus and Alertmanager name theirs. The configuration at the start counts as loaded. */
 export function createReloadMetrics(registers: Registry[]): (ok: boolean) => void {
   const successful = new Gauge({
     name: 'hookbridge_config_last_reload_successful',

@@ -87,7 +87,7 @@ function createQueueMetrics(registers: Registry[], { backlog, now, clock, observ
     async collect() {
       const found = await read()
       this.reset()
-      // No series is better than a wrong 0.
+      // A missing series is better than a wrong 0.
       if (found === null) return
       for (const channel of channels) for (const state of backlogStates) this.set({ channel, state }, 0)
       for (const { channel, counts } of found)
