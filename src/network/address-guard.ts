@@ -4,7 +4,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { ConnectFailure } from './connect-failure.ts'
 import { isLoopback } from './loopback.ts'
 
-/** `never`: link-local, multicast and reserved addresses, of which one answers to cloud credentials. */
+/** `never`: link-local, multicast and reserved addresses, one of which returns cloud credentials. */
 export type Reach = 'public' | 'private' | 'never'
 
 const networks = {
@@ -32,7 +32,7 @@ const networks = {
     '2001:db8::/32',
     '3fff::/20',
   ],
-  // The only part of IPv6 that is handed out.
+  // The only part of IPv6 that is assigned.
   global: ['2000::/3'],
 }
 
@@ -51,7 +51,7 @@ function listOf(entries: readonly string[]): BlockList {
   return list
 }
 
-/** `address`: of either family, without a zone. One that holds an IPv4 address (mapped, NAT64, 6to4) is judged by that. */
+/** `address`: of either family, without a zone. One that contains an IPv4 address (mapped, NAT64, 6to4) is judged by that. */
 export function reachOf(address: string): Reach {
   if (isIP(address) === 4) return reachIn(address, 'ipv4')
   const groups = groupsOf(address)
@@ -79,7 +79,7 @@ function groupsOf(address: string): readonly number[] | null {
   return [...first, ...Array<number>(8 - first.length - last.length).fill(0), ...last]
 }
 
-/** The IPv4 address that an IPv6 address leads to; null where it holds none. */
+/** The IPv4 address that is contained in an IPv6 address; null if there is none. */
 function heldIn(groups: readonly number[]): string | null {
   const [a = 0, b = 0, c = 0, ...rest] = groups
   const isZero = (from: number, to: number) => groups.slice(from, to).every((group) => group === 0)
@@ -93,13 +93,13 @@ function dotted(high: number, low: number): string {
   return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
 }
 
-/** Of a host that is written as an address, with the brackets of a URL or without; null of a name. */
+/** For a host that is written as an address, with or without the brackets of a URL; null for a name. */
 export function reachOfHost(host: string): Reach | null {
   const address = host.replace(/^\[(.*)\]$/, '$1')
   return isIP(address) === 0 ? null : reachOf(address)
 }
 
-/** Whether a host may be asked as far as it is written as an address. A loopback address is reached where it is written itself. */
+/** Whether a host that is written as an address may be reached. A loopback address may be reached only if it is written as such. */
 export function mayReachHost(host: string, allowPrivate: boolean): boolean {
   const reach = reachOfHost(host)
   if (reach === 'private') return allowPrivate || isLoopback(host)
@@ -107,22 +107,22 @@ export function mayReachHost(host: string, allowPrivate: boolean): boolean {
 }
 
 export interface AddressGuard {
-  /** Why a host that is an address must not be asked; null where it may be, and for a name. */
+  /** Why a host that is an address must not be reached; null if it may be, and for a name. */
   refusal(host: string): ConnectFailure | null
-  /** For a connection: resolves a name to those of its addresses that may be reached, once, so that nothing can change in between. */
+  /** For a connection: resolves a name once, to those of its addresses that may be reached, so that nothing can change in between. */
   readonly lookup: LookupFunction
 }
 
 export interface GuardOptions {
   readonly allowPrivate: boolean
-  /** Where a person allows private addresses: `enrich[0]`. */
+  /** Which part of the configuration can allow private addresses: `enrich[0]`. */
   readonly setting: string
   /** In place of the system's resolver. */
   readonly resolve?: typeof lookUp
 }
 
 export function guardAddresses({ allowPrivate, setting, resolve = lookUp }: GuardOptions): AddressGuard {
-  /** A loopback address is reached where the host says so itself. */
+  /** A loopback address may be reached only if the host is written as one. */
   const mayReach = (host: string, address: string) => {
     const reach = reachOf(address)
     if (reach === 'private') return allowPrivate || (isLoopback(host) && isLoopback(address))

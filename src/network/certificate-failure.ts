@@ -31,13 +31,13 @@ export interface PeerCertificate {
   readonly code: string
   /** Whose certificate it is: `mail.example.com:465`. */
   readonly peer: string
-  /** As it was sent, the peer's own first; empty where it could not be fetched. */
+  /** As it was sent, the peer's own certificate first; empty if it could not be fetched. */
   readonly chain: readonly X509Certificate[]
   /** Milliseconds. */
   readonly now: number
-  /** Where else than in the system's store a CA can be named: `channels.email.ca`; null for nowhere else. */
+  /** The setting that can name a CA, in addition to the system's store: `channels.email.ca`; null if there is none. */
   readonly setting: string | null
-  /** Where the host is written: `channels.email.smtp`. */
+  /** The setting that contains the host: `channels.email.smtp`. */
   readonly hostSetting: string
 }
 
@@ -78,7 +78,7 @@ function untrusted({ code, peer, chain, setting }: PeerCertificate): ConnectProb
   }
 }
 
-/** The CA to trust: the one at the end of what was sent, or the issuer of that. */
+/** The CA to trust: the last certificate that was sent, or its issuer. */
 function caName(chain: readonly X509Certificate[]): string {
   const last = chain.at(-1)
   return last === undefined ? 'the CA' : `"${nameOf(last.issuer)}"`
@@ -110,7 +110,7 @@ function expired({ peer, chain, now }: PeerCertificate): ConnectProblem {
     code: 'certificate_expired',
     message: `${subject} ${when}${described(chain)}`,
     hint: `ask the administrator of ${peer} to renew it; if it is valid, set this machine's clock (timedatectl set-ntp true)`,
-    // It is renewed where the other side runs, and messages then go out by themselves.
+    // The other side renews it, and messages are then sent automatically.
     permanent: false,
   }
 }
@@ -135,7 +135,7 @@ function nameOf(name: string): string {
   return oneLine(name.split('\n').reverse().join(', '))
 }
 
-/** The hosts that a certificate is for; the common name counts only where there are no others. */
+/** The hosts that a certificate is for; the common name counts only if no others are listed. */
 function namesOf(certificate: X509Certificate): string[] {
   const listed = [...(certificate.subjectAltName ?? '').matchAll(/(?:DNS|IP Address):("[^"]*"|[^,]+)/g)]
   return listed.map(([, name = '']) => oneLine(name, 80))

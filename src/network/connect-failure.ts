@@ -26,8 +26,8 @@ export interface ConnectProblem {
 }
 
 /**
- * No connection came about, because of a proxy or of a certificate: nothing of a request was sent, and what the message
- * names is at fault, not the destination's answer.
+ * No connection was made, because of a proxy or a certificate: nothing of a request was sent, and the cause is what the message
+ * names, not the destination.
  */
 export class ConnectFailure extends Error {
   override readonly name = 'ConnectFailure'
@@ -42,7 +42,7 @@ export class ConnectFailure extends Error {
     this.permanent = permanent
   }
 
-  /** Of an attempt that ended with it. */
+  /** The outcome of an attempt that ended with this failure. */
   get outcome(): Extract<Outcome, { kind: 'retry' | 'park' }> {
     return this.permanent
       ? { kind: 'park', reason: `${this.message}: ${this.hint}` }
@@ -52,7 +52,7 @@ export class ConnectFailure extends Error {
 
 const LONGEST_NAME = 120
 
-/** Text of the other side, fit for one line of a message. */
+/** Text from the other side, shortened to one line of a message. */
 export function oneLine(text: string, longest = LONGEST_NAME): string {
   const line = text
     .toWellFormed()
@@ -61,7 +61,7 @@ export function oneLine(text: string, longest = LONGEST_NAME): string {
   return line.length <= longest ? line : `${line.slice(0, longest - 1).toWellFormed()}…`
 }
 
-/** The code of a system's, TLS' or undici's error; empty where it has none. */
+/** The code of an error from the system, TLS or undici; empty if it has none. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

@@ -1,4 +1,4 @@
-/** Makes the connections of everything that goes out by HTTP: through a proxy where one is for it. */
+/** Makes the connections for all outgoing HTTP, through a proxy if one is configured for them. */
 import type { Socket } from 'node:net'
 import type { buildConnector } from 'undici'
 import { ConnectFailure, codeOf, wordsOf } from './connect-failure.ts'
@@ -12,7 +12,7 @@ export interface ConnectorOptions extends DialOptions {
 
 type Options = buildConnector.Options
 
-/** For undici's `connect`. Fails with a ConnectFailure where a proxy or a certificate is at fault: then nothing was sent. */
+/** For undici's `connect`. Fails with a ConnectFailure if a proxy or a certificate is the cause: then nothing was sent. */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
   const { proxies, stepMs } = options
   const dial = createDial(options)
@@ -57,7 +57,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
   }
 }
 
-/** The tunnel was open, and TLS with the destination failed in it. */
+/** The tunnel was open, but TLS with the destination failed. */
 function noTls(proxy: HttpProxy, peer: string, error: unknown) {
   const code = codeOf(error)
   const what = /TIMEOUT|ETIMEDOUT/.test(code) ? 'no answer in time' : wordsOf(error)

@@ -13,16 +13,16 @@ export interface DialOptions {
   /** Milliseconds, for TCP and TLS each. */
   readonly stepMs: number
   readonly allowH2: boolean
-  /** False: Node's own list of authorities alone is trusted. */
+  /** False: only Node's own list of authorities is trusted. */
   readonly trustSystem: boolean
-  /** Where the hosts are written, for a certificate that is for another one: `channels.slack.api_url`. */
+  /** The setting that contains the host, for messages about a certificate for another host: `channels.slack.api_url`. */
   readonly hostSetting: string
   /** Which addresses may be reached; by default all. */
   readonly guard?: AddressGuard | undefined
 }
 
 /**
- * `peer` names it: `slack.com:443`. `open` gives the address, and the tunnel to it where there is one; it is called again
+ * `peer`: its name, such as `slack.com:443`. `open` returns the address, and the tunnel to it if there is one; it is called again
  * for each further try. Rejects with a ConnectFailure for a certificate, else with what undici throws.
  */
 export type Dial = (peer: string, open: () => Promise<buildConnector.Options>) => Promise<Socket>

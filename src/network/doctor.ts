@@ -1,7 +1,7 @@
 import { type Finding, fine, warning, wrong } from '../core/finding.ts'
 import { type Env, type HttpProxy, type ProxyProblem, readProxies } from './proxies.ts'
 
-/** What the proxy variables say; no findings where none is set. Makes no connection. */
+/** What the proxy variables say; no findings if none is set. Makes no connection. */
 export function checkProxies(env: Env): readonly Finding[] {
   const { proxies, problems } = readProxies(env)
   const { https, http } = proxies

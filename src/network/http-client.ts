@@ -10,14 +10,17 @@ export interface HttpOptions {
   readonly proxies: Proxies
   /** Milliseconds for a whole request. */
   readonly timeoutMs: number
-  /** Where the hosts are written, for hints: `channels.slack.api_url`. */
+  /** The setting that contains the host, for hints: `channels.slack.api_url`. */
   readonly hostSetting: string
   readonly largestAnswerBytes: number
-  /** To one host at once; by default one. */
+  /** Connections to one host at once; by default one. */
   readonly connections?: number
   /** False: only the authorities of Node's own list are trusted, as webhook senders trust no others. */
   readonly trustSystem?: boolean
-  /** Which addresses may be reached; by default all. Behind a proxy, which resolves names itself, it judges addresses alone. */
+  /**
+   * Which addresses may be reached; by default all. A proxy resolves names itself, so only hosts that are addresses are judged
+   * then.
+   */
   readonly guard?: AddressGuard
 }
 
@@ -31,9 +34,9 @@ export interface RequestInit {
 
 export interface HttpClient {
   /**
-   * As the global fetch, which uses no proxy and trusts Node's list alone; follows no redirect, and reads the whole answer.
-   * Rejects with a ConnectFailure where a proxy or a certificate is at fault, with a TimeoutError, or with undici's errors. Of an
-   * answer that breaks off, or is too long, there are the status and the headers, and reading its body rejects with these.
+   * Like the global fetch (which uses no proxy and trusts only Node's list), but follows no redirects and reads the whole answer.
+   * Rejects with a ConnectFailure if a proxy or a certificate is the cause, with a TimeoutError, or with undici's errors. If an
+   * answer breaks off or is too long, its status and headers are returned, and reading its body rejects with one of these errors.
    */
   fetch(url: string, init?: RequestInit): Promise<Response>
   close(): Promise<void>
@@ -41,7 +44,7 @@ export interface HttpClient {
 
 const LONGEST_STEP_MS = 5_000
 
-/** A pool of connections, opened on first use. For https; http goes through no proxy. */
+/** A pool of connections, opened on first use. For https; http requests go directly. */
 export function openAgent(options: HttpOptions): Agent {
   const { proxies, timeoutMs, connections = 1, largestAnswerBytes } = options
   const { hostSetting, trustSystem = true, guard } = options
@@ -61,7 +64,7 @@ export function openAgent(options: HttpOptions): Agent {
   })
 }
 
-/** All steps of connecting are shorter than the whole: that no connection was made means that nothing was sent. */
+/** The limits of all steps of connecting are shorter than that of the request, so if no connection was made, nothing was sent. */
 function stepOf({ proxies, timeoutMs }: HttpOptions): number {
   const steps = proxies.https === null ? 2 : 4
   return Math.max(1, Math.min(LONGEST_STEP_MS, Math.floor(timeoutMs / steps)))
@@ -99,7 +102,7 @@ export function openClient(options: HttpOptions): HttpClient {
     })
   }
 
-  /** The proxy gets the request itself, not a connection to pass on: proxies allow that for http. */
+  /** The proxy gets the request itself instead of opening a tunnel, which proxies allow for http. */
   function forwarding({ protocol, name, authorization }: HttpProxy): Dispatcher {
     const dispatcher = new ProxyAgent({
       uri: `${protocol}//${name}`,

@@ -15,8 +15,8 @@ const ENTRY = /^(?<host>\*|(?:\*?\.)?[^\s*:/]+|\[[\da-f:.]+\])(?::(?<port>\d{1,5
 
 /**
  * Entries are separated by commas or white space: `example.com` and `.example.com` (each with its subdomains),
- * `*.example.com` (its subdomains alone), an address, a network such as 10.0.0.0/8 (for URLs with an address), any of
- * these but a network with `:port`, or `*`.
+ * `*.example.com` (only its subdomains), an address, a network such as 10.0.0.0/8 (for URLs with an address), any of
+ * these except a network with `:port`, or `*`.
  */
 export function compileNoProxy(text: string): NoProxy {
   const rules: Rule[] = []

@@ -41,7 +41,7 @@ export function certificatesOf(
   })
 }
 
-/** Those of a connection that is open. */
+/** The certificates of an open connection. */
 export function chainOf(socket: TLSSocket): readonly X509Certificate[] {
   const chain: X509Certificate[] = []
   let next = socket.getPeerX509Certificate()

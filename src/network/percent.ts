@@ -1,4 +1,4 @@
-/** Decodes `%40` and its like; null where an encoding is broken. */
+/** Decodes percent-encoding such as `%40`; null if it is invalid. */
 export function decodePercent(text: string): string | null {
   try {
     return decodeURIComponent(text)

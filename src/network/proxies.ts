@@ -10,7 +10,7 @@ export interface HttpProxy {
   readonly protocol: 'http:' | 'https:'
   readonly hostname: string
   readonly port: number
-  /** `proxy.example.com:3128`: for people, without credentials. */
+  /** `proxy.example.com:3128`: for messages, without credentials. */
   readonly name: string
   /** The variable that names it. */
   readonly variable: string
@@ -24,14 +24,14 @@ export interface HttpProxy {
 export interface Proxies {
   readonly https: HttpProxy | null
   readonly http: HttpProxy | null
-  /** The proxy for requests to this URL; null where they go directly, as they always do to a loopback address. */
+  /** The proxy for requests to this URL; null if they are sent directly, as always to a loopback address. */
   for(url: URL): HttpProxy | null
-  /** What must not be shown of the proxies' URLs. */
+  /** The parts of the proxies' URLs that must not be shown. */
   readonly secrets: readonly Secret[]
 }
 
 export interface ProxyProblem {
-  /** `wrong`: nothing can be sent. `warning`: something is not as it was probably meant. */
+  /** `wrong`: nothing can be sent. `warning`: something is probably not as intended. */
   readonly level: 'wrong' | 'warning'
   /** What is wrong, without the value: it may hold a password. */
   readonly message: string
@@ -91,7 +91,7 @@ export function readProxies(env: Env): ReadProxies {
   }
 }
 
-/** Variables that one may expect to be read. */
+/** Warns about variables that are set but not used. */
 function unread(env: Env): ProxyProblem[] {
   const isSet = (name: string) => valueIn(env, name)[1] !== ''
   if (isSet('HTTPS_PROXY')) return []
@@ -109,7 +109,7 @@ function unread(env: Env): ProxyProblem[] {
   return []
 }
 
-/** The variable that counts, and its value; an empty one counts as unset. */
+/** The variable that is used, and its value; an empty one counts as unset. */
 function valueIn(env: Env, name: string): readonly [variable: string, value: string] {
   const lower = name.toLowerCase()
   const value = env[lower]?.trim()

@@ -7,13 +7,13 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 let system: SecureContext | undefined
 let authorities: readonly string[] | undefined
 
-/** Trusts the system's store beside Node's list, which has NODE_EXTRA_CA_CERTS in it. */
+/** Trusts the system's store in addition to Node's list, which includes NODE_EXTRA_CA_CERTS. */
 export function systemTrust(): SecureContext {
   system ??= createSecureContext({ ca: [...allAuthorities()] })
   return system
 }
 
-/** Trusts these as well, in PEM. */
+/** Also trusts these, in PEM. */
 export function trustAlso(certificates: readonly string[]): SecureContext {
   return certificates.length === 0
     ? systemTrust()
@@ -21,7 +21,7 @@ export function trustAlso(certificates: readonly string[]): SecureContext {
 }
 
 function allAuthorities(): readonly string[] {
-  // OpenSSL lists a certificate once for each name of its file.
+  // OpenSSL lists a certificate once for each file name that it has.
   authorities ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
   return authorities
 }

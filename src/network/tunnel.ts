@@ -1,4 +1,4 @@
-/** Opens a tunnel through a proxy, with HTTP's CONNECT. What goes wrong is reported as the proxy's. */
+/** Opens a tunnel through a proxy, with HTTP's CONNECT. Failures are reported as the proxy's. */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { redact } from '../core/secret.ts'
@@ -8,7 +8,7 @@ import type { HttpProxy } from './proxies.ts'
 // As in src/http/hardening.ts: an import would load Node's WebSocket.
 const { request } = process.getBuiltinModule('node:http')
 
-/** Asks the proxy at the other end of `socket` for a tunnel to `authority`, as `slack.com:443`. Rejects with a ConnectFailure. */
+/** Asks the proxy at the other end of `socket` for a tunnel to `authority`, such as `slack.com:443`. Rejects with a ConnectFailure. */
 export function openTunnel(
   socket: Socket,
   proxy: HttpProxy,
@@ -75,7 +75,7 @@ function noAnswer(proxy: HttpProxy, timeoutMs: number): ConnectProblem {
   }
 }
 
-/** It accepted the connection, and then closed it or sent something other than HTTP. */
+/** The proxy accepted the connection, but then closed it or sent something other than HTTP. */
 function broken(proxy: HttpProxy, error: Error): ConnectProblem {
   if (codeOf(error).startsWith('HPE_')) {
     return {
