@@ -43,7 +43,7 @@ export interface App {
   activity(): LoopActivity
   /** How long a claim of the delivery loop may take before a restart could help. */
   readonly claimLimitMs: number
-  /** Why the store takes nothing more until a restart; null while it does. */
+  /** Why the store accepts nothing until a restart; null while it works. */
   storeLoss(): string | null
   /** Reads the configuration again, and applies it if it is valid. Never rejects. */
   reload(trigger: Trigger): Promise<ReloadAnswer>
@@ -57,7 +57,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { server: listen, store: stored } = compiled.config
   const clock = () => performance.now()
   const onBug = (error: unknown) => log.error({ err: error }, 'unexpected error')
-  // Before anything that runs in the background: if it cannot be opened, there is nothing to stop.
+  // Before any background work starts: if the store cannot be opened, there is nothing to stop.
   const store = await openStore(stored.url, 'service')
   const { now } = store
   let stopping: Promise<void> | undefined

@@ -1,4 +1,4 @@
-/** The API of the package: runs the service within a program, and checks configurations. All else is in the commands. */
+/** The API of the package: runs the service within a program, and checks configurations. Everything else is in the commands. */
 import { resolve } from 'node:path'
 import { checkConfig as check } from './app/check.ts'
 import { createLog, flushLog } from './app/log/log.ts'
@@ -14,20 +14,23 @@ export { formatProblem, type Problem, type ProblemCode } from './config/problem.
 export type Variables = Readonly<Record<string, string | undefined>>
 
 export interface ServiceOptions {
-  /** Path of the configuration file, from the working directory. What the file names is relative to the file. */
+  /** Path of the configuration file, relative to the working directory. Paths in the file are relative to the file. */
   readonly config: string
   /** By default the environment of the process. They are read again at each reload. */
   readonly env?: Variables
-  /** Takes the log: one call a line, JSON with a newline at its end. `process.stdout` is one. Must not throw. */
+  /** Receives the log: one call for each line, JSON with a newline at its end, such as `process.stdout`. Must not throw. */
   readonly log: { write(line: string): unknown }
   /** The least important entries that are logged; `info` by default. */
   readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
-  /** Takes the messages of the channel `console`, without a newline at the end; by default standard output does. */
+  /** Receives the messages of the channel `console`, without a newline at the end. Default: standard output. */
   readonly print?: (text: string) => void
 }
 
 export interface Service {
-  /** Where it listens, as `http://127.0.0.1:8080`, with the port that port 0 became. Senders post to `/webhooks/SOURCE`. */
+  /**
+   * Where it listens, such as `http://127.0.0.1:8080`; for port 0, with the port that was chosen. Senders post to
+   * `/webhooks/SOURCE`.
+   */
   readonly url: string
   /** Reads the configuration again, and applies it if it is valid; otherwise nothing changes. Never rejects. */
   reload(): Promise<Reloaded>
@@ -46,14 +49,14 @@ export type Reloaded =
       readonly changed: readonly string[]
       /** The keys that take effect only at the next start. */
       readonly pending: readonly string[]
-      /** About each of `pending`, and what needs attention, in sentences. */
+      /** Sentences about each of `pending`, and about what needs attention. */
       readonly warnings: readonly string[]
     }
   | {
       readonly ok: false
       /** `reload_failed`: the configuration has mistakes. `stopping`: the service ends. `internal`: a bug, which is logged. */
       readonly code: 'reload_failed' | 'stopping' | 'internal'
-      /** One line a mistake. */
+      /** One line for each mistake. */
       readonly problems: readonly string[]
     }
 
@@ -75,13 +78,13 @@ export class ConfigurationError extends Error {
  *
  * Rejects with a ConfigurationError; with an Error of name `StoreRefused` where another service uses the store, or
  * `StoreUnavailable` where it cannot be opened; and with Node's own error where it cannot listen (`code` is `EADDRINUSE`
- * or alike). Then nothing is left running.
+ * and others). Then nothing is left running.
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, env = process.env, print = printed } = options
   const loaded = loadConfig(resolve(config), env)
   if (!loaded.ok) throw new ConfigurationError(loaded.problems)
-  // Those of the process: `env` may hold no more than what the configuration names.
+  // Those of the process, because `env` may contain only the variables of the configuration.
   const wrong = proxyProblems(options.config, process.env).filter(({ severity }) => severity === 'error')
   if (wrong.length > 0) throw new ConfigurationError(wrong)
   const { proxies } = readProxies(process.env)
@@ -99,8 +102,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /**
- * Everything that `hookbridge check` says of a configuration, its templates and its `tests`; empty where all is well. With
- * a problem of severity `error` it cannot run, with warnings it can. A file that cannot be read is a problem as well.
+ * Everything that `hookbridge check` reports about a configuration, its templates and its `tests`; empty if all is well. With
+ * a problem of severity `error` it cannot run, with warnings it can. A file that cannot be read is also a problem.
  */
 export async function checkConfig(file: string, env: Variables = process.env): Promise<readonly Problem[]> {
   return (await check(resolve(file), env)).problems

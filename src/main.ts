@@ -14,7 +14,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const code = await run(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,
-  // Opened by the few commands that ask.
+  // Opened by the few commands that ask questions.
   get in() {
     return process.stdin
   },
@@ -22,7 +22,7 @@ const code = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   command: commandName(process.argv[1] ?? '', process.cwd()),
 })
-// A pipe takes 64 KiB at once: output that is not read yet would be lost with the process.
+// A pipe holds only 64 KiB: further output that is not read yet would be lost when the process exits.
 const taken = (stream: NodeJS.WriteStream) =>
   new Promise<void>((resolve) => stream.write('', () => resolve()))
 await Promise.all([taken(process.stdout), taken(process.stderr)])

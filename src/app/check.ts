@@ -42,7 +42,7 @@ export async function checkConfig(file: string, env: Env): Promise<Checked> {
   }
 }
 
-/** An error where it cannot be opened, or is not there yet. */
+/** An error if it cannot be opened, or does not exist yet. */
 async function openHistory(url: string): Promise<Store | Error> {
   try {
     return await openStore(url, 'operator')
@@ -52,7 +52,7 @@ async function openHistory(url: string): Promise<Store | Error> {
   }
 }
 
-/** What was received is known, even if no documentation has it. */
+/** Types that were received are known, even if they are not documented. */
 async function comparedWithHistory(
   compiled: CompiledConfig,
   warnings: readonly Problem[],

@@ -16,10 +16,10 @@ export interface Generation extends ReceiveSettings, DeliverSettings, WebhookSet
   readonly closeEnrichment: () => Promise<void>
 }
 
-/** What channels need, whatever the configuration. */
+/** What channels need, independent of the configuration. */
 type Surroundings = Omit<ChannelEnvironment, 'timeout'>
 
-/** The generation in effect, and those before it that have attempts to finish. */
+/** The current generation, and earlier ones that still have attempts to finish. */
 export class Generations {
   readonly #surroundings: Surroundings
   readonly #onBug: (error: unknown) => void
@@ -36,7 +36,7 @@ export class Generations {
     return this.#current
   }
 
-  /** Where it throws, nothing has changed. */
+  /** If it throws, nothing has changed. */
   replace(compiled: CompiledConfig): void {
     const before = this.#current
     this.#current = createGeneration(compiled, this.#surroundings)
@@ -52,7 +52,7 @@ export class Generations {
   }
 }
 
-/** Opens no connections: a channel does so with its first attempt. */
+/** Opens no connections: a channel connects with its first attempt. */
 function createGeneration(compiled: CompiledConfig, surroundings: Surroundings): Generation {
   const { enrich: steps } = compiled.config
   const client = openEnrichClient(steps, {

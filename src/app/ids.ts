@@ -25,7 +25,7 @@ export function createIds(now: () => number): Ids {
       if (present > time) count = ((random() * 256 + random()) * 256 + random()) * (RANDOM_LIMIT / 65_536)
       else count += 1
       time = present
-      // The numbers of this millisecond are used up: go on with those of the next.
+      // The numbers of this millisecond are used up: continue with those of the next one.
       if (count >= RANDOM_LIMIT) {
         time += 1
         count = 0
@@ -45,7 +45,7 @@ function encode(number: number, characters: number): string {
   return text
 }
 
-/** Random numbers in [0, 1) of eight bits each; ulid takes one a character, so many are drawn with one system call. */
+/** Random numbers in [0, 1) of eight bits each; ulid needs one for each character, so many are generated with one system call. */
 function pooledRandom(): () => number {
   const pool = new Uint8Array(1024)
   let used = pool.length

@@ -4,7 +4,7 @@ import { NOTICE_TEMPLATE } from '../core/notice/notice.ts'
 import type { RouteNode } from '../core/routing/route.ts'
 import type { MetricLabels } from '../http/metrics/labels.ts'
 
-/** The labels that the configuration makes possible: their metrics start at 0. */
+/** The labels that this configuration can produce: their metrics start at 0. */
 export function metricLabelsOf({
   config,
   router,
@@ -58,7 +58,7 @@ function literalsIn(wanted: unknown): readonly string[] {
   return typeof wanted === 'string' && isLiteral(wanted) ? [wanted] : []
 }
 
-/** Neither a wildcard, nor a part of one, nor a variable. */
+/** Neither a wildcard nor a variable. */
 function isLiteral(text: string): boolean {
   return !/[*\\$]/.test(text)
 }

@@ -15,14 +15,14 @@ export interface ObservabilityOptions {
   readonly compiled: CompiledConfig
   readonly store: Store
   readonly log: Logger
-  /** Milliseconds with fractions since any moment, for measuring. */
+  /** A monotonic clock: milliseconds with fractions, for measuring. */
   readonly clock: () => number
   readonly supervisor: Supervisor | undefined
   readonly inFlight: { readonly count: number }
   readonly isStopping: () => boolean
 }
 
-/** What reports the work of the service: each fact goes to metrics, systemd, readiness, log and traces, in this order. */
+/** Reports the work of the service: each fact is passed to metrics, systemd, readiness, log and traces, in this order. */
 export interface Observability {
   readonly facts: Facts
   readonly metrics: Metrics
@@ -36,7 +36,7 @@ export async function openObservability(options: ObservabilityOptions): Promise<
   const { compiled, store, log, clock, supervisor, inFlight, isStopping } = options
   const { now } = store
   const version = packageVersion()
-  // Not the variables that a program may have passed: the exporter reads the environment of the process itself.
+  // Not the variables that a program may have passed, because the exporter reads the environment of the process itself.
   const traces = await startTraces({ env: process.env, version, statusOf, log, now: Date.now, clock })
   const facts = createFacts()
   const { observe } = facts

@@ -13,23 +13,23 @@ import type { Facts } from './log/facts.ts'
 
 export interface PipelineOptions {
   readonly store: Store
-  /** Those in effect. */
+  /** Those of the current configuration. */
   readonly settings: () => Generation
   readonly facts: Facts
-  /** Milliseconds with fractions since any moment, for measuring. */
+  /** A monotonic clock: milliseconds with fractions, for measuring. */
   readonly clock: () => number
   readonly onBug: (error: unknown) => void
 }
 
-/** What receives, enriches, delivers, reports and removes, over one store. */
+/** The parts that receive, enrich, deliver, report and remove, with one store. */
 export interface Pipeline {
   readonly receive: Receive
   readonly loop: DeliveryLoop
   readonly enrichLoop: EnrichLoop
   readonly notices: Notices
-  /** Begins all that is done in the background. */
+  /** Starts all background work. */
   start(): void
-  /** For new settings. */
+  /** Called after the settings have changed. */
   reconfigure(): void
   stopPurge(): void
 }

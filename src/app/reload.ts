@@ -1,4 +1,4 @@
-/** Reloads of the configuration: one at a time, each whole or not at all. */
+/** Reloads of the configuration: one at a time, each completely or not at all. */
 import type { Logger } from 'pino'
 import { changedKeys, untilRestart } from '../config/changes.ts'
 import type { CompiledConfig } from '../config/compiled.ts'
@@ -16,9 +16,9 @@ export interface ReloadDeps {
   /** What the service was started with. */
   readonly started: CompiledConfig
   readonly load: () => Loaded
-  /** Runs the tests of a configuration that is otherwise good. */
+  /** Runs the tests of a configuration that is otherwise valid. */
   readonly test: (compiled: CompiledConfig) => Promise<readonly Problem[]>
-  /** Puts a checked configuration into effect. Where it throws, nothing has changed. */
+  /** Puts a checked configuration into effect. If it throws, nothing has changed. */
   readonly apply: (compiled: CompiledConfig) => void
   readonly isStopping: () => boolean
   readonly supervisor?: Supervisor | undefined

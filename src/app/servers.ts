@@ -11,7 +11,7 @@ type Listen = CompiledConfig['config']['server']
 type FromConfig = 'isProxy' | 'isPrivate' | 'isPublished' | 'limits' | 'readSignature' | 'countError'
 
 export interface ServersOptions extends Omit<ServerDeps, FromConfig> {
-  /** Of the configuration that the service starts with. */
+  /** From the configuration that the service starts with. */
   readonly listen: Listen
   /** The file descriptor of a socket that already listens; server.host and server.port are then not used. */
   readonly socket: number | undefined
@@ -22,11 +22,11 @@ export interface ServersOptions extends Omit<ServerDeps, FromConfig> {
 export interface Servers {
   /** Where the service listens. */
   readonly url: string
-  /** That for webhooks, and that of server.admin_socket. */
+  /** The server for webhooks, and that of server.admin_socket. */
   readonly servers: readonly AdminSocket[]
 }
 
-/** Where it throws, nothing is left open. */
+/** If it throws, nothing is left open. */
 export async function openServers(options: ServersOptions): Promise<Servers> {
   const { listen, socket, metrics, now } = options
   const deps: ServerDeps = {

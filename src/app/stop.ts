@@ -15,7 +15,7 @@ export interface Running {
   readonly enrichLoop: Pick<EnrichLoop, 'stop'>
   readonly notices: Pick<Notices, 'stop'>
   readonly heartbeat: Pick<HeartbeatSender, 'stop'>
-  /** Stop what has nothing to finish. */
+  /** Stop functions of parts that have nothing to finish. */
   readonly timers: readonly (() => void)[]
   readonly generations: Pick<Generations, 'close'>
   readonly observability: Pick<Observability, 'stopLogs' | 'stopTraces'>
@@ -28,7 +28,7 @@ export interface Running {
 export const stopLimitsMs = {
   requests: 2_000,
   attempts: 4_000,
-  /** For the records of attempts that were given up, and for a claim that is under way. */
+  /** For recording attempts that were given up, and for a claim that is in progress. */
   records: 1_000,
   connections: 1_000,
   store: 1_000,
@@ -36,7 +36,7 @@ export const stopLimitsMs = {
 type StopLimits = { readonly [Part in keyof typeof stopLimitsMs]: number }
 
 /**
- * Answers the requests that arrived and finishes attempts in flight. From the first moment on nothing else begins, and no part
+ * Answers the requests that arrived and finishes attempts in flight. Nothing else begins from the start of this call, and no part
  * waits for longer than its share, whatever the store does.
  */
 export async function stopService(running: Running, limits: StopLimits = stopLimitsMs): Promise<void> {
@@ -59,7 +59,7 @@ export async function stopService(running: Running, limits: StopLimits = stopLim
   if (!(await within(limits.store, [store.close()]))) log.warn('the store could not be closed in time')
 }
 
-/** Whether all ended in this time; what did not is left behind. */
+/** Whether all ended within this time; those that did not are left behind. */
 async function within(ms: number, endings: readonly (Promise<unknown> | undefined)[]): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const timer = setTimeout(() => resolve(false), ms)

@@ -13,15 +13,15 @@ export interface HeartbeatDeps {
   readonly url: () => Secret | undefined
   /** Why the service does not work; null while it does. */
   readonly problem: () => string | null
-  /** Commits a change without effect: rejects while the store takes none. */
+  /** Commits a change without effect: rejects while the store accepts none. */
   readonly probe: () => Promise<void>
   readonly proxies: Proxies
   readonly userAgent: string
-  /** Milliseconds since any moment, for measuring. */
+  /** A monotonic clock in milliseconds, for measuring. */
   readonly clock: () => number
   /** Rejects when the signal aborts. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
-  /** For the store's answer and for that to a request. */
+  /** The time limit for the store, and for the response to a request. */
   readonly timeoutMs?: number
   readonly observe: Observe
   readonly onBug: (error: unknown) => void
@@ -37,7 +37,7 @@ export interface HeartbeatSender {
 type Result = Pick<Extract<Fact, { kind: 'heartbeat' }>, 'result' | 'reason'> & { readonly final?: boolean }
 
 const EVERY_MS = 60_000
-/** A service that ends soon after each start must not look alive. */
+/** A service that crashes soon after each start must not look alive. */
 const FIRST_AFTER_MS = 10_000
 const TRIES = 3
 const AGAIN_AFTER_MS = 5_000
@@ -66,7 +66,7 @@ export function createHeartbeat(deps: HeartbeatDeps): HeartbeatSender {
     }
   }
 
-  /** Ends after the time, or when something wakes it; at once where that was since the last pause. */
+  /** Ends after this time, or when it is woken; at once if it was woken since the last pause. */
   async function pause(ms: number): Promise<void> {
     const { signal } = waking
     if (!signal.aborted) {
@@ -77,7 +77,7 @@ export function createHeartbeat(deps: HeartbeatDeps): HeartbeatSender {
     if (signal.aborted) waking = new AbortController()
   }
 
-  /** One heartbeat. Networks lose requests: it is tried a few times before it counts as failed. */
+  /** One heartbeat. Because networks lose requests, it is tried a few times before it counts as failed. */
   async function beat(): Promise<void> {
     for (let tries = 1; !isStopped; tries += 1) {
       const url = deps.url()
@@ -97,7 +97,7 @@ export function createHeartbeat(deps: HeartbeatDeps): HeartbeatSender {
   async function request(url: string, userAgent: string): Promise<Result> {
     try {
       const response = await http.fetch(url, { headers: { 'user-agent': userAgent } })
-      // Only a success is in its body.
+      // Only the body of a success matters.
       return judge(response.status, response.ok ? await response.text() : '')
     } catch (error) {
       return { result: 'failed', reason: failureOf(error, timeoutMs) }
@@ -127,7 +127,7 @@ export function createHeartbeat(deps: HeartbeatDeps): HeartbeatSender {
   }
 }
 
-/** A database may also not answer at all. */
+/** A database may also fail to answer at all. */
 async function storeProblem(probe: () => Promise<void>, timeoutMs: number): Promise<string | null> {
   const { promise, resolve } = Promise.withResolvers<string>()
   const late = `the store has not answered within ${timeoutMs / 1000} s`

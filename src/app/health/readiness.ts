@@ -1,9 +1,9 @@
-/** Why the service should get no requests now. */
+/** The reasons why the service should get no requests now. */
 import type { Fact } from '../../pipeline/fact.ts'
 import { STORE_FAILURE_SHOWN_MS } from './supervisor.ts'
 
 interface ReadinessDeps {
-  /** Why the store takes nothing more until a restart; null while it does. */
+  /** Why the store accepts nothing until a restart; null while it works. */
   readonly storeLoss: () => string | null
   readonly isStopping: () => boolean
   readonly now: () => number

@@ -19,7 +19,7 @@ export function createFacts(): Facts {
   }
 }
 
-/** `trace`: the fields that a fact's span adds to its line; undefined where there are no traces. */
+/** `trace`: the fields that a fact's span adds to its log line; undefined if there are no traces. */
 export function logFacts(
   log: Logger,
   requests: { readonly rejected: RequestLog; readonly repeated: RequestLog },
@@ -29,7 +29,7 @@ export function logFacts(
     const entry = describeFact(fact)
     if (fact.kind === 'rejected') return requests.rejected.add(entry, fact.code, fact.address ?? '')
     const fields = trace === undefined ? entry.fields : { ...entry.fields, ...trace(fact) }
-    // An attacker with a captured request can repeat it without limit.
+    // An attacker can repeat a captured request without limit.
     if (fact.kind === 'received' && fact.result === 'duplicate') {
       return requests.repeated.add({ ...entry, fields }, fact.result)
     }

@@ -1,4 +1,4 @@
-/** Buffers lines of the log: many are written at once, since a system call for each is expensive under load. */
+/** Buffers log lines: many are written at once, because a system call for each is expensive under load. */
 import { withoutSteering } from '../../core/json/json.ts'
 
 /** Buffers up to MANY characters until it is flushed: pino's destination. */
@@ -8,18 +8,18 @@ interface Output {
   flushSync(): void
 }
 
-/** They are JSON: characters that would steer a terminal are written as escapes. */
+/** The lines are JSON: characters that would control a terminal are escaped. */
 export interface Lines {
   write(line: string): void
   /** Calls back when all of it is written. */
   flush(done: () => void): void
-  /** For the exit of the process, when nothing asynchronous runs any more. */
+  /** For the exit of the process, when nothing asynchronous runs anymore. */
   flushSync(): void
 }
 
-/** So many characters are written at once. */
+/** How many characters are written at once. */
 export const MANY = 16_000
-// A line waits for others at most this long.
+// How long a line waits for others at most.
 const MAX_WAIT_MS = 100
 
 export function gather(output: Output): Lines {

@@ -23,7 +23,7 @@ export function logText(json: string, colours: boolean): string {
   return `${paint('dim', clockOf(parsed.time))} ${mark}${words.join('  ')}\n${stackOf(parsed)}`
 }
 
-/** What the line is about, and what is said of it. */
+/** The subject of the line, and its text. */
 function partsOf(entry: Entry, level: number): readonly [string, Style, readonly string[]] {
   const style = level >= ERROR ? 'red' : level >= WARN ? 'yellow' : 'green'
   if (typeof entry.delivery === 'string' && typeof entry.target === 'string')
@@ -33,7 +33,7 @@ function partsOf(entry: Entry, level: number): readonly [string, Style, readonly
   return [textOf(entry.msg), level >= WARN ? style : 'cyan', [fieldsOf(entry)]]
 }
 
-/** `event  analysis.completed  2 messages  evt_…`, and for an event that was enriched what came of each step. */
+/** `event  analysis.completed  2 messages  evt_…`, and the result of each step if the event was enriched. */
 function eventParts(entry: Entry, style: Style): readonly [string, Style, readonly string[]] {
   const { msg, type, subject, deliveries, steps, id } = entry
   // An event that waits for its enrichment has not been planned.
@@ -96,7 +96,7 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** Text from outside loses its control characters: it cannot steer a terminal or fake a line. */
+/** Text from outside is stripped of control characters, so that it cannot control a terminal or fake a line. */
 function harmless(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, ' ').trim()
 }

@@ -6,12 +6,12 @@ import { gather, MANY } from './lines.ts'
 const STDOUT = 1
 
 export interface LogOptions {
-  /** `text`: lines for a person, which `NO_COLOR` in `env` and a file instead of a terminal leave without colours. */
+  /** `text`: lines for a person, without colours if `env` has `NO_COLOR` or the output is not a terminal. */
   readonly format?: LogFormat
   readonly level?: string | undefined
-  /** Its JOURNAL_STREAM says whether systemd's journal reads the output. */
+  /** Its JOURNAL_STREAM tells whether systemd's journal reads the output. */
   readonly env?: Env
-  /** Takes the lines instead of standard output. */
+  /** Receives the lines instead of standard output. */
   readonly to?: { write(line: string): void }
 }
 

@@ -5,14 +5,14 @@ import type { LogEntry } from '../../pipeline/log-entry.ts'
 const PERIOD_MS = 60_000
 /** Logged one by one in each period. */
 const MAX_SINGLE = 20
-/** Addresses that are counted, and those of them that the summary names. */
+/** How many addresses are counted, and how many of them the summary names. */
 const MAX_ADDRESSES = 1_000
 const TOP_ADDRESSES = 5
 
 export interface RequestLog {
   /** `code` and `address` are counted for the summary. */
   add(entry: LogEntry, code: string, address?: string): void
-  /** Logs the summary of what came since the last one. */
+  /** Logs the summary of the requests since the last one. */
   stop(): void
 }
 

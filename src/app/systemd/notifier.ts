@@ -17,11 +17,11 @@ export interface NotifierDeps {
 export type Assignments = Readonly<Record<string, string>>
 
 const PROGRAM = 'systemd-notify'
-// The program itself waits up to five seconds for the manager to read the message, which it ignores from a process
-// that has ended.
+// The program itself waits up to five seconds for the manager to read the message, since the manager ignores a message whose sender
+// has ended.
 const CALL_TIMEOUT_MS = 10_000
 const MAX_QUEUE = 8
-// Each of these must arrive, and in order.
+// Each of these must arrive, in this order.
 const STATES = ['READY', 'RELOADING', 'STOPPING']
 
 /** One call at a time; messages sent meanwhile are joined into the next. Never throws, and logs only its first failure. */

@@ -1,14 +1,14 @@
 /** Socket activation, as sd_listen_fds(3): a listening socket that the service manager passes to this process. */
 
 export type Inherited =
-  /** Undefined where none was passed, and the service opens its own. */
+  /** Undefined if none was passed, so that the service opens its own. */
   { readonly ok: true; readonly fd: number | undefined } | { readonly ok: false; readonly problem: string }
 
 // SD_LISTEN_FDS_START
 const FIRST_FD = 3
 const VARIABLES = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID']
 
-/** Removes the variables from `env`, so that programs that we start do not take the socket for theirs. */
+/** Removes the variables from `env`, so that child processes do not use the socket. */
 export function inheritSocket(env: NodeJS.ProcessEnv, pid: number): Inherited {
   const { LISTEN_PID: listener, LISTEN_FDS: count } = env
   // Otherwise they are meant for a process that started this one.

@@ -10,10 +10,10 @@ import { stall } from './watchdog.ts'
 
 export interface SupervisionDeps {
   readonly notifier: Pick<Notifier, 'send'>
-  /** Undefined where there is no watchdog. */
+  /** Undefined if there is no watchdog. */
   readonly watchdogIntervalMs: number | undefined
   readonly log: Pick<Logger, 'error' | 'info'>
-  /** As performance.now(). */
+  /** A clock like performance.now(). */
   readonly now: () => number
 }
 
@@ -23,7 +23,7 @@ export interface Supervised {
   readonly activity: () => LoopActivity
   /** How long a claim of the delivery loop may take before a restart could help. */
   readonly claimLimitMs: number
-  /** Why the store takes nothing more until a restart; null while it does. */
+  /** Why the store accepts nothing until a restart; null while it works. */
   readonly storeLoss: () => string | null
 }
 

@@ -7,11 +7,11 @@ import { watchdogIntervalMs } from './watchdog.ts'
 
 export interface Systemd {
   readonly socket: Inherited
-  /** Undefined where the service manager expects no notifications. */
+  /** Undefined if the service manager expects no notifications. */
   readonly supervision: Supervision | undefined
 }
 
-/** Removes the variables from `env` that concern this process alone. */
+/** Removes the variables that concern only this process from `env`. */
 export function takeFromSystemd(env: NodeJS.ProcessEnv, pid: number, log: Logger): Systemd {
   const socket = inheritSocket(env, pid)
   const { NOTIFY_SOCKET, PATH } = env

@@ -5,12 +5,12 @@ import { isPostgres, parseUrl } from '../../postgres-url/url.ts'
 
 // The loop turns at least once a second.
 const MIN_STALL_MS = 5_000
-// A claim waits for an append that is under way, and makes a few requests itself; each of these ends after statement_timeout.
+// A claim waits for an append that is in progress, and makes a few requests itself; each of these ends after statement_timeout.
 const REQUESTS_OF_CLAIM = 5
 // Node fires a longer timer at once.
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Half of the watchdog's timeout, as sd_watchdog_enabled(3) recommends; undefined where this process has no watchdog. */
+/** Half of the watchdog's timeout, as sd_watchdog_enabled(3) recommends; undefined if this process has no watchdog. */
 export function watchdogIntervalMs(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   const { WATCHDOG_USEC: timeout, WATCHDOG_PID: watched } = env
   if (timeout === undefined || (watched !== undefined && watched !== String(pid))) return undefined
@@ -19,8 +19,8 @@ export function watchdogIntervalMs(env: NodeJS.ProcessEnv, pid: number): number 
 }
 
 /**
- * How long a claim may take before a restart could help. A file answers soon, also with an error; each request to a database that
- * hangs is given up in the end, and a restart would not make it answer.
+ * How long a claim may take before a restart could help. A file always answers soon, even if with an error. Each request to a database that
+ * hangs ends with a timeout, and a restart would not make the database answer.
  */
 export function claimLimitMs(storeUrl: string): number {
   const parsed = isPostgres(storeUrl) ? parseUrl(storeUrl) : null
