@@ -1,5 +1,5 @@
 /**
- * A stand-in for an API that has what the events leave out. Its address, its fields and what is in them are invented: it
+ * A stand-in for an API that has the data that the events leave out. Its address, fields and values are invented: it
  * follows no particular API.
  */
 import type { JsonObject } from '../core/json/json.ts'
@@ -18,7 +18,7 @@ export interface DemoAnswer {
   readonly body: JsonObject
 }
 
-/** What the API says of an analysis; one that has not ended has no score yet. */
+/** What the API returns for an analysis; one that has not ended has no score yet. */
 export type DescribeAnalysis = (id: string) => {
   readonly created_at: string
   readonly completed_at: string | null

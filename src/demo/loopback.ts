@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { isObject } from '../core/json/json.ts'
 
 export interface LoopbackServer {
-  /** Without a slash at its end. */
+  /** Without a slash at the end. */
   readonly url: string
   close(): Promise<void>
 }

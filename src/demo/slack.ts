@@ -20,7 +20,7 @@ export interface DemoSlackMessage {
   readonly blocks: readonly JsonObject[]
 }
 
-// What it says of itself, whatever it is asked.
+// What it answers about itself to every method.
 const SCOPES = 'chat:write,chat:write.public,channels:read,groups:read,channels:history,groups:history'
 const CHANNEL = {
   id: 'C0DEMO00001',
@@ -55,7 +55,7 @@ export async function startSlack(): Promise<DemoSlack> {
   return slack
 }
 
-/** Null for a call that posts and edits nothing, such as a look-up. */
+/** Null for a call that neither posts nor edits, such as a look-up. */
 function messageIn(path: string, form: URLSearchParams): DemoSlackMessage | null {
   const isEdit = path.endsWith('/chat.update')
   if (!isEdit && !path.endsWith('/chat.postMessage')) return null

@@ -7,10 +7,10 @@ interface Kept {
   readonly until: number
 }
 
-// Of at most 16 kB each.
+// Each has at most 16 kB.
 const MOST_KEPT = 500
 
-/** What was picked from answers, for as long as it may be used; beyond the limit the oldest is removed. */
+/** Keeps the fields picked from answers for as long as they may be used; beyond the limit, the oldest are removed. */
 export class AnswerCache {
   readonly #kept = new Map<string, Kept>()
 

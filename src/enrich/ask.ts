@@ -1,4 +1,4 @@
-/** Asks each step for one event once, for a person: `explain --fetch` and `doctor`. */
+/** Makes the request of each step once for one event, for `explain --fetch` and `doctor`. */
 import type { Answer, Verdict } from '../core/enrichment/answer.ts'
 import { afterTry, nextStep, notAsked, notBegun, type Progress } from '../core/enrichment/progress.ts'
 import type { Step } from '../core/enrichment/step.ts'
@@ -9,7 +9,7 @@ import { type EnrichClientDeps, type Later, openEnrichClient } from './client.ts
 export interface AskedStep {
   readonly step: Step
   readonly verdict: Verdict
-  /** Null where it was not asked. */
+  /** Null if no request was made. */
   readonly answer: Answer | null
   readonly durationMs: number
 }
@@ -19,7 +19,7 @@ export interface AskedAll {
   readonly enriched: JsonObject
 }
 
-/** A step that is not ready is not asked again. */
+/** The request of a step that is not ready is not repeated. */
 export async function askAll(
   steps: readonly Step[],
   event: Event,
@@ -44,7 +44,7 @@ export async function askAll(
       const tried = await client.ask(step, request, step.timeout)
       const { verdict, answer, durationMs } = tried.kind === 'asked' ? tried : notNow(tried)
       asked.push({ step, verdict, answer, durationMs })
-      // Its time is over, so there is no second try.
+      // No time is left, so there is no second try.
       progress = afterTry({ ...step, within: 0 }, progress, verdict, ONCE).progress
     }
   } finally {
@@ -53,7 +53,7 @@ export async function askAll(
   return { steps: asked, enriched: progress.enriched }
 }
 
-/** The step before had its host paused, by Retry-After. */
+/** An earlier step caused a pause of the host, by Retry-After. */
 function notNow({ reason }: Later): Omit<AskedStep, 'step'> {
   return { verdict: { kind: 'failed', reason, status: null }, answer: null, durationMs: 0 }
 }

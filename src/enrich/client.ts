@@ -1,5 +1,5 @@
 /**
- * Asks for what a step of `enrich` fetches: one request at a time for a URL, a few for a host, and answers kept for as long as
+ * Makes the requests of the steps of `enrich`: one at a time for a URL, a few for a host. Answers are kept for as long as
  * `cache` says.
  */
 import type { lookup } from 'node:dns'
@@ -15,9 +15,9 @@ import { AnswerCache } from './answer-cache.ts'
 import { createTurns, type HostNews, type Turn } from './turns.ts'
 
 export interface EnrichClient {
-  /** One try, for which it waits `patienceMs` at most until it is its turn; it never rejects. */
+  /** One try, which waits at most `patienceMs` for its turn; never rejects. */
   ask(step: Step, request: Asked, patienceMs: number): Promise<Try | Later>
-  /** Waiting requests are refused, and those under way are finished. */
+  /** Waiting requests are refused, and those in progress are finished. */
   close(): Promise<void>
 }
 
@@ -26,9 +26,9 @@ export type Asked = Pick<Extract<StepRequest, { ok: true }>, 'url' | 'headers'>
 export interface Try {
   readonly kind: 'asked'
   readonly verdict: Verdict
-  /** The answer itself; null where it was kept from an earlier try. */
+  /** The answer itself; null if it was kept from an earlier try. */
   readonly answer: Answer | null
-  /** Of the request alone, in milliseconds. */
+  /** The duration of the request alone, in milliseconds. */
   readonly durationMs: number
   readonly news: HostNews | null
 }
@@ -38,16 +38,16 @@ interface AskedOnce extends Pick<Try, 'verdict' | 'answer' | 'durationMs'> {
   readonly within: number
 }
 
-/** It was not asked. */
+/** No request was made. */
 export type Later = Extract<Turn, { kind: 'later' }>
 
 export interface EnrichClientDeps {
   readonly proxies: Proxies
   readonly userAgent: string
   readonly now: () => number
-  /** Milliseconds with fractions since any moment, for measuring. */
+  /** A monotonic clock: milliseconds with fractions, for measuring. */
   readonly clock: () => number
-  /** In place of the system's resolver. */
+  /** Used instead of the system's resolver. */
   readonly resolve?: typeof lookup
 }
 
@@ -75,7 +75,7 @@ export function openEnrichClient(steps: readonly Step[], deps: EnrichClientDeps)
       if (kept !== null) return kept
       const turn = await turns.take(step.host, request.url, patienceMs)
       if (turn.kind === 'later') return turn
-      // The one before may have asked for the same.
+      // The request before may have fetched the same.
       const keptMeanwhile = keptFor(step, key)
       if (keptMeanwhile !== null) {
         turns.end(step.host, request.url)
@@ -115,7 +115,7 @@ export function openEnrichClient(steps: readonly Step[], deps: EnrichClientDeps)
     return { verdict, answer, startedAt, durationMs: deps.clock() - startedAt, within: step.within }
   }
 
-  /** Follows redirects within the host alone, since headers hold secrets. */
+  /** Follows redirects only within the host, because headers contain secrets. */
   async function followed(client: HttpClient, step: Step, { url, headers }: Asked): Promise<Answer> {
     const sent = { accept: 'application/json', 'user-agent': deps.userAgent, ...lowerCase(headers) }
     const deadline = deps.clock() + step.timeout
@@ -143,7 +143,7 @@ function lowerCase(headers: Readonly<Record<string, string>>): Record<string, st
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
-/** What is no success says all in its status: its body may have broken off. */
+/** For an answer that is not a success, the status is enough: its body may have broken off. */
 async function toAnswer(response: Response, now: number): Promise<Answer> {
   const asked = readRetryAfter(response.headers.get('retry-after') ?? '', response.headers.get('date'), now)
   const bytes = await response.arrayBuffer().catch((error: unknown) => {
@@ -160,7 +160,7 @@ async function toAnswer(response: Response, now: number): Promise<Answer> {
 
 const TIMEOUTS = /^(?:UND_ERR_(?:HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/
 
-/** Without the URL, which has values of the event in it. */
+/** Without the URL, which contains values of the event. */
 function failureOf({ host, timeout }: Step, error: unknown): Answer {
   const none = (reason: string, permanent = false): Answer => ({ kind: 'none', reason, permanent })
   if (error instanceof ConnectFailure) {

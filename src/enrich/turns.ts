@@ -14,22 +14,22 @@ export type Turn =
   /** Not now. `afterMs`: when to try again; null if it waited for too long. */
   | { readonly kind: 'later'; readonly afterMs: number | null; readonly reason: string }
 
-/** News of a host's health. */
+/** A change of a host's health. */
 export type HostNews = { readonly failing: true; readonly reason: string } | { readonly failing: false }
 
 export interface Turns {
-  /** Waits in line for `patienceMs` at most. A turn that was taken is ended by `end`. */
+  /** Waits in line for at most `patienceMs`. A turn that was given must be ended with `end`. */
   take(host: string, url: string, patienceMs: number): Promise<Turn>
-  /** `asked`: undefined where no request was made after all. Returns what is new about the host, if anything. */
+  /** `asked`: undefined if no request was made after all. Returns the change of the host's health, if any. */
   end(host: string, url: string, asked?: Asked): HostNews | null
-  /** Refuses everything that waits. */
+  /** Refuses all waiting requests. */
   close(): void
 }
 
 interface Asked {
   readonly verdict: Verdict
   readonly startedAt: number
-  /** Of the step, in milliseconds. */
+  /** The `within` of the step, in milliseconds. */
   readonly within: number
 }
 
@@ -59,7 +59,7 @@ export function createTurns(clock: () => number): Turns {
       const host = hostOf(name)
       const refused = refusal(host)
       if (refused !== null) return Promise.resolve(refused)
-      // Whatever waits in line waits for another URL, or there is no room for this one either.
+      // Everything in line waits for another URL, or there is no room for this one either.
       if (isFree(host, url)) {
         host.asking.add(url)
         return Promise.resolve({ kind: 'turn' })
@@ -108,7 +108,7 @@ export function createTurns(clock: () => number): Turns {
     })
   }
 
-  /** The first in line whose URL is not being asked goes on, as far as there is room; all are sent away by a pause. */
+  /** Gives a turn to the first in line whose URL has no request in progress, as far as there is room. A pause refuses all. */
   function advance(host: Host): void {
     const refused = refusal(host)
     for (const { url, answer } of [...host.line]) {

@@ -2,17 +2,17 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** How the operator may help where a path is wrong or closed; each completes a sentence. */
+/** What the operator can do if a path is wrong or not accessible; each completes a sentence. */
 export interface Remedy {
-  /** Whether the file had to be there already. */
+  /** Whether the file should already exist. */
   readonly use: 'read' | 'write'
   /** Names another path: `correct store.url`. */
   readonly rename: string
-  /** Lets the user in: `give it to the user that the service runs as (chown)`. */
+  /** Gives the user access: `give it to the user that the service runs as (chown)`. */
   readonly permit: string
 }
 
-/** One sentence about `path`, with what to do. Null for an error that is not of the file system, and for one without words. */
+/** One sentence about `path`, with what to do. Null for an error that is not of the file system, or that has no description here. */
 export function wordsFor(error: unknown, path: string, { use, rename, permit }: Remedy): string | null {
   if (!isOfFileSystem(error)) return null
   const folder = dirname(path)
@@ -30,7 +30,7 @@ export function wordsFor(error: unknown, path: string, { use, rename, permit }: 
       return `this user (uid ${process.geteuid?.()}) may not ${use === 'read' ? 'read' : 'use'} ${failedAt(error, path)}; ${permit}`
     case 'ENOENT':
       if (use === 'read') return `there is no file ${path}; ${rename}`
-      // Only the folder was missing, and the system made none.
+      // Only the folder was missing, but the system could not create it.
       if (error.syscall === 'mkdir' && error.path !== undefined)
         return `no folder can be made in ${dirname(error.path)}; ${rename}`
       return `there is no folder ${folder}; make it, or ${rename}`
@@ -55,7 +55,7 @@ export function wordsFor(error: unknown, path: string, { use, rename, permit }: 
   }
 }
 
-/** Whether this user may not, but another may. */
+/** Whether this user lacks permission. */
 export function isForbidden(error: unknown): boolean {
   return isOfFileSystem(error) && (error.code === 'EACCES' || error.code === 'EPERM')
 }
@@ -74,7 +74,7 @@ function failedAt(error: FileError, path: string): string {
 function hasInodes(folder: string): boolean {
   try {
     const { files, ffree } = statfsSync(folder)
-    // Some file systems do not count them, and report none in all.
+    // Some file systems do not count inodes, and report a total of 0.
     return files === 0 || ffree > 0
   } catch {
     return true

@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Makes the folder, and those above it that are missing, with `mode`; what is there already is left as it is. Node's own `recursive`
- * never returns below a folder in which the system makes none, such as /proc.
+ * Creates the folder, and missing ones above it, with `mode`; existing folders are not changed. Node's own `recursive`
+ * never returns below a folder in which none can be created, such as /proc.
  */
 export function makeFolders(path: string, mode = 0o777): void {
   try {
@@ -20,7 +20,7 @@ function makeFolder(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode })
   } catch (error) {
-    // Systems differ in how they refuse what exists.
+    // Systems report existing folders with different errors.
     if (!isFolder(path)) throw error
   }
 }

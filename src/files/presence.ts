@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 
-/** Whether something is there. Throws where this user may not find out, which `existsSync` takes for an absence. */
+/** Whether the path exists. Throws if this user has no permission to find out, for which `existsSync` returns false. */
 export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined
 }

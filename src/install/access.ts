@@ -4,7 +4,7 @@ import { dirname, relative } from 'node:path'
 
 const FOR_OTHERS = { read: 0o4, enter: 0o5, execute: 0o5 } as const
 
-/** Folders that the unit does not see, and the setting that hides them. */
+/** Folders that the unit cannot see, and the setting that hides them. */
 const hidden = {
   '/home': 'ProtectHome=yes',
   '/root': 'ProtectHome=yes',
@@ -13,7 +13,7 @@ const hidden = {
   '/var/tmp': 'PrivateTmp=yes',
 } as const
 
-/** Why the service cannot read it: the end of a sentence that begins with the path. `undefined` if it can. */
+/** Why the service cannot read it, as the end of a sentence that begins with the path; `undefined` if it can. */
 export function whyClosed(path: string, need: keyof typeof FOR_OTHERS): string | undefined {
   const real = realpathSync(path)
   const place = real === path ? '' : `leads to ${real}, which `
@@ -28,7 +28,7 @@ function isWithin(folder: string, path: string): boolean {
   return !relative(realFolder(folder), path).startsWith('..')
 }
 
-/** /home is a link on some systems; what the unit hides is where it leads. */
+/** /home is a symbolic link on some systems; the unit hides its target. */
 function realFolder(folder: string): string {
   try {
     return realpathSync(folder)

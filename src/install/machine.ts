@@ -5,11 +5,11 @@ import { packageFolder, program } from '../config/package.ts'
 
 export interface Machine {
   readonly isRoot: boolean
-  /** systemd's version; 0 where it does not run. */
+  /** systemd's version; 0 if it is not running. */
   readonly systemd: number
   /** Node's own binary, and its major version. */
   readonly node: { readonly path: string; readonly major: number }
-  /** This package: its folder, and its program within. */
+  /** This package: its folder, and the program in it. */
   readonly product: { readonly folder: string; readonly program: string }
   /** Where the administrator's units are. */
   readonly units: string
@@ -38,7 +38,7 @@ export function thisMachine(): Machine {
   }
 }
 
-/** As sd_booted(3) finds out whether it runs. */
+/** The same check as in sd_booted(3). */
 function runningSystemd(): number {
   if (!existsSync('/run/systemd/system')) return 0
   const { stdout } = spawnSync('systemctl', ['--version'], { encoding: 'utf8' })

@@ -1,4 +1,4 @@
-/** The steps that install or remove the service; those that are done already are left out. */
+/** The steps that install or remove the service, without those that are already done. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { starterConfig } from '../config/starter.ts'
@@ -25,7 +25,7 @@ export function planInstallation(machine: Machine): InstallPlan {
     const before = found.as === 'ours' ? found.text : undefined
     return write(unitFile(machine, name), unitText(machine, name), before, /^(?:Exec|Listen)/)
   })
-  // What an administrator disabled stays so at an upgrade.
+  // A unit that an administrator has disabled stays disabled in an upgrade.
   const fresh = units.filter(({ found }) => found.as === 'none').map(({ name }) => name)
   return {
     problems: [...unsuitable(machine), ...unreachable(machine), ...foreignUnits(machine)],
@@ -77,7 +77,7 @@ function configuration({ home }: Machine): Step[] {
   ]
 }
 
-/** Whether systemd has loaded other units than those on the disk. */
+/** Whether systemd has loaded other versions of the units than those on disk. */
 function isStale(machine: Machine): boolean {
   return machine.ask('show', '--property=NeedDaemonReload', ...unitNames).includes('=yes')
 }

@@ -1,4 +1,4 @@
-/** Single changes to a machine, each with what to print before or after it is made. */
+/** Single changes to a machine, each with the text to print before or after it. */
 import {
   chmodSync,
   closeSync,
@@ -13,7 +13,7 @@ import { basename, dirname, join } from 'node:path'
 import { makeFolders } from '../files/folders.ts'
 import type { Machine } from './machine.ts'
 
-/** Of each change the words before it is made, and after. */
+/** For each kind of change, the words before it is made, and after. */
 export const verbs = {
   make: 'made',
   restrict: 'restricted',
@@ -27,7 +27,7 @@ export interface Step {
   readonly verb: keyof typeof verbs
   /** A path or a command, with a remark. */
   readonly what: string
-  /** Lines that change, for a dry run. */
+  /** The lines that change, for a dry run. */
   readonly detail: readonly string[]
   readonly apply: () => void
 }

@@ -1,4 +1,4 @@
-/** The unit files: as shipped, with the paths of this machine, and a mark by which an update recognises them. */
+/** The unit files as shipped, with the paths of this machine, and a mark by which an update recognises them. */
 import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ export const unitNames = ['hookbridge.service', 'hookbridge.socket'] as const
 
 export type UnitName = (typeof unitNames)[number]
 
-/** How a unit file on the machine is: `ours` has not been touched since it was written. */
+/** The state of a unit file on the machine: `ours` has not been changed since it was written. */
 export type FoundUnit = { readonly as: 'none' | 'foreign' } | { readonly as: 'ours'; readonly text: string }
 
 const MARK = '# sha256 of the rest: '
@@ -48,7 +48,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** As systemd.service(5) reads a command line. */
+/** Splits a command line like systemd.service(5). */
 function quoted(path: string): string {
   const escaped = path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')
   return /[\s"'\\;]/.test(path) ? `"${escaped}"` : escaped

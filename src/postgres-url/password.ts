@@ -1,7 +1,7 @@
-/** Keeps the password of a URL out of what is shown. */
+/** Removes the password of a URL from what is shown. */
 import { isPostgres, parseUrl } from './url.ts'
 
-/** For messages. Of what is no URL, all that may be a password is left out. */
+/** For messages. If the text is not a URL, everything that may be a password is left out. */
 export function withoutPassword(url: string): string {
   const password = parseUrl(url).ok ? /^([^@/]*\/\/[^@/?#:]*):[^@/?#]*@/ : /^([^@/]*\/\/[^@/?#:]*):.*@/s
   return url.replace(password, '$1@')

@@ -10,16 +10,16 @@ export const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'] as co
 export type SslMode = (typeof sslModes)[number]
 
 export interface Target {
-  /** In the order in which they are tried, until one takes writes. */
+  /** In the order in which they are tried, until one accepts writes. */
   readonly hosts: readonly Host[]
-  /** Null: the user that runs the program. */
+  /** Null: the system user that runs the program. */
   readonly user: string | null
-  /** Null where PGPASSWORD or the password file has it. */
+  /** Null if PGPASSWORD or the password file contains it. */
   readonly password: string | null
-  /** Null: named as the user. */
+  /** Null: the database has the name of the user. */
   readonly database: string | null
   readonly applicationName: string
-  /** Null: verify-full, but for this machine. */
+  /** Null: verify-full, except for this machine. */
   readonly sslMode: SslMode | null
   /** How many connections a pool has at most. Null: as many as its owner needs. */
   readonly poolSize: number | null
@@ -51,10 +51,10 @@ const PARAMETERS: ReadonlySet<string> = new Set([
   'statement_timeout',
   'pool_max_conns',
 ])
-// A server that answers takes milliseconds; these end what hangs.
+// A working server answers within milliseconds; these timeouts end what hangs.
 const CONNECT_TIMEOUT = '5'
 const STATEMENT_TIMEOUT = '10s'
-/** Of each time in milliseconds: https://www.postgresql.org/docs/current/config-setting.html */
+/** Milliseconds of each unit: https://www.postgresql.org/docs/current/config-setting.html */
 const UNITS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, min: 60_000 }
 
 export function parseUrl(url: string): ParsedUrl {
@@ -75,7 +75,7 @@ export function parseUrl(url: string): ParsedUrl {
 function parsed(account: string, authority: string, path: string, parameters: URLSearchParams): ParsedUrl {
   for (const name of parameters.keys())
     if (!PARAMETERS.has(name))
-      // What is no name may be the rest of a password.
+      // Text that is not a name may be the rest of a password.
       return failed(
         `has an unknown parameter${/^\w+$/.test(name) ? ` ${name}` : ''}; known: ${list(PARAMETERS)}`,
       )
@@ -109,7 +109,7 @@ function parsed(account: string, authority: string, path: string, parameters: UR
   return { ok: true, target }
 }
 
-/** Or what is wrong with them. Without a limit, a request would wait for a server that hangs. */
+/** The limits, or what is wrong with them. Without a limit, a request would wait forever for a server that hangs. */
 function limitsOf(
   parameters: URLSearchParams,
 ): Pick<Target, 'poolSize' | 'connectTimeoutMs' | 'statementTimeoutMs'> | string {
@@ -146,12 +146,12 @@ function hostsOf(text: string, ports: string | null): readonly Host[] | null {
 
 const FILE = /([?&](?:sslrootcert|sslcert|sslkey)=)([^&#]*)/g
 
-/** The same with other names of its files; of what is no URL, nothing is changed. */
+/** The same URL with its files renamed; text that is not a URL is returned unchanged. */
 export function withFiles(url: string, rename: (file: string) => string): string {
   if (!parseUrl(url).ok) return url
   return url.replace(FILE, (all, parameter: string, value: string) => {
     const file = new URLSearchParams(`file=${value}`).get('file') ?? ''
-    // The system's authorities are no file.
+    // `system` means the system's authorities, not a file.
     if (file === '' || file === 'system') return all
     return parameter + encodeURIComponent(rename(file)).replaceAll('%2F', '/')
   })

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { type AddressRule, bareAddress, parseAddressEntry, withoutZone } from '../core/receiving/addresses.ts'
 
 /**
- * A source's `allow_ips`: whether it lists an address. In a flood it avoids signature checks, but it never replaces them:
+ * Whether a source's `allow_ips` lists an address. In a flood this avoids signature checks, but it never replaces them:
  * other customers of Svix send from the same addresses.
  */
 export function compileAllowList(rules: readonly AddressRule[]): (ip: string) => boolean {

@@ -19,7 +19,7 @@ export function checkClock(source: string, requests: readonly Timing[], refused:
   if (refused !== null && refused.receivedAt > (requests[0]?.receivedAt ?? 0)) {
     return refusedClock(source, refused.receivedAt - refused.sentAt, refused.receivedAt)
   }
-  // Signed timestamps are whole seconds, cut off: on average half a second is missing.
+  // Signed timestamps are truncated to whole seconds: on average, half a second is missing.
   const skews = requests.map(({ receivedAt, sentAt }) => receivedAt - sentAt - 500)
   return classifyClock(source, skews, requests[0]?.receivedAt ?? 0)
 }

@@ -11,7 +11,7 @@ const UNREACHED =
   'Senders cannot reach this service. They retry, but their events are lost once they give up.'
 const TLS_FAILURE = /ERR_SSL|ERR_TLS|EPROTO/
 
-/** `code` is the error of an answer of ours; null for any other answer. */
+/** `code`: the error code if the answer came from Hookbridge; null for any other answer. */
 interface ProbeResult {
   readonly status: number
   readonly code: string | null
@@ -43,7 +43,7 @@ export async function checkPublicUrl(
     timeoutMs: timeout,
     hostSetting: 'server.public_url',
     largestAnswerBytes: LARGEST_ANSWER_BYTES,
-    // Senders do not know the authorities of this machine.
+    // Senders do not trust the authorities of this machine.
     trustSystem: false,
   })
   try {

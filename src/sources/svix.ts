@@ -16,7 +16,7 @@ export type SignatureHeaders =
       readonly ok: true
       readonly messageId: string
       readonly timestamp: string
-      /** Several, divided by spaces. */
+      /** May be several, separated by spaces. */
       readonly signatures: string
       /** By how many seconds our clock was ahead of the timestamp when the headers were read. */
       readonly skewSeconds: number
@@ -26,7 +26,7 @@ export type SignatureHeaders =
   | {
       readonly ok: false
       readonly reason: 'missing_headers' | 'malformed_headers'
-      /** The first well-formed id that the headers name, for the log; empty where they name none. */
+      /** The first well-formed id in the headers, for the log; empty if there is none. */
       readonly messageId: string
     }
 
@@ -43,7 +43,7 @@ type Verified =
       readonly ok: false
       readonly reason: 'missing_headers' | 'malformed_headers' | 'no_matching_signature'
     }
-  /** The sender has signed it, but long ago, or one of the clocks is wrong. Times as above. */
+  /** The signature is genuine, but it was made long ago, or one of the clocks is wrong. Times as above. */
   | {
       readonly ok: false
       readonly reason: 'timestamp_out_of_range'
@@ -62,11 +62,11 @@ type Signature = Omit<Extract<SignatureHeaders, { ok: true }>, 'ok' | 'skewSecon
 
 const PREFIX = 'whsec_'
 const TOLERANCE_S = 300
-// A rotation makes twelve signatures at most; each takes 48 characters, an asymmetric one 92.
+// During a rotation there are at most twelve signatures; each takes 48 characters, an asymmetric one 92.
 const MAX_SIGNATURES_LENGTH = 4_096
-// Dots are allowed, although they also divide the signed text: if it is divided elsewhere, the body is never JSON.
+// Dots are allowed, although they also separate the parts of the signed text: if it is split elsewhere, the body is never JSON.
 const MESSAGE_ID = /^[\x21-\x7e]{1,256}$/
-// No sign, no leading zero: a timestamp has one spelling, and the signed text is made from it.
+// No sign and no leading zero: a timestamp has only one spelling, since the signed text contains it.
 const TIMESTAMP = /^[1-9]\d{0,10}$/
 const HMAC_SIGNATURE = /^v1,[A-Za-z\d+/]{43}=$/
 
@@ -78,7 +78,7 @@ const headerSets = ['svix', 'webhook'].map((brand) => ({
 
 /**
  * Makes a verifier for one source. A request is verified by any of the secrets, so that they can be rotated.
- * Throws where a secret is malformed, without repeating it.
+ * Throws if a secret is malformed, without repeating it.
  */
 export function createVerifier(secrets: readonly Secret[]): Verifier {
   const signers = secrets.map((secret, index) => createSigner(secret, `secrets[${index}]`))
@@ -97,7 +97,7 @@ export function createVerifier(secrets: readonly Secret[]): Verifier {
   }
 }
 
-/** Signs a body as Svix does. The timestamp is cut to whole seconds. */
+/** Signs a body as Svix does. The timestamp is truncated to whole seconds. */
 export function sign(secret: Secret, messageId: string, at: Date, body: string | Buffer): SignedHeaders {
   const { webhook } = createSigner(secret, 'the secret')
   return {

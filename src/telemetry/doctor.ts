@@ -3,7 +3,7 @@ import { isUnknownIssuer } from '../network/certificate-failure.ts'
 import type { ExportProblem } from './sdk.ts'
 import { type Env, readTraceSettings, type TraceSettings } from './settings.ts'
 
-/** Checks the collector with an empty batch; no findings where traces are off. `timeout`: milliseconds. */
+/** Checks the collector with an empty batch; no findings if traces are off. `timeout`: milliseconds. */
 export async function checkTraces(env: Env, timeout: number): Promise<readonly Finding[]> {
   const { settings, warnings } = readTraceSettings(env)
   const findings = warnings.map((words) =>

@@ -1,4 +1,4 @@
-/** Logs failures of the export: not for every batch, and without secrets. */
+/** Logs failures of the export, but not for every batch, and without secrets. */
 import { DiagLogLevel, diag } from '@opentelemetry/api'
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace'
@@ -17,7 +17,7 @@ const MAX_KINDS = 100
 /** OpenTelemetry's code of an export that succeeded. */
 export const SUCCESS = 0
 
-/** Logs when the export begins to fail and when it works again. To the span processor every export succeeds. */
+/** Logs when the export begins to fail and when it works again. For the span processor, every export succeeds. */
 export class WatchedExporter implements SpanExporter {
   readonly #exporter: OTLPTraceExporter
   readonly #log: TraceLog

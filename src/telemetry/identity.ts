@@ -1,6 +1,6 @@
 /**
  * The trace of an event. It is derived from the event's id alone, so that an attempt hours later, after a restart or by
- * another process joins the trace of the receipt, and the store holds nothing for it.
+ * another process joins the trace of the receipt, without any data in the store.
  */
 import { hash } from 'node:crypto'
 
@@ -26,9 +26,9 @@ export function rootOf(eventId: string): SpanId {
 const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
 const SAMPLED = 1
 
-/** Reads a W3C `traceparent`; undefined where it is not valid. Later versions may add to it. */
+/** Reads a W3C `traceparent`; undefined if it is not valid. Later versions may add to it. */
 export function readTraceparent(header: string | undefined): RemoteSpan | undefined {
-  // Far more than version, three fields and what a later version may add.
+  // Far longer than a version, three fields and anything that a later version may add.
   if (header === undefined || header.length > 256) return undefined
   const [, version, traceId = '', spanId = '', flags = '', more] = TRACEPARENT.exec(header.trim()) ?? []
   if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return undefined

@@ -44,7 +44,7 @@ export interface TraceDeps {
   readonly log: TraceLog
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Milliseconds on the clock that the pipeline measures with. */
+  /** Milliseconds of the clock that the pipeline measures with. */
   readonly clock: () => number
 }
 
@@ -108,7 +108,7 @@ export function openTraces(settings: TraceSettings, deps: TraceDeps): Traces {
 
 export interface ExportProblem {
   readonly reason: string
-  /** Of the system's or TLS' error; empty where there is none. */
+  /** The code of an error from the system or TLS; empty if there is none. */
   readonly code: string
 }
 
@@ -137,7 +137,7 @@ function exporterOf(name: Exporter, settings: TraceSettings, { log, clock }: Tra
   return new WatchedExporter(new OTLPTraceExporter(throughProxy(settings)), log, settings.secrets, clock)
 }
 
-/** By Node's own agent, from Node 24.5 on: the exporter sends with Node's http and https. */
+/** Uses Node's own agent, available from Node 24.5: the exporter sends with Node's http and https. */
 function throughProxy({ proxy }: TraceSettings) {
   if (proxy === undefined) return {}
   const url = proxy.url.reveal()
@@ -146,7 +146,7 @@ function throughProxy({ proxy }: TraceSettings) {
   return { httpAgentOptions: { keepAlive: true, ...Object.fromEntries(files), proxyEnv } }
 }
 
-/** As the exporter does, it goes on without a file that cannot be read. */
+/** Like the exporter, it ignores a file that cannot be read. */
 function readPem(path: string): Buffer | undefined {
   try {
     return readFileSync(path)

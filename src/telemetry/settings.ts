@@ -13,15 +13,15 @@ export interface TraceSettings {
   readonly batch: BatchSettings
   /** Values of the headers that authenticate to the collector. */
   readonly secrets: readonly Secret[]
-  /** The proxy that the collector is reached through, where there is one. */
+  /** The proxy for the collector, if there is one. */
   readonly proxy?: TraceProxy
 }
 
 export interface TraceProxy {
-  /** `proxy.example.com:3128`: for people, without credentials. */
+  /** `proxy.example.com:3128`: for messages, without credentials. */
   readonly name: string
   readonly url: Secret
-  /** In PEM: the exporter reads them itself only where it makes its own agent, which goes through no proxy. */
+  /** In PEM. The exporter reads them itself only if it creates its own agent, which does not use a proxy. */
   readonly files: Readonly<Partial<Record<'ca' | 'cert' | 'key', string>>>
 }
 
@@ -36,7 +36,7 @@ export interface BatchSettings {
 }
 
 export interface ReadSettings {
-  /** Null where no traces are wanted. */
+  /** Null if no traces are wanted. */
   readonly settings: TraceSettings | null
   /** Mistakes in the variables, and how to fix them. */
   readonly warnings: readonly string[]
@@ -123,7 +123,7 @@ function canExport(env: Env, endpoint: string | undefined, warn: Warn): boolean 
   }
   const url = endpoint === undefined ? undefined : variable(env, endpoint)
   if (endpoint === undefined || (url !== undefined && /^https?:$/.test(protocolOf(url) ?? ''))) return true
-  // The URL is not logged: there may be a password in it.
+  // The URL is not logged, because it may contain a password.
   warn(`${endpoint} is not an http:// or https:// URL, so no traces are exported; write http://host:4318`)
   return false
 }
@@ -162,7 +162,7 @@ function readBatch(env: Env, warn: Warn): BatchSettings {
   return batch
 }
 
-/** The exporter ignores a header that it cannot read, and the mistake would show only at the collector. */
+/** The exporter ignores a header that it cannot read, so the mistake would be visible only at the collector. */
 function readHeaders(env: Env, warn: Warn): Secret[] {
   return HEADERS.flatMap((name) =>
     (variable(env, name) ?? '').split(',').flatMap((pair) => {
@@ -179,7 +179,7 @@ function readHeaders(env: Env, warn: Warn): Secret[] {
   )
 }
 
-/** The SDK silently drops all attributes where one of them cannot be read. */
+/** The SDK silently drops all attributes if one of them cannot be read. */
 function checkResource(env: Env, warn: Warn): void {
   const text = variable(env, 'OTEL_RESOURCE_ATTRIBUTES') ?? ''
   const bad = text
@@ -193,7 +193,7 @@ function checkResource(env: Env, warn: Warn): void {
   warn(`OTEL_RESOURCE_ATTRIBUTES cannot be read, so all of it is ignored; ${form}`)
 }
 
-/** By the specification an empty variable counts as unset. */
+/** According to the specification, an empty variable counts as unset. */
 function variable(env: Env, name: string): string | undefined {
   return env[name]?.trim() || undefined
 }

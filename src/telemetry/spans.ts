@@ -1,9 +1,9 @@
-/** Turns facts of the pipeline into spans: no body, no secret, no mail address. */
+/** Turns facts of the pipeline into spans, which contain no body, secret or mail address. */
 import type { Outcome } from '../core/delivery/outcome.ts'
 import type { Fact, Handling, UnstoredRequest } from '../pipeline/fact.ts'
 import { type RemoteSpan, readTraceparent } from './identity.ts'
 
-/** Times are those of the pipeline's clock, or of the epoch where `wall` says so. */
+/** Times are by the pipeline's clock, or since the epoch if `wall` is set. */
 export interface Span {
   readonly name: string
   readonly kind: 'server' | 'client' | 'internal'
@@ -50,7 +50,7 @@ export function eventIdOf(fact: Fact): string | undefined {
   }
 }
 
-/** Null for facts that are logged alone. */
+/** Null for facts that are only logged. */
 export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
   switch (fact.kind) {
     case 'received': {
@@ -62,7 +62,7 @@ export function spanOf(fact: Fact, statusOf: StatusOf): EventSpan | null {
         ...(code !== undefined && { 'error.type': code }),
       })
       const children = steps(handling)
-      // Answered 400, the sender's error; but here a person must look at it.
+      // The answer is 400, an error of the sender, but a person here must look into it.
       const error = code === undefined ? {} : { error: `quarantined: ${code}` }
       return { root: result !== 'duplicate', span: { ...span, ...error, children } }
     }
@@ -120,7 +120,7 @@ function steps({ verifying, verified, routed, stored, routes }: Handling, storeE
   ]
 }
 
-/** One request of a step. Its URL has values of the event in it, and is left out. */
+/** One request of a step. Its URL contains values of the event, and is left out. */
 function fetching(fact: Extract<Fact, { kind: 'enrichment_tried' }>): Span {
   const { id, step: name, host, result, reason, kept, durationMs, againAt, ended } = fact
   const attributes = {
@@ -195,7 +195,7 @@ function failed(span: Span, type: string | false | undefined): Span {
     : { ...span, error: type, attributes: { ...span.attributes, 'error.type': type } }
 }
 
-/** Mail servers repeat the address that they refuse. */
+/** Mail servers repeat the address that they refuse, so it is removed. */
 function withoutAddresses(text: string): string {
   return text.replace(ADDRESS, '<address>')
 }

@@ -2,7 +2,7 @@
 import type { TraceDeps, Traces } from './sdk.ts'
 import { type Env, readTraceSettings } from './settings.ts'
 
-/** Undefined where no traces are wanted. */
+/** Undefined if no traces are wanted. */
 export async function startTraces({
   env,
   ...deps
