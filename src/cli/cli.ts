@@ -30,7 +30,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-/** Complaints repeat arguments, names in files and what servers say. */
+/** Error messages repeat arguments, names in files and texts of servers. */
 function complain(terminal: Terminal, message: string): void {
   const text = `hookbridge: ${asRun(terminal.command, printableLines(message))}`
   terminal.err.write(`${wrapped(terminal, 'err', text)}\n`)
@@ -47,7 +47,7 @@ async function program(terminal: Terminal, argv: readonly string[]): Promise<Com
     .configureOutput({
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
-      // Complaints repeat the arguments.
+      // Error messages repeat the arguments.
       outputError: (text, write) => write(printableLines(text.replace(PASSWORD_OF_URL, '$1:***@'))),
       getOutHelpWidth: () => terminal.out.columns ?? 80,
       getErrHelpWidth: () => terminal.out.columns ?? 80,
@@ -67,8 +67,8 @@ async function program(terminal: Terminal, argv: readonly string[]): Promise<Com
 }
 
 /**
- * The names of the commands whose options and arguments are needed: with `complete`, which is the command of another
- * command line, those of that one too. Without a command, which prints the help, they are those of all.
+ * The names of the commands whose options and arguments are needed. For `complete`, whose arguments are another
+ * command line, this includes the command in that one. Without a command, which prints the help, these are all commands.
  */
 function commandsFor(argv: readonly string[]): ReadonlySet<string> {
   const names = commands.map(({ name }) => name)
@@ -77,6 +77,6 @@ function commandsFor(argv: readonly string[]): ReadonlySet<string> {
 }
 
 function commandIn(argv: readonly string[]): string | undefined {
-  // With a value that may be missing, so that the whole command line reports that it is.
+  // Its value is optional here, so that parsing the whole command line reports that it is missing.
   return new Command().option('--config [file]').parseOptions([...argv]).operands[0]
 }

@@ -12,12 +12,15 @@ export function commandName(script: string, cwd: string): string {
   return `node ${shellWord(script)}`
 }
 
-/** Errors and hints name commands as "hookbridge COMMAND", in quotes or backquotes; here as the user runs them. */
+/**
+ * Errors and hints name commands as "hookbridge COMMAND", in quotes or backquotes. This replaces them by the way in which the user
+ * runs them.
+ */
 export function asRun(command: string, text: string): string {
   return text.replaceAll(/(["`])hookbridge (?=[a-z])/g, (_, quote: string) => `${quote}${command} `)
 }
 
-/** A word that a shell takes as it is. */
+/** A word that a shell does not interpret. */
 export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

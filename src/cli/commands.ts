@@ -1,6 +1,6 @@
 /**
- * The commands, in the order of the help. What a command takes and what it does is in a module that is loaded when the
- * command is named: a start costs the modules that it loads.
+ * The commands, in the order of the help. The options and the action of a command are in a module that is loaded when the
+ * command is used, because loading modules takes time.
  */
 import type { Define } from './context.ts'
 

@@ -2,10 +2,10 @@ import { resolve } from 'node:path'
 import { isThere } from '../files/presence.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
-/** Where a configuration is looked for that is not named. */
+/** Where the configuration is looked for if none is given. */
 export const usualFiles = ['config.yaml', '/etc/hookbridge/config.yaml'] as const
 
-/** The configuration that a command uses: the one that is named, or the first of the usual ones that is there. */
+/** The configuration that a command uses: the one that is given, or the first of the usual ones that exists. */
 export function configFile(
   { env, cwd }: Pick<Terminal, 'env' | 'cwd'>,
   named: string | undefined,
@@ -21,6 +21,6 @@ export function configFile(
       closed.push(path)
     }
   }
-  // Reading it says why. The last one is that of the service; a command may well be run in a folder that is closed to its user.
+  // Reading it reports why. The last one is the service's; a command may be run in a folder that its user cannot access.
   return closed.at(-1) ?? resolve(cwd, usualFiles[0])
 }

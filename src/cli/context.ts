@@ -9,14 +9,14 @@ import { CommandError, type ExitCode, printable, type Terminal } from './termina
 
 export interface Context {
   readonly terminal: Terminal
-  /** The configuration file, as --config names it. */
+  /** The configuration file, as given with --config. */
   readonly file: () => string
 }
 
-/** Adds what a command takes, and what it does. */
+/** Adds the options and the action of a command. */
 export type Define = (command: Command, context: Context) => void
 
-/** A problem on one line, its hint with commands as the user runs them. */
+/** A problem on one line, with the commands in its hint as the user runs them. */
 export function problemLine({ command }: Terminal, problem: Problem): string {
   return asRun(command, printable(formatProblem(problem)))
 }
@@ -27,7 +27,7 @@ export function summary(problems: readonly Problem[], strict = false): string {
   return `${wrong} ${wrong === 1 ? 'problem' : 'problems'} in the configuration`
 }
 
-/** Those of the environment; fails where a variable names none that can be used. */
+/** The proxies of the environment; fails if a variable is invalid. */
 export function proxiesOf({ env }: Terminal, exitCode: ExitCode = 1): Proxies {
   const { proxies, problems } = readProxies(env)
   const wrong = problems.find(({ level }) => level === 'wrong')

@@ -16,15 +16,15 @@ import type { Context } from './context.ts'
 import { withStore } from './with-store.ts'
 
 export interface Conversations {
-  /** What templates see; null where the event is no stage of a lifecycle. */
+  /** What templates see; null if the event is not a stage of a lifecycle. */
   readonly view: LifecycleView | null
-  /** Why an event of a stage's type is no stage, as a remark; empty where it is one, or its type is of no lifecycle. */
+  /** A remark that says why an event with the type of a stage is not one; empty if it is one, or if its type is in no lifecycle. */
   readonly remark: string
-  /** Null where the delivery belongs to no conversation. */
+  /** Null if the delivery belongs to no conversation. */
   readonly decisionOf: (delivery: PlannedDelivery | null) => Decision | null
 }
 
-/** Reads what was sent so far from the store, if the event is a stage; without a store nothing was. */
+/** Reads from the store what was sent so far, if the event is a stage; without a store, that is nothing. */
 export async function conversationsOf(
   context: Context,
   compiled: CompiledConfig,
@@ -40,7 +40,7 @@ export async function conversationsOf(
   const records = new Map<string, ConversationRecord>()
   try {
     await withStore(context, async (store) => {
-      // One more for what has come, where nothing is sent.
+      // One more for the stages that have arrived, if nothing is sent.
       for (const name of [...names, '']) records.set(name, await store.conversation(event.id, stage, name))
     })
   } catch (error) {
@@ -68,7 +68,7 @@ function withoutKey(lifecycles: readonly Lifecycle[], { type, source }: Event): 
   return `It is in no conversation of the lifecycle ${name}: there is no id ${where}.`
 }
 
-/** What the message does, as in `it edits https://…`; empty where it only begins a conversation, or belongs to none. */
+/** What the message does, such as `it edits https://…`; empty if it only begins a conversation, or belongs to none. */
 export function inWords(decision: Decision | null): string {
   if (decision === null) return ''
   if (decision.kind === 'skip') return `skipped: ${decision.reason}`

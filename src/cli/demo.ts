@@ -28,11 +28,11 @@ const SECRET = `whsec_${Buffer.from('the demo signs with this secret.').toString
 const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
 const TOOK_MS = 12 * 60_000
 const ARRIVAL_TIMEOUT_MS = 20_000
-// A list on a terminal of the usual width, also where the output goes to a file.
+// Lists have the usual width of a terminal, even if the output goes to a file.
 const COLUMNS = 80
 const INDENT = '  '
 
-/** The two events of one analysis, as Cuuro sends them: with an id alone. */
+/** The two events of one analysis, as Cuuro sends them: with only an id. */
 const EVENTS = ['analysis.created', 'analysis.completed'].map((event) => ({ event, data: { id: ID } }))
 
 interface Demo {
@@ -40,7 +40,7 @@ interface Demo {
   readonly slack: DemoSlack
   readonly mail: DemoMailServer
   readonly api: DemoApi
-  /** From here on the API says that the analysis has ended. */
+  /** From now on, the API says that the analysis has ended. */
   endAnalysis(): void
   readonly url: string
   readonly storeUrl: string
@@ -54,7 +54,7 @@ export const defineDemo: Define = (command, { terminal }) => {
     .action((options: { keep?: boolean }) => demo(terminal, options.keep === true))
 }
 
-/** One analysis through the real service, with config.demo.yaml, on this machine alone. */
+/** Sends one analysis through the real service, with config.demo.yaml, on this machine only. */
 async function demo(terminal: Terminal, keep: boolean): Promise<void> {
   const running = await startDemo(terminal)
   try {
@@ -81,7 +81,7 @@ async function startDemo(terminal: Terminal): Promise<Demo> {
   const mail = await startMailServer()
   const now = Date.now()
   let hasEnded = false
-  // Other analyses, of events that somebody sends while it runs, have ended.
+  // Other analyses, from events that somebody sends while the demo runs, have ended.
   const api = await startApi((id) => ({
     created_at: new Date(now - TOOK_MS).toISOString(),
     completed_at: hasEnded || id !== ID ? new Date(now).toISOString() : null,
@@ -145,7 +145,7 @@ function printAnswer(terminal: Terminal, { path, status, body }: DemoAnswer): vo
   printBody(terminal, body)
 }
 
-/** On as few lines as it takes, each of which ends behind a comma. */
+/** On as few lines as necessary, each broken after a comma. */
 function printBody(terminal: Terminal, body: object): void {
   const oneLine = JSON.stringify(body, null, 1).replace(/\n */g, ' ')
   const unbroken = oneLine.replace(/(?<!,) /g, '\u00a0')
@@ -206,7 +206,7 @@ async function printMail(terminal: Terminal, { to, raw }: DemoMail): Promise<voi
   printFramed(terminal, `mail to ${to.join(', ')}`, words)
 }
 
-/** What a reader may copy: the step that fetched the company and the score. */
+/** The step that fetched the company and the score, for the reader to copy. */
 function printConfig(terminal: Terminal): void {
   const [steps = ''] = /^enrich:\n(?: .*\n)+/m.exec(readFileSync(demoConfig, 'utf8')) ?? []
   print(terminal, `\nThe company and the score were fetched by this part of ${basename(demoConfig)}:\n`)
@@ -234,7 +234,7 @@ async function leaveRunning(terminal: Terminal, running: Demo): Promise<void> {
       '',
     ].join('\n'),
   )
-  // From here on, what the service logs of each event and each message.
+  // From now on, print what the service logs about each event and each message.
   running.log.level = 'info'
   running.slack.onMessage = (message) => printSlack(terminal, message)
   running.mail.onMail = (mail) => void printMail(terminal, mail)

@@ -40,7 +40,7 @@ export function takesEvent(command: Command): Command {
     )
 }
 
-/** An event that is not stored has the id of a sample. What `--enriched` says takes the place of what is stored. */
+/** An event that is not stored has the id of a sample. The values of `--enriched` replace the stored ones. */
 export async function readEventInput(
   context: Context,
   compiled: CompiledConfig,
@@ -91,7 +91,7 @@ async function readEvent(
   }
   const path = named === '-' ? 0 : fromHere(context, named)
   if (path === 0) return sample(compiled, readFileSync(0), flags.source)
-  // An id may be the name of a file, and is never a path.
+  // An id may also be the name of a file, but is never a path.
   if (/[/\\]|\.json$/.test(named) || isFile(path))
     return sample(
       compiled,
@@ -109,7 +109,7 @@ async function readEvent(
   })
 }
 
-/** False also where this user may not find out. */
+/** Also false if this user has no permission to find out. */
 function isFile(path: string): boolean {
   try {
     return isThere(path)
@@ -118,7 +118,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** An event as it was received; throws where it is quarantined. */
+/** An event as it was received; throws if it is quarantined. */
 export function storedEvent(record: EventRecord): Event {
   const event = eventOf(record)
   if (event !== null) return event
@@ -146,7 +146,7 @@ function parsePair(option: string, pair: string): readonly [string, unknown] {
 
 /**
  * A body with the type where the source reads it (`/event`, as Cuuro's, by default), and `key=value`
- * pairs as its data: a made-up id where none is given.
+ * pairs as its data; the id is made up if none is given.
  */
 export function eventBody(type: string, data: readonly string[], eventType = '/event'): string {
   const pairs = data.map((pair) => parsePair('--data', pair))

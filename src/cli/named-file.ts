@@ -1,4 +1,4 @@
-/** Files that the user names: a command that cannot use one says why, and what to do. */
+/** Files that the user names: if a command cannot use one, it says why, and what to do. */
 import { type Remedy, wordsFor } from '../files/failure.ts'
 import { CommandError, type ExitCode, printable } from './terminal/terminal.ts'
 
@@ -9,12 +9,12 @@ const readable: Remedy = {
 }
 const writable: Remedy = { use: 'write', rename: 'name another one', permit: 'name another one' }
 
-/** What `read` returns, which reads the file at `path`. */
+/** Returns what `read` returns, which reads the file at `path`. */
 export function reading<T>(path: string, read: () => T, exitCode: ExitCode = 1): T {
   return inWords(path, readable, read, exitCode)
 }
 
-/** What `write` returns, which writes the file at `path`, or makes its folder. */
+/** Returns what `write` returns, which writes the file at `path`, or creates its folder. */
 export function writing<T>(path: string, write: () => T): T {
   return inWords(path, writable, write, 1)
 }

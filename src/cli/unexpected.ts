@@ -4,12 +4,12 @@ import { packageFolder, packageVersion } from '../config/package.ts'
 import { describeThrown } from '../core/text/thrown.ts'
 import { printable } from './terminal/terminal.ts'
 
-// Enough to show where it came from, without the frames of the argument parser.
+// Enough to show where it was thrown, without the frames of the argument parser.
 const MOST_CALLS = 4
 
-/** What it is, where, and what to do. `command`: the first word of the arguments. */
+/** What went wrong, where, and what to do. `command`: the first word of the arguments. */
 export function unexpected(error: unknown, command: string): string {
-  // An error of the file system or a socket is not a bug of the program.
+  // An error of the file system or a socket is not a bug in the program.
   if (error instanceof Error && 'syscall' in error) return printable(error.message)
   const calls = ownCalls(error)
   return [

@@ -1,8 +1,8 @@
-/** The question before messages that had been delivered are sent again. */
+/** Asks before messages that had been delivered are sent again. */
 import { canAsk, confirm } from '../terminal/ask.ts'
 import { CommandError, type Terminal } from '../terminal/terminal.ts'
 
-// A few that were named one by one are intended.
+// If only a few were named one by one, that is intended.
 const FEW = 3
 
 /** Fails if the answer is no, or if there are more than a few and no terminal to ask on. */

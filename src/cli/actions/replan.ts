@@ -22,7 +22,7 @@ export type Replay =
       readonly id: string
       readonly event: Event
       readonly body: Uint8Array
-      /** Null where the service plans it, after its enrichment. */
+      /** Null if the service plans it, after its enrichment. */
       readonly plan: NewPlan | null
       readonly again: 0
     }
@@ -37,7 +37,7 @@ export interface EventPlanner {
   read(record: EventRecord): Event | string
 }
 
-/** `now`: by the store's clock. */
+/** `now`: the time of the store's clock. */
 export function createPlanner(
   compiled: CompiledConfig,
   receiver: string | undefined,
@@ -80,7 +80,7 @@ export function toReplay(planner: EventPlanner, record: EventRecord | null, id: 
   const event = planner.read(record)
   if (typeof event === 'string') return { kind: 'failed', id, problem: event, again: 0 }
   if (planner.needsEnrichment(event)) {
-    // Whom it is for is decided once it is enriched, by the service.
+    // The service decides who gets it, once it is enriched.
     if (planner.receiver === undefined)
       return { kind: 'release', id, event, body: record.body, plan: null, again: 0 }
     const problem = 'it is planned after its enrichment, for all receivers: replay it without --receiver'
@@ -91,7 +91,7 @@ export function toReplay(planner: EventPlanner, record: EventRecord | null, id: 
   return { kind: 'release', id, event, body: record.body, plan: made.plan, again: 0 }
 }
 
-/** How many of the new deliveries go where the event was delivered already. */
+/** How many of the new deliveries go to a destination to which the event was already delivered. */
 function deliveredBefore({ plans }: EventRecord, made: NewPlan): number {
   const delivered = plans.flatMap((one) => one.deliveries).filter(({ state }) => state === 'delivered')
   return made.deliveries.filter(

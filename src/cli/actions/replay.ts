@@ -101,13 +101,13 @@ type Result =
       readonly id: string
       /** The event that it was released from quarantine as. */
       readonly releasedAs: string | null
-      /** Counted from 1 within the event; null where nothing was done. */
+      /** Counted from 1 within the event; null if nothing was done. */
       readonly number: number | null
       readonly plan: NewPlan
       readonly cancelled: readonly string[]
       readonly again: number
     }
-  /** Released from quarantine, as an event that waits for its enrichment; null where nothing was done. */
+  /** Released from quarantine, as an event that waits for its enrichment; null if nothing was done. */
   | { readonly kind: 'enriching'; readonly id: string; readonly releasedAs: string | null }
   | Extract<Replay, { kind: 'failed' }>
 

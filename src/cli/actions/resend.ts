@@ -32,7 +32,7 @@ interface Redirect {
   readonly to: Destination
 }
 
-/** What to do. Holds little more than the ids of deliveries, since there may be many. */
+/** What to do. Contains little more than the ids of deliveries, because there may be many. */
 interface Work {
   readonly requests: Requeue[]
   /** By the id of the delivery that is redirected. */
@@ -54,7 +54,7 @@ async function resendCommand(
   const { requests, gone } = work
   if (flags.dryRun !== true) {
     if (flags.yes !== true) await confirmAgain(terminal, work.again)
-    // They were found newest first: the earliest of a conversation is to be sent first.
+    // They were found newest first, but the earliest of a conversation must be sent first.
     const changed = await inBatches(terminal, requests.toReversed(), (batch) =>
       store.requeue(batch, store.now()),
     )
@@ -63,7 +63,7 @@ async function resendCommand(
   if (gone.length > 0) throw new CommandError(`${deliveries(gone.length)} cannot be resent`)
 }
 
-/** A delivery whose receiver still has the destination is decided alone; for others the whole plan is read. */
+/** If the receiver of a delivery still has the destination, the delivery is enough to decide; for others, the whole plan is read. */
 async function planWork(
   terminal: Terminal,
   store: Store,

@@ -23,7 +23,10 @@ export interface SelectFlags extends EventFlags, DeliveryFlags {
   readonly json?: boolean
 }
 
-/** Adds what chooses deliveries, and the options of every command that changes several; `ids`: what they may be of. */
+/**
+ * Adds the arguments and options that select deliveries, and the options of every command that changes several. `ids`: what the ids
+ * may identify.
+ */
 export function selects(command: Command, ids: string): Command {
   return withEventFilters(
     withDeliveryFilters(command.argument('[ids...]', `${ids}; or use the filters below`)),

@@ -4,7 +4,7 @@ import { states } from '../../core/delivery/delivery.ts'
 
 export interface Candidate {
   readonly value: string
-  /** For shells that show it. */
+  /** The description, for shells that show it. */
   readonly about: string
 }
 
@@ -18,7 +18,7 @@ export type NameKind = 'receiver' | 'source' | 'channel' | 'type'
 
 export type NamesOf = (kind: NameKind) => Promise<readonly string[]>
 
-/** `words`: those behind the program's name, the last of which is being typed. */
+/** `words`: those after the program's name, the last of which is being typed. */
 export async function complete(
   program: Command,
   words: readonly string[],
@@ -60,7 +60,7 @@ interface Place {
   readonly positionals: number
 }
 
-/** Where the words before the last one lead. */
+/** What the words before the last one mean. */
 function walk(program: Command, words: readonly string[]): Place {
   let command = program
   let open: Option | undefined
@@ -115,7 +115,7 @@ async function knownOf(name: string, names: NamesOf): Promise<readonly string[]>
   }
 }
 
-/** Values with commas between them: the last one is being typed. */
+/** Values separated by commas, the last of which is being typed. */
 function listOf(values: readonly string[], current: string): Completion {
   const before = current.slice(0, current.lastIndexOf(',') + 1)
   return fitting(

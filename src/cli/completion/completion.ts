@@ -1,4 +1,4 @@
-/** `hookbridge completion SHELL`, and the hidden command by which the shell learns what may come next. */
+/** `hookbridge completion SHELL`, and the hidden command from which the shell gets the candidates. */
 import { Argument, type Command } from 'commander'
 import { type Context, type Define, fromHere } from '../context.ts'
 import { print } from '../terminal/terminal.ts'
@@ -25,7 +25,7 @@ bash: echo 'source <(hookbridge completion bash)' >> ~/.bashrc
 zsh:  echo 'source <(hookbridge completion zsh)' >> ~/.zshrc, after compinit
 fish: hookbridge completion fish > ~/.config/fish/completions/hookbridge.fish`
 
-/** A line for each: the word, a tab, and its description. Or `:files`, for the shell to complete the name of a file. */
+/** A line for each candidate: the word, a tab, and its description. Or `:files`, if the shell should complete a file name. */
 async function printCandidates(
   hookbridge: Command,
   context: Context,
@@ -49,7 +49,7 @@ function separated(words: readonly string[]): readonly string[] {
   })
 }
 
-/** The configuration that the words name, or the usual one. */
+/** The configuration that the command line names, or the usual one. */
 function file(context: Context, words: readonly string[]): string {
   const at = words.indexOf('--config')
   const named = at === -1 ? undefined : words[at + 1]

@@ -18,7 +18,7 @@ export function namesOf(kind: NameKind, configFile: string): readonly string[] {
   }
 }
 
-/** Mistakes in the file do not matter here: it offers what can be read. */
+/** Mistakes in the file do not matter here: what can be read is offered. */
 function keysOf(key: string, configFile: string): readonly string[] {
   const read = readDocument(configFile)
   const found = read.ok ? ownProperty(read.document.value, key) : undefined

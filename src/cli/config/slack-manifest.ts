@@ -26,7 +26,7 @@ export const defineSlackManifest: Define = (command, context) => {
   command.action(() => printManifest(context))
 }
 
-/** Reads the file alone: there is no token yet, and the rest of the configuration may be unfinished. */
+/** Reads only the file: there is no token yet, and the rest of the configuration may be unfinished. */
 function printManifest({ terminal, file }: Context): void {
   const path = file()
   const read = readDocument(path)
@@ -59,7 +59,7 @@ function wantedBy(document: YamlDocument, env: Context['terminal']['env']): Want
   const value = {
     receivers: Object.fromEntries(named.map((channel, at) => [`${at}`, { slack: { channel } }])),
   }
-  // A variable that is not set here stays as it is written, and counts as a channel.
+  // A variable that is not set here is kept as written, and counts as a channel.
   const filled = fill(schema, { ...document, value }, env, () => {})
   return {
     channels: slacksOf(filled.value)
@@ -69,7 +69,7 @@ function wantedBy(document: YamlDocument, env: Context['terminal']['env']): Want
   }
 }
 
-/** What receivers have under `slack`. */
+/** The `slack` settings of the receivers. */
 function slacksOf(config: unknown): unknown[] {
   const receivers = ownProperty(config, 'receivers')
   return Object.values(isObject(receivers) ? receivers : {}).map((receiver) => ownProperty(receiver, 'slack'))

@@ -1,4 +1,4 @@
-/** What `serve` checks at its start, without what the other checks of `doctor` load. */
+/** The checks that `serve` runs at its start, which do not load the modules of the other checks of `doctor`. */
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { type Finding, wrong } from '../../core/finding.ts'
 import { redact } from '../../core/secret.ts'

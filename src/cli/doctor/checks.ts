@@ -16,7 +16,7 @@ import { enrichmentFindings } from './enrichment.ts'
 import { heartbeatFinding } from './heartbeat.ts'
 
 const REQUESTS_COMPARED = 50
-// Of what a check may take: see ANSWERS_AT_MOST of doctor.ts.
+// The share of a check's time limit: see ANSWERS_AT_MOST in doctor.ts.
 const READING_SHARE = 5
 
 /** `timeoutMs`: how long to wait for each answer. `env`: the service's environment. */
@@ -68,7 +68,7 @@ async function clockFindings({ config }: CompiledConfig): Promise<readonly Findi
       await store.close()
     }
   } catch (error) {
-    // The check of the store says why it does not open.
+    // The check of the store reports why it does not open.
     if (!(error instanceof StoreRefused || error instanceof StoreUnavailable)) throw error
     return [
       unknown(

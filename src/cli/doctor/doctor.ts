@@ -36,7 +36,7 @@ async function doctor({ terminal, file }: Context, { timeout, json = false }: Do
   const loaded = loadConfig(file(), terminal.env)
   const checks = loaded.ok ? checksOf(loaded.compiled, timeout, terminal.env) : []
   const secrets = loaded.ok ? loaded.compiled.secrets : []
-  // All run at once, since each waits for something else.
+  // All run at once, because each waits for something else.
   const running = checks.map((check) => ({
     check,
     findings: runCheck(check, { secrets }, timeout * ANSWERS_AT_MOST),

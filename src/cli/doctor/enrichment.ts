@@ -1,4 +1,4 @@
-/** Asks each step of enrich once, for the newest event that it matches, and reports fields without their values. */
+/** Makes the request of each step of enrich once, for the newest event that a step matches, and reports fields without their values. */
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { packageVersion } from '../../config/package.ts'
 import { needsEnrichment } from '../../core/enrichment/progress.ts'

@@ -1,4 +1,7 @@
-/** Whether the host of server.heartbeat_url can be reached. No request is made: of any method, it would count as a heartbeat. */
+/**
+ * Whether the host of server.heartbeat_url can be reached. No request is made, because a request with any method would count as a
+ * heartbeat.
+ */
 import { type Finding, fine, wrong } from '../../core/finding.ts'
 import type { Secret } from '../../core/secret.ts'
 import { ConnectFailure, wordsOf } from '../../network/connect-failure.ts'
@@ -7,7 +10,7 @@ import type { Proxies } from '../../network/proxies.ts'
 
 const STEPS = 4
 
-/** `timeoutMs`: for the whole of the connection. */
+/** `timeoutMs`: for making the whole connection. */
 export async function heartbeatFinding(
   secret: Secret,
   timeoutMs: number,

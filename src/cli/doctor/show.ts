@@ -1,4 +1,4 @@
-/** Findings as a person reads them. */
+/** Prints findings for a person. */
 import type { Finding, Level } from '../../core/finding.ts'
 import { asRun } from '../command-name.ts'
 import { colour, print, printableLines, type Terminal, textWidth, wrap } from '../terminal/terminal.ts'
@@ -25,7 +25,7 @@ export function showFinding(
   if (hint !== '') put(hint, '    → ', '      ')
 }
 
-/** Shows on a terminal which check is under way. */
+/** Shows on a terminal which check is running. */
 export async function withProgress(
   { err, out }: Terminal,
   group: string,

@@ -1,4 +1,4 @@
-/** Attempts that ended in the same way, as one. */
+/** Groups attempts that ended in the same way. */
 import type { Attempt } from '../../store/store.ts'
 
 export interface Attempts extends Pick<Attempt, 'outcome' | 'notes' | 'step'> {
@@ -11,7 +11,7 @@ export interface Attempts extends Pick<Attempt, 'outcome' | 'notes' | 'step'> {
   readonly durationMs: number
 }
 
-/** In the order of their first attempts. What is not shown of an outcome makes no difference. */
+/** In the order of their first attempts. Parts of an outcome that are not shown make no difference. */
 export function foldAttempts(history: readonly Attempt[]): readonly Attempts[] {
   const folded = new Map<string, Attempts>()
   for (const { number, startedAt, durationMs, outcome, notes, step } of history) {

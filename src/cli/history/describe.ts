@@ -29,7 +29,7 @@ export function describeEvent(terminal: Terminal, event: EventRecord): string[] 
   ]
 }
 
-/** How each step ended, and what is waited for. */
+/** How each step ended, and what the event is waiting for. */
 function describeEnrichment({ enrichment }: EventRecord): string[] {
   if (enrichment === null) return []
   const { steps, waiting } = enrichment
@@ -48,7 +48,7 @@ function describeEnrichment({ enrichment }: EventRecord): string[] {
   return [...ended, printable(`${last}; next at ${when(dueAt)}`)]
 }
 
-/** `others`: the deliveries of its event, among which its fallbacks are. */
+/** `others`: the deliveries of its event, which include its fallbacks. */
 export function describeDelivery(
   terminal: Terminal,
   delivery: DeliveryRecord,
@@ -120,7 +120,7 @@ const stepWords = {
   update_and_reply: 'edited the first message, and replied to it',
 } as const satisfies Record<Step['how'], string>
 
-/** `attempts 1-9, 12:00:05-13:07:00Z: retry, connect ECONNREFUSED`; with dates where the day is not that of `planned`. */
+/** `attempts 1-9, 12:00:05-13:07:00Z: retry, connect ECONNREFUSED`; with dates if the day differs from that of `planned`. */
 function attemptLines(
   terminal: Terminal,
   { numbers, from, to, durationMs, outcome, notes, step }: Attempts,
@@ -136,7 +136,7 @@ function attemptLines(
   ]
 }
 
-/** `13:07:00`, or `11-24 13:07:00` where it is another day than `before`. */
+/** `13:07:00`, or `11-24 13:07:00` if the day differs from that of `before`. */
 function timeSince(before: number, time: number): string {
   const shown = shortly(time)
   const [day, clock = ''] = shown.split(' ')

@@ -72,7 +72,7 @@ export async function listEvents(terminal: Terminal, store: Store, flags: ListFl
   if (flags.json) return printJson(terminal, { events: events.map(eventSummaryJson), ...totalJson(page) })
   if (events.length === 0) return print(terminal, 'no events')
   const isNarrow = Number.isFinite(listWidth(terminal))
-  // Where there is little room, the types of notices say where they come from.
+  // If there is little room, the types of notices show where they come from.
   const named = events.filter(({ source }) => !isNarrow || source !== NOTICE_SOURCE)
   const isOneSource = named.every(({ source }) => source === named[0]?.source)
   const shortId = await shortIds(store, isNarrow ? events.map(({ id }) => id) : [])

@@ -1,4 +1,4 @@
-/** The options that choose events and deliveries, and the filters that they become. */
+/** The options that select events and deliveries, and their conversion to filters. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { channels } from '../../channels/channels.ts'
 import { parseDuration } from '../../config/schema/units.ts'
@@ -23,7 +23,7 @@ export interface DeliveryFlags {
   readonly conversation?: string
 }
 
-/** A destination as an operator writes it; without a channel it may be in any. */
+/** A destination as an operator writes it; without a channel, it may be in any channel. */
 export interface DestinationName {
   readonly channel?: string
   readonly target: string

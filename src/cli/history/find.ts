@@ -54,7 +54,7 @@ export async function recordOf(store: Store, found: Found): Promise<FoundRecord>
 
 const MOST_OF_SUBJECT = 1_000
 
-/** The filters with the whole subject where the beginning of one is given. Fails if several begin with it. */
+/** The filters with the whole subject if only its beginning is given. Fails if several subjects begin with it. */
 export async function withWholeSubject<Flags extends { readonly subject?: string }>(
   store: Pick<Store, 'find'>,
   flags: Flags,
@@ -74,7 +74,7 @@ export async function withWholeSubject<Flags extends { readonly subject?: string
 
 const MOST_NAMED = 10
 
-/** How it was found; null where the output shows that anyway. */
+/** How it was found; null if the output shows that anyway. */
 export function foundBy({ found: { by, id, text } }: FoundRecord, asked: string): string | null {
   if (by !== 'id') return `found by its ${words[by]} ${printable(text)}`
   return id === asked ? null : `found by the beginning of ${id}`

@@ -1,4 +1,4 @@
-/** `--follow`: a list whose new and changed items are printed as they come, until Ctrl-C. */
+/** `--follow`: a list whose new and changed items are printed as they appear, until Ctrl-C. */
 import { setTimeout } from 'node:timers/promises'
 import type { Page, PageRequest } from '../../store/store.ts'
 import { CommandError } from '../terminal/terminal.ts'
@@ -6,18 +6,18 @@ import type { PageFlags } from './pager.ts'
 
 interface Followed<Item extends { readonly id: string }> {
   read(page: PageRequest): Promise<Page<Item>>
-  /** What makes an item another one; null while it is between two states. */
+  /** A key that changes when the item has to be printed again; null while it is between two states. */
   stateOf(item: Item): string | null
   show(item: Item): void
 }
 
 const SHOWN_AT_FIRST = 10
 const POLL_MS = 250
-// The newest are looked at again each time. Those before them are finished, or change seldom.
+// The newest items are read again each time. Older ones are finished, or rarely change.
 const WATCHED = 200
 const MOST_REMEMBERED = 10_000
 
-/** Prints the newest ones, oldest first, and then what comes. */
+/** Prints the newest items, oldest first, and then further ones. */
 export async function follow<Item extends { readonly id: string }>(
   followed: Followed<Item>,
   { limit = SHOWN_AT_FIRST, cursor }: PageFlags,
@@ -46,7 +46,7 @@ export async function follow<Item extends { readonly id: string }>(
   }
 }
 
-/** At least so many; with null, all that are new, and those that are watched. */
+/** At least this many; with null, all that are new, and those that are watched. */
 async function newest<Item extends { readonly id: string }>(
   { read }: Followed<Item>,
   known: ReadonlyMap<string, unknown>,
@@ -64,7 +64,7 @@ async function newest<Item extends { readonly id: string }>(
   return items
 }
 
-/** Aborted by Ctrl-C, or whatever else ends the process. */
+/** Aborted by Ctrl-C, or by anything else that ends the process. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort())

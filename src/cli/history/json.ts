@@ -1,4 +1,4 @@
-/** The history as --json prints it: keys as the configuration writes them, times in ISO 8601. */
+/** The history as --json prints it: keys in the style of the configuration, times in ISO 8601. */
 import type { Delivery } from '../../core/delivery/delivery.ts'
 import type {
   Attempt,
@@ -52,7 +52,7 @@ export function deliverySummaryJson(delivery: DeliverySummary): object {
   return { ...deliveryCommonJson(delivery), type, source, subject }
 }
 
-/** `others`: the deliveries of its event, among which its fallbacks are. */
+/** `others`: the deliveries of its event, which include its fallbacks. */
 export function deliveryJson(delivery: DeliveryRecord, others: readonly DeliveryRecord[]): object {
   return {
     ...deliveryCommonJson(delivery),

@@ -1,4 +1,4 @@
-/** The names in filters: an unknown one selects nothing, and is most often a misspelt one. */
+/** Checks names in filters: an unknown one selects nothing, and is usually misspelt. */
 import { meant, quote } from '../../config/problem.ts'
 import type { Destination } from '../../core/delivery/destination.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
@@ -13,12 +13,12 @@ type Flags = EventFlags & DeliveryFlags
 const HISTORY = 'the history has no event of'
 const BOTH = 'neither the configuration nor the history has'
 
-/** Says on standard error that a name is unknown, and which of the known ones may be meant. */
+/** Reports on standard error that a name is unknown, and which known one may be meant. */
 type Report = (where: string, what: string, name: string, known: readonly string[]) => void
 
 /**
  * The filters with the whole name of the destination: `orders` may mean `#orders`. A name that neither the configuration nor the
- * history has is reported on standard error; both are asked, for the history has names that the configuration had before.
+ * history has is reported on standard error. Both are checked, because the history has names from earlier configurations.
  */
 export async function withKnownNames<Given extends Flags>(
   context: Context,
@@ -47,7 +47,7 @@ async function checkEventNames(
   if (type === undefined && source === undefined) return
   const received = await store.types()
   const types = received.map((one) => one.type)
-  // The configuration has patterns of types, and no list.
+  // The configuration has patterns for types, but no list of them.
   if (type !== undefined && !types.includes(type)) report(HISTORY, 'type', type, types)
   const sources = [...namesOf('source', file()), ...received.map((one) => one.source)]
   if (source !== undefined && ![...sources, NOTICE_SOURCE].includes(source))
@@ -85,15 +85,15 @@ async function knownDestination(
   return { ...given, target }
 }
 
-/** None where the configuration has mistakes. */
+/** None if the configuration has mistakes. */
 async function configured({ terminal, file }: Context): Promise<readonly Destination[]> {
-  // A list needs no more of the configuration than the store's URL.
+  // A list only needs the store's URL from the configuration.
   const { loadConfig } = await import('../../config/load.ts')
   const loaded = loadConfig(file(), terminal.env)
   return loaded.ok ? [...loaded.compiled.destinations.values()].flat() : []
 }
 
-/** With the mark of a channel or a person in Slack, which a shell takes for that of a comment, where only that has the name. */
+/** Adds Slack's mark of a channel or a person if only that name exists: in a shell, # starts a comment. */
 function wholeName(given: string, targets: readonly string[]): string {
   const forms = [given, `#${given}`, `@${given}`]
   return forms.find((form) => targets.includes(form)) ?? given

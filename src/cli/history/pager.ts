@@ -1,16 +1,16 @@
-/** A page of a list, and the remark about what it does not show. */
+/** A page of a list, and the remark about items that it does not show. */
 import type { Page, PageRequest } from '../../store/store.ts'
 import { CommandError, print, type Terminal } from '../terminal/terminal.ts'
 
 export interface PageFlags {
-  /** 50 where it is left out. */
+  /** 50 if it is left out. */
   readonly limit?: number
   readonly cursor?: string
 }
 
 type Read<Item> = (page: PageRequest) => Promise<Page<Item>>
 
-/** How many there are in all; where `exact` is false, at least so many. */
+/** How many there are in total; if `exact` is false, at least this many. */
 export interface Total {
   readonly count: number
   readonly exact: boolean
@@ -23,10 +23,10 @@ export interface CountedPage<Item> extends Page<Item> {
 const LIMIT = 50
 // No one pages through more, and counting a million takes seconds.
 const MOST_COUNTED = 10_000
-// The store ends a page early where its filter skips very many rows; so many such pages take a fraction of a second.
+// The store ends a page early if its filter skips very many rows; this many such pages take a fraction of a second.
 const MOST_READS = 40
 
-/** A full page, if there are as many, and how many there are in all. */
+/** A full page, if there are that many, and how many there are in total. */
 export async function countedPage<Item>(
   read: Read<Item>,
   { limit = LIMIT, cursor }: PageFlags,
@@ -37,7 +37,7 @@ export async function countedPage<Item>(
       return { ...page, total: { count: page.items.length, exact: true } }
     const all = await fill(read, Math.max(MOST_COUNTED, limit), undefined, MOST_READS)
     const total = { count: all.items.length, exact: all.next === null }
-    // After the last row that matches there may be only rows that do not.
+    // After the last matching row there may be many that do not match.
     const isLast = cursor === undefined && total.exact && total.count === page.items.length
     return { items: page.items, next: isLast ? null : page.next, total }
   } catch (error) {
@@ -62,7 +62,7 @@ async function fill<Item>(
   return { items, next: next ?? null }
 }
 
-/** The total as --json has it, beside the items. */
+/** The total for --json, in addition to the items. */
 export function totalJson({ items, next, total }: CountedPage<unknown>): object {
   return { shown: items.length, total: total.count, total_is_exact: total.exact, next }
 }

@@ -1,12 +1,12 @@
-/** Ids as lists show them on a narrow terminal: a beginning that every command takes for the whole. */
+/** Ids as lists show them on a narrow terminal: a prefix that every command accepts instead of the whole id. */
 import type { Store } from '../../store/store.ts'
 
 const LEAST = 16
 const LEAST_OF_SUBJECT = 13
-// With more events of one subject than this, it is unknown whether another subject has the same beginning.
+// If a subject has more events than this, it is unknown whether another subject has the same prefix.
 const MOST_FOUND = 20
 
-/** The shortest beginning of each id, of 16 characters or more, that no other id in the store has. */
+/** The shortest prefix of each id, of at least 16 characters, that no other id in the store has. */
 export function shortIds(
   store: Pick<Store, 'find'>,
   ids: readonly string[],

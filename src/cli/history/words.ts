@@ -37,7 +37,7 @@ export function when(time: number): string {
     .replace(/\.\d+Z$/, 'Z')
 }
 
-/** `11-23 12:00:01`, for lists: without the year; the title says UTC. */
+/** `11-23 12:00:01`, for lists: without the year, and with UTC in the title. */
 export function shortly(time: number): string {
   return when(time).slice('2026-'.length, -1)
 }

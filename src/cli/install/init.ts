@@ -78,7 +78,7 @@ function write(file: string, text: string, mode: number): void {
 
 type NextStep = readonly [about: string, command: string]
 
-/** Secrets that are still to be put where the configuration names them. */
+/** Secrets that still have to be stored where the configuration refers to them. */
 function firstSteps(terminal: Terminal, folder: string, answers: Interview | null): NextStep[] {
   if (answers === null) {
     const variables = ['CUURO_WEBHOOK_SECRET', 'SLACK_BOT_TOKEN', 'SMTP_URL']
@@ -90,11 +90,11 @@ function firstSteps(terminal: Terminal, folder: string, answers: Interview | nul
   return [[about, `install -m 600 /dev/stdin ${shellWord(file)}`]]
 }
 
-/** What to run next, each as it can be copied. */
+/** The commands to run next, in a form that can be copied. */
 function commands(terminal: Terminal, folder: string): NextStep[] {
   const { command, cwd, env } = terminal
   const { config } = starterFiles(folder)
-  // What the commands read without the option.
+  // The file that commands read without the option.
   const usual = resolve(cwd, env.HOOKBRIDGE_CONFIG || 'config.yaml')
   const ofConfig = usual === config ? '' : ` --config ${shellWord(shown(terminal, config))}`
   return [

@@ -48,7 +48,7 @@ function refusal(terminal: Terminal, problems: readonly string[]): string {
 
 function carryOut(terminal: Terminal, { verb, what, apply }: Step): void {
   try {
-    // The service must be able to read what is made here, whatever umask root has.
+    // The service must be able to read the files that are created here, whatever umask root has.
     const before = process.umask(0o022)
     try {
       apply()

@@ -1,4 +1,4 @@
-/** What `init` asks on a terminal. Each answer is checked at once: its form, and then whether it works. */
+/** The questions of `init` on a terminal. Each answer is checked at once: its format, and then whether it works. */
 import { channels } from '../../channels/channels.ts'
 import { type Mistake, mistakes } from '../../config/answers.ts'
 import type { CredentialName, Destinations } from '../../config/starter.ts'
@@ -23,7 +23,7 @@ interface Asking {
 interface Question {
   readonly text: string
   readonly mistake: Mistake
-  /** What is typed is not shown. */
+  /** The input is not shown. */
   readonly secret?: boolean
   /** The answer if the person only presses Enter; without a default, the question is skipped. */
   readonly usual?: string
@@ -38,7 +38,7 @@ const CHECK_TIMEOUT_MS = 10_000
 const NEW_RECEIVER = 'the new receiver'
 const PLACES = { slack: 'Slack', email: 'the mail server' } as const
 
-/** Throws a CommandError where the input ends. */
+/** Throws a CommandError if the input ends. */
 export function interview(terminal: Terminal): Promise<Interview> {
   const proxies = proxiesOf(terminal)
   return withQuestions(terminal, async (questions) => {
@@ -77,7 +77,7 @@ function say({ terminal }: Asking, text: string): void {
   print(terminal, wrap(text, textWidth(terminal)).join('\n'))
 }
 
-/** Asks until the answer can be used; empty where there is none. */
+/** Asks until the answer is valid; empty if there is none. */
 async function ask({ terminal, questions }: Asking, question: Question): Promise<string> {
   const { text, mistake, secret = false, usual = '' } = question
   for (;;) {
@@ -91,7 +91,7 @@ async function ask({ terminal, questions }: Asking, question: Question): Promise
   }
 }
 
-/** The same, where it is needed. */
+/** The same for a required answer. */
 async function askFor(asking: Asking, question: Question): Promise<string> {
   for (;;) {
     const answer = await ask(asking, question)
@@ -154,7 +154,7 @@ function isUrl(text: string): boolean {
   return /^https?:/i.test(text)
 }
 
-/** Asks the other side, as `doctor` does. Whether the answers are to be kept. */
+/** Tests the answers with the server, as `doctor` does. Returns whether to keep them. */
 async function works(
   { terminal, questions, proxies }: Asking,
   name: keyof typeof PLACES,

@@ -14,7 +14,7 @@ const made = ['/var/lib', '/var/cache'].flatMap((folder) => [
   join(folder, 'private/hookbridge'),
 ])
 
-/** Depends on how far the machine is: on secrets that are missing, a bad configuration, a service that runs. */
+/** Depends on the state of the machine: missing secrets, a bad configuration, a running service. */
 export function whatIsNext(machine: Machine, command: string): string[] {
   const { config } = starterFiles(machine.home)
   const steps = [
@@ -54,7 +54,7 @@ function secretsToPut({ home }: Machine): string[] {
   ]
 }
 
-/** Of those that the written configuration names: another one may keep its secrets elsewhere. */
+/** Only those that the generated configuration names: another one may keep its secrets elsewhere. */
 function missingCredentials(home: string): string[] {
   const loaded = loadConfig(starterFiles(home).config, {})
   if (loaded.ok) return []

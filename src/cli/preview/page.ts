@@ -1,4 +1,4 @@
-/** A preview as one page, without scripts and without anything from elsewhere; every value is escaped. */
+/** A preview as one HTML page that has no scripts and loads nothing; every value is escaped. */
 import { channels } from '../../channels/channels.ts'
 import type { ChannelPreview } from '../../channels/preview.ts'
 import type { CompiledConfig } from '../../config/compiled.ts'
@@ -11,7 +11,7 @@ import { nameOf, noticesOf } from './text.ts'
 
 export interface PageContent {
   readonly compiled: Pick<CompiledConfig, 'config'>
-  /** By channel; one without a preview is not in it. */
+  /** By channel; channels without a preview are left out. */
   readonly previews: ReadonlyMap<string, ChannelPreview>
   readonly event: Event
   /** The fields of enrich that have sample values. */
@@ -23,7 +23,7 @@ export interface PageContent {
   readonly timeZone: string
 }
 
-// What the channels draw has style attributes. The frame with a mail's HTML inherits this policy.
+// The HTML of channels has style attributes. The frame with a mail's HTML inherits this policy.
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -101,7 +101,7 @@ ${body}
 </article>`
 }
 
-/** As the channel draws it; in plain text where it does not. */
+/** As the channel draws it, or else as plain text. */
 function toHtml(
   { compiled, previews, now, timeZone }: PageContent,
   { channel: name, target }: PreviewedMessage,
@@ -122,7 +122,7 @@ function notes(lines: readonly string[]): string {
   return `\n<div class="note"><ul>${items.join('')}</ul></div>`
 }
 
-/** Text from outside as the page shows it: it can neither be markup nor change the direction of what is around it. */
+/** Text from outside, escaped so that it can neither be markup nor change the direction of the text around it. */
 function plain(text: string): string {
   return escapeHtml(printable(text))
 }

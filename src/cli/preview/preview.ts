@@ -62,7 +62,7 @@ async function previewCommand(
   const previews = await loadPreviews()
   const addressees = (flags.to ?? []).map((text) => parseAddressee(compiled, previews, text, flags.channel))
   const given = await readEventInput(context, compiled, named, sampleOf(named, flags))
-  // What is stored was fetched, or was not.
+  // A stored event has what was fetched for it, or nothing.
   const { enriched, madeUp } =
     given.id === SAMPLE_ID
       ? sampleEnrichment(compiled.config.enrich, given, given.enriched)
@@ -107,7 +107,7 @@ function checkNames({ config, templates }: CompiledConfig, { template, receiver 
   }
 }
 
-/** By channel; one without a preview is not in it. */
+/** By channel; channels without a preview are left out. */
 async function loadPreviews(): Promise<ReadonlyMap<string, ChannelPreview>> {
   const previews = new Map<string, ChannelPreview>()
   for (const { name, preview } of channels) if (preview) previews.set(name, await preview())

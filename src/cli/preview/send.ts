@@ -24,7 +24,7 @@ export interface Sending {
 
 const RECEIVER = 'preview'
 
-/** `slack:#test`; fails with how to write it. `only` is the one channel that is previewed, if there is one. */
+/** Parses `slack:#test`; fails with the right format. `only`: the only channel that is previewed, if there is one. */
 export function parseAddressee(
   { config }: CompiledConfig,
   previews: ReadonlyMap<string, ChannelPreview>,
@@ -49,7 +49,7 @@ export function parseAddressee(
   return { channel, preview, receiver: found.receiver }
 }
 
-/** Sends each addressee every message of its channel; equal messages for several receivers once. */
+/** Sends every message of a channel to its addressees; equal messages for several receivers are sent once. */
 export async function sendPreviews(
   terminal: Terminal,
   compiled: CompiledConfig,
@@ -103,7 +103,7 @@ const verdicts = {
   refuse: 'refused',
 } as const satisfies Record<Exclude<Outcome['kind'], 'sent'>, string>
 
-/** How to find the message: its link, where there is one. */
+/** How to find the message: its link, if there is one. */
 function referenceWords(reference: Readonly<Record<string, string>>): string {
   return reference.permalink ?? Object.values(reference).join('  ')
 }

@@ -54,7 +54,7 @@ export function printPreview(
   }
 }
 
-/** How what is shown differs from what the routes send of a real event. */
+/** How the preview differs from what the routes send for a real event. */
 export function noticesOf(
   event: Event,
   preview: Preview,
@@ -68,7 +68,7 @@ export function noticesOf(
   ]
 }
 
-/** Why what is shown is not what the routes send; null where it is. */
+/** Why the preview differs from what the routes send; null if it does not. */
 function routingNotice(
   { type }: Event,
   { unrouted, planned }: Preview,
@@ -94,6 +94,6 @@ function titleOf(message: PreviewedMessage): string {
 
 /** `slack #deal-flow` */
 export function nameOf({ channel, target }: Pick<PreviewedMessage, 'channel' | 'target'>): string {
-  // The console's one target has the channel's name.
+  // The only target of the console has the name of the channel.
   return target === null || target === channel ? channel : `${channel} ${target}`
 }

@@ -18,13 +18,13 @@ type Kind = 'newly routed' | 'no longer routed' | 'moved' | 'template fails' | '
 interface Change {
   readonly kind: Kind
   readonly type: string
-  /** The targets as they were, and as they would be; or what would fail. */
+  /** The targets before and after the change, or what would fail. */
   readonly from: string
   readonly to: string
   readonly events: string[]
 }
 
-/** Nothing is sent or stored. Fails, after all is reported, where a template or a route would fail. */
+/** Nothing is sent or stored. Fails after reporting everything if a template or a route would fail. */
 export async function explainHistory(
   terminal: Terminal,
   compiled: CompiledConfig,

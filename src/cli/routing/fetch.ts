@@ -34,7 +34,7 @@ export async function fetchFor(
   return { ...event, enriched: { ...event.enriched, ...enriched } }
 }
 
-/** A field that a step would fetch for this event, and without which a route did not match; null if there is none. */
+/** A field that a step would fetch for this event, and whose absence kept a route from matching; null if there is none. */
 export function missingField(compiled: CompiledConfig, event: Event): string | null {
   const view = viewOf(event)
   const asked = compiled.config.enrich

@@ -12,7 +12,7 @@ interface Chart {
   readonly receivers: ReadonlyMap<string, string>
 }
 
-/** Solid arrows: events go this way. Dotted arrows: the next route, if this one does not match. */
+/** Solid arrows: the way of events. Dotted arrows: the next route, if this one does not match. */
 export function flowchart(
   { routes, unrouted }: Pick<Router, 'routes' | 'unrouted'>,
   destinations: Destinations,
@@ -28,7 +28,7 @@ export function flowchart(
   return chart.lines.join('\n')
 }
 
-/** Not drawn where a route without a match takes every event that is left. */
+/** Not drawn if a route without a match takes every remaining event. */
 function drawUnrouted(chart: Chart, routes: readonly RouteNode[], unrouted: Router['unrouted']): void {
   if (routes.some(({ match }) => match === null)) return
   const words = unrouted === null ? 'stored and counted as unrouted' : 'events that no route takes'

@@ -28,7 +28,7 @@ export function drawRoutes(terminal: Terminal, router: Pick<Router, 'routes' | '
   ]
 }
 
-/** Draws branches one below the other, as wide as the terminal. */
+/** Draws branches below each other, as wide as the terminal. */
 export function drawTree(terminal: Terminal, branches: readonly Branch[]): string[] {
   return drawAll(terminal, branches, '', textWidth(terminal))
 }

@@ -1,4 +1,4 @@
-/** What became of an event's messages, as `send --wait` follows it. */
+/** Follows an event's messages, for `send --wait`. */
 import { type Delivery, finalStates, type State } from '../../core/delivery/delivery.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../../store/store.ts'
 import { count, nameOf, stateStyles } from '../history/words.ts'
@@ -7,7 +7,7 @@ import { CommandError, colour, print, printable, type Terminal } from '../termin
 export interface Arrival {
   readonly event: EventRecord
   readonly deliveries: readonly DeliveryRecord[]
-  /** Every message is where it belongs, and a route, or else `unrouted`, took the event. */
+  /** Every message was delivered or need not be, and a route, or else `unrouted`, took the event. */
   readonly arrived: boolean
   /** For a person. */
   readonly verdict: string
@@ -15,11 +15,11 @@ export interface Arrival {
 
 const POLL_MS = 100
 const isFinal = ({ state }: Delivery) => (finalStates as readonly State[]).includes(state)
-// Another delivery took the place of a cancelled one, and is looked at itself.
+// A cancelled delivery was replaced by another one, which is checked itself.
 const arrivedStates: readonly State[] = ['delivered', 'merged', 'skipped', 'cancelled']
 
 /**
- * Follows the event until it is planned and all its deliveries are final, or for `limitMs`. `report` gets each delivery
+ * Follows the event until it is planned and all its deliveries are final, for at most `limitMs`. `report` is called with each delivery
  * that has changed.
  */
 export async function followArrival(
@@ -49,7 +49,7 @@ export async function followArrival(
   }
 }
 
-/** `limitMs`: how long it was waited in vain; null where all has ended. */
+/** `limitMs`: the time limit that was reached; null if everything has ended. */
 function ended(
   { command }: Terminal,
   event: EventRecord,

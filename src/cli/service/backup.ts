@@ -57,7 +57,7 @@ function described({ events, newest, waiting, bytes }: Contents): string {
   return `${events} ${events === 1 ? 'event' : 'events'}${last}, ${waiting} waiting ${waiting === 1 ? 'message' : 'messages'}, ${(bytes / 2 ** 20).toFixed(1)} MB`
 }
 
-/** Needs only store.url, so that a broken configuration keeps nobody from it. */
+/** Only needs store.url, so that it works even with a broken configuration. */
 function storeUrl({ file, terminal }: Context): string {
   const url = loadStoreUrl(file(), terminal.env)
   if (!url.ok) throw new CommandError(url.problems.map(formatProblem).join('\n'))

@@ -9,7 +9,7 @@ const PATIENCE = 15_000
 export interface Answer {
   readonly status: number
   readonly text: string
-  /** The text as JSON, or as it is where it is none. */
+  /** The text parsed as JSON, or unchanged if it is not JSON. */
   readonly body: unknown
 }
 
@@ -43,7 +43,7 @@ export function noAnswer(target: string, error: unknown): CommandError {
   )
 }
 
-/** Posts to a path of the service over its admin socket; fails where nothing answers. */
+/** Posts to a path of the service over its admin socket; fails if nothing answers. */
 export function postToSocket({ command }: Terminal, socketPath: string, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error & { code?: string }) => {
@@ -70,13 +70,13 @@ export function postToSocket({ command }: Terminal, socketPath: string, path: st
 
 const WEBHOOK = /\/webhooks\/([^/]+)\/*$/
 
-/** The service's address, from what a person has: that address, or the URL of a webhook, as the log prints it. */
+/** The service's address, from what a person enters: that address, or the URL of a webhook, as the log prints it. */
 export function baseOf(url: string): string {
   const parsed = parsedUrl(url)
   return `${parsed.origin}${parsed.pathname.replace(WEBHOOK, '')}`.replace(/\/+$/, '')
 }
 
-/** The source whose webhook the URL is, if it is one's. */
+/** The source whose webhook has this URL, if any. */
 export function sourceOf(url: string): string | undefined {
   const [, name] = WEBHOOK.exec(parsedUrl(url).pathname) ?? []
   return name === undefined ? undefined : decoded(name)

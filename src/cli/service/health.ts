@@ -10,7 +10,7 @@ interface HealthFlags {
   readonly json?: boolean
 }
 
-// A container engine gives a check ten seconds, and Node needs some of them to start.
+// A container engine allows ten seconds for a check, some of which Node needs to start.
 const PATIENCE = 5_000
 
 export const defineHealth: Define = (command, context) => {
@@ -21,7 +21,7 @@ export const defineHealth: Define = (command, context) => {
     .action((flags: HealthFlags) => health(context, flags))
 }
 
-/** `hookbridge health`: for container engines, probes and scripts. It reads no more of the configuration than the address. */
+/** `hookbridge health`: for container engines, probes and scripts. It only reads the address from the configuration. */
 async function health({ terminal, file }: Context, { url, live, json }: HealthFlags): Promise<void> {
   const target = at(
     url === undefined ? ownUrl(terminal, file()) : baseOf(url),
@@ -58,7 +58,7 @@ async function ask(target: string): Promise<{ readonly status: number; readonly 
   }
 }
 
-/** Another program may answer there. */
+/** Another program may answer at that address. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

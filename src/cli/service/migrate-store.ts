@@ -95,13 +95,16 @@ function keysOf({ table, differing }: Compared): string {
   return `${table} ${differing.join(', ')}`
 }
 
-/** The messages of a store name the setting that its URL usually comes from. */
+/** The error messages of a store name the setting that its URL usually comes from. */
 function withArguments(error: unknown): unknown {
   if (!(error instanceof StoreRefused || error instanceof StoreUnavailable)) return error
   return new CommandError(printable(error.message.replaceAll('store.url', 'the URL')))
 }
 
-/** `${NAME}` as in the configuration, so that a password need not stand in the list of processes; paths from here. */
+/**
+ * Replaces `${NAME}` as in the configuration, so that a password need not appear in the list of processes. Paths are relative to
+ * the working directory.
+ */
 function storeOf(context: Context, text: string): string {
   const { env } = context.terminal
   const url = text.replace(/\$\{(\w+)\}/g, (_, name: string) => {
@@ -121,7 +124,7 @@ function contentOf(file: string): string {
   return reading(file, () => readFileSync(file, 'utf8').replace(/\r?\n$/, ''))
 }
 
-/** The first SIGINT or SIGTERM, after which the batch that is being written still ends; the second one ends the process. */
+/** At the first SIGINT or SIGTERM, the batch that is being written is finished; the second one ends the process. */
 function onInterruption(): { readonly happened: () => boolean; readonly ignore: () => void } {
   let happened = false
   const listener = () => {

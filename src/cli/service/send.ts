@@ -20,7 +20,7 @@ interface SendFlags {
   readonly url?: string
   readonly id?: string
   readonly json?: boolean
-  /** Milliseconds; true without a duration. */
+  /** Milliseconds; true if no duration is given. */
   readonly wait?: number | true
 }
 
@@ -69,7 +69,7 @@ async function send(context: Context, { config }: CompiledConfig, flags: SendFla
   if (flags.wait !== undefined) await wait(context, flags, result)
 }
 
-/** The source that is meant, and its webhook. */
+/** The source to send as, and its webhook. */
 function addressee(
   { sources, server }: CompiledConfig['config'],
   { url, source: named }: SendFlags,
@@ -112,7 +112,7 @@ async function wait(
   if (!json) print(terminal, colour(terminal, 'green', verdict))
 }
 
-/** The body of an event: a file's content, or one that is made. */
+/** The body of an event: the content of a file, or a generated one. */
 function bodyOf(
   context: Context,
   { type, data = [], file }: SendFlags,

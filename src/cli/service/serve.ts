@@ -12,7 +12,7 @@ import { type Define, proxiesOf } from '../context.ts'
 import { cheapChecks, runCheck } from '../doctor/cheap-checks.ts'
 import { CommandError, type ExitCode, type Terminal } from '../terminal/terminal.ts'
 
-// A stop takes seven seconds at the most; this is for one that hangs.
+// A stop takes at most seven seconds; this is for one that hangs.
 const STOP_DEADLINE = 9_000
 const CHECK_LIMIT_MS = 2_000
 
@@ -26,8 +26,8 @@ export const defineServe: Define = (command, context) => {
 }
 
 /**
- * The exit code where the next start would end the same way: one of its own under systemd, whose unit then does not
- * start the service again, as it does after all else.
+ * The exit code if the next start would end in the same way: a special one under systemd, whose unit then does not
+ * restart the service, as it does after all others.
  */
 function hopeless({ env }: Terminal): ExitCode {
   return env.NOTIFY_SOCKET ? 78 : 1
@@ -62,7 +62,7 @@ async function serve(
     log.info('stopped')
     await flushLog(log)
   })
-  // Logged after the handlers of signals are set: a supervisor that reads this may stop the process at once.
+  // Logged after the signal handlers are set, because a supervisor that reads this may stop the process at once.
   const sources = Object.keys(compiled.config.sources).map((name) => `${app.url}/webhooks/${name}`)
   const { file, fingerprint } = compiled
   log.info({ url: app.url, sources, config: file, fingerprint }, 'listening')
@@ -75,7 +75,7 @@ async function serve(
   await new Promise<never>(() => {})
 }
 
-/** What --log-format or LOG_FORMAT names; else text on a terminal, and JSON for whatever else reads it. */
+/** The format from --log-format or LOG_FORMAT; otherwise text on a terminal, and else JSON. */
 function formatOf({ out, env }: Terminal, named: string | undefined): LogFormat {
   const wanted = named ?? env.LOG_FORMAT
   if (!wanted) return out.isTTY === true ? 'text' : 'json'
@@ -84,7 +84,7 @@ function formatOf({ out, env }: Terminal, named: string | undefined): LogFormat 
   throw new CommandError(`a log format is ${logFormats.join(' or ')}, not "${wanted}"`, 2)
 }
 
-/** The socket from systemd, and the reports to it; nothing of this is loaded unless systemd started the process. */
+/** The socket from systemd, and the reports to it; not loaded unless systemd started the process. */
 async function systemd(
   log: AppOptions['log'],
   terminal: Terminal,
@@ -113,7 +113,7 @@ async function warn(
 
 /**
  * SIGHUP reloads. One that comes while the service starts is kept until it runs; before that, while Node loads the
- * program and its configuration, it still ends the process, as it does any other. systemd sends none before READY=1.
+ * program and its configuration, it still ends the process, as it does by default. systemd sends none before READY=1.
  */
 function onHangUp(): { with(app: App): void } {
   let running: App | undefined
@@ -144,7 +144,7 @@ function startFailure(error: unknown, { config }: CompiledConfig, exitCode: Exit
       code === 'EACCES' ? exitCode : 1,
     )
   }
-  // Only a socket that was passed on can be something else.
+  // Only a socket that was passed to the process can be something else.
   if (code === 'EINVAL') {
     return new CommandError(
       'the socket that was passed as LISTEN_FDS is not a TCP socket; give the socket unit one ListenStream=, with a port or ADDRESS:PORT',

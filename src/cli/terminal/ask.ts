@@ -9,15 +9,15 @@ export function canAsk(terminal: Terminal): boolean {
 }
 
 export interface Questions {
-  /** The answer without the spaces around it; null where the input ended. */
+  /** The answer without surrounding spaces; null if the input ended. */
   ask(question: string): Promise<string | null>
-  /** The same, and what is typed does not show. */
+  /** The same, without showing the input. */
   askSecret(question: string): Promise<string | null>
   /** Any answer but yes means no, and so does the end of the input. */
   confirm(question: string): Promise<boolean>
 }
 
-/** Opens the input for the time of `use`. */
+/** Opens the input while `use` runs. */
 export async function withQuestions<T>(
   { in: input = process.stdin, err, out }: Terminal,
   use: (questions: Questions) => Promise<T>,
@@ -29,7 +29,7 @@ export async function withQuestions<T>(
       else err.write(chunk, done)
     },
   })
-  // Readline finds the lines of a long answer by it.
+  // Readline needs it to handle answers of several lines.
   Object.assign(output, { columns: out.columns })
   const lines = createInterface({ input, output, terminal: true, historySize: 0 })
   const ended = new Promise<null>((resolve) => lines.once('close', () => resolve(null)))
@@ -56,7 +56,7 @@ export async function withQuestions<T>(
   }
 }
 
-/** Asks a yes-or-no question alone. */
+/** Asks a single yes-or-no question. */
 export function confirm(terminal: Terminal, question: string): Promise<boolean> {
   return withQuestions(terminal, (questions) => questions.confirm(question))
 }

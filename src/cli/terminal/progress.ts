@@ -3,7 +3,7 @@ import type { Terminal } from './terminal.ts'
 
 const BAR = 30
 
-/** Draws the part that is done, from 0 to 1; null removes the bar. */
+/** Draws the share that is done, from 0 to 1; null removes the bar. */
 export function progressBar({ err }: Terminal): (done: number | null) => void {
   let drawn = -1
   return (done) => {
@@ -15,7 +15,7 @@ export function progressBar({ err }: Terminal): (done: number | null) => void {
   }
 }
 
-/** The same where the total is not known: a growing number. Less than a page is not shown. */
+/** The same if the total is not known: a growing number, which is shown only from a page on. */
 export function progressCount({ err }: Terminal, what: string): (done: number | null) => void {
   let drawn = false
   return (done) => {
@@ -28,7 +28,7 @@ export function progressCount({ err }: Terminal, what: string): (done: number | 
 export interface Progress {
   /** What is being done now. */
   readonly work: string
-  /** The speed is that of the present phase. */
+  /** The speed is that of the current phase. */
   readonly phase: string
   readonly done: number
   readonly total: number
@@ -38,8 +38,8 @@ const SHORT_BAR = 24
 const DRAW_EVERY_MS = 100
 
 /**
- * For work of minutes: a bar with what is being done, how fast, and how long it will take. Elsewhere than on a terminal a line for each
- * kind of work, and each tenth of it. null takes the bar away.
+ * For work of minutes: a bar that shows what is being done, how fast, and how long it will take. If the output is not a terminal, a
+ * line for each kind of work, and each tenth of it. null removes the bar.
  */
 export function progressLine({ err }: Terminal): (progress: Progress | null) => void {
   let [phase, beganAt, doneBefore, drawnAt, printed] = ['', 0, 0, 0, '']

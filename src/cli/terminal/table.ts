@@ -1,4 +1,4 @@
-/** Tables of a list: as wide as they must be, and whole on a terminal of 80 columns. */
+/** Tables of a list: only as wide as necessary, and complete on a terminal of 80 columns. */
 import { colour, listWidth, print, type Style, type Terminal, wrap } from './terminal.ts'
 import { beginningOf, endOf, padTo, widthOf } from './width.ts'
 
@@ -6,17 +6,17 @@ export interface Column<Row> {
   readonly title: string
   readonly value: (row: Row) => string
   readonly style?: (row: Row) => Style
-  /** What is shown instead where the table would be too wide. */
+  /** The title to show instead if the table would be too wide. */
   readonly short?: (row: Row) => string
   /**
    * What to do with the column if the table is still too wide: put its text on lines of its own below each row,
-   * shortened in the middle or at the end, or wrapped. In this order; of several that do the same, the last gives way
-   * most.
+   * shortened in the middle or at the end, or wrapped. They are applied in this order; of several columns with the same one, the
+   * last shrinks most.
    */
   readonly shrinks?: 'below' | 'middle' | 'wrap' | 'end'
-  /** Its whole text is put below each row where the table is too wide with all columns at their least. */
+  /** Its whole text is put below each row if the table is too wide even with all columns at their minimum. */
   readonly fallsBelow?: boolean
-  /** Characters that shrinking leaves at the least. */
+  /** The minimum number of characters after shrinking. */
   readonly least?: number
 }
 
@@ -27,7 +27,7 @@ interface Laid<Row> extends Column<Row> {
 const NARROWEST = 8
 const INDENT = 4
 
-/** Prints rows under titles, the whole no wider than the terminal where it is one. */
+/** Prints rows under titles, no wider than the terminal if there is one. */
 export function printTable<Row>(
   terminal: Terminal,
   rows: readonly Row[],

@@ -6,13 +6,13 @@ import { piecesOf, widthOf } from './width.ts'
 export interface Terminal {
   readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean }
-  /** For answers to questions; left out where no one can answer. */
+  /** For answers to questions; left out if no one can answer. */
   readonly in?: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
-  /** Columns of a list where the output is no terminal; without it lists are as wide as what is in them. */
+  /** Columns of a list if the output is not a terminal; without it, lists are as wide as their content. */
   readonly listColumns?: number
-  /** How the user runs this program: printed commands begin with it. See command-name.ts. */
+  /** How the user runs this program, with which printed commands begin. See command-name.ts. */
   readonly command: string
 }
 
@@ -32,19 +32,19 @@ export class CommandError extends Error {
 
 export type Style = Parameters<typeof styleText>[0]
 
-/** Colours a text where the stream is a terminal and NO_COLOR is not set. */
+/** Colours a text if the stream is a terminal and NO_COLOR is not set. */
 export function colour(terminal: Terminal, style: Style, text: string): string {
   const wanted = terminal.out.isTTY === true && !terminal.env.NO_COLOR && terminal.env.TERM !== 'dumb'
   return wanted ? styleText(style, text, { validateStream: false }) : text
 }
 
-/** Columns for running text: the terminal's, where there is one, up to what the eye can follow. */
+/** Columns for running text: those of the terminal, if there is one, up to a readable width. */
 export function textWidth({ out }: Terminal): number {
-  // A terminal that does not know its size says 0.
+  // A terminal that does not know its size reports 0.
   return out.isTTY === true ? Math.min(out.columns || 80, WIDEST_TEXT) : 80
 }
 
-/** Columns for a list, whose lines programs read where it is no terminal. */
+/** Columns for a list; if the output is not a terminal, programs read its lines. */
 export function listWidth({ out, listColumns = Number.POSITIVE_INFINITY }: Terminal): number {
   return out.isTTY === true ? out.columns || 80 : listColumns
 }
@@ -61,7 +61,7 @@ const WIDEST_TEXT = 100
 
 const STEERING_CHARACTERS = new RegExp(`[\\u0000-\\u001f${STEERING}]`, 'g')
 
-/** On one line, without control characters: text from outside must neither steer the terminal nor fake a line. */
+/** On one line, without control characters: text from outside must neither control the terminal nor fake a line. */
 export function printable(text: string): string {
   return text.replace(STEERING_CHARACTERS, (char) => {
     const code = char.charCodeAt(0)
@@ -75,10 +75,10 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }
 
-/** On a terminal, wrapped with what follows the first line indented; elsewhere on one line, for programs that read it. */
+/** On a terminal, wrapped, with the lines after the first indented; otherwise on one line, for programs that read it. */
 export function wrapped(terminal: Terminal, stream: 'out' | 'err', text: string): string {
   if (terminal[stream].isTTY !== true) return text
-  // What is in quotes, such as a command to copy, stays on one line.
+  // Quoted text, such as a command to copy, stays on one line.
   const whole = text.replace(/"[^"\n]*"|`[^`\n]*`/g, (quoted) => quoted.replaceAll(' ', '\u00a0'))
   const indent = '  '
   return wrap(whole, textWidth(terminal) - indent.length)
@@ -95,7 +95,7 @@ export function printFramed(terminal: Terminal, title: string, text: string, wid
 }
 
 /**
- * Breaks at spaces where it can; a longer word stays whole, so that an address can be copied, unless `hard`. The lines of
+ * Breaks at spaces if possible; a longer word is not broken, so that an address can be copied, unless `hard`. The lines of
  * an indented paragraph are indented alike.
  */
 export function wrap(text: string, width: number, hard = false): string[] {
@@ -110,7 +110,7 @@ export function wrap(text: string, width: number, hard = false): string[] {
       const joined = line === '' ? word : `${line} ${word}`
       if (widthOf(joined) <= width) line = joined
       else if (hard && widthOf(word) > width) {
-        // It is broken anyway: what is left of the line is filled.
+        // It has to be broken anyway, so the rest of the line is filled.
         const pieces = piecesOf(joined, width)
         lines.push(...pieces.slice(0, -1).map((piece) => piece.trim()))
         line = (pieces.at(-1) ?? '').trimStart()
