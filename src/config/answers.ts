@@ -1,10 +1,10 @@
-/** The checks of a configuration for what `init` asks, one value at a time. */
+/** The checks of a configuration, for one answer to `init` at a time. */
 import type { ZodType } from 'zod'
 import { emailReceiver, emailSettings } from '../channels/email/settings.ts'
 import { slackReceiver, slackSettings } from '../channels/slack/settings.ts'
 import { svixSecret } from './schema/kinds.ts'
 
-/** Why the text cannot be used, as `check` would report it; null where it can. */
+/** Why the text cannot be used, as `check` would report it; null if it can. */
 export type Mistake = (text: string) => string | null
 
 export const mistakes = {

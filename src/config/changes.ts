@@ -32,12 +32,12 @@ const fixedAtStart: Readonly<Record<string, (config: Config) => string>> = {
   'store.url': ({ store }) => withoutPassword(store.url),
 }
 
-/** What a start alone does not do. */
+/** What a restart alone does not do. */
 const alsoDo: Readonly<Record<string, string>> = {
   'store.url': '; where that is another store, "hookbridge migrate-store" moves what is stored',
 }
 
-/** What takes effect: `routes`, `channels.slack`; `templates` also where only a template's text changed. */
+/** The keys that take effect, such as `routes` and `channels.slack`; `templates` also if only the text of a template changed. */
 export function changedKeys(before: CompiledConfig, after: CompiledConfig): readonly string[] {
   const keys = union(before.config, after.config)
     .flatMap((key) => differences(key, ownProperty(before.config, key), ownProperty(after.config, key)))
@@ -46,7 +46,7 @@ export function changedKeys(before: CompiledConfig, after: CompiledConfig): read
   return templates ? [...keys, 'templates'] : keys
 }
 
-/** By key, sentences about the changes in `wanted` that cannot take effect in a service that was started with `started`. */
+/** Sentences, by key, about the changes in `wanted` that cannot take effect in a service that was started with `started`. */
 export function untilRestart(started: Config, wanted: Config): ReadonlyMap<string, string> {
   const [password, wantedPassword] = [started, wanted].map(({ store }) => asJson(passwordsOf(store.url)))
   const changes = new Map<string, string>()
@@ -82,7 +82,7 @@ function union(one: object, other: object): string[] {
 }
 
 function isSame(one: unknown, other: unknown): boolean {
-  // Compiled from the values beside it, which are compared.
+  // Functions are compiled from other values, which are compared.
   if (typeof one === 'function' && typeof other === 'function') return true
   if (one instanceof Secret && other instanceof Secret) return one.reveal() === other.reveal()
   if (Array.isArray(one) && Array.isArray(other)) {

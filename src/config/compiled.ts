@@ -17,32 +17,32 @@ import type { Templates } from './templates/templates.ts'
 
 /** A checked configuration, with everything compiled that routing and rendering need. */
 export interface CompiledConfig {
-  /** The configuration file, as it was named. */
+  /** The path of the configuration file, as it was given. */
   readonly file: string
-  /** What it was read from. */
+  /** The files that it was read from. */
   readonly files: Fingerprints
   /** Identifies the configuration: a hash of the file and the templates, without files of secrets. */
   readonly fingerprint: string
   /** `store.url` and `server.admin_socket` have absolute paths. */
   readonly config: Config
-  /** All of them, to keep them out of logs and messages. */
+  /** All secrets, to keep them out of logs and messages. */
   readonly secrets: readonly Secret[]
   readonly router: Router
-  /** The routes of notices; null where they go nowhere. */
+  /** The routes of notices; null if notices are not sent. */
   readonly notices: Router | null
   readonly templates: Templates
   readonly lifecycles: readonly Lifecycle[]
-  /** What later stages do at a receiver's destinations of a channel. */
+  /** What later stages do at a receiver's destinations, for each channel. */
   readonly followUp: (receiver: string, channel: string) => FollowUp
   /** Where each receiver's messages go. */
   readonly destinations: ReadonlyMap<string, readonly Destination[]>
-  /** Who gets the messages that a receiver cannot get, by that receiver. */
+  /** By receiver: who gets the messages that it cannot get. */
   readonly fallbacks: ReadonlyMap<string, Fallback>
-  /** The page of what an event is about; empty if there is none. */
+  /** The URL of the page about an event's subject; empty if there is none. */
   readonly links: (view: View) => string
-  /** What readers call a source. */
+  /** The title of a source in messages. */
   readonly sourceTitle: (source: string) => string
-  /** For the places of what is reported later. */
+  /** For the places of problems that are reported later. */
   readonly document: Pick<YamlDocument, 'file' | 'at' | 'keyAt' | 'textAt' | 'scalar'>
 }
 

@@ -32,7 +32,7 @@ interface Comment {
   readonly text: string
 }
 
-/** Needs no template and no store, and so shows also what `check` has more to say about. */
+/** Needs no templates and no store, so it also works for a configuration in which `check` finds further problems. */
 export function loadEffective(file: string, env: Env): LoadedEffective {
   const read = readDocument(file)
   if (!read.ok) return read
@@ -48,9 +48,9 @@ export function loadEffective(file: string, env: Env): LoadedEffective {
   return { ok: true, effective: { value, yaml: toYaml(file, value, comments) } }
 }
 
-/** The document with every default; adds a comment where the file does not say the value itself. */
+/** The document with every default; adds a comment to each value that is not written in the file itself. */
 function show(filled: Interpolated, config: Config, comments: Comment[]): Json {
-  // A variable that is a part of a secret is one.
+  // A variable that is part of a secret is itself secret.
   const parts = filled.origins.filter(({ path }) => isSecret(path)).flatMap(({ values }) => values)
   const secrets = [...secretsOf(config), ...parts.map((part) => new Secret(part))]
   return copy(filled.document.value, filled.value, [])
@@ -65,7 +65,7 @@ function show(filled: Interpolated, config: Config, comments: Comment[]): Json {
         copy(item, Array.isArray(value) ? value[index] : item, [...path, index]),
       )
     }
-    // A value that a file took the place of.
+    // A value that was replaced by the content of a file.
     if (isObject(written) && isObject(value)) return copyMapping(written, value, keys, path)
     return isObject(written) || isScalarValue(written) ? written : null
   }
@@ -116,7 +116,7 @@ function isScalarValue(value: unknown): value is string | number | boolean | nul
   return value === null || ['string', 'number', 'boolean'].includes(typeof value)
 }
 
-/** Makes the paths absolute that the service makes so. */
+/** Makes those paths absolute that the service also makes absolute. */
 function withFixedPaths(
   file: string,
   { store, server }: Config,

@@ -46,7 +46,7 @@ export function loadConfig(file: string, env: Env): Loaded {
   const filled = fill(schema, document, env, note)
   const parsed = parse(schema, filled)
   const { loaded, problems: wrongFolder } = loadNamedTemplates(file, filled, note)
-  // Tests read these later, and decide with them whether a reload takes effect.
+  // Tests read these files later, and decide whether a reload takes effect.
   for (const { file: sample } of parsed.ok ? (parsed.data.tests ?? []) : []) {
     if (sample !== undefined) note(sampleFile(file, sample))
   }
@@ -106,7 +106,7 @@ export function reloadConfig(file: string, env: Env): Loaded {
 }
 
 interface NamedTemplates {
-  /** Null where it is not known which folder is meant. */
+  /** Null if it is unknown which folder is meant. */
   readonly loaded: LoadedTemplates | null
   readonly problems: readonly Problem[]
 }
@@ -119,7 +119,7 @@ function loadNamedTemplates(
   const named = ownProperty(value, 'templates')
   if (named === undefined) return { loaded: loadTemplates(channels), problems: [] }
   const path = ['templates']
-  // What is wrong with the key itself is reported already.
+  // A problem with the key itself is already reported.
   const isBroken = origins.some((origin) => origin.broken && isAt(origin, path))
   if (typeof named !== 'string' || named === '' || isBroken) return { loaded: null, problems: [] }
   const operator = { folder: resolve(dirname(file), named), shown: join(dirname(file), named), note }

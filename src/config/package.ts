@@ -11,12 +11,12 @@ export const packageFolder: string = dirname(manifest)
 /** What `hookbridge` runs. */
 export const program: string = join(packageFolder, 'bin/hookbridge.js')
 
-/** The templates that a channel has when the operator's folder has none. */
+/** The templates that are used if the operator's folder has none. */
 export const shippedTemplates: string = join(packageFolder, 'templates')
 
 export const exampleConfig: string = join(packageFolder, 'config.example.yaml')
 
-/** What `hookbridge demo` runs: short, to copy from. */
+/** The configuration of `hookbridge demo`: short, to copy from. */
 export const demoConfig: string = join(packageFolder, 'config.demo.yaml')
 
 export function packageVersion(): string {

@@ -50,11 +50,11 @@ export interface Problem {
   readonly message: string
   /** How to fix it; empty where the message is enough. */
   readonly hint: string
-  /** More for a person to read, on lines of its own. */
+  /** Further text for a person, on lines of its own. */
   readonly detail?: string
 }
 
-/** Where a file as a whole is wrong. */
+/** The place of a problem with a whole file. */
 export const START = { line: 1, column: 1 } as const
 
 export function error(

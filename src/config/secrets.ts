@@ -3,7 +3,10 @@ import { passwordsOf } from '../postgres-url/password.ts'
 import { isAt, type Origin } from './file/origin.ts'
 import type { Config } from './schema/schema.ts'
 
-/** A header of an enrichment that a variable or a file fills holds a secret, whatever its name is: keys have many names. */
+/**
+ * A header of an enrichment step whose value comes from a variable or a file is treated as a secret, whatever its name: keys have
+ * many names.
+ */
 export function withSecretHeaders(config: Config, origins: readonly Origin[]): Config {
   const isFilled = (step: number, name: string) =>
     origins.some((origin) => isAt(origin, ['enrich', step, 'headers', name]))
@@ -37,7 +40,7 @@ export function secretsOf(value: unknown): readonly Secret[] {
   }
 }
 
-/** A password as in the URL, and decoded. */
+/** A password as written in the URL, and decoded. */
 function partsOf(text: string): string[] {
   const [, credentials] = /^[A-Za-z][\w-]* (\S+)$/.exec(text) ?? []
   if (credentials !== undefined) return [credentials]

@@ -1,12 +1,12 @@
 /** The first configuration of a new user: a text with comments, for `init` and `install-service`. */
 
-/** Where messages go, as `init` was answered; what is null is not wanted. Secrets are in `credentialFiles`. */
+/** Where messages go, according to the answers to `init`; null: not wanted. Secrets are in `credentialFiles`. */
 export interface Destinations {
   readonly slack: { readonly channel: string } | 'webhook' | null
   readonly email: { readonly from: string; readonly to: string } | null
 }
 
-/** The differences between configurations for a shell, for systemd, and of one who answered questions. */
+/** The differences between configurations for a shell, for systemd, and from answers to `init`. */
 interface Surroundings {
   readonly about: readonly string[]
   readonly server: readonly string[]
@@ -82,7 +82,7 @@ export function starterConfig(runAs: 'shell' | 'service' = 'shell'): string {
   return starter(runAs === 'shell' ? shell : service)
 }
 
-/** The same for what was answered, with the secrets in files. */
+/** The same from the answers to `init`, with the secrets in files. */
 export function answeredConfig(destinations: Destinations): string {
   const about = [
     '# Secrets are in files in credentials/, which only their owner can read.',
@@ -190,7 +190,7 @@ function routesOf(destinations: Destinations): string[] {
 
 const BARE_ADDRESS = /^[A-Za-z][\w.+-]*@[\w.-]+$/
 
-/** One entry may hold several with commas between them; where they are bare, each has its own. */
+/** An answer may contain several addresses separated by commas; if they are plain addresses, each becomes an entry. */
 function addresses(text: string): string[] {
   const parts = text.split(/[,;]/).map((part) => part.trim())
   return parts.every((part) => BARE_ADDRESS.test(part)) ? parts : [text]

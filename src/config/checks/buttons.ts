@@ -32,7 +32,7 @@ function hasButton(compiled: CompiledConfig, event: Event): boolean {
     .some((delivery) => {
       const { channel } = delivery.destination
       if (channel === CONSOLE) return false
-      // Those that ship have one: tests make sure of that, and a start need not compile them.
+      // The templates that ship have one, which tests verify, so they need not be compiled at the start.
       const [first] = templates.renderers(channel, delivery.template, event.type)
       const isEvents = first?.name === event.type || first?.name === DEFAULT_TEMPLATE
       if (isEvents && templates.isAsShipped(channel, first.name)) return true

@@ -1,4 +1,4 @@
-/** Addresses and secrets of examples that were left in. Those of mail are its channel's to check. */
+/** Addresses and secrets that were left over from examples. The mail channel checks its own. */
 import { resolve } from 'node:path'
 import { isReservedName } from '../../channels/settings.ts'
 import type { Interpolated } from '../file/interpolate.ts'
@@ -28,7 +28,7 @@ export function checkExamples({ document, value }: Interpolated): Problem[] {
       (path[0] === 'enrich' && path[2] === 'get') ||
       (path[0] === 'server' && path[1] === 'public_url')
     const host = isPublic ? (/^https?:\/\/(?:[^/?#]*@)?([^/?#:]+)/i.exec(text)?.[1] ?? '') : ''
-    // The examples themselves have nothing else.
+    // The example configurations themselves contain such addresses.
     const isExample = [exampleConfig, demoConfig].includes(resolve(document.file))
     if (!isReservedName(host) || isExample) return []
     return warn(`${host} is reserved for examples`, 'put your own address here')

@@ -5,7 +5,7 @@ import { type Path, type Problem, quote, warning } from '../problem.ts'
 
 const VARIABLE = /\$\{[^}]*\}/
 
-/** Checked even where other parts of the configuration are wrong. Events of tests may have any keys. */
+/** Checked even if other parts of the configuration are wrong. Events of tests may have any keys. */
 export function checkKeys(document: YamlDocument): Problem[] {
   return keysIn(document.value, [])
     .filter((path) => path[0] !== 'tests' || path[2] !== 'event')

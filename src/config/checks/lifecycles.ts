@@ -1,4 +1,4 @@
-/** Follow-ups that a valid configuration asks for, and that nothing can bring about. */
+/** Follow-ups that are configured correctly, but can never happen. */
 import { ownProperty } from '../../core/json/json.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { type Path, type Problem, pathName, warning } from '../problem.ts'

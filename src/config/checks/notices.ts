@@ -1,4 +1,4 @@
-/** Whether a person would be notified when messages cannot be delivered. For `check` alone: a service runs without notices. */
+/** Whether a person would be notified when messages cannot be delivered. Only for `check`: a service can run without notices. */
 import { channels } from '../../channels/channels.ts'
 import type { Event } from '../../core/event.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
@@ -6,19 +6,19 @@ import { type Plan, plan } from '../../core/routing/plan.ts'
 import type { CompiledConfig } from '../compiled.ts'
 import { type Problem, quote, START, warning } from '../problem.ts'
 
-// It prints where the service runs, which cannot fail.
+// It prints to standard output, which cannot fail.
 const CONSOLE = 'console'
-/** The notice that matters most: routes may divide them by type. */
+/** The most important notice: routes may treat notices differently by type. */
 const FAILING = 'destination.failing'
 const NO_ONE = 'no one is notified when messages cannot be delivered'
 
-/** What fails as a whole: a channel with its token or server, or one place that needs neither. */
+/** What fails together: a channel with its token or server, or a single destination that needs neither. */
 interface Way {
   readonly id: string
   readonly channel: string
 }
 
-/** Warns even if nobody is to be notified on purpose: later readers of the configuration should know that. */
+/** Warns even if that is intended, so that later readers of the configuration know it. */
 export function checkNotices(compiled: CompiledConfig): readonly Problem[] {
   const { document, notices } = compiled
   const ordinary = waysOf(compiled, ordinaryReceivers(compiled)).filter(({ channel }) => channel !== CONSOLE)
@@ -64,7 +64,7 @@ function whatToWrite(compiled: CompiledConfig, silencedWith: (names: readonly st
   return `write notices: { receivers: [${name}] }${best}`
 }
 
-/** One that gets them also while messages cannot be delivered, if there is one. */
+/** A receiver that still gets notices when messages cannot be delivered, if there is one. */
 function bestReceiver(
   compiled: CompiledConfig,
   silencedWith: (names: readonly string[]) => boolean,
@@ -102,7 +102,7 @@ function planOfNotice(compiled: CompiledConfig): Plan {
   return plan(compiled, event)
 }
 
-/** Where the receivers' messages go, or else those that their fallbacks get; each way once. */
+/** The ways of the receivers and of their fallbacks, each once. */
 function waysOf(
   { config, destinations, fallbacks }: CompiledConfig,
   names: readonly string[],

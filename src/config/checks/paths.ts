@@ -9,7 +9,7 @@ import type { Config } from '../schema/schema.ts'
 // sun_path of unix(7) has 108 bytes, the last of them zero; a longer path would be truncated.
 const MAX_SOCKET_PATH_BYTES = 107
 
-/** A relative path is in $RUNTIME_DIRECTORY, which systemd sets, else beside the file. */
+/** A relative path is resolved against $RUNTIME_DIRECTORY, which systemd sets, or else against the folder of the file. */
 function socketPath(file: string, path: string, env: Env): string {
   if (isAbsolute(path)) return path
   const [runtime = ''] = (env.RUNTIME_DIRECTORY ?? '').split(':')
@@ -40,7 +40,7 @@ interface Located {
   readonly server?: { readonly admin_socket?: string | undefined }
 }
 
-/** The same with absolute paths; what is missing is not added. */
+/** The same with absolute paths; missing keys are not added. */
 export function withPaths<T extends Located>(file: string, config: T, env: Env): T {
   const { store, server } = config
   const socket = server?.admin_socket

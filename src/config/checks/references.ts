@@ -1,4 +1,4 @@
-/** Names that must exist elsewhere: checked even where other parts are wrong. */
+/** Names that must exist elsewhere. They are checked even if other parts are wrong. */
 import { isObject, ownProperty } from '../../core/json/json.ts'
 import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
 import type { Interpolated } from '../file/interpolate.ts'
@@ -6,12 +6,12 @@ import { isAt } from '../file/origin.ts'
 import { error, meant, type Path, type Problem, pathName, quote, warning } from '../problem.ts'
 
 interface Context extends Interpolated {
-  /** Null where they are not known. */
+  /** Null if they are unknown. */
   readonly receivers: readonly string[] | null
   readonly templates: ReadonlySet<string> | null
 }
 
-/** `templates`: those that a route may name; null where they are not known. */
+/** `templates`: those that a route may name; null if they are unknown. */
 export function checkReferences(filled: Interpolated, templates: ReadonlySet<string> | null): Problem[] {
   const { value } = filled
   const receivers = ownProperty(value, 'receivers')
@@ -37,7 +37,7 @@ function checkSourceNames({ document, value }: Interpolated): Problem[] {
   return [error('wrong_value', document.file, place, message, 'choose another name for this source')]
 }
 
-/** Whether its variable could not be filled in, which is reported already. */
+/** Whether its variable could not be filled in, which is already reported. */
 function isBroken({ origins }: Context, path: Path): boolean {
   return origins.some((origin) => origin.broken && isAt(origin, path))
 }
@@ -53,7 +53,7 @@ function checkRoute(route: object, path: Path, inherited: boolean, context: Cont
   const { document } = context
   const routes = ownProperty(route, 'routes')
   const hasReceivers = inherited || Object.hasOwn(route, 'receivers')
-  // A merge key is reported as such, and may stand for receivers.
+  // A merge key is reported separately, and may stand for receivers.
   const isComplete =
     hasReceivers || Object.hasOwn(route, '<<') || (Array.isArray(routes) && routes.length > 0)
   const message = 'this route has neither receivers nor routes'
@@ -131,7 +131,7 @@ function checkReceivers(raw: unknown, path: Path, context: Context): Problem[] {
   })
 }
 
-/** A fallback is another receiver with destinations, and does not lead back. */
+/** A fallback must be another receiver with destinations, and must not form a loop. */
 function checkFallbacks(receivers: unknown, context: Context): Problem[] {
   if (!isObject(receivers)) return []
   const { document } = context
@@ -148,7 +148,7 @@ function checkFallbacks(receivers: unknown, context: Context): Problem[] {
     if (!Object.hasOwn(receivers, fallback))
       return report('unknown_receiver', `unknown receiver ${written}`, meant(fallback, all))
     const names = wayOf(name, fallbackOf)
-    // Of those in a circle the first one reports it.
+    // A loop is reported once, for its first receiver.
     if (names.at(-1) === name) {
       if (all.find((other) => names.includes(other)) !== name) return []
       const message = `the fallbacks form a loop: ${names.join(' > ')}`
@@ -165,7 +165,7 @@ function checkFallbacks(receivers: unknown, context: Context): Problem[] {
   })
 }
 
-/** The receivers from fallback to fallback, until one has none, or was there before. */
+/** Follows fallbacks from a receiver, until one has none or appears again. */
 function wayOf(start: string, fallbackOf: (name: string) => unknown): readonly string[] {
   const names = [start]
   for (let next = fallbackOf(start); typeof next === 'string'; next = fallbackOf(next)) {

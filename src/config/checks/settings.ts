@@ -5,7 +5,7 @@ import { error, type Path, type Problem, pathName, warning } from '../problem.ts
 import type { Config } from '../schema/schema.ts'
 import { formatDuration } from '../schema/units.ts'
 
-/** Settings of a channel that its receivers need and that are missing: each once, however many receivers need it. */
+/** Missing settings of a channel that its receivers need: each is reported once, however many receivers need it. */
 export function checkSettings(config: Config, document: YamlDocument): Problem[] {
   return channels.flatMap((channel) => {
     const missing = new Map<string, Problem>()
@@ -20,7 +20,7 @@ export function checkSettings(config: Config, document: YamlDocument): Problem[]
   })
 }
 
-/** A timeout of a step of `enrich` that no request can reach. Its default may well be longer. */
+/** A timeout of a step of `enrich` that is longer than the step may take. The default timeout is allowed to be longer. */
 export function checkTimeouts({ enrich }: Config, document: YamlDocument): Problem[] {
   return enrich.flatMap(({ timeout, within }, index) => {
     const path = ['enrich', index, 'timeout']
@@ -31,7 +31,7 @@ export function checkTimeouts({ enrich }: Config, document: YamlDocument): Probl
   })
 }
 
-/** What the channels think is probably wrong. */
+/** Settings that the channels consider probably wrong. */
 export function checkDoubts(config: Config, document: YamlDocument): Problem[] {
   return channels.flatMap(({ name, warnings }) =>
     (warnings?.(config.channels[name], receiversOf(config, name)) ?? []).map(

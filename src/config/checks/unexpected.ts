@@ -5,8 +5,8 @@ import type { Problem } from '../problem.ts'
 type Place = Pick<Problem, 'severity' | 'file' | 'line' | 'column'>
 
 /**
- * Runs a check that routes or renders events. What it throws is a bug, which concerns that check alone: it is reported as a problem
- * at `place`, so that the others still run and a service with this configuration still starts.
+ * Runs a check that routes or renders events. If it throws, that is a bug that concerns only this check. It is reported as a problem
+ * at `place`, so that other checks still run, and a service with this configuration still starts.
  */
 export function caught(place: Place, doing: string, check: () => readonly Problem[]): readonly Problem[] {
   try {

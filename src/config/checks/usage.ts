@@ -1,4 +1,4 @@
-/** Warnings about what a valid configuration defines and never uses. */
+/** Warnings about what a valid configuration defines but never uses. */
 
 import { NOTICE_SOURCE, noticeTypes } from '../../core/notice/notice.ts'
 import type { Interpolated } from '../file/interpolate.ts'
@@ -46,7 +46,7 @@ export function checkUsage(
     ),
     ...unusedReceivers,
   ]
-  // `unrouted` uses any source and template, and an unreachable route may be the one that was to use them.
+  // `unrouted` uses any source and template, and an unreachable route may be meant to use them.
   if (config.unrouted !== undefined || unreachable.some(({ code }) => code !== 'no_receivers'))
     return problems
   const unusedSources = sources

@@ -3,16 +3,16 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 
-/** By path: of every file and folder that was read, and of those that were looked for and not found. */
+/** By path: every file and folder that was read, and those that were looked for but not found. */
 export type Fingerprints = ReadonlyMap<string, string>
 
 /** Called with the path of each file and folder before it is read. */
 export type Note = (path: string) => void
 
-// No file of a configuration may be larger; a larger one is identified by its size and time.
+// Files of a configuration must be smaller; a larger one is identified by its size and time.
 const LARGEST_READ = 4_194_304
 
-/** Hashes files before they are read: a change while they are read is then noticed later, and never missed. */
+/** Hashes files before they are read, so that a change while they are read is noticed later. */
 export function fingerprints(): { readonly files: Fingerprints; readonly note: Note } {
   const files = new Map<string, string>()
   return {
@@ -27,9 +27,9 @@ export function fingerprints(): { readonly files: Fingerprints; readonly note: N
 export function fingerprint(path: string): string {
   try {
     const stats = statSync(path, { bigint: true })
-    // An empty folder is not an empty file.
+    // Distinguishes an empty folder from an empty file.
     if (stats.isDirectory()) return `folder ${hash(visibleNames(path).join('\0'))}`
-    // A pipe or a device could block the reader for ever.
+    // A pipe or a device could block the reader forever.
     if (!stats.isFile()) return 'not a regular file'
     const { size, mtimeNs } = stats
     return size > LARGEST_READ ? `${size} bytes, ${mtimeNs}` : hash(readFileSync(path))
@@ -38,7 +38,7 @@ export function fingerprint(path: string): string {
   }
 }
 
-/** The names in a folder without hidden ones, sorted. Throws where it is not a folder, or cannot be read. */
+/** The names in a folder without hidden ones, sorted. Throws if it is not a folder, or cannot be read. */
 export function visibleNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => !name.startsWith('.'))
@@ -48,8 +48,8 @@ export function visibleNames(folder: string): string[] {
 const SHORT = 12
 
 /**
- * A short hash that identifies a configuration: its value as it is written, wherever it came from, and the files in its
- * `folder` of templates, wherever that is. Files of secrets and variables are not part of it.
+ * A short hash that identifies a configuration: its value as written, whatever its path, and the files in its
+ * `folder` of templates, whatever its path. Files of secrets and variables are not part of it.
  */
 export function shortFingerprint(written: unknown, files: Fingerprints, folder: string | undefined): string {
   const parts = [...files]

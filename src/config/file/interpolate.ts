@@ -19,9 +19,9 @@ export interface Interpolated {
   readonly problems: readonly Problem[]
 }
 
-/** What a path takes. */
+/** What kind of value belongs at a path. */
 export interface Wanted {
-  /** As JSON Schema names them; none where it takes any. */
+  /** As JSON Schema names them; empty if any type is allowed. */
   readonly types: readonly string[]
   readonly secret: boolean
 }
@@ -37,7 +37,7 @@ export interface InterpolateOptions {
 
 const VARIABLE = new RegExp(`\\$\\$|${variablePattern}|\\$\\{[^}]*\\}?`, 'g')
 
-/** Where numbers are compared with those of events, or are an event's own. Everywhere else they are settings. */
+/** Whether numbers at this path are compared with those of events, or belong to an event. Everywhere else they are settings. */
 function isAsWritten([first, , third, ...more]: Path): boolean {
   return first === 'tests' ? third === 'event' : [third, ...more].includes('match')
 }
@@ -85,7 +85,7 @@ export function interpolate({ document, env, folder, wantedAt, note }: Interpola
     return filled
   }
 
-  /** Reports a variable that another program would fill in, so that nothing else is said about its value. */
+  /** Reports a variable in the syntax of another program, so that nothing else is reported about its value. */
   function isOtherSpelling(written: string, path: Path): boolean {
     const other = otherSpelling(written)
     const { types, secret } = other === null ? NOTHING : wantedAt(path)
@@ -118,7 +118,7 @@ export function interpolate({ document, env, folder, wantedAt, note }: Interpola
   function toSet(name: string, path: Path): string {
     const near = nearest(name, Object.keys(env))
     if (near !== undefined) return `set it; did you mean ${near}?`
-    // A default would be a secret in this file.
+    // A default would put a secret into this file.
     const isSecret = wantedAt(path).secret
     return isSecret
       ? 'set it, or put the secret into a file: {file: PATH}'
@@ -144,7 +144,7 @@ export function interpolate({ document, env, folder, wantedAt, note }: Interpola
   }
 }
 
-/** Variables are text: where a number or a boolean is wanted, their text is read as one. */
+/** Variables are text: if a number or a boolean is expected, the text is parsed as one. */
 function toType(text: string, types: readonly string[]): string | number | boolean {
   if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true'
   const isNumber = types.includes('number') || types.includes('integer')

@@ -7,7 +7,7 @@ export interface Origin {
   readonly written: string
   /** What was filled in. */
   readonly values: readonly string[]
-  /** No value was found, which is reported. */
+  /** No value was found, which is already reported. */
   readonly broken: boolean
   /** The path of the file that it was read from. */
   readonly file?: string
@@ -16,7 +16,7 @@ export interface Origin {
 // Shorter values are likely to be part of ordinary words.
 const SHORTEST_CONCEALED = 4
 
-/** Whether one of the two paths leads to the other. */
+/** Whether one of the two paths is a part of the other. */
 export function concerns({ path: own }: Origin, path: Path): boolean {
   const length = Math.min(path.length, own.length)
   for (let at = 0; at < length; at += 1) if (own[at] !== path[at]) return false
@@ -28,7 +28,7 @@ export function isAt(origin: Origin, path: Path): boolean {
   return path.length === origin.path.length && concerns(origin, path)
 }
 
-/** Replaces, in a message about the value at the path, what came from the environment or from a file. */
+/** Replaces values that came from the environment or from a file, in a message about the value at the path. */
 export function conceal(message: string, path: Path, origins: readonly Origin[]): string {
   let concealed = message
   for (const origin of origins) {

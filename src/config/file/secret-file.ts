@@ -21,7 +21,7 @@ const LARGEST_FILE = 65_536
 const RESTART = 'restart the service, since systemd passes credentials to it only at its start'
 const LET_READ = 'make it readable for the user of the service'
 
-/** The text of the first file that exists of those that the name may mean. */
+/** The text of the first existing file among those that the name may mean. */
 export function readSecretFile(name: string, { folder, env, note }: Surroundings): ReadFile {
   const paths = candidates(name, folder, env.CREDENTIALS_DIRECTORY)
   for (const path of paths) {
@@ -35,16 +35,16 @@ export function readSecretFile(name: string, { folder, env, note }: Surroundings
 function candidates(name: string, folder: string, credentials: string | undefined): string[] {
   if (isAbsolute(name)) return [name]
   if (!credentials) return [join(folder, name)]
-  // As systemd names the files of a folder that LoadCredential= passes on.
+  // The name that systemd gives to files of a folder in LoadCredential=.
   const flat = normalize(name).replaceAll('/', '_')
   return [...new Set([join(credentials, name), join(credentials, flat), join(folder, name)])]
 }
 
-/** Null where there is no such file. */
+/** Null if there is no such file. */
 function readText(path: string, mayBeCredential: boolean): ReadFile | null {
   const unreadable = (reason: string, hint: string) => ({ ok: false, reason, hint }) as const
   try {
-    // A pipe or a device could block the loader for ever.
+    // A pipe or a device could block the loader forever.
     const stats = statSync(path)
     if (!stats.isFile()) return unreadable('is not a regular file', 'use a file')
     if (stats.size > LARGEST_FILE) return unreadable('is larger than 64 kB', 'use a file with a single value')

@@ -7,11 +7,11 @@ export interface Slip {
 }
 
 interface Kind {
-  /** The slip is where the group `slip` is. */
+  /** The group `slip` is the place of the slip. */
   readonly pattern: RegExp
   readonly message: string
   readonly hint: (found: RegExpExecArray) => string
-  /** It may also be meant: it counts only on the line of the error. */
+  /** It may also be intended, so it counts only on the line of the error. */
   readonly mayBeMeant?: boolean
 }
 
@@ -26,7 +26,7 @@ const OPERATORS: Readonly<Record<string, string>> = {
   '!': 'not',
 }
 
-// The text in quotes is blank here, and so are comments, but for the one that looks like a value.
+// Quoted text is blanked here, and so are comments, except one that looks like a value.
 const kinds: readonly Kind[] = [
   {
     pattern: new RegExp(`(?<slip>[${SPACES}])`, 'd'),
@@ -96,13 +96,13 @@ const kinds: readonly Kind[] = [
   },
 ]
 
-/** At the beginning of a value after a bracket that no bracket closes before it. */
+/** Matches the pattern at the beginning of a value inside an open bracket. */
 function withinBrackets(pattern: RegExp): RegExp {
-  // From the first bracket after a closing one: with a try at each bracket, a line of brackets would take quadratic time.
+  // Starts at the first bracket after a closing one: trying each bracket would take quadratic time for a line of brackets.
   return new RegExp(`(?:^|[\\]}])[^\\]}[{]*[[{](?:[^\\]}]*[\\s[{,:])?${pattern.source}`, 'd')
 }
 
-// Where a bracket or a quote is left open, YAML finds the error on a later line.
+// If a bracket or a quote is not closed, YAML finds the error on a later line.
 const LINES_BEFORE = 1
 
 /** The slip that probably caused an error at this offset: on its line, or on the one before. */
@@ -130,7 +130,7 @@ export function slipBefore(text: string, offset: number): Slip | null {
   return null
 }
 
-/** What is wrong with a key that YAML took as it is written; null where nothing is. */
+/** What is wrong with a key that YAML accepts; null if nothing is. */
 export function slipInKey(key: string): Omit<Slip, 'offset'> | null {
   const space = new RegExp(`[${SPACES}]`).exec(key)?.[0]
   if (space !== undefined) {
@@ -145,7 +145,7 @@ export function slipInKey(key: string): Omit<Slip, 'offset'> | null {
   return null
 }
 
-/** What a value that cannot be used has too much; null where it is something else. */
+/** What should be removed from an invalid value; null if the cause is something else. */
 export function slipInValue(text: string): string | null {
   if (/^[“”„‟‘’‚‛«»].*[“”„‟‘’‚‛«»]$/.test(text))
     return 'typographic quotes are part of the text: use straight quotes, "…"'
@@ -155,7 +155,7 @@ export function slipInValue(text: string): string | null {
     : `delete U+${codeOf(edge)} at its start or end: it is invisible, or only looks like a space`
 }
 
-/** Of the same length; comments stay, because a # may be meant as text. */
+/** Keeps the length; comments without a space after # stay, because that # may be meant as text. */
 function blankQuotes(text: string): string {
   return text
     .replaceAll(

@@ -1,25 +1,25 @@
-/** How a variable is written here, and how people write one elsewhere. */
+/** How a variable is written here, and in other programs. */
 
 /** `${NAME}` and `${NAME:-default}`. */
 export const variablePattern = '\\$\\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\\}'
 
 export interface OtherSpelling {
   readonly name: string
-  /** It may also be meant as text, but not where a secret is wanted. */
+  /** It may also be meant as text, except as the value of a secret. */
   readonly onlySecret: boolean
 }
 
 const NAME = '([A-Za-z_][A-Za-z0-9_]*)'
-// Of a shell, of cmd.exe, of make, of PowerShell.
+// Those of a shell, cmd.exe, make and PowerShell.
 const SPELLINGS = [`\\$${NAME}`, `%${NAME}%`, `\\$\\(${NAME}\\)`, `\\$env:${NAME}`]
-// Of templates, and of other programs' configurations.
+// Those of templates and of other programs' configurations.
 const OF_SECRETS = [`\\{\\{-? *(?:\\.?env\\.)?${NAME} *-?\\}\\}`, `env[:.]${NAME}`]
 const spellings = [
   ...SPELLINGS.map((pattern) => ({ pattern: new RegExp(`^${pattern}$`, 'i'), onlySecret: false })),
   ...OF_SECRETS.map((pattern) => ({ pattern: new RegExp(`^${pattern}$`, 'i'), onlySecret: true })),
 ]
 
-/** The variable that is the whole text, in a spelling that is not ours; null where it is none. */
+/** The variable that the whole text is in another program's syntax; null if it is none. */
 export function otherSpelling(text: string): OtherSpelling | null {
   for (const { pattern, onlySecret } of spellings) {
     const name = pattern.exec(text)?.[1]
@@ -28,7 +28,7 @@ export function otherSpelling(text: string): OtherSpelling | null {
   return null
 }
 
-// A whole word in capitals: `?$filter=` is text of a URL, and `pa$sw0rd` that of a password. `$$` is a dollar sign.
+// A whole word in capitals, because `?$filter=` may be part of a URL, and `pa$sw0rd` a password. `$$` is a dollar sign.
 const WITHIN = /(?<![$\w])(?:\$\$)*\$([A-Z][A-Z0-9_]+)(?![a-z0-9])/g
 
 /** The names of the variables without braces within a text. */

@@ -9,9 +9,9 @@ export interface FileWatchDeps {
   readonly onChange: () => void
 }
 
-// What it costs is in the decision.
+// The decision says what this costs.
 const POLL_INTERVAL_MS = 250
-// The coarsest clock of a file system: within that, a file can change twice and keep one time.
+// The coarsest time resolution of a file system: within it, a file can change twice without a new timestamp.
 const CLOCK_RESOLUTION_MS = 2_500
 
 interface Looked {
@@ -19,13 +19,13 @@ interface Looked {
   readonly print: string
 }
 
-/** Reports each change once, when two polls in a row found the same. A file that was only touched has not changed. */
+/** Reports each change once, after two polls in a row with the same result. Touching a file is not a change. */
 export class FileWatch {
   readonly #deps: FileWatchDeps
   readonly #intervalMs: number
   readonly #looked = new Map<string, Looked>()
   #timer: NodeJS.Timeout | undefined
-  /** What the last poll found changed, and what was reported last. */
+  /** The changes that the last poll found, and those that were reported last. */
   #seen = ''
   #reported = ''
 
@@ -75,7 +75,7 @@ export class FileWatch {
   }
 }
 
-/** Null where the file is so new that it could change again within the same time. */
+/** Null if the file is so new that it could change again without a new timestamp. */
 function stampOf(path: string): string | null {
   try {
     const { dev, ino, mode, size, mtimeMs, ctimeMs } = statSync(path)

@@ -6,14 +6,14 @@ import type { Path } from '../problem.ts'
 /** A document without mistakes. A value that came from an alias has the place of its anchor. */
 export interface YamlDocument extends YamlValue {
   readonly file: string
-  /** The place of the value; of its key where the value is empty; of what would hold it where it is missing. */
+  /** The place of the value; of its key if the value is empty; of its parent if it is missing. */
   at(path: Path): Position
   /** The place of the key, or of the list item. */
   keyAt(path: Path): Position
-  /** The place of a text within the value as it is written in the file; of the value if it is not there. */
+  /** The place of a text within the value as written in the file; of the value if it does not contain the text. */
   textAt(path: Path, text: string): Position
   has(path: Path): boolean
-  /** Null for a mapping, a list, and what is not there. */
+  /** Null for a mapping, a list, or a missing value. */
   scalar(path: Path): WrittenScalar | null
 }
 
@@ -22,7 +22,7 @@ export interface WrittenScalar {
   readonly value: unknown
   /** As written in the file, without quotes. */
   readonly text: string
-  /** In place of the value there is only a comment. */
+  /** There is only a comment instead of a value. */
   readonly isCommentedOut: boolean
 }
 

@@ -54,11 +54,11 @@ export function parseYaml(file: string, text: string, firstLine = 1): ParsedYaml
     merge: false,
     resolveKnownTags: false,
     prettyErrors: false,
-    // The package's own search for duplicates is quadratic, and treats 1 and "1" as two keys.
+    // The package's own search for duplicates takes quadratic time, and treats 1 and "1" as different keys.
     uniqueKeys: false,
   })
   const [error] = [...parsed.errors, ...parsed.warnings].sort((a, b) => a.pos[0] - b.pos[0])
-  // What follows the first syntax error is mostly its consequence.
+  // Further syntax errors are mostly consequences of the first one.
   if (error !== undefined) {
     const slip = slipBefore(text, error.pos[0])
     return slip === null
@@ -71,8 +71,8 @@ export function parseYaml(file: string, text: string, firstLine = 1): ParsedYaml
 }
 
 /**
- * Replaces every alias by the node that it stands for, so that the document is a tree: of a limited size, with text for
- * keys, none of them twice in a mapping. Returns the pairs of every mapping.
+ * Replaces every alias by the node that it stands for, so that the document is a tree of limited size, with text for
+ * keys and no duplicate keys. Returns the pairs of every mapping.
  */
 function toTree(document: Document, fail: Fail): Pairs {
   const anchors = new Map<string, Node>()
@@ -82,7 +82,7 @@ function toTree(document: Document, fail: Fail): Pairs {
   visit(document, (key, node, path) => {
     if (!isNode(node)) return isPair(node) && !isScalar(node.key) ? visit.SKIP : undefined
     if (key === 'key') return undefined
-    // What replaces an alias is further up in the file.
+    // A node that replaces an alias is further up in the file.
     if (offsetOf(node) >= offsetOf(latest)) latest = node
     if (isAlias(node)) {
       const target = anchors.get(node.source)
@@ -106,7 +106,7 @@ function toTree(document: Document, fail: Fail): Pairs {
       fail(latest, `more than ${DEEPEST} levels, after aliases are expanded`, 'use fewer levels')
       return visit.BREAK
     }
-    // A node in place of an alias is older than an anchor of the same name set since.
+    // A node that replaced an alias must not replace a later anchor of the same name.
     if (node.anchor && offsetOf(anchors.get(node.anchor)) <= offsetOf(node)) anchors.set(node.anchor, node)
     if (isMap(node) && !pairs.has(node)) pairs.set(node, pairsOf(node, fail))
     return undefined
@@ -114,7 +114,7 @@ function toTree(document: Document, fail: Fail): Pairs {
   return pairs
 }
 
-/** Makes the number that a scalar writes an exact one, where JavaScript's would differ. */
+/** Keeps the number of a scalar exactly as written, if a JavaScript number would differ. */
 function keepAsWritten(node: Scalar): void {
   if (
     typeof node.value !== 'number' ||
@@ -124,11 +124,11 @@ function keepAsWritten(node: Scalar): void {
   const exact = numberOf(node.source ?? '')
   if (typeof exact === 'number') return
   node.value = exact
-  // The package would take what it writes as JSON.
+  // Otherwise the package would convert it to JSON.
   node.toJSON = () => exact
 }
 
-/** By name. The keys become text as written: `012` stays so. */
+/** The pairs by name. Keys become text as written: `012` stays `012`. */
 function pairsOf(map: YAMLMap, fail: Fail): Map<string, Pair> {
   const pairs = new Map<string, Pair>()
   for (const pair of map.items) {

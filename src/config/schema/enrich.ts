@@ -18,7 +18,7 @@ const NAME_MISTAKE =
   'is not a valid name: use up to 64 letters, digits, "_" and "-", starting with a letter, so that templates can use it'
 const name = () => z.string().regex(namePattern, { error: NAME_MISTAKE })
 
-// RFC 9110; without those that belong to the connection.
+// RFC 9110, without those that belong to the connection.
 const headerPattern =
   /^(?!(?:host|connection|content-length|transfer-encoding|upgrade|expect|keep-alive|te|trailer)$)[!#$%&'*+.^_`|~0-9a-z-]+$/i
 const SECRET_HEADER = /auth|key|token|secret|cookie|password|signature/i
@@ -52,7 +52,7 @@ const get = z
     const fail = (message: string, hint = '') =>
       context.addIssue({ code: 'custom', message, params: { code: 'wrong_value', hint } })
     const [origin = '', authority = ''] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? []
-    // A host that is not plain text is reported when it is compiled.
+    // A host with variables is reported when the template is compiled.
     if (origin === '' || authority.includes('{')) return
     if (authority.includes('@'))
       return fail(
@@ -142,7 +142,7 @@ const step = z
       .describe('Allow a host with a private address, such as a service in your own network.'),
   })
   .superRefine(({ get: text, allow_private: allowPrivate }, context) => {
-    // What a name resolves to is checked for each connection.
+    // The addresses of a name are checked for each connection.
     const host = URL.parse(/^https?:\/\/[^/?#]+/i.exec(text)?.[0] ?? '')?.hostname ?? ''
     if (mayReachHost(host, allowPrivate)) return
     const isPrivate = reachOfHost(host) === 'private'

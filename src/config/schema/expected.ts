@@ -3,16 +3,16 @@ import { isObject, type Json, type JsonObject } from '../../core/json/json.ts'
 import type { Path } from '../problem.ts'
 
 export interface Expected {
-  /** The keys of a mapping; empty where it takes any, or is not a mapping. */
+  /** The keys of a mapping; empty if it may have any, or is not a mapping. */
   readonly keys: readonly string[]
-  /** The allowed values, where they are listed. */
+  /** The allowed values, if they are listed. */
   readonly values: readonly Json[]
   /** The allowed types, as JSON Schema names them. */
   readonly types: readonly string[]
   readonly secret: boolean
   readonly description: string
   readonly example: Json | undefined
-  /** The default; undefined where there is none. */
+  /** The default; undefined if there is none. */
   readonly preset: Json | undefined
 }
 
@@ -52,7 +52,7 @@ function expand(root: JsonObject, part: Json | undefined): JsonObject[] {
 }
 
 function definition(root: JsonObject, reference: string): Json | undefined {
-  // A schema that has itself as a part.
+  // A recursive schema.
   if (reference === '#') return root
   const name = reference.replace(/^#\/\$defs\//, '')
   return isObject(root.$defs) ? root.$defs[name] : undefined

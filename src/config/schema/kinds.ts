@@ -92,10 +92,10 @@ export function isNetwork(text: string): boolean {
 
 const svixSecretPattern = /^whsec_([A-Za-z0-9+/]+={0,2})$/
 
-// Old and new, in one variable.
+// The old and the new one in one variable.
 const SEVERAL_SECRETS = /whsec_[\s\S]*whsec_/
 
-/** For secrets as some senders show them. */
+/** A hint for secrets in the format in which some senders show them. */
 function hintFor(text: string): string | undefined {
   if (/^v1, *whsec_/.test(text)) return 'leave out "v1,", so that the secret begins with whsec_'
   if (text.includes('whsec_') || text === '') return undefined
@@ -124,7 +124,7 @@ export const svixSecret = secret()
     examples: ['${CUURO_WEBHOOK_SECRET}'],
   })
 
-// What an Authorization header can carry; long enough not to be guessed over the network.
+// Characters that an Authorization header can contain; long enough that it cannot be guessed over the network.
 const adminTokenPattern = /^[\x21-\x7e]{16,}$/
 
 export const adminToken = secret().refine((value) => adminTokenPattern.test(value.reveal()), {

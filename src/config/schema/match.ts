@@ -71,7 +71,7 @@ export function matchDefinitions(): JsonObject {
         'stands for any text and `\\*` for an asterisk. A list: any of its values. Operators: all of them must hold. ' +
         'A missing field satisfies only `exists: false` and `not`.',
       examples: ['analysis.completed', 'analysis.*', ['seed', 'series a'], { gte: 80, lt: 100 }],
-      // Where no choice fits, editors describe the first: an unknown operator is then reported as one.
+      // If no choice fits, editors describe the first one, so that an unknown operator is reported as such.
       anyOf: [{ $ref: '#/$defs/operators' }, VALUES, SCALAR],
     },
     list: {

@@ -12,7 +12,7 @@ import { server } from './server.ts'
 import { store } from './store.ts'
 import { test } from './test.ts'
 
-// It stands on a button, and in one line with a time and an id.
+// It is shown on a button, and in one line with a time and an id.
 const LONGEST_TITLE = 40
 
 const EXAMPLE_SECRET = '${CUURO_WEBHOOK_SECRET}'

@@ -7,7 +7,7 @@ import { adminToken, duration, isBare, isNetwork, size } from './kinds.ts'
 
 const WEBHOOK_PATH = /\/webhooks(?:\/[^/]*)?\/*$/
 
-/** Why the text is no address to listen on; null where it may be one. */
+/** Why the text is not an address to listen on; null if it may be one. */
 function hostMistake(host: string): string | null {
   const [, scheme, name = '', port] =
     /^(\w+:\/\/)?(\[[^\]]*\]|[^\s/:]*(?::[^\s/:]*:[^\s/]*)?|[^\s/:]*)(?::(\d+))?\/*$/.exec(host) ?? []
@@ -22,7 +22,7 @@ function hostMistake(host: string): string | null {
   return null
 }
 
-/** Why the text is no URL for senders; null where it is one. */
+/** Why the text is not a URL for senders; null if it is one. */
 function publicUrlMistake(text: string): string | null {
   if (isSafeUrl(text) && isBare(text))
     return WEBHOOK_PATH.test(text)
@@ -43,7 +43,7 @@ function isHeartbeat(text: string): boolean {
   return username + password + hash === ''
 }
 
-/** In quotes where YAML would read a colon. */
+/** Quoted if it contains a colon, which has a meaning in YAML. */
 function asYaml(host: string): string {
   if (host === '') return '0.0.0.0'
   return host.includes(':') ? JSON.stringify(host) : host

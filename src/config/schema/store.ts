@@ -21,7 +21,7 @@ const storeUrl = z.string().superRefine((url, context) => {
   }
 })
 
-/** What was probably meant by a file's path alone, or by the URL that other programs take; null where that is not clear. */
+/** What was probably meant by a plain file path, or by a URL in another program's format; null if that is unclear. */
 function likelyUrl(text: string): string | null {
   const [, slashes, path] = /^sqlite:\/\/(\/*)([^/].*)$/.exec(text) ?? []
   if (path !== undefined) return `sqlite:${slashes === '' ? '' : '/'}${path}`

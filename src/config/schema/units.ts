@@ -19,17 +19,17 @@ type Units = readonly (readonly [name: string, worth: number])[]
 export const durationPattern = /^(?=\d)(?:\d{1,9}d)?(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?(?:\d{1,9}ms)?$/
 export const sizePattern = /^\d{1,9}(?:b|kb|mb)$/
 
-/** Milliseconds; null where the text is no duration. */
+/** Milliseconds; null if the text is not a duration. */
 export function parseDuration(text: string): number | null {
   return durationPattern.test(text) ? parse(text, DURATION_UNITS) : null
 }
 
-/** Bytes; null where the text is no size. A kilobyte has 1,024 bytes. */
+/** Bytes; null if the text is not a size. A kilobyte has 1,024 bytes. */
 export function parseSize(text: string): number | null {
   return sizePattern.test(text) ? parse(text, SIZE_UNITS) : null
 }
 
-/** `5400000` as `1h30m`: what parseDuration reads back as the same number. Takes whole milliseconds. */
+/** `5400000` as `1h30m`, which parseDuration reads back as the same number. For whole milliseconds. */
 export function formatDuration(ms: number): string {
   let rest = ms
   let text = ''
@@ -41,7 +41,7 @@ export function formatDuration(ms: number): string {
   return text === '' ? '0s' : text
 }
 
-/** `262144` as `256kb`: the largest unit that takes the number whole. */
+/** `262144` as `256kb`: with the largest unit that gives a whole number. */
 export function formatSize(bytes: number): string {
   const [name, worth] = SIZE_UNITS.find(([, size]) => bytes > 0 && bytes % size === 0) ?? ['b', 1]
   return `${bytes / worth}${name}`

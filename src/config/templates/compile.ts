@@ -7,19 +7,19 @@ import type { FilesByName, TemplateFolder } from './files.ts'
 
 export const PARTIAL = /^_([A-Za-z0-9][\w.-]*)\.liquid$/
 
-/** By name; the operator's take precedence. One that cannot be read is reported, and missing. */
+/** By name; the operator's take precedence. One that cannot be read is reported elsewhere, and left out. */
 export function partialsOf(shipped: TemplateFolder, own: TemplateFolder | null): Partials {
   const partials = new Map<string, PartialFile>()
   for (const [file, read] of [...shipped.shared, ...(own?.shared ?? [])]) {
     const name = PARTIAL.exec(file)?.[1]
-    // An editor ends a file with a line break, which is no part of a text.
+    // Editors end a file with a line break, which is not part of the text.
     if (name !== undefined && read !== null)
       partials.set(name, { path: read.path, text: read.text.replace(/\r?\n$/, '') })
   }
   return partials
 }
 
-/** Of the wanted files those that exist; the operator's take precedence over the shipped ones. */
+/** Those of the wanted files that exist; the operator's take precedence over the shipped ones. */
 export function overlay(
   shipped: FilesByName | undefined,
   own: FilesByName | undefined,
@@ -33,14 +33,14 @@ export function overlay(
   return files
 }
 
-/** What a template is made of. */
+/** The files and partials of a template. */
 export interface Sources {
   readonly own: FilesByName
   readonly shared: FilesByName
   readonly partials: Partials
 }
 
-/** Null where the folder has no files for the channel, or a file is wrong. */
+/** Null if the folder has no files for the channel, or if a file is wrong. */
 export function compile(
   channel: Channel,
   { own, shared, partials }: Sources,

@@ -6,11 +6,11 @@ import { type Note, visibleNames } from '../file/fingerprint.ts'
 import { parseYaml } from '../file/yaml.ts'
 import { error as errorAt, formatProblem, type Problem, START } from '../problem.ts'
 
-/** By file name; null for a file that cannot be read, which is reported. */
+/** By file name; null for a file that cannot be read, which is reported separately. */
 export type FilesByName = ReadonlyMap<string, TemplateFile | null>
 
 export interface TemplateFolder {
-  /** The path that the operator is shown. */
+  /** The path to show to the operator. */
   readonly shown: string
   readonly templates: ReadonlyMap<string, FilesByName>
   readonly shared: FilesByName
@@ -18,7 +18,7 @@ export interface TemplateFolder {
 
 const LARGEST_FILE = 262_144
 
-/** Makes a file of its text. Null where it is wrong, which is reported. */
+/** Parses the text of a file. Null if it is wrong, which is added to the problems. */
 type ReadText = (shown: string, text: string, problems: Problem[]) => TemplateFile | null
 
 /** The error's code, such as ENOENT. */
@@ -26,7 +26,7 @@ export interface UnreadFolder {
   readonly code: string
 }
 
-/** Reads every file that is not hidden; `shown` is the path that the operator is shown. */
+/** Reads every file that is not hidden; `shown`: the path to show to the operator. */
 export function readTemplateFolder(
   folder: string,
   shown: string,
@@ -96,7 +96,7 @@ function parseTemplateFile(shown: string, text: string, problems: Problem[]): Te
   return withYaml(shown, text, front.yaml, 2, front.body, front.bodyLine, problems)
 }
 
-/** Parsed when something of it is first read, which then throws if the file is wrong. */
+/** Parsed on first access, which throws if the file is wrong. */
 export function unparsed(shown: string, text: string): TemplateFile {
   let made: TemplateFile | undefined
   const parsed = () => {

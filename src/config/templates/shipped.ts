@@ -1,6 +1,6 @@
 /**
- * The templates that ship with the product: read once, as its code is, and each compiled when a message first needs it. Tests
- * make sure that they compile.
+ * The templates that ship with the product: read once, like its code, and each compiled when a message first needs it. Tests
+ * verify that they compile.
  */
 import { join } from 'node:path'
 import type { Channel, Renderer } from '../../channels/channel.ts'
@@ -14,7 +14,7 @@ import { readTemplateFolder, type TemplateFolder, type UnreadFolder, unparsed } 
 export interface Shipped {
   readonly folder: TemplateFolder
   readonly partials: Partials
-  /** Null where the template has no files for the channel, or one is wrong. */
+  /** Null if the template has no files for the channel, or if one is wrong. */
   renderer(channel: Channel, name: string, problems: Problem[]): Renderer<unknown> | null
 }
 
@@ -38,13 +38,13 @@ export function shipped(problems: Problem[]): Shipped {
       return renderer
     },
   }
-  // What is wrong is reported each time.
+  // Not kept if something is wrong, so that it is reported each time.
   if (wrong.length === 0) kept = read
   problems.push(...wrong)
   return read
 }
 
-/** Reads the folder once more, and compiles what is in it at once: somebody is working on it. */
+/** Reads the folder again and compiles its templates at once, because somebody is working on them. */
 export function readShipped(note: Note, problems: Problem[]): Shipped {
   const folder = existing(readTemplateFolder(shippedTemplates, shippedTemplates, problems, note))
   const sources = sourcesIn(folder)
@@ -73,7 +73,7 @@ function sourcesIn(folder: TemplateFolder) {
   }
 }
 
-/** What it throws counts as a template that failed, so that the next one is tried. */
+/** If this throws, the template counts as failed, and the next one is tried. */
 function compiledAtFirst(make: (problems: Problem[]) => Renderer<unknown> | null): Renderer<unknown> {
   let made: Renderer<unknown> | null = null
   return {

@@ -15,10 +15,10 @@ export interface Templates {
   readonly names: ReadonlySet<string>
   /**
    * The templates to try for an event, in order: the route's, the one named like the event type, `default`, and the
-   * `default` that ships with the product where the operator replaced it.
+   * `default` that ships with the product, if the operator replaced it.
    */
   readonly renderers: RenderDeps['renderers']
-  /** Whether a template is none of the operator's, in no part, and the files that ship are not being worked on. */
+  /** Whether no part of a template is the operator's, and the files that ship are not being edited. */
   readonly isAsShipped: (channel: string, name: string) => boolean
   /** The operator's templates that do not ship with the product. */
   readonly own: readonly string[]
@@ -33,7 +33,7 @@ export interface LoadedTemplates {
 
 export interface OperatorFolder {
   readonly folder: string
-  /** The path that the operator is shown. */
+  /** The path to show to the operator. */
   readonly shown: string
   readonly note: Note
 }
@@ -54,7 +54,7 @@ export function loadTemplates(
 ): LoadedTemplates | UnreadFolder {
   const problems: Problem[] = []
   if (operator === undefined || isSame(operator.folder, shippedTemplates)) {
-    // The shipped folder itself may be edited during development: it is read each time.
+    // The shipped folder itself may be edited during development, so it is read each time.
     const base = operator === undefined ? shipped(problems) : readShipped(operator.note, problems)
     const templates = compileAll(channels, base, null, problems)
     const isAsShipped = () => operator === undefined
@@ -126,7 +126,7 @@ function compileAll(
   }
 }
 
-/** Whether a template is made of anything but what ships. */
+/** Whether the operator's files change a template that ships. */
 function changes(own: TemplateFolder, channel: Channel, name: string): boolean {
   const files = own.templates.get(name)
   return (
@@ -140,7 +140,7 @@ function hasPartials(own: TemplateFolder): boolean {
   return [...own.shared.keys()].some((name) => PARTIAL.test(name))
 }
 
-/** Files of the operator that no channel reads, most likely because of a misspelt name. */
+/** Files of the operator that no channel reads, probably because of a misspelt name. */
 function unknownFiles(channels: readonly Channel[], { shown, templates, shared }: TemplateFolder): Problem[] {
   const known = channels.flatMap(({ templateFiles }) => templateFiles)
   const knownShared = channels.flatMap(({ sharedFiles = [] }) => sharedFiles)
@@ -163,7 +163,7 @@ function unknownFiles(channels: readonly Channel[], { shown, templates, shared }
   ]
 }
 
-/** Partials that no template renders, and that replace none of those that ship with the product. */
+/** Partials that no template renders, and that do not replace one that ships with the product. */
 function unusedPartials(
   own: TemplateFolder,
   shipped: TemplateFolder,
@@ -186,7 +186,7 @@ function unusedPartials(
     })
 }
 
-/** What the file would be called as a partial. */
+/** The name that the file would have as a partial. */
 function partialsLike(name: string): string[] {
   const [, stem] = /^_*([\w-]+)/.exec(name) ?? []
   return name.startsWith('_') || name.endsWith('.liquid') ? [`_${stem}.liquid`] : []

@@ -25,14 +25,14 @@ export interface Described {
   readonly origins: readonly Origin[]
 }
 
-/** Hints for keys that are not near any known one. */
+/** Hints for keys that are not similar to any known one. */
 const keyHints: ReadonlyMap<string, string> = new Map([
   ['<<', 'YAML 1.2 has no merge keys: write the keys out, or give a whole value an alias'],
   ['on_ambiguous', 'replaced by ambiguous_resends: write ambiguous_resends: 0 for park, 2 for resend'],
 ])
 
 export function describeKey(key: string, { keys }: Expected): Description {
-  // What follows may be a secret.
+  // The text after the colon may be a secret.
   const [, name] = /^([\w.-]+):\S/.exec(key) ?? []
   if (name !== undefined) {
     const hint = `write a space after the colon: ${name}: …`
@@ -74,7 +74,7 @@ function descriptionOf({ issue, path, expected, document, origins }: Described):
   const written = origin?.written ?? scalar?.text ?? null
   if (issue.code === 'invalid_value') return describeValue(name, written, expected)
   if (issue.code === 'custom') return describeCustom(issue, name, origin)
-  // No value of a variable is a list or a mapping.
+  // The value of a variable is never a list or a mapping.
   const isVariable = origin !== undefined && !isStructure(issue)
   return {
     code: issue.code === 'invalid_type' ? 'wrong_type' : 'wrong_value',
@@ -164,7 +164,7 @@ function amount(bound: string, origin: string, limit: number | bigint): string {
   return origin === 'array' ? `have ${bound} ${limit} items` : `be ${bound} ${limit}`
 }
 
-/** A hint for a value of the wrong type, where YAML is likely to be the cause. */
+/** A hint for a value of the wrong type, if YAML is the probable cause. */
 function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   if (issue.code !== 'invalid_type') return ''
   if (issue.expected === 'object' || issue.expected === 'record') {
@@ -183,7 +183,7 @@ function hintType(issue: Issue, { keys }: Expected, value: unknown): string {
   return isNumber && /^\d+$/.test(value) ? 'remove the quotes' : ''
 }
 
-/** Other text may be a secret: it is not repeated. */
+/** Other text is not repeated, because it may be a secret. */
 function inBrackets(value: unknown): string {
   const isReference =
     typeof value === 'string'

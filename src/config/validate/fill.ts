@@ -5,7 +5,7 @@ import { type Env, type Interpolated, interpolate } from '../file/interpolate.ts
 import type { YamlDocument } from '../file/yaml-document.ts'
 import { expectedIn } from '../schema/expected-in.ts'
 
-/** A document with variables and files in place, where the schema wants text or a number. */
+/** Fills in variables and files where the schema expects text or a number. */
 export function fill(schema: z.ZodType, document: YamlDocument, env: Env, note: Note): Interpolated {
   return interpolate({
     document,

@@ -17,7 +17,7 @@ export interface IssueContext extends Pick<Interpolated, 'document' | 'origins'>
   readonly root: JsonObject
 }
 
-/** One problem for each mistake, and none for what follows from one that is reported already. */
+/** One problem for each mistake, and none for consequences of a mistake that is already reported. */
 export function toProblems(issues: readonly Issue[], context: IssueContext): Problem[] {
   const flat = issues.flatMap((issue) => flatten(issue, []))
   const misspelt = misspeltKeys(flat, context.root)
@@ -31,7 +31,7 @@ function pathOf({ path }: Pick<Issue, 'path'>): Path {
   return path.map((part) => (typeof part === 'symbol' ? String(part) : part))
 }
 
-/** Of a union, the issues of the alternative whose shape fits, which say more. */
+/** For a union, the issues of the alternative whose shape fits, because they say more. */
 function flatten(issue: Issue, prefix: readonly PropertyKey[]): Issue[] {
   const path = [...prefix, ...issue.path]
   if (issue.code !== 'invalid_union') return [{ ...issue, path }]
@@ -43,7 +43,7 @@ function pathKey(path: readonly PropertyKey[]): string {
   return JSON.stringify(path.map(String))
 }
 
-/** The mappings with an unknown key, and the missing keys that an unknown one was probably meant to be. */
+/** The mappings with an unknown key, and the missing keys for which an unknown one is probably a misspelling. */
 function misspeltKeys(issues: readonly Issue[], root: JsonObject): ReadonlySet<string> {
   const misspelt = new Set<string>()
   for (const issue of issues) {
@@ -55,7 +55,7 @@ function misspeltKeys(issues: readonly Issue[], root: JsonObject): ReadonlySet<s
   return misspelt
 }
 
-/** Whether it follows from an unset variable, an unreadable file or a misspelt key, which is reported as that. */
+/** Whether it follows from an unset variable, an unreadable file or a misspelt key, which is reported itself. */
 function isConsequence(
   issue: Issue,
   misspelt: ReadonlySet<string>,

@@ -8,13 +8,13 @@ import type { Config } from '../../schema/schema.ts'
 
 export interface Condition {
   readonly field: FieldMatch
-  /** Of its key, within the configuration. */
+  /** The path of its key in the configuration. */
   readonly path: Path
   /** The sources whose events may reach it. */
   readonly sources: readonly string[]
 }
 
-/** One value of a condition: a scalar, or what an operator is given. */
+/** One value of a condition: a scalar, or the operand of an operator. */
 export interface Leaf {
   readonly path: Path
   /** `equal` for a scalar. */

@@ -3,17 +3,17 @@ import type { TemplateFile } from '../../../channels/channel.ts'
 
 export interface Variable {
   readonly written: string
-  /** Without `enriched`. */
+  /** The names after `enriched`. */
   readonly names: readonly string[]
   readonly at: number
 }
 
 const TAG = /\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g
-// Text that is not a name in brackets.
+// A string that is not a name in brackets.
 const TEXT = /(?<!\[\s*)(?:'[^']*'|"[^"]*")/g
 const NAME = `\\.[A-Za-z_][\\w-]*|\\[\\s*(?:'[^']*'|"[^"]*")\\s*\\]`
 const PATH = new RegExp(`(?<![\\w.-])([A-Za-z_][\\w-]*)((?:${NAME})*)`, 'g')
-// Also a line of {% liquid %}. With a filter it is another value.
+// Also matches a line of {% liquid %}. With a filter, the result is a different value.
 const ASSIGN = new RegExp(
   `(?<![\\w-])assign\\s+([A-Za-z_][\\w-]*)\\s*=\\s*(?:([A-Za-z_][\\w-]*)((?:${NAME})*)\\s*(?=-?%\\}|\\n))?`,
   'g',
@@ -24,23 +24,23 @@ const PARAMETER = new RegExp(`([A-Za-z_][\\w-]*)\\s*:\\s*([A-Za-z_][\\w-]*)((?:$
 const RENDER = /^\{%-?\s*render\s+["']([\w.-]+)["']/
 const PARTIAL = /(?:^|[\\/])_([\w.-]+)\.liquid$/
 
-/** What names stand for: names of `enriched`, none for itself. */
+/** What each name stands for: a path in `enriched`, empty for `enriched` itself. */
 type Aliases = ReadonlyMap<string, readonly string[]>
 
 const ENRICHED: Aliases = new Map([['enriched', []]])
 
 interface Rendered {
   readonly partial: string
-  /** What the partial sees: `enriched`, and the parameters that are in it. */
+  /** What the partial sees: `enriched`, and the parameters that refer to something in it. */
   readonly parameters: Aliases
 }
 
-/** The fields of `enriched` that a text reads, also by the names that it assigns to it or to a step. */
+/** The fields of `enriched` that a text reads, including through variables to which it assigns `enriched` or a step. */
 export function variablesIn(text: string): readonly Variable[] {
   return read(text, ENRICHED).variables
 }
 
-/** The same of templates and their partials, which may call a step by the name of a parameter. Each place comes once. */
+/** The same for templates and their partials, in which a parameter may stand for a step. Each place is listed once. */
 export function readByTemplates(
   files: readonly TemplateFile[],
 ): readonly (Variable & { readonly file: TemplateFile })[] {

@@ -1,4 +1,4 @@
-/** Steps and fields of `enrich` that matches, templates and tests name, and that nothing fetches. */
+/** Steps and fields of `enrich` that matches, templates and tests refer to, but that nothing fetches. */
 import type { Position, TemplateFile } from '../../../channels/channel.ts'
 import type { Step } from '../../../core/enrichment/step.ts'
 import { isObject } from '../../../core/json/json.ts'
@@ -9,7 +9,7 @@ import type { Config } from '../../schema/schema.ts'
 import { type Condition, conditionsOf, conditionsOfStep } from './conditions.ts'
 import { readByTemplates, variablesIn } from './enriched-variables.ts'
 
-/** `templates`: the files of the operator's own. */
+/** `templates`: the files of the operator's own templates. */
 export function checkEnriched(
   config: Config,
   templates: readonly TemplateFile[],
@@ -50,7 +50,7 @@ export function checkEnriched(
   ]
 }
 
-/** The steps whose fields can be seen somewhere. */
+/** The steps whose fields are available at a place. */
 export interface Known {
   readonly steps: readonly Step[]
   readonly what: 'step' | 'earlier step'
@@ -64,7 +64,7 @@ export interface Unknown {
 // Properties that LiquidJS gives to every value.
 const OF_ANY = ['size', 'first', 'last']
 
-/** What is wrong with `enriched.STEP.FIELD`, given as its names; null where nothing is. */
+/** What is wrong with `enriched.STEP.FIELD`, given as its names; null if nothing is. */
 export function unknownIn([name, field]: readonly string[], { steps, what }: Known): Unknown | null {
   if (name === undefined || OF_ANY.includes(name)) return null
   const step = steps.find((one) => one.name === name)
@@ -84,7 +84,7 @@ export function unknownIn([name, field]: readonly string[], { steps, what }: Kno
   return { message, hint: meant(field, Object.keys(pick)) }
 }
 
-/** `[step]`, and `[step, field]` where it is a mapping. */
+/** `[step]`, or `[step, field]` for each field if the value is a mapping. */
 function namesOf(enriched: object): string[][] {
   return Object.entries(enriched).flatMap(([step, fields]) =>
     isObject(fields) ? Object.keys(fields).map((field) => [step, field]) : [[step]],

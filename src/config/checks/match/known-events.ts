@@ -1,4 +1,4 @@
-/** Which events sources send, where that is known: Cuuro's documentation, and the events of the configuration's tests. */
+/** The events that sources are known to send, from Cuuro's documentation and from the events of the configuration's tests. */
 import type { Event } from '../../../core/event.ts'
 import { nearest } from '../../../core/text/nearest.ts'
 import type { CompiledConfig } from '../../compiled.ts'
@@ -12,14 +12,14 @@ export const cuuroTypes: readonly string[] = ['startup.created', 'analysis.creat
 const ID = '0191e29a-1644-7972-9466-18ada4a3636e'
 const AT = Date.UTC(2026, 0, 1, 12)
 
-/** The event of a type as Cuuro sends it, which carries only an id; null where the source would not read it so. */
+/** An event of this type as Cuuro sends it, which contains only an id; null if the source would read it as another type. */
 export function cuuroEvent(config: Config, source: string, type: string): Event | null {
   const body = Buffer.from(JSON.stringify({ data: { id: ID }, event: type }))
   const event = sampleEvent(config, body, source, AT)
   return typeof event !== 'string' && event.type === type ? event : null
 }
 
-/** By source. A source that is not there may send anything. */
+/** By source. A source that is not listed may send anything. */
 export type KnownEvents = ReadonlyMap<string, readonly Event[]>
 
 export function knownEvents(compiled: CompiledConfig): KnownEvents {
@@ -27,7 +27,7 @@ export function knownEvents(compiled: CompiledConfig): KnownEvents {
   const tested = eventsOfTests(compiled)
   return new Map(
     Object.keys(config.sources)
-      // Others may well have Cuuro's `/event`, and types of their own.
+      // Other senders may also use `/event`, with other types.
       .filter((name) => /^cuuro(?![a-z])/i.test(name))
       .flatMap((name) => {
         const documented = cuuroTypes
@@ -40,10 +40,10 @@ export function knownEvents(compiled: CompiledConfig): KnownEvents {
   )
 }
 
-// A typing mistake; more differences make another word.
+// A typing mistake; with more differences, it is another word.
 const MOST_CHANGES = 2
 
-/** The type that was meant; undefined where it is one of those, or is not similar to any. */
+/** The type that was probably meant; undefined if the type is known, or is not similar to a known one. */
 export function misspelt(type: string, types: readonly string[] = cuuroTypes): string | undefined {
   return types.includes(type) ? undefined : nearest(type, types, MOST_CHANGES)
 }

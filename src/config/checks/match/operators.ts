@@ -68,7 +68,7 @@ function inValue({ operator, value, path }: Leaf, { field }: Condition, document
   return [warning('text_operator', document.file, document.at(path), message, `write ${hint}`)]
 }
 
-// A text alone, with an anchor at one of its ends.
+// A plain text with an anchor at one end.
 const LITERAL = '((?:[^\\\\^$.|?*+()[\\]{}]|\\\\[^\\w\\s])+)'
 const START_ALONE = new RegExp(`^\\^${LITERAL}$`)
 const END_ALONE = new RegExp(`^${LITERAL}\\$$`)
@@ -95,20 +95,20 @@ function inRegex(regex: string, path: Path, document: Places): Problem[] {
     : warn(`is anchored at both ends, and matches only ${quote(found.text)}`, found.hint)
 }
 
-/** The same for an operator that is anchored at both ends; null where each anchor belongs to another alternative. */
+/** The same expression for an operator that is anchored at both ends; null if the anchors may belong to different alternatives. */
 function anchored(search: string): string | null {
   if (search.replaceAll(/\\.|\[[^\]]*\]|\([^()]*\)/g, '').includes('|')) return null
   const [begin, end] = [search.startsWith('^') ? '' : '.*', search.endsWith('$') ? '' : '.*']
   return begin + search.replaceAll(/^\^|\$$/g, '') + end
 }
 
-/** The text of an expression that has an anchor at one end alone, and the operator that searches for it there. */
+/** The text of an expression that is anchored at only one end, and the operator that tests for it there. */
 function ofSearch(regex: string): { readonly text: string; readonly hint: string } | null {
   const start = START_ALONE.exec(regex)?.[1]
   const literal = start ?? END_ALONE.exec(regex)?.[1]
   if (literal === undefined) return null
   const text = literal.replaceAll(/\\(.)/g, '$1')
-  // What YAML would not read as text is quoted.
+  // Quoted if YAML would not read it as text.
   const operand = /^[\w.-]+$/.test(text) && parseYaml(text) === text ? text : quote(text)
   return { text, hint: `${start === undefined ? 'suffix' : 'prefix'}: ${operand}` }
 }
@@ -117,7 +117,7 @@ export function isType(path: string): boolean {
   return path === 'type' || path === 'event.type'
 }
 
-/** What a text was probably meant to be; null where it may well be text. */
+/** What a text was probably meant to be; null if it may really be text. */
 function meaning(text: string): string | null {
   const [, operator = '', operand = ''] = COMPARISON.exec(text) ?? EQUALITY.exec(text) ?? []
   return operator === '' ? null : written(operator, operand)
@@ -128,7 +128,7 @@ function written(operator: string, operand: string): string {
   return name === undefined ? operand : `{${name}: ${operand}}`
 }
 
-/** Likewise of an event type, in which senders use none of these characters. */
+/** The same for an event type, in which senders use none of these characters. */
 export function meaningOfType(text: string): string | null {
   const between = /^\/(.+)\/[a-z]*$/.exec(text)?.[1] ?? /^(?:\^.*|.*\$)$/.exec(text)?.[0]
   if (between !== undefined) return `{regex: ${quote(between.replace(/^\^|\$$/g, ''))}}`

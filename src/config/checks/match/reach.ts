@@ -1,4 +1,4 @@
-/** Routes that no event can reach: an earlier one takes all that they would, or their conditions never hold. */
+/** Routes that no event can reach: earlier ones take all their events, or their conditions can never hold. */
 import { covers, createCoverage } from '../../../core/match/coverage.ts'
 import {
   both,
@@ -22,11 +22,11 @@ export interface Unreachable {
 
 export interface Reach {
   readonly unreachable: readonly Unreachable[]
-  /** Whether an event with this `type` or `source` may reach a route; true where that is not known. */
+  /** Whether an event with this `type` or `source` may reach a route; true if that is unknown. */
   mayTake(field: 'type' | 'source', value: string): boolean
 }
 
-/** The events that reach the first route; with `types` where there are no others. */
+/** The events that reach the first route; `types` is set if there are no other types. */
 export interface RoutedEvents {
   readonly sources: readonly string[]
   readonly types?: readonly string[]
@@ -48,10 +48,10 @@ const TEXTS = ['type', 'source', ...(eventFields.event ?? []).map((name) => `eve
   (path) => path !== 'event.subject',
 )
 
-// The rest is known when a message is sent.
+// The rest is only known when a message is sent.
 const AT_ROUTING = ['lifecycle.name', 'lifecycle.stage', 'lifecycle.is_last']
 
-/** `place`: of the routes. */
+/** `place`: the path of the routes. */
 export function checkReach(
   routes: readonly Route[],
   place: Path,
@@ -77,13 +77,13 @@ export function checkReach(
 interface Parent {
   /** What holds for every event that reaches its routes. */
   readonly terms: Terms
-  /** It names receivers, or inherits them. */
+  /** Whether it names receivers or inherits them. */
   readonly hasReceivers: boolean
 }
 
 function checkLevel(routes: readonly Route[], path: Path, parent: Parent, checker: Checker): void {
   const { facts, found } = checker
-  // What is tried before a route, and stops where it matches.
+  // The earlier siblings, which stop an event that they match.
   const takers = createCoverage<Path>(facts)
   for (const [index, route] of routes.entries()) {
     const place = [...path, index]
@@ -107,9 +107,9 @@ function checkLevel(routes: readonly Route[], path: Path, parent: Parent, checke
   }
 }
 
-/** Events that match a route without receivers, and none of its own routes. */
+/** Reports events that match a route without receivers, but none of its nested routes. */
 function leaks(below: readonly Route[], path: Path, terms: Terms, facts: KnownFields): Unreachable[] {
-  // Each of them takes no more than this.
+  // An upper bound of what each of them takes.
   const most = below.flatMap(({ match }) => termsOf(match)).map(({ fields }) => ({ fields, exact: true }))
   if (below.length === 0 || covers(most, terms, facts)) return []
   const message = 'an event that matches this route and none of its nested routes is not delivered'
@@ -152,7 +152,7 @@ function hintFor(match: Match | undefined, { facts, events: { sources, types } }
   return 'its conditions contradict each other, or fit none of the sources'
 }
 
-/** Sources of a list that do not exist; where there is but one, the match is impossible. */
+/** Sources of a list that do not exist. If there is only one source, the whole match is impossible. */
 function unknownSources(
   match: Match | undefined,
   place: Path,
@@ -176,7 +176,7 @@ function unknownSources(
     )
 }
 
-/** The fields that a match names at its top. */
+/** The fields at the top level of a match. */
 function fieldsOf(match: Match | undefined): readonly FieldMatch[] {
   if (match === undefined) return []
   return (match.kind === 'all' ? match.parts : [match]).filter((part) => part.kind === 'field')

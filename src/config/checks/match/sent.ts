@@ -1,4 +1,4 @@
-/** Which events senders send, as far as that is known, and how to report a type that is not among them. */
+/** Which events senders are known to send, and how to report a type that is not among them. */
 import type { Event } from '../../../core/event.ts'
 import { isObject } from '../../../core/json/json.ts'
 import type { CompiledConfig } from '../../compiled.ts'
@@ -13,13 +13,13 @@ export interface Checker extends CompiledConfig {
   readonly received: ReceivedTypes
 }
 
-/** The events of these sources; null where one of them may send others. */
+/** The events of these sources; null if one of them may send others. */
 export function eventsOf(sources: readonly string[], { known }: Checker): readonly Event[] | null {
   if (sources.length === 0 || sources.some((name) => !known.has(name))) return null
   return sources.flatMap((name) => known.get(name) ?? [])
 }
 
-/** Types, by what the store has. */
+/** The types that the store has received. */
 export function receivedFrom(sources: readonly string[], { received }: Checker): readonly string[] {
   return sources.flatMap((name) => received.get(name) ?? [])
 }
@@ -32,7 +32,7 @@ export function typesOf(events: readonly Event[]): readonly string[] {
   return [...new Set(events.map(({ type }) => type))]
 }
 
-/** How to correct a name, or to make it known. */
+/** How to correct a name, or to declare it as known. `otherwise`: what else may help. */
 export function toName(name: string, known: readonly string[], otherwise = ''): string {
   const hint = meant(name, known)
   return hint.startsWith('did you mean')
@@ -40,7 +40,7 @@ export function toName(name: string, known: readonly string[], otherwise = ''): 
     : `${hint}; ${otherwise}if it is new, add an event that has it under tests`
 }
 
-/** How to correct the path of a field, or to make it known. */
+/** How to correct the path of a field, or to declare it as known. */
 export function toField(path: string, events: readonly Event[]): string {
   const names = new Set(events.flatMap(({ payload }) => fieldsOf(payload.data, 'data')))
   return toName(

@@ -1,4 +1,4 @@
-/** Whether other users of the machine may read files that hold secrets. */
+/** Whether other users of the machine can read files that contain secrets. */
 import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import type { Env, Interpolated } from '../../file/interpolate.ts'
@@ -7,11 +7,11 @@ import { hasPlainSecret, isSecret } from './secrets.ts'
 
 const OTHERS_READ = 0o004
 const OTHERS_ENTER = 0o001
-// Container engines and systemd put secrets there, with rights of their own that the operator does not choose.
+// Container engines and systemd put secrets there, with permissions that the operator does not choose.
 const MANAGED = /^(?:\/var)?\/run\//
 
 export function checkPrivacy(filled: Interpolated, env: Env): Problem[] {
-  // In a pod, whose volumes of secrets others may read by default, there are no other users.
+  // In a pod, others may read volumes of secrets by default, but there are no other users.
   if (process.platform === 'win32' || env.KUBERNETES_SERVICE_HOST !== undefined) return []
   const { document, origins } = filled
   const ofFiles = origins.flatMap(({ path, written, file }) => {
@@ -28,7 +28,7 @@ function toHide(file: string): string {
   return `run: chmod o= ${/[^\w./-]/.test(file) ? quote(file) : file}`
 }
 
-/** Whether they may read the file and enter each folder above it. */
+/** Whether other users may read the file and enter each folder above it. */
 function othersRead(file: string): boolean {
   try {
     const stats = statSync(file)
@@ -38,7 +38,7 @@ function othersRead(file: string): boolean {
       if (folder === dirname(folder)) return true
     }
   } catch {
-    // It was removed meanwhile, or is behind a folder that this process may not enter.
+    // It was removed meanwhile, or is in a folder that this process may not enter.
     return false
   }
 }

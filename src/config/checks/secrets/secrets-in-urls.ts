@@ -1,6 +1,6 @@
 /**
- * Variables that hold secrets, in URLs that others see: those of `enrich` are in the logs of every server on their way, and
- * links are in messages. They are judged by names alone, so that what passes with the values of a test passes in production.
+ * Variables with secrets in URLs that others can see: URLs of `enrich` are in the logs of every server on the way, and
+ * links are in messages. Only names are judged, so that the result does not depend on the values of the variables.
  */
 import type { Interpolated } from '../../file/interpolate.ts'
 import { isAt } from '../../file/origin.ts'
@@ -10,11 +10,11 @@ import { isSecretParameter, parametersOf, secretParametersOf } from '../../schem
 import { type TextAt, textsIn } from '../match/texts.ts'
 
 const VARIABLE = new RegExp(variablePattern, 'g')
-/** A key alone may be one of a project, or of a tenant. */
+/** `key` alone may be the key of a project or a tenant. */
 const SECRET_VARIABLE =
   /(?:^|_)(?:(?:api|access|secret|private|signing|auth)_?key|token|secret|password|passwd|pwd|signature|credentials?)(?:_?\d+)?$/i
 
-/** Checked even where other parts of the configuration are wrong. */
+/** Checked even if other parts of the configuration are wrong. */
 export function checkSecretsInUrls({ document, value, origins }: Interpolated): Problem[] {
   const filled = textsIn(value)
   return textsIn(document.value)
@@ -24,7 +24,7 @@ export function checkSecretsInUrls({ document, value, origins }: Interpolated): 
     .flatMap((one) => checkUrl(one, document))
 }
 
-/** A value that is long enough for a secret is an error already. */
+/** A value that is long enough for a secret is already an error. */
 function isReported(one: TextAt | undefined): boolean {
   return one?.path[0] === 'enrich' && secretParametersOf(one.text).length > 0
 }
@@ -33,11 +33,11 @@ function isSamePath(one: Path, other: Path): boolean {
   return one.length === other.length && one.every((key, index) => key === other[index])
 }
 
-/** A warning: a variable or a parameter named like a secret may hold none, and some APIs take their key nowhere else. */
+/** Only a warning: a variable or a parameter with such a name may not be a secret, and some APIs accept their key only in the URL. */
 function checkUrl({ path, text }: TextAt, document: Interpolated['document']): Problem[] {
   const name = pathName(path)
   const isLink = path[0] === 'links'
-  // A password before the host is reported as that.
+  // A password before the host is reported separately.
   const rest = text.replace(/^[a-z]+:\/\/[^/?#]*@/i, '')
   const named = variablesIn(rest)
     .filter(({ variable }) => SECRET_VARIABLE.test(variable))

@@ -8,7 +8,7 @@ import { expectedIn } from '../../schema/expected-in.ts'
 import { schema } from '../../schema/schema.ts'
 import { type TextAt, textsIn } from '../match/texts.ts'
 
-/** Checked even where other parts of the configuration are wrong. */
+/** Checked even if other parts of the configuration are wrong. */
 export function checkSecrets(filled: Interpolated): Problem[] {
   const written = textsIn(filled.document.value)
   return [...written.flatMap((one) => checkWritten(one, filled)), ...repeated(filled)]
@@ -20,7 +20,7 @@ export function isSecret(path: Path): boolean {
   return expectedIn(schema, path).secret
 }
 
-/** Whether the file itself holds a secret. */
+/** Whether the file itself contains a secret. */
 export function hasPlainSecret({ document }: Interpolated): boolean {
   return textsIn(document.value).some((one) => plainSecretIn(one) !== null)
 }
@@ -48,7 +48,7 @@ function checkWritten(one: TextAt, { document, origins }: Interpolated): Problem
   ]
 }
 
-/** A text without the secret that is written in the file. */
+/** A text without the secret that is written in it. */
 export function withoutSecret(one: TextAt): string {
   const { text } = one
   const found = plainSecretIn(one)
@@ -56,13 +56,13 @@ export function withoutSecret(one: TextAt): string {
   return found.password === '' ? '***' : text.replace(`:${found.password}@`, ':***@')
 }
 
-// What stands in place of a variable: no text has it.
+// Stands for a variable; no text contains this character.
 const HOLE = '\u0000'
 const VARIABLE = new RegExp(variablePattern, 'g')
 
 interface PlainSecret {
   readonly what: string
-  /** Empty where the whole text is the secret. */
+  /** Empty if the whole text is the secret. */
   readonly password: string
 }
 
@@ -75,17 +75,17 @@ function plainSecretIn(one: TextAt): PlainSecret | null {
   const isLiteral = (secret: string) => secret !== '' && !secret.includes(HOLE)
   const password = passwordIn(written)
   if (isLiteral(password)) return { what: 'has a password', password }
-  // The URL of a webhook is a secret as a whole; that of a mail server has a password or none.
+  // The whole URL of a webhook is a secret; in that of a mail server, only the password is.
   const isUrl = /^(?!https?:)[a-z][a-z\d+.-]*:\/\//i.test(written)
   return isSecret(one.path) && !isUrl && isLiteral(written) ? { what: 'is a secret', password: '' } : null
 }
 
-/** The password of a URL, which may have variables in it; empty where there is none. */
+/** The password of a URL, which may contain variables; empty if there is none. */
 export function passwordIn(text: string): string {
   return /^[a-z][a-z\d+.-]*:\/\/[^/?#:]*:([^/?#]*)@/i.exec(text)?.[1] ?? ''
 }
 
-/** The names of variables without braces. In a secret only what stands alone: the rest may be part of a password. */
+/** The names of variables without braces. In a secret, only those that stand alone: others may be part of a password. */
 function bareVariables({ path, text }: TextAt): string[] {
   const isFree = path[0] === 'tests' || path.includes('match')
   if (isFree || !text.includes('$')) return []
@@ -100,7 +100,7 @@ interface SecretAt {
   readonly value: string
 }
 
-/** Secrets of the service itself that are the same. Several receivers may well share a webhook, and steps a key. */
+/** Secrets of the service itself that are equal. Several receivers may share a webhook, and steps a key. */
 function repeated({ value, document, origins }: Interpolated): Problem[] {
   const secrets = textsIn(value)
     .filter(({ path }) => path[0] !== 'receivers' && path[0] !== 'enrich' && isSecret(path))

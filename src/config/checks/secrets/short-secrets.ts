@@ -1,4 +1,4 @@
-/** Signing secrets that can be guessed. For `check` alone: `doctor` and `serve` have findings of their own about them. */
+/** Signing secrets that can be guessed. Only for `check`: `doctor` and `serve` report them as findings. */
 import {
   LONGER_SECRET,
   SHORT_SECRET,

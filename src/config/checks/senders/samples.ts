@@ -7,7 +7,7 @@ import { cuuroEvent, cuuroTypes } from '../match/known-events.ts'
 import { simulate } from '../tests/simulate.ts'
 import { caught } from '../unexpected.ts'
 
-/** Warns of variables that those events do not have, and of text that is cut. What ships fits: tests make sure of that. */
+/** Warns about variables that those events do not have, and about text that is cut. Tests verify the templates that ship. */
 export function checkSamples(compiled: CompiledConfig): readonly Problem[] {
   const { file, document, templates } = compiled
   const types = cuuroTypes.filter((type) =>
@@ -34,7 +34,7 @@ export function checkSamples(compiled: CompiledConfig): readonly Problem[] {
   )
 }
 
-/** A link that fails is reported at its own place, for every type that it is for. */
+/** A link that fails is reported at its own place, with all its types. */
 function isNoLink(note: string): boolean {
   return !note.startsWith(FAILED_LINK)
 }

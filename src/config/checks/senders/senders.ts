@@ -1,4 +1,4 @@
-/** Types and fields that no event of a sender has, in matches, links and tests: typing mistakes, or wrong assumptions. */
+/** Types and fields in matches, links and tests that no event of a sender has: typing mistakes or wrong assumptions. */
 import { type Event, viewOf } from '../../../core/event.ts'
 import { compileValue } from '../../../core/match/condition.ts'
 import { evaluate } from '../../../core/match/evaluate.ts'
@@ -48,13 +48,13 @@ function checkCondition(condition: Condition, checker: Checker): Problem[] {
   return /^(?:data|payload)\.[^\s<>=]+$/.test(path) ? checkField(condition, events, checker) : []
 }
 
-/** Of a sender whose types are not known: only what is similar to one that was received. */
+/** For a sender whose types are unknown: reports only types that are similar to one that was received. */
 function nearMiss(
   { path, operator, value }: Leaf,
   types: readonly string[],
   { document }: Checker,
 ): Problem[] {
-  // From a variable, which may have another value elsewhere.
+  // It comes from a variable, which may have another value elsewhere.
   if (operator !== 'equal' || typeof value !== 'string' || document.scalar(path)?.text !== value) return []
   const near = value.includes('*') ? undefined : misspelt(value, types)
   if (near === undefined) return []
@@ -74,7 +74,7 @@ function checkType(
   types: readonly string[],
   { document }: Checker,
 ): Problem[] {
-  // Text that is a condition of another language is reported as that.
+  // Text in the syntax of another language is reported separately.
   if (typeof value !== 'string' || meaningOfType(value) !== null || slipInValue(value) !== null) return []
   const test = compileValue(operator === 'equal' ? value : { [operator]: value }, [], [])
   if (types.some((type) => test(type))) return []

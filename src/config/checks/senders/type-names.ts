@@ -1,4 +1,4 @@
-/** Event types in places that cannot say whose they mean: stages of lifecycles, links, and folders of templates. */
+/** Event types in places that do not name a source: stages of lifecycles, links, and folders of templates. */
 import { type Event, viewOf } from '../../../core/event.ts'
 import { wildcard } from '../../../core/match/wildcard.ts'
 import { TemplateError } from '../../../core/template/error.ts'
@@ -43,7 +43,7 @@ function checkLinks(checker: Checker): Problem[] {
   if (links === undefined) return []
   return Object.keys(links.byType).flatMap((key) => {
     const path = ['links', key]
-    // Reported as a variable that is not replaced.
+    // Already reported as a variable that is not replaced.
     if (key.includes('${')) return []
     const unknown = unknownType(key, Object.keys(links.byType), checker)
     if (unknown !== null)
@@ -66,7 +66,7 @@ function checkLinks(checker: Checker): Problem[] {
   })
 }
 
-/** Folders that no route names: they are for the events of their type. */
+/** Folders that no route names, which are used for events of the type that they are named after. */
 function checkFolders(checker: Checker): Problem[] {
   const { config, document, templates } = checker
   const all = [...config.routes, ...(config.notices?.routes ?? [])].flatMap(withBelow)
@@ -77,7 +77,7 @@ function checkFolders(checker: Checker): Problem[] {
     .flatMap((name) => {
       const unknown = unknownType(name, templates.own, checker)
       if (unknown === null) return []
-      // A folder whose type no route takes is reported as one that is never used.
+      // A folder whose type no route takes is reported as unused.
       const { mayTake } = checkReach(config.routes, ['routes'], { sources }, () => 0)
       if (config.unrouted === undefined && !mayTake('type', name)) return []
       const message = `no route names the template ${quote(name)}, and ${unknown.message}`
@@ -91,8 +91,8 @@ interface Unknown {
 }
 
 /**
- * What is wrong with a type, or a wildcard for types, that no event has; null where one may have it. Where senders may send
- * others than are known, only a name that is similar to a type which is missing among `names`, those of its kind of place.
+ * What is wrong with a type, or a wildcard for types, that no event has; null if one may have it. If senders may send
+ * unknown types, only names are reported that are similar to a known type which is missing in `names`, the names in the same kind of place.
  */
 function unknownType(name: string, names: readonly string[], checker: Checker): Unknown | null {
   const sources = Object.keys(checker.config.sources)
@@ -119,7 +119,7 @@ function unknownType(name: string, names: readonly string[], checker: Checker): 
   return { message: `no known event has ${like}`, hint }
 }
 
-/** `analysis.*` and `*.created`: the types of one kind of subject, or of one kind of news. */
+/** `analysis.*` and `*.created`: the types with the same first or second word. */
 const WILDCARDS = [
   ...new Set(
     cuuroTypes.flatMap((type) => {
@@ -129,7 +129,7 @@ const WILDCARDS = [
   ),
 ]
 
-/** For each event, the variables of its link that it does not have; why the link's template fails, where it does. */
+/** For each event, the variables of its link that it does not have; or why the link's template fails. */
 function missingIn(links: Links, events: readonly Event[]): readonly (readonly string[])[] | string {
   try {
     return events.map((event) => links.missing(viewOf(event)))

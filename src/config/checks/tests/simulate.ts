@@ -12,18 +12,18 @@ export interface Simulation {
   readonly receivers: readonly string[]
   readonly unrouted: boolean
   readonly messages: readonly Message[]
-  /** Planned, and not sent. */
+  /** Planned, but not sent. */
   readonly skipped: readonly PlannedDelivery[]
 }
 
 interface Message {
   readonly delivery: PlannedDelivery
   readonly rendered: RenderedMessage
-  /** As its reader sees it; empty where no template renders it. */
+  /** As its reader sees it; empty if no template renders it. */
   readonly text: string
 }
 
-/** `lifecycle`: what templates see of it, where more is known than the event itself says. */
+/** `lifecycle`: what templates see of it, if more is known than follows from the event itself. */
 export function simulate(
   compiled: CompiledConfig,
   event: Event,
@@ -59,7 +59,7 @@ function toMessage(
 
 export const SAMPLE_ID = 'evt_SAMPLE'
 
-/** The event that a body sent to a source becomes; a message where it does not become one. */
+/** The event that a body becomes if it is sent to a source; a message if it does not become one. */
 export function sampleEvent(
   { sources }: Config,
   body: Uint8Array,

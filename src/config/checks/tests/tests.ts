@@ -11,12 +11,12 @@ import { type Simulation, sampleEvent, simulate } from './simulate.ts'
 
 type Test = NonNullable<Config['tests']>[number]
 
-// Fixed, so that messages that contain the time are the same at every run.
+// Fixed, so that messages that contain the time are the same in every run.
 const DEFAULT_TIME = Date.UTC(2026, 0, 1, 12)
 
 /**
- * `stored` returns a stored event by its id, or a message where there is none. A test that fails is an error at the place
- * of what it expected.
+ * `stored` returns a stored event by its id, or a message if there is none. A test that fails is an error at the place
+ * of its expectation.
  */
 export function runTests(
   compiled: CompiledConfig,
@@ -59,7 +59,7 @@ function runTest(
   ]
 }
 
-/** A template that fails is an error; a variable that is not there, or text that was cut, a warning. */
+/** A template that fails is an error; a missing variable, or text that was cut, is a warning. */
 function checkNotes(
   compiled: CompiledConfig,
   path: Path,
@@ -119,7 +119,7 @@ function compareTexts(
   })
 }
 
-/** Two lists as lines, with a mark before what is only in one of them. */
+/** Two lists as lines, with a mark before items that are only in one of them. */
 function difference(wanted: readonly string[], found: readonly string[]): string {
   const lines = [
     ...wanted.map((name) => (found.includes(name) ? `  ${name}` : `- ${name} (expected)`)),
@@ -130,7 +130,7 @@ function difference(wanted: readonly string[], found: readonly string[]): string
   return lines.length === 0 ? '' : lines.join('\n')
 }
 
-/** The events that the tests have in the configuration itself or in a file; those that cannot be read are left out. */
+/** The events of tests that are in the configuration itself or in a file; those that cannot be read are left out. */
 export function eventsOfTests(compiled: CompiledConfig): readonly Event[] {
   return (compiled.config.tests ?? []).flatMap((test) => {
     const event = test.stored === undefined ? eventOfTest(compiled, test, () => '') : ''
@@ -138,7 +138,7 @@ export function eventsOfTests(compiled: CompiledConfig): readonly Event[] {
   })
 }
 
-/** The event of a test; a message where there is none. */
+/** The event of a test; a message if there is none. */
 function eventOfTest(
   compiled: CompiledConfig,
   test: Test,
@@ -146,7 +146,7 @@ function eventOfTest(
 ): Event | string {
   const event = plainEventOfTest(compiled, test, stored)
   if (typeof event === 'string' || test.enriched === undefined) return event
-  // As it would be read from the store, numbers as they were written.
+  // As if read from the store, with numbers as they were written.
   return { ...event, enriched: enrichedOf(JSON.stringify(test.enriched)) }
 }
 
@@ -174,7 +174,7 @@ export function sampleFile(configuration: string, name: string): string {
 function readBytes({ file, config }: CompiledConfig, name: string): Buffer | string {
   const path = sampleFile(file, name)
   try {
-    // A pipe or a device could block the service for ever.
+    // A pipe or a device could block the service forever.
     const stats = statSync(path)
     if (!stats.isFile()) return `${name} is not a regular file`
     const limit = config.server.body_limit
