@@ -129,7 +129,7 @@ export function openEnrichClient(steps: readonly Step[], deps: EnrichClientDeps)
       const next = URL.parse(location, at)
       if (next?.origin !== new URL(url).origin) {
         const to = next === null ? 'an address that is not a URL' : `another host (${oneLine(next.host)})`
-        return { kind: 'none', reason: `it redirects to ${to}, and is not followed`, permanent: true }
+        return { kind: 'none', reason: `it redirects to ${to}, which is not followed`, permanent: true }
       }
       if (redirects >= MOST_REDIRECTS) {
         return { kind: 'none', reason: 'it redirects too often', permanent: false }

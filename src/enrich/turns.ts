@@ -91,7 +91,11 @@ export function createTurns(clock: () => number): Turns {
     if (closed) return { kind: 'later', afterMs: 0, reason: 'the configuration was replaced' }
     const afterMs = pausedFor(health, clock())
     if (afterMs === 0) return null
-    return { kind: 'later', afterMs, reason: `${name} is not asked for now: ${health.reason ?? ''}` }
+    return {
+      kind: 'later',
+      afterMs,
+      reason: `no requests are sent to ${name} for now: ${health.reason ?? ''}`,
+    }
   }
 
   function inLine(host: Host, url: string, patienceMs: number): Promise<Turn> {

@@ -80,7 +80,7 @@ function broken(proxy: HttpProxy, error: Error): ConnectProblem {
   if (codeOf(error).startsWith('HPE_')) {
     return {
       code: 'proxy_not_http',
-      message: `what answers at ${proxy.name} is not an HTTP proxy`,
+      message: `the server at ${proxy.name} is not an HTTP proxy`,
       hint: `correct host and port in ${proxy.variable}; if the proxy itself expects TLS, write https://`,
       permanent: true,
     }
@@ -105,8 +105,8 @@ function refusal(proxy: HttpProxy, authority: string, answer: IncomingMessage): 
     if (status === 501) return noTunnel(proxy, said)
     return {
       code: 'proxy_failing',
-      message: `the proxy ${proxy.name} gives no connection to ${authority} (${said})`,
-      hint: `try again later; if it stays so, ask the administrator of the proxy whether it reaches ${authority}`,
+      message: `the proxy ${proxy.name} cannot connect to ${authority} (${said})`,
+      hint: `try again later; if this persists, ask the administrator of the proxy whether it reaches ${authority}`,
       permanent: false,
     }
   }
@@ -126,8 +126,8 @@ function refusal(proxy: HttpProxy, authority: string, answer: IncomingMessage): 
 function noTunnel(proxy: HttpProxy, said: string): ConnectProblem {
   return {
     code: 'proxy_not_http',
-    message: `what answers at ${proxy.name} opens no tunnels (${said})`,
-    hint: `it may be a web server, or want a login in a browser first: correct host and port in ${proxy.variable}`,
+    message: `the server at ${proxy.name} does not open tunnels (${said})`,
+    hint: `it may be a web server, or require a login in a browser first: correct host and port in ${proxy.variable}`,
     permanent: true,
   }
 }

@@ -48,7 +48,7 @@ t.test('one to another host is not, since headers hold secrets', async (t) => {
   const other = await startJsonApi(t, () => ({ body: {} }))
   for (const location of [`${other.url}/x`, 'https://example.com/x', '//example.com/x', 'http://[']) {
     const { ask } = await fromApi(t, () => to(location))
-    t.match(await ask(), { kind: 'failed', reason: /^it redirects to .*, and is not followed$/ }, location)
+    t.match(await ask(), { kind: 'failed', reason: /^it redirects to .*, which is not followed$/ }, location)
   }
   t.equal(other.requests.length, 0)
 })
@@ -197,7 +197,7 @@ t.test('a host that fails sends all away that wait, and is asked once at a time 
   )
   // The first two that ended made room.
   t.match(await waiting, { kind: 'turn' })
-  const paused = { kind: 'later', afterMs: 1_000, reason: 'a is not asked for now: HTTP 503' }
+  const paused = { kind: 'later', afterMs: 1_000, reason: 'no requests are sent to a for now: HTTP 503' }
   t.same(await turns.take('a', 'x', 60_000), paused)
   t.same(await turns.take('b', 'x', 60_000), { kind: 'turn' }, 'another host')
   turns.end('a', '9')

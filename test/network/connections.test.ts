@@ -179,15 +179,15 @@ t.test('what a proxy answers is reported as the proxy’s', async (t) => {
     [
       { status: 405, words: 'Method Not Allowed' },
       'park',
-      /opens no tunnels \(405 Method Not Allowed\): it may be a web server/,
+      /does not open tunnels \(405 Method Not Allowed\): it may be a web server/,
     ],
-    [{ status: 400 }, 'park', /opens no tunnels \(400\)/],
-    [{ status: 404 }, 'park', /opens no tunnels/],
-    [{ status: 501 }, 'park', /opens no tunnels/],
+    [{ status: 400 }, 'park', /does not open tunnels \(400\)/],
+    [{ status: 404 }, 'park', /does not open tunnels/],
+    [{ status: 501 }, 'park', /does not open tunnels/],
     [
       { status: 302, headers: { location: 'http://login.example/' } },
       'park',
-      /opens no tunnels \(302\).*login in a browser/,
+      /does not open tunnels \(302\).*login in a browser/,
     ],
     [
       { raw: 'SSH-2.0-OpenSSH_9.2\r\n' },
@@ -197,9 +197,9 @@ t.test('what a proxy answers is reported as the proxy’s', async (t) => {
     [
       { status: 500, words: 'Unable to connect' },
       'retry',
-      /gives no connection to slack\.test:443 \(500 Unable to connect\)$/,
+      /cannot connect to slack\.test:443 \(500 Unable to connect\)$/,
     ],
-    [{ status: 502 }, 'retry', /gives no connection to slack\.test:443 \(502\)$/],
+    [{ status: 502 }, 'retry', /cannot connect to slack\.test:443 \(502\)$/],
     [{ status: 503, words: 'Service Unavailable' }, 'retry', /\(503 Service Unavailable\)$/],
     [{ status: 504 }, 'retry', /\(504\)$/],
     [{ status: 429 }, 'retry', /\(429\)$/],

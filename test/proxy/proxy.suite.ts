@@ -95,7 +95,7 @@ t.test('tinyproxy, with a login and a filter', async (t) => {
   })
   t.match(await send(`http://jane:geheim@127.0.0.1:${port}`, 'unknown.invalid'), {
     kind: 'retry',
-    reason: /^the proxy 127\.0\.0\.1:\d+ gives no connection to unknown\.invalid:\d+ \(5\d\d /,
+    reason: /^the proxy 127\.0\.0\.1:\d+ cannot connect to unknown\.invalid:\d+ \(5\d\d /,
   })
 })
 
@@ -124,6 +124,6 @@ t.test('squid, with a rule that denies', async (t) => {
   })
   t.match(await send(`http://127.0.0.1:${port}`, 'unknown.invalid'), {
     kind: 'retry',
-    reason: /gives no connection to unknown\.invalid:\d+ \(5\d\d /,
+    reason: /cannot connect to unknown\.invalid:\d+ \(5\d\d /,
   })
 })

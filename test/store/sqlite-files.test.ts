@@ -100,7 +100,7 @@ const cases: readonly Case[] = [
   {
     what: 'another file is moved over it',
     act: (path, other) => renameSync(other, path),
-    says: /it was replaced.*takes what is there now/,
+    says: /it was replaced.*uses the file that is there now/,
     delivers: true,
     found: [9],
   },
@@ -372,7 +372,7 @@ t.test('a copy of the file without its log is found out, and no other copy is', 
       const opening = openSqlite({ path: to, role })
       if (name === 'alone') {
         const message =
-          /alone\.db-wal, with what was stored last, is missing.*hookbridge restore --incomplete/
+          /alone\.db-wal, which contains the last changes, is missing.*hookbridge restore --incomplete/
         await t.rejects(opening, { name: 'StoreRefused', reason: 'incomplete', message })
       } else {
         const opened = await opening

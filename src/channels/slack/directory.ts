@@ -95,7 +95,7 @@ async function lookUpNames(
 function missingScopes(isPublicSeen: boolean, isPrivateSeen: boolean): Lookup | null {
   if (isPublicSeen && isPrivateSeen) return null
   if (!isPublicSeen) return lacking('channels:read')
-  const why = 'no public channel has this name, and private ones take the scope groups:read'
+  const why = 'no public channel has this name, and private ones need the scope groups:read'
   return { kind: 'unchecked', why, hint: 'correct the name, or give the app groups:read and reinstall it' }
 }
 
@@ -103,7 +103,7 @@ function lacking(scope: string): Lookup {
   const hint =
     scope === 'channels:read'
       ? 'add channels:read (and groups:read for private channels) to the app and reinstall it; posting needs neither'
-      : `give it ${scope} and reinstall it; posting does not need it`
+      : `add ${scope} to the app and reinstall it; posting does not need it`
   return { kind: 'unchecked', why: `the app lacks the scope ${scope}`, hint }
 }
 

@@ -403,7 +403,7 @@ t.test('what the token server refuses', async (t) => {
       'google',
       rfc6749(400, 'invalid_grant', 'Invalid grant: account not found'),
       'park',
-      /service account does not exist any more/,
+      /service account no longer exists/,
     ],
     [
       'google',
@@ -471,7 +471,7 @@ t.test('what the token server refuses', async (t) => {
       'google',
       { status: 407, headers: { 'content-type': 'text/html' }, body: 'Proxy Authentication Required' },
       'park',
-      /a proxy answers in its place/,
+      /a proxy answers instead of it/,
     ],
     ['generic', { status: 500, body: 'oops' }, 'retry', /cannot issue a token now \(500\)/],
     [

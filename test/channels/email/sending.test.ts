@@ -230,7 +230,7 @@ t.test('what the server refuses', async (t) => {
       'accepted',
       reply(554, '5.2.252 SendAsDenied; not allowed to send as x'),
       'park',
-      /let the account send as it/,
+      /allow the account to send as it/,
     ],
     ['auth', reply(535, 'wrong password'), 'park', /user and password in channels\.email\.smtp.*535/],
     ['auth', reply(454, 'try later'), 'retry', /^454 try later$/],

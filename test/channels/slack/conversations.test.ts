@@ -158,7 +158,7 @@ t.test('what cannot be followed restarts the conversation', async (t) => {
       more: elsewhere,
     },
     {
-      why: /is in a channel that takes no replies \(restricted_action_non_threadable_channel\)$/,
+      why: /is in a channel that does not accept replies \(restricted_action_non_threadable_channel\)$/,
       how: replies,
       happened: nothing,
       options: { unthreadable: [TARGET] },

@@ -475,7 +475,9 @@ t.test('Slack: an answer is never the fault of the network', async (t) => {
   const needed = JSON.stringify({ ok: false, error: 'missing_scope', needed: 'groups:read' })
   slack.behave = ({ method }) => (method === 'auth.test' ? undefined : { status: 200, body: needed })
   const found = (await doctor(t, { slackUrl: slack.url, receivers: channels })).in('slack')
-  t.match(found.slice(2), [{ summary: /lacks the scope groups:read/, hint: /^give it groups:read and/ }])
+  t.match(found.slice(2), [
+    { summary: /lacks the scope groups:read/, hint: /^add groups:read to the app and/ },
+  ])
 })
 
 t.test('mail', async (t) => {

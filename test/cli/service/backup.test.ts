@@ -247,7 +247,7 @@ t.test('a copy without its log is restored when that is said, and a damaged one 
   const before = readFileSync(path)
   t.match(await hookbridge(['restore', 'alone.db', '--force'], { cwd }), {
     code: 1,
-    err: /alone\.db is not whole/,
+    err: /alone\.db is incomplete/,
   })
   damage(join(cwd, 'alone.db'), join(cwd, 'damaged.db'))
   const damaged = await hookbridge(['restore', 'damaged.db', '--force', '--incomplete'], { cwd })

@@ -94,7 +94,7 @@ function microsoft({ token, user, reason }: Refused): Explanation {
   if (/security defaults/i.test(reason)) {
     return {
       code: 'oauth_mailbox',
-      summary: "the organization's security defaults keep the mailbox from SMTP AUTH",
+      summary: "the organization's security defaults prevent the mailbox from using SMTP AUTH",
       hint: 'switch the security defaults off in Entra (Properties), and use Conditional Access instead',
     }
   }

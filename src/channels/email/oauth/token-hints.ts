@@ -81,7 +81,7 @@ const rules: readonly Rule[] = [
     says: /AADSTS53003\b/,
     words: client(
       'exclude the app from the policy, or add the address of this machine to it (Entra > Conditional Access)',
-      'a Conditional Access policy keeps the app from getting a token',
+      'a Conditional Access policy prevents the app from getting a token',
     ),
   },
   {
@@ -122,7 +122,7 @@ const rules: readonly Rule[] = [
     provider: 'google',
     says: /account not found/i,
     words: grant(
-      'the service account does not exist any more',
+      'the service account no longer exists',
       `make a service account and a key for ${KEY}.google.service_account`,
     ),
   },

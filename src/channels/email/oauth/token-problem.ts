@@ -48,7 +48,7 @@ export function tokenProblem(failure: TokenFailure): LoginProblem {
         ? `${server} issues no token now: it gets too many requests`
         : `${server} cannot issue a token now`,
       hint: limited
-        ? 'wait; if it stays so, find out what else asks for tokens of this client'
+        ? 'wait; if this persists, find out what else requests tokens for this client'
         : 'try again in a few minutes; if this persists, ask the administrator of the token server',
       reason,
     }
@@ -89,10 +89,10 @@ function notOAuth({ settings, error }: TokenFailure, answer: HttpAnswer, server:
       : `${status} (${type})`
   const hints = {
     microsoft:
-      'check channels.email.oauth2.microsoft (tenant, authority), and whether a proxy answers in its place',
-    google: 'check whether a proxy answers in its place',
+      'check channels.email.oauth2.microsoft (tenant, authority), and whether a proxy answers instead of it',
+    google: 'check whether a proxy answers instead of it',
     generic:
-      'correct channels.email.oauth2.generic.token_url: the token endpoint takes a POST and answers in JSON',
+      'correct channels.email.oauth2.generic.token_url: the token endpoint accepts a POST and answers in JSON',
   }
   // The body of a success may contain the token.
   const words = status === 200 ? wordsOf(error) : text

@@ -23,7 +23,7 @@ const notRepliable: Readonly<Record<string, string>> = {
   thread_not_found: 'is deleted',
   channel_not_found: 'is in a channel that is gone',
   cannot_reply_to_message: 'takes no replies',
-  restricted_action_non_threadable_channel: 'is in a channel that takes no replies',
+  restricted_action_non_threadable_channel: 'is in a channel that does not accept replies',
   restricted_action_thread_locked: 'has a thread that an administrator has locked',
 }
 

@@ -19,11 +19,11 @@ const ambiguous: Meaning = { kind: 'ambiguous' }
 const park = (hint: string, webhookHint = hint): Meaning => ({ kind: 'park', hint, webhookHint })
 const refuse = (hint: string): Meaning => ({ kind: 'refuse', hint })
 
-const anotherWebhook = "make another webhook on the app's page, and put its URL into webhook_url"
+const anotherWebhook = "create another webhook on the app's page, and put its URL into webhook_url"
 const elsewhere = (why: string): Meaning =>
   park(`${why}: choose another channel`, `${why}: ${anotherWebhook}`)
 const noChannel = park(
-  'correct the channel of the receiver (its id is surest), or invite the app if {target} is private',
+  'correct the channel of the receiver (best by its id), or invite the app if {target} is private',
   `the channel of the webhook is gone; ${anotherWebhook}`,
 )
 const archived = park(
@@ -41,14 +41,16 @@ const outdated = park(
   'Slack no longer has this method: install a newer version of Hookbridge; where channels.slack.api_url is set, check it',
 )
 const garbled = park(
-  'the request was changed on its way: correct the proxy in between; without a proxy it is a bug of Hookbridge: report it',
+  'the request was changed on its way: fix the proxy in between; if there is none, this is a bug in Hookbridge: please report it',
 )
-const ourMistake = park('a bug of Hookbridge: report it, and install the version that corrects it')
+const ourMistake = park(
+  'this is a bug in Hookbridge: please report it, and install the version that fixes it',
+)
 const template = refuse('correct the template, slack.yaml')
 const shorter = refuse('shorten the template, slack.yaml')
 const silent = refuse('the message has no text: correct the key text of the template, slack.yaml')
 const sharedContent = refuse(
-  'take links to Slack files, canvases and lists out of slack.yaml: {target} is shared with another organisation',
+  'remove links to Slack files, canvases and lists from slack.yaml: {target} is shared with another organisation',
 )
 
 const meanings: Readonly<Record<string, Meaning>> = {
@@ -58,9 +60,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
   invalid_channel: noChannel,
   is_archived: archived,
   channel_is_archived: archived,
-  team_not_found: park('the app belongs to an organisation: give the channel by its id'),
+  team_not_found: park('the app belongs to an organisation: write the id of the channel'),
   messages_tab_disabled: park('switch on the Messages Tab in the App Home of the app'),
-  cannot_dm_bot: park('{target} is a bot, and takes no messages: choose another recipient'),
+  cannot_dm_bot: park('{target} is a bot, and does not accept messages: choose another recipient'),
   user_not_found: park(
     'there is no such member: correct the channel of the receiver',
     `the member that the webhook writes to is gone; ${anotherWebhook}`,
@@ -69,13 +71,13 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ekm_access_denied: notAllowed,
   restricted_action: notAllowed,
   restricted_action_read_only_channel: elsewhere('{target} is read-only'),
-  restricted_action_thread_only_channel: elsewhere('{target} takes only replies in threads'),
-  restricted_action_non_threadable_channel: elsewhere('{target} takes no replies'),
+  restricted_action_thread_only_channel: elsewhere('{target} accepts only replies in threads'),
+  restricted_action_non_threadable_channel: elsewhere('{target} does not accept replies'),
   restricted_action_thread_locked: park(
     'the thread is locked: ask an administrator of the workspace to unlock it',
   ),
   cannot_reply_to_message: park(
-    'the first message of the conversation takes no replies: set follow_up of the receiver to post',
+    'the first message of the conversation does not accept replies: set follow_up of the receiver to post',
   ),
   posting_to_general_channel_denied: park(
     'ask an administrator to let the app post in the general channel, or choose another channel',
@@ -94,7 +96,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   account_inactive: reinstall,
   token_revoked: reinstall,
   token_expired: park(
-    'the app rotates its tokens, so that each ends after 12 hours: create an app without token rotation ("hookbridge slack-manifest"), and put its token into channels.slack.token',
+    'the app rotates its tokens, so that each expires after 12 hours: create an app without token rotation ("hookbridge slack-manifest"), and put its token into channels.slack.token',
   ),
   no_permission: park('invite the app to {target}: write /invite and its name there'),
   access_denied: notAllowed,

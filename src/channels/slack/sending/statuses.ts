@@ -48,7 +48,7 @@ function refused({ status, isWhole }: Status, setting: string, isWebhook: boolea
     case 410:
       return park(
         isWebhook
-          ? 'the webhook is gone; make another one, and put its URL into webhook_url'
+          ? 'the webhook is gone; create another one, and put its URL into webhook_url'
           : `correct ${setting}`,
       )
     case 413:
@@ -58,7 +58,7 @@ function refused({ status, isWhole }: Status, setting: string, isWebhook: boolea
       }
     default: {
       const check = `check the proxy in between, and ${setting}`
-      return park(isWhole ? `not an answer of Slack, which names its errors: ${check}` : check)
+      return park(isWhole ? `not an answer from Slack, which names its errors: ${check}` : check)
     }
   }
 }
@@ -73,7 +73,7 @@ const NOT_PASSED_ON: ReadonlySet<number> = new Set([521, 523, 525, 526, 530])
 function failed(status: number, words: string): Meaning {
   // Not Implemented, HTTP Version Not Supported: it did not understand the request, and will not.
   if (status === 501 || status === 505)
-    return park('the proxy in between does not support this request: correct it, or go around it')
+    return park('the proxy in between does not support this request: fix it, or bypass it')
   // RFC 6585: from a captive portal, not from a server.
   if (status === 511) return park('the network asks for a login: log in, or have this machine exempted')
   // RFC 9110: the server cannot handle the request now. Proxies also answer it if they reach no server.

@@ -83,9 +83,9 @@ function isEmpty(path: string): boolean {
 
 function incomplete(path: string): string {
   return (
-    `${path} is not whole: its write-ahead log, ${path}-wal, with what was stored last, is missing. ` +
+    `${path} is incomplete: its write-ahead log, ${path}-wal, which contains the last changes, is missing. ` +
     'It is a copy made while the service ran, another name (a hard link, a mount) of a store that is in use, or its log was ' +
-    'deleted. Put the log beside it, restore a copy made by "hookbridge backup", or give up what is missing: ' +
+    'deleted. Put the log beside it, restore a copy made by "hookbridge backup", or accept the loss of these changes: ' +
     `"hookbridge restore --incomplete ${path}"`
   )
 }
@@ -93,7 +93,7 @@ function incomplete(path: string): string {
 function mismatched(path: string): string {
   return (
     `${path}-wal is the write-ahead log of another file, or of an older state of this one: was ${path} replaced without it? ` +
-    'Put back the file that it belongs to; or, to go on with the file as it is, move the log away ' +
+    'Put back the file that it belongs to; or, to continue with the file as it is, move the log away ' +
     `(mv ${path}-wal ${path}-wal.old) and start again`
   )
 }

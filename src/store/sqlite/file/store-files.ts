@@ -159,16 +159,16 @@ function isSame(one: Found, other: Found): boolean {
 }
 
 const UNTIL_THEN =
-  'No event is accepted until then; messages of events that were accepted before still go out'
+  'No event is accepted until then; messages of events that were accepted before are still sent'
 
 function moved(path: string, isReplaced: boolean): Loss {
   const what = isReplaced
     ? `${path} is not the file that was opened: it was replaced, or another volume is mounted there`
     : `${path} is gone: it was deleted or renamed, or its volume was unmounted`
   const then = isReplaced
-    ? 'restart the service, which takes what is there now; if that is not what you want, put the old one back first'
+    ? 'restart the service, which then uses the file that is there now; if you do not want that, put the old one back first'
     : 'put it back and restart the service; without it, a restart begins with an empty store'
-  return { kind: 'moved', message: `${what}. ${UNTIL_THEN}. To go on: ${then}` }
+  return { kind: 'moved', message: `${what}. ${UNTIL_THEN}. To continue: ${then}` }
 }
 
 function broken(path: string, what: string): Loss {

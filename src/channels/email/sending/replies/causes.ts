@@ -37,13 +37,13 @@ export const causes = {
   appPassword: {
     concern: 'account',
     code: 'smtp_app_password_needed',
-    summary: 'the mail server wants an app password for this account',
+    summary: 'the mail server requires an app password for this account',
     hint: `make one in the settings of the account and put it into ${SMTP}, or set up channels.email.oauth2 (${MAIL_PAGE})`,
   },
   passwordsOff: {
     concern: 'account',
     code: 'smtp_passwords_off',
-    summary: 'the mail server takes no passwords: basic authentication is off',
+    summary: 'the mail server does not accept passwords: basic authentication is off',
     hint: `set up channels.email.oauth2 (${MAIL_PAGE})`,
   },
   smtpOff: {
@@ -91,7 +91,7 @@ export const causes = {
   encryptionNeeded: {
     concern: 'client',
     code: 'smtp_encryption_needed',
-    summary: 'the mail server takes mail over encrypted connections only',
+    summary: 'the mail server accepts mail only over encrypted connections',
     hint: 'set channels.email.tls to required',
   },
   noStarttls: {
@@ -103,13 +103,13 @@ export const causes = {
   tlsExpected: {
     concern: 'client',
     code: 'smtp_wrong_scheme',
-    summary: 'the mail server expects encryption from the first byte on this port',
+    summary: 'the mail server expects TLS from the start on this port',
     hint: `write smtps:// instead of smtp:// in ${SMTP}`,
   },
   tlsUnexpected: {
     concern: 'client',
     code: 'smtp_wrong_scheme',
-    summary: 'the mail server does not encrypt from the first byte on this port',
+    summary: 'the mail server does not use TLS from the start on this port',
     hint: `write smtp:// instead of smtps:// in ${SMTP}: it encrypts with STARTTLS, usual on ports 587 and 25`,
   },
   tls: {
@@ -122,19 +122,19 @@ export const causes = {
     concern: 'client',
     code: 'smtp_hello_refused',
     summary: 'the mail server refuses the name that this machine gives (EHLO)',
-    hint: "set channels.email.ehlo to this machine's full name in the DNS",
+    hint: "set channels.email.ehlo to this machine's fully qualified domain name",
   },
   listed: {
     concern: 'client',
     code: 'smtp_address_listed',
     summary: 'this machine has a bad reputation there, or is on a block list',
-    hint: 'send through the mail server of your provider, or have the address taken off the list',
+    hint: 'send through the mail server of your provider, or have the address removed from the list',
   },
   reverseDns: {
     concern: 'client',
     code: 'smtp_no_reverse_dns',
-    summary: "the mail server wants a name in the DNS for this machine's address",
-    hint: 'send through the mail server of your provider, or have the address given a PTR record whose name leads back to it',
+    summary: "the mail server requires a DNS name for this machine's address (reverse DNS)",
+    hint: 'send through the mail server of your provider, or get a PTR record for the address whose name resolves back to it',
   },
   client: {
     concern: 'client',
@@ -145,38 +145,38 @@ export const causes = {
   relay: {
     concern: 'client',
     code: 'smtp_relay_denied',
-    summary: 'the mail server does not take mail for this address from us',
+    summary: 'the mail server does not accept mail for this address from this machine',
     hint: `put user and password into ${SMTP}, or have the address of this machine allowed to relay there`,
   },
   relayForLogin: {
     concern: 'account',
     code: 'smtp_relay_denied',
-    summary: 'the mail server does not take mail for this address from this account',
-    hint: 'let the account send to other domains there, and check that channels.email.from is an address of it',
+    summary: 'the mail server does not accept mail for this address from this account',
+    hint: 'allow the account to send to other domains, and check that channels.email.from is one of its addresses',
   },
   sender: {
     concern: 'sender',
     code: 'smtp_sender_refused',
     summary: 'the mail server refuses the sender',
-    hint: 'correct channels.email.from, or have it allowed there',
+    hint: 'correct channels.email.from, or have it allowed on the mail server',
   },
   senderListed: {
     concern: 'sender',
     code: 'smtp_sender_listed',
     summary: 'the domain of channels.email.from is on a block list',
-    hint: 'have the domain taken off the list that the server names, or send from another',
+    hint: 'have the domain removed from the list that the server names, or send from another',
   },
   notOurSender: {
     concern: 'sender',
     code: 'smtp_sender_not_allowed',
     summary: 'the account may not send as channels.email.from',
-    hint: 'set it to an address of the account, or let the account send as it there',
+    hint: 'set it to an address of the account, or allow the account to send as it',
   },
   unverifiedSender: {
     concern: 'sender',
     code: 'smtp_sender_not_verified',
     summary: 'the mail service sends only for verified addresses, and this one is not',
-    hint: 'verify the address that it names, or its domain, there: channels.email.from, and while the account is in a sandbox the recipient too',
+    hint: 'verify the address that the service names, or its domain: channels.email.from, and also the recipient while the account is in a sandbox',
   },
   senderAuthentication: {
     concern: 'sender',
@@ -188,7 +188,7 @@ export const causes = {
     concern: 'sender',
     code: 'smtp_no_smtputf8',
     summary:
-      'the mail server takes no letters beyond ASCII before the @ (it has no SMTPUTF8), as channels.email.from has',
+      'the mail server does not support non-ASCII letters before the @ (SMTPUTF8), which channels.email.from has',
     hint: 'use another address as channels.email.from',
   },
   recipient: {
