@@ -76,8 +76,8 @@ export class ConfigurationError extends Error {
  * Starts the service, as `hookbridge serve` does; resolves when it accepts events. It leaves the signals of the process
  * alone: call `stop` before the process ends.
  *
- * Rejects with a ConfigurationError; with an Error of name `StoreRefused` where another service uses the store, or
- * `StoreUnavailable` where it cannot be opened; and with Node's own error where it cannot listen (`code` is `EADDRINUSE`
+ * Rejects with a ConfigurationError; with an Error of name `StoreRefused` if another service uses the store, or
+ * `StoreUnavailable` if it cannot be opened; and with Node's own error if it cannot listen (`code` is `EADDRINUSE`
  * and others). Then nothing is left running.
  */
 export async function startService(options: ServiceOptions): Promise<Service> {

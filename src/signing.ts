@@ -9,7 +9,7 @@ export interface EventToSign {
   readonly body: string
   /** The message's id; the same id is the same event. By default a new one, `msg_` and a UUID. */
   readonly id?: string
-  /** When it is sent, cut to whole seconds; now by default. A source refuses requests that are more than five minutes off. */
+  /** The time of sending, truncated to whole seconds. Default: now. A source refuses requests that are more than five minutes off. */
   readonly at?: Date
 }
 

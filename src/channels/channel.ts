@@ -79,7 +79,7 @@ export interface TemplateFile {
   /** The path that the operator is shown. */
   readonly path: string
   readonly text: string
-  /** A `.yaml` file's content, or the front matter of a `.md` file; null where there is none. */
+  /** A `.yaml` file's content, or the front matter of a `.md` file; null if there is none. */
   readonly yaml: YamlValue | null
   /** The text after the front matter, and the line on which it starts. */
   readonly body: string

@@ -177,7 +177,7 @@ async function show(terminal: Terminal, running: Demo): Promise<void> {
   }
 }
 
-/** Waits until nothing is left to do for so many events. */
+/** Waits until this many events are finished. */
 async function arrived(store: Store, count: number): Promise<void> {
   const deadline = Date.now() + ARRIVAL_TIMEOUT_MS
   for (;;) {

@@ -48,7 +48,7 @@ export interface Problem {
   readonly line: number
   readonly column: number
   readonly message: string
-  /** How to fix it; empty where the message is enough. */
+  /** How to fix it; empty if the message is enough. */
   readonly hint: string
   /** Further text for a person, on lines of its own. */
   readonly detail?: string

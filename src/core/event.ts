@@ -19,7 +19,7 @@ export interface Event {
   /** Which of the source's secrets verified the request, counted from 0. */
   readonly secretIndex: number
   readonly payload: JsonObject
-  /** What the steps of `enrich` fetched, by their names; empty where none did. */
+  /** What the steps of `enrich` fetched, by their names; empty if none did. */
   readonly enriched: JsonObject
 }
 
@@ -40,7 +40,10 @@ export interface View {
   readonly lifecycle: LifecycleView | null
 }
 
-/** Times are in ISO 8601. Routes see only the name, the stage and whether it is the last: the rest is known only when a message is sent. */
+/**
+ * Times are in ISO 8601. Routes see only the name, the stage and whether it is the last: the rest is known only when a message is
+ * sent.
+ */
 export interface LifecycleView {
   readonly name: string
   readonly stage: string
@@ -146,7 +149,7 @@ export function readEvent(
   return { ok: true, event: { ...origin, type, subject, payload, enriched: {} } }
 }
 
-/** What was stored of an event's enrichment; null where nothing was. */
+/** What was stored of an event's enrichment; null if nothing was. */
 export function enrichedOf(text: string | null): JsonObject {
   const enriched = text === null ? {} : readPayload(text)
   if (!isObject(enriched)) throw new Error('what was fetched for an event is not a JSON object')

@@ -5,9 +5,9 @@ export interface Finding {
   readonly level: Level
   /** What was found, on one line and without secrets. */
   readonly summary: string
-  /** What it means for messages; empty where the summary says so. */
+  /** What it means for messages; empty if the summary says so. */
   readonly meaning: string
-  /** What to do about it; empty where there is nothing to do. */
+  /** What to do about it; empty if there is nothing to do. */
   readonly hint: string
 }
 

@@ -7,7 +7,7 @@ import type { Failures } from './limits/failures.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The sender's id of the message, unverified, for the log; empty where its headers name none. */
+    /** The sender's id of the message, unverified, for the log; empty if its headers name none. */
     messageId: string
   }
 }

@@ -36,7 +36,7 @@ import { StoreRefused } from './store.ts'
 export interface Contents {
   readonly bytes: number
   readonly events: number
-  /** When the newest event was received; null where there is none. */
+  /** When the newest event was received; null if there is none. */
   readonly newest: number | null
   /** Deliveries that are still to be attempted. */
   readonly waiting: number

@@ -100,7 +100,7 @@ export interface EventRecord extends Omit<EventSummary, 'counts'> {
   readonly sentAt: number
   readonly secretIndex: number
   readonly body: Uint8Array
-  /** What enrichment fetched, by step; empty where it fetched nothing. */
+  /** What enrichment fetched, by step; empty if it fetched nothing. */
   readonly enriched: JsonObject
   /** Null if no step matched it. */
   readonly enrichment: EnrichmentRecord | null

@@ -6,7 +6,7 @@ export interface Status {
   delivered: number
   /** Parked or dead. */
   failed: number
-  /** The problems of the last reload; empty where it succeeded, or there was none. */
+  /** The problems of the last reload; empty if it succeeded, or there was none. */
   reload: readonly string[]
   /** The store's last error; null while it works. */
   store: string | null

@@ -2,7 +2,7 @@
 import { domainToASCII } from 'node:url'
 
 export interface Mailbox {
-  /** Empty where none is given. */
+  /** Empty if none is given. */
   readonly name: string
   /** The bare address as written, without spaces, brackets or line breaks; may have letters beyond ASCII. */
   readonly address: string
@@ -18,7 +18,7 @@ const ASCII = /^[\x20-\x7e]*$/
 const LONGEST_LOCAL_PART = 64
 const LONGEST_ADDRESS = 254
 
-/** Null where the text is not one address that mail can be sent to. */
+/** Null if the text is not one address that mail can be sent to. */
 export function parseMailbox(text: string): Mailbox | null {
   const trimmed = text.trim().normalize('NFC')
   if (/\p{Cc}/u.test(trimmed)) return null

@@ -89,7 +89,7 @@ function working({ from, oauth2 }: EmailSettings, server: SmtpServer, encrypted:
   )
 }
 
-/** `user`: who logs in with a token; undefined where there are no tokens. */
+/** `user`: who logs in with a token; undefined if there are no tokens. */
 function loginWords({ credentials }: SmtpServer, user: string | undefined): string {
   if (user !== undefined) return `the access token is accepted for ${user}`
   return credentials === null ? 'without a login' : 'the login is accepted'

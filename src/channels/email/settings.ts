@@ -184,7 +184,7 @@ export const emailReceiver: z.ZodType<EmailReceiver> = z
   })
   .describe('Mail addresses to send to.')
 
-/** Null where the text is no URL of a mail server. */
+/** Null if the text is no URL of a mail server. */
 export function parseSmtpUrl(text: string): SmtpServer | null {
   if (!URL.canParse(text)) return null
   const url = new URL(text)

@@ -107,7 +107,7 @@ function lacking(scope: string): Lookup {
   return { kind: 'unchecked', why: `the app lacks the scope ${scope}`, hint }
 }
 
-/** `rest`: the result for channels that were not found before the list ended early; null where it was complete. */
+/** `rest`: the result for channels that were not found before the list ended early; null if it was complete. */
 async function list(
   read: Reader,
   types: readonly string[],

@@ -3,7 +3,7 @@
 /** Writes what is read, as HTML or plain text. Texts have no entities; `inner` is text that was written before. */
 export interface MrkdwnWriter {
   text(text: string): string
-  /** Text within code, where nothing but links and dates is parsed. */
+  /** Text within code, in which only links and dates are parsed. */
   verbatim(text: string): string
   mark(mark: Mark, inner: string): string
   code(inner: string): string

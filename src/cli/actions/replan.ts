@@ -31,7 +31,7 @@ export type Replay =
 export interface EventPlanner {
   plan(event: Event, cause: PlanCause): MadePlan
   needsEnrichment(event: Event): boolean
-  /** The only receiver that it plans for; undefined where it plans for all. */
+  /** The only receiver that it plans for; undefined if it plans for all. */
   readonly receiver: string | undefined
   /** The event that a quarantined request became, or why it still cannot be read. */
   read(record: EventRecord): Event | string

@@ -86,7 +86,7 @@ export function wrapped(terminal: Terminal, stream: 'out' | 'err', text: string)
     .replaceAll('\u00a0', ' ')
 }
 
-/** Prints a text in a frame with a title, wrapped where it is wider than `width` columns. */
+/** Prints a text in a frame with a title, wrapped if it is wider than `width` columns. */
 export function printFramed(terminal: Terminal, title: string, text: string, width = 74): void {
   const edge = (part: string) => colour(terminal, 'dim', part)
   print(terminal, `\n${edge('┌─')} ${colour(terminal, 'bold', printable(title))}`)

@@ -18,7 +18,7 @@ export interface YamlDocument extends YamlValue {
 }
 
 export interface WrittenScalar {
-  /** Text, a number or a boolean; null where the value is empty or null. */
+  /** Text, a number or a boolean; null if the value is empty or null. */
   readonly value: unknown
   /** As written in the file, without quotes. */
   readonly text: string

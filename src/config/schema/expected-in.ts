@@ -13,7 +13,7 @@ export function expectedIn(schema: z.core.$ZodType, path: Path): Expected {
   return below === undefined ? expectedAt(filledSchema(schema), path) : expectedIn(below, rest)
 }
 
-/** Undefined where that takes more than a step into a mapping or a list. */
+/** Undefined if that takes more than a step into a mapping or a list. */
 function partOf(schema: z.core.$ZodType, key: string | number): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
     return partOf(schema.unwrap(), key)

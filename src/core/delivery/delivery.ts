@@ -13,7 +13,7 @@ export const states = [
    * a message for a time: stores support that, groups and `merged` for digests to come.
    */
   'held',
-  /** Leased: an attempt is under way. */
+  /** Leased: an attempt is in progress. */
   'sending',
   'delivered',
   /** An attempt failed, and there will be another. */
@@ -62,9 +62,9 @@ export interface Delivery {
   readonly template: string | null
   /** Deliveries of one conversation are attempted one at a time, in their order. */
   readonly conversation: string | null
-  /** Deliveries of one group are to become one message. */
+  /** Deliveries of one group become one message. */
   readonly group: string | null
-  /** What it is the fallback of; null where its own route planned it. */
+  /** What it is the fallback of; null if its own route planned it. */
   readonly standsInFor: StandIn | null
   readonly state: State
   /** Why it is in this state; empty if the state says enough. */

@@ -15,7 +15,7 @@ export interface Destination {
 }
 
 export interface RateLimit {
-  /** Messages a second; Infinity where nothing limits them. */
+  /** Messages a second; Infinity if nothing limits them. */
   readonly rate: number
   /** How many messages may be sent at once after an idle time. */
   readonly burst: number
@@ -114,7 +114,7 @@ export function take(
 }
 
 /**
- * The state after an attempt that reached out to the destination; the same value where nothing changes. `rateKey`: destinations that
+ * The state after an attempt that reached out to the destination; the same value if nothing changes. `rateKey`: destinations that
  * broke together are probed at different times.
  */
 export function settle(
@@ -191,8 +191,8 @@ function backedOff(state: DestinationState, now: number, rateKey: string): Desti
 }
 
 /**
- * If the clock was set back, rates and pauses start again from now; otherwise the same value. The clocks of instances differ a little: without
- * tolerance, a destination would get the tokens of that time each time that another one claims.
+ * If the clock was set back, rates and pauses start again from now; otherwise the same value. The clocks of instances differ a
+ * little: without tolerance, a destination would get the tokens of that time each time that another one claims.
  */
 export function followClock(state: DestinationState, now: number): DestinationState {
   const paused = withPausesFrom(state, now)

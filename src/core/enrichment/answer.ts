@@ -11,7 +11,7 @@ export type Answer =
       readonly status: number
       /** Undefined if it is not JSON. */
       readonly body: Json | undefined
-      /** Milliseconds that it asks us to wait; null where it does not. */
+      /** Milliseconds that it asks us to wait; null if it does not. */
       readonly retryAfter: number | null
     }
   /** There was no answer, or none that can be used. `permanent`: another request would end in the same way. */
@@ -23,7 +23,7 @@ export type Verdict =
   | {
       readonly kind: 'again'
       readonly reason: string
-      /** Milliseconds that the answer asks us to wait; null where it does not. */
+      /** Milliseconds that the answer asks us to wait; null if it does not. */
       readonly after: number | null
       /** The API itself cannot serve requests: there was no answer, or one that says so. */
       readonly unavailable: boolean
@@ -59,7 +59,7 @@ export function judge(step: Pick<Step, 'pick' | 'require'>, answer: Answer): Ver
   return pickFrom(step, body, retryAfter)
 }
 
-/** `retryAfter`: milliseconds to wait where it is not ready. */
+/** `retryAfter`: milliseconds to wait if it is not ready. */
 function pickFrom(
   { pick, require }: Pick<Step, 'pick' | 'require'>,
   body: Json,

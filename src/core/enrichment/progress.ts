@@ -1,4 +1,4 @@
-/** How far the enrichment of an event has come, which step is asked next, and when it is asked again: the whole policy. */
+/** How far the enrichment of an event has come, which step is next, and when it is tried again: the whole policy. */
 import { type Event, viewOf } from '../event.ts'
 import type { JsonObject } from '../json/json.ts'
 import { matches } from '../match/evaluate.ts'
@@ -20,7 +20,7 @@ export interface StepResult extends Tried {
   readonly endedAt: number
   /** The fields that were fetched, without their values. */
   readonly fields: readonly string[]
-  /** 401 or 403 where it was refused with that, and a person must act. */
+  /** 401 or 403 if the request was refused with it, so that a person must act. */
   readonly status: 401 | 403 | null
 }
 

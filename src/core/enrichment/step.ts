@@ -26,7 +26,7 @@ export interface StepSettings {
 }
 
 export interface Step extends StepSettings {
-  /** The host of `get`, with its port where it is not the usual one. */
+  /** The host of `get`, with its port if it is not the default. */
   readonly host: string
   readonly requestFor: (view: View) => StepRequest
 }

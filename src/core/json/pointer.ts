@@ -1,7 +1,7 @@
 /** JSON pointers (RFC 6901), each parsed once. */
 import { isList, isObject, type Json } from './json.ts'
 
-/** Resolves a JSON pointer in a value; undefined where nothing is there. */
+/** Resolves a JSON pointer in a value; undefined if nothing is there. */
 export function resolvePointer(value: Json, pointer: string): Json | undefined {
   let found: Json | undefined = value
   for (const key of keysOf(pointer)) {

@@ -90,7 +90,7 @@ function operatorDescription(path: string, operator: string, operand: unknown): 
 // What needs no quotes to be read as text.
 const PLAIN = /^(?!(?:true|false|null)$)[\p{L}_*/][\p{L}\p{M}\p{N}_.*/:@+-]*$/u
 
-/** Text, in quotes where it could be misread; invisible characters as their code points. */
+/** Text, in quotes if it could be misread; invisible characters as their code points. */
 function word(value: unknown): string {
   if (typeof value === 'string' && PLAIN.test(value)) return value
   return JSON.stringify(value).replaceAll(

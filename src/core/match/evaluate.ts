@@ -9,7 +9,7 @@ export type Condition =
       readonly kind: 'field'
       readonly path: string
       readonly wanted: unknown
-      /** Undefined where the field is missing. */
+      /** Undefined if the field is missing. */
       readonly actual: unknown
       readonly held: boolean
     }
@@ -66,7 +66,7 @@ function isHeld({ held }: Condition): boolean {
   return held
 }
 
-/** The value of a field; undefined where it is missing. */
+/** The value of a field; undefined if it is missing. */
 export function lookUp(view: View, keys: readonly Key[]): unknown {
   let found: unknown = view
   for (const key of keys) {

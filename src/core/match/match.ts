@@ -31,7 +31,7 @@ export interface NotMatch {
 
 export interface Key {
   readonly name: string
-  /** The name as a list index; -1 where it is none. */
+  /** The name as a list index; -1 if it is none. */
   readonly index: number
 }
 

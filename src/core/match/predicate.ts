@@ -59,7 +59,7 @@ export function beginningOf(predicate: Predicate): string {
 // A character that no pattern has.
 const STAR = '\u{10FFFF}'
 
-/** Whether `other` holds for every value for which `one` does. False where that is not known. */
+/** Whether `other` holds for every value for which `one` does. False if that is not known. */
 export function implies(one: Predicate, other: Predicate): boolean {
   if (other.kind === 'present') return true
   if (one.kind === 'equal') return holds(other, one.value)
@@ -68,7 +68,7 @@ export function implies(one: Predicate, other: Predicate): boolean {
   return wildcard(other.pattern)(literals(one.pattern).join(STAR))
 }
 
-/** Whether no value satisfies both. False where that is not known. */
+/** Whether no value satisfies both. False if that is not known. */
 export function excludes(one: Predicate, other: Predicate): boolean {
   if (one.kind === 'equal') return !holds(other, one.value)
   if (other.kind === 'equal') return !holds(one, other.value)

@@ -9,7 +9,7 @@ export interface MatchProblem {
   /** Within the match. */
   readonly path: MatchPath
   readonly message: string
-  /** How to fix it; empty where the message is enough. */
+  /** How to fix it; empty if the message is enough. */
   readonly hint: string
 }
 

@@ -1,4 +1,7 @@
-/** Notices: messages about problems of the service itself, as events of a built-in source. This file composes them; see pipeline/notices. */
+/**
+ * Notices: messages about problems of the service itself, as events of a built-in source. This file composes them; see
+ * pipeline/notices.
+ */
 import type { JsonObject } from '../json/json.ts'
 import { placeOf, type RecordedNotice, type Trouble } from './noticed.ts'
 
@@ -37,11 +40,11 @@ export interface NoticeData extends JsonObject {
   /** Why, in the words of the server that refused. */
   readonly reason: string
   readonly since: string
-  /** What waits because of it; empty where nothing does. */
+  /** What waits because of it; empty if nothing does. */
   readonly waits: string
   /** What to do. */
   readonly hint: string
-  /** A command that shows more; empty where there is none. */
+  /** A command that shows more; empty if there is none. */
   readonly command: string
 }
 

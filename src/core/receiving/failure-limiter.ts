@@ -12,7 +12,7 @@ export interface FailureLimit {
 
 /** Times are milliseconds; the caller gives the clock. */
 export interface FailureLimiter {
-  /** How long until a request from this address may fail again; 0 where it may now. */
+  /** How long until a request from this address may fail again; 0 if it may now. */
   wait(address: string, limit: FailureLimit, now: number): number
   failed(address: string, limit: FailureLimit, now: number): void
   verified(address: string): void
@@ -37,7 +37,7 @@ export function createFailureLimiter(max: {
 }): FailureLimiter {
   const failing = new Map<string, Bucket>()
   const senders = new Map<string, true>()
-  // The events of one sender come one after another: so its entry need not be moved to the end each time.
+  // The events of one sender come one after another, so its entry need not be moved to the end each time.
   let latest: string | undefined
 
   return {

@@ -9,7 +9,7 @@ import { describeThrown } from '../text/thrown.ts'
 import type { RouteMatch, Router, Routing } from './route.ts'
 
 export interface Plan {
-  /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
+  /** The routes that take the event, in order; if none does, `unrouted`, provided that it has receivers. */
   readonly routes: readonly PlannedRoute[]
   /** No configured route takes the event. */
   readonly unrouted: boolean
@@ -84,7 +84,7 @@ export function makePlan(
 /** The part of a configuration that planning needs. */
 export interface Planner {
   readonly router: Pick<Router, 'route'>
-  /** The routes of notices; null where they go nowhere. */
+  /** The routes of notices; null if they go nowhere. */
   readonly notices?: Pick<Router, 'route'> | null
   /** Where each receiver's messages go. */
   readonly destinations: ReadonlyMap<string, readonly Destination[]>
@@ -157,7 +157,7 @@ export function plannedJson({ start, destination: { channel, target }, ...planne
   return { ...planned, channel, target, state, ...more }
 }
 
-/** Why a planned delivery is not sent; null where it is. */
+/** Why a planned delivery is not sent; null if it is. */
 export function skippedBecause({ start }: Pick<PlannedDelivery, 'start'>): string | null {
   return start.kind === 'skipped' ? start.reason : null
 }

@@ -24,19 +24,19 @@ export interface Router {
   visits(view: View): readonly Visit[]
   /** The routes as configured, in their order. */
   readonly routes: readonly RouteNode[]
-  /** The receivers of the events that no route takes; null where there are none. */
+  /** The receivers of the events that no route takes; null if there are none. */
   readonly unrouted: RouteMatch | null
 }
 
 export interface Routing {
-  /** The routes that take the event, in order; where none does, `unrouted` if that has receivers. */
+  /** The routes that take the event, in order; if none does, `unrouted`, provided that it has receivers. */
   readonly matches: readonly RouteMatch[]
   /** No configured route takes the event. */
   readonly unrouted: boolean
 }
 
 export interface RouteMatch {
-  /** The route's name, or its path where it has none. */
+  /** The route's name, or its path if it has none. */
   readonly route: string
   /** `routes[0].routes[1]` */
   readonly path: string
@@ -58,13 +58,13 @@ export interface Visit extends RouteMatch {
 export interface RouteNode {
   readonly taken: RouteMatch
   readonly depth: number
-  /** Null where it matches everything. */
+  /** Null if it matches everything. */
   readonly match: Match | null
   readonly continues: boolean
   /** What it inherits from its parent. */
   readonly inherits: Readonly<Record<keyof Inherited, boolean>>
   readonly routes: readonly RouteNode[]
-  /** Which of them can take an event; null where they are few. */
+  /** Which of them can take an event; null if they are few. */
   readonly candidates: Candidates | null
 }
 

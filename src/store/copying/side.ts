@@ -18,7 +18,7 @@ export interface Side {
 
 /** A store that is written to. Until `finish`, no service and no command opens it. */
 export interface Target extends Side {
-  /** The state of the store that it is an unfinished copy of; null where it is none. */
+  /** The state of the store that it is an unfinished copy of; null if it is none. */
   unfinished(): Promise<string | null>
   /** Marks it as an unfinished copy. */
   begin(from: string): Promise<void>

@@ -23,7 +23,7 @@ import { type HttpAnswer, tokenProblem } from './token-problem.ts'
 
 export interface IssuedToken {
   readonly value: Secret
-  /** Null where the server does not say. */
+  /** Null if the server does not say. */
   readonly lifetimeMs: number | null
   /** One that replaces the refresh token of the request. */
   readonly refreshToken: Secret | null

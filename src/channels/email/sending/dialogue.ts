@@ -11,7 +11,7 @@ const STEPS: readonly (readonly [verb: string, Step])[] = [
   ['DATA', 'data'],
 ]
 
-/** Null where the line starts none of these commands. */
+/** Null if the line starts none of these commands. */
 export function stepOfCommand(line: string): Step | null {
   return STEPS.find(([verb]) => line.startsWith(verb))?.[1] ?? null
 }

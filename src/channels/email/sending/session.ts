@@ -188,7 +188,7 @@ export class Session {
     return sent.ok ? { ok: true, response: redact(sent.value?.response ?? '', this.#said) } : sent
   }
 
-  /** Makes it ready for another mail after one was refused. False where that fails. */
+  /** Makes it ready for another mail after one was refused. False if that fails. */
   async reset(): Promise<boolean> {
     if (!this.usable) return false
     const reset = await this.#step<unknown>((done) => this.#connection.reset(done))

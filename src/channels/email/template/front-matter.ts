@@ -4,7 +4,7 @@ import type { Position, TemplateFile, TemplateProblem } from '../../channel.ts'
 
 export interface FrontMatter {
   readonly subject: Field
-  /** The words that a mailbox shows beside the subject. */
+  /** The words that a mailbox shows next to the subject. */
   readonly preheader: Field | null
 }
 

@@ -26,7 +26,7 @@ import { toPlainText, wrapLine } from './text.ts'
 
 export interface Mail {
   readonly subject: string
-  /** The words that a mailbox shows beside the subject; empty where there are none. They are in the HTML part. */
+  /** The words that a mailbox shows next to the subject; empty if there are none. They are in the HTML part. */
   readonly preheader: string
   readonly html: string
   readonly text: string
@@ -165,7 +165,7 @@ function render(parts: Parts, view: RenderView): RenderResult<Mail> {
   const { text: markdown, values, missing } = parts.body.template.render(view)
   note(parts.body.file, missing)
   const tokens = parts.parse(markdown)
-  // A whole page of the operator's own does not take it in.
+  // A complete HTML page of the operator does not include it.
   const preheader = parts.preheader && !parts.html ? oneLine(output(parts.preheader)).trim() : ''
   return { ok: true, message: { subject, preheader, html: htmlPart(), text: textPart() }, notes }
 

@@ -32,14 +32,14 @@ export interface AttemptContext {
 export interface FailedCall {
   /** Slack named an error; an HTTP answer named none; or there was no answer. */
   readonly from: 'slack' | 'answer' | 'network'
-  /** Slack's name for it; null where it gave none. */
+  /** Slack's name for it; null if it gave none. */
   readonly name: string | null
   readonly reason: string
   /** Empty if it may be temporary. */
   readonly hint: string
-  /** The scope that is missing, in Slack's words; null where none is. */
+  /** The scope that is missing, in Slack's words; null if none is. */
   readonly needed: string | null
-  /** Milliseconds to wait before another call; null where it did not ask for that. */
+  /** Milliseconds to wait before another call; null if it did not ask for that. */
   readonly after: number | null
 }
 

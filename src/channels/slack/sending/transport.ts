@@ -24,7 +24,7 @@ export interface Answer {
   /** False if the rest of the text is missing. */
   readonly isWhole: boolean
   readonly isHtml: boolean
-  /** Milliseconds that it asks us to wait; null where it does not ask, or cannot be read. */
+  /** Milliseconds that it asks us to wait; null if it does not ask, or cannot be read. */
   readonly retryAfter: number | null
   /** The target of a redirect, as an absolute URL if possible. */
   readonly location: string | null

@@ -58,7 +58,7 @@ function unlinkAt(text: string, position: number): string {
   return text.slice(0, start) + text.slice(start, end).replace(LINK, '$1') + text.slice(end)
 }
 
-/** The mark that would close the code span that is open at the end; empty where none is. */
+/** The mark that would close the code span that is open at the end; empty if none is. */
 function openSpan(text: string): string {
   const after = text.split(/```[\s\S]+?```/).at(-1) ?? ''
   if (after.includes(FENCE)) return FENCE

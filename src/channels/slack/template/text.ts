@@ -61,7 +61,7 @@ function date(value: unknown, format: string): string {
   return `<!date^${Math.floor(time / 1000)}^${safeFormat}|${utc(time)}>`
 }
 
-/** An ISO time with its zone, or seconds or milliseconds since the epoch, as milliseconds; null where it is neither. */
+/** An ISO time with its zone, or seconds or milliseconds since the epoch, as milliseconds; null if it is neither. */
 function toTime(value: unknown): number | null {
   const time = isNumber(value) ? epochTime(Number(value)) : isoTime(value)
   // Years of four digits: what both Slack and a reader understand.

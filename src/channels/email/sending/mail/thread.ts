@@ -3,7 +3,7 @@ import type { Follows, MessageRef } from '../../../channel.ts'
 import type { ThreadHeaders } from './mime.ts'
 
 export interface Thread {
-  /** Null where no earlier mail is known. */
+  /** Null if no earlier mail is known. */
   readonly headers: ThreadHeaders | null
   readonly subject: string
 }

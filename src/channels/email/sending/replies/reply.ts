@@ -6,7 +6,7 @@ export type Step = 'greeting' | 'hello' | 'starttls' | 'auth' | 'mail' | 'rcpt' 
 
 export interface Reply {
   readonly code: number
-  /** The enhanced status code, as `5.7.26`; null where there is none. */
+  /** The enhanced status code, as `5.7.26`; null if there is none. */
   readonly enhanced: string | null
   /** The same without its class: `7.26`. */
   readonly status: string | null
