@@ -26,16 +26,20 @@ export function holdPort(t: { teardown(action: () => void): unknown }): HeldPort
 // Below what systems give to connections and to those that ask for any port: /proc/sys/net/ipv4/ip_local_port_range.
 const LOWEST = 20_000
 const COUNT = 10_000
+// A program may not have opened the one that it was given.
+const given = new Set<number>()
 
 /**
- * A port that is free now, for a program that opens it itself. Only a program that asks for this very number could get it first.
- * `random`: from 0 up to 1.
+ * A port that is free now, and not given before, for a program that opens it itself. Only a program that asks for this very number could get
+ * it first. `random`: from 0 up to 1.
  */
 export function freePort(random: () => number = Math.random): number {
   for (;;) {
     const port = LOWEST + Math.floor(random() * COUNT)
+    if (given.has(port)) continue
     try {
       new BoundSocket({ host: '127.0.0.1', port }).close()
+      given.add(port)
       return port
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
