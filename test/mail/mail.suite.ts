@@ -9,6 +9,7 @@ import { installPackages } from '../support/debian.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { generic } from '../support/oauth/providers.ts'
 import { startTokenServer } from '../support/oauth/token-server.ts'
+import { until } from '../support/until.ts'
 import { startDovecot } from './dovecot.ts'
 
 installPackages('Dovecot', 'dovecot-core', 'dovecot-submissiond')
@@ -66,7 +67,9 @@ for (const mechanisms of ['plain xoauth2', 'oauthbearer', 'plain login xoauth2 o
     t.match(relay.messages, [{ from: 'alerts@example.org', to: ['jane@example.org'] }, {}])
     t.equal(tokens.requests.length, 1)
     const method = mechanisms.includes('oauthbearer') ? 'OAUTHBEARER' : 'XOAUTH2'
-    t.match(dovecot.log(), new RegExp(`Login: user=<alerts@example\\.org>, method=${method},.* TLS`))
+    const login = new RegExp(`Login: user=<alerts@example\\.org>, method=${method},.* TLS`)
+    // A process of its own writes the log.
+    await until(() => login.test(dovecot.log()), 'the login in the log')
     t.match(await doctor(settings()), [
       { level: 'fine', code: 'oauth_token' },
       { level: 'fine', code: 'smtp_ok', summary: /answers, encrypted, the access token is accepted/ },

@@ -147,11 +147,10 @@ t.test(
       kind: 3,
       attributes: { 'hookbridge.step': 'analysis', 'hookbridge.result': 'fetched' },
     })
-    const lines = logged(service).filter(({ msg }) =>
-      /^(?:event enriched|enrichment will be)/.test(String(msg)),
-    )
-    t.equal(lines.length, 2)
-    for (const line of lines) t.equal(line.trace_id, traceId)
+    const lines = () =>
+      logged(service).filter(({ msg }) => /^(?:event enriched|enrichment will be)/.test(String(msg)))
+    await until(() => lines().length === 2, 'both lines in the log')
+    for (const line of lines()) t.equal(line.trace_id, traceId)
     for (const place of [
       JSON.stringify(collector.requests.map(({ body }) => body.toString('latin1'))),
       service.output(),
