@@ -165,11 +165,9 @@ routes: [{ receivers: [here] }]
     const file = '/var/lib/hookbridge/backup.db'
     const backup = ['exec', 'hookbridge', 'hookbridge', 'backup', '--force', file]
     t.match((await engine.podman(backup)).stdout, /: 1 event, .*, checked/)
-    const asked = Date.now()
     await engine.podman(['stop', '--time=10', 'hookbridge'])
-    t.ok(Date.now() - asked < 10_000, 'before it would be killed')
     const { stdout } = await engine.podman(['inspect', '--format', '{{.State.ExitCode}}', 'hookbridge'])
-    t.equal(stdout.trim(), '0')
+    t.equal(stdout.trim(), '0', 'it was not killed')
     t.match(await logs(), /"msg":"stopped"/)
     t.not((await health()).code, 0, 'what is stopped is not healthy')
     const places = ['/etc/hookbridge:ro', '/var/lib/hookbridge'].flatMap((place) => [
