@@ -17,7 +17,7 @@
  * Not translated, and so not generated: fields that hold mappings, lists within lists, numbers other than the digits,
  * texts with angle brackets (they part a list's elements), and texts beyond the 65,536 characters that `regex` reads.
  *
- * HOOKBRIDGE_SEED=N repeats a run.
+ * PROPERTY_SEED=N repeats a run.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -47,7 +47,7 @@ const EVENTS_A_TREE = 3
 /** Alternatives multiply: a tree whose translation is larger is another one. */
 const LARGEST_TREE = 1_000
 const UNROUTED = 'unrouted'
-const seed = Number(process.env.HOOKBRIDGE_SEED ?? Date.now() % 0x7fffffff)
+const seed = Number(process.env.PROPERTY_SEED ?? Date.now() % 0x7fffffff)
 
 interface Case {
   readonly labels: Labels
@@ -126,7 +126,7 @@ function withoutVariables(value: unknown): unknown {
 }
 
 t.before(() => {
-  t.comment(`${installAmtool()}; HOOKBRIDGE_SEED=${seed}`)
+  t.comment(`${installAmtool()}; PROPERTY_SEED=${seed}`)
 })
 
 t.test('our routes in their words', async (t) => {
