@@ -19,6 +19,11 @@ export function childrenOf(pid: number): readonly number[] {
   return children.split(' ').filter(Boolean).map(Number)
 }
 
+/** As proc(5) has it: `T` is suspended by a signal, `Z` has ended and was not waited for. */
+export function stateOf(pid: number): string {
+  return /^State:\t(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
+}
+
 /** Sends the signal to those that are still there. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
