@@ -23,7 +23,7 @@ import { Database } from '../../src/store/postgres/connection/database.ts'
 import type { Certificate } from './certificates.ts'
 import { installPackages } from './debian.ts'
 import { freePort } from './ports.ts'
-import { childrenOf, hasEnded, signalAll } from './processes.ts'
+import { childrenOf, hasEnded, signalAll, stateOf } from './processes.ts'
 import { until } from './until.ts'
 
 export interface PostgresOptions {
@@ -189,8 +189,10 @@ class Cluster implements Standby {
   }
 
   async kill(): Promise<void> {
-    const all = this.processes()
-    await this.#end(() => this.#signal('SIGKILL'))
+    let all: readonly number[] = []
+    await this.#end(() => {
+      all = this.#signal('SIGKILL')
+    })
     // A server does not start while a process of the one before has its memory.
     await until(() => all.every((pid) => !existsSync(`/proc/${pid}`)), 'the processes of PostgreSQL to end')
   }
@@ -210,9 +212,15 @@ class Cluster implements Standby {
     this.#signal('SIGCONT')
   }
 
-  /** To the server first, which otherwise restarts what ends. */
-  #signal(signal: NodeJS.Signals): void {
-    signalAll(this.processes(), signal)
+  /** To the server and to all that it has started. It stands still first, and starts none for a connection that comes just then. */
+  #signal(signal: NodeJS.Signals): readonly number[] {
+    const [server] = this.processes()
+    if (server === undefined) return []
+    signalAll([server], 'SIGSTOP')
+    while (!['T', 'Z'].includes(stateOf(server)));
+    const all = this.processes()
+    signalAll(all, signal)
+    return all
   }
 
   processes(): readonly number[] {
