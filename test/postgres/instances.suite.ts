@@ -42,7 +42,7 @@ t.test(`${EVENTS} events, kills and a pause`, { timeout: 2 * PATIENCE_MS }, asyn
   const postgres = await startPostgres(t)
   const url = postgres.createDatabase()
   const sinks = await startSinks(t, 3)
-  const instances = await startInstances(t, { url, sinks, count: 3 })
+  const instances = await startInstances(t, { url, sinks, count: 3, timeout: '5s' })
   const [analyses, alerts] = [Math.round(EVENTS * 0.03), Math.round(EVENTS * 0.06)]
   const stories = makeStories({ analyses, alerts, mails: EVENTS - alerts - 2 * analyses }, random)
   const sender = startSender(stories, instances, SENDERS)

@@ -32,6 +32,8 @@ export interface InstancesOptions {
   readonly url: string
   readonly sinks: Sinks
   readonly count: number
+  /** Of an attempt: a minute, so that a busy machine cuts none off. */
+  readonly timeout?: string
   /** More variables of the environment of an instance. */
   readonly env?: (index: number) => Readonly<Record<string, string>>
 }
@@ -42,7 +44,7 @@ export interface InstancesOptions {
  */
 export async function startInstances(t: Test, options: InstancesOptions): Promise<Instances> {
   const folder = temporaryFolder(t)
-  const { url, sinks, count } = options
+  const { url, sinks, count, timeout = '60s' } = options
   const config = `
 server: { port: 0 }
 store: { url: "${url}" }
@@ -52,7 +54,7 @@ channels:
   slack: { token: "\${SLACK_BOT_TOKEN}", rate: ${SLACK_RATE}/s, burst: ${SLACK_BURST}, api_url: "${sinks.slack.url}" }
   email: { smtp: "${sinks.mail.url}", from: "Alerts <alerts@example.com>" }
 # More resends than there are kills: a message that each of them interrupts is not parked.
-delivery: { timeout: 5s, ambiguous_resends: 10 }
+delivery: { timeout: ${timeout}, ambiguous_resends: 10 }
 receivers:
   stories: { slack: { channel: "#stories", follow_up: reply } }
   alerts: { slack: { channel: "#alerts" } }
