@@ -349,7 +349,7 @@ t.test('traces go through the proxy', async (t) => {
   if (settings === null) throw new Error('no traces')
   // The exporter reads its endpoint from the process.
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = env.OTEL_EXPORTER_OTLP_ENDPOINT
-  t.equal(await tryExport(settings, 2_000), null)
+  t.equal(await tryExport(settings, 60_000), null)
   t.strictSame(proxy.asked, ['http://collector.test:4318/v1/traces'])
   t.equal(proxy.logins[0], `Basic ${Buffer.from(`${LOGIN.user}:${LOGIN.pass}`).toString('base64')}`)
 })
@@ -383,7 +383,7 @@ t.test('so do traces to a collector with a certificate of its own authority', as
   }
   // The exporter reads its endpoint from the process.
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = env.OTEL_EXPORTER_OTLP_ENDPOINT
-  const check = (more: Record<string, string>) => checkTraces({ ...env, ...more }, 2_000)
+  const check = (more: Record<string, string>) => checkTraces({ ...env, ...more }, 60_000)
   const through = `through the proxy 127.0.0.1:${proxy.port}`
   const fine = {
     level: 'fine',
