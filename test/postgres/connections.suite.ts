@@ -160,7 +160,7 @@ t.test('limits', async (t) => {
   })
 
   t.test('a pool that is too small', async (t) => {
-    const url = `${postgres.createDatabase()}?pool_max_conns=2&connect_timeout=1`
+    const url = `${postgres.createDatabase()}?pool_max_conns=2&connect_timeout=2`
     const store = await openedStore(t, url)
     const busy = openDatabase(t, url)
     const over = Promise.withResolvers<void>()
@@ -185,7 +185,7 @@ t.test('limits', async (t) => {
     const port = await fakeServer(t, () => {})
     const [first, both] = [`127.0.0.1:${port}`, `127.0.0.1:${port},127.0.0.1:${postgres.port}`]
     const url = postgres.createDatabase()
-    const through = (hosts: string) => `${url.replace(`127.0.0.1:${postgres.port}`, hosts)}?connect_timeout=1`
+    const through = (hosts: string) => `${url.replace(`127.0.0.1:${postgres.port}`, hosts)}?connect_timeout=5`
     await t.rejects(works(through(first), 1), unavailable)
     await works(through(both), 1)
   })
@@ -215,7 +215,7 @@ t.test('PgBouncer', async (t) => {
     const through = await startPgbouncer(t, postgres, 'session')
     const url = through(postgres.createDatabase())
     await works(url, 1)
-    const [one, other] = [await openedStore(t, `${url}?statement_timeout=1s`), await openedStore(t, url)]
+    const [one, other] = [await openedStore(t, `${url}?statement_timeout=60s`), await openedStore(t, url)]
     let woken = 0
     other.onDue(() => {
       woken += 1
