@@ -213,7 +213,10 @@ export function lastAnswersOnClose(server: FastifyInstance): void {
     closing = true
     // Stops listening, but closes no connection yet: Node treats a connection whose first request is not read as idle.
     Server.prototype.close.call(server.server)
-    server.server.getConnections((_error, open) => setTimeout(done, open === 0 ? 0 : ARRIVAL_GRACE_MS))
+    server.server.getConnections((_error, open) => {
+      // What came while the process was late is read before `done` closes its connection as idle.
+      setTimeout(() => setImmediate(done), open === 0 ? 0 : ARRIVAL_GRACE_MS)
+    })
   })
   server.addHook('onSend', (_request, reply, payload, done) => {
     if (closing) reply.header('connection', 'close')

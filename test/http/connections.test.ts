@@ -155,6 +155,21 @@ t.test('answers that are not read are not in flight', async (t) => {
   await until(() => server.inFlight.count === 0, 'nothing to be in flight')
 })
 
+t.test(
+  'a request that came in time is answered by a server that closes, however late it gets to it',
+  async (t) => {
+    const server = fakeServer(t)
+    const client = await (await open(t, server))()
+    const closed = server.server.close()
+    await until(() => !server.server.server.listening, 'the server to wait for what is on its way')
+    client.socket.write(unsigned)
+    const end = performance.now() + 500
+    while (performance.now() < end);
+    await closed
+    t.match(client.text(), /^HTTP\/1\.1 401 /)
+  },
+)
+
 t.test('what is not HTTP is answered 400, and the connection ends', async (t) => {
   const server = fakeServer(t)
   const client = await (await open(t, server))()
