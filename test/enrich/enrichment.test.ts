@@ -23,6 +23,8 @@ enrich:
     match: { enriched.analysis.company_id: { exists: true } }
     get: "${api}/companies/{{ enriched.analysis.company_id }}"
     pick: { name: /name }
+    within: 1h
+    timeout: 1m
 receivers: { strong: { console: {} }, log: { console: {} } }
 templates: templates
 routes:
