@@ -20,12 +20,11 @@ const EVENTS = 2_000
 const SENDERS = 20
 /** Only a test that fails waits that long, on a machine however busy. */
 const PATIENCE_MS = 900_000
-const timeout = 2 * PATIENCE_MS
 
 /** More than there are kills: a message that each of them interrupts is not parked. */
 const RESENDS = 'delivery: { ambiguous_resends: 10 }\n'
 
-t.test('2,000 events at concurrency 20, three kills', { timeout }, async (t) => {
+t.test('2,000 events at concurrency 20, three kills', async (t) => {
   const folder = temporaryFolder(t)
   const sinks = await startSinks(t, 5)
   const config = writeConfig({
@@ -102,7 +101,7 @@ t.test('2,000 events at concurrency 20, three kills', { timeout }, async (t) => 
   }
 })
 
-t.test('kills between a failure, its fallback and the fallback message', { timeout }, async (t) => {
+t.test('kills between a failure, its fallback and the fallback message', async (t) => {
   const folder = temporaryFolder(t)
   const sinks = await startSinks(t, 5)
   sinks.slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"not_in_channel"}' })
@@ -150,7 +149,7 @@ ${RESENDS}`,
   t.strictSame(unexplained(sinks, fallbacks ?? []), [], 'each arrived once, or was recorded as ambiguous')
 })
 
-t.test('kills around a notice: it is stored and sent once', { timeout }, async (t) => {
+t.test('kills around a notice: it is stored and sent once', async (t) => {
   const folder = temporaryFolder(t)
   const sinks = await startSinks(t, 5)
   sinks.slack.behave = () => ({ status: 200, body: '{"ok":false,"error":"not_in_channel"}' })

@@ -149,7 +149,7 @@ routes: [{ receivers: [log] }]
   return { asked, service, folder }
 }
 
-t.test('the heartbeat ends with what it stands for', { timeout: 600_000 }, async (t) => {
+t.test('the heartbeat ends with what it stands for', async (t) => {
   const all = await Promise.all(
     ['working', 'killed', 'suspended', 'without store'].map(() => startMonitored(t)),
   )

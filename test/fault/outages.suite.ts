@@ -12,7 +12,7 @@ const EVENTS = 100
 /** `delivery.ambiguous_resends`: a message whose next attempt ends without a result too is parked. */
 const RESENDS = 2
 
-t.test('429 and 500 at random, and SMTP refusing', { timeout: 600_000 }, async (t) => {
+t.test('429 and 500 at random, and SMTP refusing', async (t) => {
   const folder = temporaryFolder(t)
   const slack = await startSlackServer()
   const answers: Record<string, number> = {}

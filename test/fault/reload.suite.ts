@@ -179,7 +179,7 @@ async function checkAll(t: Test, { folder, slack }: World, sent: readonly Sent[]
   )
 }
 
-t.test('50 versions under load, one process', { timeout: 600_000 }, async (t) => {
+t.test('50 versions under load, one process', async (t) => {
   const world = await startWorld(t)
   const { pid } = world.service
   const sending = startSending(world)
@@ -219,7 +219,7 @@ t.test('50 versions under load, one process', { timeout: 600_000 }, async (t) =>
   t.strictSame(await world.service.end('SIGTERM'), { code: 0, signal: null }, 'which was never started again')
 })
 
-t.test('kill -9 in the middle of reloading under load', { timeout: 600_000 }, async (t) => {
+t.test('kill -9 in the middle of reloading under load', async (t) => {
   const world = await startWorld(t)
   const sending = startSending(world)
   for (const version of [2, 4, 5]) {

@@ -55,7 +55,7 @@ t.test('SIGTERM with keep-alive clients, a request on its way and an attempt in 
   t.ok(deliveries.some(({ state }) => state === 'delivered'))
 })
 
-t.test('an attempt that does not end is recorded as ambiguous', { timeout: 600_000 }, async (t) => {
+t.test('an attempt that does not end is recorded as ambiguous', async (t) => {
   const folder = temporaryFolder(t)
   const sinks = await startSinks(t)
   sinks.slack.behave = () => 'hang'

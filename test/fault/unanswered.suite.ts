@@ -82,7 +82,7 @@ async function waiting({ url }: Service): Promise<number> {
   return states.reduce((sum, state) => sum + (value('hookbridge_queue_depth', { state }) ?? 1), 0)
 }
 
-t.test('with look-ups', { timeout: 600_000 }, async (t) => {
+t.test('with look-ups', async (t) => {
   const { accounts, messages } = await deliverAll(t, true)
   t.equal(messages, DELIVERIES, 'not one message too many')
   t.same(
@@ -93,7 +93,7 @@ t.test('with look-ups', { timeout: 600_000 }, async (t) => {
   t.ok(accounts.some(({ found }) => found))
 })
 
-t.test('without', { timeout: 600_000 }, async (t) => {
+t.test('without', async (t) => {
   const { accounts, messages } = await deliverAll(t, false)
   t.ok(messages > DELIVERIES)
   t.same(
@@ -124,7 +124,7 @@ routes:
 delivery: { timeout: 2s }
 `
 
-t.test('killed in the middle of an edit, and of a reply', { timeout: 300_000 }, async (t) => {
+t.test('killed in the middle of an edit, and of a reply', async (t) => {
   for (const method of ['chat.update', 'chat.postMessage']) {
     const slack = await startLossySlack(t, true)
     slack.behave = () => undefined
@@ -154,7 +154,7 @@ t.test('killed in the middle of an edit, and of a reply', { timeout: 300_000 }, 
   }
 })
 
-t.test('conversations', { timeout: 600_000 }, async (t) => {
+t.test('conversations', async (t) => {
   const slack = await startLossySlack(t, true)
   const created = Array.from({ length: SUBJECTS }, () => newEvent('analysis.created'))
   const completed = created.map(({ objectId }) => newEvent('analysis.completed', objectId))
