@@ -3,7 +3,7 @@
  * `cache` says.
  */
 import type { lookup } from 'node:dns'
-import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../core/delivery/retry-after.ts'
+import { askedPause } from '../core/delivery/retry-after.ts'
 import { type Answer, judge, type Verdict } from '../core/enrichment/answer.ts'
 import type { Step, StepRequest } from '../core/enrichment/step.ts'
 import { readJson } from '../core/event.ts'
@@ -145,7 +145,6 @@ function lowerCase(headers: Readonly<Record<string, string>>): Record<string, st
 
 /** For an answer that is not a success, the status is enough: its body may have broken off. */
 async function toAnswer(response: Response, now: number): Promise<Answer> {
-  const asked = readRetryAfter(response.headers.get('retry-after') ?? '', response.headers.get('date'), now)
   const bytes = await response.arrayBuffer().catch((error: unknown) => {
     if (response.ok) throw error
     return new ArrayBuffer(0)
@@ -154,7 +153,7 @@ async function toAnswer(response: Response, now: number): Promise<Answer> {
     kind: 'answer',
     status: response.status,
     body: readJson(new Uint8Array(bytes)),
-    retryAfter: asked === null ? null : Math.min(asked, LONGEST_RETRY_AFTER_MS),
+    retryAfter: askedPause(response.headers, now),
   }
 }
 

@@ -1,11 +1,15 @@
 /** A channel needs its folder and one line: docs/channels.md shows one, and it works everywhere. */
+import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { LONGEST_RETRY_AFTER_MS } from '../../src/core/delivery/retry-after.ts'
 import { openStore } from '../../src/store/open.ts'
+import { alone } from '../support/addressed.ts'
+import { channelEnvironment } from '../support/channel-environment.ts'
 import { anEvent } from '../support/event.ts'
 import { hookbridge, type Run } from '../support/hookbridge.ts'
 import { edit } from '../support/replace.ts'
@@ -14,9 +18,15 @@ import { channelContract } from './contract.ts'
 import { ntfy } from './ntfy.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const code = readFileSync(new URL('ntfy.ts', import.meta.url), 'utf8')
-  .replaceAll('../../src/channels/', '../')
-  .replaceAll('../../src/', '../../')
+const code = asInPlace(readFileSync(new URL('ntfy.ts', import.meta.url), 'utf8'))
+
+/** As src/channels/ntfy/ntfy.ts: the imports lead elsewhere, and those from further away come first. */
+function asInPlace(source: string): string {
+  const moved = source.replaceAll('../../src/channels/', '../').replaceAll('../../src/', '../../')
+  const [first = '', ...lines] = moved.split('\n')
+  const isFar = (line: string) => line.startsWith('import ') && line.includes("'../../")
+  return [first, ...lines.filter(isFar), ...lines.filter((line) => !isFar(line))].join('\n')
+}
 
 t.test('the contract', (t) => {
   channelContract(t, {
@@ -51,7 +61,41 @@ t.test('the contract', (t) => {
 t.test('docs/channels.md shows it', async (t) => {
   const page = readFileSync(join(root, 'docs/channels.md'), 'utf8')
   t.equal(/```ts\n([\s\S]*?)```/.exec(page)?.[1], code)
-  t.ok(code.split('\n').length < 75, 'and it is short')
+  t.ok(code.split('\n').length < 80, 'and it is short')
+  const place = join(root, 'src/channels/ntfy/ntfy.ts')
+  const biome = [join(root, 'node_modules/.bin/biome'), 'check', '--write', `--stdin-file-path=${place}`]
+  t.equal(execFileSync(process.execPath, biome, { cwd: root, input: code, encoding: 'utf8' }), code)
+})
+
+t.test('what a server answers to it', async (t) => {
+  const answer = { status: 200, headers: {} as Record<string, string> }
+  const paths: string[] = []
+  const server = createServer((request, response) => {
+    paths.push(`${request.method} ${request.url}`)
+    response.writeHead(answer.status, answer.headers).end('said\nso')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const open = ntfy.open({ url: `http://127.0.0.1:${port}` }, new Map(), channelEnvironment())
+  t.teardown(async () => {
+    await open.close()
+    server.close()
+  })
+  const delivery = { id: 'dlv_1', receiver: 'deals', target: 'deals', ...alone }
+  const after = async (status: number, headers = {}) => {
+    Object.assign(answer, { status, headers })
+    return open.send({ text: 'hello' }, delivery)
+  }
+
+  t.match(await after(200), { kind: 'sent', reference: { topic: 'deals' } })
+  t.match(await after(302, { location: '/login' }), { kind: 'park', reason: /^HTTP 302: said so: correct / })
+  t.match(await after(403), { kind: 'park' })
+  t.match(await after(404), { kind: 'refuse', reason: 'HTTP 404: said so' })
+  t.strictSame(await after(429), { kind: 'retry', reason: 'HTTP 429: said so' })
+  t.match(await after(429, { 'retry-after': '30' }), { kind: 'retry', after: 30_000 })
+  t.match(await after(503, { 'retry-after': '86400' }), { kind: 'retry', after: LONGEST_RETRY_AFTER_MS })
+  t.match(await after(500), { kind: 'ambiguous' })
+  t.strictSame([...new Set(paths)], ['POST /deals'], 'a redirect is not followed')
 })
 
 /** A copy of the sources with a channel more, and what `change` changes in it. */

@@ -3,6 +3,12 @@
 /** A longer Retry-After is cut to this: a broken value from a proxy must not silence a channel for days. */
 export const LONGEST_RETRY_AFTER_MS = 60 * 60_000
 
+/** The pause that an answer asks for, in milliseconds, cut to the longest; null where it asks for none. */
+export function askedPause(headers: Headers, now: number): number | null {
+  const asked = readRetryAfter(headers.get('retry-after') ?? '', headers.get('date'), now)
+  return asked === null ? null : Math.min(asked, LONGEST_RETRY_AFTER_MS)
+}
+
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const MONTH = `(${MONTHS.join('|')})`
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})'

@@ -1,6 +1,6 @@
 /** Why the token server issued no token, and what to do about it. */
 
-import { LONGEST_RETRY_AFTER_MS, readRetryAfter } from '../../../core/delivery/retry-after.ts'
+import { askedPause } from '../../../core/delivery/retry-after.ts'
 import { isObject } from '../../../core/json/json.ts'
 import { ConnectFailure, wordsOf } from '../../../network/connect-failure.ts'
 import { remoteWords } from '../../remote-words.ts'
@@ -122,6 +122,6 @@ function errorOf({ status, text }: HttpAnswer): { error: string; description: st
 }
 
 function afterOf({ headers }: HttpAnswer): { after?: number } {
-  const asked = readRetryAfter(headers.get('retry-after') ?? '', headers.get('date'), Date.now())
-  return asked === null ? {} : { after: Math.min(asked, LONGEST_RETRY_AFTER_MS) }
+  const after = askedPause(headers, Date.now())
+  return after === null ? {} : { after }
 }
