@@ -161,6 +161,24 @@ t.test('facts are the other fields in words', async (t) => {
   t.equal(both.length, 2, 'what occurred before is left out')
 })
 
+t.test('a list of mappings is the names in it', async (t) => {
+  const addresses = [{ id: 'idn_1', email_address: 'ada@example.com', verification: { status: 'verified' } }]
+  t.strictSame(
+    facts({
+      email_addresses: addresses,
+      founders: [{ first_name: 'Ada', last_name: 'Lovelace' }, { name: 'Lin' }],
+      lines: [{ name: 'Pro' }, { amount: 7 }],
+      mixed: [{ name: 'Pro' }, 'Plus'],
+      tags: ['seed', null, '', 'hardware'],
+      none: [],
+    }),
+    ['Email addresses: ada@example.com', 'Founders: Ada Lovelace, Lin', 'Tags: seed, hardware'],
+  )
+  t.strictSame(facts({ api_key: [{ name: 'x' }], files: [{ name: 'https://ada:secret@example.com/' }] }), [])
+  const many = Array.from({ length: 5_000 }, (_, index) => ({ name: `company ${index}` }))
+  t.match(facts({ many }), [/^Many: company 0, company 1, .{100,}…$/])
+})
+
 t.test('what could be used by whoever reads it is no fact', async (t) => {
   const secrets = {
     token: '305805',

@@ -79,6 +79,7 @@ export function factValue(value: Json, key = ''): string | null {
   if (!Array.isArray(value)) return null
   const items = value
     .slice(0, LONGEST_VALUE)
+    .filter((item: Json) => item !== null && item !== '')
     .map((item: Json) => (Array.isArray(item) ? null : factValue(item)))
   const words = items.filter((item) => item !== null)
   return words.length === 0 || words.length < items.length ? null : shortened(words.join(', '), LONGEST_VALUE)

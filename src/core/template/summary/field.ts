@@ -1,6 +1,6 @@
 /** The fields of an event and of what was fetched for it, in the order in which they matter to a reader. */
 import type { View } from '../../event.ts'
-import { isObject, type Json } from '../../json/json.ts'
+import { isObject, type Json, type JsonObject } from '../../json/json.ts'
 import { wordsOf } from './fact.ts'
 
 export interface Field {
@@ -32,13 +32,18 @@ export function fieldsOf({ enriched, data, payload }: View): readonly Field[] {
     const field = fieldOf(step, answer, '', 1)
     return isObject(answer) ? within(field, 1) : [field]
   })
-  level.push(...Object.entries(own).map(([key, value]) => fieldOf(key, value, '', 1)))
+  level.push(...fieldsIn(own))
   const fields: Field[] = []
   for (let depth = 1; depth <= DEEPEST && level.length > 0 && fields.length < MOST_FIELDS; depth += 1) {
     fields.push(...level)
     level = level.slice(0, MOST_FIELDS).flatMap((field) => within(field, depth + 1))
   }
   return fields.slice(0, MOST_FIELDS)
+}
+
+/** Those of a mapping, without those nested in it. */
+export function fieldsIn(mapping: JsonObject): readonly Field[] {
+  return Object.entries(mapping).map(([key, value]) => fieldOf(key, value, '', 1))
 }
 
 function within({ key, value }: Field, depth: number): Field[] {

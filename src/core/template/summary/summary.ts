@@ -9,7 +9,7 @@ import { isoTime, likelyTime } from '../../text/iso-time.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
 import { ENVELOPE_TIMES, type Field, fieldsOf } from './field.ts'
 import { isFact, isMinor } from './left-out.ts'
-import { firstBy, whoOf } from './who.ts'
+import { firstBy, whoOf, withNames } from './who.ts'
 
 export interface Fact {
   readonly label: string
@@ -77,8 +77,9 @@ function summarize(view: View): Omit<Summary, 'what'> {
   const timed = fields.find((field) => isOwnTime(field, event.type))
   const time = timeOf(timed?.value) ?? envelopeTime(view)
   const shown = [...(named?.fields ?? []), scored, timed]
-  const others = fields.filter((field) => !shown.includes(field) && isFact(field, event.type, id))
-  return { name, score, facts: factsOf(score, minorLast(others), name), time, id: shortId(id) }
+  const others = fields.filter((field) => !shown.includes(field))
+  const facts = factsOf(score, minorLast(others), name, (field) => isFact(field, event.type, id))
+  return { name, score, facts, time, id: shortId(id) }
 }
 
 /** In lower case, without the version of its format, as in `v1.project.paused`. */
@@ -133,10 +134,18 @@ function minorLast(fields: readonly Field[]): readonly Field[] {
 }
 
 /** At most six, the score first; of two with one label the first, and none that repeats the name. */
-function factsOf(score: Fact | null, fields: readonly Field[], name: string | null): readonly Fact[] {
+function factsOf(
+  score: Fact | null,
+  fields: readonly Field[],
+  name: string | null,
+  isShown: (field: Field) => boolean,
+): readonly Fact[] {
   const facts: Fact[] = score === null ? [] : [score]
-  for (const { key, written, parent, value } of fields) {
+  for (const field of fields) {
     if (facts.length === MOST_FACTS) break
+    const named = withNames(field)
+    if (!isShown(named)) continue
+    const { key, written, parent, value } = named
     const text = factValue(value, key)
     if (text === null || text === name) continue
     const qualified = (key === 'name' || key === 'title') && parent !== '' ? `${parent}_${key}` : written

@@ -1,6 +1,7 @@
 /** Who or what an event is about, found by the names of its fields: docs/templates.md has the rules. */
+import { isList, isObject } from '../../json/json.ts'
 import { factValue, wordsOf } from './fact.ts'
-import type { Field } from './field.ts'
+import { type Field, fieldsIn } from './field.ts'
 import { isId } from './left-out.ts'
 
 /** The name, and the fields that it is made of. */
@@ -21,6 +22,9 @@ const NAMES = ['name', 'display_name', 'full_name']
 const FIRST_NAMES = ['first_name', 'given_name']
 const LAST_NAMES = ['last_name', 'family_name']
 
+// A fact shows no more.
+const MOST_NAMES = 100
+
 /** Null where no field says it. `id`: of the event's subject, which is no name. */
 export function whoOf(fields: readonly Field[], type: string, id: string): Who | null {
   const words = `_${wordsOf(type).join('_').toLowerCase()}_`
@@ -35,6 +39,19 @@ export function whoOf(fields: readonly Field[], type: string, id: string): Who |
   return last === undefined
     ? { text, fields: [best] }
     : { text: `${text} ${last.value}`, fields: [best, last] }
+}
+
+/** Of a list of mappings, the name or the address of each; any other value, or a list in which one has neither, as it is. */
+export function withNames(field: Field): Field {
+  const { value } = field
+  if (!isList(value) || !value.every(isObject)) return field
+  const names: string[] = []
+  for (const item of value.slice(0, MOST_NAMES)) {
+    const who = whoOf(fieldsIn(item), '', '')
+    if (who === null) return field
+    names.push(who.text)
+  }
+  return { ...field, value: names }
 }
 
 /** Counted from 1; 0 is none. `type`: its words, with `_` before and after each. */
