@@ -6,16 +6,16 @@ const NOT_SHOWN = /<(style|script|head)(?=[\s/>])/gi
 // They stand within words.
 const INLINE = /<\/?(?:b|strong|em|i|a|span|u|s|code)(?:\s[^<>]*)?>/gi
 const TAG = /<[^<>]*>/g
-const ENTITY = /&(amp|lt|gt|quot|apos|#39|nbsp);/g
+const ENTITY = /&(amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#x[\da-f]{1,6});/gi
 const CHARACTERS: Readonly<Record<string, string>> = {
   amp: '&',
   lt: '<',
   gt: '>',
   quot: '"',
   apos: "'",
-  '#39': "'",
   nbsp: ' ',
 }
+const LAST_CODE_POINT = 0x10_ffff
 // What is shown of a text is near its top.
 const LONGEST = 20_000
 
@@ -25,7 +25,15 @@ export function withoutMarkup(text: string): string {
   return withoutHidden(text.slice(0, LONGEST))
     .replaceAll(INLINE, '')
     .replaceAll(TAG, ' ')
-    .replaceAll(ENTITY, (entity, name: string) => CHARACTERS[name] ?? entity)
+    .replaceAll(ENTITY, (_, name: string) => characterOf(name.toLowerCase()))
+}
+
+/** `amp`, `#39` or `#x27`. */
+function characterOf(entity: string): string {
+  const named = CHARACTERS[entity]
+  if (named !== undefined) return named
+  const code = Number(entity.replace('#x', '0x').replace('#', ''))
+  return code <= LAST_CODE_POINT ? String.fromCodePoint(code).toWellFormed() : '\ufffd'
 }
 
 /** What is between the tags of styles and scripts is for nobody to read. */

@@ -16,6 +16,8 @@ t.test('of HTML the words are shown', async (t) => {
     ['<a href="https://example.com/?a=1&amp;b=2">Read</a>: &lt;b&gt; is bold', 'Read: <b> is bold'],
     ['<p>1 &amp;lt; 2', '1 &lt; 2'],
     ['<p>x</p><style>p {', 'x'],
+    ['<p>It&#8217;s &#x201C;new&#X201d;&#0;&#xd800;&#9999999;', 'It’s “new” ��'],
+    ['Ben &amp; Jerry&#39;s', 'Ben &amp; Jerry&#39;s'],
     ['<div', '<div'],
     ['<pro> plan', '<pro> plan'],
     ['<!here> hello', '<!here> hello'],
@@ -44,6 +46,21 @@ t.test('of HTML the words are shown', async (t) => {
       assert.equal(shown.replaceAll(/\s/g, ''), words.join(''))
     }),
   )
+})
+
+t.test('what a reader would not see, and a date that is not set, is nothing', async (t) => {
+  for (const text of [
+    '\u200b',
+    '\u00a0\u200d \ufeff',
+    '0001-01-01T00:00:00Z',
+    '0001-01-01T00:00:00.0000000+00:00',
+    '0001-01-01',
+    '0000-00-00 00:00:00',
+  ])
+    t.equal(factValue(text), null, JSON.stringify(text))
+  t.equal(factValue(['\u200b', 'x', null]), 'x')
+  t.equal(factValue('0001-01-01 is the first day'), '0001-01-01 is the first day')
+  t.equal(factValue('0001-02-01'), '1 Feb 1')
 })
 
 t.test('numbers are rounded as they were written', async (t) => {

@@ -35,6 +35,8 @@ t.test('the name is the company’s before any other, wherever it is', async (t)
     [{ analysis: { company: ID, name: ID, title: '  ' } }, {}, null],
     [{ analysis: { company: 'evt_01K9ZZZZZZZZZZZZZZZZZZZZZZ', name: 7 } }, {}, null],
     [{}, { name: 'Acme' }, 'Acme'],
+    [{}, { title: '<b>Acme</b> &amp; <i>Söhne</i>' }, 'Acme & Söhne'],
+    [{}, { company: '\u200b', name: '<p> </p>', title: 'Acme' }, 'Acme'],
     [{}, { customer: { name: 'Ada', email: 'ada@example.com' }, product: { name: 'Pro' } }, 'Ada'],
     [{}, { first_name: 'Zoë', last_name: 'Müller' }, 'Zoë Müller'],
     [{}, { first_name: 'Zoë', last_name: null }, 'Zoë'],

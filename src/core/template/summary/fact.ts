@@ -1,6 +1,6 @@
 /** A field as a reader sees it: its label, and its value in words. */
 
-import { type Json, STEERING } from '../../json/json.ts'
+import { isList, isObject, type Json, STEERING } from '../../json/json.ts'
 import { isNumber, type Numeric } from '../../json/number.ts'
 import { isDay, isoTime, likelyTime } from '../../text/iso-time.ts'
 import { withoutMarkup } from '../markup.ts'
@@ -76,13 +76,11 @@ export function factValue(value: Json, key = ''): string | null {
     return at === null ? numberText(value) : timeText(at)
   }
   if (typeof value === 'string') return textValue(value)
-  if (!Array.isArray(value)) return null
-  const items = value
-    .slice(0, LONGEST_VALUE)
-    .filter((item: Json) => item !== null && item !== '')
-    .map((item: Json) => (Array.isArray(item) ? null : factValue(item)))
-  const words = items.filter((item) => item !== null)
-  return words.length === 0 || words.length < items.length ? null : shortened(words.join(', '), LONGEST_VALUE)
+  if (!isList(value)) return null
+  const items = value.slice(0, LONGEST_VALUE)
+  if (items.some((item) => isList(item) || isObject(item))) return null
+  const words = items.map((item) => factValue(item)).filter((item) => item !== null)
+  return words.length === 0 ? null : shortened(words.join(', '), LONGEST_VALUE)
 }
 
 const FEWEST_GROUPED = 5
@@ -119,8 +117,13 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/
 // With more digits, or a sign, it is no year to a reader.
 const LAST_YEAR = 9_999
 
-/** A date as a person writes it; any other text as it is, cut where it is long. */
+// What Go, .NET and MySQL write for a date that is not set.
+const NOT_SET = /^000[01]-0[01]-0[01](?:[T ]00:00:00(?:\.0+)?(?:Z|[+-]00:00)?)?$/
+const VISIBLE = /[^\s\p{Cf}]/u
+
+/** A date as a person writes it; any other text as it is, cut where it is long. Null where a reader sees nothing. */
 function textValue(text: string): string | null {
+  if (NOT_SET.test(text) || !VISIBLE.test(text)) return null
   const isDate = DAY.test(text)
   const at = isDate ? (isDay(text) ? Date.parse(text) : null) : isoTime(text)
   const year = new Date(at ?? Number.NaN).getUTCFullYear()

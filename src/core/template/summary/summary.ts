@@ -6,6 +6,7 @@ import type { View } from '../../event.ts'
 import { isObject, type Json, type JsonObject } from '../../json/json.ts'
 import { isNumber } from '../../json/number.ts'
 import { isoTime, likelyTime } from '../../text/iso-time.ts'
+import { withoutMarkup } from '../markup.ts'
 import { factValue, labelOf, shortened, shortId, wordsOf } from './fact.ts'
 import { ENVELOPE_TIMES, type Field, fieldsOf } from './field.ts'
 import { isFact, isMinor } from './left-out.ts'
@@ -71,7 +72,7 @@ function summarize(view: View): Omit<Summary, 'what'> {
   const id = event.subject ?? idOf(isObject(view.data) ? view.data : view.payload) ?? event.id
   const fields = fieldsOf(view)
   const named = whoOf(fields, event.type, id)
-  const name = named === null ? null : shortened(named.text, LONGEST_NAME)
+  const name = named === null ? null : shortened(withoutMarkup(named.text), LONGEST_NAME)
   const scored = firstBy(fields, scoreRank)
   const score = scored === undefined ? null : toFact(scoreLabel(scored), factValue(scored.value) ?? '')
   const timed = fields.find((field) => isOwnTime(field, event.type))
