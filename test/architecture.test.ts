@@ -74,7 +74,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   '@slack/web-api': ['channels/slack'],
   'close-with-grace': ['cli'],
   commander: ['cli'],
-  'fast-string-truncated-width': ['cli'],
+  'fast-string-truncated-width': ['core/text/width'],
   'fastest-levenshtein': ['core/text/nearest'],
   fastify: ['http'],
   jose: ['channels/email'],

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream'
 import t from 'tap'
 import { type Column, printTable } from '../../src/cli/terminal/table.ts'
 import { wrap } from '../../src/cli/terminal/terminal.ts'
-import { beginningOf, endOf, padTo, piecesOf, widthOf } from '../../src/cli/terminal/width.ts'
+import { beginningOf, endOf, padTo, piecesOf, widthOf } from '../../src/core/text/width.ts'
 
 interface Row {
   readonly id: string

@@ -1,8 +1,8 @@
 /** The routes as a tree of lines. */
 import { describe } from '../../core/match/describe.ts'
 import type { RouteNode, Router } from '../../core/routing/route.ts'
+import { padTo, widthOf } from '../../core/text/width.ts'
 import { colour, printable, type Terminal, textWidth, wrap } from '../terminal/terminal.ts'
-import { padTo, widthOf } from '../terminal/width.ts'
 
 /** A line about a route: a keyword and a text, which may wrap. */
 export interface Remark {

@@ -1,6 +1,7 @@
 /** Tables of a list: only as wide as necessary, and complete on a terminal of 80 columns. */
+
+import { beginningOf, endOf, padTo, widthOf } from '../../core/text/width.ts'
 import { colour, listWidth, print, type Style, type Terminal, wrap } from './terminal.ts'
-import { beginningOf, endOf, padTo, widthOf } from './width.ts'
 
 export interface Column<Row> {
   readonly title: string

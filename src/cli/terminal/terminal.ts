@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { STEERING, withoutSteering } from '../../core/json/json.ts'
-import { piecesOf, widthOf } from './width.ts'
+import { piecesOf, widthOf } from '../../core/text/width.ts'
 
 /** The output and the environment of a command: those of the process, or a recorder in tests. */
 export interface Terminal {

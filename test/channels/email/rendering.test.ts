@@ -12,6 +12,7 @@ import { viewOf } from '../../../src/core/event.ts'
 import type { JsonObject } from '../../../src/core/json/json.ts'
 import { lifecycleView } from '../../../src/core/lifecycle/timeline.ts'
 import type { RenderView } from '../../../src/core/template/template.ts'
+import { widthOf } from '../../../src/core/text/width.ts'
 import { anyText } from '../../support/any-text.ts'
 import { anEvent, aRenderView } from '../../support/event.ts'
 import { goldenCases, goldenTemplates } from '../../support/message-cases.ts'
@@ -217,6 +218,38 @@ t.test('the text part', (t) => {
   )
   t.equal(text('| | |\n|---|---|\n| One | 1 |\n| Three | 3 |'), 'One    1\nThree  3\n')
   t.equal(text('| A | B |\n|---|---|\n| 1 | 2 |'), 'A | B\n1 | 2\n')
+  t.end()
+})
+
+t.test('the text part of scripts without spaces, in columns of a terminal', (t) => {
+  const sentence = '深海探査用のロボットを開発する企業です。'
+  for (const long of [
+    sentence.repeat(20),
+    '😀'.repeat(120),
+    `Acme ${sentence.repeat(9)} Berlin`,
+    'ยานสำรวจ'.repeat(30),
+  ]) {
+    for (const markdown of [long, `- ${long}`, `| | |\n|---|---|\n| 概要 | ${long} |`]) {
+      const lines = text(markdown).trimEnd().split('\n')
+      // Punctuation hangs.
+      t.strictSame(
+        lines.filter((line) => widthOf(line) > 72 + 4),
+        [],
+        markdown,
+      )
+      t.strictSame(
+        lines.filter((line) => /^\s*[。、…]/.test(line)),
+        [],
+        'none begins with punctuation',
+      )
+      const spaces = /[\s|-]/g
+      t.equal(lines.join('').replaceAll(spaces, ''), markdown.replaceAll(spaces, ''), 'nothing is lost')
+    }
+  }
+  const url = `https://例え.example.com/${'深海'.repeat(40)}`
+  t.equal(text(url), `${url}\n`, 'a URL stays whole')
+  t.equal(text('# 深海'), '深海\n====\n')
+  t.equal(text('| | |\n|---|---|\n| 概要 | 1 |\n| One | 2 |'), '概要  1\nOne   2\n')
   t.end()
 })
 

@@ -22,7 +22,8 @@ import { readFrontMatter } from './front-matter.ts'
 import { toHtml } from './html.ts'
 import { fillHtml } from './html-values.ts'
 import { createParser } from './markdown.ts'
-import { toPlainText, wrapLine } from './text.ts'
+import { toPlainText } from './text.ts'
+import { wrapLine } from './wrap.ts'
 
 export interface Mail {
   readonly subject: string

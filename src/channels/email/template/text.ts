@@ -1,10 +1,11 @@
 /** The text part: parsed Markdown, written to be read in a terminal. */
 import type { Token } from 'markdown-it'
+import { padTo, widthOf } from '../../../core/text/width.ts'
 import { fill } from '../../values.ts'
 import { isEmptyHead } from './html.ts'
 import { linkTarget } from './markdown.ts'
+import { WIDTH, wrapLine } from './wrap.ts'
 
-const WIDTH = 72
 // A longer label, such as one that comes from a value, has its own width, or it would widen all the others.
 const WIDEST_LABEL = 30
 const GAP = '  '
@@ -112,7 +113,7 @@ function setIndent(writer: Writer): void {
 
 function heading(text: string, tag: string): string {
   const underline = tag === 'h1' ? '=' : '-'
-  return `${text}\n${underline.repeat(Math.min([...text].length, WIDTH))}`
+  return `${text}\n${underline.repeat(Math.min(widthOf(text), WIDTH))}`
 }
 
 /** `isParagraph`: not an item of a list, a heading or a cell. */
@@ -160,7 +161,7 @@ function table(tokens: readonly Token[], values: readonly string[]): string {
   }
   const filled = rows.filter((row) => row.some((cell) => cell !== ''))
   if (head) return filled.map((row) => row.join(' | ')).join('\n')
-  const widths = filled.map(([label = '']) => label.length).filter((width) => width <= WIDEST_LABEL)
+  const widths = filled.map(([label = '']) => widthOf(label)).filter((width) => width <= WIDEST_LABEL)
   const width = widths.reduce((widest, one) => Math.max(widest, one), 0)
   return filled.map(([label = '', ...cells]) => fact(label, cells.join('  '), width)).join('\n')
 }
@@ -169,7 +170,7 @@ function table(tokens: readonly Token[], values: readonly string[]): string {
 function fact(label: string, value: string, width: number): string {
   const indent = ' '.repeat(width + GAP.length)
   const lines = wrapLine(value, WIDTH - indent.length).split('\n')
-  return `${label.padEnd(width)}${GAP}${lines.join(`\n${indent}`)}`.trimEnd()
+  return `${padTo(label, width)}${GAP}${lines.join(`\n${indent}`)}`.trimEnd()
 }
 
 function indentLines(text: string, indent: string): string {
@@ -179,26 +180,10 @@ function indentLines(text: string, indent: string): string {
     .join('\n')
 }
 
-/** Breaks lines between words; a word that is longer than a line, such as a URL, stays whole. */
 function wrap(writer: Writer, text: string): string {
   const width = WIDTH - Math.max(writer.first.length, writer.rest.length)
   return text
     .split('\n')
     .map((line) => wrapLine(line, width))
     .join('\n')
-}
-
-export function wrapLine(text: string, width = WIDTH): string {
-  if (text.length <= width) return text
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = word
-    } else {
-      line = line === '' ? word : `${line} ${word}`
-    }
-  }
-  return [...lines, line].join('\n')
 }
