@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import * as z from 'zod'
 import { LONGEST_RETRY_AFTER_MS } from '../../src/core/delivery/retry-after.ts'
 import { openStore } from '../../src/store/open.ts'
 import { alone } from '../support/addressed.ts'
@@ -61,10 +62,16 @@ t.test('the contract', (t) => {
 t.test('docs/channels.md shows it', async (t) => {
   const page = readFileSync(join(root, 'docs/channels.md'), 'utf8')
   t.equal(/```ts\n([\s\S]*?)```/.exec(page)?.[1], code)
-  t.ok(code.split('\n').length < 80, 'and it is short')
+  t.ok(code.split('\n').length < 90, 'and it is short')
   const place = join(root, 'src/channels/ntfy/ntfy.ts')
   const biome = [join(root, 'node_modules/.bin/biome'), 'check', '--write', `--stdin-file-path=${place}`]
   t.equal(execFileSync(process.execPath, biome, { cwd: root, input: code, encoding: 'utf8' }), code)
+})
+
+t.test('each of its keys is described and shown, as the reference needs it', async (t) => {
+  for (const schema of [ntfy.settings, ntfy.receiver])
+    for (const [key, known] of Object.entries(z.toJSONSchema(schema, { io: 'input' }).properties ?? {}))
+      t.match(known, { description: /\.$/, examples: [String] }, key)
 })
 
 t.test('what a server answers to it', async (t) => {

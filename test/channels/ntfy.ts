@@ -15,7 +15,11 @@ type Receiver = z.output<typeof receiver>
 
 const settings = z
   .strictObject({
-    url: z.string().refine(isSafeUrl, { error: 'must be an https URL' }).describe('The server.'),
+    url: z
+      .string()
+      .refine(isSafeUrl, { error: 'must be an https URL' })
+      .describe('The server.')
+      .meta({ examples: ['https://ntfy.sh'] }),
   })
   .describe('How messages are published with ntfy.')
 const receiver = z
@@ -23,7 +27,8 @@ const receiver = z
     topic: z
       .string()
       .regex(/^[\w-]{1,64}$/)
-      .describe('The topic to publish to.'),
+      .describe('The topic to publish to.')
+      .meta({ examples: ['deals'] }),
   })
   .describe('A topic of ntfy.')
 
