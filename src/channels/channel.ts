@@ -90,6 +90,8 @@ export interface YamlValue {
   readonly value: unknown
   /** Where the value at this path is in the file; for a block scalar, its first line of text. */
   at(path: readonly (string | number)[]): Position
+  /** Where the key of this path is in the file. */
+  keyAt(path: readonly (string | number)[]): Position
 }
 
 export interface Position {

@@ -1,6 +1,6 @@
 /** Reads template folders as the configuration's loader does, for tests of one channel alone. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { LineCounter, parseDocument } from 'yaml'
+import { isMap, LineCounter, parseDocument } from 'yaml'
 import type { Channel, TemplateFile, TemplateFiles, YamlValue } from '../../src/channels/channel.ts'
 import type { Partials } from '../../src/core/template/partials.ts'
 
@@ -60,6 +60,12 @@ function yamlValue(text: string, linesBefore: number): YamlValue {
   const document = parseDocument(text, { lineCounter })
   return {
     value: document.toJS(),
+    keyAt(path) {
+      const mapping: unknown = document.getIn(path.slice(0, -1), true)
+      const pair = isMap(mapping) ? mapping.items.find(({ key }) => String(key) === path.at(-1)) : undefined
+      const { line, col } = lineCounter.linePos(hasRange(pair?.key) ? (pair.key.range[0] ?? 0) : 0)
+      return { line: line + linesBefore, column: col }
+    },
     at(path) {
       const node: unknown = path.length === 0 ? document.contents : document.getIn(path, true)
       const range = hasRange(node) ? node.range : undefined

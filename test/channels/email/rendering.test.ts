@@ -398,7 +398,7 @@ t.test('problems are reported with file and line', (t) => {
   t.match(problems({}), [/^email\.md:1: email\.md is missing/])
   t.match(problems({ 'email.md': 'text' }), [/^email\.md:1: a front matter is missing/])
   t.match(problems({ 'email.md': '---\npreheader: a\n---\n' }), [/^email\.md:1: `subject:` is missing/])
-  t.match(problems({ 'email.md': '---\nsubject: 1\ncc: x\n---\n' }), [
+  t.match(problems({ 'email.md': '---\nsubject: 1\ncc:\n  - x\n---\n' }), [
     /^email\.md:3: unknown key "cc" \(known: subject, preheader\)/,
     /^email\.md:2: "subject" must be text/,
   ])

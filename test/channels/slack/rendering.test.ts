@@ -385,7 +385,7 @@ t.test('URLs', async (t) => {
   ]) {
     const { url, notes } = button('{{ data.u }}', { u })
     t.equal(url, undefined, `${u.slice(0, 30)} is left out`)
-    t.strictSame(notes, ['left out, because it has no usable URL (slack.yaml:4)'])
+    t.strictSame(notes, ['a button was left out, because it has no usable URL (slack.yaml:4)'])
   }
 })
 
@@ -520,7 +520,7 @@ t.test('problems are found when a template is compiled, all at once and with lin
       ? []
       : compiled.problems.map(({ line, column, message }) => `${line}:${column} ${message}`)
   }
-  t.match(problems('text: x\nblock: []\n'), [/^2:8 unknown key "block"; known here are text, blocks$/])
+  t.match(problems('text: x\nblock: []\n'), [/^2:1 unknown key "block"; known here are text, blocks$/])
   t.match(problems('blocks: []\n'), [/the key text is missing/])
   t.match(problems('text: 5\n'), [/^1:7 must be text/])
   t.match(problems('- text\n'), [/must be a mapping/])
@@ -553,7 +553,7 @@ blocks:
       /^3:13 needs a type: header, section, context, actions, image, divider$/,
       /^4:5 a section needs one of the keys text, fields$/,
       /^5:35 needs a type: plain_text$/,
-      /^6:49 unknown key "txt"; known here are type, text, verbatim$/,
+      /^6:44 unknown key "txt"; known here are type, text, verbatim$/,
       /^6:28 a mrkdwn needs the key text$/,
       /^7:32 must be text of at most 255 characters and without/,
       /^8:41 needs a type: mrkdwn, plain_text, image$/,

@@ -27,7 +27,7 @@ export function readFrontMatter(file: TemplateFile, problems: TemplateProblem[])
   }
   for (const key of Object.keys(mapping)) {
     if (KEYS.includes(key)) continue
-    problems.push({ path, ...yaml.at([key]), message: `unknown key "${key}" (known: ${KEYS.join(', ')})` })
+    problems.push({ path, ...yaml.keyAt([key]), message: `unknown key "${key}" (known: ${KEYS.join(', ')})` })
   }
   const subject = field('subject')
   const preheader = field('preheader')

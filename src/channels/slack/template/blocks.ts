@@ -12,6 +12,7 @@ import {
   type Render,
   TEMPLATE_FILE,
   textLeaf,
+  unknownKey,
   urlLeaf,
 } from './leaf.ts'
 import { blocks, elements, LONGEST_LITERAL, type Shape, type Slot } from './shape.ts'
@@ -144,7 +145,7 @@ function checkKeys(
 ): void {
   const known = ['type', ...Object.keys(shape.slots)]
   for (const key of Object.keys(raw)) {
-    if (!known.includes(key)) problem(context, [...path, key], unknownKey(key, known))
+    if (!known.includes(key)) unknownKey(context, [...path, key], known)
   }
   for (const key of shape.required) {
     if (!Object.hasOwn(raw, key)) problem(context, path, `a ${type} needs the key ${key}`)
@@ -195,8 +196,4 @@ function literal(
     problem(context, path, `must be ${values.join(' or ')}`)
   }
   return () => String(raw)
-}
-
-export function unknownKey(key: string, known: readonly string[]): string {
-  return `unknown key ${JSON.stringify(key)}; known here are ${known.join(', ')}`
 }

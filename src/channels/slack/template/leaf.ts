@@ -32,6 +32,12 @@ export interface RenderingState {
 /** Renders one node of the template; undefined if it is left out. */
 export type Render<T> = (rendering: RenderingState) => T | undefined
 
+/** Of a key that is not known there. */
+export function unknownKey(context: CompileContext, path: NodePath, known: readonly string[]): void {
+  const message = `unknown key ${JSON.stringify(path.at(-1))}; known here are ${known.join(', ')}`
+  problemAt(context, context.yaml.keyAt(path), message)
+}
+
 export function problem(context: CompileContext, path: NodePath, message: string): void {
   problemAt(context, context.yaml.at(path), message)
 }
@@ -79,12 +85,13 @@ export function textLeaf(
 export function urlLeaf(context: CompileContext, raw: unknown, path: NodePath): Render<string> {
   const { render } = leaf(context, raw, path, urlEngine)
   const at = locationOf(context, path)
-  const image = path.at(-1) === 'image_url'
+  const isImage = path.at(-1) === 'image_url'
   return (rendering) => {
     const { text, values } = render(rendering)
     const url = finishUrl(piecesOf(text, values))
-    if (url !== null && !(image && url.startsWith('mailto:'))) return url
-    rendering.notes.add(`left out, because it has no usable URL (${at})`)
+    if (url !== null && !(isImage && url.startsWith('mailto:'))) return url
+    const what = isImage ? 'an image' : 'a button'
+    rendering.notes.add(`${what} was left out, because it has no usable URL (${at})`)
     return undefined
   }
 }

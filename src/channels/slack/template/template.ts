@@ -4,7 +4,7 @@ import type { RenderView } from '../../../core/template/template.ts'
 import type { Compiled, RenderResult, TemplateFiles } from '../../channel.ts'
 import { oneLine } from '../../values.ts'
 import type { SlackMessage } from '../message.ts'
-import { blockList, unknownKey } from './blocks.ts'
+import { blockList } from './blocks.ts'
 import {
   type CompileContext,
   problem,
@@ -12,6 +12,7 @@ import {
   type RenderingState,
   TEMPLATE_FILE,
   textLeaf,
+  unknownKey,
 } from './leaf.ts'
 import { cutMrkdwn, limitBlocks } from './limits.ts'
 import { literal } from './literal.ts'
@@ -29,7 +30,7 @@ export function compileTemplate({ files, partials }: TemplateFiles): Compiled<Sl
   const context: CompileContext = { file, yaml: file.yaml, partials, problems: [] }
   const root = file.yaml.value
   for (const key of Object.keys(root)) {
-    if (!topKeys.includes(key)) problem(context, [key], unknownKey(key, topKeys))
+    if (!topKeys.includes(key)) unknownKey(context, [key], topKeys)
   }
   if (ownProperty(root, 'text') === undefined) {
     problem(context, [], 'the key text is missing; it is the notification, and what a screen reader reads')
