@@ -27,6 +27,8 @@ export function wordsFor(error: unknown, path: string, { use, rename, permit }: 
       return `${folder} is mounted read-only; mount it writable (after a disk error: look into the system log first)`
     case 'EACCES':
     case 'EPERM':
+      if (error.syscall === 'mkdir' && error.path !== undefined)
+        return `there is no folder ${error.path}, and this user (uid ${process.geteuid?.()}) may not make it; ${permit}`
       return `this user (uid ${process.geteuid?.()}) may not ${use === 'read' ? 'read' : 'use'} ${failedAt(error, path)}; ${permit}`
     case 'ENOENT':
       if (use === 'read') return `there is no file ${path}; ${rename}`
