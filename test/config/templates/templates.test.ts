@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -57,6 +57,21 @@ t.test('what ships compiles for every channel, and always has a default', async 
   for (const { name } of channels) {
     const chain = names(loaded.templates, name, null, 'nobody.knows')
     t.same(chain, ['default'], name)
+  }
+})
+
+t.test('a file or a folder may be a symbolic link, as in Kubernetes', async (t) => {
+  const folder = withTemplates(t, {})
+  const elsewhere = join(temporaryFolder(t), 'a.b')
+  mkdirSync(elsewhere)
+  writeFileSync(join(elsewhere, 'console.txt'), 'linked {{ data.id }}')
+  symlinkSync(elsewhere, join(folder, 'templates/a.b'))
+  mkdirSync(join(folder, 'templates/c.d'))
+  symlinkSync(join(elsewhere, 'console.txt'), join(folder, 'templates/c.d/console.txt'))
+  const templates = templatesOf(folder)
+  for (const type of ['a.b', 'c.d']) {
+    const [first] = templates.renderers('console', null, type)
+    t.match(first?.renderer.render(view), { ok: true, message: { text: 'linked 7' } }, type)
   }
 })
 
