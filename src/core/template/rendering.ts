@@ -8,6 +8,7 @@ import {
   TypeGuards,
 } from 'liquidjs'
 import { TemplateError } from './error.ts'
+import { explained } from './mistake.ts'
 import { type Partials, pathOf } from './partials.ts'
 
 // Each loop's body takes a step for each of its parts, and more where a part reads much: see cost.ts. These are about half a second.
@@ -60,7 +61,7 @@ export function toTemplateError(error: unknown, partials: Partials): TemplateErr
   if (LiquidError.is(error)) {
     const [line, column] = error.token?.getPosition() ?? [1, 1]
     // LiquidJS appends the position to its message; the caller adds it with the file.
-    const message = error.message.replace(/, (?:file:.*, )?line:\d+, col:\d+$/, '')
+    const message = explained(error.message.replace(/, (?:file:.*, )?line:\d+, col:\d+$/, ''), error.token)
     return new TemplateError(message, line ?? 1, column ?? 1, pathOf(partials, error.token?.file))
   }
   return new TemplateError(error instanceof Error ? error.message : String(error), 1, 1)

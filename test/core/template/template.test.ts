@@ -145,6 +145,27 @@ t.test('mistakes have a line, a column and words', async (t) => {
     )
     engine.compile(`{{ data.id | ${meant} }}`)
   }
+  for (const [text, message] of [
+    [
+      'a {% if data.n = 80 %}b{% endif %}',
+      '{% if data.n = 80 %}: expected "|" before filter; compare with ==',
+    ],
+    ['{% if data.n == 8 && data.id %}b{% endif %}', /^\{% if .* %\}: .*; write "and" in place of &&$/],
+    ['{% if data.n || data.id %}b{% endif %}', /^\{% if .* %\}: .*; write "or" in place of \|\|$/],
+    ['{{ data.n || 2 }}', '{{ data.n || 2 }}: expected filter name; write | default: in place of ||'],
+    [
+      '{{ data.n | default "x" }}',
+      /^\{\{ data\.n \| default "x" \}\}: .*; write a colon between a filter and /,
+    ],
+    ['{% if a %}{% else if b %}{% endif %}', 'unexpected "if b"; write elsif in place of else if'],
+    ['{{ data.n\n + 1 }}', '{{ data.n + 1 }}: expected "|" before filter'],
+    [`{{ data.n + ${'1'.repeat(99)} }}`, `{{ data.n + ${'1'.repeat(47)}…: expected "|" before filter`],
+  ] as const)
+    t.match(
+      failure(() => engine.compile(text)),
+      { message },
+      text,
+    )
   t.match(
     failure(() => engine.compile('a\n\n  {{ data.id ')),
     { line: 3, column: 3, message: /not closed/ },
