@@ -6,6 +6,8 @@ import { commands } from './commands.ts'
 import { configFile, usualFiles } from './config-file.ts'
 import { CommandError, type ExitCode, printableLines, type Terminal, wrapped } from './terminal/terminal.ts'
 
+// Commander's words, before ours.
+const INVALID = /( is invalid)\. (?=[a-z])/
 const PASSWORD_OF_URL = /(\w:\/\/[^\s:@/]*):[^\s,]*@/g
 
 /** Parses the arguments and runs the command; resolves with the exit code, whatever the command throws. */
@@ -48,7 +50,8 @@ async function program(terminal: Terminal, argv: readonly string[]): Promise<Com
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
       // Error messages repeat the arguments.
-      outputError: (text, write) => write(printableLines(text.replace(PASSWORD_OF_URL, '$1:***@'))),
+      outputError: (text, write) =>
+        write(printableLines(text.replace(PASSWORD_OF_URL, '$1:***@').replace(INVALID, '$1: '))),
       getOutHelpWidth: () => terminal.out.columns ?? 80,
       getErrHelpWidth: () => terminal.out.columns ?? 80,
     })

@@ -50,6 +50,7 @@ export function duration(text: string): number {
 /** For an option that is a count. */
 export function positive(text: string): number {
   const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('a whole number above 0')
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new InvalidArgumentError('write a whole number above 0')
   return number
 }

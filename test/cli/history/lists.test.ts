@@ -409,7 +409,7 @@ t.test('what filters choose', async (t) => {
     [['--destination', 'slack:#deals', '--channel', 'email'], /give one of them/],
     [['--state', 'parked,lost'], /the states are pending, held, sending, delivered/],
     [['--since', 'yesterday'], /30m, 12h or 7d, or a time such as 2026-/],
-    [['--limit', '0'], /above 0/],
+    [['--limit', '0'], /'0' is invalid: write a whole number above 0\n/],
   ] as const)
     t.match(await hookbridge(['deliveries', ...args], { cwd }), { code: 2, err: message })
 })
