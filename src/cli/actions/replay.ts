@@ -1,5 +1,6 @@
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
+import { NOTICE_SOURCE } from '../../core/notice/notice.ts'
 import { type NewPlan, skippedBecause } from '../../core/routing/plan.ts'
 import type { Store } from '../../store/store.ts'
 import { load } from '../config/load.ts'
@@ -87,12 +88,20 @@ async function selectEvents(
   } else {
     const filter = eventFilter(await withWholeSubject(store, flags))
     for await (const page of pages((request) => store.events(filter, request))) {
-      for (const { id, releasedAs } of page) if (releasedAs === null) found.add(id)
+      for (const event of page) {
+        if (event.releasedAs === null && (namesEvents(flags) || event.source !== NOTICE_SOURCE))
+          found.add(event.id)
+      }
       progress(found.size)
     }
   }
   progress(null)
   return [...found].reverse()
+}
+
+/** Else it is about a time, of which notices are no longer true: a destination that failed then. */
+function namesEvents({ source, type, subject }: SelectFlags): boolean {
+  return source !== undefined || type !== undefined || subject !== undefined
 }
 
 type Result =

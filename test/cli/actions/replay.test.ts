@@ -64,6 +64,25 @@ t.test('--receiver plans for it alone', async (t) => {
   })
 })
 
+t.test('a notice is replayed only where it is named: of a time it is no longer true', async (t) => {
+  const cwd = await configured(t, async (store) => {
+    await parkedInSlack(1)(store)
+    const notice = { source: 'hookbridge', type: 'destination.failing', subject: 'slack #deals' }
+    await store.append(arrival(event(2, notice)))
+  })
+  for (const [args, found] of [
+    [['--since', '2026-11-23T12:00:00Z'], [1]],
+    [['--since', '2026-11-23T12:00:00Z', '--source', 'hookbridge'], [2]],
+    [['--type', 'destination.failing'], [2]],
+    [['--subject', 'slack #deals'], [2]],
+    [[eventId(2)], [2]],
+  ] as const) {
+    const { out } = await hookbridge(['replay', ...args, '--dry-run', '--json'], { cwd })
+    const events = JSON.parse(out).replayed.map((one: { event: string }) => one.event)
+    t.strictSame(events, found.map(eventId), args.join(' '))
+  }
+})
+
 t.test('events are chosen by what they are, or by their deliveries, oldest first', async (t) => {
   const cwd = await configured(t, async (store) => {
     await parkedInSlack(3)(store)
