@@ -68,6 +68,8 @@ t.test('the example is complete, loads, and has no secret of its own', async (t)
   t.equal(unset.length, 3)
   for (const line of unset) t.match(line, /environment variable \w+ is not set/)
   const text = readFileSync(example, 'utf8')
+  const ofCopy = linesOf(write(t, text), exampleEnv).filter((line) => !line.startsWith('example_value'))
+  t.same(ofCopy, [], 'a copy of it needs no other file')
   for (const key of keysOf(filledSchema(schema))) t.ok(new RegExp(`\\b${key}:`).test(text), `shows ${key}`)
 })
 
