@@ -81,6 +81,7 @@ function createGeneration(compiled: CompiledConfig, surroundings: Surroundings):
     dedupeFor: config.store.dedupe,
     fingerprint: compiled.fingerprint,
     renderers: templates.renderers,
+    templates: templates.names,
     links,
     sourceTitle,
     policy: { retryFor: config.delivery.retry_for, ambiguousResends: config.delivery.ambiguous_resends },

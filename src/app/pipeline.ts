@@ -47,7 +47,7 @@ export function createPipeline({ store, settings, facts, clock, onBug }: Pipelin
     newId: ids.delivery,
     pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref()),
   })
-  const loop = new DeliveryLoop({ ...shared, holder, channels: () => settings().channels, deliver })
+  const loop = new DeliveryLoop({ ...shared, holder, deliver })
   const enrichLoop = new EnrichLoop({ ...shared, holder, random: Math.random })
   const notices = createNotices({
     ...shared,

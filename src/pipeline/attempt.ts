@@ -5,12 +5,13 @@ import type { Outcome } from '../core/delivery/outcome.ts'
 import type { Step } from '../core/lifecycle/lifecycle.ts'
 import { type RenderDeps, render } from '../core/template/render.ts'
 import { describeThrown } from '../core/text/thrown.ts'
-import type { Leased } from '../store/store.ts'
+import type { Leased, Queue } from '../store/store.ts'
 import { type Conversing, type ConversingSettings, conversing, stepOf } from './conversing.ts'
 import type { AttemptTimes } from './fact.ts'
 import type { StopSignal } from './stop-signal.ts'
 
 export interface AttemptDeps {
+  readonly store: Pick<Queue, 'isLeftToOthers'>
   readonly now: () => number
   /** Milliseconds with fractions since any moment, for measuring. */
   readonly clock: () => number
@@ -19,6 +20,8 @@ export interface AttemptDeps {
 /** The part of a configuration that an attempt needs. */
 export interface AttemptSettings extends RenderDeps, ConversingSettings {
   readonly channels: ReadonlyMap<string, OpenChannel<unknown>>
+  /** The names of all templates. */
+  readonly templates: ReadonlySet<string>
   readonly policy: Policy
 }
 
@@ -31,8 +34,8 @@ export interface Attempted {
   readonly times: Omit<AttemptTimes, 'recorded'> | null
   /** What the message did in its conversation, if it was sent in one. */
   readonly step?: Step
-  /** This process did not get to it: it is due again at once, even if `delivery.retry_for` is over. */
-  readonly postponed?: true
+  /** This process did not send it: it is due again after so long, even if `delivery.retry_for` is over. */
+  readonly postponedMs?: number
 }
 
 /** Its conversation went on without it. */
@@ -44,6 +47,9 @@ const cutShort: Outcome = {
   kind: 'ambiguous',
   reason: 'the service stopped before the destination answered; the message may or may not have gone out',
 }
+
+// Each time is an attempt in the history.
+const LEFT_FOR_MS = 2_000
 
 // What a suspended process records if another one may have taken over.
 const SUSPENDED = 'the service was suspended until its lease of this delivery ended; nothing was sent'
@@ -57,14 +63,14 @@ export async function attempt(
   stopped: StopSignal,
 ): Promise<Attempted | Skipped> {
   try {
-    return await renderAndSend(deps, settings, leased, stopped)
+    return leftToOthers(deps, leased, await renderAndSend(deps, settings, leased, stopped))
   } catch (error) {
     return notSent(`unexpected error before sending: ${describeThrown(error)}`, [], null)
   }
 }
 
 async function renderAndSend(
-  { now, clock }: AttemptDeps,
+  { now, clock, store }: AttemptDeps,
   settings: AttemptSettings,
   leased: Leased,
   stopped: StopSignal,
@@ -76,21 +82,25 @@ async function renderAndSend(
   const channel = settings.channels.get(name)
   if (channel === undefined) {
     const reason = `channels.${name} is not configured any more; add it and resend, or dismiss the delivery`
-    return notSent(reason, [], times(null))
+    return unconfigured(reason, times(null))
   }
+  const { template: wanted } = delivery
+  const isUnknown = wanted !== null && !settings.templates.has(wanted)
+  const lacked = isUnknown ? [`there is no template ${wanted}`] : []
+  if (isUnknown && store.isLeftToOthers(delivery.retryingSince)) return left(lacked.join(), times(null))
   const part = conversing(settings, leased)
   if (part?.decision.kind === 'skip') return { skipped: part.decision.reason }
   const lifecycle = part?.view ?? null
   const rendered = render(settings, event, { ...delivery, channel: name, lifecycle })
   const renderedAt = clock()
-  const { notes } = rendered
+  const notes = [...lacked, ...rendered.notes]
   if (!rendered.ok) return notSent(rendered.reason, notes, times(renderedAt))
   const { template } = rendered
   const wasSuspended = delivery.dueAt !== null && now() >= delivery.dueAt
   if (wasSuspended || stopped.isAnnounced) {
     const reason = wasSuspended ? SUSPENDED : STOPPING
     const outcome: Outcome = { kind: 'retry', reason }
-    return { outcome, notes, template, reached: false, times: times(renderedAt), postponed: true }
+    return { outcome, notes, template, reached: false, times: times(renderedAt), postponedMs: 0 }
   }
   const sent = await send(channel, rendered.message, part, { leased, settings, stopped })
   return { ...sent, notes: [...notes, ...sent.notes], template, times: times(renderedAt) }
@@ -123,6 +133,28 @@ async function send(
     const reason = `unexpected error in channel ${name}: ${error instanceof Error ? error.name : 'unknown'}`
     return { outcome: { kind: 'ambiguous', reason }, notes: [], reached: false }
   }
+}
+
+/** While a configuration is replaced, another instance may have what this one lacks. */
+function leftToOthers(
+  { store }: AttemptDeps,
+  { delivery }: Leased,
+  attempted: Attempted | Skipped,
+): Attempted | Skipped {
+  if ('skipped' in attempted || attempted.outcome.kind !== 'park' || !attempted.outcome.unconfigured)
+    return attempted
+  const { unconfigured: _, ...outcome } = attempted.outcome
+  const isLeft = store.isLeftToOthers(delivery.retryingSince)
+  return isLeft ? left(outcome.reason, attempted.times) : { ...attempted, outcome }
+}
+
+function left(lacked: string, times: Attempted['times']): Attempted {
+  const reason = `left to another instance, which has another configuration: ${lacked}`
+  return { ...notSent(reason, [], times), outcome: { kind: 'retry', reason }, postponedMs: LEFT_FOR_MS }
+}
+
+function unconfigured(reason: string, times: Attempted['times']): Attempted {
+  return { ...notSent(reason, [], times), outcome: { kind: 'park', reason, unconfigured: true } }
 }
 
 function notSent(reason: string, notes: readonly string[], times: Attempted['times']): Attempted {

@@ -7,7 +7,7 @@ import type { Observe } from './fact.ts'
 import type { StopSignal } from './stop-signal.ts'
 
 export interface DeliverDeps {
-  readonly store: Pick<Queue, 'complete' | 'skip'>
+  readonly store: Pick<Queue, 'complete' | 'skip' | 'isLeftToOthers'>
   /** Read once for each attempt, which ends under the configuration that it began with. */
   readonly settings: () => DeliverSettings
   readonly now: () => number
@@ -57,7 +57,7 @@ export function createDeliver(deps: DeliverDeps): Deliver {
       await skip(leased.delivery, attempted.skipped, stopped, recording)
       return null
     }
-    const { outcome, notes, template, reached, times, step, postponed } = attempted
+    const { outcome, notes, template, reached, times, step, postponedMs } = attempted
     const endedAt = deps.now()
     // The clock may have been set back in between.
     const durationMs = interrupted ? 0 : Math.max(0, endedAt - startedAt)
@@ -68,8 +68,8 @@ export function createDeliver(deps: DeliverDeps): Deliver {
     const { channel, target } = delivery.destination
     const canLookUp = settings.channels.get(channel)?.canLookUp?.(target) ?? false
     const next: NextState =
-      postponed && outcome.kind === 'retry'
-        ? { state: 'retrying', dueAt: endedAt, reason: outcome.reason }
+      postponedMs !== undefined && outcome.kind === 'retry'
+        ? { state: 'retrying', dueAt: endedAt + postponedMs, reason: outcome.reason }
         : nextState(counted, outcome, { ...settings.policy, canLookUp }, endedAt, deps.random())
     const made = { deliveryId: delivery.id, number, startedAt, durationMs, outcome, notes }
     const done = { ...made, ...(step && { step }) }

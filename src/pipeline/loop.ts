@@ -9,11 +9,18 @@ import { ProbePaces } from './probe-pace.ts'
 import { StopSignal } from './stop-signal.ts'
 import { reportStoreFailure } from './store-failure.ts'
 
+/** The part of a configuration that claims need. */
+export interface LoopSettings {
+  readonly channels: ReadonlyMap<string, SendingLimits>
+  /** Identifies the configuration. */
+  readonly fingerprint: string
+}
+
 export interface LoopDeps {
   readonly store: Pick<Queue, 'claim' | 'idleUntil' | 'renew' | 'reconfigure' | 'onDue' | 'isSequential'>
   /** Names this process in its leases. */
   readonly holder: string
-  readonly channels: () => ReadonlyMap<string, SendingLimits>
+  readonly settings: () => LoopSettings
   readonly deliver: Deliver
   /** Called with an unexpected error. A delivery that ends with one is claimed again when its lease ends. */
   readonly onBug: (error: unknown) => void
@@ -134,7 +141,7 @@ export class DeliveryLoop {
       const idleUntil = store.idleUntil(asked)
       const claiming =
         idleUntil === null
-          ? store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
+          ? store.claim({ holder, now: asked, leaseUntil, ...this.#capacities(this.#deps.settings()) })
           : { leased: [], nextDueAt: idleUntil }
       const [claimed] = await Promise.all([claiming, renewed])
       for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
@@ -166,7 +173,7 @@ export class DeliveryLoop {
     for (const [, attempt] of ending) attempt.leaseUntil = leaseUntil
   }
 
-  #capacities() {
+  #capacities({ channels: open, fingerprint: configuration }: LoopSettings) {
     const inFlight = new Map<string, number>()
     const quick = new Map<string, number>()
     const slow = new Map<string, number>()
@@ -178,14 +185,14 @@ export class DeliveryLoop {
       if (!isSlow) count(inFlight, rateKey)
     }
     const channels = new Map<string, ClaimLimits>()
-    for (const [name, { rateLimit, perDestination, concurrency }] of this.#deps.channels()) {
+    for (const [name, { rateLimit, perDestination, concurrency }] of open) {
       // At most as many again may be slow.
       const held = (quick.get(name) ?? 0) + Math.max(0, (slow.get(name) ?? 0) - concurrency)
       const free = Math.max(0, concurrency - held)
       const freeForFailing = this.#probes.room(name, this.#deps.clock())
       channels.set(name, { ...rateLimit, inOrderUpTo: IN_ORDER_UP_TO, perDestination, free, freeForFailing })
     }
-    return { inFlight, channels }
+    return { inFlight, configuration, channels }
   }
 
   #begin(leased: Leased, leaseUntil: number): void {

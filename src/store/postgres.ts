@@ -6,6 +6,7 @@ import { createAppends, createCompletions, destinationsOf } from './postgres/bat
 import { StoreClock } from './postgres/clock/clock.ts'
 import { noteClock, refusedClock } from './postgres/clock/clocks.ts'
 import { ServerClock } from './postgres/clock/server-clock.ts'
+import { Configurations } from './postgres/configurations.ts'
 import { Database } from './postgres/connection/database.ts'
 import type { Session } from './postgres/connection/session.ts'
 import { CommitUnknown, type Work } from './postgres/connection/transactions.ts'
@@ -56,31 +57,35 @@ export async function openPostgres({ url, role }: PostgresOptions): Promise<Stor
   const connections = role === 'service' ? (poolSize ?? SERVICE_CONNECTIONS) : OPERATOR_CONNECTIONS
   const database = new Database(parsed.target, { name: withoutPassword(url), connections })
   const clock = new ServerClock()
+  const configurations = new Configurations()
   try {
     if (role === 'operator') {
       await refuseUnprepared(database)
       await clock.read(database)
-      return createStore(database, clock, new DueNotifier(database))
+      return createStore({ database, clock, configurations, due: new DueNotifier(database) })
     }
     await database.refusePooler()
     await migrate(database)
     const due = new DueNotifier(database)
     const name = `${hostname()} ${process.pid}`
-    const instance = await Instance.open(database, { name, clock, onDue: () => due.wake() })
-    return createStore(database, clock, due, instance)
+    const instance = await Instance.open(database, { name, clock, configurations, onDue: () => due.wake() })
+    return createStore({ database, clock, configurations, due, instance })
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
-/** `instance`: of a service. */
-function createStore(
-  database: Database,
-  serverClock: ServerClock,
-  due: DueNotifier,
-  instance?: Instance,
-): Store {
+interface StoreParts {
+  readonly database: Database
+  readonly clock: ServerClock
+  readonly configurations: Configurations
+  readonly due: DueNotifier
+  /** Of a service. */
+  readonly instance?: Instance
+}
+
+function createStore({ database, clock: serverClock, configurations, due, instance }: StoreParts): Store {
   due.notifiedBy(instance)
   const known = new KnownRows(database)
   const clock = new StoreClock(database)
@@ -105,6 +110,7 @@ function createStore(
   const appends = createAppends(database, batched)
   const claims = new Claims(database, {
     instance: instance?.number ?? 0,
+    configurations,
     serverClock,
     clock,
     committed: (durationMs) => report(1, durationMs),
@@ -196,6 +202,7 @@ function createStore(
         ({ length }) => length > 0,
       ),
     reconfigure: () => due.during(write(reconfigure), 'deliveries'),
+    isLeftToOthers: (since) => configurations.areLeft(since, serverClock.now()),
     isSequential: false,
     onDue: (listener) => due.on('deliveries', listener),
     onCommit: (listener) => void committed.push(listener),

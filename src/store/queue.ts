@@ -54,6 +54,11 @@ export interface Queue {
   dismiss(deliveryIds: readonly string[], reason: string, now: number): Promise<readonly string[]>
   /** For a new configuration: failing destinations are tried at once; Retry-After is still respected. */
   reconfigure(): Promise<void>
+  /**
+   * Whether what this instance's configuration lacks is left to other instances: while one has another configuration, or had one until a moment
+   * ago, for some minutes from `since`.
+   */
+  isLeftToOthers(since: number): boolean
   /** Calls back when a change through this store may have made something due, before that change is committed. */
   onDue(listener: () => void): void
 }
@@ -63,7 +68,12 @@ export interface ClaimRequest {
   readonly holder: string
   readonly now: number
   readonly leaseUntil: number
-  /** By channel. A channel that is not listed is no longer configured: its deliveries are claimed one by one, to be parked. */
+  /** Identifies the holder's configuration. */
+  readonly configuration: string
+  /**
+   * By channel. One that is not listed is not configured: its deliveries are left to instances that have it; where none does, they are claimed
+   * one by one, to be parked.
+   */
   readonly channels: ReadonlyMap<string, ClaimLimits>
   /** The holder's attempts in flight, by rate key. */
   readonly inFlight: ReadonlyMap<string, number>

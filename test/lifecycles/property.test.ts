@@ -176,7 +176,11 @@ class World {
     }
   }
 
-  async #attempt(leased: Leased, ending: Ending, store: Pick<Store, 'complete' | 'skip'>): Promise<void> {
+  async #attempt(
+    leased: Leased,
+    ending: Ending,
+    store: Pick<Store, 'complete' | 'skip' | 'isLeftToOthers'>,
+  ): Promise<void> {
     const channel: OpenChannel<unknown> = {
       rateLimit: UNLIMITED,
       perDestination: 1,
@@ -206,6 +210,7 @@ class World {
       store,
       settings: () => ({
         channels: new Map([['slack', channel]]),
+        templates: new Set<string>(),
         renderers: () => [{ name: 'plain', renderer }],
         links: () => '',
         sourceTitle: (source) => source,
@@ -226,7 +231,7 @@ class World {
 
   async #kill(sends: boolean): Promise<void> {
     const { leased } = await this.#store.claim(everything(this.#now))
-    const unrecorded = { complete: async () => null, skip: async () => false }
+    const unrecorded = { ...this.#store, complete: async () => null, skip: async () => false }
     for (const one of sends ? leased : []) await this.#attempt(one, 'sent', unrecorded)
     // The next process finds the leases, and that they have ended.
     this.#now += LEASE_MS

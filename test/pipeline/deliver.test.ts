@@ -9,7 +9,7 @@ import { POST } from '../../src/core/lifecycle/lifecycle.ts'
 import { createDeliver, type DeliverSettings } from '../../src/pipeline/deliver.ts'
 import type { Fact } from '../../src/pipeline/fact.ts'
 import { StopSignal } from '../../src/pipeline/stop-signal.ts'
-import { type Leased, type Queue, StoreUnavailable } from '../../src/store/store.ts'
+import { type Attempt, type Leased, type Queue, StoreUnavailable } from '../../src/store/store.ts'
 import { deliveryId, event, START, stored } from '../store/contract/sample.ts'
 import { until } from '../support/until.ts'
 
@@ -40,12 +40,14 @@ function delivering(
   lease = leased,
   settings: Partial<DeliverSettings> = {},
   stopped = new StopSignal(),
+  isLeftToOthers: Queue['isLeftToOthers'] = () => false,
 ) {
   const facts: Fact[] = []
   const deliver = createDeliver({
-    store: { complete, skip: () => Promise.resolve(true) },
+    store: { complete, skip: () => Promise.resolve(true), isLeftToOthers },
     settings: (): DeliverSettings => ({
       channels: new Map(),
+      templates: new Set(),
       renderers: () => [],
       links: () => '',
       lifecycles: [],
@@ -206,6 +208,58 @@ t.test('a channel hears of attempts without an answer, and says what came of the
         'ambiguous',
       ],
       'it is not parked while it can be looked up',
+    )
+  }
+})
+
+t.test('what this configuration lacks is left to an instance with another one, for a while', async (t) => {
+  const { channel } = leased.delivery.destination
+  const lacks: Outcome = { kind: 'park', reason: 'no webhook_url', unconfigured: true }
+  const sends = (outcome: Outcome) =>
+    new Map([[channel, { ...UNLIMITED_CHANNEL, send: async () => outcome }]])
+  const renderers = () => [
+    { name: 'default', renderer: { render: () => ({ ok: true, message: 'hello', notes: [] }) as const } },
+  ]
+  const missing = 'channels.slack is not configured any more; add it and resend, or dismiss the delivery'
+  const sent: Outcome = { kind: 'sent', reference: {} }
+  for (const { settings, template = null, alone, reason } of [
+    { settings: {}, alone: { kind: 'park', reason: missing }, reason: missing },
+    {
+      settings: { channels: sends(lacks) },
+      alone: { kind: 'park', reason: lacks.reason },
+      reason: lacks.reason,
+    },
+    {
+      settings: { channels: sends(sent) },
+      template: 'card',
+      alone: sent,
+      reason: 'there is no template card',
+    },
+  ]) {
+    const end = async (others: boolean) => {
+      const stored: { attempt: Attempt; next: NextState; reached: boolean }[] = []
+      const asked: number[] = []
+      const isLeft = (since: number) => asked.push(since) > 0 && others
+      await delivering(
+        async (attempt, next, reached) => {
+          stored.push({ attempt, next, reached })
+          return next
+        },
+        { ...leased, interruptedAt: null, delivery: { ...leased.delivery, template } },
+        { renderers, ...settings },
+        new StopSignal(),
+        isLeft,
+      ).ended
+      t.strictSame(new Set(asked), new Set([leased.delivery.retryingSince]))
+      return stored
+    }
+    const notes = template === null ? [] : [reason]
+    t.match(await end(false), [{ attempt: { outcome: alone, notes } }])
+    const left = `left to another instance, which has another configuration: ${reason}`
+    const next = { state: 'retrying', dueAt: START + 3_000, reason: left }
+    t.strictSame(
+      (await end(true)).map(({ attempt, ...stored }) => ({ ...stored, outcome: attempt.outcome })),
+      [{ next, reached: false, outcome: { kind: 'retry', reason: left } }],
     )
   }
 })

@@ -36,7 +36,10 @@ t.test('an attempt that outlives its lease is not begun a second time', async (t
         return store.claim(request)
       },
     },
-    channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
+    settings: () => ({
+      channels: new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
+      fingerprint: 'test',
+    }),
     deliver: (leased) => {
       begun.push(leased)
       return end.promise
@@ -81,7 +84,10 @@ t.test(
           return store.claim(request)
         },
       },
-      channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
+      settings: () => ({
+        channels: new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
+        fingerprint: 'test',
+      }),
       deliver: (leased) => {
         begun.push(leased)
         // A claim may be under way when the loop is stopped.
@@ -143,7 +149,10 @@ t.test(
           return store.claim(request)
         },
       },
-      channels: () => new Map([['slack', { ...limits, concurrency: 2 }]]),
+      settings: () => ({
+        channels: new Map([['slack', { ...limits, concurrency: 2 }]]),
+        fingerprint: 'test',
+      }),
       deliver: ({ delivery }) => {
         begun.push(delivery.destination.target)
         const { promise, resolve } = Promise.withResolvers<Outcome>()
@@ -205,7 +214,7 @@ for (const { isSequential, outcome, together } of [
     const loop = new DeliveryLoop({
       holder: 'test',
       store: { ...queue(store), isSequential, claim: (request) => store.claim(request) },
-      channels: () => new Map([['slack', limits]]),
+      settings: () => ({ channels: new Map([['slack', limits]]), fingerprint: 'test' }),
       deliver: async ({ delivery, event: { receivedAt } }, _, recording) => {
         most = Math.max(most, ++inFlight)
         order.push(receivedAt)
@@ -268,7 +277,7 @@ t.test('a stop is known to what a claim under way leases, and claims nothing mor
         return store.claim(request)
       },
     },
-    channels: () => new Map([['slack', limits]]),
+    settings: () => ({ channels: new Map([['slack', limits]]), fingerprint: 'test' }),
     async deliver(_leased, stopped) {
       begun.push(stopped.isAnnounced)
       return null
@@ -309,7 +318,10 @@ t.test('however many destinations fail, attempts at them begin a few at a time',
         return store.claim(request)
       },
     },
-    channels: () => new Map([['slack', { ...limits, concurrency: 100 }]]),
+    settings: () => ({
+      channels: new Map([['slack', { ...limits, concurrency: 100 }]]),
+      fingerprint: 'test',
+    }),
     deliver({ delivery }) {
       begun.push(delivery.destination.target)
       return end.promise
@@ -347,7 +359,10 @@ t.test('attempts that find a failing destination working again hold no other one
   const loop = new DeliveryLoop({
     holder: 'test',
     store: { ...queue(store), claim: (request) => store.claim(request) },
-    channels: () => new Map([['slack', { ...limits, concurrency: 100 }]]),
+    settings: () => ({
+      channels: new Map([['slack', { ...limits, concurrency: 100 }]]),
+      fingerprint: 'test',
+    }),
     async deliver({ delivery: { id, destination } }) {
       tried.add(destination.target)
       await completeSent(store, id, 2, now)
@@ -382,7 +397,7 @@ t.test('a bug of the store is reported, and later claims are made', async (t) =>
         return store.claim(request)
       },
     },
-    channels: () => new Map([['slack', limits]]),
+    settings: () => ({ channels: new Map([['slack', limits]]), fingerprint: 'test' }),
     async deliver({ delivery }) {
       begun.push(delivery.id)
       return null
@@ -411,7 +426,7 @@ t.test('whenever answers come, first attempts at a destination begin in the orde
       const loop = new DeliveryLoop({
         holder: 'test',
         store: { ...queue(store), claim: store.claim },
-        channels: () => new Map([['slack', limits]]),
+        settings: () => ({ channels: new Map([['slack', limits]]), fingerprint: 'test' }),
         deliver: async (leased) => {
           const { promise, resolve } = Promise.withResolvers<Outcome>()
           inFlight.set(leased, resolve)
@@ -497,7 +512,10 @@ t.test(
         renew: (...lease) => (isFull ? refuse() : store.renew(...lease)),
         claim: (request) => (isFull ? refuse() : store.claim(request)),
       },
-      channels: () => new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
+      settings: () => ({
+        channels: new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
+        fingerprint: 'test',
+      }),
       deliver: (leased) => {
         begun.push(leased)
         return end.promise

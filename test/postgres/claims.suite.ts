@@ -3,6 +3,7 @@ import t from 'tap'
 import { createAppends } from '../../src/store/postgres/batched.ts'
 import { StoreClock } from '../../src/store/postgres/clock/clock.ts'
 import { ServerClock } from '../../src/store/postgres/clock/server-clock.ts'
+import { Configurations } from '../../src/store/postgres/configurations.ts'
 import { DueNotifier } from '../../src/store/postgres/due-notifier.ts'
 import { KnownRows } from '../../src/store/postgres/known-rows.ts'
 import { migrate } from '../../src/store/postgres/migrations/migrations.ts'
@@ -99,6 +100,7 @@ t.test('claims', async (t) => {
     const append = (arrival: Arrival) => due.during(appends.add(arrival), 'deliveries')
     const claims = new Claims(database, {
       instance: 1,
+      configurations: new Configurations(),
       serverClock,
       clock: new StoreClock(database),
       committed: () => {},
@@ -148,6 +150,7 @@ t.test('claims', async (t) => {
     const appends = createAppends(database, { known: new KnownRows(database), report: () => {}, due })
     const claims = new Claims(database, {
       instance: 1,
+      configurations: new Configurations(),
       serverClock,
       clock: new StoreClock(database),
       committed: () => {},

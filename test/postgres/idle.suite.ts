@@ -7,6 +7,7 @@ import { DeliveryLoop } from '../../src/pipeline/loop.ts'
 import { createAppends } from '../../src/store/postgres/batched.ts'
 import { StoreClock } from '../../src/store/postgres/clock/clock.ts'
 import { ServerClock } from '../../src/store/postgres/clock/server-clock.ts'
+import { Configurations } from '../../src/store/postgres/configurations.ts'
 import type { Database } from '../../src/store/postgres/connection/database.ts'
 import type { Value } from '../../src/store/postgres/connection/session.ts'
 import { DueNotifier } from '../../src/store/postgres/due-notifier.ts'
@@ -170,6 +171,7 @@ function failing(t: Test, postgres: Postgres): void {
     const clock = new StoreClock(database)
     const claims = new Claims(readable, {
       instance: 1,
+      configurations: new Configurations(),
       serverClock,
       clock,
       committed: () => {},
@@ -294,7 +296,7 @@ function delivering(t: Test, postgres: Postgres): void {
           return store.claim(request)
         },
       },
-      channels: () => new Map([['slack', limits]]),
+      settings: () => ({ channels: new Map([['slack', limits]]), fingerprint: 'test' }),
       deliver: async ({ delivery: { id, attempts } }) => {
         await completeSent(store, id, attempts + 1, store.now())
         return { kind: 'sent', reference: {} }

@@ -52,6 +52,31 @@ t.test('PostgreSQL', async (t) => {
     t.same(postgres.query('SELECT version FROM hookbridge.schema_version', url), [String(schemaVersion)])
   })
 
+  t.test(
+    'the schema of the first version is brought up to date, and instances of that version go on',
+    async (t) => {
+      const url = postgres.createDatabase()
+      const database = openDatabase(t, url)
+      const first = steps.slice(0, 1)
+      await migrate(database, first)
+      // As that version does it.
+      const start = "INSERT INTO instances (name, started_at) VALUES ('older', 0) RETURNING number"
+      await database.query(start)
+      await migrate(database)
+      await database.query(start)
+      await migrate(database, first)
+      const versions = postgres.query(
+        "SELECT version || '/' || compatible FROM hookbridge.schema_version",
+        url,
+      )
+      t.same(versions, [`${schemaVersion}/1`])
+      t.same(await database.query('SELECT name, configuration, channels FROM instances'), [
+        { name: 'older', configuration: null, channels: null },
+        { name: 'older', configuration: null, channels: null },
+      ])
+    },
+  )
+
   t.test('a newer schema is used where it is compatible, and refused where it is not', async (t) => {
     const url = postgres.createDatabase()
     const database = openDatabase(t, url)

@@ -20,8 +20,8 @@ export type Outcome =
         readonly after?: number
         readonly answered?: true
       }
-    /** A person must act before this can work. */
-    | { readonly kind: 'park'; readonly reason: string }
+    /** A person must act before this can work. `unconfigured`: because this configuration lacks what the delivery needs. */
+    | { readonly kind: 'park'; readonly reason: string; readonly unconfigured?: true }
     /** The message itself is refused; it will never work as it is. */
     | { readonly kind: 'refuse'; readonly reason: string }
   ) &

@@ -12,7 +12,7 @@ import {
 import type { Step, StepRequest } from '../../core/enrichment/step.ts'
 import type { Event } from '../../core/event.ts'
 import { makePlan, type Planner } from '../../core/routing/plan.ts'
-import { type Enrichments, type LeasedEnrichment, StoreUnavailable } from '../../store/store.ts'
+import { type Enrichments, type LeasedEnrichment, type Queue, StoreUnavailable } from '../../store/store.ts'
 import type { Observe } from '../fact.ts'
 import type { Ids } from '../receive.ts'
 import type { StopSignal } from '../stop-signal.ts'
@@ -44,7 +44,7 @@ export type StepTry =
   | { readonly kind: 'later'; readonly afterMs: number | null; readonly reason: string }
 
 export interface EnrichEventDeps {
-  readonly store: Pick<Enrichments, 'keepEnrichment' | 'endEnrichment'>
+  readonly store: Pick<Enrichments, 'keepEnrichment' | 'endEnrichment'> & Pick<Queue, 'isLeftToOthers'>
   /** Names this process in its leases. */
   readonly holder: string
   /** Read for each try, and for the plan: a reload in between takes effect. */
@@ -67,6 +67,7 @@ export interface EnrichEventDeps {
 const STORE_AGAIN_AFTER_MS = 500
 // A plan that a bug prevents may be possible with another configuration.
 const PLAN_AGAIN_AFTER_MS = 60_000
+const LEFT_FOR_MS = 1_000
 
 export type EnrichEvent = (leased: LeasedEnrichment) => Promise<void>
 
@@ -77,7 +78,11 @@ export function createEnrichEvent(deps: EnrichEventDeps): EnrichEvent {
     let progress = begun
     while (!deps.isStopping()) {
       const next = nextStep(settings().steps, event, progress)
-      if (next.kind === 'done') return plan(event, progress, cause)
+      if (next.kind === 'done') {
+        if (!isLeft(event, progress)) return plan(event, progress, cause)
+        await stored(() => store.keepEnrichment({ eventId: event.id, holder }, progress, now() + LEFT_FOR_MS))
+        return
+      }
       const { step, request } = next
       const after = request.ok
         ? await tryStep(event, step, request, progress)
@@ -89,6 +94,11 @@ export function createEnrichEvent(deps: EnrichEventDeps): EnrichEvent {
       await stored(() => store.keepEnrichment({ eventId: event.id, holder }, after.progress, againAt))
       return
     }
+  }
+
+  /** It waits for a step that this configuration lacks, and another instance may have. */
+  function isLeft({ receivedAt }: Event, { steps, current }: Progress): boolean {
+    return (steps.length === 0 || current !== null) && store.isLeftToOthers(receivedAt)
   }
 
   function cannotAsk(event: Event, step: Step, reason: string, progress: Progress): AfterTry {

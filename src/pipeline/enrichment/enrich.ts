@@ -1,4 +1,4 @@
-import type { Enrichments, History, LeasedEnrichment } from '../../store/store.ts'
+import type { Enrichments, History, LeasedEnrichment, Queue } from '../../store/store.ts'
 import { StopSignal } from '../stop-signal.ts'
 import { reportStoreFailure } from '../store-failure.ts'
 import { createEnrichEvent, type EnrichEvent, type EnrichEventDeps } from './enrich-event.ts'
@@ -6,7 +6,7 @@ import { createRefusals, type Refusals } from './refusals.ts'
 
 export interface EnrichDeps
   extends Omit<EnrichEventDeps, 'store' | 'refusals' | 'workingSince' | 'stopped' | 'isStopping'> {
-  readonly store: Enrichments & Pick<History, 'events' | 'event'>
+  readonly store: Enrichments & Pick<History, 'events' | 'event'> & Pick<Queue, 'isLeftToOthers'>
 }
 
 // Longer than the steps of an event take; a lease that ends sooner only means that its steps are asked twice.

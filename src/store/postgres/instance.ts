@@ -5,6 +5,7 @@
  */
 
 import { SERVER_TIME, type ServerClock } from './clock/server-clock.ts'
+import type { Announced, Configurations } from './configurations.ts'
 import { ADVISORY } from './connection/advisory.ts'
 import type { Database } from './connection/database.ts'
 import { asUnavailable } from './connection/errors.ts'
@@ -23,6 +24,8 @@ export interface InstanceOptions {
   readonly name: string
   /** It keeps this one right. */
   readonly clock: ServerClock
+  /** Of this one and of the others. */
+  readonly configurations: Configurations
   /** Called when another instance or a command, or a lease that was taken over, made something due. */
   readonly onDue: () => void
 }
@@ -34,6 +37,8 @@ export class Instance {
   /** By the number of an instance that is gone, since when. */
   readonly #absent = new Map<number, number>()
   #connection: Connection | undefined
+  /** What the others can read. */
+  #announced: Announced | null = null
   #notifyTimer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
   #wake = Promise.withResolvers<void>()
@@ -97,6 +102,9 @@ export class Instance {
       await refuseUnfinished(connection, this.#database.name)
       await connection.run(`LISTEN ${CHANNEL}`)
       await this.#options.clock.read(connection)
+      this.#announced = null
+      await this.#announce(connection)
+      await this.#readOthers(connection)
     } catch (error) {
       void connection.close().catch(() => {})
       throw asUnavailable(error, this.#database.name)
@@ -139,8 +147,10 @@ export class Instance {
     try {
       if (this.#connection === undefined) await this.#connect()
       else {
-        await this.#options.clock.keep(this.#connection)
-        await this.#takeOverGone(this.#connection)
+        const connection = this.#connection
+        await this.#options.clock.keep(connection)
+        await this.#announce(connection)
+        await this.#takeOver(goneOf(await this.#readOthers(connection)))
       }
       return LOOK_EVERY_MS
     } catch {
@@ -149,11 +159,27 @@ export class Instance {
     }
   }
 
+  async #announce(connection: Connection): Promise<void> {
+    const { own } = this.#options.configurations
+    if (own === this.#announced) return
+    const { configuration, channels } = own
+    await connection.query('UPDATE instances SET configuration = $2, channels = $3 WHERE number = $1', [
+      this.number,
+      configuration,
+      channels,
+    ])
+    this.#announced = own
+  }
+
+  async #readOthers(connection: Connection): Promise<readonly Other[]> {
+    const others = await connection.query<Other>(OTHERS, [ADVISORY.instance, this.number])
+    this.#options.configurations.sawOthers(others)
+    return others
+  }
+
   /** Only after this instance has seen for a while that one is gone: after a failover all connect again. */
-  async #takeOverGone(connection: Connection): Promise<void> {
-    const gone = await connection.query<{ number: number }>(GONE, [ADVISORY.instance, this.number])
+  async #takeOver(numbers: ReadonlySet<number>): Promise<void> {
     const now = performance.now()
-    const numbers = new Set(gone.map(({ number }) => number))
     for (const number of this.#absent.keys()) if (!numbers.has(number)) this.#absent.delete(number)
     for (const number of numbers) {
       const since = this.#absent.get(number) ?? now
@@ -166,11 +192,23 @@ export class Instance {
   }
 }
 
-const GONE = `SELECT number FROM instances WHERE number <> $2 AND NOT EXISTS (
+type Other = {
+  readonly number: number
+  readonly configuration: string | null
+  readonly channels: string | null
+  readonly is_gone: boolean
+}
+
+const OTHERS = `SELECT number, configuration, channels, NOT EXISTS (
     SELECT FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = $1::integer::oid
       AND objid = instances.number::oid
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS is_gone
+  FROM instances WHERE number <> $2`
+
+function goneOf(others: readonly Other[]): ReadonlySet<number> {
+  return new Set(others.flatMap(({ number, is_gone }) => (is_gone ? number : [])))
+}
 
 async function takeOver(session: Session, number: number, now: number): Promise<void> {
   const [row] = await session.query<{ gone: boolean }>(

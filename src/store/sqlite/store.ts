@@ -86,6 +86,7 @@ export function createSqliteStore(database: Database, release: () => void, watch
     requeue: (requests, now) => change(() => requeue(database, requests, now)),
     dismiss: (ids, reason, now) => commits.run(() => dismiss(database, ids, reason, now)),
     reconfigure: () => change(() => reconfigure(database)),
+    isLeftToOthers: () => false,
     onDue: (listener) => void listeners.push(listener),
     onCommit: (listener) => commits.onCommit(listener),
     events: (filter, page) => read(() => eventPage(database, filter, page)),

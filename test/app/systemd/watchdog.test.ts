@@ -35,7 +35,7 @@ function supervise(
       onDue: () => {},
       isSequential: false,
     },
-    channels: () => new Map(),
+    settings: () => ({ channels: new Map(), fingerprint: 'test' }),
     deliver: () => t.fail('nothing is due') as never,
     onBug,
     now: Date.now,

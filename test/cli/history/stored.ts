@@ -187,6 +187,7 @@ export async function attemptDue(
       holder: 'a test',
       now,
       leaseUntil: now + 60 * SECOND,
+      configuration: 'test',
       channels: new Map(['slack', 'email', 'console'].map((name) => [name, limits])),
       inFlight: new Map(),
     })

@@ -158,6 +158,7 @@ export function everything(now: number, change: Partial<ClaimRequest> = {}): Cla
     holder: 'test',
     now,
     leaseUntil: now + 60_000,
+    configuration: 'test',
     channels: limited(),
     inFlight: new Map(),
     ...change,

@@ -38,7 +38,7 @@ export function openSender(
         return await toWebhook(transport, webhooks.get(delivery.target), message, context)
       }
       if (client === null || lookUps === null)
-        return parked('channels.slack.token is missing; set it, then resend')
+        return unconfigured('channels.slack.token is missing; set it, then resend')
       return await toChannel(new Poster(client, delivery, context, lookUps, now), message)
     } catch (error) {
       return fromException(error, context)
@@ -63,7 +63,8 @@ async function toWebhook(
   { text, blocks }: SlackMessage,
   context: AttemptContext,
 ): Promise<Outcome> {
-  if (url === undefined) return parked('the receiver has no webhook_url any more; put it back, then resend')
+  if (url === undefined)
+    return unconfigured('the receiver has no webhook_url any more; put it back, then resend')
   const body = JSON.stringify({
     text,
     ...(blocks.length > 0 && { blocks }),
@@ -74,6 +75,6 @@ async function toWebhook(
   return fromWebhook(await transport.post(url.reveal(), body), isSlackHost(hostname), context)
 }
 
-function parked(reason: string): Outcome {
-  return { kind: 'park', reason }
+function unconfigured(reason: string): Outcome {
+  return { kind: 'park', reason, unconfigured: true }
 }

@@ -9,6 +9,7 @@ import type { Database } from '../connection/database.ts'
 import { isUnavailable, LOCK_NOT_AVAILABLE, UNDEFINED_TABLE } from '../connection/errors.ts'
 import type { Reader, Session } from '../connection/session.ts'
 import { migration1 } from './1.ts'
+import { migration2 } from './2.ts'
 
 // While a change waits for a table that is in use, everything else waits behind it: it lets the others pass, and tries again.
 const WAIT_FOR_TABLES_MS = 1_000
@@ -22,7 +23,10 @@ export interface Step {
 }
 
 /** Steps that were released are never changed, only followed by others. */
-export const steps: readonly Step[] = [{ sql: migration1, compatible: 1 }]
+export const steps: readonly Step[] = [
+  { sql: migration1, compatible: 1 },
+  { sql: migration2, compatible: 1 },
+]
 
 /** The version of the schema that this program makes. */
 export const schemaVersion = steps.length

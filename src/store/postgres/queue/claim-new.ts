@@ -54,7 +54,8 @@ export class NewClaim {
     ])
     return new NewClaim(
       options,
-      rows.filter(({ id }) => locked.has(id)),
+      // What this instance has no channel for may be another one's.
+      rows.filter(({ id, channel }) => locked.has(id) && options.request.channels.has(channel)),
     )
   }
 

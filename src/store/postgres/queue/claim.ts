@@ -20,7 +20,7 @@ import { Records } from '../connection/records.ts'
 import type { Session } from '../connection/session.ts'
 import { CommitUnknown } from '../connection/transactions.ts'
 import { type DueRow, lease, leasesOf, parkUnreadable } from './lease.ts'
-import { openRates, type RateSnapshot, readRates } from './rate-snapshots.ts'
+import { type Claimant, openRates, type RateSnapshot, readRates } from './rate-snapshots.ts'
 import { lockFreeRates, saveStates } from './rates.ts'
 
 /** What others have locked is looked at again so soon. */
@@ -37,9 +37,7 @@ export interface ClaimedHere extends Claimed {
   readonly next: readonly RateSnapshot[]
 }
 
-export interface ClaimOptions {
-  /** The number of the one that claims. */
-  readonly instance: number
+export interface ClaimOptions extends Claimant {
   /** What `readRates` has read. */
   readonly rates: readonly RateSnapshot[]
   /**
@@ -112,7 +110,7 @@ function look(rates: readonly RateSnapshot[], request: ClaimRequest): Looked {
 async function claimIn(
   session: Session,
   request: ClaimRequest,
-  { instance, rates, agrees }: ClaimOptions,
+  { instance, configurations, rates, agrees }: ClaimOptions,
   { seen, allowed: asked, wanted }: Looked,
 ) {
   const { now } = request
@@ -120,7 +118,7 @@ async function claimIn(
   const areEarlier = agrees !== undefined
   const [locked, snapshots, first] = await Promise.all([
     lockFreeRates(session, ids),
-    readRates(session, request, instance, areEarlier ? null : ids),
+    readRates(session, request, { instance, configurations }, areEarlier ? null : ids),
     firstOf(session, asked),
   ])
   const [one] = snapshots

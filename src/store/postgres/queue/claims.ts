@@ -2,6 +2,7 @@ import type { Claimed, ClaimRequest, Leased } from '../../store.ts'
 import type { Appends } from '../batched.ts'
 import type { StoreClock } from '../clock/clock.ts'
 import type { ServerClock } from '../clock/server-clock.ts'
+import type { Configurations } from '../configurations.ts'
 import type { Database } from '../connection/database.ts'
 import type { DueNotifier } from '../due-notifier.ts'
 import { type ClaimedHere, claim, mayClaim } from './claim.ts'
@@ -12,6 +13,8 @@ import { UnknownClaims } from './unknown-claims.ts'
 export interface ClaimsOptions {
   /** The number of the instance that claims. */
   readonly instance: number
+  /** Where this instance says what it has. */
+  readonly configurations: Pick<Configurations, 'own' | 'isChannelLeft'>
   readonly serverClock: ServerClock
   readonly clock: StoreClock
   /** Called with how many milliseconds a commit took that leased something. */
@@ -71,6 +74,7 @@ export class Claims {
     this.#kept = Promise.resolve()
     await kept
     await this.#unknown.giveBack(request.now)
+    this.#announce(request)
     const time = new ClaimTime(this.#options.serverClock)
     const found = this.#found
     this.#found = null
@@ -82,6 +86,14 @@ export class Claims {
     if (!time.isWrong) this.#options.clock.saw(request.now)
     if (claimed.leased.length > 0) this.#keepClock(request.now)
     return claimed
+  }
+
+  #announce({ configuration, channels: limits }: ClaimRequest): void {
+    const { configurations } = this.#options
+    const channels = JSON.stringify([...limits.keys()])
+    const { own } = configurations
+    if (own.configuration === configuration && own.channels === channels) return
+    configurations.own = { configuration, channels }
   }
 
   /** What is being appended, which is then leased by the commit that stores it. */
@@ -133,24 +145,24 @@ export class Claims {
   async #claimAgain(request: ClaimRequest, { agrees }: ClaimTime): Promise<ClaimedHere | null> {
     const rates = this.#rates
     this.#rates = null
-    const { instance, clock, committed } = this.#options
+    const { instance, configurations, clock, committed } = this.#options
     if (rates === null || clock.mayFollow(request.now) || !mayClaim(rates, request)) return null
-    return claim(this.#database, request, { instance, committed, rates, agrees })
+    return claim(this.#database, request, { instance, configurations, committed, rates, agrees })
   }
 
   /** Null where the time of the request is wrong: its leases could be over before they are stored. */
   async #claimAll(request: ClaimRequest, time: ClaimTime): Promise<ClaimedHere | null> {
-    const { instance, clock, committed, due } = this.#options
+    const { instance, configurations, clock, committed, due } = this.#options
     if (time.isWrong) return null
     const { changesSoFar: changes } = due
     await due.settled('deliveries')
-    const read = () => readRates(this.#database, request, instance)
+    const read = () => readRates(this.#database, request, { instance, configurations })
     const rates = await read()
     const [first] = rates
     if (first !== undefined && !time.agrees(first.server_time)) return null
     const isMoved = await clock.follow(request.now)
     const all = isMoved ? await read() : rates
-    const claimed = await claim(this.#database, request, { instance, committed, rates: all })
+    const claimed = await claim(this.#database, request, { instance, configurations, committed, rates: all })
     const { now, leaseUntil } = request
     const until = [claimed.firstDueAt ?? leaseUntil, leaseUntil, now + LOOK_EVERY_MS]
     this.#found = { changes, at: now, nothingUntil: Math.min(...until) }

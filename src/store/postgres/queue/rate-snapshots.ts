@@ -4,8 +4,15 @@ import type { RateRow } from '../../sql/backlog.ts'
 import { type OpenRate, openRate } from '../../sql/claiming.ts'
 import type { ClaimRequest } from '../../store.ts'
 import { SERVER_TIME } from '../clock/server-clock.ts'
+import type { Configurations } from '../configurations.ts'
 import { Records } from '../connection/records.ts'
 import type { Reader, Value } from '../connection/session.ts'
+
+/** The instance that claims. */
+export interface Claimant {
+  readonly instance: number
+  readonly configurations: Pick<Configurations, 'isChannelLeft'>
+}
 
 export type RateSnapshot = RateRow & {
   /** The same in each row: when the statement ran. */
@@ -46,12 +53,15 @@ export function openRates(rows: readonly RateSnapshot[], request: ClaimRequest):
   )
 }
 
-/** `ids`: of these only. Without locks. */
+/** Of the channels that are not left to other instances; `ids`: of these only. Without locks. */
 export async function readRates(
   reader: Pick<Reader, 'query'>,
   request: ClaimRequest,
-  instance: number,
+  { instance, configurations }: Claimant,
   ids: readonly number[] | null = null,
 ): Promise<readonly RateSnapshot[]> {
-  return reader.query<RateSnapshot>(RATE_SNAPSHOTS, snapshotValues(request, instance, ids))
+  const rates = await reader.query<RateSnapshot>(RATE_SNAPSHOTS, snapshotValues(request, instance, ids))
+  return rates.filter(
+    ({ channel }) => request.channels.has(channel) || !configurations.isChannelLeft(channel),
+  )
 }
