@@ -417,9 +417,15 @@ function requeueContract(t: Test, create: (t: Test) => Harness): void {
     await store.append(entry(event(1), [planned({ target: '#old' })]))
     const instead = identified(1, [planned({ target: '#new' }), planned({ target: '#new' })], 2)
     const asked = instead.map((one) => store.requeue([{ deliveryId: ID, instead: one }], NOW))
-    t.same(await Promise.all(asked), [[ID], []], 'also where it was pending')
+    const changed = await Promise.all(asked)
+    // Of two that are asked for at once, either may be the first.
+    t.same(changed.toSorted(), [[], [ID]], 'also where it was pending')
     t.same(await store.requeue([{ deliveryId: ID }], NOW), [], 'what it was replaced by is sent')
-    t.same(await deliverAll(store, NOW), [deliveryId(1, 2)])
+    const sent = instead.filter((_, index) => changed[index]?.length === 1)
+    t.same(
+      await deliverAll(store, NOW),
+      sent.map(({ id }) => id),
+    )
   })
 
   t.test('what changed since it was looked at is not resent', async (t) => {
