@@ -4,7 +4,13 @@ import { Records } from './connection/records.ts'
 import type { Change, Session } from './connection/session.ts'
 import type { KnownRows } from './known-rows.ts'
 import { conversationLock, stageLock } from './locks.ts'
-import { conversationsOf, deliveryChanges, type Lease, openConversations } from './queue/insert-deliveries.ts'
+import {
+  conversationsOf,
+  deliveryChanges,
+  type Lease,
+  type OpenConversations,
+  openConversations,
+} from './queue/insert-deliveries.ts'
 import { readStages, type StagesBefore, stageChanges } from './queue/stages.ts'
 
 export interface EventPlan {
@@ -23,7 +29,7 @@ export function locksOfPlan({ deliveries, stage }: NewPlan): string[] {
 
 /** What plans are stored after. */
 export interface BeforePlans {
-  readonly openConversations: ReadonlySet<string>
+  readonly openConversations: OpenConversations
   readonly stages: StagesBefore
 }
 
@@ -36,7 +42,7 @@ export async function readBeforePlans(
   const conversations = conversationsOf(plans.flatMap(({ deliveries }) => deliveries))
   const stagesOfPlans = plans.flatMap(({ stage }) => stage ?? [])
   const [open, stages] = await Promise.all([
-    openConversations(session, conversations),
+    openConversations(session, conversations, Math.max(...plans.map(({ at }) => at))),
     readStages(session, stagesOfPlans.length === 0 ? [] : stored, stagesOfPlans),
   ])
   return { openConversations: open, stages }

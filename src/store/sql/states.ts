@@ -22,24 +22,40 @@ export function isFinal({ state }: Pick<NextState, 'state'>): boolean {
 }
 
 /** The reason of a delivery that is held for an earlier one of its conversation. */
-const BEHIND = 'waits for an earlier message of its conversation'
+export const BEHIND = 'waits for an earlier message of its conversation'
 
 export const UNREADABLE =
   "the stored event, or an attempt, cannot be read; check the disk, and look at the event's body"
 
+/** What a conversation has before another delivery of it: one that is to be sent now, or only some that are held for a time. */
+export type Conversation = 'busy' | 'quiet'
+
+/** What is held for a time does not keep those waiting that are not. */
+export function waitsFor(conversation: Conversation | undefined, start: Start): boolean {
+  if (start.kind === 'skipped') return false
+  return conversation === 'busy' || (conversation === 'quiet' && start.kind === 'held')
+}
+
+/** Whether a delivery goes ahead of those of its conversation that are held for a time. */
+export function overtakes(conversation: Conversation | undefined, start: Start): boolean {
+  return conversation === 'quiet' && start.kind === 'pending'
+}
+
 export interface Beginning extends NextState {
   readonly heldUntil: number | null
+  readonly retryingSince: number
 }
 
 /** `waits`: for an earlier delivery of its conversation. */
 export function beginning(start: Start, waits: boolean, at: number): Beginning {
   if (start.kind === 'skipped')
-    return { state: 'skipped', reason: start.reason, dueAt: null, heldUntil: null }
+    return { state: 'skipped', reason: start.reason, dueAt: null, heldUntil: null, retryingSince: at }
   const heldUntil = start.kind === 'held' ? start.until : null
-  if (waits) return { state: 'held', reason: BEHIND, dueAt: null, heldUntil }
+  const retryingSince = Math.max(at, heldUntil ?? at)
+  if (waits) return { state: 'held', reason: BEHIND, dueAt: null, heldUntil, retryingSince }
   return start.kind === 'held'
-    ? { state: 'held', reason: start.reason, dueAt: start.until, heldUntil }
-    : { state: 'pending', reason: null, dueAt: at, heldUntil }
+    ? { state: 'held', reason: start.reason, dueAt: start.until, heldUntil, retryingSince }
+    : { state: 'pending', reason: null, dueAt: at, heldUntil, retryingSince }
 }
 
 /** When its turn in its conversation has come. */

@@ -116,6 +116,7 @@ export function appendContract(t: Test, create: (t: Test) => Harness): void {
             state: 'held',
             reason: 'quiet',
             dueAt: START + HOUR,
+            retryingSince: START + HOUR,
           },
         ],
       },

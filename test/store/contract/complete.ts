@@ -275,6 +275,61 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await deliverAll(store, NOW + 100), [deliveryId(1, 2)])
   })
 
+  t.test('what is held for a time lets a message of its conversation pass that is not', async (t) => {
+    const harness = create(t)
+    const before = await harness.service()
+    const night = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
+    await before.append(entry(event(1), [planned({ conversation: 'c', start: night })]))
+    await before.append(entry(event(2), [planned({ conversation: 'c', start: night })]))
+    t.match(await before.delivery(deliveryId(1, 1)), { state: 'held', dueAt: NOW + HOUR, reason: 'quiet' })
+    await before.append(entry(event(3), [planned({ conversation: 'c' })]))
+    await before.append(entry(event(4), [planned({ conversation: 'c' })]))
+    t.match(await before.delivery(deliveryId(1, 1)), { state: 'held', dueAt: null })
+    await before.close()
+    const store = await harness.service()
+    t.same(await deliverAll(store, NOW), [deliveryId(3, 1)])
+    t.same(await deliverAll(store, NOW + 100), [deliveryId(4, 1)])
+    t.match(await store.delivery(deliveryId(1, 1)), { state: 'held', dueAt: NOW + HOUR })
+    t.same(await store.claim(everything(NOW + HOUR - 1)), { leased: [], nextDueAt: NOW + HOUR })
+    t.same(await deliverAll(store, NOW + HOUR), [deliveryId(1, 1)])
+    t.same(await deliverAll(store, NOW + HOUR + 100), [deliveryId(2, 1)])
+  })
+
+  t.test('of one plan, what is not held passes too', async (t) => {
+    const store = await create(t).service()
+    const night = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
+    const places = [
+      planned({ conversation: 'c', start: night }),
+      planned({ conversation: 'c', receiver: 'two' }),
+      planned({ conversation: 'c', receiver: 'three', start: night }),
+    ]
+    await store.append(entry(event(1), places))
+    t.same(await deliverAll(store, NOW), [deliveryId(1, 2)])
+    t.same(await deliverAll(store, NOW + HOUR), [deliveryId(1, 1)])
+    t.same(await deliverAll(store, NOW + HOUR + 100), [deliveryId(1, 3)])
+  })
+
+  t.test('what was due at its time is not overtaken', async (t) => {
+    const store = await create(t).service()
+    const soon = { kind: 'held', until: NOW + 1_000, reason: 'quiet' } as const
+    await store.append(entry(event(1), [planned({ conversation: 'c', start: soon })]))
+    await store.append(entry({ ...event(2), receivedAt: NOW + 2_000 }, [planned({ conversation: 'c' })]))
+    t.same(await deliverAll(store, NOW + 2_000), [deliveryId(1, 1)])
+    t.same(await deliverAll(store, NOW + 2_100), [deliveryId(2, 1)])
+  })
+
+  t.test('what is resent passes what is held for a time', async (t) => {
+    const store = await create(t).service()
+    const night = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
+    await store.append(entry(event(1), [planned({ conversation: 'c' })]))
+    await store.claim(everything(NOW))
+    await completeAs(store, deliveryId(1, 1), 'parked', NOW)
+    await store.append(entry(event(2), [planned({ conversation: 'c', start: night })]))
+    t.same(await store.requeue([{ deliveryId: deliveryId(1, 1) }], NOW + 10), [deliveryId(1, 1)])
+    t.same(await deliverAll(store, NOW + 20), [deliveryId(1, 1)])
+    t.same(await deliverAll(store, NOW + HOUR), [deliveryId(2, 1)])
+  })
+
   t.test('what is resent waits for its turn in its conversation', async (t) => {
     const store = await create(t).service()
     for (const number of [1, 2, 3]) await store.append(entry(event(number), [planned({ conversation: 'c' })]))
@@ -295,6 +350,14 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
 }
 
 function requeueContract(t: Test, create: (t: Test) => Harness): void {
+  t.test('what is held is retried for as long as anything else, from its time on', async (t) => {
+    const store = await create(t).service()
+    const night = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
+    await store.append(entry(event(1), [planned({ start: night })]))
+    const { leased } = await store.claim(everything(NOW + HOUR))
+    t.match(leased, [{ delivery: { id: deliveryId(1, 1), retryingSince: NOW + HOUR } }])
+  })
+
   t.test('requeue makes deliveries due that wait or have ended, with a fresh budget', async (t) => {
     const store = await create(t).service()
     const others = ['pending', 'held', 'sending', 'skipped', 'merged', 'cancelled']

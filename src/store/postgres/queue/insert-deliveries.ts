@@ -1,6 +1,6 @@
 import type { NewDelivery } from '../../../core/routing/plan.ts'
 import type { DeliveryColumns } from '../../sql/rows.ts'
-import { beginning, released } from '../../sql/states.ts'
+import { BEHIND, beginning, type Conversation, overtakes, released, waitsFor } from '../../sql/states.ts'
 import type { EventType } from '../../store.ts'
 import { Records } from '../connection/records.ts'
 import { anyOf, type Change, type Session } from '../connection/session.ts'
@@ -22,7 +22,7 @@ const OPEN = "state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')"
 /** A row as it is inserted; what it has not is null. */
 export type NewRow = Omit<
   DeliveryColumns,
-  'seq' | 'leased_at' | 'attempts' | 'ambiguous_attempts' | 'created_at' | 'retrying_since'
+  'seq' | 'leased_at' | 'attempts' | 'ambiguous_attempts' | 'created_at'
 > & {
   /** What kind of event it is of; null where that is stored. */
   readonly source: string | null
@@ -46,25 +46,33 @@ export async function insertDeliveries(
   deliveries: readonly PlannedRow[],
 ): Promise<void> {
   const conversations = conversationsOf(deliveries.map(({ delivery }) => delivery))
-  session.sendTogether(deliveryChanges(known, deliveries, await openConversations(session, conversations)))
+  const now = deliveries[0]?.at ?? 0
+  const before = await openConversations(session, conversations, now)
+  session.sendTogether(deliveryChanges(known, deliveries, before))
 }
 
+export type OpenConversations = ReadonlyMap<string, Conversation>
+
 /**
- * A delivery waits for an unfinished earlier one of its conversation. `openBefore`: the conversations that have one, whose locks the
- * transaction has; `lease`: may lease some of them.
+ * A delivery waits for an unfinished earlier one of its conversation, but for one that is held longer than itself. `openBefore`:
+ * the conversations that have one, whose locks the transaction has; `lease`: may lease some of them.
  */
 export function deliveryChanges(
   known: KnownRows,
   deliveries: readonly PlannedRow[],
-  openBefore: ReadonlySet<string>,
+  openBefore: OpenConversations,
   lease: Lease = (rows) => rows,
 ): readonly Change[] {
   if (deliveries.length === 0) return []
-  const open = new Set(openBefore)
+  const open = new Map(openBefore)
+  const passed = new Set<string>()
   const rows = deliveries.map(({ event, number, kind, at, delivery }): NewRow => {
     const { destination, conversation, start, standsInFor = null } = delivery
-    const begins = beginning(start, conversation !== null && open.has(conversation), at)
-    if (conversation !== null && start.kind !== 'skipped') open.add(conversation)
+    const found = conversation === null ? undefined : open.get(conversation)
+    const begins = beginning(start, waitsFor(found, start), at)
+    if (conversation !== null && overtakes(found, start)) passed.add(conversation)
+    if (conversation !== null && start.kind !== 'skipped')
+      open.set(conversation, start.kind === 'pending' ? 'busy' : (found ?? 'quiet'))
     const ids = known.of(destination)
     return {
       id: delivery.id,
@@ -84,11 +92,17 @@ export function deliveryChanges(
       reason: begins.reason,
       due_at: begins.dueAt,
       held_until: begins.heldUntil,
+      retrying_since: begins.retryingSince,
       at,
     }
   })
-  return [{ sql: INSERT, values: [new Records(lease(rows, deliveries))] }]
+  const insert = { sql: INSERT, values: [new Records(lease(rows, deliveries))] }
+  return passed.size === 0 ? [insert] : [insert, { sql: LET_PASS, values: [[...passed], BEHIND] }]
 }
+
+// What is held for a time in a conversation where another one goes ahead waits for its turn as well.
+const LET_PASS = `UPDATE deliveries SET due_at = NULL, reason = $2
+  WHERE conversation = ${anyOf('$1', 'text')} AND state = 'held' AND due_at IS NOT NULL`
 
 // Where the kind is missing, the statement fails: nothing is left out. An event that is not stored yet has it in the row.
 const KIND = `coalesce(
@@ -100,24 +114,34 @@ const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, 
     grouping, stands_in_for, state, reason, due_at, held_until, leased_at, holder, instance, attempts, ambiguous_attempts,
     created_at, retrying_since)
   SELECT id, event, ${KIND}, plan, route, receiver, destination, rate, template, conversation,
-    grouping, stands_in_for, state, reason, due_at, held_until, leased_at, holder, instance, 0, 0, at, at
+    grouping, stands_in_for, state, reason, due_at, held_until, leased_at, holder, instance, 0, 0, at, retrying_since
   FROM ROWS FROM (json_to_recordset($1::json) AS (id text, event bigint, source text, type text,
     plan integer, route text, receiver text,
     destination integer, rate integer, template text, conversation text, grouping text, stands_in_for text, state text,
-    reason text, due_at bigint, held_until bigint, at bigint, leased_at bigint, holder text, instance integer)) WITH ORDINALITY AS new
+    reason text, due_at bigint, held_until bigint, at bigint, leased_at bigint, holder text, instance integer,
+    retrying_since bigint)) WITH ORDINALITY AS new
   ORDER BY ordinality`
+
+// It is the next of its conversation, and its time has not come.
+const IS_HELD = "(state = 'held' AND due_at > $2)"
 
 /** Those of them that have an unfinished delivery. */
 export async function openConversations(
   session: Session,
   conversations: readonly string[],
-): Promise<ReadonlySet<string>> {
-  if (conversations.length === 0) return new Set()
-  const rows = await session.query<{ conversation: string }>(
-    `SELECT DISTINCT conversation FROM deliveries WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN}`,
-    [conversations],
+  now: number,
+): Promise<OpenConversations> {
+  if (conversations.length === 0) return new Map()
+  const rows = await session.query<{ conversation: string; quiet: boolean | null }>(
+    `SELECT conversation, bool_or(${IS_HELD}) AS quiet FROM deliveries
+     WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN} GROUP BY conversation`,
+    [conversations, now],
   )
-  return new Set(rows.map(({ conversation }) => conversation))
+  return new Map(rows.map(({ conversation, quiet }) => [conversation, quiet ? 'quiet' : 'busy']))
+}
+
+export function letPass(session: Session, conversation: string): void {
+  session.send(LET_PASS, [[conversation], BEHIND])
 }
 
 /** Those that there are, each once. */
@@ -134,8 +158,9 @@ export async function releaseNext(
   if (conversations.length === 0) return
   const rows = await session.query<{ seq: number; due_at: number | null; held_until: number | null }>(
     `SELECT DISTINCT ON (conversation) seq, due_at, held_until FROM deliveries
-     WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN} ORDER BY conversation, seq`,
-    [conversations],
+     WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN}
+     ORDER BY conversation, due_at IS NULL, coalesce(held_until, 0) > $2, seq`,
+    [conversations, now],
   )
   const next = rows.flatMap(({ seq, due_at, held_until }) => {
     if (due_at !== null) return []
@@ -152,11 +177,16 @@ export async function releaseNext(
 }
 
 /** Whether another delivery of the conversation is the one to be sent now. */
-export async function isBehind(session: Session, conversation: string, seq: number): Promise<boolean> {
+export async function isBehind(
+  session: Session,
+  conversation: string,
+  seq: number,
+  now: number,
+): Promise<boolean> {
   const found = await session.query(
     `SELECT 1 AS found FROM deliveries
-     WHERE conversation = $1 AND ${OPEN} AND due_at IS NOT NULL AND seq <> $2 LIMIT 1`,
-    [conversation, seq],
+     WHERE conversation = $1 AND ${OPEN} AND due_at IS NOT NULL AND NOT ${IS_HELD} AND seq <> $3 LIMIT 1`,
+    [conversation, now, seq],
   )
   return found.length > 0
 }

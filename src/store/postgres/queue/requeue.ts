@@ -6,7 +6,7 @@ import type { NewDelivery, Requeue } from '../../store.ts'
 import type { Session } from '../connection/session.ts'
 import type { KnownRows } from '../known-rows.ts'
 import { conversationLock, LOCK_EVENTS, lock } from '../locks.ts'
-import { conversationsOf, insertDeliveries, isBehind, releaseNext } from './insert-deliveries.ts'
+import { conversationsOf, insertDeliveries, isBehind, letPass, releaseNext } from './insert-deliveries.ts'
 
 type RequeuedRow = {
   readonly seq: number
@@ -95,8 +95,10 @@ async function makeDue(session: Session, row: RequeuedRow, now: number): Promise
     row.seq,
   ])
   if (found === undefined || found.state === 'pending') return false
-  const waits = row.conversation !== null && (await isBehind(session, row.conversation, row.seq))
+  const { conversation } = row
+  const waits = conversation !== null && (await isBehind(session, conversation, row.seq, now))
   if (waits && found.state === 'held') return false
+  if (conversation !== null && !waits) letPass(session, conversation)
   const { state, reason, dueAt } = requeued(waits, now)
   await session.query(
     `UPDATE deliveries SET state = $1, reason = $2, due_at = $3, held_until = NULL, retrying_since = $4,

@@ -1,4 +1,4 @@
-import { beginning, released } from '../../sql/states.ts'
+import { BEHIND, beginning, type Conversation, overtakes, released, waitsFor } from '../../sql/states.ts'
 import type { NewDelivery } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { placeOf } from './destinations.ts'
@@ -12,7 +12,7 @@ export interface OfPlan {
   readonly at: number
 }
 
-/** A delivery waits for an unfinished earlier one of its conversation. */
+/** A delivery waits for an unfinished earlier one of its conversation, but for one that is held longer than itself. */
 export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDelivery): void {
   const {
     id,
@@ -26,13 +26,14 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
     start,
   } = delivery
   const place = placeOf(database, destination)
-  const waits = start.kind !== 'skipped' && conversation !== null && isOpen(database, conversation)
-  const begins = beginning(start, waits, plan.at)
+  const found = conversation === null ? undefined : findConversation(database, conversation, plan.at)
+  if (conversation !== null && overtakes(found, start)) letPass(database, conversation)
+  const begins = beginning(start, waitsFor(found, start), plan.at)
   database
     .prepare(
       `INSERT INTO deliveries (id, event, kind, plan, route, receiver, destination, rate, template, conversation, grouping,
          stands_in_for, state, reason, due_at, held_until, attempts, ambiguous_attempts, created_at, retrying_since)
-       VALUES (?1, ?2, ?17, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0, ?16, ?16)`,
+       VALUES (?1, ?2, ?17, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0, ?16, ?18)`,
     )
     .run(
       id,
@@ -52,6 +53,7 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
       begins.heldUntil,
       plan.at,
       plan.kind,
+      begins.retryingSince,
     )
   if (begins.dueAt !== null) database.schedule.changed(place.rate)
 }
@@ -60,23 +62,39 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
 const OPEN_OF_CONVERSATION = `conversation = ? AND conversation IS NOT NULL
   AND state IN ('pending', 'held', 'sending', 'retrying', 'ambiguous')`
 
-function isOpen(database: Database, conversation: string): boolean {
-  return (
-    database
-      .prepare(`SELECT 1 AS found FROM deliveries WHERE ${OPEN_OF_CONVERSATION} LIMIT 1`)
-      .get(conversation) !== undefined
-  )
+// It is the next of its conversation, and its time has not come.
+const IS_HELD = "(state = 'held' AND due_at > ?)"
+
+/** Undefined where none of its deliveries is unfinished. */
+function findConversation(database: Database, conversation: string, now: number): Conversation | undefined {
+  const row = database
+    .prepare<{ open: number; quiet: number | null }>(
+      `SELECT count(*) AS open, max(${IS_HELD}) AS quiet FROM deliveries WHERE ${OPEN_OF_CONVERSATION}`,
+    )
+    .get(now, conversation)
+  if (row === undefined || row.open === 0) return undefined
+  return row.quiet === 1 ? 'quiet' : 'busy'
+}
+
+/** Where nothing of a conversation is to be sent now: what is held for a time waits for its turn as well. */
+export function letPass(database: Database, conversation: string): void {
+  database
+    .prepare(
+      `UPDATE deliveries SET due_at = NULL, reason = ?
+       WHERE ${OPEN_OF_CONVERSATION} AND state = 'held' AND due_at IS NOT NULL`,
+    )
+    .run(BEHIND, conversation)
 }
 
 /** Whether it is the turn of another delivery of the conversation. */
-export function isBehind(database: Database, conversation: string, seq: number): boolean {
+export function isBehind(database: Database, conversation: string, seq: number, now: number): boolean {
   return (
     database
       .prepare(
         `SELECT 1 AS found FROM deliveries
-         WHERE ${OPEN_OF_CONVERSATION} AND due_at IS NOT NULL AND seq <> ? LIMIT 1`,
+         WHERE ${OPEN_OF_CONVERSATION} AND due_at IS NOT NULL AND NOT ${IS_HELD} AND seq <> ? LIMIT 1`,
       )
-      .get(conversation, seq) !== undefined
+      .get(conversation, now, seq) !== undefined
   )
 }
 
@@ -84,9 +102,10 @@ export function isBehind(database: Database, conversation: string, seq: number):
 export function releaseNext(database: Database, conversation: string, now: number): void {
   const next = database
     .prepare<{ seq: number; rate: number; due_at: number | null; held_until: number | null }>(
-      `SELECT seq, rate, due_at, held_until FROM deliveries WHERE ${OPEN_OF_CONVERSATION} ORDER BY seq LIMIT 1`,
+      `SELECT seq, rate, due_at, held_until FROM deliveries WHERE ${OPEN_OF_CONVERSATION}
+       ORDER BY due_at IS NULL, coalesce(held_until, 0) > ?, seq LIMIT 1`,
     )
-    .get(conversation)
+    .get(conversation, now)
   if (next === undefined || next.due_at !== null) return
   const { state, reason, dueAt } = released(next.held_until, now)
   database

@@ -4,7 +4,7 @@ import { quoted } from '../../sql/rows.ts'
 import { notRequeued, requeued } from '../../sql/states.ts'
 import type { NewDelivery, Requeue } from '../../store.ts'
 import type { Database } from '../database.ts'
-import { insertDelivery, isBehind, releaseNext } from './insert-delivery.ts'
+import { insertDelivery, isBehind, letPass, releaseNext } from './insert-delivery.ts'
 
 type Requeueable = {
   seq: number
@@ -57,8 +57,9 @@ function replace(database: Database, found: Requeueable, instead: NewDelivery, n
 /** False if it is already due, or waits for its turn in its conversation. */
 function makeDue(database: Database, { seq, state, conversation }: Requeueable, now: number): boolean {
   if (state === 'pending') return false
-  const waits = conversation !== null && isBehind(database, conversation, seq)
+  const waits = conversation !== null && isBehind(database, conversation, seq, now)
   if (waits && state === 'held') return false
+  if (conversation !== null && !waits) letPass(database, conversation)
   const next = requeued(waits, now)
   database
     .prepare(
