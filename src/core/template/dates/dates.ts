@@ -2,11 +2,11 @@
 import type { Liquid } from 'liquidjs'
 import { isNumber } from '../../json/number.ts'
 import { epochTime } from '../../text/iso-time.ts'
+import { offsetAt } from '../../time-intervals/zone.ts'
 import { type Shown, strftime } from './strftime.ts'
 import { readDate } from './wall-time.ts'
 
 const MINUTE_MS = 60_000
-const HOUR_MIN = 60
 const UTC = { offset: 0, name: '' }
 const DEFAULT_FORMAT = '%A, %B %-e, %Y at %-l:%M %P %z'
 
@@ -51,15 +51,6 @@ function read(value: unknown, zone: unknown): Shown | null {
 }
 
 function zoneAt(zone: unknown, at: number): { readonly offset: number; readonly name: string } {
-  if (typeof zone === 'string') return { offset: offsetOf(zone, at), name: zone }
+  if (typeof zone === 'string') return { offset: -offsetAt(zone, at), name: zone }
   return typeof zone === 'number' ? { offset: zone, name: '' } : UTC
-}
-
-/** In minutes behind UTC. Throws where there is no such zone. */
-function offsetOf(timeZone: string, at: number): number {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' })
-  const text = format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? ''
-  const [, sign, hours = '0', minutes = '0'] = /([+-])(\d\d):(\d\d)/.exec(text) ?? []
-  const ahead = Number(hours) * HOUR_MIN + Number(minutes)
-  return sign === '+' ? -ahead : ahead
 }
