@@ -107,6 +107,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./routing/explain.ts')).defineExplain,
   },
   {
+    name: 'calendar',
+    group: 'Routes and messages:',
+    description: 'show when a route is muted, by its time intervals',
+    load: async () => (await import('./routing/calendar.ts')).defineCalendar,
+  },
+  {
     name: 'preview',
     group: 'Routes and messages:',
     description: 'show the messages of an event as their readers see them, or send them to yourself',

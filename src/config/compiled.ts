@@ -7,11 +7,14 @@ import type { View } from '../core/event.ts'
 import { ownProperty } from '../core/json/json.ts'
 import { type FollowUp, type Lifecycle, POST } from '../core/lifecycle/lifecycle.ts'
 import { showAs } from '../core/match/match.ts'
-import { compileRoutes, type RouteInput, type Router } from '../core/routing/route.ts'
+import { compileRoutes, type RouteInput, type Router, type TimeIntervals } from '../core/routing/route.ts'
 import type { Secret } from '../core/secret.ts'
+import type { TimeInterval } from '../core/time-intervals/time-interval.ts'
+import { localZone } from '../core/time-intervals/zone.ts'
 import { type Fingerprints, shortFingerprint } from './file/fingerprint.ts'
 import type { YamlDocument } from './file/yaml-document.ts'
 import type { Config } from './schema/schema.ts'
+import { LOCAL } from './schema/time-intervals.ts'
 import { secretsOf } from './secrets.ts'
 import type { Templates } from './templates/templates.ts'
 
@@ -55,6 +58,7 @@ export function compile(
 ): CompiledConfig {
   const titles = new Map(Object.entries(config.sources).map(([name, { title }]) => [name, title]))
   const destinations = destinationsOf(config)
+  const intervals = timeIntervalsOf(config)
   return {
     file,
     files,
@@ -65,8 +69,12 @@ export function compile(
     ),
     config,
     secrets: secretsOf(config),
-    router: compileRoutes(asWritten(config.routes, ownProperty(document.value, 'routes')), config.unrouted),
-    notices: noticesOf(config, document),
+    router: compileRoutes(
+      asWritten(config.routes, ownProperty(document.value, 'routes')),
+      config.unrouted,
+      intervals,
+    ),
+    notices: noticesOf(config, document, intervals),
     templates,
     lifecycles: Object.entries(config.lifecycles ?? {}).map(([name, { stages, key = null }]) => ({
       name,
@@ -91,11 +99,43 @@ export function receiversOf(config: Config, channel: string): ReadonlyMap<string
   )
 }
 
-function noticesOf({ notices }: Config, { value }: Pick<YamlDocument, 'value'>): Router | null {
+/** The time zone that is meant: `Local` is that of the machine. */
+export function zoneOf({ time_zone }: Pick<Config, 'time_zone'>, location = time_zone): string {
+  return location === LOCAL ? localZone() : location
+}
+
+/** By name. Of two with one name, which is a mistake, the first. */
+export function timeIntervalsOf({ time_intervals, time_zone }: Config): TimeIntervals {
+  return new Map(
+    time_intervals.toReversed().map(({ name, time_intervals: parts }) => [
+      name,
+      {
+        name,
+        parts: parts.map(
+          ({ times, weekdays, days_of_month, months, years, location = time_zone }): TimeInterval => ({
+            times: times ?? null,
+            weekdays: weekdays ?? null,
+            daysOfMonth: days_of_month ?? null,
+            months: months ?? null,
+            years: years ?? null,
+            location: zoneOf({ time_zone }, location),
+          }),
+        ),
+      },
+    ]),
+  )
+}
+
+function noticesOf(
+  { notices }: Config,
+  { value }: Pick<YamlDocument, 'value'>,
+  intervals: TimeIntervals,
+): Router | null {
   if (notices === undefined) return null
   const { receivers, routes } = notices
   if (routes === undefined) return compileRoutes([{ name: 'notices', receivers }])
-  return compileRoutes(asWritten(routes, ownProperty(ownProperty(value, 'notices'), 'routes')))
+  const written = ownProperty(ownProperty(value, 'notices'), 'routes')
+  return compileRoutes(asWritten(routes, written), undefined, intervals)
 }
 
 /** The routes, with matches that are shown as written. `written`: the same routes before variables were filled in. */

@@ -17,6 +17,7 @@ import { checkSamples } from './checks/senders/samples.ts'
 import { checkSenders } from './checks/senders/senders.ts'
 import { checkDoubts, checkSettings, checkTimeouts } from './checks/settings.ts'
 import { sampleFile } from './checks/tests/tests.ts'
+import { checkIntervalNames, checkIntervals } from './checks/time-intervals.ts'
 import { caught } from './checks/unexpected.ts'
 import { checkUsage } from './checks/usage.ts'
 import { type CompiledConfig, compile } from './compiled.ts'
@@ -60,6 +61,7 @@ export function loadConfig(file: string, env: Env): Loaded {
         ]
       : parsed.problems),
     ...checkReferences(filled, loaded?.templates.names ?? null),
+    ...checkIntervalNames(filled),
     ...checkKeys(document),
     ...checkSecrets(filled),
     ...checkSecretsInUrls(filled),
@@ -76,6 +78,7 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...checkPrivacy(filled, env),
     ...checkDoubts(config, document),
     ...checkTimeouts(config, document),
+    ...checkIntervals(config, document),
     ...checkLifecycles(config, document),
     ...checkExamples(filled),
     ...checkUsage(config, loaded.templates.own, filled),

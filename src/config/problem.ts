@@ -16,6 +16,8 @@ export const problemCodes = [
   'unknown_source',
   'unused_source',
   'unused_template',
+  'unknown_time_interval',
+  'unused_time_interval',
   'missing_settings',
   'doubtful_setting',
   'example_value',

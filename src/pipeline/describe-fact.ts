@@ -47,7 +47,16 @@ export function describeFact(fact: Fact): LogEntry {
 
 function received(fact: Of<'received'>): LogEntry {
   const { result, problem, id, messageId, source, type, subject, secretIndex, unrouted, deliveries } = fact
-  const fields = { id, message_id: messageId, source, type, subject, secret_index: secretIndex, deliveries }
+  const fields = {
+    id,
+    message_id: messageId,
+    source,
+    type,
+    subject,
+    secret_index: secretIndex,
+    deliveries,
+    ...fact.muted,
+  }
   if (result === 'quarantined') return { level: 'warn', message: `event quarantined: ${problem}`, fields }
   return { level: result === 'stored' && unrouted ? 'warn' : 'info', message: receivedMessage(fact), fields }
 }
@@ -57,15 +66,15 @@ function rejected({ source, code, address, messageId, method, path, hint }: Of<'
   return { level: 'warn', message: 'request rejected', fields }
 }
 
-function released({ id, from, source, type, unrouted, deliveries }: Of<'released'>): LogEntry {
-  const fields = { id, quarantined: from, source, type, unrouted, deliveries }
+function released({ id, from, source, type, unrouted, deliveries, muted }: Of<'released'>): LogEntry {
+  const fields = { id, quarantined: from, source, type, unrouted, deliveries, ...muted }
   const message = 'request released from quarantine'
   if (!unrouted) return { level: 'info', message, fields }
   return { level: 'warn', message: `${message}, but no route takes it`, fields }
 }
 
-function noticed({ id, type, subject, title, deliveries }: Of<'noticed'>): LogEntry {
-  return { level: 'warn', message: `notice: ${title}`, fields: { id, type, subject, deliveries } }
+function noticed({ id, type, subject, title, deliveries, muted }: Of<'noticed'>): LogEntry {
+  return { level: 'warn', message: `notice: ${title}`, fields: { id, type, subject, deliveries, ...muted } }
 }
 
 function reloaded({ ok, trigger, changed, fingerprint, reason }: Of<'reloaded'>): LogEntry {

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../core/errors.ts'
 import type { Step } from '../core/lifecycle/lifecycle.ts'
 import type { NoticeType } from '../core/notice/notice.ts'
 import type { QuarantineCode } from '../core/receiving/quarantine.ts'
+import type { MutedCounts } from '../core/routing/plan.ts'
 import type { Completed } from '../store/store.ts'
 import type { EnrichmentFact } from './enrichment/enrichment-fact.ts'
 
@@ -21,6 +22,8 @@ export type Fact =
       readonly messageId: string
       readonly secretIndex: number
       readonly deliveries: number
+      /** Of these; left out where there are none. */
+      readonly muted?: MutedCounts
       /** It is planned after its enrichment. */
       readonly enriching: boolean
       /** Why it is quarantined. */
@@ -79,6 +82,7 @@ export type Fact =
       /** False while its enrichment is awaited. */
       readonly unrouted: boolean
       readonly deliveries: number
+      readonly muted?: MutedCounts
     }
   | EnrichmentFact
   /** The service had something to say itself, and stored it as an event. */
@@ -89,6 +93,7 @@ export type Fact =
       readonly subject: string | null
       readonly title: string
       readonly deliveries: number
+      readonly muted?: MutedCounts
     }
   | {
       readonly kind: 'heartbeat'

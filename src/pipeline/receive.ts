@@ -3,7 +3,7 @@ import type { Step } from '../core/enrichment/step.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { type Event, type Pointers, readBody } from '../core/event.ts'
 import { problemOf, type QuarantineCode } from '../core/receiving/quarantine.ts'
-import { makePlan, type Planner } from '../core/routing/plan.ts'
+import { makePlan, mutedIn, type Planner } from '../core/routing/plan.ts'
 import type { SignatureHeaders, Verifier } from '../sources/svix.ts'
 import { type Appended, type Arrival, type Inbox, StoreUnavailable } from '../store/store.ts'
 import type { Handling, Observe } from './fact.ts'
@@ -198,6 +198,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
         result: isDuplicate ? 'duplicate' : 'stored',
         unrouted: plan?.unrouted === true,
         deliveries: isDuplicate ? 0 : (plan?.deliveries.length ?? 0),
+        ...(isDuplicate ? {} : mutedIn(plan)),
         enriching: plan === null && !isDuplicate,
       })
     }

@@ -1,7 +1,7 @@
 /** Reads quarantined requests again after a start or a reload: the configuration, or a new version, may be able to. */
 import { needsEnrichment } from '../core/enrichment/progress.ts'
 import { readEvent } from '../core/event.ts'
-import { makePlan } from '../core/routing/plan.ts'
+import { makePlan, mutedIn } from '../core/routing/plan.ts'
 import { type QuarantinedRequest, type Store, StoreUnavailable } from '../store/store.ts'
 import type { Observe } from './fact.ts'
 import type { Ids, ReceiveSettings } from './receive.ts'
@@ -63,5 +63,6 @@ async function release(deps: ReleaseDeps, request: QuarantinedRequest): Promise<
     type: event.type,
     unrouted: made.plan?.unrouted === true,
     deliveries: made.plan?.deliveries.length ?? 0,
+    ...mutedIn(made.plan),
   })
 }

@@ -25,6 +25,13 @@ const rest = {
   routes: '[{ match: { type: analysis.completed }, receivers: [deal-flow, partners] }]',
 }
 
+function missingKeys(block: string): string {
+  return Object.entries(rest)
+    .filter(([key]) => !new RegExp(`^${key}:`, 'm').test(block))
+    .map(([key, value]) => `${key}: ${value}\n`)
+    .join('')
+}
+
 t.test('the README is short, and its picture small', async (t) => {
   t.ok(statSync(new URL('docs/preview.png', root)).size < PICTURE_MAX_BYTES)
   t.ok(readPage('README.md').trimEnd().split('\n').length <= README_MAX_LINES)
@@ -32,7 +39,7 @@ t.test('the README is short, and its picture small', async (t) => {
 
 for (const [page, count] of Object.entries({
   'README.md': 1,
-  'docs/routing.md': 7,
+  'docs/routing.md': 8,
   'docs/lifecycles.md': 1,
   'docs/notices.md': 3,
   'docs/senders.md': 1,
@@ -41,11 +48,8 @@ for (const [page, count] of Object.entries({
     const blocks = fenced(readPage(page), 'yaml')
     t.equal(blocks.length, count)
     for (const block of blocks) {
-      const missing = Object.entries(rest)
-        .filter(([key]) => !new RegExp(`^${key}:`, 'm').test(block))
-        .map(([key, value]) => `${key}: ${value}\n`)
       const file = join(temporaryFolder(t), 'config.yaml')
-      writeFileSync(file, missing.join('') + block)
+      writeFileSync(file, missingKeys(block) + block)
       const loaded = loadConfig(file, {
         ...environment,
         SMTP_URL: 'smtp://127.0.0.1:2525',
@@ -78,6 +82,22 @@ t.test('the flowchart of the routes is what the command draws of the example', a
   const { code, out, err } = await hookbridge(['routes', '--mermaid', '--config', example.config], example)
   t.equal(code, 0, err)
   t.equal(fenced(section(readPage('docs/routing.md'), 'routes'), 'mermaid')[0], out)
+})
+
+t.test('the calendar is what the command says of the routes above it', async (t) => {
+  const page = readPage('docs/routing.md')
+  const block = fenced(page, 'yaml').find((one) => one.includes('time_intervals:')) ?? ''
+  const shown = fenced(section(page, 'calendar'), '')[0] ?? ''
+  const [, route = '', options = '', output] =
+    /^\$ hookbridge calendar "(.*)" (.*)\n([\s\S]*)$/.exec(shown) ?? []
+  const file = join(temporaryFolder(t), 'config.yaml')
+  writeFileSync(file, missingKeys(block) + block)
+  const { code, out, err } = await hookbridge(
+    ['calendar', route, ...options.split(' '), '--config', file],
+    example,
+  )
+  t.equal(code, 0, err)
+  t.equal(output, out)
 })
 
 t.test('the explanation is what the command says of the example', async (t) => {

@@ -35,16 +35,19 @@ function partsOf(entry: Entry, level: number): readonly [string, Style, readonly
 
 /** `event  analysis.completed  2 messages  evt_…`, and the result of each step if the event was enriched. */
 function eventParts(entry: Entry, style: Style): readonly [string, Style, readonly string[]] {
-  const { msg, type, subject, deliveries, steps, id } = entry
+  const { msg, type, subject, deliveries, deferred, dropped, steps, id } = entry
   // An event that waits for its enrichment has not been planned.
   const isPlanned = msg !== 'event stored, to be enriched'
   const messages = isPlanned ? `${textOf(deliveries)} ${deliveries === 1 ? 'message' : 'messages'}` : ''
   const results = isObject(steps) ? Object.entries(steps).map((result) => result.map(textOf).join(' ')) : []
+  const muted = Object.entries({ deferred, dropped }).flatMap(([what, count]) =>
+    typeof count === 'number' && count > 0 ? [`${count} ${what}`] : [],
+  )
   const isPlain = msg === 'event stored'
   return [
     isPlain ? 'event' : textOf(msg),
     isPlain ? 'cyan' : style,
-    [textOf(type), messages, ...results, textOf(id), textOf(subject)],
+    [textOf(type), messages, ...muted, ...results, textOf(id), textOf(subject)],
   ]
 }
 

@@ -4,13 +4,20 @@ import { meant, quote } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { Condition } from '../../core/match/evaluate.ts'
-import { plan, plannedJson, routingView, skippedBecause } from '../../core/routing/plan.ts'
+import {
+  type PlannedDelivery,
+  plan,
+  plannedJson,
+  routingView,
+  skippedBecause,
+} from '../../core/routing/plan.ts'
 import type { Visit } from '../../core/routing/route.ts'
 import { load } from '../config/load.ts'
 import { type Define, duration } from '../context.ts'
 import { type Conversations, conversationsOf, decisionJson, inWords } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { hanging } from '../history/describe.ts'
+import { when } from '../history/words.ts'
 import { printTable } from '../terminal/table.ts'
 import {
   CommandError,
@@ -26,11 +33,13 @@ import { withStore } from '../with-store.ts'
 import { explainHistory } from './explain-history.ts'
 import { fetchFor, missingField } from './fetch.ts'
 import { type Branch, drawTree, type Remark } from './route-tree.ts'
+import { timeOf } from './time.ts'
 
 interface ExplainFlags extends EventInputFlags {
   readonly verify?: string
   readonly since?: number
   readonly fetch?: boolean
+  readonly at?: string
   readonly json?: boolean
 }
 
@@ -42,13 +51,17 @@ export const defineExplain: Define = (command, context) => {
       'show what this configuration would change for the events stored in this period, such as 7d',
       duration,
     )
+    .option(
+      '--at <time>',
+      'explain it at this time, such as 2026-12-24T18:00 in `time_zone`, or 2026-12-24T17:00Z (default: now)',
+    )
     .option('--fetch', 'send the requests of `enrich`, and show the responses')
     .option('--json', 'print JSON')
     .action(async (named: string | undefined, flags: ExplainFlags) => {
       const compiled = load(context)
       if (flags.since !== undefined) {
-        const { type, data, source, enriched, verify } = flags
-        if ([named, type, data, source, enriched, verify].some((given) => given !== undefined))
+        const { type, data, source, enriched, verify, at } = flags
+        if ([named, type, data, source, enriched, verify, at].some((given) => given !== undefined))
           throw new CommandError('--since looks at all stored events; only --json can be combined with it', 2)
         const { since } = flags
         await withStore(context, (store) =>
@@ -60,9 +73,10 @@ export const defineExplain: Define = (command, context) => {
       const event = flags.fetch
         ? await fetchFor(context.terminal, compiled, given, flags.json === true)
         : given
+      const at = timeOf(compiled, '--at', flags.at)
       const { deliveries } = plan(compiled, event)
       const conversations = await conversationsOf(context, compiled, event, deliveries)
-      const simulation = simulate(compiled, event, conversations.view)
+      const simulation = simulate(compiled, event, { lifecycle: conversations.view, at })
       if (flags.json) printJson(context.terminal, asJson(compiled, event, simulation, conversations))
       else {
         show(context.terminal, compiled, event, simulation, conversations)
@@ -195,7 +209,7 @@ function showDeliveries(
   const rows = [
     ...messages.map(({ delivery, rendered }) => ({
       ...delivery,
-      how: rendered.ok ? `template ${rendered.template}` : rendered.reason,
+      how: howOf(delivery, rendered.ok ? `template ${rendered.template}` : rendered.reason),
     })),
     ...skipped.map((delivery) => ({ ...delivery, how: `skipped: ${skippedBecause(delivery)}` })),
   ]
@@ -222,6 +236,10 @@ function showDeliveries(
   for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))
 }
 
+function howOf({ start }: PlannedDelivery, rendered: string): string {
+  return start.kind === 'held' ? `held until ${when(start.until)}: ${start.reason}` : rendered
+}
+
 function asJson(
   compiled: CompiledConfig,
   event: Event,
@@ -231,7 +249,9 @@ function asJson(
   const { id, type, source, payload, enriched } = event
   return {
     event: { id, type, source, payload, enriched },
-    visits: compiled.router.visits(routingView(compiled, event)),
+    visits: compiled.router
+      .visits(routingView(compiled, event))
+      .map(({ muting: _muting, ...visit }) => visit),
     unrouted,
     receivers,
     deliveries: [

@@ -1,7 +1,7 @@
 /** Follows an event's messages, for `send --wait`. */
 import { type Delivery, finalStates, type State } from '../../core/delivery/delivery.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../../store/store.ts'
-import { count, nameOf, stateStyles } from '../history/words.ts'
+import { count, nameOf, stateStyles, when } from '../history/words.ts'
 import { CommandError, colour, print, printable, type Terminal } from '../terminal/terminal.ts'
 
 export interface Arrival {
@@ -44,9 +44,16 @@ export async function followArrival(
       reported.set(delivery.id, now)
     }
     if (!event.enriching && deliveries.every(isFinal)) return ended(terminal, event, deliveries, null)
-    if (Date.now() >= deadline) return ended(terminal, event, deliveries, limitMs)
+    // What is held beyond the limit need not be waited for.
+    const isWaiting = deliveries.some((one) => !isFinal(one) && !isHeldUntil(one, deadline))
+    if (Date.now() >= deadline || (!event.enriching && !isWaiting))
+      return ended(terminal, event, deliveries, limitMs)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
+}
+
+function isHeldUntil({ state, dueAt }: Delivery, time: number): boolean {
+  return state === 'held' && dueAt !== null && dueAt > time
 }
 
 /** `limitMs`: the time limit that was reached; null if everything has ended. */
@@ -73,8 +80,14 @@ function ended(
     const note = last?.unrouted === true ? '; no route takes it, so unrouted.receivers got it' : ''
     return { ...found, arrived: true, verdict: `arrived: ${all}${note}` }
   }
-  const when = limitMs === null ? 'did not arrive' : `not arrived within ${limitMs / 1_000} s`
-  const verdict = `${missing} of ${all} ${when}: ${show} shows every attempt`
+  const held = deliveries.filter((one) => isHeldUntil(one, Date.now()))
+  if (held.length === missing) {
+    const last = Math.max(...held.map(({ dueAt }) => dueAt ?? 0))
+    const verdict = `${missing} of ${all} held, until ${when(last)} at the latest`
+    return { ...found, arrived: false, verdict }
+  }
+  const after = limitMs === null ? 'did not arrive' : `not arrived within ${limitMs / 1_000} s`
+  const verdict = `${missing} of ${all} ${after}: ${show} shows every attempt`
   return { ...found, arrived: false, verdict }
 }
 

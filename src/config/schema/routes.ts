@@ -6,6 +6,8 @@ export const receiverNames = z
   .min(1, { error: 'must name at least one receiver' })
   .meta({ uniqueItems: true })
 
+const intervalNames = z.array(z.string()).meta({ uniqueItems: true })
+
 export const route = z
   .strictObject({
     name: z
@@ -28,6 +30,28 @@ export const route = z
       )
       .meta({ examples: ['analysis.completed'] }),
     continue: z.boolean().default(false).describe('Also try the routes after this one.'),
+    mute_time_intervals: intervalNames
+      .optional()
+      .describe("The time intervals in which the route is muted. Default: the parent route's.")
+      .meta({ examples: [['nights']] }),
+    active_time_intervals: intervalNames
+      .optional()
+      .describe("The time intervals outside of which the route is muted. Default: the parent route's.")
+      .meta({ examples: [['office hours']] }),
+    when_muted: z
+      .enum(['defer', 'drop'])
+      .optional()
+      .describe(
+        "What happens to the messages of a muted route: `defer` sends them when it is not muted any more, `drop` records them as skipped. Default: the parent route's, else `defer`.",
+      )
+      .meta({ examples: ['drop'] }),
+    critical: z
+      .boolean()
+      .optional()
+      .describe(
+        "The route is never muted, whatever its time intervals say. Default: the parent route's, else false.",
+      )
+      .meta({ examples: [true] }),
     get routes() {
       return z
         .array(route)

@@ -11,6 +11,7 @@ import { notices, receiverNames, route } from './routes.ts'
 import { server } from './server.ts'
 import { store } from './store.ts'
 import { test } from './test.ts'
+import { LOCAL, timeIntervals, timeZone } from './time-intervals.ts'
 
 // It is shown on a button, and in one line with a time and an id.
 const LONGEST_TITLE = 40
@@ -136,6 +137,11 @@ function createSchema(list: readonly Channel[]) {
       .describe('The senders. Each posts its events to /webhooks/NAME.')
       .meta({ examples: [{ cuuro: { svix: { secrets: [EXAMPLE_SECRET] } } }] }),
     enrich,
+    time_zone: timeZone
+      .default(LOCAL)
+      .describe('The time zone of `time_intervals`, by its IANA name. Local is the zone of the machine.')
+      .meta({ examples: ['Europe/Berlin'] }),
+    time_intervals: timeIntervals,
     lifecycles: lifecycles
       .optional()
       .describe('Event types that are stages of one subject, such as created and completed.')

@@ -58,6 +58,13 @@ export const test = z
           .optional()
           .describe('The receivers that get the event, in any order; [] for none.')
           .meta({ examples: [['deal-flow', 'partners']] }),
+        muted: z
+          .array(z.string())
+          .optional()
+          .describe(
+            'The receivers whose messages wait or are dropped, because their route is muted at the time `at`, in any order; [] for none.',
+          )
+          .meta({ examples: [['partners']] }),
         rendered: z
           .record(z.string(), z.array(z.string().min(1, { error: 'must not be empty' })))
           .optional()
@@ -65,7 +72,7 @@ export const test = z
           .meta({ examples: [{ 'deal-flow': ['analysis is complete'] }] }),
       })
       .refine((expected) => Object.keys(expected).length > 0, {
-        error: 'must have at least one of routes, receivers and rendered',
+        error: 'must have at least one of routes, receivers, muted and rendered',
       })
       .meta({ minProperties: 1 })
       .describe('What is expected.'),

@@ -6,6 +6,7 @@ import { conversationOf, type Lifecycle, type Stage, stageOf } from '../lifecycl
 import { lifecycleView } from '../lifecycle/timeline.ts'
 import { NOTICE_SOURCE, NOTICE_TEMPLATE } from '../notice/notice.ts'
 import { describeThrown } from '../text/thrown.ts'
+import type { Muting } from '../time-intervals/muting.ts'
 import type { RouteMatch, Router, Routing } from './route.ts'
 
 export interface Plan {
@@ -32,7 +33,7 @@ export type Start =
   /** Not before `until`. */
   | { readonly kind: 'held'; readonly until: number; readonly reason: string }
   /** Recorded, and never attempted. */
-  | { readonly kind: 'skipped'; readonly reason: string }
+  | { readonly kind: 'skipped'; readonly reason: string; readonly muted?: true }
 
 /** A plan as a store takes it: with its deliveries' ids, when and why it was made, and by which configuration. */
 export interface NewPlan {
@@ -72,7 +73,7 @@ export function makePlan(
   receiver?: string,
 ): MadePlan {
   try {
-    const planned = plan(planner, event, receiver)
+    const planned = plan(planner, event, { at, receiver })
     const deliveries = planned.deliveries.map((delivery) => ({ ...delivery, id: newId() }))
     return { ok: true, plan: { at, cause, fingerprint, ...planned, deliveries } }
   } catch (error) {
@@ -91,42 +92,75 @@ export interface Planner {
   readonly lifecycles: readonly Lifecycle[]
 }
 
+export interface Planning {
+  /** When it is planned; where it is left out, no route is muted. */
+  readonly at?: number | undefined
+  /** Plans for this receiver alone. */
+  readonly receiver?: string | undefined
+}
+
 /**
- * The deliveries of an event, in the order of its routes. A destination that two routes or receivers share gets one
- * message. With `receiver` the plan is for that receiver alone. Throws for a receiver without an entry in
- * `destinations`: the configuration was checked for that.
+ * The deliveries of an event, in the order of its routes. A destination that several routes or receivers share gets one
+ * message, as soon as one of them allows. Throws for a receiver without an entry in `destinations`: the configuration was
+ * checked for that.
  */
-export function plan(planner: Planner, event: Event, receiver?: string): Plan {
+export function plan(planner: Planner, event: Event, { at, receiver }: Planning = {}): Plan {
   const { destinations, lifecycles } = planner
   const stage = stageOf(lifecycles, event)
   const { matches, unrouted } = routingOf(planner, event)
   const deliveries: PlannedDelivery[] = []
-  for (const { route, receivers, template } of matches) {
+  for (const { route, receivers, template, muting } of matches) {
+    const start = startOf(muting, at)
     for (const name of receivers) {
       if (receiver !== undefined && name !== receiver) continue
       const ofReceiver = destinations.get(name)
       if (ofReceiver === undefined)
         throw new Error(`route ${route} names a receiver without destinations: ${name}`)
       for (const destination of ofReceiver) {
-        const earlier = deliveries.find((other) => isSame(other.destination, destination))
-        const start: Start =
-          earlier === undefined
-            ? { kind: 'pending' }
-            : { kind: 'skipped', reason: `already sent by route ${earlier.route}` }
-        deliveries.push({
-          route,
-          receiver: name,
-          destination,
-          template,
-          conversation: stage === null ? null : conversationOf(stage, destination),
-          group: null,
-          start,
-        })
+        const conversation = stage === null ? null : conversationOf(stage, destination)
+        deliveries.push({ route, receiver: name, destination, template, conversation, group: null, start })
       }
     }
   }
   const routes = matches.map(({ route, path, receivers }) => ({ route, path, receivers }))
-  return { routes, unrouted, ...(stage !== null && { stage }), deliveries }
+  return { routes, unrouted, ...(stage !== null && { stage }), deliveries: onceEach(deliveries) }
+}
+
+function startOf(muting: Muting | undefined, at: number | undefined): Start {
+  const muted = at === undefined ? null : (muting?.at(at) ?? null)
+  if (muting === undefined || muted === null) return PENDING
+  const { reason, until } = muted
+  if (muting.whenMuted === 'drop') return { kind: 'skipped', reason, muted: true }
+  return until === null
+    ? { kind: 'skipped', reason: `${reason}, which does not end within a year`, muted: true }
+    : { kind: 'held', until, reason }
+}
+
+const PENDING: Start = { kind: 'pending' }
+
+/** Skips, of the deliveries to one destination, all but the one that is sent first. */
+function onceEach(deliveries: readonly PlannedDelivery[]): readonly PlannedDelivery[] {
+  const firsts = new Map<string, PlannedDelivery>()
+  for (const delivery of deliveries) {
+    const first = firsts.get(placeOf(delivery))
+    if (first === undefined || timeOf(delivery) < timeOf(first)) firsts.set(placeOf(delivery), delivery)
+  }
+  return deliveries.map((delivery) => {
+    const first = firsts.get(placeOf(delivery))
+    if (first === undefined || first === delivery || delivery.start.kind === 'skipped') return delivery
+    return { ...delivery, start: { kind: 'skipped', reason: `already sent by route ${first.route}` } }
+  })
+}
+
+// No name of a channel has a slash.
+function placeOf({ destination: { channel, target } }: PlannedDelivery): string {
+  return `${channel}/${target}`
+}
+
+/** When it may be sent: Infinity where it never is. */
+function timeOf({ start }: PlannedDelivery): number {
+  if (start.kind === 'skipped') return Number.POSITIVE_INFINITY
+  return start.kind === 'held' ? start.until : Number.NEGATIVE_INFINITY
 }
 
 /** Notices have routes of their own. A notice that they do not take is not reported as unrouted, which would cause another notice. */
@@ -151,10 +185,30 @@ export function isSame(one: Place, other: Place): boolean {
   return one.channel === other.channel && one.target === other.target
 }
 
+/** How many messages of muted routes wait until they are not muted any more, and how many are not sent. */
+export interface MutedCounts {
+  readonly deferred: number
+  readonly dropped: number
+}
+
+/** Empty where a plan has none, or there is no plan yet. */
+export function mutedIn(plan: Pick<Plan, 'deliveries'> | null): { readonly muted?: MutedCounts } {
+  const muted = (plan?.deliveries ?? []).filter(isMuted)
+  if (muted.length === 0) return {}
+  const deferred = muted.filter(({ start }) => start.kind === 'held').length
+  return { muted: { deferred, dropped: muted.length - deferred } }
+}
+
+/** Its route is muted: it waits, or is not sent. */
+export function isMuted({ start }: PlannedDelivery): boolean {
+  return start.kind === 'held' || (start.kind === 'skipped' && start.muted === true)
+}
+
 /** A planned delivery as commands print it. */
 export function plannedJson({ start, destination: { channel, target }, ...planned }: PlannedDelivery) {
   const { kind: state, ...more } = start
-  return { ...planned, channel, target, state, ...more }
+  const until = start.kind === 'held' ? { until: new Date(start.until).toISOString() } : {}
+  return { ...planned, channel, target, state, ...more, ...until }
 }
 
 /** Why a planned delivery is not sent; null if it is. */

@@ -5,9 +5,10 @@
 import type { View } from '../event.ts'
 import { type Condition, evaluate, matches } from '../match/evaluate.ts'
 import type { Match } from '../match/match.ts'
+import { createMuting, type Muting, type NamedInterval, type WhenMuted } from '../time-intervals/muting.ts'
 import { type Candidates, indexMatches } from './route-index.ts'
 
-/** A route as configured. A child inherits `receivers` and `template` from its parent unless it has its own. */
+/** A route as configured. A child inherits from its parent what it leaves out, but for `name`, `match` and `continue`. */
 export interface RouteInput {
   readonly name?: string | undefined
   /** Without one the route matches everything. */
@@ -15,6 +16,12 @@ export interface RouteInput {
   readonly receivers?: readonly string[] | undefined
   readonly template?: string | undefined
   readonly continue?: boolean | undefined
+  /** Names of time intervals. */
+  readonly mute_time_intervals?: readonly string[] | undefined
+  readonly active_time_intervals?: readonly string[] | undefined
+  readonly when_muted?: WhenMuted | undefined
+  /** It is never muted. */
+  readonly critical?: boolean | undefined
   readonly routes?: readonly RouteInput[] | undefined
 }
 
@@ -42,6 +49,8 @@ export interface RouteMatch {
   readonly path: string
   readonly receivers: readonly string[]
   readonly template: string | null
+  /** Left out for a route that is never muted. */
+  readonly muting?: Muting
 }
 
 /** The result of trying one route. */
@@ -62,26 +71,49 @@ export interface RouteNode {
   readonly match: Match | null
   readonly continues: boolean
   /** What it inherits from its parent. */
-  readonly inherits: Readonly<Record<keyof Inherited, boolean>>
+  readonly inherits: Readonly<Record<'receivers' | 'template', boolean>>
+  /** What it says or inherits of when it is muted. */
+  readonly calm: Calm
   readonly routes: readonly RouteNode[]
   /** Which of them can take an event; null if they are few. */
   readonly candidates: Candidates | null
 }
 
 /** What is inherited: at the top, nothing. */
-type Inherited = Pick<RouteMatch, 'receivers' | 'template'>
+type Inherited = Pick<RouteMatch, 'receivers' | 'template'> & Calm
+
+/** When a route is muted, as it is configured. */
+export interface Calm {
+  readonly mute_time_intervals: readonly string[]
+  readonly active_time_intervals: readonly string[]
+  readonly when_muted: WhenMuted
+  readonly critical: boolean
+}
+
+/** The time intervals that routes may name. */
+export type TimeIntervals = ReadonlyMap<string, NamedInterval>
 
 // With fewer siblings, trying all of them is cheaper than finding candidates.
 const INDEX_FROM = 8
 
 const noConditions = { matched: true, conditions: [] } as const
 
+const atTheTop: Inherited = {
+  receivers: [],
+  template: null,
+  mute_time_intervals: [],
+  active_time_intervals: [],
+  when_muted: 'defer',
+  critical: false,
+}
+
 /** Compiles the routes; `unrouted` are the receivers of the events that no route takes. */
 export function compileRoutes(
   routes: readonly RouteInput[],
   unrouted?: { readonly receivers: readonly string[] },
+  intervals: TimeIntervals = new Map(),
 ): Router {
-  const nodes = compileLevel(routes, 'routes', 0, { receivers: [], template: null })
+  const nodes = compileLevel(routes, 'routes', 0, atTheTop, intervals)
   const candidates = indexOf(nodes)
   const last: RouteMatch | null =
     unrouted === undefined || unrouted.receivers.length === 0
@@ -110,14 +142,16 @@ function compileLevel(
   at: string,
   depth: number,
   inherited: Inherited,
+  intervals: TimeIntervals,
 ): RouteNode[] {
   return routes.map((input, index) => {
     const path = `${at}[${index}]`
-    const receivers = input.receivers ?? inherited.receivers
-    const template = input.template ?? inherited.template
-    const below = compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, { receivers, template })
+    const own = inherit(input, inherited)
+    const { receivers, template, ...calm } = own
+    const muting = mutingOf(calm, intervals)
+    const below = compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, own, intervals)
     return {
-      taken: { route: input.name ?? path, path, receivers, template },
+      taken: { route: input.name ?? path, path, receivers, template, ...(muting !== null && { muting }) },
       depth,
       match: input.match ?? null,
       continues: input.continue ?? false,
@@ -125,10 +159,37 @@ function compileLevel(
         receivers: input.receivers === undefined && inherited.receivers.length > 0,
         template: input.template === undefined && inherited.template !== null,
       },
+      calm,
       routes: below,
       candidates: indexOf(below),
     }
   })
+}
+
+function inherit(input: RouteInput, inherited: Inherited): Inherited {
+  return {
+    receivers: input.receivers ?? inherited.receivers,
+    template: input.template ?? inherited.template,
+    mute_time_intervals: input.mute_time_intervals ?? inherited.mute_time_intervals,
+    active_time_intervals: input.active_time_intervals ?? inherited.active_time_intervals,
+    when_muted: input.when_muted ?? inherited.when_muted,
+    critical: input.critical ?? inherited.critical,
+  }
+}
+
+/** Throws for a name without a time interval: the configuration was checked for that. */
+function mutingOf(
+  { mute_time_intervals, active_time_intervals, when_muted, critical }: Calm,
+  intervals: TimeIntervals,
+): Muting | null {
+  if (critical) return null
+  const named = (names: readonly string[]) =>
+    names.map((name) => {
+      const interval = intervals.get(name)
+      if (interval === undefined) throw new Error(`a route names a time interval that is missing: ${name}`)
+      return interval
+    })
+  return createMuting(named(mute_time_intervals), named(active_time_intervals), when_muted)
 }
 
 function indexOf(nodes: readonly RouteNode[]): Candidates | null {

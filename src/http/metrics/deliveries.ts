@@ -2,6 +2,8 @@ import { Counter, Histogram, type Registry } from 'prom-client'
 import type { State } from '../../core/delivery/delivery.ts'
 import { lookUps, type Outcome } from '../../core/delivery/outcome.ts'
 import { steps } from '../../core/lifecycle/lifecycle.ts'
+import type { MutedCounts } from '../../core/routing/plan.ts'
+import type { WhenMuted } from '../../core/time-intervals/muting.ts'
 import type { Fact } from '../../pipeline/fact.ts'
 import type { MetricLabels } from './labels.ts'
 
@@ -13,6 +15,7 @@ const attemptOutcomes = [
   'refuse',
 ] as const satisfies readonly Outcome['kind'][]
 const conversationSteps = [...steps, 'skipped'] as const
+const WHEN_MUTED = ['defer', 'drop'] as const satisfies readonly WhenMuted[]
 const deliveryOutcomes = ['delivered', 'parked', 'dead'] as const satisfies readonly State[]
 
 /** What went out. */
@@ -46,6 +49,12 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
     name: 'hookbridge_conversation_messages_total',
     help: `Messages in conversations, by what they did there: ${conversationSteps.join(', ')}.`,
     labelNames: ['channel', 'how'],
+    registers,
+  })
+  const muted = new Counter({
+    name: 'hookbridge_muted_messages_total',
+    help: `Messages of muted routes, by what happened to them: ${WHEN_MUTED.join(' (sent when the route is not muted any more), ')} (not sent).`,
+    labelNames: ['when_muted'],
     registers,
   })
   const duration = new Histogram({
@@ -86,6 +95,10 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       duration.observe({ channel }, durationMs / 1000)
       if (outcome.kind === 'sent') latency.observe({ channel }, Math.max(0, now() - retryingSince) / 1000)
     },
+    muted({ deferred, dropped }: MutedCounts): void {
+      muted.inc({ when_muted: 'defer' }, deferred)
+      muted.inc({ when_muted: 'drop' }, dropped)
+    },
     skipped({ delivery }: Extract<Fact, { kind: 'skipped' }>): void {
       conversations.inc({ channel: delivery.destination.channel, how: 'skipped' })
     },
@@ -95,6 +108,7 @@ export function createDeliveryMetrics(registers: Registry[], now: () => number) 
       fallbacks: receivers,
     }: Pick<MetricLabels, 'channels' | 'destinations' | 'fallbacks'>): void {
       for (const receiver of receivers) fallbacks.inc({ receiver }, 0)
+      for (const when_muted of WHEN_MUTED) muted.inc({ when_muted }, 0)
       for (const { channel, receiver } of destinations) {
         for (const outcome of attemptOutcomes) attempts.inc({ channel, receiver, outcome }, 0)
         for (const outcome of deliveryOutcomes) deliveries.inc({ channel, receiver, outcome }, 0)

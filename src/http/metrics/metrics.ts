@@ -43,6 +43,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const measured = createProcessMetrics(registry, deps)
 
   function count(fact: Fact): void {
+    if ('muted' in fact && fact.muted !== undefined) deliveries.muted(fact.muted)
     switch (fact.kind) {
       case 'received':
         events.received(fact)

@@ -11,7 +11,7 @@ import {
 } from '../../core/enrichment/progress.ts'
 import type { Step, StepRequest } from '../../core/enrichment/step.ts'
 import type { Event } from '../../core/event.ts'
-import { makePlan, type Planner } from '../../core/routing/plan.ts'
+import { makePlan, mutedIn, type Planner } from '../../core/routing/plan.ts'
 import { type Enrichments, type LeasedEnrichment, type Queue, StoreUnavailable } from '../../store/store.ts'
 import type { Observe } from '../fact.ts'
 import type { Ids } from '../receive.ts'
@@ -163,7 +163,7 @@ export function createEnrichEvent(deps: EnrichEventDeps): EnrichEvent {
     const { unrouted, deliveries } = made.plan
     const waitedMs = Math.max(0, now() - receivedAt)
     const about = { id, source, type, steps, unrouted, deliveries: deliveries.length }
-    observe({ kind: 'enriched', ...about, receivedAt, waitedMs })
+    observe({ kind: 'enriched', ...about, ...mutedIn(made.plan), receivedAt, waitedMs })
   }
 
   /** Tries until the store takes it, or the service stops: then a later start does it all again. False where it was not stored. */

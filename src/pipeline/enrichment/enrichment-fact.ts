@@ -1,5 +1,7 @@
 /** What happens while an event is enriched. */
+
 import type { StepResult } from '../../core/enrichment/progress.ts'
+import type { MutedCounts } from '../../core/routing/plan.ts'
 import type { LogEntry } from '../log-entry.ts'
 
 export type EnrichmentFact =
@@ -31,6 +33,8 @@ export type EnrichmentFact =
       readonly steps: readonly StepResult[]
       readonly unrouted: boolean
       readonly deliveries: number
+      /** Of these; left out where there are none. */
+      readonly muted?: MutedCounts
       /** Milliseconds since the epoch. */
       readonly receivedAt: number
       /** Since then. */
@@ -74,7 +78,7 @@ export function describeEnrichment(fact: EnrichmentFact): LogEntry {
     case 'enriched': {
       const { id, source, type, steps, unrouted, deliveries, waitedMs } = fact
       const results = Object.fromEntries(steps.map(({ step, result }) => [step, result]))
-      const fields = { id, source, type, steps: results, deliveries, waited_ms: waitedMs }
+      const fields = { id, source, type, steps: results, deliveries, ...fact.muted, waited_ms: waitedMs }
       const message = unrouted ? 'event enriched, but no route takes it' : 'event enriched'
       return { level: unrouted ? 'warn' : 'info', message, fields }
     }

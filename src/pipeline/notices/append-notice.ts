@@ -2,7 +2,7 @@
 import type { Event } from '../../core/event.ts'
 import { NOTICE_SOURCE, type Notice, type NoticeType } from '../../core/notice/notice.ts'
 import type { RecordedNotice } from '../../core/notice/noticed.ts'
-import { makePlan } from '../../core/routing/plan.ts'
+import { makePlan, mutedIn } from '../../core/routing/plan.ts'
 import type { Store } from '../../store/store.ts'
 import type { Observe } from '../fact.ts'
 import type { Ids, ReceiveSettings } from '../receive.ts'
@@ -67,6 +67,7 @@ export function createAppendNotice(deps: AppendNoticeDeps): AppendNotice {
         subject,
         title: data.title,
         deliveries: plan.deliveries.length,
+        ...mutedIn(plan),
       })
     }
     if (appended.kind !== 'stored' && !seenByAll.has(type)) return null

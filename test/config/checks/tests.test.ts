@@ -147,3 +147,41 @@ t.test('a test without an event says why', async (t) => {
     ],
   )
 })
+
+t.test('who is muted at the time of a test', async (t) => {
+  const muted = (tests: string) => {
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'config.yaml')
+    writeFileSync(
+      file,
+      `time_zone: Europe/Berlin
+time_intervals:
+  - name: nights
+    time_intervals: [{ times: [{ start_time: 00:00, end_time: 08:00 }] }]
+${base.replace('    receivers: [deal-flow, partners]', '    receivers: [deal-flow, partners]\n    mute_time_intervals: [nights]')}${tests}`,
+    )
+    const loaded = loadConfig(file, environment)
+    if (!loaded.ok) throw new Error(lines(loaded.problems, folder).join('\n'))
+    return runTests(loaded.compiled, () => 'none').map(({ message, detail }) => [message, detail])
+  }
+  const event = '{ event: analysis.completed, data: { id: "1" } }'
+  t.same(
+    muted(`
+  - { event: ${event}, at: "2026-11-28T03:00:00Z", expect: { muted: [partners, deal-flow], receivers: [deal-flow, partners] } }
+  - { event: ${event}, at: "2026-11-28T09:00:00+01:00", expect: { muted: [] } }
+  - { event: { event: analysis.created }, at: "2026-11-28T03:00:00Z", expect: { muted: [] } }
+  - { event: ${event}, expect: { rendered: { partners: [complete] } } }
+`),
+    [],
+  )
+  t.same(
+    muted(`
+  - { event: ${event}, at: "2026-11-28T03:00:00Z", expect: { muted: [partners] } }
+  - { event: ${event}, expect: { muted: [partner] } }
+`),
+    [
+      ['tests[0] failed: other receivers are muted', '  partners\n+ deal-flow (actual)'],
+      ['tests[1] failed: there is no receiver "partner"', undefined],
+    ],
+  )
+})

@@ -70,6 +70,8 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'unknown-field-enriched-link',
     'unknown-field-enriched-test',
     'unknown-field-no-enrich',
+    'unknown-time-interval',
+    'time-interval-name',
   ],
   'whether a key is wanted depends on another part of the file': [
     'missing-email-settings',
@@ -80,7 +82,15 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'notices-both',
     'notices-neither',
   ],
-  'two values are compared': ['store-retain-below-dedupe', 'store-retain-unresolved-below-retain'],
+  'two values are compared': [
+    'store-retain-below-dedupe',
+    'store-retain-unresolved-below-retain',
+    'time-interval-midnight',
+    'time-interval-days',
+    'time-interval-month',
+    'time-interval-weekend',
+  ],
+  'the names of time zones change': ['time-interval-location', 'time-zone'],
   'a bound on a duration is one on what it comes to, in whatever units': [
     'wrong-value-short-timeout',
     'enrich-timeout',

@@ -15,7 +15,7 @@ const destinations = new Map([
 const pending = { kind: 'pending' } as const
 
 function planned(routes: readonly RouteInput[], receiver?: string) {
-  return plan({ router: compileRoutes(routes), destinations, lifecycles: [] }, anEvent(), receiver)
+  return plan({ router: compileRoutes(routes), destinations, lifecycles: [] }, anEvent(), { receiver })
 }
 
 t.test('a delivery for each destination of each receiver, in the order of the routes', async (t) => {

@@ -5,6 +5,7 @@ import t from 'tap'
 import { openStore } from '../../../src/store/open.ts'
 import { entry, event, everything, planned } from '../../store/contract/sample.ts'
 import { startTestApp } from '../../support/app.ts'
+import { hookbridge } from '../../support/hookbridge.ts'
 import { scrape, twoSources } from '../../support/metrics.ts'
 import { slackServer } from '../../support/reload.ts'
 import { newEvent, post, temporaryFolder } from '../../support/service.ts'
@@ -107,3 +108,48 @@ t.test('a reload starts new series at 0, removes old ones, and resets the health
     'what was measured stays',
   )
 })
+
+t.test('messages of muted routes are counted, logged, and reported by send --wait', async (t) => {
+  const app = await startTestApp(
+    t,
+    `
+time_intervals:
+  - { name: always, time_intervals: [{ years: ["2000:9998"] }] }
+  - { name: not now, time_intervals: [{ days_of_month: [${dayAfter(2)}, ${dayAfter(3)}], months: [${monthAfter(2)}, ${monthAfter(3)}] }] }
+sources: { cuuro: { svix: { secrets: ["\${WEBHOOK_SECRET}"] } } }
+receivers: { here: { console: {} } }
+routes:
+  - { match: { type: dropped }, receivers: [here], mute_time_intervals: [always], when_muted: drop }
+  - { match: { type: critical }, receivers: [here], mute_time_intervals: [always], critical: true }
+  - { receivers: [here], active_time_intervals: [not now] }
+`,
+  )
+  const send = (type: string) =>
+    hookbridge(['--config', app.config, 'send', '--url', app.url, '--type', type, '--wait', '1h'])
+  t.match(await send('deferred'), {
+    code: 1,
+    out: /held: muted outside the time interval not now/,
+    err: /1 of 1 message held, until \d{4}-\d\d-\d\d \d\d:\d\d:00Z at the latest/,
+  })
+  t.match(await send('dropped'), { code: 0, out: /skipped: muted by the time interval always/ })
+  t.match(await send('critical'), { code: 0, out: /delivered/ })
+  const { value } = await scrape(app.url)
+  t.equal(value('hookbridge_muted_messages_total', { when_muted: 'defer' }), 1)
+  t.equal(value('hookbridge_muted_messages_total', { when_muted: 'drop' }), 1)
+  t.equal(value('hookbridge_queue_depth', { channel: 'console', state: 'held' }), 1)
+  t.match(
+    app.log.filter(({ msg }) => msg === 'event stored'),
+    [
+      { type: 'deferred', deliveries: 1, deferred: 1, dropped: 0 },
+      { type: 'dropped', deliveries: 1, deferred: 0, dropped: 1 },
+      { type: 'critical', deliveries: 1, deferred: undefined },
+    ],
+  )
+})
+
+function after(days: number): Date {
+  return new Date(Date.now() + days * 86_400_000)
+}
+
+const dayAfter = (days: number) => after(days).getDate()
+const monthAfter = (days: number) => after(days).getMonth() + 1

@@ -23,13 +23,19 @@ interface Message {
   readonly text: string
 }
 
-/** `lifecycle`: what templates see of it, if more is known than follows from the event itself. */
+/**
+ * `lifecycle`: what templates see of it, if more is known than follows from the event itself. `at`: when it is planned; without it,
+ * no route is muted.
+ */
 export function simulate(
   compiled: CompiledConfig,
   event: Event,
-  lifecycle: LifecycleView | null = routingView(compiled, event).lifecycle,
+  {
+    lifecycle = routingView(compiled, event).lifecycle,
+    at,
+  }: { readonly lifecycle?: LifecycleView | null; readonly at?: number } = {},
 ): Simulation {
-  const { routes, unrouted, deliveries } = plan(compiled, event)
+  const { routes, unrouted, deliveries } = plan(compiled, event, { at })
   return {
     routes: unrouted ? [] : routes.map(({ route }) => route),
     receivers: [...new Set(routes.flatMap(({ receivers }) => receivers))],

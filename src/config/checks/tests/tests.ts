@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Event, enrichedOf } from '../../../core/event.ts'
+import { isMuted, plan } from '../../../core/routing/plan.ts'
 import type { RenderedMessage } from '../../../core/template/render.ts'
 import type { CompiledConfig } from '../../compiled.ts'
 import { error, meant, type Path, type Problem, quote } from '../../problem.ts'
@@ -54,6 +55,7 @@ function runTest(
   return [
     ...compareRoutes(test.expect.routes, simulation, report),
     ...compareReceivers(compiled, test.expect.receivers, simulation, report),
+    ...compareMuted(compiled, event, test.expect.muted, report),
     ...compareTexts(test.expect.rendered ?? {}, simulation, report),
     ...simulation.messages.flatMap(({ rendered }) => checkNotes(compiled, path, title, rendered)),
   ]
@@ -94,13 +96,42 @@ function compareReceivers(
   report: ReportDifference,
 ): Problem[] {
   if (wanted === undefined) return []
-  const known = Object.keys(config.receivers)
+  return compareNames('receivers', config, wanted, receivers, report)
+}
+
+/** At the time of the event; the other comparisons do not depend on it. */
+function compareMuted(
+  compiled: CompiledConfig,
+  event: Event,
+  wanted: readonly string[] | undefined,
+  report: ReportDifference,
+): Problem[] {
+  if (wanted === undefined) return []
+  const { deliveries } = plan(compiled, event, { at: event.receivedAt })
+  const muted = deliveries.filter(isMuted).map(({ receiver }) => receiver)
+  return compareNames('muted', compiled.config, wanted, [...new Set(muted)], report)
+}
+
+const differences = {
+  receivers: 'other receivers get the event',
+  muted: 'other receivers are muted',
+} as const
+
+function compareNames(
+  key: keyof typeof differences,
+  { receivers }: Config,
+  wanted: readonly string[],
+  found: readonly string[],
+  report: ReportDifference,
+): Problem[] {
+  const known = Object.keys(receivers)
   const unknown = wanted.find((name) => !known.includes(name))
   if (unknown !== undefined)
-    return [report('receivers', `there is no receiver ${quote(unknown)}`, meant(unknown, known))]
-  const [sorted, found] = [[...wanted].sort(), [...receivers].sort()]
-  if (sorted.join('\n') === found.join('\n')) return []
-  return [report('receivers', 'other receivers get the event', WHY, difference(sorted, found))]
+    return [report(key, `there is no receiver ${quote(unknown)}`, meant(unknown, known))]
+  const [one, other] = [wanted.toSorted(), found.toSorted()]
+  return one.join('\n') === other.join('\n')
+    ? []
+    : [report(key, differences[key], WHY, difference(one, other))]
 }
 
 function compareTexts(
