@@ -1,20 +1,11 @@
-import type { SendingLimits } from '../channels/channel.ts'
-import { IN_ORDER_UP_TO } from '../core/delivery/catching-up.ts'
-import { SLOW_AFTER_MS } from '../core/delivery/destination.ts'
 import type { Outcome } from '../core/delivery/outcome.ts'
-import { type ClaimLimits, type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
+import { type Leased, type Queue, StoreUnavailable } from '../store/store.ts'
+import { type AttemptInFlight, capacitiesOf, type LoopSettings } from './capacities.ts'
 import type { Deliver } from './deliver.ts'
 import type { Observe } from './fact.ts'
 import { ProbePaces } from './probe-pace.ts'
 import { StopSignal } from './stop-signal.ts'
 import { reportStoreFailure } from './store-failure.ts'
-
-/** The part of a configuration that claims need. */
-export interface LoopSettings {
-  readonly channels: ReadonlyMap<string, SendingLimits>
-  /** Identifies the configuration. */
-  readonly fingerprint: string
-}
 
 export interface LoopDeps {
   readonly store: Pick<Queue, 'claim' | 'idleUntil' | 'renew' | 'reconfigure' | 'onDue' | 'isSequential'>
@@ -36,15 +27,10 @@ export interface LoopActivity {
   readonly since: number
 }
 
-interface InFlight {
-  readonly channel: string
-  readonly rateKey: string
+interface InFlight extends AttemptInFlight {
   /** How many were made before it. */
   readonly attempts: number
-  /** By the clock. */
-  readonly since: number
   readonly ended: Promise<void>
-  /** The store was asked to record how it ended, and a claim that is asked for now need not wait for that. */
   isRecording: boolean
   leaseUntil: number
 }
@@ -141,7 +127,7 @@ export class DeliveryLoop {
       const idleUntil = store.idleUntil(asked)
       const claiming =
         idleUntil === null
-          ? store.claim({ holder, now: asked, leaseUntil, ...this.#capacities(this.#deps.settings()) })
+          ? store.claim({ holder, now: asked, leaseUntil, ...this.#capacities() })
           : { leased: [], nextDueAt: idleUntil }
       const [claimed] = await Promise.all([claiming, renewed])
       for (const leased of claimed.leased) this.#begin(leased, leaseUntil)
@@ -158,6 +144,14 @@ export class DeliveryLoop {
     }
   }
 
+  #capacities() {
+    const { settings, clock } = this.#deps
+    const now = clock()
+    return capacitiesOf(settings(), this.#inFlight.values(), now, (channel) =>
+      this.#probes.room(channel, now),
+    )
+  }
+
   /** Renews the leases of attempts that take long. A failure is ignored: the next turn tries again, well before they expire. */
   async #renew(now: number, leaseUntil: number): Promise<void> {
     const ending = [...this.#inFlight].filter(([, { leaseUntil }]) => leaseUntil - now < RENEW_BEFORE_MS)
@@ -171,28 +165,6 @@ export class DeliveryLoop {
       return
     }
     for (const [, attempt] of ending) attempt.leaseUntil = leaseUntil
-  }
-
-  #capacities({ channels: open, fingerprint: configuration }: LoopSettings) {
-    const inFlight = new Map<string, number>()
-    const quick = new Map<string, number>()
-    const slow = new Map<string, number>()
-    const slowSince = this.#deps.clock() - SLOW_AFTER_MS
-    for (const { channel, rateKey, since, isRecording } of this.#inFlight.values()) {
-      if (isRecording) continue
-      const isSlow = since < slowSince
-      count(isSlow ? slow : quick, channel)
-      if (!isSlow) count(inFlight, rateKey)
-    }
-    const channels = new Map<string, ClaimLimits>()
-    for (const [name, { rateLimit, perDestination, concurrency }] of open) {
-      // At most as many again may be slow.
-      const held = (quick.get(name) ?? 0) + Math.max(0, (slow.get(name) ?? 0) - concurrency)
-      const free = Math.max(0, concurrency - held)
-      const freeForFailing = this.#probes.room(name, this.#deps.clock())
-      channels.set(name, { ...rateLimit, inOrderUpTo: IN_ORDER_UP_TO, perDestination, free, freeForFailing })
-    }
-    return { inFlight, configuration, channels }
   }
 
   #begin(leased: Leased, leaseUntil: number): void {
@@ -250,8 +222,4 @@ export class DeliveryLoop {
 /** A destination that refuses one message would take another one. */
 function foundWorking({ kind }: Outcome): boolean {
   return kind === 'sent' || kind === 'refuse'
-}
-
-function count(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1)
 }

@@ -4,21 +4,13 @@ import { meant, quote } from '../../config/problem.ts'
 import type { Event } from '../../core/event.ts'
 import { describe } from '../../core/match/describe.ts'
 import type { Condition } from '../../core/match/evaluate.ts'
-import {
-  type PlannedDelivery,
-  plan,
-  plannedJson,
-  routingView,
-  skippedBecause,
-} from '../../core/routing/plan.ts'
+import { plan, plannedJson, routingView } from '../../core/routing/plan.ts'
 import type { Visit } from '../../core/routing/route.ts'
 import { load } from '../config/load.ts'
 import { type Define, duration } from '../context.ts'
-import { type Conversations, conversationsOf, decisionJson, inWords } from '../conversations.ts'
+import { type Conversations, conversationsOf, decisionJson } from '../conversations.ts'
 import { type EventInputFlags, readEventInput, takesEvent } from '../event-input.ts'
 import { hanging } from '../history/describe.ts'
-import { when } from '../history/words.ts'
-import { printTable } from '../terminal/table.ts'
 import {
   CommandError,
   colour,
@@ -30,6 +22,7 @@ import {
   wrap,
 } from '../terminal/terminal.ts'
 import { withStore } from '../with-store.ts'
+import { showDeliveries } from './explain-deliveries.ts'
 import { explainHistory } from './explain-history.ts'
 import { fetchFor, missingField } from './fetch.ts'
 import { type Branch, drawTree, type Remark } from './route-tree.ts'
@@ -193,51 +186,6 @@ function hintAtEnrichment(terminal: Terminal, compiled: CompiledConfig, event: E
   const hint = `explain fetches nothing by itself: give values, such as --enriched ${field}:=VALUE (= for text), or use --fetch`
   for (const line of hanging(terminal, '', printable(hint), '  '))
     print(terminal, colour(terminal, 'yellow', line))
-}
-
-function showDeliveries(
-  terminal: Terminal,
-  { messages, skipped }: Simulation,
-  { decisionOf, remark }: Conversations,
-  { fallbacks }: Pick<CompiledConfig, 'fallbacks'>,
-): void {
-  if (messages.length + skipped.length === 0) {
-    print(terminal, '\nNothing is delivered.')
-    return
-  }
-  print(terminal, '')
-  const rows = [
-    ...messages.map(({ delivery, rendered }) => ({
-      ...delivery,
-      how: howOf(delivery, rendered.ok ? `template ${rendered.template}` : rendered.reason),
-    })),
-    ...skipped.map((delivery) => ({ ...delivery, how: `skipped: ${skippedBecause(delivery)}` })),
-  ]
-  printTable(terminal, rows, [
-    { title: 'CHANNEL', value: ({ destination }) => destination.channel },
-    { title: 'TARGET', value: ({ destination }) => destination.target, shrinks: 'end' },
-    { title: 'RECEIVER', value: ({ receiver }) => receiver },
-    { title: 'HOW', value: ({ how }) => printable(how), shrinks: 'end' },
-  ])
-  for (const { delivery } of messages) {
-    const words = inWords(decisionOf(delivery))
-    if (words === '') continue
-    const { channel, target } = delivery.destination
-    for (const line of hanging(terminal, '', printable(`${channel} ${target}: ${words}`), '  '))
-      print(terminal, line)
-  }
-  if (remark !== '') for (const line of hanging(terminal, '', printable(remark), '  ')) print(terminal, line)
-  for (const receiver of new Set(messages.map(({ delivery }) => delivery.receiver))) {
-    const fallback = fallbacks.get(receiver)?.receiver
-    if (fallback !== undefined)
-      print(terminal, `if it cannot be delivered to ${receiver}, ${fallback} gets it`)
-  }
-  const notes = new Set(messages.flatMap(({ rendered }) => rendered.notes))
-  for (const note of notes) print(terminal, colour(terminal, 'yellow', `note: ${printable(note)}`))
-}
-
-function howOf({ start }: PlannedDelivery, rendered: string): string {
-  return start.kind === 'held' ? `held until ${when(start.until)}: ${start.reason}` : rendered
 }
 
 function asJson(
