@@ -38,9 +38,13 @@ export function createMuting(
   whenMuted: WhenMuted,
 ): Muting | null {
   if (mute.length + active.length === 0) return null
-  const parts = [...mute, ...active].flatMap((interval) => interval.parts)
+  const activeParts = active.flatMap(({ parts }) => parts)
+  const muteParts = mute.flatMap(({ parts }) => parts)
+  const parts = [...muteParts, ...activeParts]
   // The events of a busy minute, and of a whole night, need the answer once.
   let last: { readonly from: number; readonly to: number; readonly muted: Muted | null } | null = null
+  // From one time to another it is muted without a gap. The second is its end, or how far was looked.
+  let known = { from: 0, to: 0, isEnd: false }
   const changeAfter = (time: number) => Math.min(...parts.map((part) => changeOf(part, time)))
   return {
     whenMuted,
@@ -48,10 +52,9 @@ export function createMuting(
     isAt: (time) => reasonAt(time) !== null,
     at(time) {
       if (last !== null && last.from <= time && time < last.to) return last.muted
-      const to = changeAfter(time)
       const reason = reasonAt(time)
-      const muted = reason === null ? null : { reason, until: endAfter(to, time + HORIZON_MS) }
-      last = { from: time, to, muted }
+      const muted = reason === null ? null : { reason, until: endAfter(time) }
+      last = { from: time, to: changeAfter(time), muted }
       return muted
     },
   }
@@ -64,16 +67,39 @@ export function createMuting(
     return `muted outside the time ${active.length === 1 ? 'interval' : 'intervals'} ${names}`
   }
 
-  function endAfter(time: number, horizon: number): number | null {
-    for (let at = time; at <= horizon; at = changeAfter(at)) {
-      if (reasonAt(at) === null) return at
+  function endAfter(time: number): number | null {
+    const isKnown = known.from <= time && time < known.to
+    const { from, to, isEnd } = isKnown ? known : { from: time, to: time, isEnd: false }
+    known = isEnd ? known : { from, ...search(to, time + HORIZON_MS) }
+    return known.isEnd ? known.to : null
+  }
+
+  function search(from: number, horizon: number): { readonly to: number; readonly isEnd: boolean } {
+    let to = from
+    while (to <= horizon) {
+      const next = mutedUntil(to)
+      if (next === null) return { to, isEnd: true }
+      to = next
     }
-    return null
+    return { to, isEnd: false }
+  }
+
+  /** A time until which it is muted for certain; null where it is not. One entry is enough, whatever the others do meanwhile. */
+  function mutedUntil(time: number): number | null {
+    const covering = muteParts.filter((part) => isInPart(part, time)).map((part) => changeOf(part, time))
+    const isOutside = activeParts.length > 0 && !activeParts.some((part) => isInPart(part, time))
+    const outside = isOutside ? [Math.min(...activeParts.map((part) => changeOf(part, time)))] : []
+    const ends = [...covering, ...outside]
+    return ends.length === 0 ? null : Math.max(...ends)
   }
 }
 
 function isIn({ parts }: NamedInterval, time: number): boolean {
-  return parts.some((part) => contains(part, time + offsetAt(part.location, time) * MINUTE_MS))
+  return parts.some((part) => isInPart(part, time))
+}
+
+function isInPart(part: TimeInterval, time: number): boolean {
+  return contains(part, time + offsetAt(part.location, time) * MINUTE_MS)
 }
 
 /** The first time after `time` at which the interval may begin or end: at the start of a minute, within a day. */

@@ -155,6 +155,44 @@ t.test('until then each minute is muted, and the next one is not', async () => {
   )
 })
 
+t.test('looks for the end of a mute a few times a day, and goes on from there the next time', async (t) => {
+  let looks = 0
+  const counted = (part: Partial<TimeInterval>): TimeInterval => ({
+    ...everything,
+    ...part,
+    get weekdays() {
+      looks += 1
+      return null
+    },
+  })
+  const everyOtherMinute = Array.from({ length: 720 }, (_, index) => ({ from: 2 * index, to: 2 * index + 1 }))
+  const parts = [counted({ times: everyOtherMinute }), counted({})]
+  const muting = createMuting([{ name: 'always', parts }], [], 'defer')
+  const now = Date.parse('2026-11-28T12:00Z')
+  t.equal(muting?.at(now)?.until, null)
+  t.ok(looks < 10_000, `${looks} looks in a year`)
+  looks = 0
+  for (let minute = 1; minute <= 60; minute++) t.equal(muting?.at(now + minute * MINUTE)?.until, null)
+  t.ok(looks < 1_000, `${looks} looks in an hour`)
+})
+
+t.test('the end of a mute is the same whatever was asked before', async (t) => {
+  const parts = [
+    { ...everything, times: [{ from: 0, to: 480 }] },
+    { ...everything, times: [{ from: 1_200, to: 1_440 }] },
+    { ...everything, daysOfMonth: [{ from: 29, to: -1 }] },
+  ]
+  const create = () =>
+    createMuting([{ name: 'nights', parts }], [interval({ weekdays: [{ from: 1, to: 5 }] })], 'defer')
+  const asked = create()
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 14 * 24 * 60 }), (minutes) => {
+      const time = Date.parse('2026-11-28T12:00Z') + minutes * MINUTE
+      t.same(asked?.at(time), create()?.at(time))
+    }),
+  )
+})
+
 const clocks = new Map(
   ZONES.map((timeZone) => [
     timeZone,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import t from 'tap'
 import {
@@ -44,4 +45,20 @@ t.test('the time at which clocks show something', async (t) => {
       },
     ),
   )
+})
+
+t.test('the zone of the machine, whatever TZ is', async (t) => {
+  const module = new URL('../../../src/core/time-intervals/zone.ts', import.meta.url)
+  const script = `const { localZone, offsetAt } = await import('${module}')
+    console.log(localZone(), offsetAt(localZone(), Date.parse('2026-11-28T12:00Z')))`
+  const shown = (TZ: string) =>
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { ...process.env, TZ },
+      encoding: 'utf8',
+    }).trim()
+  t.equal(shown('Europe/Berlin'), 'Europe/Berlin 60')
+  t.equal(shown(''), 'UTC 0', 'empty')
+  t.equal(shown('UTC-2'), '+02:00 120', 'without a name')
+  t.equal(shown('UTC+3'), '-03:00 -180')
+  t.equal(shown('Europe/Nowhere'), 'UTC 0')
 })
