@@ -5,6 +5,7 @@ import { claimContract } from './contract/claim.ts'
 import { completeContract } from './contract/complete.ts'
 import { destinationContract } from './contract/destinations.ts'
 import { enrichmentContract } from './contract/enrichments.ts'
+import { heldProperty } from './contract/held-property.ts'
 import { historyContract } from './contract/history.ts'
 import { modelContract } from './contract/model.ts'
 import type { Harness } from './contract/sample.ts'
@@ -18,5 +19,6 @@ export function storeContract(t: Test, create: (t: Test) => Harness): void {
   enrichmentContract(t, create)
   historyContract(t, create)
   backlogContract(t, create)
+  heldProperty(t, create)
   modelContract(t, create)
 }

@@ -27,18 +27,32 @@ export const BEHIND = 'waits for an earlier message of its conversation'
 export const UNREADABLE =
   "the stored event, or an attempt, cannot be read; check the disk, and look at the event's body"
 
-/** What a conversation has before another delivery of it: one that is to be sent now, or only some that are held for a time. */
-export type Conversation = 'busy' | 'quiet'
+/**
+ * Until when a conversation is quiet: the time until which the next of its unfinished deliveries is held; `BUSY` where one of them is
+ * to be sent now.
+ */
+export type QuietUntil = number
 
-/** What is held for a time does not keep those waiting that are not. */
-export function waitsFor(conversation: Conversation | undefined, start: Start): boolean {
-  if (start.kind === 'skipped') return false
-  return conversation === 'busy' || (conversation === 'quiet' && start.kind === 'held')
+export const BUSY: QuietUntil = 0
+
+/** What is held for a time does not keep those waiting that may be sent before. */
+export function waitsFor(quietUntil: QuietUntil | undefined, start: Start): boolean {
+  return quietUntil !== undefined && start.kind !== 'skipped' && startsAt(start) >= quietUntil
 }
 
 /** Whether a delivery goes ahead of those of its conversation that are held for a time. */
-export function overtakes(conversation: Conversation | undefined, start: Start): boolean {
-  return conversation === 'quiet' && start.kind === 'pending'
+export function overtakes(quietUntil: QuietUntil | undefined, start: Start): boolean {
+  return quietUntil !== undefined && startsAt(start) < quietUntil
+}
+
+/** Until when its conversation is quiet with it. */
+export function quietUntilWith(quietUntil: QuietUntil | undefined, start: Start): QuietUntil {
+  return Math.min(quietUntil ?? Number.POSITIVE_INFINITY, startsAt(start))
+}
+
+function startsAt(start: Start): number {
+  if (start.kind === 'skipped') return Number.POSITIVE_INFINITY
+  return start.kind === 'held' ? start.until : BUSY
 }
 
 export interface Beginning extends NextState {

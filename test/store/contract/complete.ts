@@ -330,6 +330,54 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
     t.same(await deliverAll(store, NOW + HOUR), [deliveryId(2, 1)])
   })
 
+  t.test('of those that are held for a time, the one whose time comes first goes first', async (t) => {
+    const store = await create(t).service()
+    const until = (ms: number) => ({ kind: 'held', until: NOW + ms, reason: `until ${ms}` }) as const
+    for (const [number, ms] of [300, 400, 100, 200].map((ms, index) => [index + 1, ms] as const))
+      await store.append(entry(event(number), [planned({ conversation: 'c', start: until(ms) })]))
+    t.match(await store.delivery(deliveryId(3, 1)), { state: 'held', dueAt: NOW + 100, reason: 'until 100' })
+    t.match(await store.delivery(deliveryId(1, 1)), { state: 'held', dueAt: null })
+    for (const [number, ms] of [
+      [3, 100],
+      [4, 200],
+      [1, 300],
+      [2, 400],
+    ] as const) {
+      t.same(await store.claim(everything(NOW + ms - 1)), { leased: [], nextDueAt: NOW + ms })
+      t.same(await deliverAll(store, NOW + ms), [deliveryId(number, 1)])
+    }
+  })
+
+  t.test('of one plan, too', async (t) => {
+    const store = await create(t).service()
+    const until = (ms: number) => ({ kind: 'held', until: NOW + ms, reason: 'quiet' }) as const
+    const places = [300, 100, 200].map((ms, index) =>
+      planned({ conversation: 'c', receiver: `r${index}`, start: until(ms) }),
+    )
+    await store.append(entry(event(1), places))
+    for (const [number, ms] of [
+      [2, 100],
+      [3, 200],
+      [1, 300],
+    ] as const) {
+      t.same(await store.claim(everything(NOW + ms - 1)), { leased: [], nextDueAt: NOW + ms })
+      t.same(await deliverAll(store, NOW + ms), [deliveryId(1, number)])
+    }
+  })
+
+  t.test('what is held for a time, and resent behind another one, waits for that one alone', async (t) => {
+    const store = await create(t).service()
+    const night = { kind: 'held', until: NOW + HOUR, reason: 'quiet' } as const
+    await store.append(entry(event(1), [planned({ conversation: 'c' })]))
+    await store.append(entry(event(2), [planned({ conversation: 'c', start: night })]))
+    await store.claim(everything(NOW))
+    const again = () => store.requeue([{ deliveryId: deliveryId(2, 1) }], NOW + 10)
+    t.same(await again(), [deliveryId(2, 1)])
+    t.same(await again(), [], 'it waits for its turn already')
+    t.ok(await completeSent(store, deliveryId(1, 1), 1, NOW + 20))
+    t.same(await deliverAll(store, NOW + 100), [deliveryId(2, 1)])
+  })
+
   t.test('what is resent waits for its turn in its conversation', async (t) => {
     const store = await create(t).service()
     for (const number of [1, 2, 3]) await store.append(entry(event(number), [planned({ conversation: 'c' })]))

@@ -1,6 +1,15 @@
 import type { NewDelivery } from '../../../core/routing/plan.ts'
 import type { DeliveryColumns } from '../../sql/rows.ts'
-import { BEHIND, beginning, type Conversation, overtakes, released, waitsFor } from '../../sql/states.ts'
+import {
+  BEHIND,
+  BUSY,
+  beginning,
+  overtakes,
+  type QuietUntil,
+  quietUntilWith,
+  released,
+  waitsFor,
+} from '../../sql/states.ts'
 import type { EventType } from '../../store.ts'
 import { Records } from '../connection/records.ts'
 import { anyOf, type Change, type Session } from '../connection/session.ts'
@@ -51,7 +60,8 @@ export async function insertDeliveries(
   session.sendTogether(deliveryChanges(known, deliveries, before))
 }
 
-export type OpenConversations = ReadonlyMap<string, Conversation>
+/** Those that have an unfinished delivery, with the time until which each is quiet. */
+export type OpenConversations = ReadonlyMap<string, QuietUntil>
 
 /**
  * A delivery waits for an unfinished earlier one of its conversation, but for one that is held longer than itself. `openBefore`:
@@ -66,15 +76,25 @@ export function deliveryChanges(
   if (deliveries.length === 0) return []
   const open = new Map(openBefore)
   const passed = new Set<string>()
-  const rows = deliveries.map(({ event, number, kind, at, delivery }): NewRow => {
+  const rows: NewRow[] = []
+  // Of the conversations, the rows that are the next ones.
+  const next = new Map<string, number>()
+  for (const { event, number, kind, at, delivery } of deliveries) {
     const { destination, conversation, start, standsInFor = null } = delivery
-    const found = conversation === null ? undefined : open.get(conversation)
-    const begins = beginning(start, waitsFor(found, start), at)
-    if (conversation !== null && overtakes(found, start)) passed.add(conversation)
-    if (conversation !== null && start.kind !== 'skipped')
-      open.set(conversation, start.kind === 'pending' ? 'busy' : (found ?? 'quiet'))
+    const quietUntil = conversation === null ? undefined : open.get(conversation)
+    const begins = beginning(start, waitsFor(quietUntil, start), at)
+    if (conversation !== null && overtakes(quietUntil, start)) {
+      passed.add(conversation)
+      const index = next.get(conversation) ?? -1
+      const row = rows[index]
+      if (row !== undefined) rows[index] = { ...row, due_at: null, reason: BEHIND }
+    }
+    if (conversation !== null && start.kind !== 'skipped') {
+      open.set(conversation, quietUntilWith(quietUntil, start))
+      if (begins.dueAt !== null) next.set(conversation, rows.length)
+    }
     const ids = known.of(destination)
-    return {
+    rows.push({
       id: delivery.id,
       event,
       source: kind?.source ?? null,
@@ -94,10 +114,10 @@ export function deliveryChanges(
       held_until: begins.heldUntil,
       retrying_since: begins.retryingSince,
       at,
-    }
-  })
+    })
+  }
   const insert = { sql: INSERT, values: [new Records(lease(rows, deliveries))] }
-  return passed.size === 0 ? [insert] : [insert, { sql: LET_PASS, values: [[...passed], BEHIND] }]
+  return passed.size === 0 ? [insert] : [{ sql: LET_PASS, values: [[...passed], BEHIND] }, insert]
 }
 
 // What is held for a time in a conversation where another one goes ahead waits for its turn as well.
@@ -122,26 +142,29 @@ const INSERT = `INSERT INTO deliveries (id, event, kind, plan, route, receiver, 
     retrying_since bigint)) WITH ORDINALITY AS new
   ORDER BY ordinality`
 
-// It is the next of its conversation, and its time has not come.
-const IS_HELD = "(state = 'held' AND due_at > $2)"
-
-/** Those of them that have an unfinished delivery. */
+/**
+ * Those of them that have an unfinished delivery. What is held is locked: one that is being claimed or changed just now is not passed.
+ */
 export async function openConversations(
   session: Session,
   conversations: readonly string[],
   now: number,
 ): Promise<OpenConversations> {
   if (conversations.length === 0) return new Map()
-  const rows = await session.query<{ conversation: string; quiet: boolean | null }>(
-    `SELECT conversation, bool_or(${IS_HELD}) AS quiet FROM deliveries
+  const rows = await session.query<{ conversation: string; until: number | null }>(
+    `WITH held AS MATERIALIZED (
+       SELECT seq FROM deliveries
+       WHERE conversation = ${anyOf('$1', 'text')} AND state = 'held' AND due_at > $2 FOR UPDATE SKIP LOCKED)
+     SELECT conversation, max(due_at) FILTER (WHERE seq IN (SELECT seq FROM held)) AS until FROM deliveries
      WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN} GROUP BY conversation`,
     [conversations, now],
   )
-  return new Map(rows.map(({ conversation, quiet }) => [conversation, quiet ? 'quiet' : 'busy']))
+  return new Map(rows.map(({ conversation, until }) => [conversation, until ?? BUSY]))
 }
 
-export function letPass(session: Session, conversation: string): void {
-  session.send(LET_PASS, [[conversation], BEHIND])
+/** The same, where the time of the held one has not come; waits for a claim that leases it. */
+export function letPass(session: Session, conversation: string, now: number): void {
+  session.send(`${LET_PASS} AND due_at > $3`, [[conversation], BEHIND, now])
 }
 
 /** Those that there are, each once. */
@@ -159,7 +182,7 @@ export async function releaseNext(
   const rows = await session.query<{ seq: number; due_at: number | null; held_until: number | null }>(
     `SELECT DISTINCT ON (conversation) seq, due_at, held_until FROM deliveries
      WHERE conversation = ${anyOf('$1', 'text')} AND ${OPEN}
-     ORDER BY conversation, due_at IS NULL, coalesce(held_until, 0) > $2, seq`,
+     ORDER BY conversation, due_at IS NULL, CASE WHEN held_until > $2 THEN held_until ELSE 0 END, seq`,
     [conversations, now],
   )
   const next = rows.flatMap(({ seq, due_at, held_until }) => {
@@ -177,16 +200,11 @@ export async function releaseNext(
 }
 
 /** Whether another delivery of the conversation is the one to be sent now. */
-export async function isBehind(
-  session: Session,
-  conversation: string,
-  seq: number,
-  now: number,
-): Promise<boolean> {
+export async function isBehind(session: Session, conversation: string, seq: number): Promise<boolean> {
   const found = await session.query(
     `SELECT 1 AS found FROM deliveries
-     WHERE conversation = $1 AND ${OPEN} AND due_at IS NOT NULL AND NOT ${IS_HELD} AND seq <> $3 LIMIT 1`,
-    [conversation, now, seq],
+     WHERE conversation = $1 AND ${OPEN} AND due_at IS NOT NULL AND seq <> $2 LIMIT 1`,
+    [conversation, seq],
   )
   return found.length > 0
 }

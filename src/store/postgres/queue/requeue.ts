@@ -88,22 +88,22 @@ async function replace(
   await releaseNext(session, conversationsOf([row]), now)
 }
 
-/** False where it is due already, or waits for its turn in its conversation. */
-async function makeDue(session: Session, row: RequeuedRow, now: number): Promise<boolean> {
+/** False where it is due already, or waits for its turn in its conversation alone. */
+async function makeDue(session: Session, { seq, conversation }: RequeuedRow, now: number): Promise<boolean> {
   // It may have changed with one before it.
-  const [found] = await session.query<{ state: State }>('SELECT state FROM deliveries WHERE seq = $1', [
-    row.seq,
-  ])
+  const [found] = await session.query<{ state: State; held_until: number | null }>(
+    'SELECT state, held_until FROM deliveries WHERE seq = $1',
+    [seq],
+  )
   if (found === undefined || found.state === 'pending') return false
-  const { conversation } = row
-  const waits = conversation !== null && (await isBehind(session, conversation, row.seq, now))
-  if (waits && found.state === 'held') return false
-  if (conversation !== null && !waits) letPass(session, conversation)
+  if (conversation !== null) letPass(session, conversation, now)
+  const waits = conversation !== null && (await isBehind(session, conversation, seq))
+  if (waits && found.state === 'held' && (found.held_until ?? 0) <= now) return false
   const { state, reason, dueAt } = requeued(waits, now)
   await session.query(
     `UPDATE deliveries SET state = $1, reason = $2, due_at = $3, held_until = NULL, retrying_since = $4,
        ambiguous_attempts = 0, replaced_by = NULL WHERE seq = $5`,
-    [state, reason, dueAt, now, row.seq],
+    [state, reason, dueAt, now, seq],
   )
   return true
 }

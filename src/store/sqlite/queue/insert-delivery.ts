@@ -1,4 +1,4 @@
-import { BEHIND, beginning, type Conversation, overtakes, released, waitsFor } from '../../sql/states.ts'
+import { BEHIND, BUSY, beginning, overtakes, type QuietUntil, released, waitsFor } from '../../sql/states.ts'
 import type { NewDelivery } from '../../store.ts'
 import type { Database } from '../database.ts'
 import { placeOf } from './destinations.ts'
@@ -26,9 +26,9 @@ export function insertDelivery(database: Database, plan: OfPlan, delivery: NewDe
     start,
   } = delivery
   const place = placeOf(database, destination)
-  const found = conversation === null ? undefined : findConversation(database, conversation, plan.at)
-  if (conversation !== null && overtakes(found, start)) letPass(database, conversation)
-  const begins = beginning(start, waitsFor(found, start), plan.at)
+  const quietUntil = conversation === null ? undefined : findQuiet(database, conversation, plan.at)
+  if (conversation !== null && overtakes(quietUntil, start)) letPass(database, conversation, plan.at)
+  const begins = beginning(start, waitsFor(quietUntil, start), plan.at)
   database
     .prepare(
       `INSERT INTO deliveries (id, event, kind, plan, route, receiver, destination, rate, template, conversation, grouping,
@@ -66,35 +66,35 @@ const OPEN_OF_CONVERSATION = `conversation = ? AND conversation IS NOT NULL
 const IS_HELD = "(state = 'held' AND due_at > ?)"
 
 /** Undefined where none of its deliveries is unfinished. */
-function findConversation(database: Database, conversation: string, now: number): Conversation | undefined {
+function findQuiet(database: Database, conversation: string, now: number): QuietUntil | undefined {
   const row = database
-    .prepare<{ open: number; quiet: number | null }>(
-      `SELECT count(*) AS open, max(${IS_HELD}) AS quiet FROM deliveries WHERE ${OPEN_OF_CONVERSATION}`,
+    .prepare<{ open: number; until: number | null }>(
+      `SELECT count(*) AS open, max(CASE WHEN ${IS_HELD} THEN due_at END) AS until
+       FROM deliveries WHERE ${OPEN_OF_CONVERSATION}`,
     )
     .get(now, conversation)
-  if (row === undefined || row.open === 0) return undefined
-  return row.quiet === 1 ? 'quiet' : 'busy'
+  return row === undefined || row.open === 0 ? undefined : (row.until ?? BUSY)
 }
 
-/** Where nothing of a conversation is to be sent now: what is held for a time waits for its turn as well. */
-export function letPass(database: Database, conversation: string): void {
+/** What is held for a time in a conversation where another one goes ahead waits for its turn as well. */
+export function letPass(database: Database, conversation: string, now: number): void {
   database
     .prepare(
       `UPDATE deliveries SET due_at = NULL, reason = ?
-       WHERE ${OPEN_OF_CONVERSATION} AND state = 'held' AND due_at IS NOT NULL`,
+       WHERE ${OPEN_OF_CONVERSATION} AND ${IS_HELD}`,
     )
-    .run(BEHIND, conversation)
+    .run(BEHIND, conversation, now)
 }
 
 /** Whether it is the turn of another delivery of the conversation. */
-export function isBehind(database: Database, conversation: string, seq: number, now: number): boolean {
+export function isBehind(database: Database, conversation: string, seq: number): boolean {
   return (
     database
       .prepare(
         `SELECT 1 AS found FROM deliveries
-         WHERE ${OPEN_OF_CONVERSATION} AND due_at IS NOT NULL AND NOT ${IS_HELD} AND seq <> ? LIMIT 1`,
+         WHERE ${OPEN_OF_CONVERSATION} AND due_at IS NOT NULL AND seq <> ? LIMIT 1`,
       )
-      .get(conversation, now, seq) !== undefined
+      .get(conversation, seq) !== undefined
   )
 }
 
@@ -103,7 +103,7 @@ export function releaseNext(database: Database, conversation: string, now: numbe
   const next = database
     .prepare<{ seq: number; rate: number; due_at: number | null; held_until: number | null }>(
       `SELECT seq, rate, due_at, held_until FROM deliveries WHERE ${OPEN_OF_CONVERSATION}
-       ORDER BY due_at IS NULL, coalesce(held_until, 0) > ?, seq LIMIT 1`,
+       ORDER BY due_at IS NULL, CASE WHEN held_until > ? THEN held_until ELSE 0 END, seq LIMIT 1`,
     )
     .get(conversation, now)
   if (next === undefined || next.due_at !== null) return

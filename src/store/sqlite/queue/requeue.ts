@@ -14,6 +14,7 @@ type Requeueable = {
   plan: number
   state: State
   conversation: string | null
+  held_until: number | null
 }
 
 const LEFT_ALONE = quoted(notRequeued)
@@ -21,7 +22,7 @@ const LEFT_ALONE = quoted(notRequeued)
 /** `Queue.requeue`, inside a transaction. */
 export function requeue(database: Database, requests: readonly Requeue[], now: number): readonly string[] {
   const find = database.prepare<Requeueable>(
-    `SELECT seq, rate, event, kind, plan, state, conversation FROM deliveries
+    `SELECT seq, rate, event, kind, plan, state, conversation, held_until FROM deliveries
      WHERE id = ?1 AND state NOT IN (${LEFT_ALONE}) AND (?2 IS NULL OR (state = ?2 AND attempts = ?3))`,
   )
   // The earliest delivery of a conversation is sent first.
@@ -54,12 +55,16 @@ function replace(database: Database, found: Requeueable, instead: NewDelivery, n
   if (found.conversation !== null) releaseNext(database, found.conversation, now)
 }
 
-/** False if it is already due, or waits for its turn in its conversation. */
-function makeDue(database: Database, { seq, state, conversation }: Requeueable, now: number): boolean {
+/** False if it is already due, or waits for its turn in its conversation alone. */
+function makeDue(
+  database: Database,
+  { seq, state, conversation, held_until }: Requeueable,
+  now: number,
+): boolean {
   if (state === 'pending') return false
-  const waits = conversation !== null && isBehind(database, conversation, seq, now)
-  if (waits && state === 'held') return false
-  if (conversation !== null && !waits) letPass(database, conversation)
+  if (conversation !== null) letPass(database, conversation, now)
+  const waits = conversation !== null && isBehind(database, conversation, seq)
+  if (waits && state === 'held' && (held_until ?? 0) <= now) return false
   const next = requeued(waits, now)
   database
     .prepare(
