@@ -56,6 +56,38 @@ t.test('claims', async (t) => {
     const seenAt = () => postgres.query('SELECT seen_at FROM hookbridge.clock', url)
     await until(() => seenAt()[0] === String(now + 1), 'it to be saved')
   })
+  t.test('what is held for a time is not passed where it is being claimed', async (t) => {
+    const url = postgres.createDatabase()
+    const store = await openedStore(t, url)
+    const start = { kind: 'held', until: START + 1_000, reason: 'quiet' } as const
+    await store.append(entry(event(1), [planned({ conversation: 'c', start })]))
+    const database = openDatabase(t, url)
+    const over = Promise.withResolvers<void>()
+    t.teardown(over.resolve)
+    const locked = Promise.withResolvers<void>()
+    // As by an instance whose clock is ahead.
+    const claiming = database.write(async (session) => {
+      await session.query('SELECT seq FROM deliveries FOR UPDATE')
+      locked.resolve()
+      await over.promise
+      await session.query(
+        "UPDATE deliveries SET state = 'sending', due_at = $1, leased_at = $1 WHERE id = $2",
+        [START + 60_000, deliveryId(1, 1)],
+      )
+    })
+    await locked.promise
+    const appended = store.append(entry(event(2), [planned({ conversation: 'c' })]))
+    const isOver = async () => (await store.event(event(2).id)) !== null
+    const waits = "FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    await until(
+      async () => (await isOver()) || postgres.query(`SELECT pid ${waits}`, url).length > 0,
+      'the append to be stored, or to wait',
+    )
+    over.resolve()
+    await Promise.all([claiming, appended])
+    t.match(await store.delivery(deliveryId(1, 1)), { state: 'sending' })
+    t.match(await store.delivery(deliveryId(2, 1)), { state: 'held', dueAt: null })
+  })
   t.test('no event is stored without its deliveries', async (t) => {
     const url = postgres.createDatabase()
     const store = await openedStore(t, url)
