@@ -13,9 +13,10 @@ import {
 import { isZone, zoneNames } from '../../core/time-intervals/zone.ts'
 
 const NO_TIME = 'must be a time such as 09:00 or 24:00'
+const NO_WEEKDAY = 'must be a day such as monday'
 
 const time = z
-  .string()
+  .string({ error: NO_TIME })
   .meta({ pattern: patterns.time, patternErrorMessage: NO_TIME })
   .transform((text, context) => {
     const minute = parseTime(text)
@@ -53,7 +54,8 @@ function ranges(
   description: string,
   examples: readonly (string | number)[],
 ) {
-  const text = z.string().meta({ pattern })
+  // A number in quotes would be as wrong.
+  const text = z.string({ error: numbers === null ? NO_WEEKDAY : undefined }).meta({ pattern })
   const value = numbers === null ? text : z.union([text, z.number().meta({ type: 'integer', ...numbers })])
   const range = value.transform((value, context) => {
     const parsed = parse(String(value))
@@ -72,7 +74,7 @@ function ranges(
 /** A time zone, by its IANA name; `Local` is that of the machine, as in Alertmanager. */
 export const timeZone = z.string().superRefine((name, context) => {
   if (name === LOCAL || isZone(name)) return
-  const meant = nearest(name, zoneNames())
+  const meant = nearest(name, [LOCAL, ...zoneNames()])
   const params = {
     hint: meant === undefined ? 'use an IANA name such as Europe/Berlin, or UTC' : `did you mean ${meant}?`,
   }

@@ -90,7 +90,7 @@ const beyondSchema: Readonly<Record<string, readonly string[]>> = {
     'time-interval-month',
     'time-interval-weekend',
   ],
-  'the names of time zones change': ['time-interval-location', 'time-zone'],
+  'the names of time zones change': ['time-interval-location', 'time-interval-location-local', 'time-zone'],
   'a bound on a duration is one on what it comes to, in whatever units': [
     'wrong-value-short-timeout',
     'enrich-timeout',
