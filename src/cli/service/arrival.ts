@@ -76,6 +76,8 @@ function ended(
     return { ...found, arrived: false, verdict }
   }
   const all = count(deliveries.length, 'message')
+  if (deliveries.length > 0 && deliveries.every(({ state }) => state === 'skipped'))
+    return { ...found, arrived: true, verdict: `nothing was sent: ${all} skipped` }
   if (missing === 0) {
     const note = last?.unrouted === true ? '; no route takes it, so unrouted.receivers got it' : ''
     return { ...found, arrived: true, verdict: `arrived: ${all}${note}` }

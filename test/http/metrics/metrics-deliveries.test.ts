@@ -131,7 +131,10 @@ routes:
     out: /held: muted outside the time interval not now/,
     err: /1 of 1 message held, until \d{4}-\d\d-\d\d \d\d:\d\d:00Z at the latest/,
   })
-  t.match(await send('dropped'), { code: 0, out: /skipped: muted by the time interval always/ })
+  t.match(await send('dropped'), {
+    code: 0,
+    out: /skipped: muted by the time interval always\nnothing was sent: 1 message skipped\n$/,
+  })
   t.match(await send('critical'), { code: 0, out: /delivered/ })
   const { value } = await scrape(app.url)
   t.equal(value('hookbridge_muted_messages_total', { when_muted: 'defer' }), 1)
