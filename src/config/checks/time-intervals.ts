@@ -5,7 +5,16 @@ import { timeIntervalsOf } from '../compiled.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
 import type { YamlDocument } from '../file/yaml-document.ts'
-import { error, meant, type Path, type Problem, pathName, quote, warning } from '../problem.ts'
+import {
+  error,
+  meant,
+  type Path,
+  type Problem,
+  type ProblemCode,
+  pathName,
+  quote,
+  warning,
+} from '../problem.ts'
 import type { Config } from '../schema/schema.ts'
 
 type Route = Config['routes'][number]
@@ -57,18 +66,16 @@ function checkNames(
   return names.flatMap((name: unknown, index) => {
     const place = [...path, index]
     const isBroken = origins.some((origin) => origin.broken && isAt(origin, place))
-    if (typeof name !== 'string' || isBroken || known.includes(name)) return []
+    if (typeof name !== 'string' || isBroken) return []
     const written = quote(document.scalar(place)?.text ?? '')
-    const hint = known.length === 0 ? 'define it under time_intervals' : meant(name, known)
-    return [
-      error(
-        'unknown_time_interval',
-        document.file,
-        document.at(place),
-        `unknown time interval ${written}`,
-        hint,
-      ),
+    const report = (code: ProblemCode, message: string, hint: string) => [
+      error(code, document.file, document.at(place), message, hint),
     ]
+    if (names.indexOf(name) < index)
+      return report('wrong_value', `duplicate time interval ${written}`, 'remove one')
+    if (known.includes(name)) return []
+    const hint = known.length === 0 ? 'define it under time_intervals' : meant(name, known)
+    return report('unknown_time_interval', `unknown time interval ${written}`, hint)
   })
 }
 
