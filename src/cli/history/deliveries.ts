@@ -17,7 +17,7 @@ import { deliveryJson, deliverySummaryJson } from './json.ts'
 import { withKnownNames } from './known-names.ts'
 import { countedPage, type PageFlags, printMore, totalJson } from './pager.ts'
 import { shortIds } from './short-ids.ts'
-import { nameOf, shortly, stateStyles } from './words.ts'
+import { nameOf, reasonOf, shortly, stateStyles } from './words.ts'
 
 interface ListFlags extends EventFlags, DeliveryFlags, PageFlags {
   readonly follow?: boolean
@@ -65,7 +65,7 @@ export async function listDeliveries(terminal: Terminal, store: Store, flags: Li
     { title: 'ID', value: ({ id }) => id, short: ({ id }) => shortId(id) },
     { title: 'DESTINATION', value: ({ destination }) => nameOf(destination), shrinks: 'wrap', least: 20 },
     { title: 'STATE', value: ({ state }) => state, style: ({ state }) => stateStyles[state] },
-    { title: 'REASON', value: ({ reason }) => printable(reason ?? ''), shrinks: 'below' },
+    { title: 'REASON', value: reasonOf, shrinks: 'below' },
   ])
   printMore(terminal, page, 'deliveries')
 }
@@ -77,9 +77,9 @@ function followDeliveries(
 ): Promise<void> {
   const show = (delivery: DeliverySummary) => {
     if (flags.json) return print(terminal, JSON.stringify(deliverySummaryJson(delivery)))
-    const { createdAt, id, destination, state, reason } = delivery
+    const { createdAt, id, destination, state } = delivery
     const words = [shortly(createdAt), id, nameOf(destination), colour(terminal, stateStyles[state], state)]
-    print(terminal, [...words, printable(reason ?? '')].join('  ').trimEnd())
+    print(terminal, [...words, reasonOf(delivery)].join('  ').trimEnd())
   }
   const stateOf = ({ state, attempts }: DeliverySummary) =>
     state === 'sending' ? null : `${state} ${attempts}`

@@ -1,5 +1,5 @@
 /** Words and colours of the history. */
-import type { State } from '../../core/delivery/delivery.ts'
+import type { Delivery, State } from '../../core/delivery/delivery.ts'
 import type { Destination } from '../../core/delivery/destination.ts'
 import { printable, type Style } from '../terminal/terminal.ts'
 
@@ -35,6 +35,12 @@ export function when(time: number): string {
   return iso(time)
     .replace('T', ' ')
     .replace(/\.\d+Z$/, 'Z')
+}
+
+/** Why a delivery is in its state, in one line; of one that is held for a time, until when. Empty if there is nothing to say. */
+export function reasonOf({ state, reason, dueAt }: Pick<Delivery, 'state' | 'reason' | 'dueAt'>): string {
+  const until = state === 'held' && dueAt !== null ? `, until ${when(dueAt)}` : ''
+  return reason === null ? '' : `${printable(reason)}${until}`
 }
 
 /** `11-23 12:00:01`, for lists: without the year, and with UTC in the title. */

@@ -1,8 +1,8 @@
 /** Follows an event's messages, for `send --wait`. */
 import { type Delivery, finalStates, type State } from '../../core/delivery/delivery.ts'
 import type { DeliveryRecord, EventRecord, Store } from '../../store/store.ts'
-import { count, nameOf, stateStyles, when } from '../history/words.ts'
-import { CommandError, colour, print, printable, type Terminal } from '../terminal/terminal.ts'
+import { count, nameOf, reasonOf, stateStyles, when } from '../history/words.ts'
+import { CommandError, colour, print, type Terminal } from '../terminal/terminal.ts'
 
 export interface Arrival {
   readonly event: EventRecord
@@ -95,8 +95,10 @@ function ended(
 
 export function printDelivery(
   terminal: Terminal,
-  { destination, state, reason }: Pick<Delivery, 'destination' | 'state' | 'reason'>,
+  delivery: Pick<Delivery, 'destination' | 'state' | 'reason' | 'dueAt'>,
 ): void {
-  const words = reason === null ? '' : `: ${printable(reason)}`
+  const { destination, state } = delivery
+  const reason = reasonOf(delivery)
+  const words = reason === '' ? '' : `: ${reason}`
   print(terminal, `${nameOf(destination)}  ${colour(terminal, stateStyles[state], state)}${words}`)
 }

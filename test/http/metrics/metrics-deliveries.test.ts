@@ -128,7 +128,7 @@ routes:
     hookbridge(['--config', app.config, 'send', '--url', app.url, '--type', type, '--wait', '1h'])
   t.match(await send('deferred'), {
     code: 1,
-    out: /held: muted outside the time interval not now/,
+    out: /held: muted outside the time interval not now, until \d{4}-\d\d-\d\d \d\d:\d\d:00Z\n/,
     err: /1 of 1 message held, until \d{4}-\d\d-\d\d \d\d:\d\d:00Z at the latest/,
   })
   t.match(await send('dropped'), {
@@ -136,6 +136,9 @@ routes:
     out: /skipped: muted by the time interval always\nnothing was sent: 1 message skipped\n$/,
   })
   t.match(await send('critical'), { code: 0, out: /delivered/ })
+  t.match(await hookbridge(['--config', app.config, 'deliveries', '--state', 'held']), {
+    out: /held +muted outside the time interval not now, until \d{4}-/,
+  })
   const { value } = await scrape(app.url)
   t.equal(value('hookbridge_muted_messages_total', { when_muted: 'defer' }), 1)
   t.equal(value('hookbridge_muted_messages_total', { when_muted: 'drop' }), 1)
