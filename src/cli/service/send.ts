@@ -36,7 +36,7 @@ export const defineSend: Define = (command, context) => {
     .option('--id <id>', 'the message id, sent as svix-id (default: a new one)')
     .option(
       '--wait [duration]',
-      'wait for the messages of the event, and report them; exit 1 unless all are delivered (default: 30s)',
+      'wait for the messages of the event, and report them; exit 1 unless each is delivered or skipped (default: 30s)',
       duration,
     )
     .option('--json', 'print the answer as JSON')
