@@ -75,7 +75,7 @@ export function beginning(start: Start, waits: boolean, at: number): Beginning {
 /** When its turn in its conversation has come. */
 export function released(heldUntil: number | null, now: number): NextState {
   return heldUntil !== null && heldUntil > now
-    ? { state: 'held', reason: 'muted until then', dueAt: heldUntil }
+    ? { state: 'held', reason: 'its route is muted', dueAt: heldUntil }
     : { state: 'pending', reason: null, dueAt: now }
 }
 

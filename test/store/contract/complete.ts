@@ -289,7 +289,11 @@ function conversationContract(t: Test, create: (t: Test) => Harness): void {
     const store = await harness.service()
     t.same(await deliverAll(store, NOW), [deliveryId(3, 1)])
     t.same(await deliverAll(store, NOW + 100), [deliveryId(4, 1)])
-    t.match(await store.delivery(deliveryId(1, 1)), { state: 'held', dueAt: NOW + HOUR })
+    t.match(await store.delivery(deliveryId(1, 1)), {
+      state: 'held',
+      dueAt: NOW + HOUR,
+      reason: 'its route is muted',
+    })
     t.same(await store.claim(everything(NOW + HOUR - 1)), { leased: [], nextDueAt: NOW + HOUR })
     t.same(await deliverAll(store, NOW + HOUR), [deliveryId(1, 1)])
     t.same(await deliverAll(store, NOW + HOUR + 100), [deliveryId(2, 1)])
