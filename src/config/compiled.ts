@@ -33,6 +33,8 @@ export interface CompiledConfig {
   readonly router: Router
   /** The routes of notices; null if notices are not sent. */
   readonly notices: Router | null
+  /** By name. */
+  readonly timeIntervals: TimeIntervals
   readonly templates: Templates
   readonly lifecycles: readonly Lifecycle[]
   /** What later stages do at a receiver's destinations, for each channel. */
@@ -46,7 +48,7 @@ export interface CompiledConfig {
   /** The title of a source in messages. */
   readonly sourceTitle: (source: string) => string
   /** For the places of problems that are reported later. */
-  readonly document: Pick<YamlDocument, 'file' | 'at' | 'keyAt' | 'textAt' | 'scalar'>
+  readonly document: Pick<YamlDocument, 'file' | 'at' | 'has' | 'keyAt' | 'textAt' | 'scalar'>
 }
 
 export function compile(
@@ -75,6 +77,7 @@ export function compile(
       intervals,
     ),
     notices: noticesOf(config, document, intervals),
+    timeIntervals: intervals,
     templates,
     lifecycles: Object.entries(config.lifecycles ?? {}).map(([name, { stages, key = null }]) => ({
       name,
@@ -104,10 +107,9 @@ export function zoneOf({ time_zone }: Pick<Config, 'time_zone'>, location = time
   return location === LOCAL ? localZone() : location
 }
 
-/** By name. Of two with one name, which is a mistake, the first. */
-export function timeIntervalsOf({ time_intervals, time_zone }: Config): TimeIntervals {
+function timeIntervalsOf({ time_intervals, time_zone }: Config): TimeIntervals {
   return new Map(
-    time_intervals.toReversed().map(({ name, time_intervals: parts }) => [
+    time_intervals.map(({ name, time_intervals: parts }) => [
       name,
       {
         name,

@@ -78,10 +78,10 @@ export function loadConfig(file: string, env: Env): Loaded {
     ...checkPrivacy(filled, env),
     ...checkDoubts(config, document),
     ...checkTimeouts(config, document),
-    ...checkIntervals(config, document),
     ...checkLifecycles(config, document),
     ...checkExamples(filled),
     ...checkUsage(config, loaded.templates.own, filled),
+    ...checkIntervals(compiled),
     ...checkSamples(compiled),
     ...[checkButtons, checkOperators, checkSenders]
       .flatMap((check) => caught({ severity: 'warning', file, ...START }, CHECKING, () => check(compiled)))

@@ -2,13 +2,13 @@ import { type CompiledConfig, zoneOf } from '../../config/compiled.ts'
 import { meant, quote } from '../../config/problem.ts'
 import type { RouteNode } from '../../core/routing/route.ts'
 import type { Muting } from '../../core/time-intervals/muting.ts'
-import { timeOf as timeIn, wallAt } from '../../core/time-intervals/zone.ts'
+import { timeOf, wallAt } from '../../core/time-intervals/zone.ts'
 import { load } from '../config/load.ts'
 import { type Define, positive } from '../context.ts'
 import { iso } from '../history/words.ts'
 import { printTable } from '../terminal/table.ts'
 import { CommandError, colour, print, printable, printJson, type Terminal } from '../terminal/terminal.ts'
-import { timeOf, wallText } from './time.ts'
+import { readTime, wallText } from './time.ts'
 
 interface CalendarFlags {
   readonly from?: string
@@ -40,9 +40,9 @@ export const defineCalendar: Define = (command, context) => {
       const { terminal } = context
       const compiled = load(context)
       const node = routeNamed(compiled, named)
-      const from = timeOf(compiled, '--from', flags.from)
+      const from = readTime(compiled, '--from', flags.from)
       const zone = zoneOf(compiled.config)
-      const until = timeIn(zone, wallAt(zone, from) + flags.days * DAY_MS)
+      const until = timeOf(zone, wallAt(zone, from) + flags.days * DAY_MS)
       const spans = spansOf(node.taken.muting, from, until)
       if (flags.json) printJson(terminal, asJson(node, zone, spans))
       else show(terminal, node, zone, spans)
@@ -66,7 +66,7 @@ function withBelow(node: RouteNode): RouteNode[] {
 function spansOf(muting: Muting | undefined, from: number, until: number): Span[] {
   const spans: Span[] = []
   for (let at = from; at < until; ) {
-    const reason = muting?.at(at)?.reason ?? null
+    const reason = muting?.reasonAt(at) ?? null
     const end = Math.min(until, muting?.changeAfter(at) ?? until)
     const last = spans.at(-1)
     if (last?.reason === reason) spans[spans.length - 1] = { ...last, until: end }
@@ -76,14 +76,19 @@ function spansOf(muting: Muting | undefined, from: number, until: number): Span[
   return spans
 }
 
-function show(terminal: Terminal, { taken, calm }: RouteNode, zone: string, spans: readonly Span[]): void {
+function show(
+  terminal: Terminal,
+  { taken, quietHours }: RouteNode,
+  zone: string,
+  spans: readonly Span[],
+): void {
   const { route, path } = taken
   const title = route === path ? route : `${route} (${path})`
   print(terminal, `${colour(terminal, 'bold', printable(title))}, times in ${zone}`)
   const whenMuted =
-    calm.when_muted === 'drop' ? 'its messages are dropped' : 'its messages wait until it is active'
+    quietHours.when_muted === 'drop' ? 'its messages are dropped' : 'its messages wait until it is active'
   if (taken.muting === undefined) {
-    const why = calm.critical ? 'It is critical' : 'It has no time intervals'
+    const why = quietHours.critical ? 'It is critical' : 'It has no time intervals'
     print(terminal, `${why}, and so is never muted.`)
     return
   }
@@ -100,11 +105,11 @@ function show(terminal: Terminal, { taken, calm }: RouteNode, zone: string, span
   ])
 }
 
-function asJson({ taken: { route, path }, calm }: RouteNode, zone: string, spans: readonly Span[]) {
+function asJson({ taken: { route, path }, quietHours }: RouteNode, zone: string, spans: readonly Span[]) {
   return {
     route,
     path,
-    ...calm,
+    ...quietHours,
     time_zone: zone,
     spans: spans.map(({ from, until, reason }) => ({
       from: iso(from),

@@ -26,7 +26,7 @@ import { showDeliveries } from './explain-deliveries.ts'
 import { explainHistory } from './explain-history.ts'
 import { fetchFor, missingField } from './fetch.ts'
 import { type Branch, drawTree, type Remark } from './route-tree.ts'
-import { timeOf } from './time.ts'
+import { readTime } from './time.ts'
 
 interface ExplainFlags extends EventInputFlags {
   readonly verify?: string
@@ -66,7 +66,7 @@ export const defineExplain: Define = (command, context) => {
       const event = flags.fetch
         ? await fetchFor(context.terminal, compiled, given, flags.json === true)
         : given
-      const at = timeOf(compiled, '--at', flags.at)
+      const at = readTime(compiled, '--at', flags.at)
       const { deliveries } = plan(compiled, event)
       const conversations = await conversationsOf(context, compiled, event, deliveries)
       const simulation = simulate(compiled, event, { lifecycle: conversations.view, at })

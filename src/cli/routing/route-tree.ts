@@ -1,6 +1,6 @@
 /** The routes as a tree of lines. */
 import { describe } from '../../core/match/describe.ts'
-import type { Calm, RouteNode, Router } from '../../core/routing/route.ts'
+import type { QuietHours, RouteNode, Router } from '../../core/routing/route.ts'
 import { padTo, widthOf } from '../../core/text/width.ts'
 import { colour, printable, type Terminal, textWidth, wrap } from '../terminal/terminal.ts'
 
@@ -33,7 +33,7 @@ export function drawTree(terminal: Terminal, branches: readonly Branch[]): strin
   return drawAll(terminal, branches, '', textWidth(terminal))
 }
 
-function branchOf({ taken, match, continues, inherits, calm, routes }: RouteNode): Branch {
+function branchOf({ taken, match, continues, inherits, quietHours, routes }: RouteNode): Branch {
   const { route, receivers, template } = taken
   const below = routes.length === 0 ? '' : ', when no route below it takes the event'
   const to = receivers.length === 0 ? 'no one' : receivers.join(', ')
@@ -51,16 +51,16 @@ function branchOf({ taken, match, continues, inherits, calm, routes }: RouteNode
               faint: inherits.template,
             },
           ]),
-      ...calmRemarks(calm),
+      ...quietRemarks(quietHours),
       ...(continues ? [{ key: '↓', text: 'then the next route is tried' }] : []),
     ],
     branches: routes.map(branchOf),
   }
 }
 
-function calmRemarks(calm: Calm): Remark[] {
-  if (calm.critical) return [{ key: 'mute', text: 'never: it is critical' }]
-  const { mute_time_intervals: mute, active_time_intervals: active, when_muted } = calm
+function quietRemarks(quietHours: QuietHours): Remark[] {
+  if (quietHours.critical) return [{ key: 'mute', text: 'never: it is critical' }]
+  const { mute_time_intervals: mute, active_time_intervals: active, when_muted } = quietHours
   if (mute.length + active.length === 0) return []
   const times = [
     ...(mute.length === 0 ? [] : [`in ${mute.join(', ')}`]),

@@ -1,6 +1,6 @@
 import type { CompiledConfig } from '../../config/compiled.ts'
 import { describe } from '../../core/match/describe.ts'
-import type { Calm, RouteMatch, RouteNode } from '../../core/routing/route.ts'
+import type { QuietHours, RouteMatch, RouteNode } from '../../core/routing/route.ts'
 import { load } from '../config/load.ts'
 import type { Define } from '../context.ts'
 import { printTable } from '../terminal/table.ts'
@@ -47,18 +47,18 @@ function asJson({ router, destinations }: CompiledConfig) {
   }
 }
 
-interface RouteJson extends Omit<RouteMatch, 'muting'>, Calm {
+interface RouteJson extends Omit<RouteMatch, 'muting'>, QuietHours {
   readonly match: string | null
   readonly continue: boolean
   readonly inherited: readonly string[]
   readonly routes: readonly RouteJson[]
 }
 
-function routeJson({ taken, match, continues, inherits, calm, routes }: RouteNode): RouteJson {
+function routeJson({ taken, match, continues, inherits, quietHours, routes }: RouteNode): RouteJson {
   const { muting: _muting, ...shown } = taken
   return {
     ...shown,
-    ...calm,
+    ...quietHours,
     match: match === null ? null : describe(match),
     continue: continues,
     inherited: (['receivers', 'template'] as const).filter((key) => inherits[key]),

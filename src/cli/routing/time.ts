@@ -1,14 +1,14 @@
 /** Times that commands take and print for routes. */
 import { type CompiledConfig, zoneOf } from '../../config/compiled.ts'
 import { isoTime } from '../../core/text/iso-time.ts'
-import { timeOf as timeIn, wallAt } from '../../core/time-intervals/zone.ts'
+import { timeOf, wallAt } from '../../core/time-intervals/zone.ts'
 import { CommandError } from '../terminal/terminal.ts'
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 const WALL = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?$/
 
 /** A time in ISO 8601, in the zone of the configuration where it names none; a day is its beginning. Left out, it is now. */
-export function timeOf({ config }: CompiledConfig, option: string, text: string | undefined): number {
+export function readTime({ config }: CompiledConfig, option: string, text: string | undefined): number {
   if (text === undefined) return Date.now()
   const time = isoTime(text)
   if (time !== null) return time
@@ -18,7 +18,7 @@ export function timeOf({ config }: CompiledConfig, option: string, text: string 
       `${option}: ${JSON.stringify(text)} is not a time; write 2026-12-24T18:00, or 2026-12-24T17:00Z for UTC`,
       2,
     )
-  return timeIn(zoneOf(config), wall)
+  return timeOf(zoneOf(config), wall)
 }
 
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']

@@ -84,8 +84,8 @@ function ended(
   }
   const held = deliveries.filter((one) => isHeldUntil(one, Date.now()))
   if (held.length === missing) {
-    const last = Math.max(...held.map(({ dueAt }) => dueAt ?? 0))
-    const verdict = `${missing} of ${all} held, until ${when(last)} at the latest`
+    const latest = Math.max(...held.map(({ dueAt }) => dueAt ?? 0))
+    const verdict = `${missing} of ${all} held, until ${when(latest)} at the latest`
     return { ...found, arrived: false, verdict }
   }
   const after = limitMs === null ? 'did not arrive' : `not arrived within ${limitMs / 1_000} s`

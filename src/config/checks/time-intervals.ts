@@ -1,10 +1,15 @@
 /** What is wrong with `time_intervals`, and with what routes say about them. */
 import { ownProperty } from '../../core/json/json.ts'
-import { createMuting, HORIZON_MS, type Muting } from '../../core/time-intervals/muting.ts'
-import { timeIntervalsOf } from '../compiled.ts'
+import type { RouteNode } from '../../core/routing/route.ts'
+import {
+  createMuting,
+  HORIZON_MS,
+  type Muting,
+  type NamedInterval,
+} from '../../core/time-intervals/muting.ts'
+import type { CompiledConfig } from '../compiled.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { isAt } from '../file/origin.ts'
-import type { YamlDocument } from '../file/yaml-document.ts'
 import {
   error,
   meant,
@@ -15,9 +20,6 @@ import {
   quote,
   warning,
 } from '../problem.ts'
-import type { Config } from '../schema/schema.ts'
-
-type Route = Config['routes'][number]
 
 const KEYS = ['mute_time_intervals', 'active_time_intervals'] as const
 
@@ -80,86 +82,87 @@ function checkNames(
 }
 
 /** What is probably not meant, at the time `now`. */
-export function checkIntervals(config: Config, document: YamlDocument, now = Date.now()): Problem[] {
-  const doubt = (path: Path, message: string, hint: string) =>
-    warning('doubtful_setting', document.file, document.at(path), `${pathName(path)}: ${message}`, hint)
-  const intervals = timeIntervalsOf(config)
+export function checkIntervals(compiled: CompiledConfig, now = Date.now()): Problem[] {
+  const { router, notices } = compiled
   const routes = [
-    ...withPlaces(config.routes, ['routes']),
-    ...withPlaces(config.notices?.routes ?? [], ['notices', 'routes']),
+    ...withPaths(router.routes, ['routes']),
+    ...withPaths(notices?.routes ?? [], ['notices', 'routes']),
   ]
-  const used = new Set(routes.flatMap(({ route }) => KEYS.flatMap((key) => route[key] ?? [])))
+  const used = new Set(routes.flatMap(({ node }) => KEYS.flatMap((key) => node.quietHours[key])))
   return [
-    ...config.time_intervals.flatMap(({ name, time_intervals: parts }, index) => {
-      const path = ['time_intervals', index]
-      if (!used.has(name)) {
-        const message = `no route names the time interval ${quote(name)}`
-        const place = document.at([...path, 'name'])
-        return [
-          warning('unused_time_interval', document.file, place, message, 'add it to a route, or remove it'),
-        ]
-      }
-      const all = intervals.get(name)?.parts ?? []
-      return parts.flatMap((_part, position) => {
-        const part = all[position]
-        const muting = part && createMuting([{ name, parts: [part] }], [], 'drop')
-        if (!muting || comesWithinHorizon(muting, now)) return []
-        const place = [...path, 'time_intervals', position]
-        return [doubt(place, 'no time of the next year lies in it', 'check its days, months and years')]
-      })
+    ...[...compiled.timeIntervals.values()].flatMap((interval, index) => {
+      if (used.has(interval.name)) return checkEntries(compiled, interval, index, now)
+      const message = `no route names the time interval ${quote(interval.name)}`
+      const hint = 'add it to a route, or remove it'
+      return [doubt(compiled, ['time_intervals', index, 'name'], message, hint, 'unused_time_interval')]
     }),
-    ...routes.flatMap(({ route, path, effective }) => {
-      const { mute_time_intervals: mute = [], active_time_intervals: active = [], critical } = effective
-      const hasOwn = KEYS.some((key) => (route[key] ?? []).length > 0)
-      const hasAny = mute.length + active.length > 0
-      if (route.when_muted !== undefined && !hasAny) {
-        const hint = 'name the time intervals in mute_time_intervals or active_time_intervals, or remove it'
-        return [doubt([...path, 'when_muted'], 'it has no effect, because the route is never muted', hint)]
-      }
-      if (critical && hasOwn) {
-        const hint = 'remove critical, or the time intervals'
-        const message = 'the time intervals of this route have no effect, because it is critical'
-        return [doubt(route.critical === undefined ? path : [...path, 'critical'], message, hint)]
-      }
-      if (!hasOwn || critical) return []
-      const named = (names: readonly string[]) => names.flatMap((name) => intervals.get(name) ?? [])
-      const muting = createMuting(named(mute), named(active), 'defer')
-      if (muting?.at(now)?.until !== null) return []
-      const message = 'the route is muted for all of the next year: none of its messages are sent'
-      return [doubt(path, message, 'check its time intervals, or send its events to an empty receiver, {}')]
-    }),
+    ...routes.flatMap((route) => checkRoute(compiled, route, now)),
   ]
+}
+
+function checkEntries(
+  compiled: CompiledConfig,
+  { name, parts }: NamedInterval,
+  index: number,
+  now: number,
+): Problem[] {
+  return parts.flatMap((part, position) => {
+    const muting = createMuting([{ name, parts: [part] }], [], 'drop')
+    if (muting === null || comesWithinHorizon(muting, now)) return []
+    const path = ['time_intervals', index, 'time_intervals', position]
+    const message = `${pathName(path)}: no time of the next year lies in it`
+    return [doubt(compiled, path, message, 'check its days, months and years')]
+  })
 }
 
 function comesWithinHorizon(muting: Muting, now: number): boolean {
   for (let at = now; at <= now + HORIZON_MS; at = muting.changeAfter(at)) {
-    if (muting.isAt(at)) return true
+    if (muting.reasonAt(at) !== null) return true
   }
   return false
 }
 
 interface PlacedRoute {
-  readonly route: Route
+  readonly node: RouteNode
   readonly path: Path
-  /** What it inherits, or says itself. */
-  readonly effective: Pick<Route, (typeof KEYS)[number] | 'critical'>
 }
 
-function withPlaces(
-  routes: readonly Route[],
+function checkRoute(compiled: CompiledConfig, { node, path }: PlacedRoute, now: number): Problem[] {
+  const { document } = compiled
+  const { quietHours, taken } = node
+  const hasOwn = KEYS.some((key) => quietHours[key].length > 0 && document.has([...path, key]))
+  const hasAny = KEYS.some((key) => quietHours[key].length > 0)
+  const report = (key: string | null, message: string, hint: string) => {
+    const place = key !== null && document.has([...path, key]) ? [...path, key] : path
+    return [doubt(compiled, place, `${pathName(place)}: ${message}`, hint)]
+  }
+  if (!hasAny && document.has([...path, 'when_muted'])) {
+    const hint = 'name the time intervals in mute_time_intervals or active_time_intervals, or remove it'
+    return report('when_muted', 'it has no effect, because the route is never muted', hint)
+  }
+  if (!hasOwn) return []
+  if (quietHours.critical) {
+    const message = 'the time intervals of this route have no effect, because it is critical'
+    return report('critical', message, 'remove critical, or the time intervals')
+  }
+  if (taken.muting?.at(now)?.until !== null) return []
+  const message = 'the route is muted for all of the next year: none of its messages are sent'
+  return report(null, message, 'check its time intervals, or send its events to an empty receiver, {}')
+}
+
+function doubt(
+  { document }: CompiledConfig,
   path: Path,
-  inherited: PlacedRoute['effective'] = {},
-): PlacedRoute[] {
-  return routes.flatMap((route, index) => {
+  message: string,
+  hint: string,
+  code: ProblemCode = 'doubtful_setting',
+): Problem {
+  return warning(code, document.file, document.at(path), message, hint)
+}
+
+function withPaths(nodes: readonly RouteNode[], path: Path): PlacedRoute[] {
+  return nodes.flatMap((node, index) => {
     const place = [...path, index]
-    const effective = {
-      mute_time_intervals: route.mute_time_intervals ?? inherited.mute_time_intervals,
-      active_time_intervals: route.active_time_intervals ?? inherited.active_time_intervals,
-      critical: route.critical ?? inherited.critical,
-    }
-    return [
-      { route, path: place, effective },
-      ...withPlaces(route.routes ?? [], [...place, 'routes'], effective),
-    ]
+    return [{ node, path: place }, ...withPaths(node.routes, [...place, 'routes'])]
   })
 }

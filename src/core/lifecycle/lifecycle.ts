@@ -68,7 +68,7 @@ export function conversationAt(conversation: string, destination: Destination): 
 }
 
 // No name of a lifecycle or a channel has a slash.
-function placeOf({ channel, target }: Destination): string {
+export function placeOf({ channel, target }: Destination): string {
   return `${channel}/${target}`
 }
 

@@ -2,7 +2,7 @@
 import type { Delivery, StandIn } from '../delivery/delivery.ts'
 import type { Destination } from '../delivery/destination.ts'
 import { type Event, type View, viewOf } from '../event.ts'
-import { conversationOf, type Lifecycle, type Stage, stageOf } from '../lifecycle/lifecycle.ts'
+import { conversationOf, type Lifecycle, placeOf, type Stage, stageOf } from '../lifecycle/lifecycle.ts'
 import { lifecycleView } from '../lifecycle/timeline.ts'
 import { NOTICE_SOURCE, NOTICE_TEMPLATE } from '../notice/notice.ts'
 import { describeThrown } from '../text/thrown.ts'
@@ -123,7 +123,7 @@ export function plan(planner: Planner, event: Event, { at, receiver }: Planning 
     }
   }
   const routes = matches.map(({ route, path, receivers }) => ({ route, path, receivers }))
-  return { routes, unrouted, ...(stage !== null && { stage }), deliveries: onceEach(deliveries) }
+  return { routes, unrouted, ...(stage !== null && { stage }), deliveries: onePerDestination(deliveries) }
 }
 
 function startOf(muting: Muting | undefined, at: number | undefined): Start {
@@ -139,22 +139,18 @@ function startOf(muting: Muting | undefined, at: number | undefined): Start {
 const PENDING: Start = { kind: 'pending' }
 
 /** Skips, of the deliveries to one destination, all but the one that is sent first. */
-function onceEach(deliveries: readonly PlannedDelivery[]): readonly PlannedDelivery[] {
+function onePerDestination(deliveries: readonly PlannedDelivery[]): readonly PlannedDelivery[] {
   const firsts = new Map<string, PlannedDelivery>()
   for (const delivery of deliveries) {
-    const first = firsts.get(placeOf(delivery))
-    if (first === undefined || timeOf(delivery) < timeOf(first)) firsts.set(placeOf(delivery), delivery)
+    const first = firsts.get(placeOf(delivery.destination))
+    if (first === undefined || timeOf(delivery) < timeOf(first))
+      firsts.set(placeOf(delivery.destination), delivery)
   }
   return deliveries.map((delivery) => {
-    const first = firsts.get(placeOf(delivery))
+    const first = firsts.get(placeOf(delivery.destination))
     if (first === undefined || first === delivery || delivery.start.kind === 'skipped') return delivery
     return { ...delivery, start: { kind: 'skipped', reason: `already sent by route ${first.route}` } }
   })
-}
-
-// No name of a channel has a slash.
-function placeOf({ destination: { channel, target } }: PlannedDelivery): string {
-  return `${channel}/${target}`
 }
 
 /** When it may be sent: Infinity where it never is. */

@@ -73,17 +73,17 @@ export interface RouteNode {
   /** What it inherits from its parent. */
   readonly inherits: Readonly<Record<'receivers' | 'template', boolean>>
   /** What it says or inherits of when it is muted. */
-  readonly calm: Calm
+  readonly quietHours: QuietHours
   readonly routes: readonly RouteNode[]
   /** Which of them can take an event; null if they are few. */
   readonly candidates: Candidates | null
 }
 
 /** What is inherited: at the top, nothing. */
-type Inherited = Pick<RouteMatch, 'receivers' | 'template'> & Calm
+type Inherited = Pick<RouteMatch, 'receivers' | 'template'> & QuietHours
 
 /** When a route is muted, as it is configured. */
-export interface Calm {
+export interface QuietHours {
   readonly mute_time_intervals: readonly string[]
   readonly active_time_intervals: readonly string[]
   readonly when_muted: WhenMuted
@@ -147,8 +147,8 @@ function compileLevel(
   return routes.map((input, index) => {
     const path = `${at}[${index}]`
     const own = inherit(input, inherited)
-    const { receivers, template, ...calm } = own
-    const muting = mutingOf(calm, intervals)
+    const { receivers, template, ...quietHours } = own
+    const muting = mutingOf(quietHours, intervals)
     const below = compileLevel(input.routes ?? [], `${path}.routes`, depth + 1, own, intervals)
     return {
       taken: { route: input.name ?? path, path, receivers, template, ...(muting !== null && { muting }) },
@@ -159,7 +159,7 @@ function compileLevel(
         receivers: input.receivers === undefined && inherited.receivers.length > 0,
         template: input.template === undefined && inherited.template !== null,
       },
-      calm,
+      quietHours,
       routes: below,
       candidates: indexOf(below),
     }
@@ -179,7 +179,7 @@ function inherit(input: RouteInput, inherited: Inherited): Inherited {
 
 /** Throws for a name without a time interval: the configuration was checked for that. */
 function mutingOf(
-  { mute_time_intervals, active_time_intervals, when_muted, critical }: Calm,
+  { mute_time_intervals, active_time_intervals, when_muted, critical }: QuietHours,
   intervals: TimeIntervals,
 ): Muting | null {
   if (critical) return null

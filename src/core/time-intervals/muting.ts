@@ -13,7 +13,8 @@ export interface NamedInterval {
 
 export interface Muting {
   readonly whenMuted: WhenMuted
-  isAt(time: number): boolean
+  /** Why the route is muted at that time, in words; null if it is not. */
+  reasonAt(time: number): string | null
   /** Null where the route is not muted at that time. */
   at(time: number): Muted | null
   /** The first time after `time` at which the reason may be another one, or end. */
@@ -49,7 +50,7 @@ export function createMuting(
   return {
     whenMuted,
     changeAfter,
-    isAt: (time) => reasonAt(time) !== null,
+    reasonAt,
     at(time) {
       if (last !== null && last.from <= time && time < last.to) return last.muted
       const reason = reasonAt(time)
