@@ -55,6 +55,8 @@ t.test('the last line counts the tests of all suites', async (t) => {
   const names = Object.keys(scripts).filter((name) => name.startsWith('test'))
   const ran = [...stdout.matchAll(/^npm run (test\S*)/gm)].map(([, name]) => name)
   t.strictSame(ran.toSorted(), names.toSorted(), 'every script that tests is run')
+  const written = [...stdout.matchAll(/_TAPJS_PROCESSINFO_CWD_=(\S+)/g)].map(([, folder]) => folder)
+  t.equal(new Set(written).size, names.length, 'no suite writes where another one may be cleaning up')
   const patterns = names.flatMap((name) => scripts[name]?.split(' ') ?? [])
   const files = globSync('test/**/*.{suite,browser}.ts', { cwd: root })
   t.not(files.length, 0)
